@@ -1,0 +1,513 @@
+//! A client: any number of tasks over any number of servers, one write a turn.
+//!
+//! Nothing is ever called back. [`Client::turn`] waits until something became known and returns;
+//! the caller then takes [`Client::next_event`]s, or the end of a call by [`Client::take_end`]. A turn
+//! can be dropped at any await and begun anew: all progress is in the client.
+//!
+//! A job goes to the first server, in the order they were added, that can be reached. So equal
+//! unique keys meet at one server.
+
+use crate::codec::Sink;
+use crate::connection::{Connection, Packet};
+use crate::error::{Error, Result};
+use crate::link::{Heard, Link};
+use crate::message::Response;
+use crate::peer::{Peer, Settings, drive, look};
+use crate::servers::{Address, Server};
+use crate::task::{Ask, Event, Listener, Parts, Task, TaskId, option};
+use crate::unique::{self, Unique};
+use bytes::{Bytes, BytesMut};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Requests are handed to a connection as long as less than this waits to be written.
+const AHEAD: usize = 256 * 1024;
+/// Packets taken off a connection in one go, so that requests keep flowing meanwhile.
+const BATCH: usize = 1024;
+/// A connection that was silent for this long is looked at before it is used again.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// A client of one or more job servers.
+#[derive(Debug, Default)]
+pub struct Client {
+    settings: Settings,
+    servers: Vec<Route>,
+    tasks: Slab<Task>,
+    /// Tasks in the order they were asked for, not sent yet.
+    waiting: VecDeque<TaskId>,
+    /// What became known of tasks of [`Client::add`].
+    events: VecDeque<(TaskId, Event)>,
+    /// Wish to hear of exceptions; told to each server first.
+    exceptions: bool,
+    serial: u32,
+    /// Counts calls, so that a call tries a dead server at most once.
+    call: u64,
+    /// Tasks of [`Client::add`] that are not over.
+    running: usize,
+    uniques: unique::Uniques,
+    /// The process that last began a call.
+    pid: u32,
+}
+
+/// A server as a client uses it.
+#[derive(Debug)]
+struct Route {
+    peer: Peer,
+    link: Link,
+    /// The call in which it was last tried in vain.
+    tried: Option<u64>,
+    /// When something last went over it.
+    used: Instant,
+    /// The server knows of our wish to hear of exceptions.
+    told: bool,
+}
+
+impl Client {
+    /// A client without servers.
+    pub fn new(settings: Settings) -> Client {
+        Client { settings, ..Client::default() }
+    }
+
+    /// One more server, the last to be tried. Nothing is sent yet. `addresses` are those it was resolved
+    /// to just now, and may be empty.
+    pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
+        self.servers.push(Route {
+            peer: Peer::new(server, addresses),
+            link: Link::default(),
+            tried: None,
+            used: Instant::now(),
+            told: false,
+        });
+    }
+
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// To be called once when a call of the user's begins: gives up what another process made (see
+    /// [`crate::connection`]) and connections that ended while nobody looked, and allows dead servers to be
+    /// tried again.
+    pub fn begin(&mut self) {
+        self.call += 1;
+        let pid = std::process::id();
+        let forked = std::mem::replace(&mut self.pid, pid) != pid;
+        let now = Instant::now();
+        for i in 0..self.servers.len() {
+            let route = &mut self.servers[i];
+            if forked && route.peer.disown() {
+                self.lose(i, &Error::lost("the server", "the connection belongs to the process that made it"));
+                continue;
+            }
+            route.peer.refresh();
+            let (idle, look) = (route.link.is_idle(), now.saturating_duration_since(route.used) > IDLE);
+            // What came unasked must not be taken for the answer to what is asked next.
+            let ended = |c: &mut Connection| match idle {
+                true => c.has_input() || look && c.is_stale(),
+                false => look && c.has_ended(),
+            };
+            if route.peer.up().is_some_and(ended) {
+                let error = Error::lost(route.peer.name(), "the server closed the connection");
+                route.peer.down();
+                self.lose(i, &error);
+            }
+        }
+    }
+
+    /// Wishes to hear of exceptions, from every server and on every connection.
+    pub fn want_exceptions(&mut self) {
+        self.exceptions = true;
+    }
+
+    /// Connects to every server. To be awaited by [`Client::turn`]-like callers in a loop: can be dropped and
+    /// called again.
+    ///
+    /// # Errors
+    /// That of the first server that could not be reached, after all have been tried.
+    pub async fn connect_all(&mut self) -> Result<()> {
+        let mut failed = None;
+        for i in 0..self.servers.len() {
+            if self.servers[i].tried != Some(self.call) {
+                let deadline = |c: &Client| c.servers[i].peer.connect_deadline();
+                // A failure is seen below.
+                drive(self, None, deadline, |c, cx| c.poll_connect(i, cx)).await;
+            }
+            let route = &self.servers[i];
+            if route.tried == Some(self.call) {
+                failed = failed.or_else(|| route.peer.error().cloned());
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let route = &mut self.servers[i];
+        match route.peer.poll_up(cx, &self.settings) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(fresh)) => {
+                if fresh {
+                    route.told = false;
+                    route.used = Instant::now();
+                }
+                let untold = self.exceptions && !route.told;
+                if let Some(connection) = route.peer.up().filter(|_| untold) {
+                    option(connection.outbox(), b"exceptions");
+                    route.link.sent_option();
+                    route.told = true;
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(e)) => {
+                route.tried = Some(self.call);
+                Poll::Ready(Err(e))
+            }
+        }
+    }
+
+    /// A task whose events are to be had from [`Client::next_event`]. Sent by the next [`Client::turn`].
+    pub fn add(&mut self, ask: Ask) -> TaskId {
+        self.running += 1;
+        self.insert(ask, Listener::Events, None)
+    }
+
+    /// A task of which only the end matters: [`Client::take_end`].
+    pub fn call(&mut self, ask: Ask) -> TaskId {
+        self.insert(ask, Listener::Call(Parts::default()), None)
+    }
+
+    /// As [`Client::call`], for what only one server can answer.
+    pub fn call_at(&mut self, server: usize, ask: Ask) -> TaskId {
+        self.insert(ask, Listener::Call(Parts::default()), Some(server))
+    }
+
+    fn insert(&mut self, ask: Ask, listener: Listener, server: Option<usize>) -> TaskId {
+        self.serial = self.serial.wrapping_add(1);
+        let serial = self.serial;
+        let task = Task { kind: ask.kind, packet: ask.packet, server, listener, serial, ended: false };
+        let id = TaskId { index: self.tasks.insert(task) as u32, serial };
+        self.waiting.push_back(id);
+        id
+    }
+
+    fn task(&mut self, id: TaskId) -> Option<&mut Task> {
+        self.tasks.get_mut(id.index as usize).filter(|t| t.serial == id.serial)
+    }
+
+    /// Nobody waits for this task any more. If it was not sent, it never will be.
+    pub fn forget(&mut self, id: TaskId) {
+        let Some(task) = self.task(id) else { return };
+        let counted = matches!(task.listener, Listener::Events);
+        let unsent = !task.packet.is_empty();
+        task.listener = Listener::Nobody;
+        if unsent || task.ended {
+            self.tasks.remove(id.index as usize);
+            self.waiting.retain(|w| *w != id);
+        }
+        self.running -= usize::from(counted);
+        if counted {
+            self.events.retain(|(of, _)| *of != id);
+        }
+    }
+
+    /// What became known next of the tasks of [`Client::add`].
+    pub fn next_event(&mut self) -> Option<(TaskId, Event)> {
+        self.events.pop_front()
+    }
+
+    /// Is there something for [`Client::next_event`] to tell?
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Are tasks of [`Client::add`] unfinished, or events of theirs not taken?
+    pub fn has_tasks(&self) -> bool {
+        self.running > 0 || !self.events.is_empty()
+    }
+
+    /// How the task of a call ended, once it has: the parts of its result joined.
+    pub fn take_end(&mut self, id: TaskId) -> Option<Event> {
+        let task = self.task(id).filter(|t| t.ended)?;
+        let Listener::Call(parts) = &mut task.listener else {
+            return None;
+        };
+        let Parts { data, end, .. } = std::mem::take(parts);
+        self.tasks.remove(id.index as usize);
+        match end {
+            Some(Event::Complete(last)) if !data.is_empty() => Some(Event::Complete(join(&data, &last))),
+            end => end,
+        }
+    }
+
+    /// Sends what there is to send and waits until something became known of any task.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at `until`; [`Error::NothingToWaitFor`]; [`Error::NoServers`]. Everything else is the
+    /// end of a task, and told there.
+    pub async fn turn(&mut self, until: Option<Instant>) -> Result<()> {
+        let begun = Instant::now();
+        let connecting = |c: &Client| c.servers.iter().filter_map(|r| r.peer.connect_deadline()).min();
+        match drive(self, until, connecting, |c, cx| c.poll_turn(cx)).await {
+            Some(done) => done,
+            None => Err(self.timeout(begun.elapsed())),
+        }
+    }
+
+    /// [`Client::turn`] without waiting. False: nothing became known.
+    ///
+    /// # Errors
+    /// As [`Client::turn`], but for the timeout.
+    pub async fn look(&mut self) -> Result<bool> {
+        look(|cx| self.poll_turn(cx)).await.map_or(Ok(false), |news| news.map(|()| true))
+    }
+
+    /// The error of a wait that took this long.
+    pub fn timeout(&self, waited: Duration) -> Error {
+        let server = match self.servers.as_slice() {
+            [one] => one.peer.name().to_string(),
+            _ => "the servers".into(),
+        };
+        Error::Timeout { server, waited: waited.as_millis() as u64 }
+    }
+
+    /// [`Client::turn`] for event loops: looks once, arranges to be woken, never waits.
+    pub fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.servers.is_empty() {
+            return Poll::Ready(Err(Error::NoServers));
+        }
+        // Also those that nobody waits for at present: their time may run out.
+        for i in 0..self.servers.len() {
+            if self.servers[i].peer.is_connecting() {
+                let _ = self.poll_connect(i, cx);
+            }
+        }
+        let mut news = self.dispatch(cx);
+        if !news && self.waiting.is_empty() && self.servers.iter().all(|r| r.link.is_idle()) {
+            return Poll::Ready(Err(Error::NothingToWaitFor));
+        }
+        loop {
+            let waiting = self.waiting.len();
+            for i in 0..self.servers.len() {
+                news |= self.exchange(i, cx);
+            }
+            // One server's turn may have handed tasks to another whose turn was before.
+            if self.waiting.len() == waiting {
+                break;
+            }
+        }
+        if news { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Hands waiting tasks to servers. True: some ended, for want of a server.
+    fn dispatch(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut ended = false;
+        while let Some(id) = self.waiting.front().copied() {
+            let Some(task) = self.tasks.get(id.index as usize) else {
+                self.waiting.pop_front();
+                continue;
+            };
+            let route = match task.server {
+                Some(i) => self.poll_server(i, cx),
+                None => self.poll_any_server(cx),
+            };
+            match route {
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => {
+                    self.waiting.pop_front();
+                    self.tell(id, Event::Error(error), true);
+                    ended = true;
+                }
+                Poll::Ready(Ok(i)) => {
+                    if !self.send(i, id) {
+                        break;
+                    }
+                    self.waiting.pop_front();
+                }
+            }
+        }
+        ended
+    }
+
+    /// False: enough waits to be written there already.
+    fn send(&mut self, i: usize, id: TaskId) -> bool {
+        let route = &mut self.servers[i];
+        let Some(connection) = route.peer.up() else {
+            return false;
+        };
+        if connection.outbox().len() >= AHEAD {
+            return false;
+        }
+        let Some(task) = self.tasks.get_mut(id.index as usize) else {
+            return true;
+        };
+        connection.outbox().share(std::mem::take(&mut task.packet));
+        route.link.sent(id, task.kind);
+        true
+    }
+
+    fn poll_server(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        let Some(route) = self.servers.get(i) else {
+            return Poll::Ready(Err(Error::NoServers));
+        };
+        if route.tried == Some(self.call) && !route.peer.is_up() {
+            return Poll::Ready(Err(route.peer.error().cloned().unwrap_or(Error::NoServers)));
+        }
+        match self.poll_connect(i, cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(done) => Poll::Ready(done.map(|()| i)),
+        }
+    }
+
+    /// The first server in order that is up; else they are tried in order, those that failed lately
+    /// last.
+    fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        if let Some(first) = self.servers.iter().position(|r| r.peer.is_up()) {
+            return self.poll_connect(first, cx).map(|done| done.map(|()| first));
+        }
+        let now = Instant::now();
+        for patient in [true, false] {
+            for i in 0..self.servers.len() {
+                let route = &self.servers[i];
+                let due = route.peer.is_connecting() || !patient || route.peer.due() <= now;
+                if route.tried == Some(self.call) || !due {
+                    continue;
+                }
+                match self.poll_connect(i, cx) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(i)),
+                    Poll::Ready(Err(_)) => {} // the next one
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        }
+        let error = self.servers.iter().find_map(|r| r.peer.error().cloned());
+        Poll::Ready(Err(error.unwrap_or(Error::NoServers)))
+    }
+
+    /// Writes and reads what can be without waiting. True: something became known.
+    fn exchange(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
+        let mut heard = 0;
+        loop {
+            let route = &mut self.servers[i];
+            let idle = route.link.is_idle();
+            let Some(connection) = route.peer.up() else {
+                return heard > 0;
+            };
+            if idle && !connection.has_output() {
+                return heard > 0; // nothing is expected: an idle connection is looked at in begin()
+            }
+            let flushed = connection.poll_flush(cx);
+            // Read also after a failed write: the server may have said why before it closed.
+            while let Poll::Ready(next) = self.poll_packet(i, cx) {
+                if let Err(error) = next.and_then(|packet| self.hear(i, &packet)) {
+                    self.lose(i, &error);
+                    return true;
+                }
+                heard += 1;
+                if heard >= BATCH {
+                    cx.waker().wake_by_ref();
+                    return true;
+                }
+            }
+            match flushed {
+                Poll::Ready(Err(error)) => {
+                    self.lose(i, &error);
+                    return true;
+                }
+                // There is room again: hand over more, and go on while that is taken.
+                Poll::Ready(Ok(())) if !self.waiting.is_empty() => {
+                    heard += usize::from(self.dispatch(cx));
+                    if !self.servers[i].peer.up().is_some_and(|c| c.has_output()) {
+                        return heard > 0;
+                    }
+                }
+                _ => return heard > 0,
+            }
+        }
+    }
+
+    fn poll_packet(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
+        let route = &mut self.servers[i];
+        if route.link.is_idle() {
+            return Poll::Pending;
+        }
+        match route.peer.up() {
+            Some(connection) => connection.poll_packet(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    fn hear(&mut self, i: usize, packet: &Packet) -> Result<()> {
+        let route = &mut self.servers[i];
+        route.used = Instant::now();
+        let name = route.peer.name();
+        // What cannot be understood costs the connection.
+        let lost = |e: Error| match e {
+            Error::Protocol { reason } => Error::lost(name, format_args!("protocol error: {reason}")),
+            other => other,
+        };
+        let frame = packet.frame();
+        let response = Response::parse(&frame).map_err(lost)?;
+        let heard = route.link.hear(response, name, |part| packet.keep(part)).map_err(lost)?;
+        route.peer.heard();
+        if let Heard::Event(id, event, last) = heard {
+            self.tell(id, event, last);
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, id: TaskId, event: Event, last: bool) {
+        let limit = self.settings.max_packet;
+        let Some(task) = self.task(id).filter(|t| !t.ended) else {
+            return;
+        };
+        match &mut task.listener {
+            Listener::Nobody => {}
+            Listener::Events => {
+                self.running -= usize::from(last);
+                self.events.push_back((id, event));
+            }
+            Listener::Call(parts) => {
+                match event {
+                    Event::Data(data) => parts.add(data, limit),
+                    event if last => parts.end = Some(event),
+                    _ => {}
+                }
+                task.ended = parts.end.is_some();
+                return; // kept until the call takes its end
+            }
+        }
+        if last {
+            self.tasks.remove(id.index as usize);
+        }
+    }
+
+    /// The connection is of no use any more; whoever waited for it hears so.
+    fn lose(&mut self, i: usize, error: &Error) {
+        let route = &mut self.servers[i];
+        if !route.peer.lost(error.clone()) {
+            route.peer.down(); // it made sense before, and a client does not come back by itself
+        }
+        for id in route.link.end() {
+            self.tell(id, Event::Error(error.clone()), true);
+        }
+    }
+
+    /// The key to send for what the user gave: `None` and empty become one that no other job has,
+    /// `#` a number made from the workload; anything else stays as it is.
+    pub fn unique(&mut self, given: &[u8], workload: &[u8]) -> Unique {
+        match given {
+            b"" => self.uniques.make(self.pid),
+            b"#" => unique::hash(workload),
+            given => Unique::from(given),
+        }
+    }
+}
+
+fn join(parts: &[Bytes], last: &[u8]) -> Bytes {
+    let mut all = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum::<usize>() + last.len());
+    parts.iter().for_each(|p| all.put(p));
+    all.put(last);
+    all.freeze()
+}

@@ -1,0 +1,333 @@
+//! One connection to a job server: the only file of this crate that knows sockets. Later kinds of
+//! stream (TLS) belong here.
+//!
+//! Every `poll_*` can be abandoned and taken up again: progress lives in the connection, never in
+//! a future. So a caller may leave the runtime at any moment, run something else, and come back.
+//!
+//! **Forks.** A connection remembers the process that made it. In any other process it must not be
+//! used ([`Connection::is_ours`]), and dropping it there closes the copied descriptor and nothing
+//! else: parent and child share one epoll set, and a socket that a child drops in the usual way
+//! would be taken out of its parent's set too. The owner ends it with shutdown(2), so that a forked
+//! child which never touches Gearman does not keep it open.
+
+use crate::codec::{Decoded, decode};
+use crate::error::{Error, Result};
+use crate::outbox::Outbox;
+use crate::packet::{Frame, HEADER, Magic};
+use crate::servers::{Address, Server};
+use bytes::{Buf, Bytes, BytesMut};
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use std::fmt::Display;
+use std::future::Future;
+use std::io;
+use std::mem::{forget, replace};
+use std::os::fd::{AsRawFd, RawFd};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Room that a read is given at least: a page of small packets in one system call.
+const READ: usize = 16 * 1024;
+/// Largest step in which room for a large packet is made, so that a peer must send what it
+/// announces before we take memory for it.
+const STEP: usize = 4 << 20;
+/// Silence after which the system asks whether the other side still lives.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// A packet that was taken off a connection. Its body owns no more than the packet's own bytes
+/// and those of packets read together with it.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    magic: Magic,
+    number: u32,
+    body: Bytes,
+}
+
+impl Packet {
+    /// As the protocol's functions want it.
+    pub fn frame(&self) -> Frame<'_> {
+        Frame { magic: self.magic, number: self.number, body: &self.body }
+    }
+
+    /// `part` of this packet's frame, without a copy.
+    pub fn keep(&self, part: &[u8]) -> Bytes {
+        self.body.slice_ref(part)
+    }
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    /// After [`Connection`] gave it up.
+    Closed,
+}
+
+/// A connection, being made or made.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    /// The process that made it.
+    pid: u32,
+    /// For messages.
+    server: String,
+    connected: bool,
+    inbox: BytesMut,
+    outbox: Outbox,
+    /// Largest packet body to accept.
+    limit: usize,
+}
+
+impl Connection {
+    /// Begins to connect and does not wait for it: [`Connection::poll_connected`] does. Must be
+    /// called inside a tokio runtime. Packets with a body above `limit` bytes are refused.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] where the system refuses at once.
+    pub fn open(server: &Server, address: &Address, limit: usize) -> Result<Connection> {
+        let name = server.to_string();
+        let failed = |e: io::Error| Error::Connect { server: name.clone(), reason: reason(&e) };
+        let (stream, connected) = begin(address).map_err(failed)?;
+        Ok(Connection {
+            stream,
+            pid: std::process::id(),
+            server: server.to_string(),
+            connected,
+            inbox: BytesMut::new(),
+            outbox: Outbox::new(),
+            limit,
+        })
+    }
+
+    /// Was it made by this process? Any other must drop it unused.
+    pub fn is_ours(&self) -> bool {
+        self.pid == std::process::id()
+    }
+
+    /// Host and port, or path, for messages.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Ready when the connection stands.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] with the system's reason.
+    pub fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.connected {
+            return Poll::Ready(Ok(()));
+        }
+        let failed = |e: io::Error| Error::Connect { server: self.server.clone(), reason: reason(&e) };
+        let state = match &self.stream {
+            Stream::Tcp(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error()),
+            Stream::Unix(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error()),
+            Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
+        };
+        if let Some(error) = state.map_err(failed)? {
+            return Poll::Ready(Err(failed(error)));
+        }
+        self.connected = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Where requests are appended; [`Connection::poll_flush`] sends them.
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// Does something wait to be written?
+    pub fn has_output(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Writes what the socket takes; ready when nothing is left.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] with the system's reason.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        while self.outbox.has_remaining() {
+            match ready!(self.stream.poll_write(cx, &mut self.outbox)) {
+                Ok(0) => return Poll::Ready(Err(self.lost("the socket takes no more"))),
+                Ok(_) => {}
+                Err(e) => return Poll::Ready(Err(self.lost(reason(&e)))),
+            }
+        }
+        self.outbox.shrink();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes what the socket takes right now. False: something is left for [`Connection::poll_flush`].
+    ///
+    /// # Errors
+    /// As [`Connection::poll_flush`].
+    pub fn try_flush(&mut self) -> Result<bool> {
+        match self.poll_flush(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// The next packet.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] when the connection ended, [`Error::Protocol`] and [`Error::TooLarge`] for what cannot be
+    /// understood. After any of them the connection is of no more use.
+    pub fn poll_packet(&mut self, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
+        loop {
+            let want = match decode(&self.inbox, self.limit) {
+                Ok(Decoded::Partial(want)) => want,
+                Ok(Decoded::Frame(Frame { magic, number, .. }, size)) => {
+                    let mut packet = self.inbox.split_to(size);
+                    packet.advance(HEADER);
+                    return Poll::Ready(Ok(Packet { magic, number, body: packet.freeze() }));
+                }
+                Err(error) => return Poll::Ready(Err(self.at_this_server(error))),
+            };
+            let room = want.saturating_sub(self.inbox.len()).clamp(READ, STEP);
+            self.inbox.reserve(room);
+            match ready!(self.stream.poll_read(cx, &mut self.inbox)) {
+                Ok(0) => return Poll::Ready(Err(self.closed())),
+                Ok(_) => {}
+                Err(e) => return Poll::Ready(Err(self.lost(reason(&e)))),
+            }
+        }
+    }
+
+    /// Has the other side closed an idle connection, or said something unasked? One recv(2) that does
+    /// not wait. To be asked before a connection is used again after a pause.
+    pub fn is_stale(&self) -> bool {
+        self.has_input() || self.peek().is_none_or(|n| n > 0)
+    }
+
+    /// Has the other side closed the connection, and was all read that it had said? One recv(2).
+    pub fn has_ended(&self) -> bool {
+        !self.has_input() && self.peek().is_none()
+    }
+
+    /// Is something of what was read not taken yet?
+    pub fn has_input(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// How many bytes can be read right now, 1 for any number; `None` at the end of the stream.
+    fn peek(&self) -> Option<usize> {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        let peeked = match &self.stream {
+            Stream::Tcp(s) => SockRef::from(s).peek(&mut byte),
+            Stream::Unix(s) => SockRef::from(s).peek(&mut byte),
+            Stream::Closed => return None,
+        };
+        match peeked {
+            Ok(n) => Some(n).filter(|n| *n > 0),
+            Err(e) => (e.kind() == io::ErrorKind::WouldBlock).then_some(0),
+        }
+    }
+
+    /// The socket's number, for event loops that want to wait for it.
+    pub fn fd(&self) -> Option<RawFd> {
+        self.stream.fd()
+    }
+
+    /// An [`Error::Lost`] of this connection.
+    pub fn lost(&self, reason: impl Display) -> Error {
+        Error::lost(&self.server, reason)
+    }
+
+    fn closed(&self) -> Error {
+        match self.inbox.len() {
+            0 => self.lost("the server closed the connection"),
+            n => self.lost(format_args!("the server closed the connection in the middle of a packet, after {n} bytes")),
+        }
+    }
+
+    /// A protocol error means nothing to a user without the name of who made it.
+    pub fn at_this_server(&self, error: Error) -> Error {
+        error.at(&self.server)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.is_ours() {
+            self.stream.shutdown();
+        } else {
+            let stream = replace(&mut self.stream, Stream::Closed);
+            if let Some(fd) = stream.fd() {
+                // Not dropped: see "Forks" above.
+                forget(stream);
+                let _ = nix::unistd::close(fd);
+            }
+        }
+    }
+}
+
+/// The socket's options are set before it connects, so that they hold from the first packet on.
+fn begin(address: &Address) -> io::Result<(Stream, bool)> {
+    let (target, domain) = match address {
+        Address::Tcp(a) => (SockAddr::from(*a), Domain::for_address(*a)),
+        Address::Unix(path) => (SockAddr::unix(path)?, Domain::UNIX),
+    };
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
+    if domain != Domain::UNIX {
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    }
+    let connected = match socket.connect(&target) {
+        Ok(()) => true,
+        Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => false,
+        Err(e) => return Err(e),
+    };
+    let stream = match domain {
+        Domain::UNIX => Stream::Unix(UnixStream::from_std(socket.into())?),
+        _ => Stream::Tcp(TcpStream::from_std(socket.into())?),
+    };
+    Ok((stream, connected))
+}
+
+/// The system's words without Rust's "(os error N)".
+fn reason(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
+}
+
+impl Stream {
+    // Futures made and polled once: both of tokio's calls advance the buffer by exactly what went
+    // over the wire, and `read_buf` notes after a short read that the socket is drained, which saves
+    // a recv(2) that ends in EAGAIN for every answer.
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Tcp(s) => pin!(s.write_buf(outbox)).poll(cx),
+            Stream::Unix(s) => pin!(s.write_buf(outbox)).poll(cx),
+            Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Appends to `inbox` what has arrived, at most its spare room.
+    fn poll_read(&mut self, cx: &mut Context<'_>, inbox: &mut BytesMut) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Tcp(s) => pin!(s.read_buf(inbox)).poll(cx),
+            Stream::Unix(s) => pin!(s.read_buf(inbox)).poll(cx),
+            Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn shutdown(&self) {
+        // It may be closed by the other side already; then there is nothing to end.
+        let _ = match self {
+            Stream::Tcp(s) => SockRef::from(s).shutdown(std::net::Shutdown::Both),
+            Stream::Unix(s) => SockRef::from(s).shutdown(std::net::Shutdown::Both),
+            Stream::Closed => Ok(()),
+        };
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        match self {
+            Stream::Tcp(s) => Some(s.as_raw_fd()),
+            Stream::Unix(s) => Some(s.as_raw_fd()),
+            Stream::Closed => None,
+        }
+    }
+}

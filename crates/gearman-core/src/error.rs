@@ -1,0 +1,154 @@
+//! The one error of this crate, and what follows from it.
+
+use crate::code::Code;
+use std::fmt::Display;
+
+/// A result with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong. Each variant is a decision that a caller can make; its text names the server,
+/// the reason and, where there is one, the way out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No server was added.
+    #[error("no servers have been added: call addServer() first")]
+    NoServers,
+    /// A host name could not be resolved.
+    #[error("could not resolve {server}: {reason}")]
+    Resolve {
+        /// As the user wrote it.
+        server: String,
+        /// The resolver's words.
+        reason: String,
+    },
+    /// A connection could not be made.
+    #[error("could not connect to {server}: {reason}")]
+    Connect {
+        /// Host and port, or path.
+        server: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The connection ended, or had to be given up.
+    #[error("lost connection to {server}: {reason}")]
+    Lost {
+        /// Host and port, or path.
+        server: String,
+        /// What was seen of it.
+        reason: String,
+    },
+    /// A peer sent what the protocol does not allow; the stream cannot be trusted any more.
+    #[error("protocol error: {reason}")]
+    Protocol {
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// A packet is larger than the limit allows.
+    #[error("packet of {size} bytes exceeds the limit of {limit} bytes")]
+    TooLarge {
+        /// Bytes of the body, as its header declares them.
+        size: usize,
+        /// The limit that was set.
+        limit: usize,
+    },
+    /// The server answered with an ERROR packet.
+    #[error("server {server} refused: {text} ({name})")]
+    Server {
+        /// Host and port, or path.
+        server: String,
+        /// The packet's code, `None` where libgearman has no such code.
+        code: Option<Code>,
+        /// The packet's code as it was sent.
+        name: String,
+        /// The packet's text.
+        text: String,
+    },
+    /// Nothing was heard from the server for as long as the caller would wait.
+    #[error("timeout reached, nothing was heard from {server} for {waited} ms")]
+    Timeout {
+        /// Host and port, or path; "the servers" where several were waited for.
+        server: String,
+        /// How long the wait was, in milliseconds.
+        waited: u64,
+    },
+    /// An argument that cannot be sent.
+    #[error("{0}")]
+    Argument(&'static str),
+    /// There is nothing to wait for.
+    #[error("no active file descriptors: there is nothing to wait for")]
+    NothingToWaitFor,
+    /// The worker has no function.
+    #[error("no functions have been registered: call addFunction() first")]
+    NoFunctions,
+    /// This function was not registered.
+    #[error("function is not registered")]
+    NoSuchFunction,
+    /// No server has a job.
+    #[error("no jobs")]
+    NoJobs,
+    /// Not without waiting, and the caller would not wait.
+    #[error("operation would block")]
+    WouldBlock,
+    /// The job is over, its connection is gone, or it belongs to another process.
+    #[error("the job cannot be answered: {0}")]
+    JobGone(&'static str),
+    /// An echo came back changed.
+    #[error("{server} answered an echo with other data")]
+    EchoCorrupted {
+        /// Host and port, or path.
+        server: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Protocol`].
+    pub fn protocol(reason: impl Display) -> Error {
+        Error::Protocol { reason: reason.to_string() }
+    }
+
+    /// An [`Error::Lost`].
+    pub fn lost(server: impl Display, reason: impl Display) -> Error {
+        Error::Lost { server: server.to_string(), reason: reason.to_string() }
+    }
+
+    /// A protocol error means nothing to a user without the name of who made it.
+    #[must_use]
+    pub fn at(self, server: impl Display) -> Error {
+        match self {
+            Error::Protocol { reason } => Error::protocol(format_args!("{server}: {reason}")),
+            other => other,
+        }
+    }
+
+    /// The code that libgearman reports in this case.
+    pub fn code(&self) -> Code {
+        match self {
+            Error::NoServers => Code::NoServers,
+            Error::Resolve { .. } => Code::Getaddrinfo,
+            Error::Connect { .. } => Code::CouldNotConnect,
+            Error::Lost { .. } => Code::LostConnection,
+            Error::Protocol { .. } => Code::InvalidPacket,
+            Error::TooLarge { .. } => Code::DataTooLarge,
+            Error::Server { code, .. } => code.unwrap_or(Code::ServerError),
+            Error::Timeout { .. } => Code::Timeout,
+            Error::Argument(_) | Error::JobGone(_) => Code::InvalidArgument,
+            Error::NothingToWaitFor => Code::NoActiveFds,
+            Error::NoFunctions => Code::NoRegisteredFunctions,
+            Error::NoSuchFunction => Code::NoRegisteredFunction,
+            Error::NoJobs => Code::NoJobs,
+            Error::WouldBlock => Code::IoWait,
+            Error::EchoCorrupted { .. } => Code::EchoDataCorruption,
+        }
+    }
+
+    /// Must the connection be closed, because what follows on it cannot be understood?
+    pub fn closes(&self) -> bool {
+        matches!(self, Error::Lost { .. } | Error::Protocol { .. } | Error::TooLarge { .. })
+    }
+
+    /// May the same request be tried at another server? Only where it cannot have been accepted.
+    pub fn elsewhere(&self) -> bool {
+        matches!(self, Error::Resolve { .. } | Error::Connect { .. })
+    }
+}

@@ -1,0 +1,38 @@
+//! A job as a worker holds it.
+
+use bytes::Bytes;
+
+/// A job that a server gave to this worker.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name at the server.
+    pub handle: Bytes,
+    /// The function to run.
+    pub function: Bytes,
+    /// Its key; empty where the worker did not ask for keys.
+    pub unique: Bytes,
+    /// The function that joins the parts, for a job that is split.
+    pub reducer: Option<Bytes>,
+    /// What to work on.
+    pub workload: Bytes,
+    /// Which server of the worker gave it.
+    pub(crate) server: usize,
+    /// Over which connection to it: a later one knows nothing of the job.
+    pub(crate) serial: u64,
+    /// The process it was given to.
+    pub(crate) pid: u32,
+    /// Nothing can be said of it any more.
+    pub(crate) ended: bool,
+}
+
+impl Job {
+    /// Was the end of this job told to the server?
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Was it given to this process? In one that was forked since, nothing can be said of it.
+    pub fn is_ours(&self) -> bool {
+        self.pid == std::process::id()
+    }
+}

@@ -1,0 +1,183 @@
+//! Which answer is whose: what a client expects on one connection. Pure.
+//!
+//! Answers without a handle come in the order of their requests, so they are matched first in,
+//! first out. News of jobs are matched by handle. A task that nobody waits for any more keeps its
+//! place, so that its late answer is never taken for another's.
+
+use crate::error::{Error, Result};
+use crate::message::{Response, Update, number};
+use crate::task::{Event, Kind, Known, TaskId};
+use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
+
+/// The state of one connection of a client.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    /// Requests without an answer, in the order they were sent.
+    asked: VecDeque<Asked>,
+    /// Foreground jobs that have not ended.
+    jobs: HashMap<Bytes, Waiting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Task(TaskId, Kind),
+    /// OPTION_REQ; nobody waits for it.
+    Option,
+}
+
+/// The tasks of one job. Several where they share a unique key: the server then sends each packet
+/// once for every one of them.
+#[derive(Debug)]
+struct Waiting {
+    tasks: Vec<TaskId>,
+    /// Whose copy comes next.
+    next: usize,
+}
+
+/// What an answer means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// For this task; true: the last.
+    Event(TaskId, Event, bool),
+    /// Of no interest.
+    Nothing,
+}
+
+impl Link {
+    pub(crate) fn sent(&mut self, task: TaskId, kind: Kind) {
+        self.asked.push_back(Asked::Task(task, kind));
+    }
+
+    pub(crate) fn sent_option(&mut self) {
+        self.asked.push_back(Asked::Option);
+    }
+
+    /// Does nothing wait for this connection?
+    pub(crate) fn is_idle(&self) -> bool {
+        self.asked.is_empty() && self.jobs.is_empty()
+    }
+
+    /// Everyone who waits, in order; none of them will hear anything here any more.
+    pub(crate) fn end(&mut self) -> Vec<TaskId> {
+        let mut jobs: Vec<TaskId> = self.jobs.drain().flat_map(|(_, w)| w.tasks).collect();
+        jobs.sort_by_key(|t| t.serial);
+        let asked = self.asked.drain(..).filter_map(|a| match a {
+            Asked::Task(task, _) => Some(task),
+            Asked::Option => None,
+        });
+        jobs.extend(asked);
+        jobs
+    }
+
+    /// Takes an answer in. `keep` turns a part of the packet into bytes of one's own.
+    pub(crate) fn hear(
+        &mut self,
+        response: Response<'_>,
+        server: &str,
+        keep: impl Fn(&[u8]) -> Bytes,
+    ) -> Result<Heard> {
+        if let Response::Work(work) = response {
+            return Ok(self.hear_work(work.handle, work.update, keep));
+        }
+        if matches!(response, Response::Noop | Response::NoJob | Response::JobAssign(_)) {
+            return Err(Error::protocol("the server sent a client what only workers get"));
+        }
+        // It leaves the queue only when it was answered: a wrong answer ends the connection, and
+        // then it must hear of that.
+        let (task, kind) = match self.asked.front() {
+            Some(Asked::Task(task, kind)) => (*task, *kind),
+            Some(Asked::Option) if matches!(response, Response::Option(_) | Response::Error { .. }) => {
+                self.asked.pop_front();
+                return Ok(Heard::Nothing);
+            }
+            Some(Asked::Option) | None => return Err(unasked(&response)),
+        };
+        let event = match (response, kind) {
+            (Response::JobCreated(handle), Kind::Background) => Event::Created(Bytes::copy_from_slice(handle)),
+            (Response::JobCreated(handle), Kind::Foreground) => {
+                let handle = Bytes::copy_from_slice(handle);
+                let waiting =
+                    self.jobs.entry(handle.clone()).or_insert(Waiting { tasks: Vec::with_capacity(1), next: 0 });
+                waiting.tasks.push(task);
+                waiting.next = 0;
+                Event::Created(handle)
+            }
+            (Response::Status { status, .. }, Kind::Status) => Event::Known(known(status, b"")),
+            (Response::StatusUnique { status, clients, .. }, Kind::StatusUnique) => {
+                Event::Known(known(status, clients))
+            }
+            (Response::Echo(data), Kind::Echo) => Event::Echoed(keep(data)),
+            (Response::Error { code, text }, _) => Event::Error(refused(server, code, text)),
+            (other, _) => return Err(unasked(&other)),
+        };
+        self.asked.pop_front();
+        let last = !(matches!(event, Event::Created(_)) && kind == Kind::Foreground);
+        Ok(Heard::Event(task, event, last))
+    }
+
+    fn hear_work(&mut self, handle: &[u8], update: Update<'_>, keep: impl Fn(&[u8]) -> Bytes) -> Heard {
+        // Unknown where the job's last task was ended otherwise, or by a server that repeats itself.
+        let Some(waiting) = self.jobs.get_mut(handle) else {
+            return Heard::Nothing;
+        };
+        let (event, last) = match update {
+            Update::Status(n, d) => (Event::Status { numerator: number(n), denominator: number(d) }, false),
+            Update::Data(data) => (Event::Data(keep(data)), false),
+            Update::Warning(text) => (Event::Warning(keep(text)), false),
+            Update::Complete(result) => (Event::Complete(keep(result)), true),
+            Update::Exception(text) => (Event::Exception(keep(text)), true),
+            Update::Fail => (Event::Fail, true),
+        };
+        let place = waiting.next % waiting.tasks.len();
+        let task = waiting.tasks[place];
+        if !last {
+            waiting.next = place + 1;
+        } else if waiting.tasks.len() == 1 {
+            self.jobs.remove(handle);
+        } else {
+            waiting.tasks.remove(place);
+            waiting.next = place;
+        }
+        Heard::Event(task, event, last)
+    }
+}
+
+fn known(status: crate::message::Status<'_>, clients: &[u8]) -> Known {
+    Known {
+        known: status.known,
+        running: status.running,
+        numerator: number(status.numerator),
+        denominator: number(status.denominator),
+        clients: number(clients),
+    }
+}
+
+/// The error that an ERROR packet stands for.
+pub(crate) fn refused(server: &str, code: &[u8], text: &[u8]) -> Error {
+    Error::Server {
+        server: server.into(),
+        code: crate::Code::from_wire(code),
+        name: String::from_utf8_lossy(code).into_owned(),
+        text: String::from_utf8_lossy(text).into_owned(),
+    }
+}
+
+fn unasked(response: &Response<'_>) -> Error {
+    let what = match response {
+        Response::Error { code, text } => {
+            return Error::protocol(format_args!(
+                "an ERROR nobody asked for: {} {}",
+                code.escape_ascii(),
+                text.escape_ascii()
+            ));
+        }
+        Response::JobCreated(_) => "JOB_CREATED",
+        Response::Status { .. } => "STATUS_RES",
+        Response::StatusUnique { .. } => "STATUS_RES_UNIQUE",
+        Response::Echo(_) => "ECHO_RES",
+        Response::Option(_) => "OPTION_RES",
+        Response::Noop | Response::NoJob | Response::JobAssign(_) | Response::Work(_) => "an answer",
+    };
+    Error::protocol(format_args!("{what} where another answer was due"))
+}

@@ -1,0 +1,532 @@
+//! Packets with a meaning: what a peer asks ([`Request`]) and what the server says ([`Response`]).
+//! Everything is borrowed from the buffer it was read from.
+
+use crate::codec::{Sink, encode};
+use crate::error::{Error, Result};
+use crate::packet::{Command, Frame, Magic};
+
+/// A job's place among others. Lower is earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(u8)]
+pub enum Priority {
+    /// Before all others.
+    High = 0,
+    /// In between.
+    #[default]
+    Normal = 1,
+    /// Only when nothing else waits.
+    Low = 2,
+}
+
+impl Priority {
+    /// All three, in the order they are served.
+    pub const ALL: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
+}
+
+/// When a submitted job may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Start<'a> {
+    /// As soon as a worker is free.
+    #[default]
+    Now,
+    /// Not before this moment: decimal seconds since 1970.
+    Epoch(&'a [u8]),
+    /// At the next minute that fits: minute, hour, day, month, weekday.
+    Schedule([&'a [u8]; 5]),
+}
+
+/// One SUBMIT_*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submit<'a> {
+    /// Which queue of the function it joins.
+    pub priority: Priority,
+    /// Nobody waits for the result.
+    pub background: bool,
+    /// Name of the function to run.
+    pub function: &'a [u8],
+    /// Jobs of one function with the same key are one job; empty: never.
+    pub unique: &'a [u8],
+    /// What the function works on.
+    pub workload: &'a [u8],
+    /// When it may run.
+    pub start: Start<'a>,
+    /// Name of the function that joins the parts of a job that is split.
+    pub reducer: Option<&'a [u8]>,
+}
+
+/// How a worker wants its job described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Grab {
+    /// GRAB_JOB: answered by JOB_ASSIGN, without the unique key.
+    Plain,
+    /// GRAB_JOB_UNIQ: answered by JOB_ASSIGN_UNIQ.
+    Uniq,
+    /// GRAB_JOB_ALL: by JOB_ASSIGN_ALL where there is a reducer, else by JOB_ASSIGN_UNIQ.
+    #[default]
+    All,
+}
+
+/// What a worker says of its job, and the server to the clients who wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work<'a> {
+    /// Of which job.
+    pub handle: &'a [u8],
+    /// What is new about it.
+    pub update: Update<'a>,
+}
+
+/// News of a job. The last three end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update<'a> {
+    /// WORK_STATUS: decimal numerator and denominator.
+    Status(&'a [u8], &'a [u8]),
+    /// WORK_DATA: a part of the result.
+    Data(&'a [u8]),
+    /// WORK_WARNING: a remark.
+    Warning(&'a [u8]),
+    /// WORK_COMPLETE: the result, or its last part.
+    Complete(&'a [u8]),
+    /// WORK_EXCEPTION: what was thrown.
+    Exception(&'a [u8]),
+    /// WORK_FAIL.
+    Fail,
+}
+
+impl<'a> Work<'a> {
+    /// Does it end the job?
+    pub fn is_last(&self) -> bool {
+        matches!(self.update, Update::Complete(_) | Update::Exception(_) | Update::Fail)
+    }
+
+    /// Can a packet hold it? Its length is counted in 32 bits.
+    pub fn fits(&self) -> bool {
+        let size = match self.update {
+            Update::Status(n, d) => n.len() + d.len() + 1,
+            Update::Data(data) | Update::Warning(data) | Update::Complete(data) | Update::Exception(data) => data.len(),
+            Update::Fail => 0,
+        };
+        size + self.handle.len() < u32::MAX as usize
+    }
+
+    fn command(&self) -> Command {
+        match self.update {
+            Update::Status(..) => Command::WorkStatus,
+            Update::Data(_) => Command::WorkData,
+            Update::Warning(_) => Command::WorkWarning,
+            Update::Complete(_) => Command::WorkComplete,
+            Update::Exception(_) => Command::WorkException,
+            Update::Fail => Command::WorkFail,
+        }
+    }
+
+    fn parse(command: Command, frame: &Frame<'a>) -> Result<Option<Work<'a>>> {
+        let (handle, update) = match command {
+            Command::WorkStatus => {
+                let [handle, numerator, denominator] = frame.arguments()?;
+                (handle, Update::Status(numerator, denominator))
+            }
+            Command::WorkFail => {
+                // C gearmand leaves a NUL behind the handle when it turns an exception into a failure.
+                let [handle] = frame.arguments()?;
+                (handle.strip_suffix(b"\0").unwrap_or(handle), Update::Fail)
+            }
+            Command::WorkData | Command::WorkWarning | Command::WorkComplete | Command::WorkException => {
+                let [handle, data] = frame.arguments()?;
+                let update = match command {
+                    Command::WorkData => Update::Data(data),
+                    Command::WorkWarning => Update::Warning(data),
+                    Command::WorkComplete => Update::Complete(data),
+                    _ => Update::Exception(data),
+                };
+                (handle, update)
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Work { handle, update }))
+    }
+
+    fn encode(&self, out: &mut impl Sink, magic: Magic) {
+        let command = self.command();
+        match self.update {
+            Update::Status(numerator, denominator) => {
+                encode(out, magic, command, &[self.handle, numerator, denominator])
+            }
+            Update::Data(data) | Update::Warning(data) | Update::Complete(data) | Update::Exception(data) => {
+                encode(out, magic, command, &[self.handle, data]);
+            }
+            Update::Fail => encode(out, magic, command, &[self.handle]),
+        }
+    }
+}
+
+/// What a client or a worker asks of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// CAN_DO and CAN_DO_TIMEOUT: this worker runs the function; the timeout is decimal milliseconds.
+    CanDo {
+        /// Name of the function.
+        function: &'a [u8],
+        /// How long a job of it may run.
+        timeout: Option<&'a [u8]>,
+    },
+    /// CANT_DO: this worker runs the function no more.
+    CantDo(&'a [u8]),
+    /// RESET_ABILITIES: this worker runs no function any more.
+    ResetAbilities,
+    /// PRE_SLEEP: wake me by a NOOP when there is a job.
+    PreSleep,
+    /// GRAB_JOB in its three forms.
+    GrabJob(Grab),
+    /// ALL_YOURS: I have no other server.
+    AllYours,
+    /// SET_CLIENT_ID: my name in `workers`.
+    SetClientId(&'a [u8]),
+    /// SUBMIT_JOB in all its forms.
+    Submit(Submit<'a>),
+    /// WORK_*.
+    Work(Work<'a>),
+    /// GET_STATUS of a handle.
+    GetStatus(&'a [u8]),
+    /// GET_STATUS_UNIQUE of a key.
+    GetStatusUnique(&'a [u8]),
+    /// ECHO_REQ: send this back.
+    Echo(&'a [u8]),
+    /// OPTION_REQ: "exceptions", or "all-yours".
+    Option(&'a [u8]),
+}
+
+/// A SUBMIT_JOB* that starts now and is not split: command, priority, background.
+const SUBMITS: [(Command, Priority, bool); 6] = [
+    (Command::SubmitJob, Priority::Normal, false),
+    (Command::SubmitJobBg, Priority::Normal, true),
+    (Command::SubmitJobHigh, Priority::High, false),
+    (Command::SubmitJobHighBg, Priority::High, true),
+    (Command::SubmitJobLow, Priority::Low, false),
+    (Command::SubmitJobLowBg, Priority::Low, true),
+];
+
+impl<'a> Request<'a> {
+    /// What this frame asks for.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] where the arguments do not fit, and for commands that only a server sends.
+    pub fn parse(command: Command, frame: &Frame<'a>) -> Result<Request<'a>> {
+        if let Some(work) = Work::parse(command, frame)? {
+            return Ok(Request::Work(work));
+        }
+        if let Some(&(_, priority, background)) = SUBMITS.iter().find(|s| s.0 == command) {
+            let [function, unique, workload] = frame.arguments()?;
+            return Ok(Request::Submit(Submit {
+                priority,
+                background,
+                function,
+                unique,
+                workload,
+                start: Start::Now,
+                reducer: None,
+            }));
+        }
+        Ok(match command {
+            Command::CanDo => Request::CanDo { function: frame.arguments::<1>()?[0], timeout: None },
+            Command::CanDoTimeout => {
+                let [function, timeout] = frame.arguments()?;
+                Request::CanDo { function, timeout: Some(timeout) }
+            }
+            Command::CantDo => Request::CantDo(frame.arguments::<1>()?[0]),
+            Command::ResetAbilities => Request::ResetAbilities,
+            Command::PreSleep => Request::PreSleep,
+            Command::GrabJob => Request::GrabJob(Grab::Plain),
+            Command::GrabJobUniq => Request::GrabJob(Grab::Uniq),
+            Command::GrabJobAll => Request::GrabJob(Grab::All),
+            Command::AllYours => Request::AllYours,
+            Command::SetClientId => Request::SetClientId(frame.arguments::<1>()?[0]),
+            Command::GetStatus => Request::GetStatus(frame.arguments::<1>()?[0]),
+            Command::GetStatusUnique => Request::GetStatusUnique(frame.arguments::<1>()?[0]),
+            Command::EchoReq => Request::Echo(frame.arguments::<1>()?[0]),
+            Command::OptionReq => Request::Option(frame.arguments::<1>()?[0]),
+            Command::SubmitJobEpoch | Command::SubmitReduceJob | Command::SubmitReduceJobBackground => {
+                let [function, unique, third, workload] = frame.arguments()?;
+                let epoch = command == Command::SubmitJobEpoch;
+                Request::Submit(Submit {
+                    priority: Priority::Normal,
+                    background: command != Command::SubmitReduceJob,
+                    function,
+                    unique,
+                    workload,
+                    start: if epoch { Start::Epoch(third) } else { Start::Now },
+                    reducer: (!epoch).then_some(third),
+                })
+            }
+            Command::SubmitJobSched => {
+                let [function, unique, minute, hour, day, month, weekday, workload] = frame.arguments()?;
+                let start = Start::Schedule([minute, hour, day, month, weekday]);
+                Request::Submit(Submit {
+                    priority: Priority::Normal,
+                    background: true,
+                    function,
+                    unique,
+                    workload,
+                    start,
+                    reducer: None,
+                })
+            }
+            other => return Err(Error::protocol(format_args!("{other} is not a request"))),
+        })
+    }
+
+    /// Appends the packet to `out`.
+    pub fn encode(&self, out: &mut impl Sink) {
+        let mut put = |command, arguments: &[&[u8]]| encode(out, Magic::Request, command, arguments);
+        match *self {
+            Request::CanDo { function, timeout: None } => put(Command::CanDo, &[function]),
+            Request::CanDo { function, timeout: Some(t) } => put(Command::CanDoTimeout, &[function, t]),
+            Request::CantDo(function) => put(Command::CantDo, &[function]),
+            Request::ResetAbilities => put(Command::ResetAbilities, &[]),
+            Request::PreSleep => put(Command::PreSleep, &[]),
+            Request::GrabJob(Grab::Plain) => put(Command::GrabJob, &[]),
+            Request::GrabJob(Grab::Uniq) => put(Command::GrabJobUniq, &[]),
+            Request::GrabJob(Grab::All) => put(Command::GrabJobAll, &[]),
+            Request::AllYours => put(Command::AllYours, &[]),
+            Request::SetClientId(id) => put(Command::SetClientId, &[id]),
+            Request::Work(work) => work.encode(out, Magic::Request),
+            Request::GetStatus(handle) => put(Command::GetStatus, &[handle]),
+            Request::GetStatusUnique(unique) => put(Command::GetStatusUnique, &[unique]),
+            Request::Echo(data) => put(Command::EchoReq, &[data]),
+            Request::Option(name) => put(Command::OptionReq, &[name]),
+            Request::Submit(Submit { function, unique, workload, start, reducer, priority, background }) => {
+                match (start, reducer) {
+                    (Start::Epoch(when), _) => put(Command::SubmitJobEpoch, &[function, unique, when, workload]),
+                    (Start::Schedule([minute, hour, day, month, weekday]), _) => {
+                        put(Command::SubmitJobSched, &[function, unique, minute, hour, day, month, weekday, workload]);
+                    }
+                    (Start::Now, Some(reducer)) => {
+                        let command =
+                            if background { Command::SubmitReduceJobBackground } else { Command::SubmitReduceJob };
+                        put(command, &[function, unique, reducer, workload]);
+                    }
+                    (Start::Now, None) => put(submit_command(priority, background), &[function, unique, workload]),
+                }
+            }
+        }
+    }
+}
+
+/// The command that submits a job which starts now and is not split.
+pub const fn submit_command(priority: Priority, background: bool) -> Command {
+    match (priority, background) {
+        (Priority::Normal, false) => Command::SubmitJob,
+        (Priority::Normal, true) => Command::SubmitJobBg,
+        (Priority::High, false) => Command::SubmitJobHigh,
+        (Priority::High, true) => Command::SubmitJobHighBg,
+        (Priority::Low, false) => Command::SubmitJobLow,
+        (Priority::Low, true) => Command::SubmitJobLowBg,
+    }
+}
+
+/// A job as the server hands it to a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assign<'a> {
+    /// The job's name at this server.
+    pub handle: &'a [u8],
+    /// The function to run.
+    pub function: &'a [u8],
+    /// The job's key; `None` in the form that does not tell.
+    pub unique: Option<&'a [u8]>,
+    /// The function that joins the parts, for a job that is split.
+    pub reducer: Option<&'a [u8]>,
+    /// What to work on.
+    pub workload: &'a [u8],
+}
+
+/// What the server knows of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Status<'a> {
+    /// Queued or running.
+    pub known: bool,
+    /// A worker has it.
+    pub running: bool,
+    /// Decimal; what the worker last said.
+    pub numerator: &'a [u8],
+    /// Decimal; what the worker last said.
+    pub denominator: &'a [u8],
+}
+
+/// What the server says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response<'a> {
+    /// NOOP: there may be a job.
+    Noop,
+    /// NO_JOB.
+    NoJob,
+    /// JOB_ASSIGN in its three forms.
+    JobAssign(Assign<'a>),
+    /// JOB_CREATED: the handle of a submitted job.
+    JobCreated(&'a [u8]),
+    /// WORK_*.
+    Work(Work<'a>),
+    /// STATUS_RES.
+    Status {
+        /// As it was asked for.
+        handle: &'a [u8],
+        /// The answer.
+        status: Status<'a>,
+    },
+    /// STATUS_RES_UNIQUE.
+    StatusUnique {
+        /// As it was asked for.
+        unique: &'a [u8],
+        /// The answer.
+        status: Status<'a>,
+        /// Decimal: how many clients wait for it.
+        clients: &'a [u8],
+    },
+    /// ECHO_RES.
+    Echo(&'a [u8]),
+    /// OPTION_RES: the option is on.
+    Option(&'a [u8]),
+    /// ERROR.
+    Error {
+        /// A name of [`crate::Code`].
+        code: &'a [u8],
+        /// For people.
+        text: &'a [u8],
+    },
+}
+
+fn flag(on: bool) -> &'static [u8] {
+    if on { b"1" } else { b"0" }
+}
+
+impl<'a> Response<'a> {
+    /// What this frame says.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] where the arguments do not fit, where the magic is that of a request, and for
+    /// commands that a server does not send.
+    pub fn parse(frame: &Frame<'a>) -> Result<Response<'a>> {
+        let command =
+            frame.command().ok_or_else(|| Error::protocol(format_args!("unknown command {}", frame.number)))?;
+        if frame.magic == Magic::Request {
+            return Err(Error::protocol(format_args!("{command} with the magic of a request in answer")));
+        }
+        if let Some(work) = Work::parse(command, frame)? {
+            return Ok(Response::Work(work));
+        }
+        Ok(match command {
+            Command::Noop => Response::Noop,
+            Command::NoJob => Response::NoJob,
+            Command::JobCreated => Response::JobCreated(frame.arguments::<1>()?[0]),
+            Command::JobAssign => {
+                let [handle, function, workload] = frame.arguments()?;
+                Response::JobAssign(Assign { handle, function, unique: None, reducer: None, workload })
+            }
+            Command::JobAssignUniq => {
+                let [handle, function, unique, workload] = frame.arguments()?;
+                Response::JobAssign(Assign { handle, function, unique: Some(unique), reducer: None, workload })
+            }
+            Command::JobAssignAll => {
+                let [handle, function, unique, reducer, workload] = frame.arguments()?;
+                Response::JobAssign(Assign { handle, function, unique: Some(unique), reducer: Some(reducer), workload })
+            }
+            Command::StatusRes => {
+                let [handle, known, running, numerator, denominator] = frame.arguments()?;
+                Response::Status {
+                    handle,
+                    status: Status { known: known == b"1", running: running == b"1", numerator, denominator },
+                }
+            }
+            Command::StatusResUnique => {
+                let [unique, known, running, numerator, denominator, clients] = frame.arguments()?;
+                let status = Status { known: known == b"1", running: running == b"1", numerator, denominator };
+                Response::StatusUnique { unique, status, clients }
+            }
+            Command::EchoRes => Response::Echo(frame.arguments::<1>()?[0]),
+            Command::OptionRes => Response::Option(frame.arguments::<1>()?[0]),
+            Command::Error => {
+                let [code, text] = frame.arguments()?;
+                Response::Error { code, text }
+            }
+            other => return Err(Error::protocol(format_args!("{other} is not an answer"))),
+        })
+    }
+
+    /// Appends the packet to `out`.
+    pub fn encode(&self, out: &mut impl Sink) {
+        let mut put = |command, arguments: &[&[u8]]| encode(out, Magic::Response, command, arguments);
+        match *self {
+            Response::Noop => put(Command::Noop, &[]),
+            Response::NoJob => put(Command::NoJob, &[]),
+            Response::JobCreated(handle) => put(Command::JobCreated, &[handle]),
+            Response::JobAssign(job) => {
+                let (command, arguments, n) = job.form();
+                put(command, &[&arguments[..n], &[job.workload]].concat());
+            }
+            Response::Work(work) => work.encode(out, Magic::Response),
+            Response::Status { handle, status: s } => {
+                put(Command::StatusRes, &[handle, flag(s.known), flag(s.running), s.numerator, s.denominator]);
+            }
+            Response::StatusUnique { unique, status: s, clients } => {
+                put(
+                    Command::StatusResUnique,
+                    &[unique, flag(s.known), flag(s.running), s.numerator, s.denominator, clients],
+                );
+            }
+            Response::Echo(data) => put(Command::EchoRes, &[data]),
+            Response::Option(name) => put(Command::OptionRes, &[name]),
+            Response::Error { code, text } => put(Command::Error, &[code, text]),
+        }
+    }
+}
+
+impl<'a> Assign<'a> {
+    /// The command for what is known, and the arguments in front of the workload with their number.
+    pub fn form(&self) -> (Command, [&'a [u8]; 4], usize) {
+        let (handle, function) = (self.handle, self.function);
+        match (self.unique, self.reducer) {
+            (unique, Some(reducer)) => {
+                (Command::JobAssignAll, [handle, function, unique.unwrap_or_default(), reducer], 4)
+            }
+            (Some(unique), None) => (Command::JobAssignUniq, [handle, function, unique, &[]], 3),
+            (None, None) => (Command::JobAssign, [handle, function, &[], &[]], 2),
+        }
+    }
+}
+
+/// A decimal number from the wire as C peers read it: digits up to the first other byte, 0 where
+/// there are none, and never more than `u32::MAX`, which is what they can hold.
+pub fn number(digits: &[u8]) -> u32 {
+    let digits = digits.iter().take_while(|d| d.is_ascii_digit());
+    digits.fold(0u32, |n, d| n.saturating_mul(10).saturating_add(u32::from(d - b'0')))
+}
+
+/// A decimal number for the wire, without an allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    /// The digits of `n`.
+    ///
+    /// ```
+    /// assert_eq!(gearman_core::message::Decimal::new(4730).as_ref(), b"4730");
+    /// ```
+    pub fn new(mut n: u64) -> Decimal {
+        let (mut digits, mut start) = ([0; 20], 20);
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (n % 10) as u8;
+            n /= 10;
+            if n == 0 {
+                return Decimal { digits, start };
+            }
+        }
+    }
+}
+
+impl AsRef<[u8]> for Decimal {
+    fn as_ref(&self) -> &[u8] {
+        &self.digits[self.start..]
+    }
+}

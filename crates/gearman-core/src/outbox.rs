@@ -1,0 +1,154 @@
+//! What waits to be written to one socket.
+
+use crate::codec::Sink;
+use bytes::{Buf, Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// Payloads from this size on are handed over, not copied: below it a copy is cheaper than one
+/// more element for writev(2).
+pub const SHARE: usize = 16 * 1024;
+
+/// An empty outbox gives back buffers larger than this, so that an idle connection is small.
+const KEEP: usize = 16 * 1024;
+
+/// Bytes in the order they are to be written: small ones gathered, large ones shared. Written by
+/// one writev(2) a turn; as a [`Buf`] it knows how far the socket took it.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Complete, in front of `tail`.
+    chunks: VecDeque<Bytes>,
+    /// Where small writes gather.
+    tail: BytesMut,
+    /// Bytes in `chunks`.
+    chunked: usize,
+}
+
+impl Outbox {
+    /// An empty one; allocates nothing.
+    pub fn new() -> Outbox {
+        Outbox::default()
+    }
+
+    /// Nothing to write?
+    pub fn is_empty(&self) -> bool {
+        self.chunked == 0 && self.tail.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.chunked + self.tail.len()
+    }
+
+    /// Appends a payload, without copying it when it is large.
+    pub fn share(&mut self, payload: Bytes) {
+        if payload.len() < SHARE {
+            return self.put(&payload);
+        }
+        if !self.tail.is_empty() {
+            let gathered = self.tail.split().freeze();
+            self.push(gathered);
+        }
+        self.push(payload);
+    }
+
+    fn push(&mut self, chunk: Bytes) {
+        self.chunked += chunk.len();
+        self.chunks.push_back(chunk);
+    }
+
+    /// Gives memory back that an idle connection does not need. For an empty outbox only.
+    pub fn shrink(&mut self) {
+        if self.is_empty() && self.tail.capacity() > KEEP {
+            *self = Outbox::default();
+        }
+    }
+
+    /// Drops all that waits.
+    pub fn clear(&mut self) {
+        *self = Outbox::default();
+    }
+}
+
+impl Buf for Outbox {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.chunks.front().map_or(&self.tail, |c| c)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let tail = Some(&self.tail[..]).filter(|t| !t.is_empty());
+        let waiting = self.chunks.iter().map(|c| &c[..]).chain(tail);
+        slices.iter_mut().zip(waiting).map(|(slot, bytes)| *slot = IoSlice::new(bytes)).count()
+    }
+
+    fn advance(&mut self, mut n: usize) {
+        while let Some(front) = self.chunks.front_mut() {
+            let step = n.min(front.len());
+            front.advance(step);
+            self.chunked -= step;
+            n -= step;
+            if !front.is_empty() {
+                return;
+            }
+            self.chunks.pop_front();
+        }
+        if n == self.tail.len() {
+            self.tail.clear(); // back to the start of the same memory
+        } else {
+            self.tail.advance(n);
+        }
+    }
+}
+
+impl Sink for Outbox {
+    fn put(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(outbox: &mut Outbox, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while outbox.has_remaining() {
+            let n = step.min(outbox.chunk().len());
+            all.extend_from_slice(&outbox.chunk()[..n]);
+            outbox.advance(n);
+        }
+        all
+    }
+
+    #[test]
+    fn order_is_kept_across_copied_and_shared_pieces() {
+        for step in [1, 7, SHARE, usize::MAX] {
+            let mut outbox = Outbox::new();
+            let large = vec![b'x'; SHARE + 3];
+            let mut expected = Vec::new();
+            for piece in [&b"small"[..], &large, b"more", &large, &large, b"end"] {
+                outbox.share(Bytes::copy_from_slice(piece));
+                expected.extend_from_slice(piece);
+            }
+            assert_eq!(outbox.len(), expected.len());
+            assert_eq!(drain(&mut outbox, step), expected);
+            assert!(outbox.is_empty());
+        }
+    }
+
+    #[test]
+    fn all_pieces_go_into_one_write() {
+        let mut outbox = Outbox::new();
+        outbox.put(b"head");
+        outbox.share(Bytes::from(vec![0; SHARE]));
+        outbox.put(b"tail");
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(outbox.chunks_vectored(&mut slices), 3);
+        outbox.advance(4 + SHARE + 4);
+        assert!(outbox.is_empty());
+    }
+}

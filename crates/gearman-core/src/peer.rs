@@ -1,0 +1,335 @@
+//! A server and the way to it: not connected, on the way, or up. Shared by client and worker.
+
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use crate::servers::{Address, Server};
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use std::vec::IntoIter;
+use tokio::time::{Instant, timeout_at};
+
+/// What a client or a worker wants of all its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long one server may take to accept a connection, all its addresses together.
+    pub connect_timeout: Duration,
+    /// Largest packet body to accept, in bytes.
+    pub max_packet: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { connect_timeout: Duration::from_secs(5), max_packet: crate::MAX_PACKET }
+    }
+}
+
+/// Pause after the first failure to connect; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause between two tries. A connection that lasted longer was a good one.
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// One server of a client or a worker.
+#[derive(Debug)]
+pub struct Peer {
+    server: Server,
+    /// `server` in words, for messages.
+    name: String,
+    state: State,
+    /// Failures in a row.
+    failures: u32,
+    /// When it should be tried again.
+    due: Instant,
+    /// The last failure, until a connection comes up.
+    error: Option<Error>,
+    /// What the name was resolved to when the server was added: for the first try. Later ones ask
+    /// again, since addresses change.
+    resolved: Vec<Address>,
+    /// Counts connections that came up, so that what belonged to an earlier one is told apart.
+    pub serial: u64,
+    /// When the last connection came up.
+    since: Instant,
+    /// Something that makes sense was heard over the last connection.
+    spoke: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Down,
+    Connecting { connection: Connection, rest: IntoIter<Address>, deadline: Instant },
+    Up(Connection),
+}
+
+impl Peer {
+    /// A server that is not connected to yet, and the addresses it was resolved to, if it was.
+    pub fn new(server: Server, resolved: Vec<Address>) -> Peer {
+        Peer {
+            name: server.to_string(),
+            server,
+            state: State::Down,
+            failures: 0,
+            due: Instant::now(),
+            error: None,
+            resolved,
+            serial: 0,
+            since: Instant::now(),
+            spoke: false,
+        }
+    }
+
+    /// Host and port, or path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The connection, if it is up.
+    pub fn up(&mut self) -> Option<&mut Connection> {
+        match &mut self.state {
+            State::Up(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Is a connection up?
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
+    /// Is a connection being made?
+    pub fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting { .. })
+    }
+
+    /// Why it could not be connected to, if the last try failed.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// When it should be tried again: at once unless the last tries failed.
+    pub fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Is it time to begin a connection?
+    pub fn is_due(&self) -> bool {
+        matches!(self.state, State::Down) && self.due <= Instant::now()
+    }
+
+    /// When to look at it though its socket says nothing: a try has taken too long, or the next is due.
+    pub fn wake(&self) -> Option<Instant> {
+        match &self.state {
+            State::Down => Some(self.due),
+            State::Connecting { deadline, .. } => Some(*deadline),
+            State::Up(_) => None,
+        }
+    }
+
+    /// Tries it again at once, whatever its pause is.
+    pub fn hurry(&mut self) {
+        self.due = Instant::now();
+    }
+
+    /// How long to wait after the last of `failures`. Spread by ±25%, so that a restarted server does not
+    /// see all its workers at the same moment.
+    fn pause(&self) -> Duration {
+        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.saturating_sub(1).min(10));
+        doubled.min(LAST_PAUSE).mul_f64(0.75 + 0.5 * self.spread())
+    }
+
+    /// A number in 0..1 that differs between processes and tries and costs nothing.
+    fn spread(&self) -> f64 {
+        let seed = u64::from(std::process::id()) << 32 | u64::from(self.failures);
+        (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64 / (1u64 << 24) as f64
+    }
+
+    /// When the try that is under way has taken too long.
+    pub fn connect_deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Connecting { deadline, .. } => Some(*deadline),
+            _ => None,
+        }
+    }
+
+    /// Makes progress towards a connection, beginning one where there is none; ready when it is up.
+    /// True: it came up just now, and the server knows nothing of us yet.
+    ///
+    /// # Errors
+    /// [`Error::Resolve`] or [`Error::Connect`] when the last of its addresses failed.
+    pub fn poll_up(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Result<bool>> {
+        loop {
+            match &mut self.state {
+                State::Up(_) => return Poll::Ready(Ok(false)),
+                State::Connecting { connection, rest, deadline } => {
+                    let outcome = match connection.poll_connected(cx) {
+                        Poll::Pending if Instant::now() >= *deadline => Err(took_too_long(&self.name, settings)),
+                        pending_or_ready => ready!(pending_or_ready),
+                    };
+                    match outcome {
+                        Ok(()) => {
+                            self.come_up();
+                            return Poll::Ready(Ok(true));
+                        }
+                        Err(error) => {
+                            let (rest, deadline) = (std::mem::take(rest), *deadline);
+                            self.next_address(rest, deadline, error, settings)?;
+                        }
+                    }
+                }
+                State::Down => {
+                    let addresses = match std::mem::take(&mut self.resolved) {
+                        known if !known.is_empty() => known,
+                        _ => self.server.resolve().map_err(|e| self.fail(e))?,
+                    };
+                    let none = Error::Connect { server: self.name.clone(), reason: "no address".into() };
+                    self.next_address(
+                        addresses.into_iter(),
+                        Instant::now() + settings.connect_timeout,
+                        none,
+                        settings,
+                    )?;
+                }
+            }
+        }
+    }
+
+    fn come_up(&mut self) {
+        if let State::Connecting { connection, .. } = std::mem::replace(&mut self.state, State::Down) {
+            self.state = State::Up(connection);
+        }
+        // Not yet the end of `failures`: it may be one that accepts connections and closes them.
+        self.error = None;
+        self.serial += 1;
+        self.since = Instant::now();
+        self.spoke = false;
+    }
+
+    /// Goes on with the first address that does not fail at once. `error` is what the one before said.
+    fn next_address(
+        &mut self,
+        mut rest: IntoIter<Address>,
+        deadline: Instant,
+        mut error: Error,
+        settings: &Settings,
+    ) -> Result<()> {
+        while Instant::now() < deadline {
+            let Some(address) = rest.next() else { break };
+            match Connection::open(&self.server, &address, settings.max_packet) {
+                Ok(connection) => {
+                    self.state = State::Connecting { connection, rest, deadline };
+                    return Ok(());
+                }
+                Err(e) => error = e,
+            }
+        }
+        Err(self.fail(error))
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.state = State::Down;
+        self.failures += 1;
+        self.due = Instant::now() + self.pause();
+        self.error = Some(error.clone());
+        error
+    }
+
+    /// Something that makes sense came over the connection.
+    pub fn heard(&mut self) {
+        self.spoke = true;
+    }
+
+    /// Gives the connection up. It may be made anew at once.
+    pub fn down(&mut self) {
+        self.state = State::Down;
+        self.failures = 0;
+        self.due = Instant::now();
+    }
+
+    /// Gives the connection up for what was seen of it. Made anew at once if it was a good one; else after
+    /// a pause, or a server that closes what it accepts would be connected to without end. True: nothing
+    /// else than a failure to connect, since all that came over it is this error.
+    pub fn lost(&mut self, error: Error) -> bool {
+        if !self.is_up() {
+            return false;
+        }
+        let senseless = !self.spoke || !matches!(error, Error::Lost { .. });
+        if senseless || self.since.elapsed() < LAST_PAUSE {
+            self.fail(error);
+        } else {
+            self.down();
+        }
+        senseless
+    }
+
+    /// Begins a try anew that ran out of time while nobody looked. Whether it succeeded meanwhile is not
+    /// known before the runtime has run.
+    pub fn refresh(&mut self) {
+        if self.connect_deadline().is_some_and(|d| d <= Instant::now()) {
+            self.down();
+        }
+    }
+
+    /// Gives up a connection that another process made. True: there was one.
+    pub fn disown(&mut self) -> bool {
+        let foreign = match &self.state {
+            State::Down => false,
+            State::Connecting { connection, .. } | State::Up(connection) => !connection.is_ours(),
+        };
+        if foreign {
+            self.down();
+        }
+        foreign
+    }
+}
+
+fn took_too_long(server: &str, settings: &Settings) -> Error {
+    let reason = format!("no answer within {} ms", settings.connect_timeout.as_millis());
+    Error::Connect { server: server.into(), reason }
+}
+
+/// The future's output, or `None` at `until`. It is polled once at least.
+pub(crate) async fn wait<T>(until: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+    match until {
+        None => Some(future.await),
+        Some(until) => timeout_at(until, future).await.ok(),
+    }
+}
+
+/// Polls until there is an outcome, or `None` at `until`. Polls also when the moment comes that `wake`
+/// tells of; that is asked anew after each poll, since a poll may begin a connection or lose one.
+pub(crate) async fn drive<S, T>(
+    state: &mut S,
+    until: Option<Instant>,
+    wake: impl Fn(&S) -> Option<Instant>,
+    mut poll: impl FnMut(&mut S, &mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    loop {
+        let at = wake(state);
+        let polled = poll_fn(|cx| match poll(state, cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if wake(state) != at => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        match wait(at.into_iter().chain(until).min(), polled).await {
+            Some(Some(done)) => return Some(done),
+            None if until.is_some_and(|u| u <= Instant::now()) => return None,
+            _ => {}
+        }
+    }
+}
+
+/// Polls without waiting: once, and once more after the runtime has looked at its sockets.
+pub(crate) async fn look<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    for again in [false, true] {
+        if again {
+            tokio::task::yield_now().await;
+        }
+        let found = poll_fn(|cx| match poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        if let Some(done) = found.await {
+            return Some(done);
+        }
+    }
+    None
+}

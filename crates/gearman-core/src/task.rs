@@ -1,0 +1,242 @@
+//! What a client asked for, one by one. Pure data.
+
+use crate::codec::{encode, head};
+use crate::error::{Error, Result};
+use crate::message::{Priority, submit_command};
+use crate::packet::{Command, Magic};
+use crate::{MAX_FUNCTION, MAX_UNIQUE};
+use bytes::Bytes;
+
+/// Names a task of one client. Never reused while anyone could still hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId {
+    pub(crate) index: u32,
+    pub(crate) serial: u32,
+}
+
+/// What kind of answer a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// JOB_CREATED, then the job's news until it ends.
+    Foreground,
+    /// JOB_CREATED.
+    Background,
+    /// STATUS_RES.
+    Status,
+    /// STATUS_RES_UNIQUE.
+    StatusUnique,
+    /// ECHO_RES.
+    Echo,
+}
+
+/// A request that is ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    pub(crate) kind: Kind,
+    /// The whole packet.
+    pub(crate) packet: Bytes,
+}
+
+impl Ask {
+    /// A job. `unique` is sent as it is; [`crate::client::Client::unique`] makes one up.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an empty workload or function name, names too long for the protocol, and NUL
+    /// bytes in either name, which the protocol cannot carry.
+    pub fn submit(
+        priority: Priority,
+        background: bool,
+        function: &[u8],
+        unique: &[u8],
+        workload: &[u8],
+    ) -> Result<Ask> {
+        if workload.is_empty() {
+            return Err(Error::Argument("the workload is empty: Gearman jobs need at least one byte"));
+        }
+        job(priority, background, function, unique, workload)
+    }
+
+    /// A job without a workload, which the protocol allows and [`Ask::submit`] refuses as libgearman does.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] as [`Ask::submit`], but for the workload.
+    pub fn submit_empty(priority: Priority, background: bool, function: &[u8], unique: &[u8]) -> Result<Ask> {
+        job(priority, background, function, unique, b"")
+    }
+
+    /// Is JOB_CREATED all that is ever heard of it?
+    pub fn is_background(&self) -> bool {
+        self.kind == Kind::Background
+    }
+
+    /// What the server knows of the job with this handle.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for NUL bytes.
+    pub fn status(handle: &[u8]) -> Result<Ask> {
+        if handle.contains(&0) {
+            return Err(Error::Argument("a job handle holds no NUL bytes"));
+        }
+        ask(Kind::Status, Command::GetStatus, &[], handle)
+    }
+
+    /// What the server knows of the job with this key.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for keys that cannot be one.
+    pub fn status_unique(unique: &[u8]) -> Result<Ask> {
+        check_unique(unique)?;
+        ask(Kind::StatusUnique, Command::GetStatusUnique, &[], unique)
+    }
+
+    /// Sends `data` there and back.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for no data.
+    pub fn echo(data: &[u8]) -> Result<Ask> {
+        if data.is_empty() {
+            return Err(Error::Argument("there is nothing to echo: the data is empty"));
+        }
+        ask(Kind::Echo, Command::EchoReq, &[], data)
+    }
+}
+
+fn job(priority: Priority, background: bool, function: &[u8], unique: &[u8], workload: &[u8]) -> Result<Ask> {
+    check_function(function)?;
+    check_unique(unique)?;
+    let kind = if background { Kind::Background } else { Kind::Foreground };
+    ask(kind, submit_command(priority, background), &[function, unique], workload)
+}
+
+fn ask(kind: Kind, command: Command, first: &[&[u8]], last: &[u8]) -> Result<Ask> {
+    let size = first.iter().map(|a| a.len() + 1).sum::<usize>() + last.len();
+    if size > u32::MAX as usize {
+        return Err(Error::Argument("the data is larger than a packet can be, 4 GiB"));
+    }
+    let mut packet = Vec::with_capacity(crate::packet::HEADER + size);
+    head(&mut packet, Magic::Request, command, first, last.len());
+    packet.extend_from_slice(last);
+    Ok(Ask { kind, packet: packet.into() })
+}
+
+/// OPTION_REQ.
+pub(crate) fn option(out: &mut impl crate::codec::Sink, name: &[u8]) {
+    encode(out, Magic::Request, Command::OptionReq, &[name]);
+}
+
+/// Is this a name that a function can have?
+///
+/// # Errors
+/// [`Error::Argument`] saying why not.
+pub fn check_function(name: &[u8]) -> Result<()> {
+    match name.len() {
+        0 => Err(Error::Argument("the function name is empty")),
+        n if n > MAX_FUNCTION => Err(Error::Argument("the function name is longer than 512 bytes")),
+        _ if name.contains(&0) => Err(Error::Argument("a function name holds no NUL bytes")),
+        _ => Ok(()),
+    }
+}
+
+/// Is this a key that a job can have?
+///
+/// # Errors
+/// [`Error::Argument`] saying why not.
+pub fn check_unique(unique: &[u8]) -> Result<()> {
+    match unique {
+        _ if unique.len() > MAX_UNIQUE => Err(Error::Argument("the unique key is longer than 64 bytes")),
+        _ if unique.contains(&0) => Err(Error::Argument("a unique key holds no NUL bytes")),
+        _ => Ok(()),
+    }
+}
+
+/// What became known of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The server took the job; its handle. Ends a background task.
+    Created(Bytes),
+    /// The worker told how far it is.
+    Status {
+        /// Done so far.
+        numerator: u32,
+        /// Of so many.
+        denominator: u32,
+    },
+    /// A part of the result.
+    Data(Bytes),
+    /// A remark of the worker.
+    Warning(Bytes),
+    /// The end: the result, or its last part.
+    Complete(Bytes),
+    /// The end: the worker threw.
+    Exception(Bytes),
+    /// The end: the job failed.
+    Fail,
+    /// The end of a question: what the server knows of a job.
+    Known(Known),
+    /// The end of an echo: what came back.
+    Echoed(Bytes),
+    /// The end: the server refused it, or the connection was lost.
+    Error(Error),
+}
+
+/// What the server knows of a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Queued or running.
+    pub known: bool,
+    /// A worker has it.
+    pub running: bool,
+    /// Done so far.
+    pub numerator: u32,
+    /// Of so many.
+    pub denominator: u32,
+    /// How many clients wait for it; 0 where the server was asked by handle.
+    pub clients: u32,
+}
+
+/// Who hears of a task.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    /// Each event is queued, for [`crate::client::Client::next_event`].
+    Events,
+    /// A call waits for the end: parts of the result so far, and the end once it is known.
+    Call(Parts),
+    /// Nobody any more; the answers are still to come and must be recognised.
+    Nobody,
+}
+
+/// What a call has heard so far.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) data: Vec<Bytes>,
+    /// Bytes in `data`.
+    pub(crate) size: usize,
+    pub(crate) end: Option<Event>,
+}
+
+impl Parts {
+    /// One more part; more than `limit` bytes in all are the end.
+    pub(crate) fn add(&mut self, part: Bytes, limit: usize) {
+        self.size += part.len();
+        self.data.push(part);
+        if self.size > limit {
+            let size = self.size;
+            self.data.clear();
+            self.end = Some(Event::Error(Error::TooLarge { size, limit }));
+        }
+    }
+}
+
+/// A task that is not over.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) kind: Kind,
+    /// Emptied when it is sent.
+    pub(crate) packet: Bytes,
+    /// The one server that can answer, for questions about a server.
+    pub(crate) server: Option<usize>,
+    pub(crate) listener: Listener,
+    pub(crate) serial: u32,
+    /// Over, with an end that a call has not fetched yet.
+    pub(crate) ended: bool,
+}

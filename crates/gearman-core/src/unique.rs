@@ -1,0 +1,147 @@
+//! Unique keys for jobs that were given none, and keys made from the workload.
+
+use std::fmt::Write;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A key that needs no allocation unless the user gave a long one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unique {
+    bytes: [u8; crate::MAX_UNIQUE],
+    /// As it was given, also where that is too long to be sent: that is for [`crate::task::Ask`] to say.
+    long: Option<Vec<u8>>,
+    length: usize,
+}
+
+impl From<&[u8]> for Unique {
+    fn from(given: &[u8]) -> Self {
+        let mut bytes = [0; crate::MAX_UNIQUE];
+        match bytes.get_mut(..given.len()) {
+            Some(room) => room.copy_from_slice(given),
+            None => {
+                return Unique { bytes, long: Some(given.to_vec()), length: 0 };
+            }
+        }
+        Unique { bytes, long: None, length: given.len() }
+    }
+}
+
+impl AsRef<[u8]> for Unique {
+    fn as_ref(&self) -> &[u8] {
+        match &self.long {
+            Some(long) => long,
+            None => &self.bytes[..self.length],
+        }
+    }
+}
+
+/// Makes keys in the form of a UUID, version 4. They must differ, nobody need fail to guess them:
+/// so they come from a generator that is seeded once a process, not from a system call each.
+#[derive(Debug, Default)]
+pub(crate) struct Uniques {
+    state: [u64; 2],
+    /// The process that seeded it: after a fork both would make the same keys.
+    pid: u32,
+}
+
+impl Uniques {
+    pub(crate) fn make(&mut self, pid: u32) -> Unique {
+        if self.pid != pid {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+            let random = RandomState::new();
+            self.state = [random.hash_one((pid, now, 0)), random.hash_one((pid, now, 1))];
+            self.pid = pid;
+        }
+        let (high, low) = (self.next(0), self.next(1));
+        let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
+        let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
+        uuid(high, low)
+    }
+
+    /// SplitMix64: every state once, well mixed.
+    fn next(&mut self, i: usize) -> u64 {
+        self.state[i] = self.state[i].wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state[i];
+        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ z >> 31
+    }
+}
+
+fn uuid(high: u64, low: u64) -> Unique {
+    let mut bytes = [0; crate::MAX_UNIQUE];
+    let mut at = 0;
+    for (i, byte) in high.to_be_bytes().into_iter().chain(low.to_be_bytes()).enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            bytes[at] = b'-';
+            at += 1;
+        }
+        bytes[at] = HEX[usize::from(byte >> 4)];
+        bytes[at + 1] = HEX[usize::from(byte & 15)];
+        at += 2;
+    }
+    Unique { bytes, long: None, length: at }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// What libgearman sends for the key `#`: the workload's MurmurHash3 (32 bits) in decimal, seeded
+/// by its length (libhashkit's murmur3).
+pub(crate) fn hash(workload: &[u8]) -> Unique {
+    let mut digits = String::with_capacity(10);
+    // Writing to a String does not fail.
+    let _ = write!(digits, "{}", murmur3(workload, 0xdead_beef_u32.wrapping_mul(workload.len() as u32)));
+    Unique::from(digits.as_bytes())
+}
+
+fn murmur3(data: &[u8], seed: u32) -> u32 {
+    let scramble = |k: u32| k.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
+    let (blocks, rest) = data.as_chunks::<4>();
+    let mut h = blocks.iter().fold(seed, |h, block| {
+        (h ^ scramble(u32::from_le_bytes(*block))).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
+    });
+    if !rest.is_empty() {
+        h ^= scramble(rest.iter().rev().fold(0, |k, b| k << 8 | u32::from(*b)));
+    }
+    h ^= data.len() as u32;
+    h = (h ^ h >> 16).wrapping_mul(0x85eb_ca6b);
+    h = (h ^ h >> 13).wrapping_mul(0xc2b2_ae35);
+    h ^ h >> 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn keys_differ_and_look_like_a_uuid() {
+        let mut uniques = Uniques::default();
+        let keys: HashSet<Vec<u8>> = (0..10_000).map(|_| uniques.make(1).as_ref().to_vec()).collect();
+        assert_eq!(keys.len(), 10_000);
+        for key in keys {
+            assert_eq!((key.len(), key[8], key[14], key[23]), (36, b'-', b'4', b'-'));
+        }
+    }
+
+    #[test]
+    fn a_forked_process_makes_other_keys() {
+        let mut parent = Uniques::default();
+        parent.make(1);
+        let mut child = Uniques { state: parent.state, pid: parent.pid };
+        assert_ne!(parent.make(1), child.make(2));
+    }
+
+    #[test]
+    fn murmur3_as_published() {
+        assert_eq!(murmur3(b"", 0), 0);
+        assert_eq!(murmur3(b"hello", 0), 0x248b_fa47);
+        assert_eq!(murmur3(b"The quick brown fox jumps over the lazy dog", 0x9747_b28c), 0x2fa8_26cd);
+    }
+
+    #[test]
+    fn long_keys_stay_whole() {
+        let long = [b'k'; 100];
+        assert_eq!(Unique::from(&long[..]).as_ref(), long);
+    }
+}

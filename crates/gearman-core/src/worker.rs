@@ -1,0 +1,554 @@
+//! A worker: takes jobs from any number of servers, one at a time.
+//!
+//! As in [`crate::client`], nothing is called back: [`Worker::next_job`] returns a job, the caller runs it and
+//! answers with [`Worker::send`]. Every await can be dropped and begun anew.
+//!
+//! One server is asked at a time, so that never more than one job is on its way here. A server that
+//! has none is told to wake us (PRE_SLEEP, NOOP) and is left alone until it does.
+
+use crate::connection::Packet;
+use crate::duty::{Abilities, Duty, Heard, Turn};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::message::{Assign, Grab, Request, Response, Update, Work};
+use crate::peer::{Peer, Settings, drive, look, wait};
+use crate::servers::{Address, Server};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A worker of one or more job servers.
+#[derive(Debug, Default)]
+pub struct Worker {
+    settings: Settings,
+    servers: Vec<Post>,
+    /// The functions it runs.
+    pub abilities: Abilities,
+    /// How jobs are asked for.
+    pub grab: Grab,
+    id: Bytes,
+    exceptions: bool,
+    /// The server to ask first: the one behind that which gave the last job.
+    turn: usize,
+    /// The echo that a call waits for.
+    echo: Option<Echo>,
+    /// Counts echoes.
+    echoes: u32,
+    /// Jobs that came while something else was waited for: the next to be run.
+    held: VecDeque<Job>,
+    /// Why a server is of no use that could be connected to.
+    failed: Option<Error>,
+    /// The process that last began a call.
+    pid: u32,
+}
+
+/// A server as a worker uses it.
+#[derive(Debug)]
+struct Post {
+    peer: Peer,
+    duty: Duty,
+    /// The connection (by [`Peer::serial`]) that was told who we are.
+    introduced: u64,
+}
+
+/// An echo in progress.
+#[derive(Debug)]
+struct Echo {
+    server: usize,
+    /// The connection, by [`Peer::serial`].
+    serial: u64,
+    /// Tells it from earlier ones that were given up.
+    number: u32,
+    /// What was sent.
+    data: Bytes,
+    /// What came back.
+    back: Option<Bytes>,
+}
+
+impl Worker {
+    /// A worker without servers and functions.
+    pub fn new(settings: Settings) -> Worker {
+        Worker { settings, ..Worker::default() }
+    }
+
+    /// One more server. Nothing is sent yet. `addresses` are those it was resolved to just now, and may be
+    /// empty.
+    pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
+        self.servers.push(Post { peer: Peer::new(server, addresses), duty: Duty::default(), introduced: 0 });
+    }
+
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// To be called once when a call of the user's begins: gives up what another process made (see
+    /// [`crate::connection`]), its jobs among that.
+    pub fn begin(&mut self) {
+        let pid = std::process::id();
+        let forked = std::mem::replace(&mut self.pid, pid) != pid;
+        if forked {
+            self.held.retain(Job::is_ours);
+        }
+        for post in &mut self.servers {
+            if forked && post.peer.disown() {
+                post.duty = Duty::default();
+            }
+            post.peer.refresh();
+        }
+    }
+
+    /// Asks every server, now and on each new connection, to let clients hear of exceptions; a worker
+    /// has no use for it, but its programs may rely on the server having been asked.
+    pub fn want_exceptions(&mut self) {
+        self.exceptions = true;
+    }
+
+    /// The name to show in the server's list of workers: 1 to 254 printable characters without blanks.
+    /// Told to connected servers at once, to others when they are connected to.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for what cannot be a name.
+    pub fn set_id(&mut self, id: &[u8]) -> Result<()> {
+        if id.is_empty() || id.len() > crate::MAX_CLIENT_ID || !id.iter().all(u8::is_ascii_graphic) {
+            return Err(Error::Argument("an id is 1 to 254 printable characters without blanks"));
+        }
+        self.id = Bytes::copy_from_slice(id);
+        for i in 0..self.servers.len() {
+            let post = &mut self.servers[i];
+            if let Some(connection) = post.peer.up().filter(|c| c.is_ours()) {
+                post.duty.speak();
+                Request::SetClientId(&self.id).encode(connection.outbox());
+                if let Err(error) = connection.try_flush() {
+                    self.lose(i, error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects to every server; can be dropped and called again.
+    ///
+    /// # Errors
+    /// That of the first server that could not be reached, after all have been tried once.
+    pub async fn connect_all(&mut self) -> Result<()> {
+        let mut failed = None;
+        for i in 0..self.servers.len() {
+            let deadline = |w: &Worker| w.servers[i].peer.connect_deadline();
+            if let Some(Err(error)) = drive(self, None, deadline, |w, cx| w.poll_connect(i, cx)).await {
+                failed = failed.or(Some(error));
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let post = &mut self.servers[i];
+        let up = post.peer.poll_up(cx, &self.settings);
+        if matches!(up, Poll::Ready(Ok(_))) {
+            let serial = post.peer.serial;
+            if let Some(connection) = post.peer.up().filter(|_| post.introduced != serial) {
+                post.introduced = serial;
+                post.duty = Duty::default();
+                if !self.id.is_empty() {
+                    Request::SetClientId(&self.id).encode(connection.outbox());
+                }
+                if self.exceptions {
+                    post.duty.option(b"exceptions", connection.outbox());
+                }
+            }
+        }
+        up.map(|done| done.map(|_| ()))
+    }
+
+    /// Waits for a job.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at `until`; [`Error::NoServers`], [`Error::NoFunctions`]; [`Error::Connect`] or [`Error::Resolve`] when no
+    /// server can be reached (the first time at once, later after a pause that grows up to a second).
+    pub async fn next_job(&mut self, until: Option<Instant>) -> Result<Job> {
+        self.check()?;
+        let begun = Instant::now();
+        let job = drive(self, until, Worker::wake, |w, cx| w.poll_job(cx)).await;
+        job.unwrap_or_else(|| Err(self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed()))))
+    }
+
+    /// [`Worker::next_job`] without waiting: asks for a job where none is asked for, and gives one that has come.
+    ///
+    /// # Errors
+    /// As [`Worker::next_job`] but for the timeout, and [`Error::WouldBlock`] where a server has yet to answer,
+    /// [`Error::NoJobs`] where all have.
+    pub async fn look_for_job(&mut self) -> Result<Job> {
+        self.check()?;
+        match look(|cx| self.poll_job(cx)).await {
+            Some(job) => job,
+            None => Err(self.unreachable().unwrap_or_else(|| match self.is_answered() {
+                true => Error::NoJobs,
+                false => Error::WouldBlock,
+            })),
+        }
+    }
+
+    /// Waits as [`Worker::next_job`] does, and leaves the job to that.
+    ///
+    /// # Errors
+    /// As [`Worker::next_job`].
+    pub async fn wait_for_job(&mut self, until: Option<Instant>) -> Result<()> {
+        let job = self.next_job(until).await?;
+        self.held.push_front(job);
+        Ok(())
+    }
+
+    /// Has every server said that it has no job?
+    fn is_answered(&self) -> bool {
+        let mut up = self.servers.iter().filter(|p| !p.peer.is_connecting());
+        up.all(|p| matches!(p.duty.turn, Turn::NoJob | Turn::Asleep))
+    }
+
+    /// Closes the connection over which this job came, so that the server gives it to another worker. Other jobs of
+    /// the same connection go the same way.
+    pub fn give_back(&mut self, job: &Job) {
+        let post = self.servers.get_mut(job.server).filter(|p| job.is_ours() && p.peer.serial == job.serial);
+        if let Some(post) = post.filter(|p| p.peer.is_up()) {
+            post.peer.down();
+            post.duty = Duty::default();
+            self.held.retain(|held| held.server != job.server);
+        }
+    }
+
+    /// When to go on though no socket says anything.
+    fn wake(&self) -> Option<Instant> {
+        self.servers.iter().filter_map(|p| p.peer.wake()).min()
+    }
+
+    /// A job, if one can be had without waiting for longer than a server takes to answer.
+    ///
+    /// # Errors
+    /// As [`Worker::next_job`], and [`Error::NoJobs`] where no server has one.
+    pub async fn grab_job(&mut self, until: Option<Instant>) -> Result<Job> {
+        self.check()?;
+        let begun = Instant::now();
+        let down = !self.servers.iter().any(|p| p.peer.is_up());
+        for post in &mut self.servers {
+            // Those who sleep are asked as well: their NOOP may be on its way.
+            if matches!(post.duty.turn, Turn::Asleep | Turn::NoJob) {
+                post.duty.turn = Turn::Awake;
+            }
+            if down {
+                post.peer.hurry();
+            }
+        }
+        match drive(self, until, Worker::wake, |w, cx| w.poll_servers(cx, false)).await {
+            Some(Some(job)) => job,
+            Some(None) => Err(self.unreachable().unwrap_or(Error::NoJobs)),
+            None => Err(self.timeout(begun.elapsed())),
+        }
+    }
+
+    /// Can there be a job at all?
+    fn check(&mut self) -> Result<()> {
+        if self.servers.is_empty() {
+            return Err(Error::NoServers);
+        }
+        if self.abilities.is_empty() {
+            self.announce();
+            return Err(Error::NoFunctions);
+        }
+        Ok(())
+    }
+
+    /// Tells connected servers of changed functions when no job is asked for.
+    fn announce(&mut self) {
+        for i in 0..self.servers.len() {
+            let post = &mut self.servers[i];
+            let Some(connection) = post.peer.up() else { continue };
+            post.duty.announce(&self.abilities, connection.outbox());
+            if let Err(error) = connection.try_flush() {
+                self.lose(i, error);
+            }
+        }
+    }
+
+    /// The error of a wait that took this long.
+    pub fn timeout(&self, waited: Duration) -> Error {
+        let server = match self.servers.as_slice() {
+            [one] => one.peer.name().to_string(),
+            _ => "the servers".into(),
+        };
+        Error::Timeout { server, waited: waited.as_millis() as u64 }
+    }
+
+    /// Why no server can be reached, if that is so.
+    fn unreachable(&self) -> Option<Error> {
+        let down = self.servers.iter().all(|p| !p.peer.is_up());
+        self.servers.iter().find_map(|p| p.peer.error()).filter(|_| down).cloned()
+    }
+
+    /// [`Worker::next_job`] for event loops: looks once, arranges to be woken by the servers, never waits.
+    pub fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<Result<Job>> {
+        match self.poll_servers(cx, true) {
+            Poll::Ready(Some(job)) => Poll::Ready(job),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Ready with `None`: every server has been asked and has no job. With `sleep` they were told to wake us.
+    fn poll_servers(&mut self, cx: &mut Context<'_>, sleep: bool) -> Poll<Option<Result<Job>>> {
+        if let Some(job) = self.held.pop_front() {
+            return Poll::Ready(Some(Ok(job)));
+        }
+        self.failed = None;
+        loop {
+            if let Some(failed) = self.poll_reachable(cx) {
+                return Poll::Ready(Some(Err(failed)));
+            }
+            for i in self.order() {
+                if let Some(job) = self.listen(i, cx) {
+                    self.turn = i + 1;
+                    return Poll::Ready(Some(Ok(job)));
+                }
+            }
+            let asked = self.ask(sleep);
+            for i in 0..self.servers.len() {
+                self.flush(i, cx);
+            }
+            if self.servers.iter().any(|p| p.peer.is_due()) {
+                continue; // its connection ended just now
+            }
+            if let Some(failed) = self.failed.take().filter(|_| !self.hope()) {
+                return Poll::Ready(Some(Err(failed)));
+            }
+            let turns = || self.servers.iter().filter(|p| p.peer.is_up()).map(|p| p.duty.turn);
+            let connecting = self.servers.iter().any(|p| p.peer.is_connecting());
+            match asked {
+                // What was written may have failed, or been answered already.
+                true if !turns().any(|t| t == Turn::Grabbing) => {}
+                true => return Poll::Pending,
+                false if connecting || turns().any(|t| t == Turn::Grabbing) => return Poll::Pending,
+                false => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Every server once, beginning with the one whose turn it is.
+    fn order(&self) -> impl Iterator<Item = usize> + use<> {
+        let (n, first) = (self.servers.len(), self.turn);
+        (0..n).map(move |i| (first + i) % n)
+    }
+
+    /// Connects to servers that are due. An error: none is up, and none can be reached.
+    fn poll_reachable(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        let mut failed = None;
+        for i in 0..self.servers.len() {
+            let peer = &self.servers[i].peer;
+            let rests = !peer.is_up() && !peer.is_connecting() && !peer.is_due();
+            if rests {
+                continue;
+            }
+            if let Poll::Ready(Err(error)) = self.poll_connect(i, cx) {
+                failed = failed.or(Some(error));
+            }
+        }
+        failed.filter(|_| !self.hope())
+    }
+
+    /// Is a server up, or may soon be?
+    fn hope(&self) -> bool {
+        self.servers.iter().any(|p| p.peer.is_up() || p.peer.is_connecting())
+    }
+
+    /// Asks the next server for a job, unless one is being asked. True: one is asked now.
+    fn ask(&mut self, sleep: bool) -> bool {
+        let mut busy = self.servers.iter().any(|p| p.peer.is_up() && p.duty.turn == Turn::Grabbing);
+        let mut asked = false;
+        for i in self.order() {
+            let post = &mut self.servers[i];
+            let Some(connection) = post.peer.up() else { continue };
+            post.duty.announce(&self.abilities, connection.outbox());
+            match post.duty.turn {
+                Turn::Awake if !busy => {
+                    post.duty.grab(self.grab, connection.outbox());
+                    (busy, asked) = (true, true);
+                }
+                Turn::NoJob if sleep => post.duty.sleep(connection.outbox()),
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    /// Takes in what a server said, up to a job.
+    fn listen(&mut self, i: usize, cx: &mut Context<'_>) -> Option<Job> {
+        loop {
+            let post = &mut self.servers[i];
+            let connection = post.peer.up()?;
+            match connection.poll_packet(cx) {
+                Poll::Pending => return None,
+                Poll::Ready(Ok(packet)) => match self.hear(i, &packet) {
+                    Ok(None) => {}
+                    Ok(Some(job)) => return Some(job),
+                    Err(error) => self.lose(i, error),
+                },
+                Poll::Ready(Err(error)) => self.lose(i, error),
+            }
+        }
+    }
+
+    fn hear(&mut self, i: usize, packet: &Packet) -> Result<Option<Job>> {
+        let post = &mut self.servers[i];
+        let frame = packet.frame();
+        let heard = Response::parse(&frame).and_then(|response| post.duty.hear(response));
+        let heard = heard.map_err(|e| e.at(post.peer.name()))?;
+        post.peer.heard();
+        match heard {
+            Heard::Job(Assign { handle, function, unique, reducer, workload }) => Ok(Some(Job {
+                handle: packet.keep(handle),
+                function: packet.keep(function),
+                unique: packet.keep(unique.unwrap_or_default()),
+                reducer: reducer.map(|r| packet.keep(r)),
+                workload: packet.keep(workload),
+                server: i,
+                serial: post.peer.serial,
+                pid: std::process::id(),
+                ended: false,
+            })),
+            Heard::Echo(number, data) => {
+                if let Some(echo) = self.echo.as_mut().filter(|e| e.number == number) {
+                    echo.back = Some(packet.keep(data));
+                }
+                Ok(None)
+            }
+            Heard::Nothing => Ok(None),
+        }
+    }
+
+    fn flush(&mut self, i: usize, cx: &mut Context<'_>) {
+        let connection = self.servers[i].peer.up().filter(|c| c.has_output());
+        if let Some(Poll::Ready(Err(error))) = connection.map(|c| c.poll_flush(cx)) {
+            self.lose(i, error);
+        }
+    }
+
+    /// The connection is of no use any more: it ended, or what came over it cannot be understood. No
+    /// error of the user's unless nothing else ever came over it: the server gives its jobs to others,
+    /// and we connect anew.
+    fn lose(&mut self, i: usize, error: Error) {
+        let post = &mut self.servers[i];
+        post.duty = Duty::default();
+        self.held.retain(|job| job.server != i);
+        if post.peer.lost(error.clone()) {
+            self.failed = Some(error);
+        }
+    }
+
+    /// Says something of a job, and writes it if the socket takes it; else the next
+    /// [`Worker::flush_all`] does. After an update that ends the job nothing more is sent of it, and
+    /// no error results from trying.
+    ///
+    /// # Errors
+    /// [`Error::JobGone`] for a job of another process; [`Error::Argument`] for data that no packet can hold, of
+    /// which nothing is sent; [`Error::Lost`] when its connection is gone, so that the
+    /// server has given the job to another worker.
+    pub fn send(&mut self, job: &mut Job, update: Update<'_>) -> Result<()> {
+        if !job.is_ours() {
+            return Err(Error::JobGone("it was given to the process that forked this one"));
+        }
+        if job.ended {
+            return Ok(());
+        }
+        let work = Work { handle: &job.handle, update };
+        let last = work.is_last();
+        if !work.fits() {
+            return Err(Error::Argument("the data is larger than a packet can be, 4 GiB"));
+        }
+        let post = self.servers.get_mut(job.server).ok_or(Error::JobGone("its server is not known"))?;
+        let same = post.peer.serial == job.serial;
+        let Some(connection) = post.peer.up().filter(|_| same) else {
+            return Err(Error::lost(post.peer.name(), "the connection over which the job came has ended"));
+        };
+        post.duty.speak();
+        Request::Work(work).encode(connection.outbox());
+        job.ended |= last;
+        if let Err(error) = connection.try_flush() {
+            self.lose(job.server, error.clone());
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Does something of [`Worker::send`] wait for its socket?
+    pub fn has_output(&mut self) -> bool {
+        self.servers.iter_mut().any(|p| p.peer.up().is_some_and(|c| c.has_output()))
+    }
+
+    /// Waits until all that was said is written.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at `until`. A lost connection is no error here: it is told by the job's next send.
+    pub async fn flush_all(&mut self, until: Option<Instant>) -> Result<()> {
+        let begun = Instant::now();
+        let flushed = poll_fn(|cx| {
+            (0..self.servers.len()).for_each(|i| self.flush(i, cx));
+            if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
+        });
+        wait(until, flushed).await.ok_or_else(|| self.timeout(begun.elapsed()))
+    }
+
+    /// Sends `data` to one server and waits until it comes back. When dropped and called again with the
+    /// same arguments, the wait goes on.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for no data, the connection's errors, [`Error::Timeout`], [`Error::EchoCorrupted`].
+    pub async fn echo(&mut self, server: usize, data: &[u8], until: Option<Instant>) -> Result<()> {
+        if data.is_empty() {
+            return Err(Error::Argument("there is nothing to echo: the data is empty"));
+        }
+        if server >= self.servers.len() {
+            return Err(Error::NoServers);
+        }
+        let begun = Instant::now();
+        let deadline = |w: &Worker| w.servers[server].peer.connect_deadline();
+        let back = drive(self, until, deadline, |w, cx| w.poll_echo(server, data, cx)).await;
+        self.echo = None;
+        match back {
+            Some(back) if back.as_ref().is_ok_and(|b| b != data) => {
+                Err(Error::EchoCorrupted { server: self.servers[server].peer.name().into() })
+            }
+            Some(back) => back.map(|_| ()),
+            None => Err(self.timeout(begun.elapsed())),
+        }
+    }
+
+    fn poll_echo(&mut self, i: usize, data: &[u8], cx: &mut Context<'_>) -> Poll<Result<Bytes>> {
+        ready!(self.poll_connect(i, cx))?;
+        let serial = self.servers[i].peer.serial;
+        if self.echo.as_ref().is_none_or(|e| e.server != i || e.data != data) {
+            self.echoes += 1;
+            self.echo =
+                Some(Echo { server: i, serial, number: self.echoes, data: Bytes::copy_from_slice(data), back: None });
+            let post = &mut self.servers[i];
+            if let Some(connection) = post.peer.up() {
+                post.duty.echo(self.echoes, data, connection.outbox());
+            }
+        }
+        self.flush(i, cx);
+        if let Some(job) = self.listen(i, cx) {
+            self.held.push_back(job);
+        }
+        let Some(echo) = &mut self.echo else {
+            return Poll::Pending;
+        };
+        if let Some(back) = echo.back.take() {
+            return Poll::Ready(Ok(back));
+        }
+        let peer = &self.servers[i].peer;
+        if peer.is_up() && peer.serial == echo.serial {
+            return Poll::Pending;
+        }
+        let error = peer.error().cloned();
+        Poll::Ready(Err(error.unwrap_or_else(|| Error::lost(peer.name(), "the server closed the connection"))))
+    }
+}

@@ -1,0 +1,47 @@
+//! `gearadmin`: asks a job server how it is, and manages its functions.
+
+use gearman_tools::flags::{Gearadmin, parse};
+use gearman_tools::text::{Answer, Session};
+use gearman_tools::{Error, Result, report};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let flags: Gearadmin = match parse(std::env::args_os()) {
+        Ok(flags) => flags,
+        Err(status) => return status,
+    };
+    match run(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report("gearadmin", error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: &Gearadmin) -> Result<()> {
+    let commands = flags.commands();
+    if commands.is_empty() {
+        return Err(Error::Usage(
+            "No option execution operation given. What can be asked: gearadmin --help",
+        ));
+    }
+    let mut session = Session::connect(&flags.server()?, flags.patience())?;
+    for command in commands {
+        let answer = session.ask(&command)?;
+        match Answer::read(&answer) {
+            Answer::Said(text) => {
+                let mut out = io::stdout().lock();
+                let written = out.write_all(text).and_then(|()| out.flush());
+                written.map_err(Error::io("write to standard output"))?;
+            }
+            Answer::Refused(text) => {
+                // Where standard error is closed nobody wants to know.
+                let mut err = io::stderr().lock();
+                let _ = err.write_all(b"Error: ").and_then(|()| err.write_all(text));
+            }
+        }
+    }
+    Ok(())
+}

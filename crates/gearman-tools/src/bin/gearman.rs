@@ -1,0 +1,70 @@
+//! `gearman`: submits jobs, or works on them with a command.
+
+use gearman_tools::client::{Input, Orders, Submitter};
+use gearman_tools::daemon::{PidFile, detach};
+use gearman_tools::flags::{Gearman, parse};
+use gearman_tools::worker::{self, Duties};
+use gearman_tools::{Error, Result, report};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let flags: Gearman = match parse(std::env::args_os()) {
+        Ok(flags) => flags,
+        Err(status) => return status,
+    };
+    match run(flags) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            report("gearman", error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Gearman) -> Result<bool> {
+    // What can be said to be wrong is said before anyone stops looking.
+    let servers = flags.servers(|name| std::env::var_os(name))?;
+    if flags.daemon {
+        detach()?;
+    }
+    let _pid_file = flags.pid_file.as_deref().map(PidFile::create).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::io("start"))?;
+    let (patience, lines, priority) = (flags.patience(), flags.line_mode(), flags.priority());
+    let functions = bytes(flags.functions);
+    if flags.worker {
+        let duties = Duties {
+            functions,
+            command: flags.arguments,
+            lines,
+            count: flags.count,
+            patience,
+        };
+        return runtime.block_on(worker::run(&duties, servers));
+    }
+    let orders = Orders {
+        functions,
+        unique: flags.unique.unwrap_or_default().into_vec(),
+        priority,
+        background: flags.background,
+        prefix: flags.prefix,
+        verbose: flags.verbose,
+        patience,
+    };
+    let input = match (flags.arguments.is_empty(), flags.suppress_input, lines) {
+        (false, ..) => Input::Given(bytes(flags.arguments)),
+        (_, true, _) => Input::Nothing,
+        (_, _, Some(lines)) => Input::Lines(lines),
+        _ => Input::Whole,
+    };
+    Submitter::new(orders, servers, runtime).run(&input)
+}
+
+fn bytes(arguments: Vec<OsString>) -> Vec<Vec<u8>> {
+    arguments.into_iter().map(OsStringExt::into_vec).collect()
+}

@@ -1,0 +1,193 @@
+//! Client mode: submits jobs and shows what comes back, as it comes.
+//!
+//! One workload at a time: its jobs, one for each function, run side by side; the next workload's are
+//! submitted when they have ended. As in C, what went wrong with one does not stop the next.
+
+use crate::error::{Error, Result};
+use crate::flags::Lines;
+use crate::report;
+use gearman_core::client::Client;
+use gearman_core::message::Priority;
+use gearman_core::peer::Settings;
+use gearman_core::servers::{Address, Server};
+use gearman_core::task::{Ask, Event, TaskId};
+use std::io::{self, BufRead, Read, Write};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+/// Which jobs to submit, and how to show what comes back.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// A job of each for every workload.
+    pub functions: Vec<Vec<u8>>,
+    /// Key of all jobs; empty: one that no other job has.
+    pub unique: Vec<u8>,
+    /// Which queue the jobs join.
+    pub priority: Priority,
+    /// Do not wait for results.
+    pub background: bool,
+    /// Print the function's name in front of everything.
+    pub prefix: bool,
+    /// Print handles.
+    pub verbose: bool,
+    /// Longest silence of the server.
+    pub patience: Option<Duration>,
+}
+
+/// Where workloads come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// One empty workload.
+    Nothing,
+    /// These.
+    Given(Vec<Vec<u8>>),
+    /// All of standard input.
+    Whole,
+    /// Each line of standard input.
+    Lines(Lines),
+}
+
+/// Client mode of `gearman`.
+#[derive(Debug)]
+pub struct Submitter {
+    orders: Orders,
+    client: Client,
+    runtime: Runtime,
+    /// Everything went well so far.
+    well: bool,
+}
+
+impl Submitter {
+    /// A client of these servers. Connects when the first job is submitted.
+    pub fn new(orders: Orders, servers: Vec<(Server, Vec<Address>)>, runtime: Runtime) -> Submitter {
+        let mut client = Client::new(Settings::default());
+        for (server, addresses) in servers {
+            client.add_server(server, addresses);
+        }
+        Submitter {
+            orders,
+            client,
+            runtime,
+            well: true,
+        }
+    }
+
+    /// Submits a job for every workload and function. False: not all went well, and it was said what did not.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for standard input and output. All else is about one job only.
+    pub fn run(mut self, input: &Input) -> Result<bool> {
+        let read = || Error::io("read standard input");
+        match input {
+            Input::Nothing => self.submit(b"")?,
+            Input::Given(workloads) => {
+                for workload in workloads {
+                    self.submit(workload)?;
+                }
+            }
+            Input::Whole => {
+                let mut workload = Vec::new();
+                io::stdin().lock().read_to_end(&mut workload).map_err(read())?;
+                self.submit(&workload)?;
+            }
+            Input::Lines(lines) => {
+                let mut line = Vec::new();
+                while io::stdin().lock().read_until(b'\n', &mut line).map_err(read())? > 0 {
+                    self.submit(lines.cut(&line))?;
+                    line.clear();
+                }
+            }
+        }
+        Ok(self.well)
+    }
+
+    /// The jobs of one workload.
+    fn submit(&mut self, workload: &[u8]) -> Result<()> {
+        self.client.begin();
+        let mut tasks: Vec<(TaskId, usize)> = Vec::new();
+        for i in 0..self.orders.functions.len() {
+            match self.ask(i, workload) {
+                Ok(ask) => tasks.push((self.client.add(ask), i)),
+                Err(error) => self.failed(&error),
+            }
+        }
+        while self.client.has_tasks() {
+            let until = self.orders.patience.and_then(|p| Instant::now().checked_add(p));
+            if let Err(error) = self.runtime.block_on(self.client.turn(until)) {
+                self.failed(&error);
+                // Their answers are not awaited any more; the next workload's jobs are.
+                tasks.drain(..).for_each(|(id, _)| self.client.forget(id));
+                return Ok(());
+            }
+            while let Some((id, event)) = self.client.next_event() {
+                if let Some((_, i)) = tasks.iter().find(|(task, _)| *task == id) {
+                    self.show(*i, &event)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, function: usize, workload: &[u8]) -> gearman_core::Result<Ask> {
+        let unique = self.client.unique(&self.orders.unique, workload);
+        let orders = &self.orders;
+        let function = &orders.functions[function];
+        match workload {
+            b"" => Ask::submit_empty(orders.priority, orders.background, function, unique.as_ref()),
+            _ => Ask::submit(orders.priority, orders.background, function, unique.as_ref(), workload),
+        }
+    }
+
+    fn failed(&mut self, error: &gearman_core::Error) {
+        self.well = false;
+        report("gearman", error);
+    }
+
+    /// Results and status on standard output, warnings and failures on standard error.
+    fn show(&mut self, function: usize, event: &Event) -> Result<()> {
+        let prefix = match self.orders.prefix {
+            true => [self.orders.functions[function].as_slice(), b": "].concat(),
+            false => Vec::new(),
+        };
+        match event {
+            Event::Created(handle) if self.orders.verbose => {
+                write_out(&[b"Task created: ", handle, b"\n"])?;
+            }
+            Event::Data(data) | Event::Complete(data) => write_out(&[&prefix, data])?,
+            Event::Status { numerator, denominator } => {
+                let percent = (u64::from(*numerator) * 100).checked_div(u64::from(*denominator));
+                let line = format!("{}% Complete\n", percent.unwrap_or(0));
+                write_out(&[&prefix, line.as_bytes()])?;
+            }
+            Event::Warning(text) => write_err(&[&prefix, text]),
+            Event::Exception(text) => {
+                self.well = false;
+                write_err(&[&prefix, text]);
+            }
+            Event::Fail => {
+                self.well = false;
+                write_err(&[&prefix, b"Job failed\n"]);
+            }
+            Event::Error(error) => self.failed(error),
+            Event::Created(_) | Event::Known(_) | Event::Echoed(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn write_out(parts: &[&[u8]]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let written = parts.iter().try_for_each(|part| out.write_all(part));
+    written
+        .and_then(|()| out.flush())
+        .map_err(Error::io("write to standard output"))
+}
+
+/// Where standard error is closed nobody wants to know.
+fn write_err(parts: &[&[u8]]) {
+    let mut err = io::stderr().lock();
+    for part in parts {
+        let _ = err.write_all(part);
+    }
+}

@@ -1,0 +1,34 @@
+//! The one error of the tools.
+
+use std::io;
+
+/// A result with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong; its text is what the user reads behind the program's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something between us and a server, or an argument that no server would take.
+    #[error(transparent)]
+    Gearman(#[from] gearman_core::Error),
+    /// A file, a pipe or a process.
+    #[error("could not {what}: {reason}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's words.
+        reason: io::Error,
+    },
+    /// Options that cannot be honoured.
+    #[error("{0}")]
+    Usage(&'static str),
+}
+
+impl Error {
+    /// An [`Error::Io`] for something that was tried: `.map_err(Error::io("read a file"))`.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
+        let what = what.into();
+        move |reason| Error::Io { what, reason }
+    }
+}

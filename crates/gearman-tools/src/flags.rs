@@ -1,0 +1,483 @@
+//! The options of both programs. Letters, defaults and the ways to write them are those of the C
+//! tools: options and data may be mixed, the last of a repeated option counts, and a number may have
+//! blanks around it (`"-p 4730"` as one argument).
+
+use crate::error::{Error, Result};
+use clap::builder::NonEmptyStringValueParser;
+use clap::error::ErrorKind;
+use clap::{ArgAction, Parser};
+use gearman_core::message::Priority;
+use gearman_core::servers::{Address, Server};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The options of `gearman`.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "gearman",
+    version,
+    about = "Submit jobs to a Gearman server, or work on them with a command",
+    override_usage = "gearman [OPTIONS] -f <FUNCTION> [DATA]...\n       gearman -w [OPTIONS] -f <FUNCTION> [-- COMMAND [ARGS]...]",
+    after_help = GEARMAN_EXAMPLES,
+    disable_help_flag = true,
+    args_override_self = true
+)]
+pub struct Gearman {
+    /// Function of the jobs; can be given many times
+    #[arg(short = 'f', value_name = "FUNCTION", required = true, allow_hyphen_values = true)]
+    pub functions: Vec<OsString>,
+    /// Host of the job server, or unix:///PATH
+    #[arg(
+        short = 'h',
+        value_name = "HOST",
+        default_value = "localhost",
+        value_parser = trimmed,
+        allow_hyphen_values = true
+    )]
+    pub host: String,
+    /// Port of the job server
+    #[arg(short = 'p', value_name = "PORT", default_value = "4730", value_parser = number::<u16>, allow_hyphen_values = true)]
+    pub port: u16,
+    /// Longest silence of the server, in milliseconds; negative: wait for ever
+    #[arg(short = 't', value_name = "TIMEOUT", value_parser = number::<i64>, allow_hyphen_values = true)]
+    pub timeout: Option<i64>,
+    /// Write the process id to this file, and remove it at the end
+    #[arg(short = 'i', value_name = "PIDFILE", allow_hyphen_values = true)]
+    pub pid_file: Option<PathBuf>,
+    /// Run in the background, detached from the terminal
+    #[arg(short = 'd')]
+    pub daemon: bool,
+    /// Say more on standard output: handles of created jobs
+    #[arg(short = 'v')]
+    pub verbose: bool,
+    /// Connect with TLS (not supported yet)
+    #[arg(short = 'S')]
+    pub tls: bool,
+    /// Print this help
+    #[arg(short = 'H', long = "help", action = ArgAction::Help)]
+    help: Option<bool>,
+
+    /// Run jobs in the background: do not wait for results
+    #[arg(short = 'b', help_heading = "Client options")]
+    pub background: bool,
+    /// Run jobs with high priority
+    #[arg(short = 'I', overrides_with = "low", help_heading = "Client options")]
+    pub high: bool,
+    /// Run jobs with low priority
+    #[arg(short = 'L', overrides_with = "high", help_heading = "Client options")]
+    pub low: bool,
+    /// Unique key of the jobs
+    #[arg(
+        short = 'u',
+        value_name = "UNIQUE",
+        allow_hyphen_values = true,
+        help_heading = "Client options"
+    )]
+    pub unique: Option<OsString>,
+    /// Prefix what is printed with the function's name
+    #[arg(short = 'P', help_heading = "Client options")]
+    pub prefix: bool,
+    /// Submit jobs without reading standard input
+    #[arg(short = 's', help_heading = "Client options")]
+    pub suppress_input: bool,
+
+    /// Work on jobs instead of submitting them
+    #[arg(short = 'w', help_heading = "Worker options")]
+    pub worker: bool,
+    /// End after so many jobs; a wait that failed or ran into the timeout counts as one. 0: never
+    #[arg(
+        short = 'c',
+        value_name = "COUNT",
+        default_value = "0",
+        value_parser = number::<u64>,
+        allow_hyphen_values = true,
+        help_heading = "Worker options"
+    )]
+    pub count: u64,
+
+    /// Client: one job for each line of standard input. Worker: send each line of output at once
+    #[arg(short = 'n', help_heading = "Client and worker options")]
+    pub lines: bool,
+    /// As -n, without the newlines
+    #[arg(short = 'N', help_heading = "Client and worker options")]
+    pub strip: bool,
+
+    /// Client: data of the jobs, one each; standard input where there is none. Worker: command to run for
+    /// each job, which reads the job's data and writes its result; without one, data are printed
+    #[arg(value_name = "DATA or COMMAND")]
+    pub arguments: Vec<OsString>,
+}
+
+const GEARMAN_EXAMPLES: &str = "\
+Environment:
+  GEARMAN_SERVER   servers to use instead of -h and -p: host:port,host:port,...
+  GEARMAN_SERVERS  servers to use before all others
+
+Exit status:
+  0  all went well
+  1  a job failed or could not be submitted, a worker could not work, or the options were wrong
+
+Examples:
+  gearman -w -f wc -- wc -l            a worker that counts lines
+  gearman -f wc < /etc/passwd          its client
+  gearman -f resize a.png b.png        two jobs, one after the other
+  tail -f log | gearman -b -N -f line  one background job for each line
+  gearman -w -f wc -c 100 -t 5000 -- wc -l
+                                       end after 100 jobs";
+
+/// The options of `gearadmin`.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "gearadmin",
+    version,
+    about = "Ask a Gearman server how it is, and manage its functions",
+    after_help = GEARADMIN_EXAMPLES,
+    disable_help_flag = true,
+    // The C tool takes unambiguous beginnings of its options.
+    infer_long_args = true
+)]
+pub struct Gearadmin {
+    /// Print this help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Host of the job server, or unix:///PATH
+    #[arg(short, long, value_name = "HOST", default_value = "localhost", value_parser = trimmed)]
+    pub host: String,
+    /// Port of the job server
+    #[arg(short, long, value_name = "PORT", default_value = "4730", value_parser = number::<u16>)]
+    pub port: u16,
+    /// Longest silence of the server, in milliseconds
+    #[arg(short, long, value_name = "TIMEOUT", default_value = "30000", value_parser = number::<u64>)]
+    pub timeout: u64,
+    /// Connect with TLS (not supported yet)
+    #[arg(short = 'S', long = "ssl")]
+    pub tls: bool,
+
+    /// Version of the server
+    #[arg(long, help_heading = "What to ask")]
+    pub server_version: bool,
+    /// Log level of the server
+    #[arg(long, help_heading = "What to ask")]
+    pub server_verbose: bool,
+    /// Process id of the server
+    #[arg(long, help_heading = "What to ask")]
+    pub getpid: bool,
+    /// Functions: name, jobs, running jobs, workers
+    #[arg(long, help_heading = "What to ask")]
+    pub status: bool,
+    /// Functions: name, queued jobs of high, normal and low priority, workers
+    #[arg(long, alias = "prioritystatus", help_heading = "What to ask")]
+    pub priority_status: bool,
+    /// Connections: descriptor, address, id, functions
+    #[arg(long, help_heading = "What to ask")]
+    pub workers: bool,
+    /// Jobs: handle, retries, ignored, background
+    #[arg(long, help_heading = "What to ask")]
+    pub show_jobs: bool,
+    /// Unique keys of jobs
+    #[arg(long, help_heading = "What to ask")]
+    pub show_unique_jobs: bool,
+
+    /// Make a function known
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
+    pub create_function: Option<String>,
+    /// Forget a function that nobody works on
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
+    pub drop_function: Option<String>,
+    /// Most jobs that a function may have: none or 0 for no limit, one for all priorities together, or
+    /// one each for high, normal and low
+    #[arg(
+        long,
+        value_names = ["FUNCTION", "LIMIT"],
+        num_args = 1..=4,
+        allow_hyphen_values = false,
+        help_heading = "What to do"
+    )]
+    pub max_queue: Option<Vec<String>>,
+    /// Remove a queued job
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "HANDLE", help_heading = "What to do")]
+    pub cancel_job: Option<String>,
+
+    /// The C tool ignores words that belong to no option.
+    #[arg(hide = true)]
+    ignored: Vec<OsString>,
+}
+
+const GEARADMIN_EXAMPLES: &str = "\
+Several questions are asked over one connection.
+
+Exit status:
+  0  the server answered, even if it refused
+  1  the server could not be asked, or the options were wrong
+
+Examples:
+  gearadmin --status
+  gearadmin -h 10.0.0.5 -p 4731 --workers
+  gearadmin --max-queue resize 1000
+  gearadmin --cancel-job H:web1:42";
+
+impl Gearadmin {
+    /// The lines to send, in the order in which the C tool sends them.
+    pub fn commands(&self) -> Vec<String> {
+        let mut commands = Vec::new();
+        let mut add = |wanted: bool, command: &str| {
+            if wanted {
+                commands.push(command.to_string());
+            }
+        };
+        let named = |command: &str, name: &Option<String>| format!("{command} {}", name.as_deref().unwrap_or_default());
+        add(self.getpid, "getpid");
+        add(
+            self.create_function.is_some(),
+            &named("create function", &self.create_function),
+        );
+        add(
+            self.drop_function.is_some(),
+            &named("drop function", &self.drop_function),
+        );
+        add(
+            self.max_queue.is_some(),
+            &named("maxqueue", &self.max_queue.as_ref().map(|words| words.join(" "))),
+        );
+        add(self.show_jobs, "show jobs");
+        add(self.show_unique_jobs, "show unique jobs");
+        add(self.cancel_job.is_some(), &named("cancel job", &self.cancel_job));
+        add(self.server_verbose, "verbose");
+        add(self.server_version, "version");
+        add(self.workers, "workers");
+        add(self.priority_status, "prioritystatus");
+        add(self.status, "status");
+        commands
+    }
+
+    /// The server to ask.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for TLS, [`Error::Gearman`] for what can't be a host.
+    pub fn server(&self) -> Result<Server> {
+        refuse_tls(self.tls)?;
+        Ok(Server::new(&self.host, self.port.into())?)
+    }
+
+    /// [`Gearadmin::timeout`] as a duration.
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(self.timeout.max(1))
+    }
+}
+
+impl Gearman {
+    /// The priority of jobs.
+    pub fn priority(&self) -> Priority {
+        match (self.high, self.low) {
+            (true, _) => Priority::High,
+            (_, true) => Priority::Low,
+            _ => Priority::Normal,
+        }
+    }
+
+    /// The longest silence of a server. Never less than a millisecond: nothing at all can be heard
+    /// without waiting.
+    pub fn patience(&self) -> Option<Duration> {
+        let milliseconds = u64::try_from(self.timeout?).ok()?;
+        Some(Duration::from_millis(milliseconds.max(1)))
+    }
+
+    /// Are lines taken one by one, and their newlines with them?
+    pub fn line_mode(&self) -> Option<Lines> {
+        match (self.strip, self.lines) {
+            (true, _) => Some(Lines::Stripped),
+            (_, true) => Some(Lines::Whole),
+            _ => None,
+        }
+    }
+
+    /// The servers and their addresses: those of GEARMAN_SERVERS, then those of GEARMAN_SERVER or else
+    /// that of `-h` and `-p`. As in libgearman, which reads the first of the variables, and the C tool,
+    /// which reads the second.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for TLS; [`Error::Gearman`] for what can't be a server, and when no name can
+    /// be resolved. A name among others that can be is tried again later.
+    pub fn servers(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<(Server, Vec<Address>)>> {
+        refuse_tls(self.tls)?;
+        let mut servers = Vec::new();
+        let list = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
+        if let Some(first) = list("GEARMAN_SERVERS").filter(|l| !l.is_empty()) {
+            servers.extend(Server::list(&first));
+        }
+        match list("GEARMAN_SERVER") {
+            Some(list) => servers.extend(Server::list(&list)),
+            None => servers.push(Server::new(&self.host, self.port.into())),
+        }
+        let mut found = Vec::with_capacity(servers.len());
+        let mut failed = None;
+        for server in servers {
+            let server = server?;
+            let addresses = server.resolve().unwrap_or_else(|error| {
+                failed.get_or_insert(error);
+                Vec::new()
+            });
+            found.push((server, addresses));
+        }
+        match failed {
+            Some(error) if found.iter().all(|(_, addresses)| addresses.is_empty()) => Err(error.into()),
+            _ => Ok(found),
+        }
+    }
+}
+
+/// How lines are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// With their newline.
+    Whole,
+    /// Without it.
+    Stripped,
+}
+
+impl Lines {
+    /// `line` as it is to be sent.
+    pub fn cut(self, line: &[u8]) -> &[u8] {
+        match self {
+            Lines::Whole => line,
+            Lines::Stripped => line.strip_suffix(b"\n").unwrap_or(line),
+        }
+    }
+}
+
+/// The options, or the status to exit with: after `--help` 0, after a wrong option 1 as in the C tools
+/// (clap's own is 2).
+///
+/// # Errors
+/// The exit status, when everything has been said.
+pub fn parse<F: Parser>(arguments: impl IntoIterator<Item = OsString>) -> std::result::Result<F, ExitCode> {
+    F::try_parse_from(arguments).map_err(|error| {
+        // A closed standard output or error leaves nobody to tell.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        }
+    })
+}
+
+fn refuse_tls(wanted: bool) -> Result<()> {
+    match wanted {
+        true => Err(Error::Usage(
+            "-S: TLS is not supported yet, and nothing is sent in the clear instead",
+        )),
+        false => Ok(()),
+    }
+}
+
+fn number<T: FromStr>(text: &str) -> std::result::Result<T, T::Err> {
+    text.trim().parse()
+}
+
+fn trimmed(text: &str) -> std::result::Result<String, std::convert::Infallible> {
+    Ok(text.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn gearman(arguments: &[&str]) -> std::result::Result<Gearman, clap::Error> {
+        Gearman::try_parse_from(std::iter::once(&"gearman").chain(arguments))
+    }
+
+    #[test]
+    fn the_flags_make_sense_to_clap() {
+        Gearman::command().debug_assert();
+        Gearadmin::command().debug_assert();
+    }
+
+    #[test]
+    fn values_may_start_with_a_blank_or_a_hyphen() {
+        let flags = gearman(&["-p 40123", "-h 127.0.0.1", "-t", "-1", "-u", "-", "-f", "-x"]).unwrap();
+        assert_eq!((flags.port, flags.host.as_str()), (40123, "127.0.0.1"));
+        assert_eq!(flags.patience(), None);
+        assert_eq!((flags.unique, flags.functions), (Some("-".into()), vec!["-x".into()]));
+    }
+
+    #[test]
+    fn options_may_stand_among_data_and_repeat() {
+        let flags = gearman(&[
+            "one", "-f", "a", "-b", "two", "-bf", "b", "-L", "-I", "-p1", "-p2", "--", "-n",
+        ])
+        .unwrap();
+        assert_eq!(flags.arguments, ["one", "two", "-n"]);
+        assert_eq!(flags.functions, ["a", "b"]);
+        assert_eq!((flags.priority(), flags.port, flags.lines), (Priority::High, 2, false));
+        assert_eq!(gearman(&["-f", "a", "-IL"]).unwrap().priority(), Priority::Low);
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for wrong in [
+            &["data"][..],
+            &["-f"],
+            &["-f", "a", "-p", "70000"],
+            &["-f", "a", "-p", "x"],
+            &["-x", "-f", "a"],
+        ] {
+            assert!(gearman(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn servers_come_from_the_environment_first() {
+        let names = |one: Option<&str>, many: Option<&str>| -> Vec<String> {
+            let variable = |name: &str| match name {
+                "GEARMAN_SERVER" => one.map(OsString::from),
+                _ => many.map(OsString::from),
+            };
+            let flags = gearman(&["-f", "a", "-h", "127.0.0.1", "-p", "1"]).unwrap();
+            let servers = flags.servers(variable).unwrap();
+            servers.into_iter().map(|(server, _)| server.to_string()).collect()
+        };
+        assert_eq!(names(None, None), ["127.0.0.1:1"]);
+        assert_eq!(
+            names(Some("127.0.0.1:2,127.0.0.2"), None),
+            ["127.0.0.1:2", "127.0.0.2:4730"]
+        );
+        assert_eq!(names(Some(""), None), ["localhost:4730"]);
+        assert_eq!(names(None, Some("127.0.0.1:3")), ["127.0.0.1:3", "127.0.0.1:1"]);
+    }
+
+    #[test]
+    fn gearadmin_asks_in_the_order_of_the_c_tool() {
+        let all = "gearadmin --status --priority-status --workers --server-version --server-verbose --show-jobs \
+                   --show-unique-jobs --cancel-job=H:x:1 --create-function=a --drop-function b --getpid --max-queue c 1 2 3";
+        let flags = Gearadmin::try_parse_from(all.split(' ')).unwrap();
+        assert_eq!(
+            flags.commands(),
+            [
+                "getpid",
+                "create function a",
+                "drop function b",
+                "maxqueue c 1 2 3",
+                "show jobs",
+                "show unique jobs",
+                "cancel job H:x:1",
+                "verbose",
+                "version",
+                "workers",
+                "prioritystatus",
+                "status"
+            ]
+        );
+    }
+
+    #[test]
+    fn gearadmin_takes_beginnings_of_options_and_ignores_words() {
+        let flags = Gearadmin::try_parse_from(["gearadmin", "--stat", "word", "-p 7"]).unwrap();
+        assert!(flags.status && flags.port == 7);
+        assert!(Gearadmin::try_parse_from(["gearadmin", "--show"]).is_err());
+        assert!(Gearadmin::try_parse_from(["gearadmin", "--shutdown"]).is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! The text protocol from the asking side: one line goes, one line or a list that ends in a line with
+//! a dot comes. Blocking: there is nothing else to do meanwhile.
+
+use crate::error::Result;
+use gearman_core::servers::{Address, Server};
+use gearman_core::{Error, admin};
+use std::fmt::Debug;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// A connection to a server's text side.
+#[derive(Debug)]
+pub struct Session {
+    stream: Box<dyn Stream>,
+    /// Host and port, or path, for messages.
+    server: String,
+    /// Longest silence.
+    patience: Duration,
+    /// What was read and belongs to no answer yet.
+    inbox: Vec<u8>,
+}
+
+trait Stream: Read + Write + Debug {}
+impl Stream for TcpStream {}
+impl Stream for UnixStream {}
+
+impl Session {
+    /// Connects to the first of the server's addresses that accepts. `patience` is the longest silence of the
+    /// server, here and later.
+    ///
+    /// # Errors
+    /// [`Error::Resolve`]; [`Error::Connect`] with what the last address said.
+    pub fn connect(server: &Server, patience: Duration) -> Result<Session> {
+        let name = server.to_string();
+        let mut failed = Error::Connect {
+            server: name.clone(),
+            reason: "no address".into(),
+        };
+        for address in server.resolve()? {
+            match open(&address, patience) {
+                Ok(stream) => {
+                    return Ok(Session {
+                        stream,
+                        server: name,
+                        patience,
+                        inbox: Vec::new(),
+                    });
+                }
+                Err(error) => {
+                    failed = Error::Connect {
+                        server: name.clone(),
+                        reason: reason(&error),
+                    }
+                }
+            }
+        }
+        Err(failed.into())
+    }
+
+    /// Sends a command and waits for the whole answer, which comes as it was sent.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for what is more than one line; [`Error::Timeout`] when the server says nothing for
+    /// longer than the session's patience; [`Error::Lost`] when it closes the connection or sends half an answer.
+    pub fn ask(&mut self, command: &str) -> Result<Vec<u8>> {
+        if command.contains(['\r', '\n', '\0']) {
+            return Err(Error::Argument("a name in a text command holds no line ends and no NUL bytes").into());
+        }
+        let sent = self.stream.write_all(format!("{command}\r\n").as_bytes());
+        sent.map_err(|e| Error::lost(&self.server, reason(&e)))?;
+        // Up to here no end was found, so that long lists are looked through once.
+        let mut seen = 0;
+        loop {
+            if let Some(end) = end(&self.inbox, seen, admin::is_listing(command)) {
+                let rest = self.inbox.split_off(end);
+                return Ok(std::mem::replace(&mut self.inbox, rest));
+            }
+            seen = self.inbox.len();
+            self.read()?;
+        }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let mut room = [0; 16 * 1024];
+        loop {
+            match self.stream.read(&mut room) {
+                Ok(0) => {
+                    let reason = match self.inbox.is_empty() {
+                        true => "the server closed the connection without an answer",
+                        false => "the server closed the connection in the middle of its answer",
+                    };
+                    return Err(Error::lost(&self.server, reason).into());
+                }
+                Ok(n) => {
+                    self.inbox.extend_from_slice(&room[..n]);
+                    return Ok(());
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted && begun.elapsed() < self.patience => {}
+                // What SO_RCVTIMEO reports.
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    return Err(Error::Timeout {
+                        server: self.server.clone(),
+                        waited: begun.elapsed().as_millis() as u64,
+                    }
+                    .into());
+                }
+                Err(e) => return Err(Error::lost(&self.server, reason(&e)).into()),
+            }
+        }
+    }
+}
+
+fn open(address: &Address, patience: Duration) -> io::Result<Box<dyn Stream>> {
+    Ok(match address {
+        Address::Tcp(address) => {
+            let stream = TcpStream::connect_timeout(address, patience)?;
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
+            Box::new(stream)
+        }
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
+            Box::new(stream)
+        }
+    })
+}
+
+/// The system's words without the number that Rust puts behind them.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.into(),
+        None => text,
+    }
+}
+
+/// Where the answer at the start of `inbox` ends, if it is all there. No end lies before `seen`.
+fn end(inbox: &[u8], seen: usize, listing: bool) -> Option<usize> {
+    let line_end = |from: usize| inbox[from..].iter().position(|b| *b == b'\n').map(|i| from + i + 1);
+    // A line of a list may begin with ERR as well, where a function is called so; then it has columns.
+    let first = |line: &[u8]| !listing || line.starts_with(b"ERR ") && !line.contains(&b'\t');
+    let mut line = match inbox[..seen].iter().rposition(|b| *b == b'\n') {
+        Some(i) => i + 1,
+        None => 0,
+    };
+    while let Some(end) = line_end(line.max(seen.min(inbox.len()))) {
+        if line == 0 && first(&inbox[..end]) || listing && matches!(&inbox[line..end], b".\n" | b".\r\n") {
+            return Some(end);
+        }
+        line = end;
+    }
+    None
+}
+
+/// What the user is shown of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// On standard output.
+    Said(&'a [u8]),
+    /// On standard error: the server would not do it.
+    Refused(&'a [u8]),
+}
+
+impl<'a> Answer<'a> {
+    /// Cuts an answer as C does (util/operation.cc): `OK` alone and in front goes, `ERR` in front becomes
+    /// a refusal, everything else is shown as it is.
+    pub fn read(answer: &'a [u8]) -> Answer<'a> {
+        match answer {
+            b"OK\r\n" => Answer::Said(b"OK\n"),
+            [b'O', b'K', b' ', rest @ ..] => Answer::Said(rest),
+            [b'E', b'R', b'R', b' ', rest @ ..] => Answer::Refused(rest),
+            all => Answer::Said(all),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The end, as it is found when `inbox` comes byte by byte.
+    fn slowly(inbox: &[u8], listing: bool) -> Option<usize> {
+        (0..inbox.len()).find_map(|n| end(&inbox[..=n], n, listing))
+    }
+
+    #[test]
+    fn an_answer_ends_where_it_should_however_it_comes() {
+        for (inbox, listing, expected) in [
+            (&b"OK 12\nOK\r\n"[..], false, Some(6)),
+            (b"OK\r\n", false, Some(4)),
+            (b"OK", false, None),
+            (b".\n.\n", true, Some(2)),
+            (b"f\t0\t0\t0\n.\nrest\n", true, Some(10)),
+            (b"f\t0\t0\t0\r\n.\r\n", true, Some(12)),
+            (b"f.\n..\n .\n.", true, None),
+            (b"ERR UNKNOWN_COMMAND x\r\n", true, Some(23)),
+            (b"ERR f\t0\t0\t0\n.\n", true, Some(14)),
+            (b"f\t0\t0\t0\nERR x\n.\n", true, Some(16)),
+        ] {
+            assert_eq!(end(inbox, 0, listing), expected, "{}", inbox.escape_ascii());
+            assert_eq!(slowly(inbox, listing), expected, "{}", inbox.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn answers_are_cut_as_in_c() {
+        assert_eq!(Answer::read(b"OK\r\n"), Answer::Said(b"OK\n"));
+        assert_eq!(Answer::read(b"OK INFO\n"), Answer::Said(b"INFO\n"));
+        assert_eq!(
+            Answer::read(b"ERR UNKNOWN_JOB\r\n"),
+            Answer::Refused(b"UNKNOWN_JOB\r\n")
+        );
+        assert_eq!(Answer::read(b".\n"), Answer::Said(b".\n"));
+    }
+}

@@ -1,0 +1,215 @@
+//! Worker mode: for each job runs a command, which reads the workload and writes the result. Without
+//! a command workloads are printed.
+
+use crate::error::{Error, Result};
+use crate::flags::Lines;
+use crate::report;
+use gearman_core::job::Job;
+use gearman_core::message::Update;
+use gearman_core::peer::Settings;
+use gearman_core::servers::{Address, Server};
+use gearman_core::worker::Worker;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+
+/// What to work on, and how.
+#[derive(Clone, Debug)]
+pub struct Duties {
+    /// The functions to offer.
+    pub functions: Vec<Vec<u8>>,
+    /// The command and its arguments; empty: print workloads.
+    pub command: Vec<OsString>,
+    /// Send each line of output at once.
+    pub lines: Option<Lines>,
+    /// End after so many jobs or failed waits; 0: never.
+    pub count: u64,
+    /// Longest wait for a job.
+    pub patience: Option<Duration>,
+}
+
+/// Works until the count is reached, or SIGTERM or SIGINT comes: then at once, a running command gets
+/// SIGTERM, and its job goes back to the server when the connection closes. False: not all went well,
+/// and it was said what did not.
+///
+/// # Errors
+/// [`Error::Gearman`] for names that no function can have, [`Error::Io`] for signals.
+pub async fn run(duties: &Duties, servers: Vec<(Server, Vec<Address>)>) -> Result<bool> {
+    let mut worker = Worker::new(Settings::default());
+    for (server, addresses) in servers {
+        worker.add_server(server, addresses);
+    }
+    // libgearman announces the function added last first. The server asks for the one announced last
+    // first: so the first one given is the first one served.
+    for function in duties.functions.iter().rev() {
+        worker.abilities.add(function, 0)?;
+    }
+    let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
+    let (mut terminated, mut interrupted) = (handle(SignalKind::terminate())?, handle(SignalKind::interrupt())?);
+    tokio::select! {
+        biased;
+        _ = terminated.recv() => Ok(true),
+        _ = interrupted.recv() => Ok(true),
+        well = serve(&mut worker, duties) => Ok(well),
+    }
+}
+
+async fn serve(worker: &mut Worker, duties: &Duties) -> bool {
+    let mut left = duties.count;
+    let mut well = true;
+    // The last trouble that was reported, so that a server that stays away is told of once.
+    let mut trouble = None;
+    loop {
+        worker.begin();
+        let until = duties.patience.and_then(|p| Instant::now().checked_add(p));
+        match worker.next_job(until).await {
+            Ok(mut job) => {
+                trouble = None;
+                if let Err(error) = attend(worker, &mut job, duties).await {
+                    well = false;
+                    report("gearman", error);
+                }
+            }
+            Err(error) => {
+                well = false;
+                if trouble.replace(error.code()) != Some(error.code()) {
+                    report("gearman", error);
+                }
+            }
+        }
+        // Every wait counts, also one without a job, as in C: so -c 1 with -t is a worker for one job that
+        // ends where there is none.
+        if left > 0 {
+            left -= 1;
+            if left == 0 {
+                return well;
+            }
+        }
+    }
+}
+
+/// One job. An error is about this job only.
+async fn attend(worker: &mut Worker, job: &mut Job, duties: &Duties) -> Result<()> {
+    let Some((program, arguments)) = duties.command.split_first() else {
+        let mut out = io::stdout().lock();
+        let printed = out.write_all(&job.workload).and_then(|()| out.flush());
+        // What could not be printed was not done.
+        let update = match &printed {
+            Ok(()) => Update::Complete(b""),
+            Err(_) => Update::Fail,
+        };
+        say(worker, job, update).await?;
+        return printed.map_err(Error::io("write to standard output"));
+    };
+    let outcome = match Running::start(program, arguments) {
+        Ok(running) => running.attend(worker, job, duties.lines).await?,
+        Err(error) => Err(error),
+    };
+    let shown = String::from_utf8_lossy(&job.function).into_owned();
+    match outcome {
+        Ok((status, rest)) if status.success() => say(worker, job, Update::Complete(&rest)).await,
+        Ok((status, rest)) => {
+            if !rest.is_empty() {
+                say(worker, job, Update::Data(&rest)).await?;
+            }
+            report("gearman", format_args!("{shown}: the command ended with {status}"));
+            say(worker, job, Update::Fail).await
+        }
+        Err(error) => {
+            report(
+                "gearman",
+                format_args!("{shown}: could not run {}: {error}", program.to_string_lossy()),
+            );
+            say(worker, job, Update::Fail).await
+        }
+    }
+}
+
+/// Tells the server, and waits until it is written.
+async fn say(worker: &mut Worker, job: &mut Job, update: Update<'_>) -> Result<()> {
+    worker.send(job, update)?;
+    Ok(worker.flush_all(None).await?)
+}
+
+/// A command that works on a job.
+struct Running {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl Running {
+    fn start(program: &OsString, arguments: &[OsString]) -> io::Result<Running> {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(input), Some(output)) => Ok(Running { child, input, output }),
+            _ => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Feeds it the workload while reading what it writes, so that neither of us waits for the other with
+    /// a full pipe. Returns how it ended, and what of its output was not sent yet. The outer error: the
+    /// server cannot be told any more.
+    async fn attend(
+        self,
+        worker: &mut Worker,
+        job: &mut Job,
+        lines: Option<Lines>,
+    ) -> Result<io::Result<(ExitStatus, Vec<u8>)>> {
+        let Running {
+            child,
+            mut input,
+            output,
+        } = self;
+        let mut child = EndWithUs(child);
+        let workload = job.workload.clone();
+        let feed = async move {
+            // A command need not read all of it, or any.
+            let _ = input.write_all(&workload).await;
+            Ok(())
+        };
+        let listen = async {
+            let mut output = BufReader::new(output);
+            let mut rest = Vec::new();
+            match lines {
+                None => output.read_to_end(&mut rest).await.map_err(Error::io("read"))?,
+                Some(lines) => {
+                    while output.read_until(b'\n', &mut rest).await.map_err(Error::io("read"))? > 0 {
+                        say(worker, job, Update::Data(lines.cut(&rest))).await?;
+                        rest.clear();
+                    }
+                    0
+                }
+            };
+            Ok::<_, Error>(rest)
+        };
+        match tokio::try_join!(feed, listen) {
+            Ok(((), rest)) => Ok(child.0.wait().await.map(|status| (status, rest))),
+            Err(Error::Io { reason, .. }) => Ok(Err(reason)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Ends the command when nobody waits for its result any more. By SIGTERM, so that it can tidy up.
+struct EndWithUs(Child);
+
+impl Drop for EndWithUs {
+    fn drop(&mut self) {
+        // None once it has ended and was waited for, so that no other process is hit.
+        if let Some(pid) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+    }
+}

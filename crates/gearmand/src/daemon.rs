@@ -1,0 +1,79 @@
+//! Leaving the terminal behind (`-d`), and other privileges (`-u`).
+
+use nix::sys::stat::Mode;
+use nix::unistd::{ForkResult, Uid, User, chown, fork, pipe, setgid, setgroups, setsid, setuid};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What the process that was called is told when all is well.
+const READY: u8 = b'!';
+
+/// Who called waits until [`Caller::ready`].
+#[derive(Debug)]
+pub(crate) struct Caller(File);
+
+/// Which process this is now.
+#[derive(Debug)]
+pub(crate) enum Side {
+    /// The one that goes on, with a line to the one that was called.
+    Daemon(Caller),
+    /// The one that was called: to exit with this.
+    Caller(ExitCode),
+}
+
+/// Forks twice, so that the daemon is no session's leader and never gets a terminal. What it writes to
+/// stderr until it is ready reaches the terminal. Call it before there are threads or a runtime.
+pub(crate) fn detach() -> io::Result<Side> {
+    let (mut reader, writer) = pipe().map(|(r, w)| (File::from(r), File::from(w)))?;
+    // SAFETY: there is one thread, which has no runtime and holds no lock.
+    if let ForkResult::Parent { child } = unsafe { fork() }? {
+        drop(writer);
+        let mut word = Vec::new();
+        reader.read_to_end(&mut word)?;
+        nix::sys::wait::waitpid(child, None)?;
+        return Ok(Side::Caller(if word == [READY] { ExitCode::SUCCESS } else { ExitCode::FAILURE }));
+    }
+    drop(reader);
+    setsid()?;
+    // SAFETY: as above.
+    match unsafe { fork() }? {
+        ForkResult::Parent { .. } => Ok(Side::Caller(ExitCode::SUCCESS)),
+        ForkResult::Child => Ok(Side::Daemon(Caller(writer))),
+    }
+}
+
+impl Caller {
+    /// All is well: the process that was called exits, and the terminal is let go.
+    pub(crate) fn ready(mut self) -> io::Result<()> {
+        std::env::set_current_dir("/")?;
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        nix::unistd::dup2_stdin(&null)?;
+        nix::unistd::dup2_stdout(&null)?;
+        nix::unistd::dup2_stderr(&null)?;
+        // Whoever called may be gone.
+        let _ = self.0.write_all(&[READY]);
+        Ok(())
+    }
+}
+
+/// Becomes another user, who gets the files that the server will write again.
+pub(crate) fn become_user(name: &str, files: &[&Path]) -> Result<(), String> {
+    let said = |e: nix::Error| format!("--user {name}: {e}");
+    let user = User::from_name(name).map_err(said)?.ok_or_else(|| format!("--user {name}: no such user"))?;
+    if Uid::effective() == user.uid {
+        return Ok(());
+    }
+    for file in files {
+        chown(*file, Some(user.uid), Some(user.gid)).map_err(said)?;
+    }
+    setgroups(&[user.gid]).map_err(said)?;
+    setgid(user.gid).map_err(said)?;
+    setuid(user.uid).map_err(said)
+}
+
+/// Files that the server makes are not for everyone to write.
+pub(crate) fn umask() {
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
+}

@@ -1,0 +1,225 @@
+//! Workers: what they can do, which job each gets, and who is woken when there is one.
+
+use crate::job::State;
+use crate::mail::Mail;
+use crate::slab::{NONE, Slab};
+use crate::store::{Now, Store};
+use crate::workers::{Ability, Peer};
+use gearman_core::message::{Assign, Grab, Priority, Response, number};
+use gearman_core::outbox::SHARE;
+use gearman_core::{Code, MAX_CLIENT_ID, MAX_FUNCTION};
+use std::time::Duration;
+
+/// A worker that was woken and says nothing for so long may be stopped or far away: another is woken.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a CAN_DO_TIMEOUT means: milliseconds; but PHP, Perl and Python workers mean seconds when
+/// they say less than 1000, and nobody wants a job to be over in a tenth of a second.
+fn timeout(argument: &[u8]) -> Option<Duration> {
+    match u64::from(number(argument)) {
+        0 => None,
+        seconds @ 1..1000 => Some(Duration::from_secs(seconds)),
+        milliseconds => Some(Duration::from_millis(milliseconds)),
+    }
+}
+
+/// Is this still true: the connection sleeps since then, and can do that?
+fn sleeps(peers: &Slab<Peer>, function: u32) -> impl Fn(u64, u32) -> bool {
+    move |since, peer| peers.get(peer).is_some_and(|p| p.asleep == since && p.ability(function).is_some())
+}
+
+impl Store {
+    /// CAN_DO and CAN_DO_TIMEOUT.
+    pub(crate) fn can_do(&mut self, now: &Now, peer: u32, name: &[u8], limit: Option<&[u8]>, mail: &mut Mail) {
+        if name.len() > MAX_FUNCTION {
+            return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
+        }
+        let Some(function) = self.function(name) else {
+            return mail.error(peer, Code::QueueError.name(), "Too many functions");
+        };
+        let worker = &mut self.peers[peer];
+        let ability = Ability { function, timeout: limit.and_then(timeout) };
+        let known = worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some();
+        // The one announced last is asked first.
+        worker.abilities.push_front(ability);
+        let asleep = worker.asleep;
+        if !known {
+            self.functions[function].workers += 1;
+            if asleep != 0 {
+                self.sleep_in(function, peer);
+                if !self.functions[function].queue.is_empty() {
+                    self.wake(now, function, mail);
+                }
+            }
+        }
+    }
+
+    /// CANT_DO. A job of this function that it still runs goes back.
+    pub(crate) fn cant_do(&mut self, now: &Now, peer: u32, name: &[u8], mail: &mut Mail) {
+        let Some(function) = self.functions.find(name) else { return };
+        let worker = &mut self.peers[peer];
+        if worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some() {
+            self.forget(now, peer, function, mail);
+        }
+    }
+
+    /// RESET_ABILITIES.
+    pub(crate) fn reset_abilities(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+        while let Some(ability) = self.peers[peer].abilities.pop_back() {
+            self.forget(now, peer, ability.function, mail);
+        }
+    }
+
+    fn forget(&mut self, now: &Now, peer: u32, function: u32, mail: &mut Mail) {
+        self.functions[function].workers -= 1;
+        // From the last to the first, so that the first is in front again.
+        let mut next = self.peers[peer].running.tail();
+        while let Some(job) = next {
+            let current = &self.jobs.slab[job];
+            next = (current.prev != NONE).then_some(current.prev);
+            if current.function == function {
+                let first = next.is_none();
+                self.give_back(now, job, first, mail);
+            }
+        }
+        if self.peers[peer].woken == function {
+            self.hand_on(now, peer, NONE, mail);
+        }
+    }
+
+    /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now.
+    pub(crate) fn pre_sleep(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+        self.sleeps += 1;
+        self.peers[peer].asleep = self.sleeps;
+        if let Some((_, _, job)) = self.first_for(peer).filter(|_| !self.draining) {
+            let function = self.jobs.slab[job].function;
+            self.hand_on(now, peer, function, mail);
+            return self.noop(now, peer, function, mail);
+        }
+        self.peers[peer].woken = NONE;
+        for i in 0..self.peers[peer].abilities.len() {
+            self.sleep_in(self.peers[peer].abilities[i].function, peer);
+        }
+    }
+
+    fn sleep_in(&mut self, function: u32, peer: u32) {
+        let since = self.peers[peer].asleep;
+        let sleeps = sleeps(&self.peers, function);
+        self.functions[function].sleeps(since, peer, sleeps);
+    }
+
+    /// Wakes a worker that sleeps.
+    fn noop(&mut self, now: &Now, peer: u32, function: u32, mail: &mut Mail) {
+        let worker = &mut self.peers[peer];
+        (worker.slept, worker.asleep, worker.woken) = (worker.asleep, 0, function);
+        self.woken.push_back((now.steady + PATIENCE, peer, worker.slept));
+        mail.response(peer, &Response::Noop);
+    }
+
+    /// GRAB_JOB in its three forms.
+    pub(crate) fn grab(&mut self, now: &Now, peer: u32, grab: Grab, mail: &mut Mail) {
+        self.peers[peer].asleep = 0;
+        let found = if self.draining { None } else { self.first_for(peer) };
+        let Some((ability, priority, job)) = found else {
+            self.peers[peer].woken = NONE;
+            return mail.response(peer, &Response::NoJob);
+        };
+        let worker = &mut self.peers[peer];
+        // The function just served is asked last the next time.
+        if let Some(ability) = worker.abilities.remove(ability) {
+            worker.abilities.push_back(ability);
+        }
+        let function = self.jobs.slab[job].function;
+        self.functions[function].queue.list(priority).remove(&mut self.jobs.slab, job);
+        self.functions[function].running += 1;
+        self.running += 1;
+        self.peers[peer].running.push_back(&mut self.jobs.slab, job);
+        let assigned = &mut self.jobs.slab[job];
+        (assigned.state, assigned.worker) = (State::Running, peer);
+        if self.peers[peer].running.len() == 1 {
+            self.start_clock(now, job);
+        }
+        self.assign(peer, job, grab, mail);
+        self.hand_on(now, peer, function, mail);
+    }
+
+    fn assign(&self, peer: u32, job: u32, grab: Grab, mail: &mut Mail) {
+        let job = &self.jobs.slab[job];
+        let handle = self.handles.write(job.number);
+        let assign = Assign {
+            handle: handle.as_ref(),
+            function: &self.functions[job.function].name,
+            unique: (grab != Grab::Plain).then(|| job.unique()),
+            reducer: job.extra.as_ref().and_then(|e| e.reducer.as_deref()).filter(|_| grab == Grab::All),
+            workload: job.workload(),
+        };
+        let (command, arguments, n) = assign.form();
+        let payload = match job.workload() {
+            large if large.len() >= SHARE => crate::mail::Payload::Shared(job.shared_workload()),
+            small => crate::mail::Payload::Copied(small),
+        };
+        mail.packet(peer, command, &arguments[..n], &payload);
+    }
+
+    /// The job that a worker is to get: its ability, the priority, the job.
+    fn first_for(&self, peer: u32) -> Option<(usize, Priority, u32)> {
+        let abilities = self.peers[peer].abilities.iter().enumerate();
+        let queued = abilities.filter_map(|(i, a)| {
+            let (priority, job) = self.functions[a.function].queue.first()?;
+            Some((i, priority, job))
+        });
+        // The first of those with the best priority.
+        queued.min_by_key(|found| found.1)
+    }
+
+    /// Puts a job at the end of its queue and wakes somebody for it. Not for a job that nobody waits for.
+    pub(crate) fn enqueue(&mut self, now: &Now, id: u32, mail: &mut Mail) {
+        let job = &mut self.jobs.slab[id];
+        let (function, priority) = (job.function, job.priority);
+        job.state = State::Queued;
+        self.functions[function].queue.list(priority).push_back(&mut self.jobs.slab, id);
+        self.wake(now, function, mail);
+    }
+
+    /// Wakes as many workers as are to be woken for one job of this function.
+    pub(crate) fn wake(&mut self, now: &Now, function: u32, mail: &mut Mail) {
+        if self.draining {
+            return;
+        }
+        for _ in 0..self.rules.wakeup {
+            let sleeps = sleeps(&self.peers, function);
+            let Some(peer) = self.functions[function].wake(sleeps) else { return };
+            self.noop(now, peer, function, mail);
+        }
+    }
+
+    /// A worker that was woken does something else than take a job of the function it was woken for
+    /// (`got`: it got a job of this one): the next is woken, where a job still waits.
+    fn hand_on(&mut self, now: &Now, peer: u32, got: u32, mail: &mut Mail) {
+        let function = std::mem::replace(&mut self.peers[peer].woken, NONE);
+        if function == NONE || function == got {
+            return;
+        }
+        if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
+            self.wake(now, function, mail);
+        }
+    }
+
+    /// A worker had the time to answer a wake-up.
+    pub(crate) fn overslept(&mut self, now: &Now, peer: u32, slept: u64, mail: &mut Mail) {
+        let Some(worker) = self.peers.get(peer).filter(|p| p.woken != NONE && p.slept == slept) else { return };
+        let function = worker.woken;
+        if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
+            tracing::debug!("connection {peer} does not answer a wake-up");
+            self.wake(now, function, mail);
+        }
+    }
+
+    /// SET_CLIENT_ID.
+    pub(crate) fn set_client_id(&mut self, peer: u32, id: &[u8], mail: &mut Mail) {
+        if id.len() > MAX_CLIENT_ID {
+            return mail.error(peer, Code::ArgumentTooLarge.name(), "Client id too large");
+        }
+        self.peers[peer].id = (!id.is_empty()).then(|| id.into());
+    }
+}

@@ -1,0 +1,42 @@
+//! A job server for Gearman, as a library: [`run`] serves the listeners it is given until it is told
+//! to stop, so that tests own both.
+//!
+//! Each file uses only those above it:
+//!
+//! ```text
+//! slab            values under small numbers, memory given back
+//! queue           lists threaded through jobs; a function's three priorities
+//! job             jobs, by handle and by unique key
+//! workers         connections and functions, as the store sees them
+//! mail            what is to be sent, by connection
+//! store           all state: clients submit and ask …
+//! grab, work      … workers get jobs, are woken, and end them
+//! text            admin commands -> answers
+//! dispatch        a packet -> a call of the store
+//! config          every option, with default and meaning
+//! ---- below: sockets ----
+//! connection      bytes of one connection -> turns; a turn's answers -> sockets
+//! server          accept, timers, stopping
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+mod connection;
+mod dispatch;
+mod grab;
+mod job;
+mod mail;
+mod queue;
+mod server;
+mod slab;
+mod store;
+mod text;
+mod work;
+mod workers;
+
+pub use config::Config;
+pub use server::{Listener, Stop, run};
+
+/// The version that `version` answers.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

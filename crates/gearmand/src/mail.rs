@@ -1,0 +1,250 @@
+//! What is to be sent, by connection: the store and the text commands put it here, the server takes
+//! it to the sockets at the end of a turn. No sockets here.
+
+use bytes::{Buf, Bytes};
+use gearman_core::codec::{Sink, encode, head};
+use gearman_core::message::Response;
+use gearman_core::outbox::{Outbox, SHARE};
+use gearman_core::packet::{Command, Magic};
+use std::collections::VecDeque;
+
+/// Packets from this size on are remembered by their place, see [`Letter::beyond`].
+const LARGE: usize = 1024 * 1024;
+/// Empty outboxes that are kept for the next who has something to send.
+const SPARE: usize = 32;
+
+/// The outboxes of all connections.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    boxes: Vec<Slot>,
+    /// Who got something since the server last looked, each once.
+    dirty: Vec<u32>,
+    spare: Vec<Box<Letter>>,
+    limit: usize,
+}
+
+/// One connection's.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Only while something waits: an idle connection has none.
+    letter: Option<Box<Letter>>,
+    open: bool,
+    dirty: bool,
+    /// More than the limit waited: what follows is dropped, and the connection is to be closed.
+    overflowed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Letter {
+    outbox: Outbox,
+    /// Bytes that were sent of this letter.
+    sent: usize,
+    /// Where large packets begin and end, counted as `sent` is.
+    large: VecDeque<(usize, usize)>,
+}
+
+impl Letter {
+    /// What waits beyond the next large packet, which may always be as large as a packet can be.
+    fn beyond(&mut self) -> usize {
+        while self.large.front().is_some_and(|l| l.1 <= self.sent) {
+            self.large.pop_front();
+        }
+        let next = self.large.front().map_or(0, |l| l.1 - l.0.max(self.sent));
+        self.outbox.len() - next
+    }
+}
+
+impl Mail {
+    /// None yet; more than `limit` bytes must not wait for one connection.
+    pub(crate) fn new(limit: usize) -> Mail {
+        Mail { boxes: Vec::new(), dirty: Vec::new(), spare: Vec::new(), limit }
+    }
+
+    pub(crate) fn open(&mut self, peer: u32) {
+        if self.boxes.len() <= peer as usize {
+            self.boxes.resize_with(peer as usize + 1, Slot::default);
+        }
+        let dirty = self.boxes[peer as usize].dirty;
+        self.boxes[peer as usize] = Slot { open: true, dirty, ..Slot::default() };
+    }
+
+    /// Nothing can be sent to it any more.
+    pub(crate) fn close(&mut self, peer: u32) {
+        if let Some(slot) = self.boxes.get_mut(peer as usize) {
+            slot.open = false;
+            slot.letter = None;
+        }
+    }
+
+    /// Writes one packet, or a whole answer, by `write`.
+    pub(crate) fn send(&mut self, peer: u32, write: impl FnOnce(&mut Outbox)) {
+        let Some(slot) = self.boxes.get_mut(peer as usize).filter(|s| s.open && !s.overflowed) else { return };
+        if !slot.dirty {
+            slot.dirty = true;
+            self.dirty.push(peer);
+        }
+        let spare = &mut self.spare;
+        let letter = slot.letter.get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let before = letter.outbox.len();
+        if before > self.limit && letter.beyond() > self.limit {
+            slot.overflowed = true;
+            return;
+        }
+        write(&mut letter.outbox);
+        let size = letter.outbox.len() - before;
+        if size >= LARGE {
+            let begin = letter.sent + before;
+            letter.large.push_back((begin, begin + size));
+        }
+    }
+
+    pub(crate) fn response(&mut self, peer: u32, response: &Response<'_>) {
+        self.send(peer, |out| response.encode(out));
+    }
+
+    /// A packet whose last argument may be large.
+    pub(crate) fn packet(&mut self, peer: u32, command: Command, first: &[&[u8]], last: &Payload<'_>) {
+        self.send(peer, |out| match last {
+            Payload::Shared(bytes) => {
+                head(out, Magic::Response, command, first, bytes.len());
+                out.share(bytes.clone());
+            }
+            Payload::Copied(bytes) => {
+                head(out, Magic::Response, command, first, bytes.len());
+                out.put(bytes);
+            }
+        });
+    }
+
+    pub(crate) fn error(&mut self, peer: u32, code: &str, text: &str) {
+        self.send(peer, |out| encode(out, Magic::Response, Command::Error, &[code.as_bytes(), text.as_bytes()]));
+    }
+
+    /// Next connection that something was put into the outbox of.
+    pub(crate) fn next_dirty(&mut self) -> Option<u32> {
+        let peer = self.dirty.pop()?;
+        self.boxes[peer as usize].dirty = false;
+        Some(peer)
+    }
+
+    /// What waits for one connection, to be written and advanced.
+    pub(crate) fn outbox(&mut self, peer: u32) -> Option<&Outbox> {
+        Some(&self.boxes.get(peer as usize)?.letter.as_ref()?.outbox)
+    }
+
+    /// The socket took `n` bytes.
+    pub(crate) fn sent(&mut self, peer: u32, n: usize) {
+        let Some(slot) = self.boxes.get_mut(peer as usize) else { return };
+        let Some(letter) = &mut slot.letter else { return };
+        letter.outbox.advance(n);
+        letter.sent += n;
+        if letter.outbox.is_empty() {
+            letter.outbox.shrink();
+            (letter.sent, _) = (0, letter.large.clear());
+            if let Some(letter) = slot.letter.take().filter(|_| self.spare.len() < SPARE) {
+                self.spare.push(letter);
+            }
+        }
+    }
+
+    /// How many bytes wait for one connection.
+    pub(crate) fn waiting(&self, peer: u32) -> usize {
+        let letter = self.boxes.get(peer as usize).and_then(|s| s.letter.as_ref());
+        letter.map_or(0, |l| l.outbox.len())
+    }
+
+    pub(crate) fn overflowed(&self, peer: u32) -> bool {
+        self.boxes.get(peer as usize).is_some_and(|s| s.overflowed)
+    }
+
+    /// Does nothing wait for anybody?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.boxes.iter().all(|s| s.letter.is_none())
+    }
+}
+
+/// The last argument of a packet on its way through.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload<'a> {
+    /// Small.
+    Copied(&'a [u8]),
+    /// Large, to be handed on.
+    Shared(Bytes),
+}
+
+impl<'a> Payload<'a> {
+    /// `data`, which is part of `owner` where there is one. Large data is made shareable once, however
+    /// many there are to get it.
+    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> Payload<'a> {
+        match owner {
+            _ if data.len() < SHARE => Payload::Copied(data),
+            Some(owner) => Payload::Shared(owner.slice_ref(data)),
+            None => Payload::Shared(Bytes::copy_from_slice(data)),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Mail {
+    /// Takes all that waits for one connection.
+    pub(crate) fn take(&mut self, peer: u32) -> Vec<u8> {
+        let Some(outbox) = self.outbox(peer) else { return Vec::new() };
+        let mut all = Vec::new();
+        let mut slices = [std::io::IoSlice::new(&[]); 64];
+        let n = outbox.chunks_vectored(&mut slices);
+        slices[..n].iter().for_each(|s| all.extend_from_slice(s));
+        self.sent(peer, all.len());
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(mail: &mut Mail, bytes: usize) {
+        mail.send(0, |out| out.put(&vec![0; bytes]));
+    }
+
+    #[test]
+    fn the_limit_is_counted_beyond_a_large_packet() {
+        let mut mail = Mail::new(1000);
+        mail.open(0);
+        put(&mut mail, 10 * LARGE);
+        put(&mut mail, 900);
+        mail.sent(0, LARGE);
+        put(&mut mail, 200);
+        assert!(!mail.overflowed(0));
+        put(&mut mail, 1);
+        assert!(mail.overflowed(0));
+        assert_eq!(mail.waiting(0), 9 * LARGE + 1100);
+    }
+
+    #[test]
+    fn a_large_packet_behind_a_small_one_passes_too() {
+        let mut mail = Mail::new(1000);
+        mail.open(0);
+        put(&mut mail, 500);
+        put(&mut mail, 2 * LARGE);
+        put(&mut mail, 100);
+        assert!(!mail.overflowed(0));
+        put(&mut mail, 2 * LARGE);
+        put(&mut mail, 1);
+        assert!(mail.overflowed(0));
+    }
+
+    #[test]
+    fn closed_ones_get_nothing_and_their_number_can_be_used_again() {
+        let mut mail = Mail::new(1000);
+        mail.open(0);
+        put(&mut mail, 5);
+        mail.close(0);
+        put(&mut mail, 5);
+        assert_eq!(mail.waiting(0), 0);
+        mail.open(0);
+        put(&mut mail, 5);
+        assert_eq!((mail.next_dirty(), mail.next_dirty()), (Some(0), None));
+        assert_eq!(mail.take(0).len(), 5);
+        assert!(mail.is_empty());
+    }
+}

@@ -1,0 +1,175 @@
+//! The job server's program: flags -> configuration -> bind -> run -> exit code.
+
+mod bind;
+mod daemon;
+mod log;
+
+use daemon::{Caller, Side};
+use gearmand::config::{DEFAULT_LOG, DEFAULT_PID, Options, Usage};
+use gearmand::{Config, Stop, run};
+use log::Log;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+fn main() -> ExitCode {
+    let (options, unused) = match Options::read(std::env::args_os()) {
+        Ok(read) => read,
+        // The C server exits with 1 where clap would say 2.
+        Err(Usage::Clap(error)) => {
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+        Err(error) => return failed(&error.to_string()),
+    };
+    if options.check_args {
+        return ExitCode::SUCCESS;
+    }
+    let caller = match options.daemon.then(daemon::detach).transpose() {
+        Ok(None) => None,
+        Ok(Some(Side::Daemon(caller))) => Some(caller),
+        Ok(Some(Side::Caller(code))) => return code,
+        Err(error) => return failed(&format!("cannot detach: {error}")),
+    };
+    match start(&options, &unused, caller) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+#[allow(clippy::print_stderr)] // Nobody listens to the log yet, or it is what failed.
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("gearmand: {reason}");
+    ExitCode::FAILURE
+}
+
+/// Everything between the command line and the last job.
+fn start(options: &Options, unused: &[String], caller: Option<Caller>) -> Result<(), String> {
+    daemon::umask();
+    let log = open_log(options)?;
+    log.start(options.verbose);
+    for option in unused {
+        tracing::warn!("{option} is without effect");
+    }
+    if options.job_retries == 0 {
+        tracing::warn!("--job-retries 0: a job is begun once; in C gearmand 1.1 it meant no limit, which is -1 now");
+    }
+    descriptors(options)?;
+    let port = options.port().map_err(|e| e.to_string())?;
+    let mut bound = bind::bind(&options.listen, port, options.backlog)?;
+    let pid = PidFile::write(options)?;
+    if let Some(user) = &options.user {
+        let files: Vec<&Path> = log.path().into_iter().chain(pid.path()).collect();
+        daemon::become_user(user, &files)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
+    let mut config: Config = options.config();
+    config.trim = trim;
+    runtime.block_on(async {
+        let stop = signals(log).map_err(|e| format!("cannot listen to signals: {e}"))?;
+        for name in &bound.names {
+            tracing::info!(target: "gearmand::notice", "listening on {name}");
+        }
+        if let Some(caller) = caller {
+            caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;
+        }
+        run(std::mem::take(&mut bound.listeners), config, stop).await.map_err(|e| e.to_string())
+    })?;
+    tracing::info!(target: "gearmand::notice", "stopped");
+    Ok(())
+}
+
+/// SIGTERM and SIGINT stop, SIGUSR1 drains, SIGHUP opens the log anew.
+fn signals(log: Log) -> std::io::Result<watch::Receiver<Stop>> {
+    let (sender, receiver) = watch::channel(Stop::No);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut drain = signal(SignalKind::user_defined1())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        loop {
+            let stop = tokio::select! {
+                _ = terminate.recv() => Stop::Now,
+                _ = interrupt.recv() => Stop::Now,
+                _ = drain.recv() => Stop::Drain,
+                _ = hangup.recv() => {
+                    log.reopen();
+                    continue;
+                }
+            };
+            // The run may have ended.
+            let _ = sender.send(stop);
+        }
+    });
+    Ok(receiver)
+}
+
+#[allow(clippy::print_stderr)] // The log is what failed.
+fn open_log(options: &Options) -> Result<Log, String> {
+    match options.log_file.as_deref() {
+        Some("stderr") => Ok(Log::stderr()),
+        Some("none") => Ok(Log::none()),
+        Some(file) => Log::file(Path::new(file)).map_err(|e| format!("--log-file {file}: {e}")),
+        None => Ok(Log::file(Path::new(DEFAULT_LOG)).unwrap_or_else(|error| {
+            eprintln!("gearmand: cannot write {DEFAULT_LOG}, logging to stderr: {error}");
+            Log::stderr()
+        })),
+    }
+}
+
+/// As many descriptors as were asked for, or as the user may have.
+fn descriptors(options: &Options) -> Result<(), String> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let said = |e: nix::Error| format!("--file-descriptors: {e}");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(said)?;
+    match options.file_descriptors {
+        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(said),
+        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(said),
+    }
+}
+
+/// The file with our number; gone when we are.
+#[derive(Debug)]
+struct PidFile(Option<PathBuf>);
+
+impl PidFile {
+    fn write(options: &Options) -> Result<PidFile, String> {
+        let file = options.pid_file.as_deref().unwrap_or(DEFAULT_PID);
+        if file.is_empty() {
+            return Ok(PidFile(None));
+        }
+        let path = std::path::absolute(file).map_err(|e| format!("--pid-file {file}: {e}"))?;
+        match std::fs::write(&path, format!("{}\n", std::process::id())) {
+            Ok(()) => Ok(PidFile(Some(path))),
+            Err(error) if options.pid_file.is_some() => Err(format!("--pid-file {file}: {error}")),
+            Err(error) => {
+                tracing::warn!("cannot write {file}: {error}");
+                Ok(PidFile(None))
+            }
+        }
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Without privileges any more, it may have to stay.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Gives memory that was freed back to the system.
+fn trim() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

@@ -1,0 +1,325 @@
+//! Accepting connections, timers, and stopping. One thread: each connection is a task, and all state
+//! is behind one lock that nobody else wants, held for a turn and never over an await.
+
+use crate::config::Config;
+use crate::connection::{Connection, Reader, SCRATCH, Writer, serve};
+use crate::job::Handles;
+use crate::mail::Mail;
+use crate::store::{Now, Rules, Store};
+use crate::text::About;
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// What is listened on, bound by the caller.
+#[derive(Debug)]
+pub enum Listener {
+    /// An Internet address.
+    Tcp(std::net::TcpListener),
+    /// A socket in the file system; who made it removes it.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Go on.
+    No,
+    /// Hand out no more jobs, and end when the running ones have ended.
+    Drain,
+    /// End now.
+    Now,
+}
+
+/// How long an end waits for those who are slow to read their last answers.
+const FLUSH: Duration = Duration::from_secs(1);
+/// How long nobody is accepted when the system has no more descriptors.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// Memory is given back when so many jobs have gone.
+const TRIM: usize = 10_000;
+/// At the latest so long after that.
+const TRIM_EVERY: Duration = Duration::from_secs(2);
+
+/// All that connections share. See [`Shared`].
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) mail: Mail,
+    pub(crate) config: Config,
+    pub(crate) about: About,
+    /// By the number that the store gave.
+    pub(crate) connections: Vec<Option<Connection>>,
+    open: usize,
+    /// What all connections read into.
+    pub(crate) scratch: Box<[u8]>,
+    begin: Instant,
+    /// For when the timer is set; `None`: for nothing.
+    armed: Option<Duration>,
+    /// The timer is to look again, or the last job of a drain has ended.
+    news: Arc<Notify>,
+    /// Most jobs since memory was given back.
+    most: usize,
+    /// When it is to be given back.
+    trim: Option<Duration>,
+}
+
+/// The state, in the hands of every task. On one thread the lock is free whenever it is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(Arc<Mutex<State>>);
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere ends one connection, not all.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tasks of a server: they end with it.
+struct Tasks {
+    shared: Shared,
+    accept: Vec<AbortHandle>,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.accept.iter().for_each(AbortHandle::abort);
+        let state = self.shared.lock();
+        state.connections.iter().flatten().filter_map(|c| c.task.as_ref()).for_each(AbortHandle::abort);
+    }
+}
+
+/// Serves until `stop` says otherwise, or for ever when its sender is gone. Must be called in a tokio
+/// runtime with I/O and time.
+///
+/// # Errors
+/// Those of handing the listeners to the runtime.
+pub async fn run(listeners: Vec<Listener>, config: Config, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
+    let news = Arc::new(Notify::new());
+    let shared = Shared(Arc::new(Mutex::new(State::new(config, news.clone()))));
+    let mut tasks = Tasks { shared: shared.clone(), accept: Vec::new() };
+    for listener in listeners {
+        let listener = Accept::new(listener)?;
+        tasks.accept.push(tokio::spawn(accept(listener, shared.clone())).abort_handle());
+    }
+    loop {
+        let deadline = shared.lock().tick();
+        let timer = async {
+            match deadline {
+                Some(when) => tokio::time::sleep_until(when).await,
+                None => std::future::pending().await,
+            }
+        };
+        let told = async {
+            if stop.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = timer => {}
+            () = news.notified() => {}
+            () = told => {}
+        }
+        let wish = *stop.borrow_and_update();
+        if wish == Stop::Drain && !shared.lock().store.draining {
+            tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
+            tasks.accept.drain(..).for_each(|task| task.abort());
+            shared.lock().store.draining = true;
+        }
+        let state = shared.lock();
+        if wish == Stop::Now || (state.store.draining && state.store.running == 0) {
+            break;
+        }
+    }
+    tasks.accept.drain(..).for_each(|task| task.abort());
+    let last = Instant::now() + FLUSH;
+    shared.lock().armed = None;
+    while Instant::now() < last && !shared.lock().mail.is_empty() {
+        tokio::select! {
+            () = tokio::time::sleep_until(last) => {}
+            () = news.notified() => {}
+        }
+    }
+    Ok(())
+}
+
+impl State {
+    fn new(config: Config, news: Arc<Notify>) -> State {
+        let rules = Rules {
+            runs: config.job_runs,
+            wakeup: config.wakeup.max(1),
+            exceptions: config.exceptions,
+            functions: config.max_functions,
+        };
+        State {
+            store: Store::new(rules, Handles::new(&config.handle_prefix)),
+            mail: Mail::new(config.max_backlog),
+            about: About { level: config.level.name(), limits: config.max_functions },
+            config: Config { max_line: config.max_line.min(SCRATCH - 1), ..config },
+            connections: Vec::new(),
+            open: 0,
+            scratch: vec![0; SCRATCH].into(),
+            begin: Instant::now(),
+            armed: None,
+            news,
+            most: 0,
+            trim: None,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        Now { steady: self.begin.elapsed(), wall: (self.config.clock)() }
+    }
+
+    /// What is due; when there will be something again.
+    fn tick(&mut self) -> Option<Instant> {
+        let now = self.now();
+        let due = self.store.tick(&now, &mut self.mail);
+        if self.trim.is_some_and(|when| when <= now.steady) {
+            (self.trim, self.most) = (None, self.store.jobs.len());
+            (self.config.trim)();
+        }
+        self.armed = due.into_iter().chain(self.trim).min();
+        let armed = self.armed;
+        self.flush();
+        armed.map(|when| self.begin + when)
+    }
+
+    /// Looks whether somebody waits for what a turn did: the timer, or the end of a drain.
+    pub(crate) fn after_turn(&mut self) {
+        let jobs = self.store.jobs.len();
+        self.most = self.most.max(jobs);
+        let now = self.now();
+        if self.trim.is_none() && self.most > TRIM && jobs < self.most / 8 {
+            self.trim = Some(now.steady + TRIM_EVERY);
+        }
+        let due = self.store.deadline(&now).into_iter().chain(self.trim).min();
+        let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
+        if earlier || (self.store.draining && (self.store.running == 0 || self.mail.is_empty())) {
+            self.news.notify_one();
+        }
+    }
+
+    pub(crate) fn leave(&mut self, peer: u32) {
+        let now = self.now();
+        self.store.leave(&now, peer, &mut self.mail);
+    }
+
+    pub(crate) fn release(&mut self, peer: u32) {
+        self.mail.close(peer);
+        self.store.release(peer);
+        if self.connections.get_mut(peer as usize).and_then(Option::take).is_some() {
+            self.open -= 1;
+        }
+    }
+}
+
+/// A listener in the runtime's hands.
+enum Accept {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+/// A connection that was accepted.
+struct Accepted {
+    reader: Reader,
+    writer: Writer,
+    fd: i32,
+    ip: Option<IpAddr>,
+    name: String,
+}
+
+impl Accept {
+    fn new(listener: Listener) -> io::Result<Accept> {
+        Ok(match listener {
+            Listener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Accept::Tcp(tokio::net::TcpListener::from_std(listener)?)
+            }
+            Listener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Accept::Unix(tokio::net::UnixListener::from_std(listener)?)
+            }
+        })
+    }
+
+    async fn next(&self, config: &Config) -> io::Result<Accepted> {
+        match self {
+            Accept::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // The peer may be gone already; then reading says so.
+                let _ = stream.set_nodelay(true).and_then(|()| keepalive(&stream, config));
+                let fd = stream.as_raw_fd();
+                let (reader, writer) = stream.into_split();
+                let (reader, writer) = (Reader::Tcp(reader), Writer::Tcp(writer));
+                Ok(Accepted { reader, writer, fd, ip: Some(address.ip().to_canonical()), name: address.to_string() })
+            }
+            Accept::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let fd = stream.as_raw_fd();
+                let (reader, writer) = stream.into_split();
+                let (reader, writer) = (Reader::Unix(reader), Writer::Unix(writer));
+                Ok(Accepted { reader, writer, fd, ip: None, name: "a local socket".into() })
+            }
+        }
+    }
+}
+
+fn keepalive(stream: &tokio::net::TcpStream, config: &Config) -> io::Result<()> {
+    let Some(probe) = config.keepalive else { return Ok(()) };
+    let seconds = |n: u32| (n > 0).then(|| Duration::from_secs(n.into()));
+    let mut settings = TcpKeepalive::new();
+    if let Some(idle) = seconds(probe.idle) {
+        settings = settings.with_time(idle);
+    }
+    if let Some(interval) = seconds(probe.interval) {
+        settings = settings.with_interval(interval);
+    }
+    if probe.count > 0 {
+        settings = settings.with_retries(probe.count);
+    }
+    SockRef::from(stream).set_tcp_keepalive(&settings)
+}
+
+async fn accept(listener: Accept, shared: Shared) {
+    let config = shared.lock().config.clone();
+    loop {
+        match listener.next(&config).await {
+            Ok(accepted) => admit(accepted, &shared),
+            Err(error) if is_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!("cannot accept connections: {error}");
+                tokio::time::sleep(EXHAUSTED).await;
+            }
+        }
+    }
+}
+
+/// Errors that are about a connection that came and went, not about the server.
+fn is_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, WouldBlock};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
+}
+
+fn admit(accepted: Accepted, shared: &Shared) {
+    let Accepted { reader, writer, fd, ip, name } = accepted;
+    let mut state = shared.lock();
+    if state.open >= state.config.max_connections {
+        tracing::warn!("connection from {name} refused, there are {} already", state.open);
+        return;
+    }
+    let peer = state.store.connect(fd, ip);
+    tracing::info!("connection {peer} from {name}");
+    state.mail.open(peer);
+    if state.connections.len() <= peer as usize {
+        state.connections.resize_with(peer as usize + 1, || None);
+    }
+    state.open += 1;
+    let task = tokio::spawn(serve(shared.clone(), peer, reader)).abort_handle();
+    state.connections[peer as usize] = Some(Connection { writer, waker: None, closing: None, task: Some(task) });
+}

@@ -1,0 +1,330 @@
+//! All state of the server: jobs, functions, connections and who waits for whom. No sockets and no
+//! clock: time is an argument, and what is to be sent is put into [`Mail`].
+//!
+//! Here: connections come and go, clients submit and ask. What workers do is in `grab.rs` (which job,
+//! and who is woken for it) and `work.rs` (what becomes of it).
+//!
+//! What always holds:
+//! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
+//! - `Function::total` and `running` count just that;
+//! - where a job is queued, everyone who sleeps and can run it is awake, or as many were woken as
+//!   there are jobs, and whoever was woken and does not take it hands the wake-up on.
+
+use crate::job::{Handles, Job, Jobs, Payload, State};
+use crate::mail::Mail;
+use crate::slab::{NONE, Slab};
+use crate::workers::{Functions, Peer, Waiter};
+use bytes::Bytes;
+use gearman_core::message::{Decimal, Response, Start, Status, Submit, number};
+use gearman_core::{Code, MAX_FUNCTION, MAX_UNIQUE};
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What the operator decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// How often a job may be begun; `None` is as often as it takes.
+    pub(crate) runs: Option<u16>,
+    /// How many workers are woken for each job.
+    pub(crate) wakeup: u32,
+    /// Whether connections begin with the option "exceptions" on.
+    pub(crate) exceptions: bool,
+    /// How many functions there may be.
+    pub(crate) functions: usize,
+}
+
+/// One moment, on both clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Now {
+    /// Since some moment before; never goes back.
+    pub(crate) steady: Duration,
+    /// Since 1970; may jump.
+    pub(crate) wall: Duration,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) rules: Rules,
+    pub(crate) handles: Handles,
+    pub(crate) jobs: Jobs,
+    pub(crate) functions: Functions,
+    pub(crate) peers: Slab<Peer>,
+    pub(crate) waiters: Slab<Waiter>,
+    /// Jobs that wait for their time, by seconds since 1970.
+    pub(crate) delayed: BTreeSet<(u64, u32)>,
+    /// Jobs whose function has a timeout and whose worker is on them.
+    pub(crate) deadlines: BTreeSet<(Duration, u32)>,
+    /// Workers that were woken, with the time at which they are given up: (when, connection,
+    /// `Peer::slept`). Most of them have long spoken when their time comes.
+    pub(crate) woken: VecDeque<(Duration, u32, u64)>,
+    /// The last number of a PRE_SLEEP.
+    pub(crate) sleeps: u64,
+    /// Jobs with workers.
+    pub(crate) running: usize,
+    /// No new jobs, and none are handed out any more.
+    pub(crate) draining: bool,
+}
+
+impl Store {
+    pub(crate) fn new(rules: Rules, handles: Handles) -> Store {
+        Store {
+            rules,
+            handles,
+            jobs: Jobs::default(),
+            functions: Functions::default(),
+            peers: Slab::default(),
+            waiters: Slab::default(),
+            delayed: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            woken: VecDeque::new(),
+            sleeps: 0,
+            running: 0,
+            draining: false,
+        }
+    }
+
+    /// A connection came; it is known by this number until it is released.
+    pub(crate) fn connect(&mut self, fd: i32, ip: Option<IpAddr>) -> u32 {
+        self.peers.insert(Peer::new(fd, ip, self.rules.exceptions))
+    }
+
+    /// A connection ended: its jobs go back, and jobs that only it waited for are dropped. It may be
+    /// told so again; what is still to be sent to it stays.
+    pub(crate) fn leave(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+        self.peers[peer].asleep = 0;
+        // First as a client: what it alone waits for is not handed to anybody.
+        while let Some(waiter) = self.peers.get(peer).map(|p| p.waits).filter(|w| *w != NONE) {
+            let job = self.waiters[waiter].job;
+            self.unlink(waiter);
+            let left = &self.jobs.slab[job];
+            if left.waiters == NONE && !left.background && left.state != State::Running {
+                self.remove(job);
+            }
+        }
+        self.reset_abilities(now, peer, mail);
+        while let Some(job) = self.peers[peer].running.tail() {
+            let first = self.peers[peer].running.len() == 1;
+            self.give_back(now, job, first, mail);
+        }
+    }
+
+    /// The number of a connection that left may be given to another.
+    pub(crate) fn release(&mut self, peer: u32) {
+        self.peers.remove(peer);
+    }
+
+    /// The function of this name, which appears when it is named first. `None` when there are too many.
+    pub(crate) fn function(&mut self, name: &[u8]) -> Option<u32> {
+        if let Some(id) = self.functions.find(name) {
+            return Some(id);
+        }
+        if self.functions.len() >= self.rules.functions {
+            tracing::warn!("function {} refused, there are {} already", name.escape_ascii(), self.functions.len());
+            return None;
+        }
+        tracing::info!("new function {}", name.escape_ascii());
+        Some(self.functions.add(name))
+    }
+
+    /// SUBMIT_JOB* and its relatives.
+    pub(crate) fn submit(&mut self, now: &Now, peer: u32, submit: &Submit<'_>, owner: Option<&Bytes>, mail: &mut Mail) {
+        if submit.unique.len() > MAX_UNIQUE {
+            return mail.error(peer, Code::ArgumentTooLarge.name(), "Unique value too large");
+        }
+        if submit.function.len() > MAX_FUNCTION || submit.reducer.is_some_and(|r| r.len() > MAX_FUNCTION) {
+            return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
+        }
+        let due = match submit.start {
+            Start::Now => None,
+            Start::Epoch(seconds) => Some(u64::from(number(seconds))).filter(|s| *s > now.wall.as_secs()),
+            // As the C server, until there is more than one wish for it.
+            Start::Schedule(_) => return mail.error(peer, Code::InvalidCommand.name(), "Command not expected"),
+        };
+        let known = self.functions.find(submit.function);
+        let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
+        let (job, new) = match same {
+            Some(job) => (job, false),
+            None if self.draining => {
+                return mail.error(peer, Code::QueueError.name(), "Server is shutting down");
+            }
+            None => {
+                let Some(function) = self.function(submit.function) else {
+                    return mail.error(peer, Code::QueueError.name(), "Too many functions");
+                };
+                let f = &mut self.functions[function];
+                let limit = f.limits[submit.priority as usize];
+                if limit != 0 && f.total >= limit {
+                    return mail.error(peer, Code::QueueError.name(), "Job queue is full");
+                }
+                f.total += 1;
+                let payload = Payload::new(submit.unique, submit.workload, owner);
+                let mut job = Job::new(function, submit.priority, submit.background, payload);
+                if let Some(reducer) = submit.reducer {
+                    job.extra().reducer = Some(reducer.into());
+                }
+                (self.jobs.insert(job), true)
+            }
+        };
+        if submit.background {
+            self.jobs.slab[job].background = true;
+        } else {
+            self.wait_for(peer, job);
+        }
+        let handle = self.handles.write(self.jobs.slab[job].number);
+        mail.response(peer, &Response::JobCreated(handle.as_ref()));
+        match due {
+            _ if !new => {}
+            None => self.enqueue(now, job, mail),
+            Some(due) => {
+                let delayed = &mut self.jobs.slab[job];
+                (delayed.state, delayed.extra().due) = (State::Delayed, due);
+                self.delayed.insert((due, job));
+            }
+        }
+    }
+
+    /// GET_STATUS.
+    pub(crate) fn get_status(&self, peer: u32, handle: &[u8], mail: &mut Mail) {
+        let job = self.by_handle(handle).map(|id| &self.jobs.slab[id]);
+        let progress = progress(job);
+        let status = status(job, &progress);
+        mail.response(peer, &Response::Status { handle, status });
+    }
+
+    /// GET_STATUS_UNIQUE: of the first function that has a job of this key.
+    pub(crate) fn get_status_unique(&self, peer: u32, unique: &[u8], mail: &mut Mail) {
+        let mut found = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
+        let job = found.next().map(|id| &self.jobs.slab[id]);
+        let progress = progress(job);
+        let status = status(job, &progress);
+        let clients = Decimal::new(job.map_or(0, |j| self.waiters_of(j).count() as u64));
+        mail.response(peer, &Response::StatusUnique { unique, status, clients: clients.as_ref() });
+    }
+
+    /// OPTION_REQ.
+    pub(crate) fn option(&mut self, peer: u32, name: &[u8], mail: &mut Mail) {
+        if name != b"exceptions" {
+            return mail.error(peer, Code::UnknownOption.name(), "Server does not recognize given option");
+        }
+        self.peers[peer].exceptions = true;
+        mail.response(peer, &Response::Option(name));
+    }
+
+    pub(crate) fn by_handle(&self, handle: &[u8]) -> Option<u32> {
+        self.handles.parse(handle).and_then(|number| self.jobs.by_number(number))
+    }
+
+    /// When [`Store::tick`] has something to do.
+    pub(crate) fn deadline(&self, now: &Now) -> Option<Duration> {
+        // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
+        let wall = |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
+        let delayed = self.delayed.first().map(|(due, _)| wall(*due));
+        let deadline = self.deadlines.first().map(|(when, _)| *when);
+        let woken = self.woken.front().map(|(when, _, _)| *when);
+        [delayed, deadline, woken].into_iter().flatten().min()
+    }
+
+    /// What is due: jobs whose time has come, timeouts, workers that do not wake up.
+    pub(crate) fn tick(&mut self, now: &Now, mail: &mut Mail) -> Option<Duration> {
+        while let Some((due, job)) = self.delayed.first().copied().filter(|(due, _)| *due <= now.wall.as_secs()) {
+            self.delayed.remove(&(due, job));
+            self.enqueue(now, job, mail);
+        }
+        while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
+            self.time_out(now, job, mail);
+        }
+        while let Some((_, peer, slept)) = self.woken.front().copied().filter(|(when, _, _)| *when <= now.steady) {
+            self.woken.pop_front();
+            self.overslept(now, peer, slept, mail);
+        }
+        self.deadline(now)
+    }
+
+    /// Takes a job out of all lists and forgets it. Nobody is told.
+    pub(crate) fn remove(&mut self, id: u32) {
+        self.unplace(id);
+        while let Some(waiter) = self.jobs.slab.get(id).map(|j| j.waiters).filter(|w| *w != NONE) {
+            self.unlink(waiter);
+        }
+        if let Some(job) = self.jobs.remove(id) {
+            self.functions[job.function].total -= 1;
+        }
+    }
+
+    /// Takes a job out of the place it is in.
+    pub(crate) fn unplace(&mut self, id: u32) {
+        let Some(job) = self.jobs.slab.get_mut(id) else { return };
+        let (function, priority, worker) = (job.function, job.priority, job.worker);
+        match job.state {
+            State::Queued => self.functions[function].queue.list(priority).remove(&mut self.jobs.slab, id),
+            State::Delayed => drop(self.delayed.remove(&(job.extra().due, id))),
+            State::Running => {
+                if let Some(deadline) = job.extra.as_mut().and_then(|e| e.deadline.take()) {
+                    self.deadlines.remove(&(deadline, id));
+                }
+                job.worker = NONE;
+                self.peers[worker].running.remove(&mut self.jobs.slab, id);
+                self.functions[function].running -= 1;
+                self.running -= 1;
+            }
+        }
+    }
+
+    fn wait_for(&mut self, peer: u32, job: u32) {
+        let (next, peer_next) = (self.jobs.slab[job].waiters, self.peers[peer].waits);
+        let id = self.waiters.insert(Waiter { peer, job, next, prev: NONE, peer_next, peer_prev: NONE });
+        if next != NONE {
+            self.waiters[next].prev = id;
+        }
+        if peer_next != NONE {
+            self.waiters[peer_next].peer_prev = id;
+        }
+        self.jobs.slab[job].waiters = id;
+        self.peers[peer].waits = id;
+    }
+
+    fn unlink(&mut self, id: u32) {
+        let Some(waiter) = self.waiters.remove(id) else { return };
+        match waiter.prev {
+            NONE => self.jobs.slab[waiter.job].waiters = waiter.next,
+            prev => self.waiters[prev].next = waiter.next,
+        }
+        if waiter.next != NONE {
+            self.waiters[waiter.next].prev = waiter.prev;
+        }
+        match waiter.peer_prev {
+            NONE => self.peers[waiter.peer].waits = waiter.peer_next,
+            prev => self.waiters[prev].peer_next = waiter.peer_next,
+        }
+        if waiter.peer_next != NONE {
+            self.waiters[waiter.peer_next].peer_prev = waiter.peer_prev;
+        }
+    }
+
+    /// The connections that wait for a job, one that asked twice twice.
+    pub(crate) fn waiters_of<'a>(&'a self, job: &Job) -> impl Iterator<Item = u32> + use<'a> {
+        let mut next = job.waiters;
+        std::iter::from_fn(move || {
+            let waiter = self.waiters.get(next)?;
+            next = waiter.next;
+            Some(waiter.peer)
+        })
+    }
+}
+
+fn progress(job: Option<&Job>) -> [Decimal; 2] {
+    let extra = job.and_then(|j| j.extra.as_deref());
+    let [n, d] = extra.map_or([0, 0], |e| [e.numerator, e.denominator]);
+    [Decimal::new(n.into()), Decimal::new(d.into())]
+}
+
+fn status<'a>(job: Option<&Job>, [numerator, denominator]: &'a [Decimal; 2]) -> Status<'a> {
+    Status {
+        known: job.is_some(),
+        running: job.is_some_and(|j| j.state == State::Running),
+        numerator: numerator.as_ref(),
+        denominator: denominator.as_ref(),
+    }
+}

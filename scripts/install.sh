@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# install.sh install|uninstall: the module into PHP, the programs into PREFIX/bin.
+# DESTDIR stages the files for a package and leaves PHP's settings of this machine alone.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+DESTDIR=${DESTDIR:-}
+bin=$DESTDIR${PREFIX:-/usr/local}/bin
+programs=(gearmand gearman gearadmin)
+have "$PHP_CONFIG" || die "$PHP_CONFIG is missing: it comes with PHP's headers (php$(php_version)-dev)"
+version=$(php_version)
+module=$DESTDIR$("$PHP_CONFIG" --extension-dir)/gearman_rs.so
+debian=/etc/php/$version/mods-available
+
+# Where PHP would read an ini file of ours.
+ini_file() {
+    local scanned
+    if [ -d "$debian" ]; then
+        echo "$DESTDIR$debian/gearman_rs.ini"
+    else
+        scanned=$("$PHP" --ini | sed -n 's/^Scan for additional .ini files in: //p')
+        case $scanned in
+            "" | "(none)") echo "" ;;
+            *) echo "$DESTDIR${scanned%%:*}/gearman_rs.ini" ;;
+        esac
+    fi
+}
+
+# The ini files that load pecl's module, in any of PHP's SAPIs.
+pecl_enabled() {
+    {
+        "$PHP" --ini | tr ',' '\n' | sed -n 's/^[^/]*\(\/.*\.ini\) *$/\1/p'
+        compgen -G "/etc/php/$version/*/conf.d/*.ini" || true
+        compgen -G "/etc/php/$version/*/php.ini" || true
+    } | sort -u | tr '\n' '\0' |
+        xargs -0 -r grep -lsE '^[[:space:]]*extension[[:space:]]*=[[:space:]]*"?([^"]*/)?gearman(\.so)?"?[[:space:]]*(;.*)?$' || true
+}
+
+refuse_beside_pecl() {
+    local found
+    found=$(pecl_enabled)
+    [ -n "$found" ] || return 0
+    say "pecl's gearman is enabled, in:"
+    say "$found"
+    say "Both modules are called 'gearman', and PHP can load only one of them. Disable pecl's first,"
+    if have phpdismod && [[ $found == */conf.d/* ]]; then
+        say "    phpdismod -v $version gearman        (as root; phpenmod brings it back)"
+    else
+        say "    by removing its line 'extension=gearman' from there,"
+    fi
+    die "then 'make install' again."
+}
+
+writable() { # the file, or the nearest folder above it that is there
+    local path=$1
+    until [ -e "$path" ]; do path=$(dirname "$path"); done
+    [ -w "$path" ]
+}
+
+install_all() {
+    local ini program
+    ini=$(ini_file)
+    if [ -z "$DESTDIR" ]; then refuse_beside_pecl; fi
+    for program in gearman_rs.so "${programs[@]}"; do
+        [ -f "target/release/$program" ] || { scripts/build.sh && break; }
+    done
+    if ! writable "$module" || ! writable "$bin/x"; then
+        die "No right to write to $(dirname "$module") or $bin: as root, or with DESTDIR and PREFIX"
+    fi
+
+    install -D -m 644 target/release/gearman_rs.so "$module"
+    say "installed $module"
+    for program in "${programs[@]}"; do
+        install -D -m 755 "target/release/$program" "$bin/$program"
+        say "installed $bin/$program"
+    done
+    if [ -z "$ini" ]; then
+        say "PHP reads no folder of ini files: put 'extension=gearman_rs.so' into its php.ini"
+        return
+    fi
+    mkdir -p "$(dirname "$ini")"
+    printf '%s\n' '; priority=20' 'extension=gearman_rs.so' >"$ini"
+    say "installed $ini"
+    [ -z "$DESTDIR" ] || return 0
+    if [ -d "$debian" ] && have phpenmod; then phpenmod -v "$version" gearman_rs; fi
+    "$PHP" -r 'exit((int) !extension_loaded("gearman"));' || die "but PHP does not load it: see the message above, or php --ini"
+    say "PHP $version now has gearman $("$PHP" -r 'echo phpversion("gearman");'); restart PHP-FPM or Apache where they run"
+}
+
+uninstall_all() {
+    local ini program
+    ini=$(ini_file)
+    if [ -z "$DESTDIR" ] && [ -f "$debian/gearman_rs.ini" ] && have phpdismod; then
+        phpdismod -v "$version" gearman_rs
+    fi
+    for program in "$module" "${ini:-$module}" "${programs[@]/#/$bin/}"; do
+        if [ -e "$program" ]; then rm "$program" && say "removed $program"; fi
+    done
+}
+
+case ${1:-} in
+    install) install_all ;;
+    uninstall) uninstall_all ;;
+    *) die "usage: install.sh install|uninstall" ;;
+esac

@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# What the scripts share. To be sourced; leaves the caller in the project's root folder.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+
+# A PHP other than the first in PATH is chosen by PHP=/path/php PHP_CONFIG=/path/php-config.
+export PHP="${PHP:-php}" PHP_CONFIG="${PHP_CONFIG:-php-config}"
+
+# The README names files under target/, so another target folder of the user's is not ours.
+export CARGO_TARGET_DIR="$root/target"
+
+# rustup puts cargo there, but a shell opened before does not look there yet.
+if ! command -v cargo >/dev/null && [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
+    PATH="$HOME/.cargo/bin:$PATH"
+fi
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# The version of PHP that we build for, such as 8.2.
+php_version() {
+    if have "$PHP_CONFIG"; then "$PHP_CONFIG" --version | cut -d. -f1-2; else echo 8.2; fi
+}
+
+# ask PORT COMMAND: the first line that a job server answers to a text command. Fails where nothing
+# listens, or something that does not answer.
+ask() (
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+    printf '%s\n' "$2" >&3
+    IFS= read -r -t 2 line <&3 || exit 1
+    printf '%s\n' "${line%$'\r'}"
+) 2>/dev/null
+
+listens() ( exec 3<>"/dev/tcp/127.0.0.1/$1" ) 2>/dev/null
+speaks_gearman() { [[ "$(ask "$1" version)" == OK* ]]; }
+
+# wait_for SECONDS COMMAND...: until the command succeeds; fails when the time is over.
+wait_for() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.05
+    done
+}
+
+# stop PID...: ends processes that the caller started, and waits for their end.
+stop() {
+    local pid
+    for pid in "$@"; do kill -TERM "$pid" 2>/dev/null || true; done
+    for pid in "$@"; do
+        wait_for 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# free_port: a TCP port of 127.0.0.1 that was free a moment ago.
+free_port() {
+    # shellcheck disable=SC2016
+    "$PHP" -n -r '$s = stream_socket_server("tcp://127.0.0.1:0"); echo explode(":", stream_socket_get_name($s, false))[1];'
+}
+
+# What a job server started by root is told, so that it stays root and can write its files here.
+server_user=()
+# shellcheck disable=SC2034
+if [ "$(id -u)" = 0 ]; then server_user=(-u root); fi
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        die "This needs root, and there is no sudo. As root: $*"
+    fi
+}
+
+# apt_knows PACKAGE...: makes sure that apt can name all of them; asks the network only when not.
+apt_knows() {
+    local package
+    for package in "$@"; do
+        apt-cache show "$package" >/dev/null 2>&1 || { apt_update && return; }
+    done
+}
+apt_update() {
+    say "updating apt's package lists"
+    as_root apt-get update -qq >&2
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# need.sh build|test...: installs what building or testing needs and this machine does not have.
+# Silent, and without a look at the network, when nothing is missing.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+missing=()
+want() { missing+=("$@"); }
+
+has_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] ||
+        compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
+        compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
+}
+has_php_headers() {
+    have "$PHP_CONFIG" && [ -f "$("$PHP_CONFIG" --include-dir)/main/php.h" ] && scripts/find-run-tests.sh >/dev/null
+}
+
+need_cargo() {
+    local hint="See https://rustup.rs: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    have cargo || die "cargo is missing: building needs Rust $wanted or newer. $hint"
+    found=$(cargo --version | cut -d' ' -f2)
+    [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n1)" = "$wanted" ] ||
+        die "cargo is $found: building needs Rust $wanted or newer. $hint"
+}
+
+need_build() {
+    need_cargo
+    local php
+    php=php$(php_version)
+    have "$PHP" || want "$php-cli"
+    has_php_headers || want "$php-dev"
+    has_libclang || want libclang-dev
+    have cc || want gcc libc6-dev
+}
+
+need_test() {
+    have valgrind || want valgrind
+}
+
+install_missing() {
+    [ ${#missing[@]} -gt 0 ] || return 0
+    have apt-get || die "Missing, and there is no apt-get to install it: ${missing[*]} (named as in Debian)"
+    apt_knows "${missing[@]}"
+    say "installing ${missing[*]}"
+    mkdir -p target
+    apt_install || { apt_update && apt_install; } || { tail -n 20 target/apt.log >&2; die "apt-get could not install ${missing[*]}"; }
+}
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=120 "${missing[@]}" >target/apt.log 2>&1
+}
+
+# Headers of one PHP and the program of another make a module that does not load.
+check_php() {
+    local program
+    program=$("$PHP" -n -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
+    [ "$program" = "$(php_version)" ] ||
+        die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
+}
+
+[ $# -gt 0 ] || die "usage: need.sh build|test..."
+for group in "$@"; do
+    case $group in
+        build | test) "need_$group" ;;
+        *) die "need.sh: no such group: $group" ;;
+    esac
+done
+install_missing
+check_php
+case " $* " in *" test "*) scripts/peers.sh >/dev/null ;; esac

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# The C programs and pecl's module that the tests talk to. Prints where they are, for eval:
+#
+#   C_GEARMAND C_GEARMAN C_GEARADMIN   the C server and tools
+#   PECL_PHP                           php with pecl's module (php -n -d extension=gearman.so)
+#   PECL_GEARMAN_SO                    that module alone
+#   PEER_LIBS                          its LD_LIBRARY_PATH; empty where the system has its libraries
+#
+# Packages that are installed are used where they are. The others are unpacked under target/peers and
+# not installed: that would start a server on 4730 and put pecl's module into everyone's PHP.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+packages=(gearman-job-server gearman-tools "php$(php_version)-gearman")
+peers=$root/target/peers
+files=$peers/root # the unpacked packages
+vars=$peers/vars
+
+# They are there, this checkout was not moved since, and no package was removed.
+ready() {
+    [ -f "$vars" ] || return 1
+    # shellcheck disable=SC1090
+    . "$vars"
+    [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
+        "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1
+}
+
+# Those of our packages, and of what they depend on, that are not installed.
+to_unpack() {
+    apt-get -s install --no-install-recommends "${packages[@]}" | awk '$1 == "Inst" { print $2 }'
+}
+
+unpack() {
+    local list
+    have apt-get || die "Missing, and there is no apt-get to fetch it: ${packages[*]} (named as in Debian)"
+    apt_knows "${packages[@]}"
+    list=$(to_unpack)
+    [ -n "$list" ] || return 0
+    say "fetching into target/peers (not installing): ${list//$'\n'/ }"
+    mkdir -p "$peers/debs" "$files"
+    (
+        cd "$peers/debs"
+        # shellcheck disable=SC2086
+        fetch $list || { apt_update && fetch $list; } || { cat apt.log >&2; die "apt-get could not fetch the test peers"; }
+        for deb in *.deb; do dpkg -x "$deb" "$files"; done
+    )
+    rm -rf "$peers/debs"
+}
+# Root's downloads would else be made by a user of apt's own, who may not write here.
+fetch() { apt-get download -o APT::Sandbox::User="$(id -un)" "$@" >apt.log 2>&1; }
+
+# The unpacked file if there is one, else the system's.
+locate() { if [ -e "$files$1" ]; then echo "$files$1"; else echo "$1"; fi; }
+
+wrapper() { # NAME COMMAND...
+    local name=$1
+    shift
+    {
+        echo '#!/bin/sh'
+        if [ -n "$libs" ]; then
+            echo "LD_LIBRARY_PATH=$(printf %q "$libs")\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} && export LD_LIBRARY_PATH"
+        fi
+        echo "exec$(printf ' %q' "$@") \"\$@\""
+    } >"$peers/bin/$name"
+    chmod +x "$peers/bin/$name"
+}
+
+make_wrappers() {
+    local extensions module libs="" dir
+    extensions=$("$PHP_CONFIG" --extension-dir)
+    module=$(locate "$extensions/gearman.so")
+    for dir in "$files"/usr/lib/*-linux-gnu* "$files"/lib/*-linux-gnu*; do
+        if [ -d "$dir" ]; then libs=${libs:+$libs:}$dir; fi
+    done
+    mkdir -p "$peers/bin"
+    wrapper gearmand "$(locate /usr/sbin/gearmand)"
+    wrapper gearman "$(locate /usr/bin/gearman)"
+    wrapper gearadmin "$(locate /usr/bin/gearadmin)"
+    wrapper pecl-php "$(command -v "$PHP")" -n -d extension="$module"
+    printf '%s=%q\n' C_GEARMAND "$peers/bin/gearmand" C_GEARMAN "$peers/bin/gearman" \
+        C_GEARADMIN "$peers/bin/gearadmin" PECL_PHP "$peers/bin/pecl-php" \
+        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" >"$vars"
+}
+
+if ! ready; then
+    rm -rf "$peers"
+    mkdir -p "$peers"
+    unpack
+    make_wrappers
+    ready || die "the test peers do not start: try ${peers#"$root"/}/bin/gearmand --version"
+fi
+cat "$vars"

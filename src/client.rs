@@ -1,0 +1,689 @@
+//! GearmanClient: converts, delegates, reports. Each fn in `handlers!` is a method and its
+//! procedural twin. Nothing is owned by these frames while PHP code may run.
+#![allow(
+    clippy::await_holding_refcell_ref,
+    reason = "block_on ends, and with it the borrow, before anyone else could want one"
+)]
+use crate::call::{Call, Reply, Str, args, handlers};
+use crate::callback;
+use crate::held::Held;
+use crate::ini;
+use crate::object::{Class, Entry, Zvals, instantiate, object_state};
+use crate::outcome::{Failure, Outcome};
+use crate::runtime::{OnSignal, wait_for};
+use crate::servers::{self, Endpoint};
+use crate::sys::exception_pending;
+use crate::task::{CONTEXT, Task};
+use bytes::Bytes;
+use ext_php_rs::ffi::zval;
+use ext_php_rs::types::Zval;
+use gearman_core::client as core;
+use gearman_core::message::Priority;
+use gearman_core::servers::{Address, Server};
+use gearman_core::task::{Ask, Event, Known, TaskId};
+use gearman_core::{Code, Error};
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::ptr::null_mut;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Options, with libgearman's numbers.
+mod option {
+    pub(super) const NON_BLOCKING: i64 = 2;
+    pub(super) const UNBUFFERED_RESULT: i64 = 8;
+    pub(super) const FREE_TASKS: i64 = 32;
+    pub(super) const GENERATE_UNIQUE: i64 = 64;
+    pub(super) const STOP_WAIT_ON_SIGNAL: i64 = 1024;
+    /// What a program may change.
+    pub(super) const ALL: i64 = NON_BLOCKING | UNBUFFERED_RESULT | FREE_TASKS | GENERATE_UNIQUE | STOP_WAIT_ON_SIGNAL;
+}
+
+/// The kinds of callbacks; each is the place of its callable in `zvals`, and a bit in
+/// [`Task::callbacks`].
+#[derive(Clone, Copy)]
+enum Callback {
+    /// May be set, and is never called: tasks carry their workload.
+    Workload,
+    Created,
+    Data,
+    Warning,
+    Status,
+    Complete,
+    Exception,
+    Fail,
+}
+const CALLBACKS: usize = 8;
+
+pub(crate) struct Client {
+    /// The callbacks, then the tasks that are not over and what calls in progress hold.
+    zvals: Zvals,
+    core: RefCell<core::Client>,
+    outcome: Outcome,
+    /// Milliseconds without word from a server, negative: any number.
+    timeout: Cell<i64>,
+    options: Cell<i64>,
+    context: Held,
+    /// Handle of the last background job.
+    handle: Held,
+    /// The result being given to PHP.
+    reply: Held,
+    /// Tasks that runTasks() has still to send: places in `zvals`.
+    added: RefCell<VecDeque<usize>>,
+    /// Tasks that were sent: places in `zvals`.
+    sent: RefCell<HashMap<TaskId, usize>>,
+    /// An event whose callback asked to pause: called again by the next runTasks().
+    again: Cell<Option<(TaskId, Event)>>,
+}
+
+impl Class for Client {
+    fn entry() -> &'static Entry<Self> {
+        static ENTRY: Entry<Client> = Entry::new();
+        &ENTRY
+    }
+    fn new() -> Self {
+        Client {
+            zvals: Zvals::new(CALLBACKS),
+            core: RefCell::new(core::Client::new(ini::settings())),
+            outcome: Outcome::new(),
+            timeout: Cell::new(-1),
+            options: Cell::new(option::FREE_TASKS),
+            context: Held::default(),
+            handle: Held::default(),
+            reply: Held::default(),
+            added: RefCell::default(),
+            sent: RefCell::default(),
+            again: Cell::default(),
+        }
+    }
+    fn zvals(&self) -> &Zvals {
+        &self.zvals
+    }
+}
+
+impl Endpoint for Client {
+    fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+    fn add(&self, server: Server, addresses: Vec<Address>) {
+        self.core.borrow_mut().add_server(server, addresses);
+    }
+    fn has_servers(&self) -> bool {
+        self.core.borrow().servers() > 0
+    }
+    fn want_exceptions(&self) {
+        self.core.borrow_mut().want_exceptions();
+    }
+    fn connect(&self) -> Result<(), Failure> {
+        if !self.has_servers() {
+            return Err(Error::NoServers.into());
+        }
+        self.begin();
+        wait_for(OnSignal::Resume, || async { self.core.borrow_mut().connect_all().await })
+    }
+}
+
+impl Client {
+    fn has(&self, option: i64) -> bool {
+        self.options.get() & option != 0
+    }
+
+    fn begin(&self) {
+        self.core.borrow_mut().begin();
+    }
+
+    /// Waits for news of any task, at most as long as setTimeout() says.
+    fn turn(&self) -> Result<(), Failure> {
+        let timeout = self.timeout.get();
+        let until = u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms.min(1 << 40)));
+        let on_signal = if self.has(option::STOP_WAIT_ON_SIGNAL) { OnSignal::Return } else { OnSignal::Resume };
+        let pid = std::process::id();
+        wait_for(on_signal, || async {
+            // A signal handler may have forked: then this is the child, and the answer its parent's.
+            if std::process::id() != pid {
+                self.begin();
+            }
+            let mut core = self.core.borrow_mut();
+            match timeout {
+                0 => core.look().await.and_then(|news| if news { Ok(()) } else { Err(core.timeout(Duration::ZERO)) }),
+                _ => core.turn(until).await,
+            }
+        })
+    }
+
+    /// Waits for the end of a call's task.
+    fn end_of(&self, id: TaskId) -> Result<Event, Failure> {
+        loop {
+            if let Some(end) = self.core.borrow_mut().take_end(id) {
+                return match end {
+                    Event::Error(error) => Err(error.into()),
+                    end => Ok(end),
+                };
+            }
+            if let Err(failure) = self.turn() {
+                self.core.borrow_mut().forget(id);
+                return Err(failure);
+            }
+        }
+    }
+
+    /// Asks and waits for the answer.
+    fn ask(&self, ask: Result<Ask, Error>) -> Result<Event, Failure> {
+        let ask = ask?;
+        self.begin();
+        let id = self.core.borrow_mut().call(ask);
+        self.end_of(id)
+    }
+
+    /// A job, and the key that it gets.
+    fn job(
+        &self,
+        priority: Priority,
+        background: bool,
+        function: Str<'_>,
+        unique: Str<'_>,
+        workload: Str<'_>,
+    ) -> Result<(Ask, gearman_core::unique::Unique), Error> {
+        let unique = self.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
+        let ask = Ask::submit(priority, background, function.or_empty(), unique.as_ref(), workload.or_empty())?;
+        Ok((ask, unique))
+    }
+
+    fn ping(&self, data: &[u8]) -> Result<(), Failure> {
+        let ask = Ask::echo(data)?;
+        self.begin();
+        let servers = self.core.borrow().servers();
+        if servers == 0 {
+            return Err(Error::NoServers.into());
+        }
+        let ids: Vec<TaskId> = (0..servers).map(|i| self.core.borrow_mut().call_at(i, ask.clone())).collect();
+        let mut result = Ok(());
+        for id in ids {
+            match (&result, self.end_of(id)) {
+                (Ok(()), Ok(Event::Echoed(back))) if back == data => {}
+                (Ok(()), Ok(_)) => result = Err(Error::EchoCorrupted { server: "a server".into() }.into()),
+                (Ok(()), Err(failure)) => result = Err(failure),
+                (Err(_), _) => {} // the first failure is the one to tell
+            }
+        }
+        result
+    }
+
+    /// Hands the tasks that were added to the core, in order.
+    fn send_added(&self) {
+        loop {
+            let Some(place) = self.added.borrow_mut().pop_front() else { return };
+            // SAFETY: places in `added` hold tasks.
+            let task = unsafe { self.zvals.state::<Task>(place) };
+            if let Some(ask) = task.ask.take() {
+                let id = self.core.borrow_mut().add(ask);
+                self.sent.borrow_mut().insert(id, place);
+            }
+        }
+    }
+
+    /// Runs all tasks; the code that ends it.
+    fn run(&self) -> Result<i64, Failure> {
+        self.begin();
+        loop {
+            self.send_added();
+            while let Some((id, event)) = self.next_event() {
+                let code = self.tell(id, event)?;
+                if code != Code::Success.number() {
+                    return Ok(code);
+                }
+            }
+            if !self.added.borrow().is_empty() {
+                continue; // by a callback
+            }
+            if !self.core.borrow().has_tasks() {
+                return Ok(Code::Success.number());
+            }
+            if self.has(option::NON_BLOCKING) {
+                if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().look().await })? {
+                    return Ok(Code::IoWait.number());
+                }
+            } else {
+                self.turn()?;
+            }
+        }
+    }
+
+    fn next_event(&self) -> Option<(TaskId, Event)> {
+        self.again.take().or_else(|| self.core.borrow_mut().next_event())
+    }
+
+    /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
+    fn tell(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
+        let Some(place) = self.sent.borrow().get(&id).copied() else { return Ok(Code::Success.number()) };
+        // SAFETY: places in `sent` hold tasks; this one stays listed until the end of this function, or
+        // until a callback's own runTasks() has ended it, after which it is not touched.
+        let task = unsafe { self.zvals.state::<Task>(place) };
+        task.learn(&event, self.has(option::UNBUFFERED_RESULT));
+        let (kind, last) = match &event {
+            Event::Created(_) => (Callback::Created, task.background.get()),
+            Event::Data(_) => (Callback::Data, false),
+            Event::Warning(_) => (Callback::Warning, false),
+            Event::Status { .. } => (Callback::Status, false),
+            Event::Complete(_) => (Callback::Complete, true),
+            Event::Exception(_) => (Callback::Exception, true),
+            Event::Fail => (Callback::Fail, true),
+            Event::Known(_) => (Callback::Status, true),
+            Event::Echoed(_) => return Ok(Code::Success.number()),
+            Event::Error(error) => {
+                self.end_task(id);
+                return Err(error.clone().into());
+            }
+        };
+        let code = match self.call_back(task, place, kind) {
+            Ok(code) => code,
+            Err(thrown) => {
+                if last {
+                    self.end_task(id);
+                }
+                return Err(thrown);
+            }
+        };
+        if code != Code::Success.number() {
+            // The next runTasks() calls it again for the same event.
+            self.again.set(Some((id, event)));
+        } else if last {
+            self.end_task(id);
+        }
+        Ok(code)
+    }
+
+    fn call_back(&self, task: &Task, place: usize, kind: Callback) -> Result<i64, Failure> {
+        let success = Code::Success.number();
+        if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
+            return Ok(success);
+        }
+        // References of the call's own: the callback may replace itself, or end its task by running it.
+        let zvals = &self.zvals;
+        let callable = zvals.add(zvals.get(kind as usize));
+        let object = zvals.add(zvals.get(place));
+        let context = zvals.add(task.zvals().get(CONTEXT));
+        let result = match task.has_context.get() {
+            true => callback::call(zvals, callable, [object, context]),
+            false => callback::call(zvals, callable, [object]),
+        };
+        let code = result.map(|result| {
+            let code = callback::long(zvals, result);
+            drop(zvals.remove(result));
+            code
+        });
+        for held in [callable, object, context] {
+            drop(zvals.remove(held));
+        }
+        match code {
+            None => Err(Failure::Thrown),
+            Some(_) if exception_pending() => Err(Failure::Thrown),
+            // What true and most arrays come to. As a code it would say "would block", and ask for a
+            // pause that no one meant.
+            Some(code) if code == Code::IoWait.number() => Ok(success),
+            Some(code) => Ok(code),
+        }
+    }
+
+    fn end_task(&self, id: TaskId) {
+        let Some(place) = self.sent.borrow_mut().remove(&id) else { return };
+        let object = self.zvals.remove(place);
+        let context = object_state::<Task>(&object).end(self.has(option::FREE_TASKS));
+        drop(context);
+        drop(object);
+    }
+
+    /// addTask() and its kin, once the ask is known.
+    fn add_task(
+        &self,
+        call: Call,
+        ask: Result<(Ask, gearman_core::unique::Unique), Error>,
+        function: Str<'_>,
+        handle: Str<'_>,
+        context: *mut zval,
+    ) {
+        let (ask, unique) = match ask {
+            Ok(ask) => ask,
+            Err(error) => {
+                if self.outcome.report(call, error.into()) {
+                    call.returns(false);
+                }
+                return;
+            }
+        };
+        let object = instantiate::<Task>();
+        let task = object_state::<Task>(&object);
+        task.begin(ask, function.or_empty(), unique.as_ref(), handle.or_empty());
+        let set = (0..CALLBACKS).filter(|i| !self.zvals.is_null(*i)).fold(0, |bits, i| bits | 1 << i);
+        task.callbacks.set(set);
+        // SAFETY: null, or an argument of this call.
+        if let Some(context) = unsafe { context.as_ref() } {
+            task.has_context.set(true);
+            // The place was empty.
+            drop(task.zvals().replace(CONTEXT, context.shallow_clone()));
+        }
+        let place = self.zvals.add(object.shallow_clone());
+        self.added.borrow_mut().push_back(place);
+        self.outcome.set(Code::Success);
+        call.returns(object);
+    }
+}
+
+/// Does this code end runTasks() with true?
+fn is_good(code: i64) -> bool {
+    let good = [
+        Code::Success,
+        Code::Pause,
+        Code::IoWait,
+        Code::WorkStatus,
+        Code::WorkData,
+        Code::WorkException,
+        Code::WorkWarning,
+        Code::WorkFail,
+    ];
+    good.iter().any(|c| c.number() == code)
+}
+
+/// do*() and do*Background().
+fn submit(call: Call, priority: Priority, background: bool) {
+    let (mut function, mut workload, mut unique) = (Str::NULL, Str::NULL, Str::NULL);
+    let this = args!(call, Client, "SS|S!", &mut function, &mut workload, &mut unique);
+    let ask = this.job(priority, background, function, unique, workload).map(|(ask, _)| ask);
+    match this.ask(ask) {
+        Ok(Event::Created(handle)) => {
+            this.outcome.set(Code::Success);
+            this.handle.set(handle);
+            call.returns(this.handle.or_empty());
+        }
+        Ok(Event::Complete(result)) => {
+            this.outcome.set(Code::Success);
+            this.reply.set(result);
+            call.returns(this.reply.or_empty());
+            this.reply.set(None);
+        }
+        Ok(other) => {
+            this.outcome.set(if matches!(other, Event::Exception(_)) { Code::WorkException } else { Code::WorkFail });
+            call.returns(&b""[..]);
+        }
+        Err(failure) => {
+            if this.outcome.report(call, failure) {
+                call.returns(&b""[..]);
+            }
+        }
+    }
+}
+
+/// addTask() in its six forms.
+fn add(call: Call, priority: Priority, background: bool) {
+    let (mut function, mut workload, mut context, mut unique) =
+        (Str::NULL, null_mut::<zval>(), null_mut::<zval>(), Str::NULL);
+    let this = args!(call, Client, "Sz|zS!", &mut function, &mut workload, &mut context, &mut unique);
+    let Some(workload) = call.text(2, workload) else { return };
+    this.add_task(call, this.job(priority, background, function, unique, workload), function, Str::NULL, context);
+}
+
+/// set*Callback(). Not "f" in the format: pecl warns where PHP's parser would throw a TypeError.
+fn set_callback(call: Call, kind: Callback) {
+    let mut f = null_mut::<zval>();
+    let this = args!(call, Client, "z", &mut f);
+    if !callback::is_callable(f) {
+        if !exception_pending() {
+            // autoloading may have thrown
+            call.warn("function is not callable");
+            call.returns(false);
+        }
+        return;
+    }
+    // SAFETY: an argument of this call. What was there is dropped at once, with nothing borrowed.
+    drop(this.zvals.replace(kind as usize, unsafe { (*f).shallow_clone() }));
+    match kind {
+        Callback::Exception => servers::enable_exception_handler(call, this),
+        _ => call.returns(true),
+    }
+}
+
+fn change_options(call: Call, change: impl FnOnce(i64, i64) -> i64) {
+    let mut given = 0i64;
+    let this = args!(call, Client, "l", &mut given);
+    this.options.set(change(this.options.get(), given & option::ALL));
+    call.returns(true);
+}
+
+/// What jobStatus() gives.
+fn status(known: Known) -> Reply {
+    [known.known.into(), known.running.into(), i64::from(known.numerator).into(), i64::from(known.denominator).into()]
+        .into()
+}
+
+handlers! {
+    /// Harmless when called twice or never.
+    fn construct(call) {
+        servers::add_defaults(args!(call, Client, ""));
+    }
+    /// The end of the object does what there is to do.
+    fn destruct(call) {
+        args!(call, Client, "");
+    }
+    fn return_code(call) {
+        call.returns(args!(call, Client, "").outcome.code());
+    }
+    fn error(call) {
+        let text = args!(call, Client, "").outcome.error();
+        call.returns(text.as_deref().map(str::as_bytes));
+    }
+    fn get_errno(call) {
+        args!(call, Client, "");
+        call.returns(0);
+    }
+
+    fn options(call) {
+        call.returns(args!(call, Client, "").options.get());
+    }
+    fn set_options(call) {
+        change_options(call, |_, given| given);
+    }
+    fn add_options(call) {
+        change_options(call, |old, given| old | given);
+    }
+    fn remove_options(call) {
+        change_options(call, |old, given| old & !given);
+    }
+    fn timeout(call) {
+        call.returns(args!(call, Client, "").timeout.get());
+    }
+    fn set_timeout(call) {
+        let mut timeout = 0i64;
+        let this = args!(call, Client, "l", &mut timeout);
+        this.timeout.set(timeout);
+        call.returns(true);
+    }
+    fn context(call) {
+        call.returns(args!(call, Client, "").context.or_empty());
+    }
+    fn set_context(call) {
+        let mut context = Str::NULL;
+        let this = args!(call, Client, "S", &mut context);
+        this.context.set(Bytes::copy_from_slice(context.or_empty()));
+        call.returns(true);
+    }
+
+    fn add_server(call) {
+        let (mut host, mut port, mut setup) = (Str::NULL, 0i64, true);
+        let this = args!(call, Client, "|S!lb", &mut host, &mut port, &mut setup);
+        servers::add_server(call, this, host, port, setup);
+    }
+    fn add_servers(call) {
+        let (mut list, mut setup) = (Str::NULL, true);
+        let this = args!(call, Client, "|S!b", &mut list, &mut setup);
+        servers::add_servers(call, this, list, setup);
+    }
+    fn enable_exception_handler(call) {
+        servers::enable_exception_handler(call, args!(call, Client, ""));
+    }
+
+    fn r#do(call) {
+        submit(call, Priority::Normal, false);
+    }
+    fn do_normal(call) {
+        submit(call, Priority::Normal, false);
+    }
+    fn do_high(call) {
+        submit(call, Priority::High, false);
+    }
+    fn do_low(call) {
+        submit(call, Priority::Low, false);
+    }
+    fn do_background(call) {
+        submit(call, Priority::Normal, true);
+    }
+    fn do_high_background(call) {
+        submit(call, Priority::High, true);
+    }
+    fn do_low_background(call) {
+        submit(call, Priority::Low, true);
+    }
+    fn do_job_handle(call) {
+        call.returns(args!(call, Client, "").handle.or_empty());
+    }
+    /// A job of do*() is over when it returns: there is never anything to tell.
+    fn do_status(call) {
+        args!(call, Client, "");
+        call.returns([0.into(), 0.into()]);
+    }
+
+    fn job_status(call) {
+        let mut handle = Str::NULL;
+        let this = args!(call, Client, "S", &mut handle);
+        let known = match this.ask(Ask::status(handle.or_empty())) {
+            Ok(Event::Known(known)) => {
+                this.outcome.set(Code::Success);
+                known
+            }
+            Ok(_) => Known::default(),
+            Err(failure) => match this.outcome.report(call, failure) {
+                true => Known::default(),
+                false => return,
+            },
+        };
+        call.returns(status(known));
+    }
+    /// Unlike its sibling it does not set returnCode().
+    fn job_status_by_unique_key(call) {
+        let mut unique = Str::NULL;
+        let this = args!(call, Client, "S", &mut unique);
+        let known = match this.ask(Ask::status_unique(unique.or_empty())) {
+            Ok(Event::Known(known)) => known,
+            Ok(_) => Known::default(),
+            Err(failure) => match Outcome::new().report(call, failure) {
+                true => Known::default(),
+                false => return,
+            },
+        };
+        call.returns(status(known));
+    }
+    fn ping(call) {
+        let mut data = Str::NULL;
+        let this = args!(call, Client, "S", &mut data);
+        match this.ping(data.or_empty()) {
+            Ok(()) => {
+                this.outcome.set(Code::Success);
+                call.returns(true);
+            }
+            Err(failure) => if this.outcome.report(call, failure) {
+                call.returns(false);
+            }
+        }
+    }
+
+    fn add_task(call) {
+        add(call, Priority::Normal, false);
+    }
+    fn add_task_high(call) {
+        add(call, Priority::High, false);
+    }
+    fn add_task_low(call) {
+        add(call, Priority::Low, false);
+    }
+    fn add_task_background(call) {
+        add(call, Priority::Normal, true);
+    }
+    fn add_task_high_background(call) {
+        add(call, Priority::High, true);
+    }
+    fn add_task_low_background(call) {
+        add(call, Priority::Low, true);
+    }
+    fn add_task_status(call) {
+        let (mut handle, mut context) = (Str::NULL, null_mut::<zval>());
+        let this = args!(call, Client, "S|z", &mut handle, &mut context);
+        let ask = Ask::status(handle.or_empty()).map(|ask| (ask, gearman_core::unique::Unique::from(&b""[..])));
+        this.add_task(call, ask, Str::NULL, handle, context);
+    }
+    fn run_tasks(call) {
+        let this = args!(call, Client, "");
+        match this.run() {
+            Ok(code) => {
+                this.outcome.set_number(code);
+                if !is_good(code) {
+                    let name = Code::from_number(code).map_or("an unknown code", Code::name);
+                    call.warn(format_args!("a callback returned {name} ({code})"));
+                }
+                call.returns(is_good(code));
+            }
+            Err(failure) => if this.outcome.report(call, failure) {
+                call.returns(false);
+            }
+        }
+    }
+    /// Until there is something for runTasks() to tell.
+    fn wait(call) {
+        let this = args!(call, Client, "");
+        this.begin();
+        let waited = if this.core.borrow().has_events() { Ok(()) } else { this.turn() };
+        let waited = waited.map_err(|failure| match failure {
+            Failure::Gearman(Error::NoServers) => Error::NothingToWaitFor.into(),
+            other => other,
+        });
+        match waited {
+            Ok(()) => {
+                this.outcome.set(Code::Success);
+                call.returns(true);
+            }
+            Err(failure) => if this.outcome.report(call, failure) {
+                call.returns(false);
+            }
+        }
+    }
+
+    fn set_workload_callback(call) {
+        set_callback(call, Callback::Workload);
+    }
+    fn set_created_callback(call) {
+        set_callback(call, Callback::Created);
+    }
+    fn set_data_callback(call) {
+        set_callback(call, Callback::Data);
+    }
+    fn set_warning_callback(call) {
+        set_callback(call, Callback::Warning);
+    }
+    fn set_status_callback(call) {
+        set_callback(call, Callback::Status);
+    }
+    fn set_complete_callback(call) {
+        set_callback(call, Callback::Complete);
+    }
+    fn set_exception_callback(call) {
+        set_callback(call, Callback::Exception);
+    }
+    fn set_fail_callback(call) {
+        set_callback(call, Callback::Fail);
+    }
+    fn clear_callbacks(call) {
+        let this = args!(call, Client, "");
+        for i in 0..CALLBACKS {
+            drop(this.zvals.replace(i, Zval::new()));
+        }
+        call.returns(true);
+    }
+}

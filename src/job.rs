@@ -1,0 +1,192 @@
+//! GearmanJob: what a worker function gets.
+#![allow(
+    clippy::await_holding_refcell_ref,
+    reason = "block_on ends, and with it the borrow, before anyone else could want one"
+)]
+use crate::call::{Call, Str, args, handlers};
+use crate::object::{Class, Entry, Zvals};
+use crate::outcome::Failure;
+use crate::runtime::{OnSignal, wait_for};
+use gearman_core::job as core;
+use gearman_core::message::{Decimal, Update};
+use gearman_core::worker::Worker;
+use gearman_core::{Code, Error};
+use std::cell::{Cell, RefCell};
+use std::rc::Weak;
+
+/// A job while its function runs; after grabJob(), for as long as the object lives. Else empty.
+pub(crate) struct Job {
+    zvals: Zvals,
+    /// Each borrow is for a copy, or a packet.
+    job: RefCell<Option<core::Job>>,
+    worker: RefCell<Weak<RefCell<Worker>>>,
+    /// What returnCode() gives, and the function ends with.
+    code: Cell<i64>,
+}
+
+/// Places in `zvals`, of what a running function needs.
+pub(crate) const CALLABLE: usize = 0;
+pub(crate) const CONTEXT: usize = 1;
+pub(crate) const THIS: usize = 2;
+
+impl Class for Job {
+    fn entry() -> &'static Entry<Self> {
+        static ENTRY: Entry<Job> = Entry::new();
+        &ENTRY
+    }
+    fn new() -> Self {
+        Job { zvals: Zvals::new(3), job: RefCell::default(), worker: RefCell::default(), code: Cell::new(0) }
+    }
+    fn zvals(&self) -> &Zvals {
+        &self.zvals
+    }
+}
+
+impl Job {
+    pub(crate) fn begin(&self, job: core::Job, worker: Weak<RefCell<Worker>>) {
+        *self.job.borrow_mut() = Some(job);
+        *self.worker.borrow_mut() = worker;
+    }
+
+    /// The function has ended: from now on as `new GearmanJob` gives it.
+    pub(crate) fn end(&self) -> Option<core::Job> {
+        self.job.borrow_mut().take()
+    }
+
+    /// The code that the function ended with.
+    pub(crate) fn code(&self) -> i64 {
+        self.code.get()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.job.borrow().as_ref().is_none_or(core::Job::has_ended)
+    }
+
+    /// Was it given to this process?
+    pub(crate) fn is_ours(&self) -> bool {
+        self.job.borrow().as_ref().is_none_or(core::Job::is_ours)
+    }
+
+    /// Says something of the job and waits until it is written.
+    pub(crate) fn send(&self, update: Update<'_>) -> Result<(), Failure> {
+        let worker = self.worker.borrow().upgrade();
+        let worker = worker.ok_or(Error::JobGone("its worker is gone, or it was never given to one"))?;
+        let written = {
+            let mut worker = worker.borrow_mut();
+            let mut job = self.job.borrow_mut();
+            let job = job.as_mut().ok_or(Error::JobGone("its function has returned"))?;
+            worker.send(job, update)?;
+            !worker.has_output()
+        };
+        match written {
+            true => Ok(()),
+            false => wait_for(OnSignal::Resume, || async { worker.borrow_mut().flush_all(None).await }),
+        }
+    }
+
+    fn with<T>(&self, f: impl FnOnce(Option<&core::Job>) -> T) -> T {
+        f(self.job.borrow().as_ref())
+    }
+}
+
+/// A send*() method, once its arguments are known.
+fn send(call: Call, this: &Job, update: Update<'_>) {
+    let fruitless = this.with(|job| job.is_none());
+    match this.send(update) {
+        Ok(()) => {
+            this.code.set(Code::Success.number());
+            call.returns(true);
+        }
+        Err(Failure::Gearman(error)) => {
+            this.code.set(error.code().number());
+            // A part of a result that nobody waits for is not worth a warning.
+            if !(fruitless && matches!(update, Update::Data(_) | Update::Warning(_))) {
+                call.warn(error);
+            }
+            call.returns(false);
+        }
+        Err(Failure::Thrown | Failure::Signal) => {}
+    }
+}
+
+/// A number of a status: C peers keep 32 bits.
+fn count(call: Call, n: i64) -> Option<Decimal> {
+    let good = u32::try_from(n).ok().map(|n| Decimal::new(n.into()));
+    if good.is_none() {
+        call.warn(format_args!("{n} cannot be sent as a status: numbers from 0 to 4294967295 can"));
+        call.returns(false);
+    }
+    good
+}
+
+handlers! {
+    fn destruct(call) {
+        args!(call, Job, "");
+    }
+    fn return_code(call) {
+        call.returns(args!(call, Job, "").code.get());
+    }
+    fn set_return(call) {
+        let mut code = 0i64;
+        let this = args!(call, Job, "l", &mut code);
+        if Code::from_number(code).is_none() {
+            call.warn(format_args!("{code} is no return code: those are 0 to {}", Code::MaxReturn.number()));
+            return call.returns(false);
+        }
+        this.code.set(code);
+        call.returns(true);
+    }
+
+    fn send_data(call) {
+        let mut data = Str::NULL;
+        let this = args!(call, Job, "S", &mut data);
+        send(call, this, Update::Data(data.or_empty()));
+    }
+    fn send_warning(call) {
+        let mut text = Str::NULL;
+        let this = args!(call, Job, "S", &mut text);
+        send(call, this, Update::Warning(text.or_empty()));
+    }
+    fn send_status(call) {
+        let (mut numerator, mut denominator) = (0i64, 0i64);
+        let this = args!(call, Job, "ll", &mut numerator, &mut denominator);
+        let Some(n) = count(call, numerator) else { return };
+        let Some(d) = count(call, denominator) else { return };
+        send(call, this, Update::Status(n.as_ref(), d.as_ref()));
+    }
+    fn send_complete(call) {
+        let mut result = Str::NULL;
+        let this = args!(call, Job, "S", &mut result);
+        send(call, this, Update::Complete(result.or_empty()));
+    }
+    fn send_exception(call) {
+        let mut text = Str::NULL;
+        let this = args!(call, Job, "S", &mut text);
+        if text.or_empty().is_empty() {
+            this.code.set(Code::InvalidArgument.number());
+            call.warn("the text of an exception must not be empty");
+            return call.returns(false);
+        }
+        send(call, this, Update::Exception(text.or_empty()));
+    }
+    fn send_fail(call) {
+        let this = args!(call, Job, "");
+        send(call, this, Update::Fail);
+    }
+
+    fn handle(call) {
+        args!(call, Job, "").with(|job| call.returns(job.map(|j| &j.handle[..])));
+    }
+    fn function_name(call) {
+        args!(call, Job, "").with(|job| call.returns(job.map(|j| &j.function[..])));
+    }
+    fn unique(call) {
+        args!(call, Job, "").with(|job| call.returns(job.map(|j| &j.unique[..])));
+    }
+    fn workload(call) {
+        args!(call, Job, "").with(|job| call.returns(job.map_or(&b""[..], |j| &j.workload)));
+    }
+    fn workload_size(call) {
+        args!(call, Job, "").with(|job| call.returns(job.map_or(0, |j| j.workload.len() as i64)));
+    }
+}

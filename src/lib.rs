@@ -1,0 +1,132 @@
+//! The PHP module: converts, delegates, reports. No socket and no packet here; those are
+//! `gearman-core`'s.
+//!
+//! ```text
+//! stubs/gearman.stub.php -> build.rs -> arginfo.rs   every signature, class and constant
+//! call.rs        one call from PHP: its arguments, its result, its warnings
+//! object.rs      objects with Rust state, known to PHP's cycle collector
+//! runtime.rs     the one door to async, and what a fork or a signal does to it
+//! signal.rs      running PHP's signal handlers while a call waits
+//! held.rs        bytes that an object holds and PHP copies
+//! callback.rs    calling PHP with nothing held
+//! outcome.rs     returnCode(), error(), and what becomes of a core error
+//! servers.rs     addServer() and its kin, the same for clients and workers
+//! client.rs, task.rs, worker.rs, job.rs              the four classes
+//! functions.rs   functions that are no twin of a method
+//! ini.rs, sys.rs settings; what PHP exports and ext-php-rs does not bind
+//! ```
+#![allow(clippy::missing_safety_doc, reason = "raw handlers, called by PHP only")]
+
+mod arginfo;
+mod call;
+mod callback;
+mod client;
+mod functions;
+mod held;
+mod ini;
+mod job;
+mod object;
+mod outcome;
+mod runtime;
+mod servers;
+mod signal;
+mod sys;
+mod task;
+mod worker;
+
+use arginfo::Const;
+use ext_php_rs::ffi::*;
+use object::Class;
+use std::ffi::{c_int, c_void};
+use std::mem::{size_of, zeroed};
+use std::ptr::{addr_of_mut, null_mut};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+static EXCEPTION: AtomicPtr<zend_class_entry> = AtomicPtr::new(null_mut());
+
+/// GearmanException.
+pub(crate) fn exception_class() -> *mut zend_class_entry {
+    EXCEPTION.load(Relaxed)
+}
+
+/// The only door by which PHP enters. By hand, not with ext-php-rs's ModuleBuilder: that one takes
+/// its function table from FunctionBuilders only, which cannot express union types.
+#[unsafe(no_mangle)]
+pub extern "C" fn get_module() -> *mut zend_module_entry {
+    // SAFETY: all-zero is a valid zend_module_entry: null pointers and zero numbers.
+    static mut MODULE: zend_module_entry = unsafe { zeroed() };
+    /// Never read. PHP ends the globals of each thread when the thread ends, and so our runtime.
+    static mut GLOBALS: c_int = 0;
+    // SAFETY: PHP calls this once a start, on one thread, before anything else of ours runs.
+    unsafe {
+        let module = addr_of_mut!(MODULE);
+        (*module).size = size_of::<zend_module_entry>() as u16;
+        (*module).zend_api = ZEND_MODULE_API_NO;
+        (*module).zts = USING_ZTS as u8;
+        (*module).zend_debug = ZEND_DEBUG as u8;
+        (*module).build_id = ext_php_rs_php_build_id();
+        // Not the name of the file: extension_loaded('gearman') and Composer's ext-gearman ask for it.
+        (*module).name = c"gearman".as_ptr();
+        (*module).version = concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast();
+        (*module).functions = arginfo::FUNCTIONS.0.as_ptr();
+        (*module).module_startup_func = Some(startup);
+        (*module).module_shutdown_func = Some(shutdown);
+        (*module).info_func = Some(info);
+        (*module).globals_size = size_of::<c_int>();
+        arginfo::globals!(module) = addr_of_mut!(GLOBALS).cast();
+        (*module).globals_dtor = Some(end);
+        module
+    }
+}
+
+unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
+    // SAFETY: MINIT: the engine's tables may be added to; all names live as long as the module.
+    unsafe {
+        for (name, value) in arginfo::CONSTANTS {
+            let (name, len, flags) = (name.as_ptr(), name.count_bytes(), (CONST_CS | CONST_PERSISTENT) as c_int);
+            match value {
+                Const::Long(v) => zend_register_long_constant(name, len, *v, flags, module),
+                Const::Text(v) => zend_register_string_constant(name, len, v.as_ptr(), flags, module),
+            }
+        }
+        ini::register(module);
+        client::Client::entry().register(&arginfo::GEARMAN_CLIENT_CLASS);
+        task::Task::entry().register(&arginfo::GEARMAN_TASK_CLASS);
+        worker::Worker::entry().register(&arginfo::GEARMAN_WORKER_CLASS);
+        job::Job::entry().register(&arginfo::GEARMAN_JOB_CLASS);
+        EXCEPTION.store(object::register(&arginfo::GEARMAN_EXCEPTION_CLASS, zend_ce_exception), Relaxed);
+    }
+    ZEND_RESULT_CODE_SUCCESS
+}
+
+unsafe extern "C" fn shutdown(_: c_int, module: c_int) -> c_int {
+    // SAFETY: MSHUTDOWN of the module that registered them.
+    unsafe { sys::zend_unregister_ini_entries(module) };
+    ZEND_RESULT_CODE_SUCCESS
+}
+
+/// After MSHUTDOWN, and in ZTS at the end of each thread, on that thread.
+unsafe extern "C" fn end(_: *mut c_void) {
+    runtime::shutdown();
+}
+
+/// phpinfo(), php --ri gearman. The first rows are pecl's, which scripts look for.
+unsafe extern "C" fn info(module: *mut zend_module_entry) {
+    let rows = [
+        (c"gearman support", c"enabled"),
+        (c"extension version", sys::c(concat!(env!("CARGO_PKG_VERSION"), "\0"))),
+        (c"libgearman version", functions::LIBGEARMAN),
+        (c"core version", sys::c(concat!("gearman_rs ", env!("CARGO_PKG_VERSION"), " (Rust, no libgearman)\0"))),
+        (c"Default TCP Host", c"localhost"),
+        (c"Default TCP Port", c"4730"),
+    ];
+    // SAFETY: called by PHP with its own module entry, output is open; the strings are static.
+    unsafe {
+        php_info_print_table_start();
+        for (name, value) in rows {
+            php_info_print_table_row(2, name.as_ptr(), value.as_ptr());
+        }
+        php_info_print_table_end();
+        sys::display_ini_entries(module);
+    }
+}

@@ -1,0 +1,206 @@
+//! The one door from PHP to async: [`wait_for`], and below it `block_on`.
+//!
+//! No PHP code runs inside it, so nothing of tokio's is on the stack when PHP longjmps. One
+//! current-thread runtime a process (in ZTS: a thread of PHP's), no threads of its own; what one
+//! process made, another never uses or drops ([`PerProcess`]).
+//!
+//! A Unix signal ends a wait. epoll_wait is never restarted after a signal handler, SA_RESTART or not, but
+//! tokio swallows the EINTR and parks again. Its hooks run right before and after, on this thread,
+//! so `errno` tells: 0 before, EINTR after. Then the waiting future is woken and says "signal"
+//! instead of being polled on. No pipe, no knowledge of pcntl. What a signal between the last look
+//! and epoll_wait would lose is made good by a tick each second.
+use crate::outcome::Failure;
+use crate::signal;
+use crate::sys::eg;
+use gearman_core::Error;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::pin::pin;
+use std::ptr::null_mut;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// How a look through the door ended. After `Interrupted` the future is gone: those given to
+/// [`block_on`] keep their progress in the object they work on and can be made anew.
+enum Wait<T> {
+    Done(T),
+    /// True: by a signal that has a handler; false: by the tick.
+    Interrupted(bool),
+}
+
+/// Longest time in the kernel before PHP's signal handlers are looked after.
+const TICK: Duration = Duration::from_secs(1);
+
+thread_local! {
+    // Plain cells without destructors: those of a forked child's thread-locals would drop the parent's runtime.
+    static RUNTIME: Cell<*mut PerProcess<Runtime>> = const { Cell::new(null_mut()) };
+    static SIGNAL: Cell<bool> = const { Cell::new(false) };
+    static WAITING: Cell<Option<ManuallyDrop<Waker>>> = const { Cell::new(None) };
+}
+
+/// What a call does when PHP's signal handlers ran while it waited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnSignal {
+    /// Goes on waiting.
+    Resume,
+    /// Ends with [`Failure::Signal`].
+    Return,
+}
+
+/// Waits for what `step` makes, running PHP's signal handlers meanwhile. `step` is called again after
+/// each interruption; its borrows end before handlers run, which may use the very object that waits,
+/// or fork.
+pub(crate) fn wait_for<T, F>(on_signal: OnSignal, mut step: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    loop {
+        match block_on(step()) {
+            Ok(Wait::Done(result)) => return Ok(result?),
+            Ok(Wait::Interrupted(by_signal)) => {
+                if !signal::dispatch() {
+                    return Err(Failure::Thrown);
+                }
+                if by_signal && on_signal == OnSignal::Return {
+                    return Err(Failure::Signal);
+                }
+            }
+            Err(e) => return Err(Error::lost("the servers", format_args!("no event loop: {e}")).into()),
+        }
+    }
+}
+
+fn block_on<F: Future>(future: F) -> io::Result<Wait<F::Output>> {
+    let runtime = runtime()?;
+    let mut future = pin!(future);
+    SIGNAL.set(false);
+    let wait = runtime.block_on(async {
+        let mut tick = pin!(None);
+        poll_fn(|cx| {
+            if let Poll::Ready(v) = future.as_mut().poll(cx) {
+                return Poll::Ready(Wait::Done(v)); // first: what has arrived is not thrown away
+            }
+            if SIGNAL.take() {
+                return Poll::Ready(Wait::Interrupted(true));
+            }
+            // Made only now: a call that need not wait does not pay for it.
+            if tick.is_none() {
+                tick.set(Some(tokio::time::sleep(TICK)));
+            }
+            if tick.as_mut().as_pin_mut().is_some_and(|t| t.poll(cx).is_ready()) {
+                return Poll::Ready(Wait::Interrupted(false));
+            }
+            wait_with(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await
+    });
+    wait_with(None);
+    signal::release();
+    Ok(wait)
+}
+
+fn wait_with(waker: Option<Waker>) {
+    drop(WAITING.replace(waker.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner));
+}
+
+fn heard() {
+    SIGNAL.set(true);
+    if let Some(waker) = WAITING.take() {
+        ManuallyDrop::into_inner(waker).wake();
+    }
+}
+
+/// Set by PHP's own C handlers: pcntl's with async signals, and that of max_execution_time.
+pub(crate) fn interrupted() -> bool {
+    // SAFETY: this thread's globals; the flag is an atomic of C's, read as one.
+    unsafe { (&raw const (*eg()).vm_interrupt.value).read_volatile() }
+}
+
+fn runtime() -> io::Result<&'static Runtime> {
+    let old = RUNTIME.get();
+    // SAFETY: made by Box::into_raw below and freed nowhere but in `free`.
+    if let Some(p) = unsafe { old.as_ref() }.filter(|p| p.ours()) {
+        return Ok(p);
+    }
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .on_thread_park(|| {
+            // A signal that came before raises no EINTR any more.
+            if interrupted() || signal::pending() {
+                heard();
+            }
+            signal::release();
+            set_errno(0);
+        })
+        .on_thread_unpark(|| {
+            if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
+                heard();
+            }
+        })
+        .build()?;
+    RUNTIME.set(Box::into_raw(Box::new(PerProcess::new(runtime))));
+    // SAFETY: the cell holds the new one now; nobody else has the old pointer.
+    unsafe { free(old) };
+    // SAFETY: made two lines above.
+    Ok(unsafe { &*RUNTIME.get() })
+}
+
+fn set_errno(value: i32) {
+    // SAFETY: the address is this thread's own errno.
+    unsafe { *libc::__errno_location() = value };
+}
+
+/// # Safety
+/// `runtime` is null or came from Box::into_raw, and is used by nobody any more.
+unsafe fn free(runtime: *mut PerProcess<Runtime>) {
+    if !runtime.is_null() {
+        // Of another process: forgotten, see PerProcess.
+        // SAFETY: as the caller says.
+        drop(unsafe { Box::from_raw(runtime) });
+    }
+}
+
+/// For the end of a thread (ZTS) or of the module; the thread's objects are gone by then.
+pub(crate) fn shutdown() {
+    // SAFETY: the pointer is taken out of the cell, so it is freed once.
+    unsafe { free(RUNTIME.replace(null_mut())) };
+}
+
+/// A value that only the process which made it may use or drop. A child forgets its copy: parent and
+/// child share one epoll set, and a dropped runtime would take the parent's sockets out of it.
+/// Three descriptors of a runtime stay open in each child that goes on; they cannot be reached.
+struct PerProcess<T> {
+    pid: u32,
+    value: ManuallyDrop<T>,
+}
+
+impl<T> PerProcess<T> {
+    fn new(value: T) -> Self {
+        Self { pid: std::process::id(), value: ManuallyDrop::new(value) }
+    }
+    fn ours(&self) -> bool {
+        self.pid == std::process::id()
+    }
+}
+
+impl<T> Drop for PerProcess<T> {
+    fn drop(&mut self) {
+        if self.ours() {
+            // SAFETY: dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.value) }
+        }
+    }
+}
+
+impl<T> Deref for PerProcess<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}

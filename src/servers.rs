@@ -1,0 +1,104 @@
+//! addServer() and its kin: the same for clients and workers.
+use crate::call::{Call, Str};
+use crate::ini;
+use crate::outcome::{Failure, Outcome};
+use ext_php_rs::ffi::zend_throw_exception;
+use gearman_core::servers::{Address, Server};
+use gearman_core::{Code, Error};
+use std::ffi::CString;
+
+/// What GearmanClient and GearmanWorker have in common.
+pub(crate) trait Endpoint {
+    fn outcome(&self) -> &Outcome;
+    fn add(&self, server: Server, addresses: Vec<Address>);
+    /// Has it any server?
+    fn has_servers(&self) -> bool;
+    /// Wishes to hear of exceptions, from now on.
+    fn want_exceptions(&self);
+    /// Connects to all servers.
+    fn connect(&self) -> Result<(), Failure>;
+}
+
+/// For constructors: the servers of the environment and of php.ini. Nothing is connected to.
+pub(crate) fn add_defaults(this: &impl Endpoint) {
+    if this.has_servers() {
+        return; // the constructor was called before
+    }
+    // Not the first time this is read in a process: putenv() works.
+    let list = std::env::var("GEARMAN_SERVERS").ok().filter(|l| !l.is_empty()).or_else(ini::servers);
+    let Some(list) = list else { return };
+    if let Err(error) = add_list(this, &list) {
+        this.outcome().fail(&error);
+        throw(&format!("the default list of servers \"{list}\" (GEARMAN_SERVERS or gearman.servers): {error}"));
+    }
+}
+
+pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: i64, setup: bool) {
+    let server = utf8(host.or_empty()).and_then(|host| Server::new(host, port));
+    let added = server.and_then(|server| {
+        let addresses = server.resolve()?;
+        this.add(server, addresses);
+        Ok(())
+    });
+    added_servers(call, this, added, setup);
+}
+
+pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup: bool) {
+    let added = utf8(list.or_empty()).and_then(|list| add_list(this, list));
+    added_servers(call, this, added, setup);
+}
+
+fn add_list(this: &impl Endpoint, list: &str) -> Result<(), Error> {
+    for server in Server::list(list) {
+        let server = server?;
+        let addresses = server.resolve()?;
+        this.add(server, addresses);
+    }
+    Ok(())
+}
+
+/// What remains to be done once servers were added, or not.
+fn added_servers(call: Call, this: &impl Endpoint, added: Result<(), Error>, setup: bool) {
+    if let Err(error) = added {
+        if this.outcome().report(call, error.into()) {
+            call.returns(false);
+        }
+        return;
+    }
+    this.outcome().set(Code::Success);
+    if setup {
+        this.want_exceptions();
+        if !ini::lazy_connect() {
+            return connect(call, this);
+        }
+    }
+    call.returns(true);
+}
+
+pub(crate) fn enable_exception_handler(call: Call, this: &impl Endpoint) {
+    this.want_exceptions();
+    connect(call, this);
+}
+
+/// Reaches every server, or throws what pecl throws.
+pub(crate) fn connect(call: Call, this: &impl Endpoint) {
+    match this.connect() {
+        Ok(()) => call.returns(true),
+        Err(Failure::Thrown) => {}
+        Err(_) => throw("Failed to set exception option"),
+    }
+}
+
+/// A GearmanException with code 0.
+fn throw(message: &str) {
+    let message = CString::new(message.replace('\0', "\\0")).unwrap_or_default();
+    // SAFETY: PHP copies the text.
+    unsafe { zend_throw_exception(crate::exception_class(), message.as_ptr(), 0) };
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|_| Error::Resolve {
+        server: String::from_utf8_lossy(bytes).into_owned(),
+        reason: "the name of a host is text".into(),
+    })
+}

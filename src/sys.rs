@@ -1,0 +1,51 @@
+//! What PHP exports and ext-php-rs 0.16.4 does not bind (its list is in allowed_bindings.rs).
+//! Declared by hand, no C file needed; signatures checked against the headers of 8.2.
+use ext_php_rs::ffi::*;
+use std::ffi::{CStr, c_char, c_int};
+
+/// A handler as zend_function_entry wants it.
+#[allow(non_camel_case_types)]
+pub(crate) type zif = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
+
+unsafe extern "C" {
+    pub(crate) fn zend_parse_parameters(num_args: u32, format: *const c_char, ...) -> zend_result;
+    pub(crate) fn zend_parse_method_parameters(
+        num_args: u32,
+        this: *mut zval,
+        format: *const c_char,
+        ...
+    ) -> zend_result;
+    pub(crate) fn zend_parse_arg_str_slow(arg: *mut zval, dest: *mut *mut zend_string, num: u32) -> bool;
+    pub(crate) fn zend_parse_arg_str_weak(arg: *mut zval, dest: *mut *mut zend_string, num: u32) -> bool;
+    pub(crate) fn zend_argument_type_error(num: u32, format: *const c_char, ...);
+    pub(crate) fn zend_zval_type_name(arg: *const zval) -> *const c_char;
+    pub(crate) fn zval_get_long_func(op: *mut zval, is_legacy_behavior: bool) -> zend_long;
+    pub(crate) fn zval_try_get_string_func(op: *mut zval) -> *mut zend_string;
+    pub(crate) fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
+    pub(crate) fn zend_timeout() -> !;
+    pub(crate) fn zend_ini_long(name: *const c_char, len: usize, orig: c_int) -> zend_long;
+    pub(crate) fn zend_ini_string(name: *const c_char, len: usize, orig: c_int) -> *mut c_char;
+    pub(crate) fn display_ini_entries(module: *mut zend_module_entry);
+    pub(crate) fn zend_unregister_ini_entries(module_number: c_int);
+}
+
+/// `EG()`. Not ext-php-rs's `ExecutorGlobals::get()`: that takes a lock, which a longjmp would
+/// leave locked for ever.
+pub(crate) fn eg() -> *mut zend_executor_globals {
+    // SAFETY: gives out the address of this thread's globals, which live as long as the thread.
+    unsafe { ext_php_rs_executor_globals() }
+}
+
+/// Is an exception, or exit(), on its way out?
+pub(crate) fn exception_pending() -> bool {
+    // SAFETY: see `eg`; the field is a plain pointer.
+    unsafe { !(*eg()).exception.is_null() }
+}
+
+/// A literal that ends in `\0` as a C string.
+pub(crate) const fn c(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => c"",
+    }
+}

@@ -1,0 +1,562 @@
+//! GearmanWorker: the table of functions, and work() = next job -> function -> answer.
+#![allow(
+    clippy::await_holding_refcell_ref,
+    reason = "block_on ends, and with it the borrow, before anyone else could want one"
+)]
+use crate::call::{Call, Str, args, handlers};
+use crate::callback;
+use crate::ini;
+use crate::job::{self, Job};
+use crate::object::{Class, Entry, Zvals, instantiate, object_state};
+use crate::outcome::{Failure, Outcome};
+use crate::runtime::{OnSignal, wait_for};
+use crate::servers::{self, Endpoint};
+use crate::sys::{eg, exception_pending, zend_is_unwind_exit, zval_try_get_string_func};
+use ext_php_rs::ffi::{self, zend_object, zend_string, zval};
+use ext_php_rs::types::{ZendStr, Zval};
+use gearman_core::duty::Abilities;
+use gearman_core::message::{Grab, Update};
+use gearman_core::servers::{Address, Server};
+use gearman_core::{Code, Error, worker as core};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Options, with libgearman's numbers.
+mod option {
+    pub(super) const NON_BLOCKING: i64 = 2;
+    pub(super) const PACKET_INIT: i64 = 4;
+    pub(super) const CHANGE: i64 = 64;
+    pub(super) const GRAB_UNIQ: i64 = 128;
+    pub(super) const TIMEOUT_RETURN: i64 = 256;
+    pub(super) const GRAB_ALL: i64 = 512;
+    pub(super) const STOP_WAIT_ON_SIGNAL: i64 = 8192;
+    /// What a program may change.
+    pub(super) const ALL: i64 = NON_BLOCKING | GRAB_UNIQ | TIMEOUT_RETURN | GRAB_ALL | STOP_WAIT_ON_SIGNAL;
+    /// What a fresh worker has.
+    pub(super) const FRESH: i64 = GRAB_ALL | GRAB_UNIQ | PACKET_INIT;
+}
+
+/// GEARMAN_WORKER_WAIT_TIMEOUT: the timeout, in milliseconds, once TIMEOUT_RETURN was removed.
+const WAIT_TIMEOUT: i64 = 10_000;
+
+pub(crate) struct Worker {
+    /// Callables and contexts of functions, jobs being run and what calls in progress hold.
+    zvals: Zvals,
+    /// Shared with jobs, which must not keep it alive.
+    core: Rc<RefCell<core::Worker>>,
+    outcome: Outcome,
+    /// Milliseconds, negative: none.
+    timeout: Cell<i64>,
+    options: Cell<i64>,
+    functions: RefCell<HashMap<Vec<u8>, Function>>,
+}
+
+/// Places in `zvals`.
+#[derive(Clone, Copy)]
+struct Function {
+    callable: usize,
+    context: usize,
+}
+
+impl Class for Worker {
+    fn entry() -> &'static Entry<Self> {
+        static ENTRY: Entry<Worker> = Entry::new();
+        &ENTRY
+    }
+    fn new() -> Self {
+        Worker {
+            zvals: Zvals::new(0),
+            core: Rc::new(RefCell::new(core::Worker::new(ini::settings()))),
+            outcome: Outcome::new(),
+            timeout: Cell::new(-1),
+            options: Cell::new(option::FRESH),
+            functions: RefCell::default(),
+        }
+    }
+    fn zvals(&self) -> &Zvals {
+        &self.zvals
+    }
+}
+
+impl Endpoint for Worker {
+    fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+    fn add(&self, server: Server, addresses: Vec<Address>) {
+        self.core.borrow_mut().add_server(server, addresses);
+    }
+    fn has_servers(&self) -> bool {
+        self.core.borrow().servers() > 0
+    }
+    fn want_exceptions(&self) {
+        self.core.borrow_mut().want_exceptions();
+    }
+    fn connect(&self) -> Result<(), Failure> {
+        if !self.has_servers() {
+            return Err(Error::NoServers.into());
+        }
+        self.core.borrow_mut().begin();
+        wait_for(OnSignal::Resume, || async { self.core.borrow_mut().connect_all().await })
+    }
+}
+
+/// How work() ended.
+enum Ended {
+    /// A job was run, and this is what its function made of it.
+    Job(i64),
+    /// A job came for a function that is announced and has no callable.
+    NoCallable(String),
+}
+
+impl Worker {
+    fn has(&self, option: i64) -> bool {
+        self.options.get() & option != 0
+    }
+
+    fn until(&self) -> Option<Instant> {
+        let limit = u64::try_from(self.timeout.get()).ok().filter(|_| self.has(option::TIMEOUT_RETURN));
+        limit.map(|ms| Instant::now() + Duration::from_millis(ms.min(1 << 40)))
+    }
+
+    /// Prepares the core for a call.
+    fn begin(&self) {
+        let mut core = self.core.borrow_mut();
+        core.begin();
+        core.grab = match (self.has(option::GRAB_UNIQ), self.has(option::GRAB_ALL)) {
+            (false, _) => Grab::Plain,
+            (true, false) => Grab::Uniq,
+            (true, true) => Grab::All,
+        };
+        self.options.set(self.options.get() & !option::CHANGE);
+    }
+
+    /// The next job, waiting for it as the options say.
+    fn next_job(&self, on_signal: OnSignal) -> Result<gearman_core::job::Job, Failure> {
+        self.begin();
+        let until = self.until();
+        let at_once = self.has(option::NON_BLOCKING) || until.is_some() && self.timeout.get() == 0;
+        let pid = std::process::id();
+        let job = wait_for(on_signal, || async {
+            let mut core = self.core.borrow_mut();
+            // A signal handler may have forked: then this is the child, and the connections its parent's.
+            if std::process::id() != pid {
+                core.begin();
+            }
+            if at_once { core.look_for_job().await } else { core.next_job(until).await }
+        });
+        match job {
+            Err(Failure::Gearman(Error::WouldBlock | Error::NoJobs)) if !self.has(option::NON_BLOCKING) => {
+                Err(self.core.borrow().timeout(Duration::ZERO).into())
+            }
+            other => other,
+        }
+    }
+
+    fn work(&self) -> Result<Ended, Failure> {
+        let job = self.next_job(OnSignal::Return)?;
+        let Some(function) = self.functions.borrow().get(&job.function[..]).copied() else {
+            // It stays with this worker until it disconnects; register() said we would grab it.
+            return Ok(Ended::NoCallable(job.function.escape_ascii().to_string()));
+        };
+        let object = instantiate::<Job>();
+        let this = object_state::<Job>(&object);
+        this.begin(job, Rc::downgrade(&self.core));
+        // All that the call needs lies in the job's object, and that in ours: the function may unregister
+        // or replace itself.
+        let zvals = this.zvals();
+        drop(zvals.replace(job::CALLABLE, self.zvals.get(function.callable)));
+        drop(zvals.replace(job::CONTEXT, self.zvals.get(function.context)));
+        drop(zvals.replace(job::THIS, object.shallow_clone())); // a cycle, broken below
+        let place = self.zvals.add(object);
+        // SAFETY: listed at `place` until it is removed below; a longjmp leaves it there.
+        let this = unsafe { self.zvals.state::<Job>(place) };
+        let result = callback::call(this.zvals(), job::CALLABLE, [job::THIS, job::CONTEXT]);
+        let ended = match result {
+            Some(result) => self.answer(this, result),
+            None => self.answer_thrown(this),
+        };
+        this.end();
+        for i in [job::CALLABLE, job::CONTEXT, job::THIS] {
+            drop(this.zvals().replace(i, Zval::new()));
+        }
+        drop(self.zvals.remove(place));
+        ended.map(Ended::Job)
+    }
+
+    /// The function returned: tells the server, and gives the code that work() ends with.
+    fn answer(&self, job: &Job, result: usize) -> Result<i64, Failure> {
+        let code = job.code();
+        let good = [Code::Success, Code::Shutdown].iter().any(|c| c.number() == code);
+        let sent = match (job.has_ended(), good) {
+            (true, _) => Ok(()),
+            (false, false) => job.send(Update::Fail),
+            (false, true) => match Text::of(job.zvals(), result) {
+                Some(text) => job.send(Update::Complete(text.bytes())),
+                None => {
+                    drop(job.zvals().remove(result));
+                    return self.answer_thrown(job);
+                }
+            },
+        };
+        drop(job.zvals().remove(result));
+        match sent {
+            Ok(()) => Ok(code),
+            Err(_) if !job.is_ours() => Ok(code), // forked inside the function: it was never ours to answer
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The function threw or called exit(). The exception stays pending, and leaves work().
+    fn answer_thrown(&self, job: &Job) -> Result<i64, Failure> {
+        // SAFETY: an exception is pending.
+        let exception = unsafe { (*eg()).exception };
+        // SAFETY: as above.
+        if unsafe { zend_is_unwind_exit(exception) } {
+            // The job is not done. Its connection is closed, so that the server gives it to another worker.
+            if let Some(unfinished) = job.end() {
+                self.core.borrow_mut().give_back(&unfinished);
+            }
+        } else if !job.has_ended() {
+            // No need to tell of a failure to tell: the exception itself comes out of work().
+            let _ = job.send(Update::Exception(&describe(exception)));
+            self.outcome.set(Code::WorkException);
+        } else {
+            self.outcome.set(Code::WorkException);
+        }
+        Err(Failure::Thrown)
+    }
+
+    fn set_function(&self, name: &[u8], callable: Zval, context: Zval, timeout: i64) -> Result<(), Error> {
+        self.core.borrow_mut().abilities.add(name, milliseconds(timeout))?;
+        let known = self.functions.borrow().get(name).copied();
+        match known {
+            Some(function) => {
+                drop(self.zvals.replace(function.callable, callable));
+                drop(self.zvals.replace(function.context, context));
+            }
+            None => {
+                let function = Function { callable: self.zvals.add(callable), context: self.zvals.add(context) };
+                self.functions.borrow_mut().insert(name.to_vec(), function);
+            }
+        }
+        self.options.set(self.options.get() | option::CHANGE);
+        Ok(())
+    }
+
+    fn drop_functions(&self, names: impl IntoIterator<Item = Vec<u8>>) {
+        for name in names {
+            let function = self.functions.borrow_mut().remove(&name);
+            if let Some(function) = function {
+                drop(self.zvals.remove(function.callable));
+                drop(self.zvals.remove(function.context));
+            }
+        }
+        self.options.set(self.options.get() | option::CHANGE);
+    }
+
+    /// Changes what the worker can do, and reports it.
+    fn change_abilities(&self, call: Call, change: impl FnOnce(&mut Abilities) -> Result<(), Error>) -> bool {
+        let changed = change(&mut self.core.borrow_mut().abilities);
+        match changed {
+            Ok(()) => {
+                self.outcome.set(Code::Success);
+                self.options.set(self.options.get() | option::CHANGE);
+                call.returns(true);
+                true
+            }
+            Err(error) => {
+                if self.outcome.report(call, error.into()) {
+                    call.returns(false);
+                }
+                false
+            }
+        }
+    }
+}
+
+/// PHP's seconds in the protocol's milliseconds; 0 and below: none.
+fn milliseconds(seconds: i64) -> u64 {
+    u64::try_from(seconds).map_or(0, |s| s.saturating_mul(1000))
+}
+
+/// A result as text. Owned by the frame for as long as no PHP code runs.
+struct Text(*mut zend_string);
+
+impl Text {
+    /// What lies at `i`, converted as PHP does it. `None`: that threw.
+    fn of(zvals: &Zvals, i: usize) -> Option<Text> {
+        let mut lent = zvals.lend(i);
+        let zv: *mut zval = &raw mut *lent;
+        // SAFETY: the zval is held by `zvals`; __toString() and error handlers may run, nothing is owned here.
+        let text = unsafe { zval_try_get_string_func(zv) };
+        if text.is_null() {
+            return None;
+        }
+        let text = Text(text);
+        // An error handler may have thrown at "Array to string conversion".
+        if exception_pending() { None } else { Some(text) }
+    }
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: a zend_string with a reference of ours.
+        unsafe { (*self.0.cast::<ZendStr>()).as_bytes() }
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        // SAFETY: the reference that zval_try_get_string gave.
+        unsafe { ffi::ext_php_rs_zend_string_release(self.0) };
+    }
+}
+
+/// `Class: message`, which the client gets.
+fn describe(exception: *mut zend_object) -> Vec<u8> {
+    let name = "message";
+    // SAFETY: a Throwable: its class has a name, and its base class a property `message`, read without running PHP code.
+    unsafe {
+        let class = (*exception).ce;
+        let base = match ffi::instanceof_function_slow(class, ffi::zend_ce_exception) {
+            true => ffi::zend_ce_exception,
+            false => ffi::zend_ce_error,
+        };
+        let mut room = Zval::new();
+        let message = ffi::zend_read_property(base, exception, name.as_ptr().cast(), name.len(), true, &raw mut room);
+        let mut text = (*(*class).name.cast::<ZendStr>()).as_bytes().to_vec();
+        if let Some(message) = message.as_ref().and_then(Zval::zend_str) {
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(message.as_bytes());
+        }
+        text
+    }
+}
+
+fn change_options(call: Call, change: impl FnOnce(i64, i64) -> i64) {
+    let mut given = 0i64;
+    let this = args!(call, Worker, "l", &mut given);
+    let old = this.options.get();
+    let new = change(old & option::ALL, given & option::ALL) | old & !option::ALL;
+    if old & !new & option::TIMEOUT_RETURN != 0 {
+        this.timeout.set(WAIT_TIMEOUT);
+    }
+    this.options.set(new);
+    call.returns(true);
+}
+
+/// Does work() say false without a warning?
+fn is_quiet(code: Code) -> bool {
+    matches!(code, Code::IoWait | Code::WorkFail | Code::WorkException | Code::Timeout | Code::NoJobs)
+}
+
+/// Notes why there was no job, warning where pecl does, and gives PHP its false.
+fn no_job(call: Call, this: &Worker, failure: Failure) {
+    match failure {
+        Failure::Gearman(error) if is_quiet(error.code()) => this.outcome.fail(&error),
+        other => {
+            if !this.outcome.report(call, other) {
+                return;
+            }
+        }
+    }
+    call.returns(false);
+}
+
+handlers! {
+    /// Harmless when called twice or never.
+    fn construct(call) {
+        servers::add_defaults(args!(call, Worker, ""));
+    }
+    /// The end of the object does what there is to do.
+    fn destruct(call) {
+        args!(call, Worker, "");
+    }
+    fn return_code(call) {
+        call.returns(args!(call, Worker, "").outcome.code());
+    }
+    fn error(call) {
+        let text = args!(call, Worker, "").outcome.error();
+        call.returns(text.as_deref().map(str::as_bytes));
+    }
+    fn get_errno(call) {
+        args!(call, Worker, "");
+        call.returns(0);
+    }
+
+    fn options(call) {
+        call.returns(args!(call, Worker, "").options.get());
+    }
+    fn set_options(call) {
+        change_options(call, |_, given| given);
+    }
+    fn add_options(call) {
+        change_options(call, |old, given| old | given);
+    }
+    fn remove_options(call) {
+        change_options(call, |old, given| old & !given);
+    }
+    fn timeout(call) {
+        call.returns(args!(call, Worker, "").timeout.get());
+    }
+    fn set_timeout(call) {
+        let mut timeout = 0i64;
+        let this = args!(call, Worker, "l", &mut timeout);
+        this.timeout.set(timeout);
+        this.options.set(this.options.get() | option::TIMEOUT_RETURN);
+        call.returns(true);
+    }
+    /// An id that cannot be one is refused without a word, as in pecl.
+    fn set_id(call) {
+        let mut id = Str::NULL;
+        let this = args!(call, Worker, "S", &mut id);
+        this.core.borrow_mut().begin();
+        let set = this.core.borrow_mut().set_id(id.or_empty());
+        call.returns(set.is_ok());
+    }
+
+    fn add_server(call) {
+        let (mut host, mut port, mut setup) = (Str::NULL, 0i64, true);
+        let this = args!(call, Worker, "|S!lb", &mut host, &mut port, &mut setup);
+        servers::add_server(call, this, host, port, setup);
+    }
+    fn add_servers(call) {
+        let (mut list, mut setup) = (Str::NULL, true);
+        let this = args!(call, Worker, "|S!b", &mut list, &mut setup);
+        servers::add_servers(call, this, list, setup);
+    }
+    fn enable_exception_handler(call) {
+        servers::enable_exception_handler(call, args!(call, Worker, ""));
+    }
+
+    /// "z" for name and function: pecl warns where PHP's parser would convert or throw.
+    fn add_function(call) {
+        let (mut name, mut f, mut context, mut timeout) = (null_mut::<zval>(), null_mut::<zval>(), null_mut::<zval>(), 0i64);
+        let this = args!(call, Worker, "zz|zl", &mut name, &mut f, &mut context, &mut timeout);
+        // SAFETY: arguments of this call.
+        let (name, given) = unsafe { ((*name).zend_str(), context.as_ref()) };
+        let Some(name) = name else {
+            call.warn("the function's name must be a string");
+            return call.returns(false);
+        };
+        if !callback::is_callable(f) {
+            if !exception_pending() {
+                call.warn(format_args!("function {} is not callable", name.as_bytes().escape_ascii()));
+                call.returns(false);
+            }
+            return;
+        }
+        // SAFETY: as above.
+        let callable = unsafe { (*f).shallow_clone() };
+        let context = given.map_or_else(Zval::new, Zval::shallow_clone);
+        match this.set_function(name.as_bytes(), callable, context, timeout) {
+            Ok(()) => {
+                this.outcome.set(Code::Success);
+                call.returns(true);
+            }
+            Err(error) => if this.outcome.report(call, error.into()) {
+                call.returns(false);
+            }
+        }
+    }
+    fn register(call) {
+        let (mut name, mut timeout) = (Str::NULL, 0i64);
+        let this = args!(call, Worker, "S|l", &mut name, &mut timeout);
+        this.change_abilities(call, |abilities| abilities.add(name.or_empty(), milliseconds(timeout)));
+    }
+    fn unregister(call) {
+        let mut name = Str::NULL;
+        let this = args!(call, Worker, "S", &mut name);
+        if this.change_abilities(call, |abilities| abilities.remove(name.or_empty())) {
+            this.drop_functions([name.or_empty().to_vec()]);
+        }
+    }
+    fn unregister_all(call) {
+        let this = args!(call, Worker, "");
+        if this.change_abilities(call, Abilities::clear) {
+            let names: Vec<_> = this.functions.borrow().keys().cloned().collect();
+            this.drop_functions(names);
+        }
+    }
+
+    fn work(call) {
+        let this = args!(call, Worker, "");
+        match this.work() {
+            Ok(Ended::Job(code)) => {
+                this.outcome.set_number(code);
+                let success = code == Code::Success.number();
+                let code = Code::from_number(code).unwrap_or(Code::UnknownState);
+                if !success && !is_quiet(code) {
+                    call.warn(format_args!("the function ended with {code}"));
+                }
+                call.returns(success);
+            }
+            Ok(Ended::NoCallable(function)) => {
+                this.outcome.set(Code::InvalidFunctionName);
+                call.warn(format_args!("a job for {function} came, which is registered and has no function: add one by addFunction()"));
+                call.returns(false);
+            }
+            // A handler ran. No job did, and nothing is wrong: `while (!$stop && $worker->work());` looks at $stop.
+            Err(Failure::Signal) if !this.has(option::STOP_WAIT_ON_SIGNAL) => {
+                this.outcome.set(Code::Success);
+                call.returns(true);
+            }
+            Err(Failure::Signal) => {
+                this.outcome.set(Code::IoWait);
+                call.returns(false);
+            }
+            Err(failure) => no_job(call, this, failure),
+        }
+    }
+    fn grab_job(call) {
+        let this = args!(call, Worker, "");
+        this.begin();
+        let until = this.until();
+        match wait_for(OnSignal::Resume, || async { this.core.borrow_mut().grab_job(until).await }) {
+            Ok(job) => {
+                let object = instantiate::<Job>();
+                object_state::<Job>(&object).begin(job, Rc::downgrade(&this.core));
+                this.outcome.set(Code::Success);
+                call.returns(object);
+            }
+            Err(failure) => if this.outcome.report(call, failure) {
+                call.returns(false);
+            }
+        }
+    }
+    /// Until there is a job for work() to run.
+    fn wait(call) {
+        let this = args!(call, Worker, "");
+        this.begin();
+        let until = this.until();
+        match wait_for(OnSignal::Return, || async { this.core.borrow_mut().wait_for_job(until).await }) {
+            Ok(()) | Err(Failure::Signal) => {
+                this.outcome.set(Code::Success);
+                call.returns(true);
+            }
+            Err(Failure::Gearman(Error::NoServers | Error::NoFunctions)) => no_job(call, this, Error::NothingToWaitFor.into()),
+            Err(failure) => no_job(call, this, failure),
+        }
+    }
+    fn ping(call) {
+        let mut data = Str::NULL;
+        let this = args!(call, Worker, "S", &mut data);
+        this.begin();
+        let servers = this.core.borrow().servers();
+        let mut result = if servers == 0 { Err(Error::NoServers.into()) } else { Ok(()) };
+        for i in 0..servers {
+            let until = this.until();
+            result = result.and(wait_for(OnSignal::Resume, || async { this.core.borrow_mut().echo(i, data.or_empty(), until).await }));
+        }
+        match result {
+            Ok(()) => {
+                this.outcome.set(Code::Success);
+                call.returns(true);
+            }
+            Err(failure) => if this.outcome.report(call, failure) {
+                call.returns(false);
+            }
+        }
+    }
+}
