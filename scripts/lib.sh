@@ -5,7 +5,15 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 
 # A PHP other than the first in PATH is chosen by PHP=/path/php PHP_CONFIG=/path/php-config.
-export PHP="${PHP:-php}" PHP_CONFIG="${PHP_CONFIG:-php-config}"
+# ext-php-rs takes both for paths and looks nothing up, so names are made paths; where none was
+# given, it is left out of the environment, and ext-php-rs finds the first in PATH by itself.
+for program in PHP PHP_CONFIG; do
+    given="${!program:-}"
+    [ -n "$given" ] || continue
+    path=$(command -v "$given") || { echo "$program=$given: there is no such program" >&2; exit 1; }
+    export "$program=$path"
+done
+PHP="${PHP:-php}" PHP_CONFIG="${PHP_CONFIG:-php-config}"
 
 # The README names files under target/, so another target folder of the user's is not ours.
 export CARGO_TARGET_DIR="$root/target"

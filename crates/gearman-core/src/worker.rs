@@ -535,7 +535,7 @@ impl Worker {
             }
         }
         self.flush(i, cx);
-        if let Some(job) = self.listen(i, cx) {
+        while let Some(job) = self.listen(i, cx) {
             self.held.push_back(job);
         }
         let Some(echo) = &mut self.echo else {

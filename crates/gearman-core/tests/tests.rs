@@ -1,0 +1,11 @@
+//! What crosses the wire, and what becomes of peers that misbehave.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
+mod cancel;
+mod client;
+mod codec;
+mod golden;
+mod hostile;
+mod util;
+mod worker;

@@ -1,0 +1,309 @@
+//! A scripted peer that asserts the exact bytes it gets, and short ways to ask a client.
+
+use gearman_core::client::Client;
+use gearman_core::error::Result;
+use gearman_core::peer::Settings;
+use gearman_core::servers::Server;
+use gearman_core::task::{Ask, Event, TaskId};
+use gearman_core::worker::Worker;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
+use tokio::time::Instant;
+
+/// Longer than any test takes, so that what hangs fails.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runs a test in a runtime of its own. In a thread of its own as well: a loop that never yields
+/// would get past every timer of the runtime.
+pub(crate) fn within(test: impl AsyncFnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test());
+        let _ = done.send(());
+    });
+    if wait.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("still not done after {DEADLINE:?}");
+    }
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// A moment so near that a peer which says nothing has said nothing until then.
+pub(crate) fn soon() -> Option<Instant> {
+    Some(Instant::now() + Duration::from_millis(30))
+}
+
+/// Lets time pass for everything that looks at the runtime's clock.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+/// The future's output, unless it is still pending after it was polled this many times: then it is dropped.
+pub(crate) async fn poll_times<F: Future>(times: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = times;
+    std::future::poll_fn(|cx| {
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The bytes of a packet.
+pub(crate) fn packet(magic: &[u8; 4], number: u32, body: &[u8]) -> Vec<u8> {
+    [magic, &number.to_be_bytes()[..], &(body.len() as u32).to_be_bytes(), body].concat()
+}
+
+/// The bytes of a request.
+pub(crate) fn req(number: u32, body: impl AsRef<[u8]>) -> Vec<u8> {
+    packet(b"\0REQ", number, body.as_ref())
+}
+
+/// The bytes of an answer.
+pub(crate) fn res(number: u32, body: impl AsRef<[u8]>) -> Vec<u8> {
+    packet(b"\0RES", number, body.as_ref())
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+/// Where a client or a worker finds its scripted peer.
+pub(crate) struct Script(Listener);
+
+impl Script {
+    pub(crate) async fn tcp() -> Script {
+        Script(Listener::Tcp(TcpListener::bind("127.0.0.1:0").await.unwrap()))
+    }
+
+    pub(crate) fn unix() -> Script {
+        let path = unused_path();
+        Script(Listener::Unix(UnixListener::bind(&path).unwrap(), path))
+    }
+
+    pub(crate) fn server(&self) -> Server {
+        match &self.0 {
+            Listener::Tcp(l) => tcp_server(l.local_addr().unwrap().port()),
+            Listener::Unix(_, path) => Server::Unix(path.clone()),
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> Wire {
+        let stream: Box<dyn Stream> = match &self.0 {
+            Listener::Tcp(l) => {
+                let stream = l.accept().await.unwrap().0;
+                stream.set_nodelay(true).unwrap();
+                Box::new(stream)
+            }
+            Listener::Unix(l, _) => Box::new(l.accept().await.unwrap().0),
+        };
+        Wire { stream }
+    }
+
+    /// A client of this server alone.
+    pub(crate) fn client(&self) -> Client {
+        client(&[self.server()])
+    }
+
+    /// A worker of this server alone, with one function.
+    pub(crate) fn worker(&self, function: &[u8]) -> Worker {
+        worker(&[self.server()], function)
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        if let Listener::Unix(_, path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+pub(crate) fn tcp_server(port: u16) -> Server {
+    Server::new("127.0.0.1", i64::from(port)).unwrap()
+}
+
+/// A path that no other test uses.
+pub(crate) fn unused_path() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let (pid, number) = (std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    std::env::temp_dir().join(format!("gearman-core-{pid}-{number}"))
+}
+
+/// A port that refuses connections, as long as the socket lives.
+pub(crate) fn refusing() -> (TcpSocket, Server) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let server = tcp_server(socket.local_addr().unwrap().port());
+    (socket, server)
+}
+
+/// A port to which connecting never comes to an end: its queue is full and nobody accepts.
+pub(crate) async fn hanging() -> (TcpListener, TcpStream, Server) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let first = TcpStream::connect(address).await.unwrap();
+    (listener, first, tcp_server(address.port()))
+}
+
+/// Settings with which tests of [`hanging`] ports come to an end.
+pub(crate) fn impatient() -> Settings {
+    Settings { connect_timeout: Duration::from_millis(50), ..Settings::default() }
+}
+
+pub(crate) fn client(servers: &[Server]) -> Client {
+    client_with(Settings::default(), servers)
+}
+
+pub(crate) fn client_with(settings: Settings, servers: &[Server]) -> Client {
+    let mut client = Client::new(settings);
+    for server in servers {
+        client.add_server(server.clone(), Vec::new());
+    }
+    client
+}
+
+pub(crate) fn worker(servers: &[Server], function: &[u8]) -> Worker {
+    worker_with(Settings::default(), servers, function)
+}
+
+pub(crate) fn worker_with(settings: Settings, servers: &[Server], function: &[u8]) -> Worker {
+    let mut worker = Worker::new(settings);
+    for server in servers {
+        worker.add_server(server.clone(), Vec::new());
+    }
+    worker.abilities.add(function, 0).unwrap();
+    worker.begin();
+    worker
+}
+
+/// One connection as the scripted peer sees it.
+pub(crate) struct Wire {
+    stream: Box<dyn Stream>,
+}
+
+impl Wire {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Sends, without caring whether the other side still listens.
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref()).await;
+    }
+
+    /// Sends byte by byte, and lets the other side look at each.
+    pub(crate) async fn drip(&mut self, bytes: impl AsRef<[u8]>) {
+        for byte in bytes.as_ref() {
+            self.send([*byte]).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Reads as many bytes as are expected, which must be these.
+    pub(crate) async fn expect(&mut self, expected: impl AsRef<[u8]>) {
+        let expected = expected.as_ref();
+        let mut seen = vec![0; expected.len()];
+        let mut length = 0;
+        while length < seen.len() {
+            let n = self.stream.read(&mut seen[length..]).await.unwrap();
+            length += n;
+            if n == 0 || seen[..length] != expected[..length] {
+                break;
+            }
+        }
+        assert_eq!(seen[..length].escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    /// What comes in the next read, at most 64 KiB.
+    pub(crate) async fn read(&mut self) -> Vec<u8> {
+        let mut seen = vec![0; 1 << 16];
+        let n = self.stream.read(&mut seen).await.unwrap_or(0);
+        seen.truncate(n);
+        seen
+    }
+
+    /// The next packet's number and body; `None` at the end.
+    pub(crate) async fn packet(&mut self) -> Option<(u32, Vec<u8>)> {
+        let mut header = [0; 12];
+        self.stream.read_exact(&mut header).await.ok()?;
+        assert_eq!(&header[..4], b"\0REQ");
+        let number = u32::from_be_bytes(header[4..8].try_into().unwrap());
+        let mut body = vec![0; u32::from_be_bytes(header[8..].try_into().unwrap()) as usize];
+        self.stream.read_exact(&mut body).await.ok()?;
+        Some((number, body))
+    }
+
+    /// The other side closes, and says nothing before.
+    pub(crate) async fn ended(mut self) {
+        let rest = self.read().await;
+        assert_eq!(rest.escape_ascii().to_string(), "");
+    }
+
+    /// Answers the worker's greeting for `functions`: nothing to do, so it sleeps.
+    pub(crate) async fn lull(&mut self, function: &[u8]) {
+        self.expect([req(1, function), req(39, "")].concat()).await;
+        self.send(res(10, "")).await;
+        self.expect(req(4, "")).await;
+    }
+}
+
+/// A call of one task, to its end.
+pub(crate) async fn ask(client: &mut Client, ask: Ask, until: Option<Instant>) -> Result<Event> {
+    client.begin();
+    let id = client.call(ask);
+    end(client, id, until).await
+}
+
+/// The end of a task of [`Client::call`].
+pub(crate) async fn end(client: &mut Client, id: TaskId, until: Option<Instant>) -> Result<Event> {
+    loop {
+        match client.take_end(id) {
+            Some(Event::Error(error)) => return Err(error),
+            Some(end) => return Ok(end),
+            None => {}
+        }
+        if let Err(error) = client.turn(until).await {
+            client.forget(id);
+            return Err(error);
+        }
+    }
+}
+
+/// An echo there and back.
+pub(crate) async fn echo(client: &mut Client, data: &[u8]) {
+    let back = ask(client, Ask::echo(data).unwrap(), None).await;
+    assert_eq!(back, Ok(Event::Echoed(data.to_vec().into())));
+}
+
+/// Every event of the tasks of [`Client::add`], as they come.
+pub(crate) async fn events(client: &mut Client) -> Vec<(TaskId, Event)> {
+    let mut all = Vec::new();
+    while client.has_tasks() {
+        all.extend(std::iter::from_fn(|| client.next_event()));
+        if client.has_tasks() {
+            client.turn(None).await.unwrap();
+        }
+    }
+    all
+}
