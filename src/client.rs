@@ -468,8 +468,7 @@ handlers! {
         call.returns(args!(call, Client, "").outcome.code());
     }
     fn error(call) {
-        let text = args!(call, Client, "").outcome.error();
-        call.returns(text.as_deref().map(str::as_bytes));
+        call.returns(args!(call, Client, "").outcome.error());
     }
     fn get_errno(call) {
         args!(call, Client, "");

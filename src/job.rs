@@ -4,9 +4,11 @@
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
 use crate::call::{Call, Str, args, handlers};
+use crate::held::Held;
 use crate::object::{Class, Entry, Zvals};
 use crate::outcome::Failure;
 use crate::runtime::{OnSignal, wait_for};
+use bytes::Bytes;
 use gearman_core::job as core;
 use gearman_core::message::{Decimal, Update};
 use gearman_core::worker::Worker;
@@ -20,6 +22,8 @@ pub(crate) struct Job {
     /// Each borrow is for a copy, or a packet.
     job: RefCell<Option<core::Job>>,
     worker: RefCell<Weak<RefCell<Worker>>>,
+    /// Part of the job that is being given to PHP.
+    lent: Held,
     /// What returnCode() gives, and the function ends with.
     code: Cell<i64>,
 }
@@ -35,7 +39,13 @@ impl Class for Job {
         &ENTRY
     }
     fn new() -> Self {
-        Job { zvals: Zvals::new(3), job: RefCell::default(), worker: RefCell::default(), code: Cell::new(0) }
+        Job {
+            zvals: Zvals::new(3),
+            job: RefCell::default(),
+            worker: RefCell::default(),
+            lent: Held::default(),
+            code: Cell::new(0),
+        }
     }
     fn zvals(&self) -> &Zvals {
         &self.zvals
@@ -50,6 +60,7 @@ impl Job {
 
     /// The function has ended: from now on as `new GearmanJob` gives it.
     pub(crate) fn end(&self) -> Option<core::Job> {
+        self.lent.set(None);
         self.job.borrow_mut().take()
     }
 
@@ -84,14 +95,17 @@ impl Job {
         }
     }
 
-    fn with<T>(&self, f: impl FnOnce(Option<&core::Job>) -> T) -> T {
-        f(self.job.borrow().as_ref())
+    /// A part of the job, `None` where there is no job. To be copied at once, as all of [`Held`]'s: the borrow
+    /// has ended, which a longjmp out of PHP's allocator would not do.
+    fn lend(&self, part: impl FnOnce(&core::Job) -> &Bytes) -> Option<&[u8]> {
+        self.lent.set(self.job.borrow().as_ref().map(part).cloned());
+        self.lent.get()
     }
 }
 
 /// A send*() method, once its arguments are known.
 fn send(call: Call, this: &Job, update: Update<'_>) {
-    let fruitless = this.with(|job| job.is_none());
+    let fruitless = this.job.borrow().is_none();
     match this.send(update) {
         Ok(()) => {
             this.code.set(Code::Success.number());
@@ -175,18 +189,18 @@ handlers! {
     }
 
     fn handle(call) {
-        args!(call, Job, "").with(|job| call.returns(job.map(|j| &j.handle[..])));
+        call.returns(args!(call, Job, "").lend(|job| &job.handle));
     }
     fn function_name(call) {
-        args!(call, Job, "").with(|job| call.returns(job.map(|j| &j.function[..])));
+        call.returns(args!(call, Job, "").lend(|job| &job.function));
     }
     fn unique(call) {
-        args!(call, Job, "").with(|job| call.returns(job.map(|j| &j.unique[..])));
+        call.returns(args!(call, Job, "").lend(|job| &job.unique));
     }
     fn workload(call) {
-        args!(call, Job, "").with(|job| call.returns(job.map_or(&b""[..], |j| &j.workload)));
+        call.returns(args!(call, Job, "").lend(|job| &job.workload).unwrap_or_default());
     }
     fn workload_size(call) {
-        args!(call, Job, "").with(|job| call.returns(job.map_or(0, |j| j.workload.len() as i64)));
+        call.returns(args!(call, Job, "").lend(|job| &job.workload).map_or(0, |w| w.len() as i64));
     }
 }

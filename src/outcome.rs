@@ -1,7 +1,9 @@
 //! What became of a call: `returnCode()`, `error()`, and what PHP hears of a core error.
 use crate::call::Call;
+use crate::held::Held;
+use bytes::Bytes;
 use gearman_core::{Code, Error};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 
 /// Why a call did not do what it was asked for.
 #[derive(Debug)]
@@ -20,23 +22,23 @@ impl From<Error> for Failure {
     }
 }
 
-/// The last outcome of an object. Each `RefCell` is borrowed for a copy only.
+/// The last outcome of an object.
 pub(crate) struct Outcome {
     code: Cell<i64>,
-    text: RefCell<String>,
+    text: Held,
 }
 
 impl Outcome {
     pub(crate) fn new() -> Self {
-        Outcome { code: Cell::new(Code::Success.number()), text: RefCell::default() }
+        Outcome { code: Cell::new(Code::Success.number()), text: Held::default() }
     }
     /// What `returnCode()` gives.
     pub(crate) fn code(&self) -> i64 {
         self.code.get()
     }
     /// What `error()` gives; `None` is false.
-    pub(crate) fn error(&self) -> Option<String> {
-        Some(self.text.borrow().clone()).filter(|t| !t.is_empty())
+    pub(crate) fn error(&self) -> Option<&[u8]> {
+        self.text.get()
     }
     /// Notes an outcome without words.
     pub(crate) fn set(&self, code: Code) {
@@ -45,12 +47,12 @@ impl Outcome {
     /// Notes an outcome that a program made up.
     pub(crate) fn set_number(&self, code: i64) {
         self.code.set(code);
-        self.text.borrow_mut().clear();
+        self.text.set(None);
     }
     /// Notes an error, with its words for `error()`.
     pub(crate) fn fail(&self, error: &Error) {
         self.code.set(error.code().number());
-        *self.text.borrow_mut() = format!("{}: {error}", error.code());
+        self.text.set(Bytes::from(format!("{}: {error}", error.code())));
     }
     /// Notes a failure and warns of it, unless PHP code threw. False: return at once.
     pub(crate) fn report(&self, call: Call, failure: Failure) -> bool {

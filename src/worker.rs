@@ -377,8 +377,7 @@ handlers! {
         call.returns(args!(call, Worker, "").outcome.code());
     }
     fn error(call) {
-        let text = args!(call, Worker, "").outcome.error();
-        call.returns(text.as_deref().map(str::as_bytes));
+        call.returns(args!(call, Worker, "").outcome.error());
     }
     fn get_errno(call) {
         args!(call, Worker, "");
