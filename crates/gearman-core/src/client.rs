@@ -442,14 +442,9 @@ impl Client {
         let route = &mut self.servers[i];
         route.used = Instant::now();
         let name = route.peer.name();
-        // What cannot be understood costs the connection.
-        let lost = |e: Error| match e {
-            Error::Protocol { reason } => Error::lost(name, format_args!("protocol error: {reason}")),
-            other => other,
-        };
         let frame = packet.frame();
-        let response = Response::parse(&frame).map_err(lost)?;
-        let heard = route.link.hear(response, name, |part| packet.keep(part)).map_err(lost)?;
+        let response = Response::parse(&frame).map_err(|e| e.at(name))?;
+        let heard = route.link.hear(response, name, |part| packet.keep(part)).map_err(|e| e.at(name))?;
         route.peer.heard();
         if let Heard::Event(id, event, last) = heard {
             self.tell(id, event, last);

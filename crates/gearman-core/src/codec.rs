@@ -1,5 +1,6 @@
 //! Bytes to frames and back. Pure: a read buffer goes in, a borrowed [`Frame`] comes out.
 
+use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::packet::{Command, Frame, HEADER, Magic};
 use bytes::BytesMut;
@@ -42,7 +43,7 @@ pub fn decode(buffer: &[u8], limit: usize) -> Result<Decoded<'_>> {
     let number = be_u32(&header[4..8]);
     let size = be_u32(&header[8..12]) as usize;
     if size > limit {
-        return Err(Error::TooLarge { size, limit });
+        return Err(Error::TooLarge { from: String::new(), size, limit });
     }
     match rest.get(..size) {
         Some(body) => Ok(Decoded::Frame(Frame { magic, number, body }, HEADER + size)),
@@ -55,7 +56,8 @@ fn be_u32(bytes: &[u8]) -> u32 {
 }
 
 fn wrong_magic(seen: &[u8]) -> Error {
-    Error::protocol(format_args!("wrong magic \"{}\", expected \\0REQ or \\0RES", seen.escape_ascii()))
+    let reason = format!("wrong magic \"{}\", expected \\0REQ or \\0RES", seen.escape_ascii());
+    Error::Protocol { code: Code::InvalidMagic, reason }
 }
 
 /// Where packets are written to.
@@ -115,7 +117,10 @@ mod tests {
     #[test]
     fn four_gigabytes_are_refused_from_the_header_alone() {
         let header = b"\0REQ\0\0\0\x07\xff\xff\xff\xff";
-        assert_eq!(decode(header, 100), Err(Error::TooLarge { size: u32::MAX as usize, limit: 100 }));
+        assert_eq!(
+            decode(header, 100),
+            Err(Error::TooLarge { from: String::new(), size: u32::MAX as usize, limit: 100 })
+        );
     }
 
     #[test]

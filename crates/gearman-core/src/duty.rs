@@ -96,6 +96,8 @@ pub(crate) struct Duty {
     announced: Vec<Ability>,
     version: u64,
     pub(crate) turn: Turn,
+    /// It is an old server that does not know GRAB_JOB_ALL.
+    old: bool,
     /// Requests that are answered in order, beside the grab.
     asked: VecDeque<Asked>,
 }
@@ -132,7 +134,9 @@ impl Duty {
                 Request::CantDo(&gone.function).encode(out);
             }
         }
-        for ability in wanted.list.iter().filter(|a| !self.announced.contains(a)) {
+        // The last one first: servers ask the one announced last before the others, and so the one
+        // that was added first is served first. libgearman does the same.
+        for ability in wanted.list.iter().rev().filter(|a| !self.announced.contains(a)) {
             let digits = Decimal::new(ability.timeout);
             let timeout = (ability.timeout > 0).then_some(digits.as_ref());
             Request::CanDo { function: &ability.function, timeout }.encode(out);
@@ -146,6 +150,7 @@ impl Duty {
     }
 
     pub(crate) fn grab(&mut self, form: Grab, out: &mut impl Sink) {
+        let form = if self.old && form == Grab::All { Grab::Uniq } else { form };
         Request::GrabJob(form).encode(out);
         self.turn = Turn::Grabbing;
     }
@@ -190,16 +195,19 @@ impl Duty {
             Response::Option(_) if self.asked.front() == Some(&Asked::Option) => _ = self.asked.pop_front(),
             Response::Echo(data) => match self.asked.pop_front() {
                 Some(Asked::Echo(number)) => return Ok(Heard::Echo(number, data)),
-                _ => return Err(Error::protocol("a worker got ECHO_RES without having asked")),
+                _ => return Err(Error::unexpected("a worker got ECHO_RES without having asked")),
             },
             // An option that the server does not know; or it was told of a job that it has given to
             // another worker meanwhile (the function's timeout ran out). Nothing is left to be done about either.
             Response::Error { code, .. } => {
+                if self.turn == Turn::Grabbing && code.ends_with(b"INVALID_COMMAND") && !self.old {
+                    (self.old, self.turn) = (true, Turn::Awake);
+                }
                 if self.asked.front() == Some(&Asked::Option) && code.ends_with(b"OPTION") {
                     self.asked.pop_front();
                 }
             }
-            other => return Err(Error::protocol(format_args!("a worker got {}", name(&other)))),
+            other => return Err(Error::unexpected(format_args!("a worker got {}", name(&other)))),
         }
         Ok(Heard::Nothing)
     }
@@ -241,7 +249,7 @@ mod tests {
         wanted.add(b"a", 0).unwrap();
         wanted.add(b"b", 5000).unwrap();
         wanted.add(b"a", 0).unwrap();
-        assert_eq!(announce(&wanted), ["CAN_DO a", "CAN_DO_TIMEOUT b\\x005000"]);
+        assert_eq!(announce(&wanted), ["CAN_DO_TIMEOUT b\\x005000", "CAN_DO a"]);
         assert_eq!(announce(&wanted), Vec::<String>::new());
         wanted.remove(b"a").unwrap();
         wanted.add(b"c", 0).unwrap();
@@ -266,6 +274,43 @@ mod tests {
         assert_eq!(duty.turn, Turn::Grabbing);
         assert_eq!(duty.hear(Response::NoJob), Ok(Heard::Nothing));
         assert_eq!(duty.turn, Turn::NoJob);
+    }
+
+    #[test]
+    fn a_word_in_its_sleep_ends_it() {
+        let mut duty = Duty::default();
+        duty.sleep(&mut Vec::new());
+        duty.echo(1, b"x", &mut Vec::new());
+        assert_eq!(duty.turn, Turn::Awake);
+        duty.grab(Grab::All, &mut Vec::new());
+        duty.speak();
+        assert_eq!(duty.turn, Turn::Grabbing);
+    }
+
+    #[test]
+    fn answers_come_in_the_order_of_their_requests() {
+        let mut duty = Duty::default();
+        let out = &mut Vec::new();
+        duty.option(b"exceptions", out);
+        duty.echo(7, b"x", out);
+        let unknown = Response::Error { code: b"UNKNOWN_OPTION", text: b"" };
+        assert_eq!(duty.hear(unknown), Ok(Heard::Nothing));
+        assert_eq!(duty.hear(Response::Echo(b"x")), Ok(Heard::Echo(7, b"x")));
+        assert!(duty.hear(Response::Option(b"exceptions")).is_err());
+    }
+
+    #[test]
+    fn an_old_server_is_asked_in_a_form_it_knows() {
+        let (mut duty, mut out) = (Duty::default(), Vec::new());
+        duty.grab(Grab::All, &mut out);
+        let refused = Response::Error { code: b"INVALID_COMMAND", text: b"" };
+        assert_eq!(duty.hear(refused), Ok(Heard::Nothing));
+        assert_eq!(duty.turn, Turn::Awake);
+        duty.grab(Grab::All, &mut out);
+        assert_eq!(commands(&out), ["GRAB_JOB_ALL", "GRAB_JOB_UNIQ"]);
+        // Refused again: there is nothing else to try, and no use in asking without end.
+        assert_eq!(duty.hear(refused), Ok(Heard::Nothing));
+        assert_eq!(duty.turn, Turn::Grabbing);
     }
 
     #[test]

@@ -41,12 +41,17 @@ pub enum Error {
     /// A peer sent what the protocol does not allow; the stream cannot be trusted any more.
     #[error("protocol error: {reason}")]
     Protocol {
+        /// Which kind of wrong: [`Code::InvalidMagic`], [`Code::InvalidCommand`], [`Code::InvalidPacket`] or
+        /// [`Code::UnexpectedPacket`].
+        code: Code,
         /// What was wrong with it.
         reason: String,
     },
     /// A packet is larger than the limit allows.
-    #[error("packet of {size} bytes exceeds the limit of {limit} bytes")]
+    #[error("a packet of {size} bytes{from} exceeds the limit of {limit} bytes")]
     TooLarge {
+        /// " from " and its sender, once that is known.
+        from: String,
         /// Bytes of the body, as its header declares them.
         size: usize,
         /// The limit that was set.
@@ -102,9 +107,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// An [`Error::Protocol`].
+    /// An [`Error::Protocol`]: a packet that does not fit its command.
     pub fn protocol(reason: impl Display) -> Error {
-        Error::Protocol { reason: reason.to_string() }
+        Error::Protocol { code: Code::InvalidPacket, reason: reason.to_string() }
+    }
+
+    /// An [`Error::Protocol`]: a good packet in the wrong place.
+    pub fn unexpected(reason: impl Display) -> Error {
+        Error::Protocol { code: Code::UnexpectedPacket, reason: reason.to_string() }
     }
 
     /// An [`Error::Lost`].
@@ -112,11 +122,12 @@ impl Error {
         Error::Lost { server: server.to_string(), reason: reason.to_string() }
     }
 
-    /// A protocol error means nothing to a user without the name of who made it.
+    /// An error about what was sent means nothing to a user without the name of who sent it.
     #[must_use]
     pub fn at(self, server: impl Display) -> Error {
         match self {
-            Error::Protocol { reason } => Error::protocol(format_args!("{server}: {reason}")),
+            Error::Protocol { code, reason } => Error::Protocol { code, reason: format!("{server}: {reason}") },
+            Error::TooLarge { size, limit, .. } => Error::TooLarge { from: format!(" from {server}"), size, limit },
             other => other,
         }
     }
@@ -128,7 +139,7 @@ impl Error {
             Error::Resolve { .. } => Code::Getaddrinfo,
             Error::Connect { .. } => Code::CouldNotConnect,
             Error::Lost { .. } => Code::LostConnection,
-            Error::Protocol { .. } => Code::InvalidPacket,
+            Error::Protocol { code, .. } => *code,
             Error::TooLarge { .. } => Code::DataTooLarge,
             Error::Server { code, .. } => code.unwrap_or(Code::ServerError),
             Error::Timeout { .. } => Code::Timeout,

@@ -81,7 +81,7 @@ impl Link {
             return Ok(self.hear_work(work.handle, work.update, keep));
         }
         if matches!(response, Response::Noop | Response::NoJob | Response::JobAssign(_)) {
-            return Err(Error::protocol("the server sent a client what only workers get"));
+            return Err(Error::unexpected("the server sent a client what only workers get"));
         }
         // It leaves the queue only when it was answered: a wrong answer ends the connection, and
         // then it must hear of that.
@@ -166,7 +166,7 @@ pub(crate) fn refused(server: &str, code: &[u8], text: &[u8]) -> Error {
 fn unasked(response: &Response<'_>) -> Error {
     let what = match response {
         Response::Error { code, text } => {
-            return Error::protocol(format_args!(
+            return Error::unexpected(format_args!(
                 "an ERROR nobody asked for: {} {}",
                 code.escape_ascii(),
                 text.escape_ascii()
@@ -179,5 +179,83 @@ fn unasked(response: &Response<'_>) -> Error {
         Response::Option(_) => "OPTION_RES",
         Response::Noop | Response::NoJob | Response::JobAssign(_) | Response::Work(_) => "an answer",
     };
-    Error::protocol(format_args!("{what} where another answer was due"))
+    Error::unexpected(format_args!("{what} where another answer was due"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Status, Work};
+
+    fn task(n: u32) -> TaskId {
+        TaskId { index: n, serial: n }
+    }
+
+    fn hear(link: &mut Link, response: Response<'_>) -> Result<Heard> {
+        link.hear(response, "server", Bytes::copy_from_slice)
+    }
+
+    fn work<'a>(handle: &'a [u8], update: Update<'a>) -> Response<'a> {
+        Response::Work(Work { handle, update })
+    }
+
+    #[test]
+    fn answers_without_a_handle_are_in_the_order_of_their_requests() {
+        let mut link = Link::default();
+        link.sent_option();
+        link.sent(task(1), Kind::Status);
+        link.sent(task(2), Kind::Background);
+        link.sent(task(3), Kind::Echo);
+        let status = Response::Status { handle: b"H", status: Status::default() };
+        let created = Event::Created(Bytes::from_static(b"H"));
+        assert_eq!(hear(&mut link, Response::Option(b"exceptions")), Ok(Heard::Nothing));
+        assert_eq!(hear(&mut link, status), Ok(Heard::Event(task(1), Event::Known(Known::default()), true)));
+        assert_eq!(hear(&mut link, Response::JobCreated(b"H")), Ok(Heard::Event(task(2), created, true)));
+        assert!(!link.is_idle());
+        let error = Response::Error { code: b"X", text: b"no" };
+        let refused = Event::Error(refused("server", b"X", b"no"));
+        assert_eq!(hear(&mut link, error), Ok(Heard::Event(task(3), refused, true)));
+        assert!(link.is_idle());
+    }
+
+    /// It had left the queue already, was not told that the connection is lost, and its caller waited for ever.
+    #[test]
+    fn who_got_a_wrong_answer_still_waits() {
+        let mut link = Link::default();
+        link.sent(task(1), Kind::Echo);
+        assert!(hear(&mut link, Response::JobCreated(b"H")).is_err());
+        assert_eq!(link.end(), [task(1)]);
+        assert!(link.is_idle());
+    }
+
+    #[test]
+    fn the_end_of_a_connection_is_told_in_the_order_of_the_tasks() {
+        let mut link = Link::default();
+        for n in 1..=6 {
+            link.sent(task(n), Kind::Foreground);
+        }
+        for handle in [&b"c"[..], b"a", b"b"] {
+            hear(&mut link, Response::JobCreated(handle)).unwrap();
+        }
+        assert_eq!(link.end(), (1..=6).map(task).collect::<Vec<_>>());
+        assert_eq!(hear(&mut link, work(b"a", Update::Fail)), Ok(Heard::Nothing));
+    }
+
+    #[test]
+    fn tasks_of_one_job_take_turns() {
+        let mut link = Link::default();
+        for n in 1..=3 {
+            link.sent(task(n), Kind::Foreground);
+            hear(&mut link, Response::JobCreated(b"H")).unwrap();
+        }
+        let mut turn = |update| match hear(&mut link, work(b"H", update)) {
+            Ok(Heard::Event(TaskId { index, .. }, _, last)) => (index, last),
+            other => panic!("{other:?}"),
+        };
+        let data: Vec<_> = (0..6).map(|_| turn(Update::Data(b"d"))).collect();
+        assert_eq!(data, [1, 2, 3, 1, 2, 3].map(|n| (n, false)));
+        let ends: Vec<_> = (0..3).map(|_| turn(Update::Complete(b""))).collect();
+        assert_eq!(ends, [1, 2, 3].map(|n| (n, true)));
+        assert!(link.is_idle());
+    }
 }

@@ -1,6 +1,7 @@
 //! Packets with a meaning: what a peer asks ([`Request`]) and what the server says ([`Response`]).
 //! Everything is borrowed from the buffer it was read from.
 
+use crate::code::Code;
 use crate::codec::{Sink, encode};
 use crate::error::{Error, Result};
 use crate::packet::{Command, Frame, Magic};
@@ -270,7 +271,7 @@ impl<'a> Request<'a> {
                     reducer: None,
                 })
             }
-            other => return Err(Error::protocol(format_args!("{other} is not a request"))),
+            other => return Err(invalid(format_args!("{other} is not a request"))),
         })
     }
 
@@ -393,6 +394,10 @@ pub enum Response<'a> {
     },
 }
 
+fn invalid(reason: std::fmt::Arguments<'_>) -> Error {
+    Error::Protocol { code: Code::InvalidCommand, reason: reason.to_string() }
+}
+
 fn flag(on: bool) -> &'static [u8] {
     if on { b"1" } else { b"0" }
 }
@@ -404,10 +409,10 @@ impl<'a> Response<'a> {
     /// [`Error::Protocol`] where the arguments do not fit, where the magic is that of a request, and for
     /// commands that a server does not send.
     pub fn parse(frame: &Frame<'a>) -> Result<Response<'a>> {
-        let command =
-            frame.command().ok_or_else(|| Error::protocol(format_args!("unknown command {}", frame.number)))?;
+        let command = frame.command().ok_or_else(|| invalid(format_args!("unknown command {}", frame.number)))?;
         if frame.magic == Magic::Request {
-            return Err(Error::protocol(format_args!("{command} with the magic of a request in answer")));
+            let reason = format!("{command} with the magic of a request in answer");
+            return Err(Error::Protocol { code: Code::InvalidMagic, reason });
         }
         if let Some(work) = Work::parse(command, frame)? {
             return Ok(Response::Work(work));
@@ -446,7 +451,7 @@ impl<'a> Response<'a> {
                 let [code, text] = frame.arguments()?;
                 Response::Error { code, text }
             }
-            other => return Err(Error::protocol(format_args!("{other} is not an answer"))),
+            other => return Err(invalid(format_args!("{other} is not an answer"))),
         })
     }
 
@@ -528,5 +533,37 @@ impl Decimal {
 impl AsRef<[u8]> for Decimal {
     fn as_ref(&self) -> &[u8] {
         &self.digits[self.start..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_c_peers_read_them() {
+        for (digits, expected) in [
+            (&b""[..], 0),
+            (b"17", 17),
+            (b"17x3", 17),
+            (b"-1", 0),
+            (b"4294967295", u32::MAX),
+            (b"99999999999999999999999", u32::MAX),
+        ] {
+            assert_eq!(number(digits), expected);
+        }
+        assert_eq!(Decimal::new(0).as_ref(), b"0");
+        assert_eq!(Decimal::new(u64::MAX).as_ref(), u64::MAX.to_string().as_bytes());
+    }
+
+    /// Its header would have told a length that is none.
+    #[test]
+    fn four_gigabytes_do_not_fit() {
+        let large = vec![0; 1 << 32]; // never touched, so it takes no memory
+        let work = |handle, data| Work { handle, update: Update::Complete(data) };
+        assert!(work(b"H", b"").fits());
+        assert!(work(b"H", &large[..u32::MAX as usize - 2]).fits());
+        assert!(!work(b"H", &large[..u32::MAX as usize - 1]).fits());
+        assert!(!work(b"H", &large).fits());
     }
 }

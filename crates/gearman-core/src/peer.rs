@@ -317,19 +317,125 @@ pub(crate) async fn drive<S, T>(
     }
 }
 
-/// Polls without waiting: once, and once more after the runtime has looked at its sockets.
+/// Polls without waiting, after the runtime has looked at its sockets. Once: what is asked by this poll
+/// is answered to the next, whatever the speed of the server, so that programs see one behaviour.
 pub(crate) async fn look<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
-    for again in [false, true] {
-        if again {
-            tokio::task::yield_now().await;
-        }
-        let found = poll_fn(|cx| match poll(cx) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => Poll::Ready(None),
-        });
-        if let Some(done) = found.await {
-            return Some(done);
+    tokio::task::yield_now().await;
+    poll_fn(|cx| match poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+    use tokio::net::UnixListener;
+    use tokio::time::advance;
+
+    /// A peer whose server takes connections as long as the listener lives.
+    fn peer(name: &str) -> (Peer, UnixListener) {
+        let path = std::env::temp_dir().join(format!("gearman-core-peer-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        (Peer::new(Server::Unix(path.clone()), Vec::new()), listener)
+    }
+
+    /// Connects; that needs no waiting on a unix socket.
+    fn up(peer: &mut Peer) -> Result<bool> {
+        match peer.poll_up(&mut Context::from_waker(Waker::noop()), &Settings::default()) {
+            Poll::Ready(done) => done,
+            Poll::Pending => panic!("a unix socket connects at once or not at all"),
         }
     }
-    None
+
+    fn remove(peer: &Peer) {
+        if let Server::Unix(path) = &peer.server {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    fn closed() -> Error {
+        Error::lost("server", "closed")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_up_to_a_second_and_end_with_a_good_connection() {
+        let (mut peer, listener) = peer("pauses");
+        remove(&peer);
+        drop(listener);
+        let mut longest = Duration::ZERO;
+        for _ in 0..20 {
+            assert!(peer.is_due());
+            assert!(matches!(up(&mut peer), Err(Error::Connect { .. })));
+            assert!(!peer.is_due() && peer.error().is_some());
+            let pause = peer.due() - Instant::now();
+            longest = longest.max(pause);
+            assert!(pause <= LAST_PAUSE.mul_f64(1.25));
+            advance(pause).await;
+        }
+        assert!(longest > LAST_PAUSE.mul_f64(0.7));
+        peer.hurry();
+        assert!(peer.is_due());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_closes_without_a_word_is_a_failure() {
+        let (mut peer, _listener) = peer("mute");
+        let mut last = Duration::ZERO;
+        for n in 1..=5 {
+            assert_eq!(up(&mut peer), Ok(true));
+            assert_eq!(up(&mut peer), Ok(false));
+            assert_eq!(peer.serial, n);
+            assert!(peer.lost(closed()));
+            let pause = peer.due() - Instant::now();
+            assert!(pause > last, "{pause:?} after {last:?}");
+            last = pause;
+        }
+        // A good one makes up for it.
+        up(&mut peer).unwrap();
+        peer.heard();
+        advance(LAST_PAUSE).await;
+        assert!(!peer.lost(closed()));
+        assert!(peer.is_due() && peer.failures == 0);
+        remove(&peer);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_made_sense_and_closed_soon_is_no_failure_but_rests() {
+        let (mut peer, _listener) = peer("brief");
+        up(&mut peer).unwrap();
+        peer.heard();
+        assert!(!peer.lost(closed()));
+        assert!(!peer.is_due() && !peer.is_up());
+        assert!(!peer.lost(closed()), "it is down already");
+        // What can not be understood is one, whatever came before.
+        up(&mut peer).unwrap();
+        peer.heard();
+        assert!(peer.lost(Error::protocol("rubbish")));
+        remove(&peer);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_moment_to_wake_is_asked_anew_after_each_poll() {
+        let mut polls = 0;
+        let minute = Duration::from_secs(60);
+        let begun = Instant::now();
+        // The first poll begins something that must be looked at a minute later.
+        let wake = |polls: &u32| (*polls == 1 || *polls == 2).then(|| begun + minute);
+        let done = drive(&mut polls, None, wake, |polls, _| {
+            *polls += 1;
+            match begun.elapsed() {
+                Duration::ZERO => Poll::Pending,
+                later => Poll::Ready(later),
+            }
+        });
+        assert!(done.await >= Some(minute));
+        assert_eq!(polls, 3);
+        let until = Some(begun + 2 * minute);
+        assert_eq!(drive(&mut polls, until, |_| None, |_, _| Poll::<()>::Pending).await, None);
+        assert!(Some(Instant::now()) >= until);
+    }
 }

@@ -222,7 +222,7 @@ impl Parts {
         if self.size > limit {
             let size = self.size;
             self.data.clear();
-            self.end = Some(Event::Error(Error::TooLarge { size, limit }));
+            self.end = Some(Event::Error(Error::TooLarge { from: String::new(), size, limit }));
         }
     }
 }
@@ -239,4 +239,41 @@ pub(crate) struct Task {
     pub(crate) serial: u32,
     /// Over, with an end that a call has not fetched yet.
     pub(crate) ended: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_the_protocol_can_not_carry_are_refused() {
+        let submit = |function: &[u8], unique: &[u8], workload: &[u8]| {
+            Ask::submit(Priority::Normal, false, function, unique, workload)
+        };
+        assert!(submit(&[b'f'; MAX_FUNCTION], &[b'u'; MAX_UNIQUE], b"\0").is_ok());
+        for (function, unique, workload) in [
+            (&b""[..], &b""[..], &b"w"[..]),
+            (&[b'f'; MAX_FUNCTION + 1], b"", b"w"),
+            (b"f\0", b"", b"w"),
+            (b"f", &[b'u'; MAX_UNIQUE + 1], b"w"),
+            (b"f", b"\0u", b"w"),
+            (b"f", b"", b""),
+        ] {
+            assert!(matches!(submit(function, unique, workload), Err(Error::Argument(_))));
+        }
+        assert!(Ask::status(b"H\0").is_err());
+        assert!(Ask::status_unique(b"u\0").is_err());
+        assert!(Ask::echo(b"").is_err());
+    }
+
+    #[test]
+    fn parts_may_fill_the_limit() {
+        let mut parts = Parts::default();
+        parts.add(Bytes::from_static(b"12345"), 10);
+        parts.add(Bytes::from_static(b"67890"), 10);
+        assert_eq!(parts.end, None);
+        parts.add(Bytes::from_static(b"!"), 10);
+        assert!(matches!(parts.end, Some(Event::Error(Error::TooLarge { size: 11, .. }))));
+        assert!(parts.data.is_empty());
+    }
 }

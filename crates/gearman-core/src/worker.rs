@@ -168,7 +168,8 @@ impl Worker {
     ///
     /// # Errors
     /// [`Error::Timeout`] at `until`; [`Error::NoServers`], [`Error::NoFunctions`]; [`Error::Connect`] or [`Error::Resolve`] when no
-    /// server can be reached (the first time at once, later after a pause that grows up to a second).
+    /// server can be reached, [`Error::Lost`], [`Error::Protocol`] or [`Error::TooLarge`] when the last that could be
+    /// reached is of no use (the first time at once, later after a pause that grows up to a second).
     pub async fn next_job(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
         let begun = Instant::now();
@@ -202,10 +203,10 @@ impl Worker {
         Ok(())
     }
 
-    /// Has every server said that it has no job?
+    /// Has every server that is there said that it has no job?
     fn is_answered(&self) -> bool {
-        let mut up = self.servers.iter().filter(|p| !p.peer.is_connecting());
-        up.all(|p| matches!(p.duty.turn, Turn::NoJob | Turn::Asleep))
+        let mut up = self.servers.iter().filter(|p| p.peer.is_up()).peekable();
+        up.peek().is_some() && up.all(|p| matches!(p.duty.turn, Turn::NoJob | Turn::Asleep))
     }
 
     /// Closes the connection over which this job came, so that the server gives it to another worker. Other jobs of

@@ -1,7 +1,7 @@
 //! Futures are dropped wherever they wait, as a signal handler makes a program do, and begun anew:
 //! nothing is lost and nothing comes twice, however the answers are cut into pieces.
 
-use crate::util::{Script, Wire, poll_times, res, within};
+use crate::util::{Script, Wire, join, poll_times, res, within};
 use gearman_core::client::Client;
 use gearman_core::message::{Priority, Update};
 use gearman_core::task::{Ask, Event};
@@ -9,7 +9,6 @@ use gearman_core::worker::Worker;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::HashMap;
-use tokio::join;
 
 /// Numbers that go round.
 struct Cycle(Vec<usize>, usize);
@@ -173,7 +172,7 @@ proptest! {
                 dropped_turns(&mut client, Cycle(polls, 0)).await;
                 drop(client);
             };
-            join!(reversing_server(&script, Cycle(chunks, 0)), calls);
+            join(reversing_server(&script, Cycle(chunks, 0)), calls).await;
         });
     }
 
@@ -182,7 +181,7 @@ proptest! {
         within(async move || {
             let script = Script::tcp().await;
             let mut worker = script.worker(b"f");
-            join!(job_server(&script, Cycle(chunks, 0)), dropped_waits(&mut worker, Cycle(polls, 0)));
+            join(job_server(&script, Cycle(chunks, 0)), dropped_waits(&mut worker, Cycle(polls, 0))).await;
         });
     }
 }

@@ -1,7 +1,8 @@
 //! A client and one or more servers that behave, or are not there.
 
 use crate::util::{
-    Script, ask, client, client_with, echo, end, events, hanging, impatient, pass, refusing, req, res, soon, within,
+    Script, ask, client, client_with, echo, end, events, hanging, impatient, join, pass, poll_times, refusing, req,
+    res, soon, within,
 };
 use bytes::Bytes;
 use gearman_core::client::Client;
@@ -10,7 +11,6 @@ use gearman_core::peer::Settings;
 use gearman_core::task::{Ask, Event};
 use gearman_core::{Code, Error};
 use std::time::Duration;
-use tokio::join;
 
 fn submit(unique: &str, workload: &[u8]) -> Ask {
     Ask::submit(Priority::Normal, false, b"f", unique.as_bytes(), workload).unwrap()
@@ -42,7 +42,7 @@ fn without_servers_or_tasks_there_is_nothing_to_wait_for() {
 fn a_refused_connection_names_server_and_reason() {
     within(async || {
         let (_socket, server) = refusing();
-        let mut client = client(&[server.clone()]);
+        let mut client = client(std::slice::from_ref(&server));
         for _ in 0..3 {
             let error = ask(&mut client, background(b"w"), None).await.unwrap_err();
             assert_eq!(error.to_string(), format!("could not connect to {server}: Connection refused"));
@@ -56,7 +56,7 @@ fn a_refused_connection_names_server_and_reason() {
 fn a_server_that_hangs_in_connecting_is_given_up() {
     within(async || {
         let (_listener, _filler, server) = hanging().await;
-        let mut client = client_with(impatient(), &[server.clone()]);
+        let mut client = client_with(impatient(), std::slice::from_ref(&server));
         let expected = format!("could not connect to {server}: no answer within 50 ms");
         client.begin();
         assert_eq!(client.connect_all().await.unwrap_err().to_string(), expected);
@@ -83,7 +83,7 @@ fn the_next_server_is_taken_where_the_first_is_down() {
             echo(&mut client, b"one").await;
             echo(&mut client, b"two").await;
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -99,12 +99,12 @@ fn the_next_server_is_taken_where_the_first_hangs() {
             c.send(res(17, "one")).await;
             c
         };
-        join!(server, echo(&mut client, b"one"));
+        join(server, echo(&mut client, b"one")).await;
     });
 }
 
 /// The time to connect ran out while nobody waited for that server, and the client then looked at
-/// the clock in a loop that never let go.
+/// the clock again and again.
 #[test]
 fn a_server_that_hangs_unwatched_disturbs_nobody() {
     within(async || {
@@ -125,9 +125,11 @@ fn a_server_that_hangs_unwatched_disturbs_nobody() {
         };
         let call = async {
             let id = client.call_at(1, Ask::echo(b"one").unwrap());
-            assert_eq!(end(&mut client, id, None).await, Ok(Event::Echoed(bytes("one"))));
+            // None of the few packets needs many looks.
+            let ended = poll_times(50, end(&mut client, id, None)).await;
+            assert_eq!(ended, Some(Ok(Event::Echoed(bytes("one")))));
         };
-        join!(server, call);
+        join(server, call).await;
     });
 }
 
@@ -139,7 +141,7 @@ fn a_try_to_connect_is_begun_anew_when_nobody_looked_for_long() {
         let mut client = script.client();
         client.begin();
         let id = client.call(Ask::echo(b"nobody").unwrap());
-        let _ = crate::util::poll_times(1, client.turn(None)).await;
+        let _ = poll_times(1, client.turn(None)).await;
         client.forget(id);
         pass(Duration::from_secs(60)).await;
         let server = async {
@@ -151,7 +153,7 @@ fn a_try_to_connect_is_begun_anew_when_nobody_looked_for_long() {
                 }
             }
         };
-        join!(server, echo(&mut client, b"one"));
+        join(server, echo(&mut client, b"one")).await;
     });
 }
 
@@ -179,7 +181,7 @@ fn a_server_that_dies_ends_its_tasks_and_the_next_call_connects_anew() {
             assert_eq!(heard, expected);
             echo(&mut client, b"again").await;
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -203,7 +205,7 @@ fn the_next_server_is_taken_when_the_first_has_died() {
             assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
             echo(&mut client, b"two").await;
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -218,7 +220,7 @@ fn unix_sockets() {
             c.send(res(17, "one")).await;
             drop(c);
         };
-        join!(server, echo(&mut client, b"one"));
+        join(server, echo(&mut client, b"one")).await;
         drop(script);
         pass(Duration::from_secs(1)).await;
         let error = ask(&mut client, background(b"w"), None).await.unwrap_err();
@@ -238,7 +240,7 @@ fn a_connection_that_was_closed_while_idle_is_made_anew() {
             c
         };
         for _ in 0..3 {
-            let (c, ()) = join!(answer(), echo(&mut client, b"one"));
+            let (c, ()) = join(answer(), echo(&mut client, b"one")).await;
             drop(c);
             pass(Duration::from_secs(1)).await;
         }
@@ -251,7 +253,7 @@ fn a_connection_that_was_closed_after_a_timeout_is_made_anew() {
     within(async || {
         let script = Script::tcp().await;
         let mut client = script.client();
-        let (c, timeout) = join!(script.accept(), ask(&mut client, background(b"w"), soon()));
+        let (c, timeout) = join(script.accept(), ask(&mut client, background(b"w"), soon())).await;
         assert_eq!(timeout.unwrap_err().code(), Code::Timeout);
         drop(c);
         pass(Duration::from_secs(1)).await;
@@ -261,7 +263,7 @@ fn a_connection_that_was_closed_after_a_timeout_is_made_anew() {
             c.send(res(17, "one")).await;
             c
         };
-        join!(server, echo(&mut client, b"one"));
+        join(server, echo(&mut client, b"one")).await;
     });
 }
 
@@ -292,7 +294,7 @@ fn a_late_answer_is_nobody_elses() {
             let new = ask(&mut client, submit("", b"w"), None).await;
             assert_eq!(new, Ok(Event::Complete(bytes("new"))));
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -315,7 +317,7 @@ fn half_an_answer_that_comes_too_late_is_nobody_elses_either() {
             assert_eq!(error.code(), Code::Timeout);
             echo(&mut client, b"two").await;
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -346,7 +348,7 @@ fn refusals_name_the_code_and_leave_the_connection() {
                 assert_eq!(error.to_string(), format!("server {server} refused: Job queue is full ({name})"));
             }
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -361,7 +363,7 @@ fn answers_may_come_byte_by_byte() {
             c.drip([res(8, "H:x:1"), res(28, "H:x:1\0a\0"), res(13, "H:x:1\0b")].concat()).await;
             c
         };
-        let (_, result) = join!(server, ask(&mut client, submit("", b"w"), None));
+        let (_, result) = join(server, ask(&mut client, submit("", b"w"), None)).await;
         assert_eq!(result, Ok(Event::Complete(bytes("a\0b"))));
     });
 }
@@ -408,7 +410,7 @@ fn tasks_leave_in_one_write_and_in_order_and_answers_are_told_apart() {
             ];
             assert_eq!(events(&mut client).await, expected);
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -447,7 +449,7 @@ fn tasks_with_the_same_key_each_get_their_copy() {
             assert_eq!(of(a), [created.clone(), early, data.clone(), complete.clone()]);
             assert_eq!(of(b), [created, data, complete]);
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -470,7 +472,7 @@ fn exceptions_are_wished_for_on_each_connection_before_anything_else() {
                 echo(&mut client, b"one").await;
                 echo(&mut client, b"two").await;
             };
-            join!(server, calls);
+            join(server, calls).await;
             pass(Duration::from_secs(1)).await;
         }
     });
@@ -502,7 +504,7 @@ fn large_tasks_all_arrive_however_slowly_they_are_read() {
             }
             assert_eq!(events(&mut client).await.len(), 40);
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -514,8 +516,8 @@ fn a_task_for_an_earlier_server_does_not_wait_for_a_later_one() {
         let (first, second) = (Script::tcp().await, Script::tcp().await);
         let mut client = client(&[first.server(), second.server()]);
         let server = async {
-            let (mut a, mut b) = join!(first.accept(), second.accept());
-            join!(
+            let (mut a, mut b) = join(first.accept(), second.accept()).await;
+            join(
                 async {
                     b.packet().await.unwrap();
                     b.packet().await.unwrap();
@@ -523,8 +525,9 @@ fn a_task_for_an_earlier_server_does_not_wait_for_a_later_one() {
                 async {
                     a.expect(req(16, "one")).await;
                     a.send(res(17, "one")).await;
-                }
-            );
+                },
+            )
+            .await;
             (a, b)
         };
         let calls = async {
@@ -536,7 +539,7 @@ fn a_task_for_an_earlier_server_does_not_wait_for_a_later_one() {
             let id = client.call_at(0, Ask::echo(b"one").unwrap());
             assert_eq!(end(&mut client, id, None).await, Ok(Event::Echoed(bytes("one"))));
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 
@@ -555,7 +558,7 @@ fn a_task_that_was_forgotten_in_time_is_never_sent() {
             c.send(res(17, "one")).await;
             c
         };
-        join!(server, echo(&mut client, b"one"));
+        join(server, echo(&mut client, b"one")).await;
     });
 }
 
@@ -579,10 +582,10 @@ fn the_parts_of_a_result_have_a_limit_together() {
         };
         let calls = async {
             let error = ask(&mut client, submit("", b"w"), None).await.unwrap_err();
-            assert_eq!(error, Error::TooLarge { size: 120, limit: 100 });
+            assert!(matches!(error, Error::TooLarge { size: 120, limit: 100, .. }), "{error}");
             echo(&mut client, b"one").await;
         };
-        join!(server, calls);
+        join(server, calls).await;
     });
 }
 

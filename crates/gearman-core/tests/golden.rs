@@ -1,12 +1,11 @@
 //! Bytes written out by hand, as the protocol's description has them: each message, and a worked
 //! exchange between a client, a worker and the server.
 
-use crate::util::{Script, ask, within};
+use crate::util::{Script, ask, join, within};
 use bytes::Bytes;
 use gearman_core::codec::{Decoded, decode};
 use gearman_core::message::{Assign, Grab, Priority, Request, Response, Start, Status, Submit, Update, Work};
 use gearman_core::task::{Ask, Event, Known};
-use tokio::join;
 
 #[test]
 fn every_request() {
@@ -172,7 +171,7 @@ fn a_worked_exchange() {
             let status = ask(&mut client, Ask::status(b"H:x:1").unwrap(), None).await;
             assert_eq!(status, Ok(Event::Known(Known::default())));
         };
-        join!(server, work, call);
+        join(server, join(work, call)).await;
     });
 }
 
@@ -187,7 +186,7 @@ fn a_question_for_a_key() {
             c.send(b"\0RES\0\0\0\x2a\0\0\0\x0ekey\x001\x001\x005\x0010\x002").await;
             c
         };
-        let (_, known) = join!(server, ask(&mut client, Ask::status_unique(b"key").unwrap(), None));
+        let (_, known) = join(server, ask(&mut client, Ask::status_unique(b"key").unwrap(), None)).await;
         let expected = Known { known: true, running: true, numerator: 5, denominator: 10, clients: 2 };
         assert_eq!(known, Ok(Event::Known(expected)));
     });

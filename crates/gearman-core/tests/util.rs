@@ -6,11 +6,12 @@ use gearman_core::peer::Settings;
 use gearman_core::servers::Server;
 use gearman_core::task::{Ask, Event, TaskId};
 use gearman_core::worker::Worker;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
@@ -36,6 +37,37 @@ pub(crate) fn within(test: impl AsyncFnOnce() + Send + 'static) {
     }
 }
 
+/// Both, each woken for itself alone: a wake-up that one of them forgot to arrange is not made up for by
+/// the other's.
+pub(crate) async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
+    tokio::join!(alone(a), alone(b))
+}
+
+/// Polls the future only when it was woken itself.
+pub(crate) async fn alone<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let woken = Arc::new(Woken(AtomicBool::new(true), Mutex::new(Waker::noop().clone())));
+    let waker = Waker::from(woken.clone());
+    poll_fn(|cx| {
+        woken.1.lock().unwrap().clone_from(cx.waker());
+        match woken.0.swap(false, Ordering::Relaxed) {
+            true => future.as_mut().poll(&mut Context::from_waker(&waker)),
+            false => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Whether it was, and who else to wake.
+struct Woken(AtomicBool, Mutex<Waker>);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.lock().unwrap().wake_by_ref();
+    }
+}
+
 /// A moment so near that a peer which says nothing has said nothing until then.
 pub(crate) fn soon() -> Option<Instant> {
     Some(Instant::now() + Duration::from_millis(30))
@@ -52,7 +84,7 @@ pub(crate) async fn pass(time: Duration) {
 pub(crate) async fn poll_times<F: Future>(times: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
-    std::future::poll_fn(|cx| {
+    poll_fn(|cx| {
         left -= 1;
         match future.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Some(done)),

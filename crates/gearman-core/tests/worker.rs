@@ -1,14 +1,14 @@
 //! A worker and one or more servers.
 
 use crate::util::{
-    Script, hanging, impatient, pass, poll_times, refusing, req, res, soon, unused_path, within, worker, worker_with,
+    Script, hanging, impatient, join, pass, poll_times, refusing, req, res, soon, unused_path, within, worker,
+    worker_with,
 };
 use gearman_core::message::{Grab, Update};
 use gearman_core::servers::Server;
 use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 use std::time::Duration;
-use tokio::join;
 use tokio::time::Instant;
 
 const GOOD: Duration = Duration::from_secs(5);
@@ -64,7 +64,7 @@ fn the_first_failure_to_connect_is_told_at_once_and_later_tries_pause() {
 fn a_server_that_hangs_in_connecting_is_given_up() {
     within(async || {
         let (_listener, _filler, server) = hanging().await;
-        let mut worker = worker_with(impatient(), &[server.clone()], b"f");
+        let mut worker = worker_with(impatient(), std::slice::from_ref(&server), b"f");
         let expected = format!("could not connect to {server}: no answer within 50 ms");
         assert_eq!(worker.connect_all().await.unwrap_err().to_string(), expected);
         assert_eq!(worker.next_job(None).await.unwrap_err().to_string(), expected);
@@ -89,7 +89,7 @@ fn servers_that_are_down_or_hang_do_not_keep_jobs_of_others_away() {
             c.send(res(31, "H:x:1\0f\0u\0w")).await;
             c
         };
-        let (_, job) = join!(server, worker.next_job(None));
+        let (_, job) = join(server, worker.next_job(None)).await;
         assert_eq!(&job.unwrap().handle[..], b"H:x:1");
     });
 }
@@ -100,7 +100,7 @@ fn jobs_come_from_every_server_also_while_one_has_none() {
         let (idle, busy) = (Script::tcp().await, Script::tcp().await);
         let mut worker = worker(&[idle.server(), busy.server()], b"f");
         let server = async {
-            let (mut a, mut b) = join!(idle.accept(), busy.accept());
+            let (mut a, mut b) = join(idle.accept(), busy.accept()).await;
             a.lull(b"f").await;
             b.expect(req(1, "f")).await;
             for n in 0..5 {
@@ -130,7 +130,7 @@ fn jobs_come_from_every_server_also_while_one_has_none() {
             }
             handles
         };
-        let (_, handles) = join!(server, work);
+        let (_, handles) = join(server, work).await;
         assert_eq!(handles.join(" "), "H:b:0 H:b:1 H:b:2 H:b:3 H:b:4 H:b:5 H:a:0 H:b:6");
     });
 }
@@ -144,7 +144,7 @@ fn a_worker_connects_anew_and_says_again_who_it_is() {
         worker.abilities.add(b"g", 5000).unwrap();
         worker.set_id(b"w1").unwrap();
         worker.want_exceptions();
-        let greeting = [req(22, "w1"), req(26, "exceptions"), req(1, "f"), req(23, "g\x005000"), req(39, "")].concat();
+        let greeting = [req(22, "w1"), req(26, "exceptions"), req(23, "g\x005000"), req(1, "f"), req(39, "")].concat();
         let server = async {
             for _ in 0..2 {
                 let mut c = script.accept().await;
@@ -158,7 +158,7 @@ fn a_worker_connects_anew_and_says_again_who_it_is() {
             c.drip(res(31, "H:x:1\0f\0u\0w")).await;
             c
         };
-        let (_, job) = join!(server, worker.next_job(None));
+        let (_, job) = join(server, worker.next_job(None)).await;
         assert_eq!(&job.unwrap().handle[..], b"H:x:1");
     });
 }
@@ -167,10 +167,12 @@ fn a_worker_connects_anew_and_says_again_who_it_is() {
 fn a_worker_over_a_unix_socket_whose_server_restarts() {
     within(async || {
         let script = Script::unix();
-        let mut worker = script.worker(b"f");
+        let mut worker = worker_with(impatient(), &[script.server()], b"f");
         let server = async {
             let mut c = script.accept().await;
             c.lull(b"f").await;
+            // When even the time to connect, which wakes the worker once more, is over.
+            tokio::time::sleep(2 * impatient().connect_timeout).await;
             drop(c);
             let mut c = script.accept().await;
             c.lull(b"f").await;
@@ -179,7 +181,7 @@ fn a_worker_over_a_unix_socket_whose_server_restarts() {
             c.send(res(31, "H:x:1\0f\0u\0w")).await;
             c
         };
-        let (_, job) = join!(server, worker.next_job(None));
+        let (_, job) = join(server, worker.next_job(None)).await;
         assert_eq!(&job.unwrap().handle[..], b"H:x:1");
     });
 }
@@ -220,9 +222,7 @@ fn changed_abilities_are_told_before_the_next_grab() {
             worker.abilities.add(b"i", 0).unwrap();
             assert_eq!(&worker.next_job(None).await.unwrap().function[..], b"i");
         };
-        tokio::select! {
-            _ = async { join!(server, work) } => {}
-        }
+        join(server, work).await;
     });
 }
 
@@ -252,7 +252,7 @@ fn a_job_whose_connection_was_lost_can_not_be_answered() {
             assert!(!first.has_ended());
             worker.send(&mut second, Update::Complete(b"second")).unwrap();
         };
-        join!(server, work);
+        join(server, work).await;
     });
 }
 
@@ -280,7 +280,7 @@ fn storms_of_noops_change_nothing() {
             worker.send(&mut job, Update::Complete(b"r")).unwrap();
             worker.next_job(None).await.unwrap();
         };
-        join!(server, work);
+        join(server, work).await;
     });
 }
 
@@ -294,7 +294,7 @@ fn a_job_that_comes_after_the_timeout_is_the_next_calls() {
             c.expect([req(1, "f"), req(39, "")].concat()).await;
             c
         };
-        let (mut c, timeout) = join!(accept, worker.next_job(soon()));
+        let (mut c, timeout) = join(accept, worker.next_job(soon())).await;
         let timeout = timeout.unwrap_err();
         assert_eq!(timeout.code(), Code::Timeout);
         assert!(timeout.to_string().contains(&script.server().to_string()), "{timeout}");
@@ -311,7 +311,7 @@ fn who_does_not_wait_asks_every_server_each_time() {
         let (first, second) = (Script::tcp().await, Script::tcp().await);
         let mut worker = worker(&[first.server(), second.server()], b"f");
         let server = async {
-            let (mut a, mut b) = join!(first.accept(), second.accept());
+            let (mut a, mut b) = join(first.accept(), second.accept()).await;
             a.expect(req(1, "f")).await;
             b.expect(req(1, "f")).await;
             for _ in 0..2 {
@@ -333,7 +333,44 @@ fn who_does_not_wait_asks_every_server_each_time() {
             }
             assert_eq!(&worker.grab_job(None).await.unwrap().handle[..], b"H:b:1");
         };
-        join!(server, work);
+        join(server, work).await;
+    });
+}
+
+/// With one server down it never said that the other has no job.
+#[test]
+fn a_look_asks_and_the_next_one_gives_what_has_come() {
+    within(async || {
+        let (_socket, down) = refusing();
+        let script = Script::tcp().await;
+        let mut worker = worker(&[down, script.server()], b"f");
+        assert!(worker.connect_all().await.is_err());
+        let mut c = script.accept().await;
+        assert_eq!(worker.look_for_job().await.unwrap_err(), Error::WouldBlock);
+        c.expect([req(1, "f"), req(39, "")].concat()).await;
+        c.send(res(10, "")).await;
+        let mut look = async || loop {
+            match worker.look_for_job().await {
+                Err(Error::WouldBlock) => {}
+                other => break other,
+            }
+        };
+        assert_eq!(look().await.unwrap_err(), Error::NoJobs);
+        c.expect(req(4, "")).await;
+        c.send(res(6, "")).await;
+        let (_, job) = join(
+            async {
+                c.expect(req(39, "")).await;
+                c.send(res(31, "H:x:1\0f\0u\0w")).await;
+            },
+            worker.wait_for_job(None),
+        )
+        .await;
+        job.unwrap();
+        let job = worker.look_for_job().await.unwrap();
+        assert_eq!(&job.handle[..], b"H:x:1");
+        worker.give_back(&job);
+        c.ended().await;
     });
 }
 
@@ -348,7 +385,7 @@ fn who_does_not_wait_connects_anew_in_the_same_call() {
             c.send(res(10, "")).await;
             c
         };
-        let (c, none) = join!(first, worker.grab_job(None));
+        let (c, none) = join(first, worker.grab_job(None)).await;
         assert_eq!(none.unwrap_err(), Error::NoJobs);
         drop(c);
         pass(GOOD).await;
@@ -358,7 +395,7 @@ fn who_does_not_wait_connects_anew_in_the_same_call() {
             c.send(res(31, "H:x:1\0f\0u\0w")).await;
             c
         };
-        let (_, job) = join!(second, worker.grab_job(None));
+        let (_, job) = join(second, worker.grab_job(None)).await;
         assert_eq!(&job.unwrap().handle[..], b"H:x:1");
     });
 }
@@ -382,7 +419,7 @@ fn a_job_that_comes_before_an_echo_is_kept() {
             let mut job = worker.next_job(None).await.unwrap();
             worker.send(&mut job, Update::Complete(b"r")).unwrap();
         };
-        join!(server, work);
+        join(server, work).await;
     });
 }
 
@@ -408,7 +445,7 @@ fn a_job_that_was_kept_is_gone_with_its_connection() {
             assert_eq!(lost.code(), Code::LostConnection);
             assert_eq!(&worker.next_job(None).await.unwrap().handle[..], b"H:x:2");
         };
-        join!(server, work);
+        join(server, work).await;
     });
 }
 
@@ -437,7 +474,7 @@ fn who_spoke_in_its_sleep_asks_again() {
             worker.set_id(b"w1").unwrap();
             worker.next_job(None).await.unwrap();
         };
-        join!(server, work);
+        join(server, work).await;
     });
 }
 
@@ -462,7 +499,7 @@ fn an_echo_that_was_given_up_is_not_the_next_ones() {
             let corrupted = worker.echo(0, b"four", None).await.unwrap_err();
             assert_eq!(corrupted.code(), Code::EchoDataCorruption);
         };
-        join!(server, work);
+        join(server, work).await;
     });
 }
 
@@ -478,7 +515,7 @@ fn large_results_are_written_as_the_server_takes_them() {
             c.send(res(31, "H:x:1\0f\0u\0w")).await;
             c
         };
-        let (mut c, job) = join!(server, worker.next_job(None));
+        let (mut c, job) = join(server, worker.next_job(None)).await;
         let mut job = job.unwrap();
         worker.send(&mut job, Update::Complete(&vec![7; LARGE])).unwrap();
         assert!(worker.has_output());
@@ -487,7 +524,7 @@ fn large_results_are_written_as_the_server_takes_them() {
             let (number, body) = c.packet().await.unwrap();
             assert_eq!((number, body.len()), (13, 6 + LARGE));
         };
-        let (_, flushed) = join!(read, worker.flush_all(None));
+        let (_, flushed) = join(read, worker.flush_all(None)).await;
         flushed.unwrap();
         assert!(!worker.has_output());
     });
@@ -505,7 +542,7 @@ fn large_jobs_arrive_whole() {
             c.send(res(31, [&b"H:x:1\0f\0u\0"[..], &vec![9; LARGE]].concat())).await;
             c
         };
-        let (_, job) = join!(server, worker.next_job(None));
+        let (_, job) = join(server, worker.next_job(None)).await;
         let job = job.unwrap();
         assert!(job.workload.len() == LARGE && job.workload.iter().all(|b| *b == 9));
     });

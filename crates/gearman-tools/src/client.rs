@@ -65,12 +65,7 @@ impl Submitter {
         for (server, addresses) in servers {
             client.add_server(server, addresses);
         }
-        Submitter {
-            orders,
-            client,
-            runtime,
-            well: true,
-        }
+        Submitter { orders, client, runtime, well: true }
     }
 
     /// Submits a job for every workload and function. False: not all went well, and it was said what did not.
@@ -179,9 +174,7 @@ impl Submitter {
 fn write_out(parts: &[&[u8]]) -> Result<()> {
     let mut out = io::stdout().lock();
     let written = parts.iter().try_for_each(|part| out.write_all(part));
-    written
-        .and_then(|()| out.flush())
-        .map_err(Error::io("write to standard output"))
+    written.and_then(|()| out.flush()).map_err(Error::io("write to standard output"))
 }
 
 /// Where standard error is closed nobody wants to know.

@@ -70,12 +70,7 @@ pub struct Gearman {
     #[arg(short = 'L', overrides_with = "high", help_heading = "Client options")]
     pub low: bool,
     /// Unique key of the jobs
-    #[arg(
-        short = 'u',
-        value_name = "UNIQUE",
-        allow_hyphen_values = true,
-        help_heading = "Client options"
-    )]
+    #[arg(short = 'u', value_name = "UNIQUE", allow_hyphen_values = true, help_heading = "Client options")]
     pub unique: Option<OsString>,
     /// Prefix what is printed with the function's name
     #[arg(short = 'P', help_heading = "Client options")]
@@ -230,18 +225,9 @@ impl Gearadmin {
         };
         let named = |command: &str, name: &Option<String>| format!("{command} {}", name.as_deref().unwrap_or_default());
         add(self.getpid, "getpid");
-        add(
-            self.create_function.is_some(),
-            &named("create function", &self.create_function),
-        );
-        add(
-            self.drop_function.is_some(),
-            &named("drop function", &self.drop_function),
-        );
-        add(
-            self.max_queue.is_some(),
-            &named("maxqueue", &self.max_queue.as_ref().map(|words| words.join(" "))),
-        );
+        add(self.create_function.is_some(), &named("create function", &self.create_function));
+        add(self.drop_function.is_some(), &named("drop function", &self.drop_function));
+        add(self.max_queue.is_some(), &named("maxqueue", &self.max_queue.as_ref().map(|words| words.join(" "))));
         add(self.show_jobs, "show jobs");
         add(self.show_unique_jobs, "show unique jobs");
         add(self.cancel_job.is_some(), &named("cancel job", &self.cancel_job));
@@ -366,9 +352,7 @@ pub fn parse<F: Parser>(arguments: impl IntoIterator<Item = OsString>) -> std::r
 
 fn refuse_tls(wanted: bool) -> Result<()> {
     match wanted {
-        true => Err(Error::Usage(
-            "-S: TLS is not supported yet, and nothing is sent in the clear instead",
-        )),
+        true => Err(Error::Usage("-S: TLS is not supported yet, and nothing is sent in the clear instead")),
         false => Ok(()),
     }
 }
@@ -406,10 +390,8 @@ mod tests {
 
     #[test]
     fn options_may_stand_among_data_and_repeat() {
-        let flags = gearman(&[
-            "one", "-f", "a", "-b", "two", "-bf", "b", "-L", "-I", "-p1", "-p2", "--", "-n",
-        ])
-        .unwrap();
+        let flags =
+            gearman(&["one", "-f", "a", "-b", "two", "-bf", "b", "-L", "-I", "-p1", "-p2", "--", "-n"]).unwrap();
         assert_eq!(flags.arguments, ["one", "two", "-n"]);
         assert_eq!(flags.functions, ["a", "b"]);
         assert_eq!((flags.priority(), flags.port, flags.lines), (Priority::High, 2, false));
@@ -418,13 +400,8 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        for wrong in [
-            &["data"][..],
-            &["-f"],
-            &["-f", "a", "-p", "70000"],
-            &["-f", "a", "-p", "x"],
-            &["-x", "-f", "a"],
-        ] {
+        for wrong in [&["data"][..], &["-f"], &["-f", "a", "-p", "70000"], &["-f", "a", "-p", "x"], &["-x", "-f", "a"]]
+        {
             assert!(gearman(wrong).is_err(), "{wrong:?}");
         }
     }
@@ -441,10 +418,7 @@ mod tests {
             servers.into_iter().map(|(server, _)| server.to_string()).collect()
         };
         assert_eq!(names(None, None), ["127.0.0.1:1"]);
-        assert_eq!(
-            names(Some("127.0.0.1:2,127.0.0.2"), None),
-            ["127.0.0.1:2", "127.0.0.2:4730"]
-        );
+        assert_eq!(names(Some("127.0.0.1:2,127.0.0.2"), None), ["127.0.0.1:2", "127.0.0.2:4730"]);
         assert_eq!(names(Some(""), None), ["localhost:4730"]);
         assert_eq!(names(None, Some("127.0.0.1:3")), ["127.0.0.1:3", "127.0.0.1:1"]);
     }

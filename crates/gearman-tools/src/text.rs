@@ -34,26 +34,13 @@ impl Session {
     /// [`Error::Resolve`]; [`Error::Connect`] with what the last address said.
     pub fn connect(server: &Server, patience: Duration) -> Result<Session> {
         let name = server.to_string();
-        let mut failed = Error::Connect {
-            server: name.clone(),
-            reason: "no address".into(),
-        };
+        let mut failed = Error::Connect { server: name.clone(), reason: "no address".into() };
         for address in server.resolve()? {
             match open(&address, patience) {
                 Ok(stream) => {
-                    return Ok(Session {
-                        stream,
-                        server: name,
-                        patience,
-                        inbox: Vec::new(),
-                    });
+                    return Ok(Session { stream, server: name, patience, inbox: Vec::new() });
                 }
-                Err(error) => {
-                    failed = Error::Connect {
-                        server: name.clone(),
-                        reason: reason(&error),
-                    }
-                }
+                Err(error) => failed = Error::Connect { server: name.clone(), reason: reason(&error) },
             }
         }
         Err(failed.into())
@@ -211,10 +198,7 @@ mod tests {
     fn answers_are_cut_as_in_c() {
         assert_eq!(Answer::read(b"OK\r\n"), Answer::Said(b"OK\n"));
         assert_eq!(Answer::read(b"OK INFO\n"), Answer::Said(b"INFO\n"));
-        assert_eq!(
-            Answer::read(b"ERR UNKNOWN_JOB\r\n"),
-            Answer::Refused(b"UNKNOWN_JOB\r\n")
-        );
+        assert_eq!(Answer::read(b"ERR UNKNOWN_JOB\r\n"), Answer::Refused(b"UNKNOWN_JOB\r\n"));
         assert_eq!(Answer::read(b".\n"), Answer::Said(b".\n"));
     }
 }

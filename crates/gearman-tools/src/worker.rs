@@ -46,9 +46,7 @@ pub async fn run(duties: &Duties, servers: Vec<(Server, Vec<Address>)>) -> Resul
     for (server, addresses) in servers {
         worker.add_server(server, addresses);
     }
-    // libgearman announces the function added last first. The server asks for the one announced last
-    // first: so the first one given is the first one served.
-    for function in duties.functions.iter().rev() {
+    for function in &duties.functions {
         worker.abilities.add(function, 0)?;
     }
     let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
@@ -75,6 +73,9 @@ async fn serve(worker: &mut Worker, duties: &Duties) -> bool {
                 if let Err(error) = attend(worker, &mut job, duties).await {
                     well = false;
                     report("gearman", error);
+                    // A result that no packet can hold fails its job. Of no effect where the job has ended, or
+                    // went back to the server with its connection.
+                    let _ = say(worker, &mut job, Update::Fail).await;
                 }
             }
             Err(error) => {
@@ -123,10 +124,7 @@ async fn attend(worker: &mut Worker, job: &mut Job, duties: &Duties) -> Result<(
             say(worker, job, Update::Fail).await
         }
         Err(error) => {
-            report(
-                "gearman",
-                format_args!("{shown}: could not run {}: {error}", program.to_string_lossy()),
-            );
+            report("gearman", format_args!("{shown}: could not run {}: {error}", program.to_string_lossy()));
             say(worker, job, Update::Fail).await
         }
     }
@@ -147,11 +145,7 @@ struct Running {
 
 impl Running {
     fn start(program: &OsString, arguments: &[OsString]) -> io::Result<Running> {
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(input), Some(output)) => Ok(Running { child, input, output }),
             _ => Err(io::ErrorKind::BrokenPipe.into()),
@@ -167,11 +161,7 @@ impl Running {
         job: &mut Job,
         lines: Option<Lines>,
     ) -> Result<io::Result<(ExitStatus, Vec<u8>)>> {
-        let Running {
-            child,
-            mut input,
-            output,
-        } = self;
+        let Running { child, mut input, output } = self;
         let mut child = EndWithUs(child);
         let workload = job.workload.clone();
         let feed = async move {

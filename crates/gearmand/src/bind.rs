@@ -16,6 +16,12 @@ pub(crate) struct Bound {
     paths: Vec<PathBuf>,
 }
 
+impl Bound {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.paths.iter().map(PathBuf::as_path)
+    }
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
         for path in &self.paths {

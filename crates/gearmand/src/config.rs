@@ -1,7 +1,7 @@
 //! Every option: [`Options`] as they stand on the command line, and the [`Config`] that a server is
 //! run with. Names, short forms and habits are those of the C server.
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -48,7 +48,7 @@ impl Default for Config {
             max_packet: gearman_core::MAX_PACKET,
             max_line: 8 * 1024,
             max_backlog: 64 * 1024 * 1024,
-            max_functions: 1_000_000,
+            max_functions: 100_000,
             max_connections: usize::MAX,
             keepalive: Some(Keepalive::default()),
             level: Level::Error,
@@ -143,7 +143,7 @@ pub struct Options {
     #[arg(short, long, value_name = "N", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
     pub job_retries: i64,
 
-    /// What handles begin with [default: H:<host name>]
+    /// What handles begin with; by default H: and the host's name
     #[arg(long, value_name = "PREFIX", value_parser = text)]
     pub job_handle_prefix: Option<String>,
 
@@ -217,7 +217,14 @@ pub struct Options {
     pub user: Option<String>,
 
     /// What to log: FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG
-    #[arg(long, value_name = "LEVEL", default_value = "ERROR", ignore_case = true, value_enum, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "ERROR",
+        ignore_case = true,
+        value_enum,
+        hide_possible_values = true
+    )]
     pub verbose: Level,
 
     /// Sleeping workers to wake for each job; 0 wakes one
@@ -235,9 +242,24 @@ pub struct Options {
 
 /// Options of the C server's plugins, which this server has no use for. They take an argument.
 const PLUGINS: &[&str] = &[
-    "http-port", "libmemcached-servers", "libmemcached-prefix", "libsqlite3-db", "libsqlite3-table",
-    "libpq-conninfo", "libpq-table", "redis-server", "redis-port", "redis-password", "redis-prefix", "mysql-host",
-    "mysql-port", "mysql-user", "mysql-password", "mysql-db", "mysql-table", "libtokyocabinet-file",
+    "http-port",
+    "libmemcached-servers",
+    "libmemcached-prefix",
+    "libsqlite3-db",
+    "libsqlite3-table",
+    "libpq-conninfo",
+    "libpq-table",
+    "redis-server",
+    "redis-port",
+    "redis-password",
+    "redis-prefix",
+    "mysql-host",
+    "mysql-port",
+    "mysql-user",
+    "mysql-password",
+    "mysql-db",
+    "mysql-table",
+    "libtokyocabinet-file",
 ];
 /// And those without an argument.
 const PLUGIN_SWITCHES: &[&str] = &["store-queue-on-shutdown", "libtokyocabinet-optimize"];
@@ -308,7 +330,7 @@ impl Options {
                 None => expanded.push(word.clone()),
             }
         }
-        let mut command = Options::augment_args(Options::command());
+        let mut command = Options::command();
         let hidden = |name: &'static str| clap::Arg::new(name).long(name).hide(true);
         for name in PLUGINS {
             command = command.arg(hidden(name).num_args(1));
@@ -324,7 +346,8 @@ impl Options {
         if let Some(name) = REFUSED.iter().find(set) {
             return Err(Usage::option(format!("--{name}"), "this server has no TLS"));
         }
-        let mut unused: Vec<String> = PLUGINS.iter().chain(PLUGIN_SWITCHES).filter(set).map(|n| format!("--{n}")).collect();
+        let mut unused: Vec<String> =
+            PLUGINS.iter().chain(PLUGIN_SWITCHES).filter(set).map(|n| format!("--{n}")).collect();
         let options = Options::from_arg_matches(&matches)?;
         let without = [
             (options.hashtable_buckets.is_some(), "--hashtable-buckets"),
@@ -388,7 +411,8 @@ impl Options {
 }
 
 fn file_words(file: &str) -> Result<Vec<OsString>, Usage> {
-    let text = std::fs::read_to_string(PathBuf::from(file)).map_err(|e| Usage::option(format!("--config-file {file}"), e))?;
+    let text =
+        std::fs::read_to_string(PathBuf::from(file)).map_err(|e| Usage::option(format!("--config-file {file}"), e))?;
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     Ok(lines.flat_map(str::split_whitespace).map(OsString::from).collect())
 }
@@ -404,7 +428,8 @@ mod tests {
 
     #[test]
     fn as_the_c_server_takes_them() {
-        let (options, unused) = read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
+        let (options, unused) =
+            read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
         assert_eq!(options.port().unwrap(), 40123);
         assert_eq!(options.listen, ["::1", "localhost"]);
         assert_eq!(options.verbose, Level::Info);
@@ -417,7 +442,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        for bad in ["--verbose=LOUD", "-p=x", "--port=70000", "--bogus", "word", "--ssl", "-qmysql", "--config-file=/nowhere/x"] {
+        for bad in [
+            "--verbose=LOUD",
+            "-p=x",
+            "--port=70000",
+            "--bogus",
+            "word",
+            "--ssl",
+            "-qmysql",
+            "--config-file=/nowhere/x",
+        ] {
             let error = read(&[bad]).unwrap_err().to_string();
             assert!(!error.is_empty(), "{bad}");
         }

@@ -107,11 +107,11 @@ pub(crate) struct Input {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(shared: Shared, peer: u32, mut reader: Reader) {
+pub(crate) async fn serve(shared: Shared, peer: u32, mut reader: Reader, name: String) {
     let mut input = Input::default();
     let reason = std::future::poll_fn(|cx| shared.lock().poll(cx, peer, &mut reader, &mut input)).await;
     let mut state = shared.lock();
-    tracing::info!("connection {peer} closed: {reason}");
+    tracing::info!("connection from {name} closed: {reason}");
     state.leave(peer);
     state.release(peer);
     state.flush();
@@ -124,19 +124,20 @@ impl State {
             if let Some(reason) = self.connection(peer).and_then(|c| c.closing.take()) {
                 return Poll::Ready(reason);
             }
-            let mut waiting = self.mail.waiting(peer);
-            if waiting > 0 {
-                if let Some(Poll::Ready(ready)) = self.connection(peer).map(|c| c.writer.poll_write_ready(cx)) {
-                    match ready {
-                        Ok(()) => self.write(peer),
-                        Err(error) => return Poll::Ready(error.to_string()),
+            if self.mail.waiting(peer) > 0 {
+                let Some(connection) = self.connection(peer) else { return Poll::Ready("it is gone".into()) };
+                match connection.writer.poll_write_ready(cx) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
+                    Poll::Ready(Ok(())) => {
+                        self.write(peer);
+                        if self.mail.waiting(peer) > 0 {
+                            continue;
+                        }
                     }
-                    waiting = self.mail.waiting(peer);
-                    if waiting > 0 {
-                        continue;
-                    }
+                    Poll::Pending => {}
                 }
             }
+            let waiting = self.mail.waiting(peer);
             if input.ended && waiting == 0 {
                 return Poll::Ready("by the peer".into());
             }
@@ -203,7 +204,7 @@ impl State {
 
     /// One turn: everything that one read brought.
     fn turn(&mut self, peer: u32, input: &mut Input, n: usize) -> Result<(), String> {
-        let now = self.now();
+        let now = self.begin_turn();
         if input.need > SCRATCH {
             if input.partial.len() < input.need {
                 return Ok(());

@@ -45,3 +45,52 @@ pub(crate) fn dispatch(
         Request::AllYours => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{Bench, check};
+    use gearman_core::packet::Sender;
+    use proptest::prelude::*;
+
+    #[test]
+    fn commands_of_a_server_are_refused() {
+        let mut b = Bench::new();
+        let peer = b.connect();
+        for command in Command::ALL {
+            let frame = Frame { magic: Magic::Request, number: *command as u32, body: b"" };
+            dispatch(&mut b.store, &b.now, peer, &frame, None, &mut b.mail);
+            let said = b.said(peer);
+            let refused = said == "ERROR INVALID_COMMAND|Command not expected";
+            assert_eq!(refused, command.sender() == Sender::Server, "{command}: {said}");
+        }
+    }
+
+    /// Bodies that are likely to be something: a few words, NULs between them.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            prop::sample::select(vec![&b"f"[..], b"g", b"H:1", b"H:2", b"k", b"-", b"1", b"5000", b"1000001", b""])
+                .prop_map(<[u8]>::to_vec),
+            prop::collection::vec(any::<u8>(), 0..5),
+        ];
+        prop::collection::vec(word, 0..5).prop_map(|words| words.join(&0))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn any_packets_from_anybody(packets in prop::collection::vec((0..4usize, 0..45u32, any::<u8>(), body(), any::<bool>()), 1..150)) {
+            let mut b = Bench::new();
+            let peers = [b.connect(), b.connect(), b.connect(), b.connect()];
+            for (peer, number, magic, body, own) in packets {
+                let magic = if magic == 0 { Magic::Response } else { Magic::Request };
+                let owner = own.then(|| Bytes::from(body.clone()));
+                let body = owner.as_deref().unwrap_or(&body);
+                let frame = Frame { magic, number, body };
+                dispatch(&mut b.store, &b.now, peers[peer], &frame, owner.as_ref(), &mut b.mail);
+                check(&b);
+                peers.iter().for_each(|p| drop(b.said(*p)));
+            }
+        }
+    }
+}

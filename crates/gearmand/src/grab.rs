@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// A worker that was woken and says nothing for so long may be stopped or far away: another is woken.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Most functions of one worker: each of its requests may look at all of them.
+const ABILITIES: usize = 10_000;
 
 /// What a CAN_DO_TIMEOUT means: milliseconds; but PHP, Perl and Python workers mean seconds when
 /// they say less than 1000, and nobody wants a job to be over in a tenth of a second.
@@ -38,7 +40,11 @@ impl Store {
             return mail.error(peer, Code::QueueError.name(), "Too many functions");
         };
         let worker = &mut self.peers[peer];
-        let ability = Ability { function, timeout: limit.and_then(timeout) };
+        self.announced += 1;
+        let ability = Ability { function, announced: self.announced, timeout: limit.and_then(timeout) };
+        if worker.abilities.len() >= ABILITIES {
+            return mail.error(peer, Code::QueueError.name(), "Too many functions");
+        }
         let known = worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some();
         // The one announced last is asked first.
         worker.abilities.push_front(ability);
@@ -89,6 +95,7 @@ impl Store {
 
     /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now.
     pub(crate) fn pre_sleep(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+        let slept = self.peers[peer].asleep;
         self.sleeps += 1;
         self.peers[peer].asleep = self.sleeps;
         if let Some((_, _, job)) = self.first_for(peer).filter(|_| !self.draining) {
@@ -97,6 +104,11 @@ impl Store {
             return self.noop(now, peer, function, mail);
         }
         self.peers[peer].woken = NONE;
+        if slept != 0 {
+            // Said twice: it keeps its place.
+            self.peers[peer].asleep = slept;
+            return;
+        }
         for i in 0..self.peers[peer].abilities.len() {
             self.sleep_in(self.peers[peer].abilities[i].function, peer);
         }
@@ -112,7 +124,15 @@ impl Store {
     fn noop(&mut self, now: &Now, peer: u32, function: u32, mail: &mut Mail) {
         let worker = &mut self.peers[peer];
         (worker.slept, worker.asleep, worker.woken) = (worker.asleep, 0, function);
-        self.woken.push_back((now.steady + PATIENCE, peer, worker.slept));
+        let slept = worker.slept;
+        // Those who answered are forgotten first: usually nobody is left.
+        while let Some((_, peer, slept)) = self.woken.front().copied() {
+            if self.peers.get(peer).is_some_and(|p| p.woken != NONE && p.slept == slept) {
+                break;
+            }
+            self.woken.pop_front();
+        }
+        self.woken.push_back((now.steady + PATIENCE, peer, slept));
         mail.response(peer, &Response::Noop);
     }
 
@@ -210,7 +230,8 @@ impl Store {
         let Some(worker) = self.peers.get(peer).filter(|p| p.woken != NONE && p.slept == slept) else { return };
         let function = worker.woken;
         if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
-            tracing::debug!("connection {peer} does not answer a wake-up");
+            let name = worker.id.as_deref().unwrap_or(b"-");
+            tracing::debug!("worker {} (descriptor {}) does not answer a wake-up", name.escape_ascii(), worker.fd);
             self.wake(now, function, mail);
         }
     }

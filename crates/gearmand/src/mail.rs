@@ -19,6 +19,7 @@ pub(crate) struct Mail {
     boxes: Vec<Slot>,
     /// Who got something since the server last looked, each once.
     dirty: Vec<u32>,
+    #[allow(clippy::vec_box)] // The boxes are what is kept.
     spare: Vec<Box<Letter>>,
     limit: usize,
 }

@@ -60,7 +60,7 @@ fn start(options: &Options, unused: &[String], caller: Option<Caller>) -> Result
     let mut bound = bind::bind(&options.listen, port, options.backlog)?;
     let pid = PidFile::write(options)?;
     if let Some(user) = &options.user {
-        let files: Vec<&Path> = log.path().into_iter().chain(pid.path()).collect();
+        let files: Vec<&Path> = log.path().into_iter().chain(pid.path()).chain(bound.paths()).collect();
         daemon::become_user(user, &files)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

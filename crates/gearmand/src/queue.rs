@@ -77,7 +77,7 @@ impl List {
 }
 
 /// The jobs of one function that may run now, oldest first in each priority.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     lists: [List; 3],
 }

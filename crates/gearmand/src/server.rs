@@ -67,6 +67,10 @@ pub(crate) struct State {
     most: usize,
     /// When it is to be given back.
     trim: Option<Duration>,
+    /// When the turn began that is going on or was the last.
+    pub(crate) turn: Now,
+    /// Only what was said is still brought out.
+    stopping: bool,
 }
 
 /// The state, in the hands of every task. On one thread the lock is free whenever it is asked for.
@@ -138,7 +142,7 @@ pub async fn run(listeners: Vec<Listener>, config: Config, mut stop: watch::Rece
     }
     tasks.accept.drain(..).for_each(|task| task.abort());
     let last = Instant::now() + FLUSH;
-    shared.lock().armed = None;
+    shared.lock().stopping = true;
     while Instant::now() < last && !shared.lock().mail.is_empty() {
         tokio::select! {
             () = tokio::time::sleep_until(last) => {}
@@ -169,16 +173,20 @@ impl State {
             news,
             most: 0,
             trim: None,
+            turn: Now::default(),
+            stopping: false,
         }
     }
 
-    pub(crate) fn now(&self) -> Now {
-        Now { steady: self.begin.elapsed(), wall: (self.config.clock)() }
+    /// A turn begins.
+    pub(crate) fn begin_turn(&mut self) -> Now {
+        self.turn = Now { steady: self.begin.elapsed(), wall: (self.config.clock)() };
+        self.turn
     }
 
     /// What is due; when there will be something again.
     fn tick(&mut self) -> Option<Instant> {
-        let now = self.now();
+        let now = self.begin_turn();
         let due = self.store.tick(&now, &mut self.mail);
         if self.trim.is_some_and(|when| when <= now.steady) {
             (self.trim, self.most) = (None, self.store.jobs.len());
@@ -194,19 +202,20 @@ impl State {
     pub(crate) fn after_turn(&mut self) {
         let jobs = self.store.jobs.len();
         self.most = self.most.max(jobs);
-        let now = self.now();
+        let now = self.turn;
         if self.trim.is_none() && self.most > TRIM && jobs < self.most / 8 {
             self.trim = Some(now.steady + TRIM_EVERY);
         }
         let due = self.store.deadline(&now).into_iter().chain(self.trim).min();
         let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
-        if earlier || (self.store.draining && (self.store.running == 0 || self.mail.is_empty())) {
+        let over = (self.store.draining && self.store.running == 0) || (self.stopping && self.mail.is_empty());
+        if earlier || over {
             self.news.notify_one();
         }
     }
 
     pub(crate) fn leave(&mut self, peer: u32) {
-        let now = self.now();
+        let now = self.begin_turn();
         self.store.leave(&now, peer, &mut self.mail);
     }
 
@@ -314,12 +323,12 @@ fn admit(accepted: Accepted, shared: &Shared) {
         return;
     }
     let peer = state.store.connect(fd, ip);
-    tracing::info!("connection {peer} from {name}");
+    tracing::info!("connection from {name}");
     state.mail.open(peer);
     if state.connections.len() <= peer as usize {
         state.connections.resize_with(peer as usize + 1, || None);
     }
     state.open += 1;
-    let task = tokio::spawn(serve(shared.clone(), peer, reader)).abort_handle();
+    let task = tokio::spawn(serve(shared.clone(), peer, reader, name)).abort_handle();
     state.connections[peer as usize] = Some(Connection { writer, waker: None, closing: None, task: Some(task) });
 }

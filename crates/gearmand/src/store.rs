@@ -21,6 +21,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 /// What the operator decides.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
@@ -61,6 +64,8 @@ pub(crate) struct Store {
     pub(crate) woken: VecDeque<(Duration, u32, u64)>,
     /// The last number of a PRE_SLEEP.
     pub(crate) sleeps: u64,
+    /// The last number of a CAN_DO.
+    pub(crate) announced: u64,
     /// Jobs with workers.
     pub(crate) running: usize,
     /// No new jobs, and none are handed out any more.
@@ -80,6 +85,7 @@ impl Store {
             deadlines: BTreeSet::new(),
             woken: VecDeque::new(),
             sleeps: 0,
+            announced: 0,
             running: 0,
             draining: false,
         }
@@ -219,7 +225,8 @@ impl Store {
     /// When [`Store::tick`] has something to do.
     pub(crate) fn deadline(&self, now: &Now) -> Option<Duration> {
         // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
-        let wall = |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
+        let wall =
+            |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let woken = self.woken.front().map(|(when, _, _)| *when);

@@ -89,7 +89,10 @@ fn workers(store: &Store) -> Vec<u8> {
         out.extend_from_slice(format!("{} {ip} ", peer.fd).as_bytes());
         out.extend_from_slice(peer.id.as_deref().unwrap_or(b"-"));
         out.extend_from_slice(b" :");
-        for ability in &peer.abilities {
+        // They change places as they are served; here the one announced last is first, as in C.
+        let mut abilities: Vec<_> = peer.abilities.iter().collect();
+        abilities.sort_unstable_by_key(|ability| std::cmp::Reverse(ability.announced));
+        for ability in abilities {
             out.push(b' ');
             out.extend_from_slice(&store.functions[ability.function].name);
         }
@@ -100,12 +103,11 @@ fn workers(store: &Store) -> Vec<u8> {
 
 fn show_jobs(store: &Store) -> Vec<u8> {
     let mut out = Vec::new();
-    for (id, job) in store.jobs.slab.iter() {
+    for (_, job) in store.jobs.slab.iter() {
         let handle = store.handles.write(job.number);
         let background = u8::from(job.background);
         // Nobody waits any more, and it will not be run again.
         let ignored = u8::from(!job.background && job.waiters == crate::slab::NONE);
-        let _ = id;
         line!(out, handle.as_ref(), "\t{}\t{ignored}\t{background}", job.tries);
     }
     end(out)

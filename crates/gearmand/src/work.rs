@@ -19,8 +19,10 @@ impl Store {
             job.state == State::Running && job.worker == peer
         };
         let Some(job) = found.filter(mine) else {
-            // Perl workers send WORK_EXCEPTION and then WORK_FAIL, and die on an ERROR.
-            if work.is_last() && named.is_some_and(|n| n == self.peers[peer].ended) {
+            // Perl workers send WORK_EXCEPTION and then WORK_FAIL, and die on an ERROR. Nor is it a mistake
+            // of a worker's to go on with a job that was taken from it: nobody told it.
+            let (worker, named) = (&self.peers[peer], named.unwrap_or_default());
+            if named != 0 && (named == worker.lost || (named == worker.ended && work.is_last())) {
                 return;
             }
             let text = match work.update {
@@ -111,8 +113,17 @@ impl Store {
         self.deadlines.insert((when, id));
     }
 
+    /// A worker is on this job, and does not know that it is no longer its own.
+    fn lose(&mut self, id: u32) {
+        let job = &self.jobs.slab[id];
+        if let Some(worker) = self.peers.get_mut(job.worker) {
+            worker.lost = job.number;
+        }
+    }
+
     /// Nobody gets this job any more: it failed.
     pub(crate) fn fail(&mut self, now: &Now, id: u32, mail: &mut Mail) {
+        self.lose(id);
         let handle = self.handle(id);
         self.tell_failure(&self.jobs.slab[id], handle.as_ref(), mail);
         self.end(now, id);
@@ -134,10 +145,7 @@ impl Store {
     pub(crate) fn time_out(&mut self, now: &Now, id: u32, mail: &mut Mail) {
         let handle = self.handle(id);
         tracing::warn!("job {} ran out of time", handle.as_ref().escape_ascii());
-        let number = self.jobs.slab[id].number;
-        let worker = self.jobs.slab[id].worker;
-        // What the worker will say of it comes too late, and is no mistake of the worker's.
-        self.peers[worker].ended = number;
+        self.lose(id);
         if let Some(worker) = self.take_back(now, id, true, mail) {
             self.enqueue(now, id, mail);
             self.next_on(now, worker);

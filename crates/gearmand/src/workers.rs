@@ -27,8 +27,11 @@ pub(crate) struct Peer {
     pub(crate) woken: u32,
     /// What `asleep` was when it was woken last. As long as it has not slept since, that NOOP is the last.
     pub(crate) slept: u64,
-    /// The number of the job that it ended last, or lost while it ran it; 0 for none.
+    /// The number of the job that it ended last; 0 for none.
     pub(crate) ended: u64,
+    /// The number of the job that was taken from it last while it ran it, because its time was over or
+    /// an operator wanted it so; 0 for none.
+    pub(crate) lost: u64,
     /// Wants exceptions as exceptions.
     pub(crate) exceptions: bool,
 }
@@ -37,6 +40,8 @@ pub(crate) struct Peer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ability {
     pub(crate) function: u32,
+    /// Larger is later.
+    pub(crate) announced: u64,
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -66,6 +71,7 @@ impl Peer {
             woken: NONE,
             slept: 0,
             ended: 0,
+            lost: 0,
             exceptions,
         }
     }

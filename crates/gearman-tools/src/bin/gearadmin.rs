@@ -23,9 +23,7 @@ fn main() -> ExitCode {
 fn run(flags: &Gearadmin) -> Result<()> {
     let commands = flags.commands();
     if commands.is_empty() {
-        return Err(Error::Usage(
-            "No option execution operation given. What can be asked: gearadmin --help",
-        ));
+        return Err(Error::Usage("No option execution operation given. What can be asked: gearadmin --help"));
     }
     let mut session = Session::connect(&flags.server()?, flags.patience())?;
     for command in commands {

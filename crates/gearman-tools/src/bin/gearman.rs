@@ -31,20 +31,11 @@ fn run(flags: Gearman) -> Result<bool> {
         detach()?;
     }
     let _pid_file = flags.pid_file.as_deref().map(PidFile::create).transpose()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::io("start"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::io("start"))?;
     let (patience, lines, priority) = (flags.patience(), flags.line_mode(), flags.priority());
     let functions = bytes(flags.functions);
     if flags.worker {
-        let duties = Duties {
-            functions,
-            command: flags.arguments,
-            lines,
-            count: flags.count,
-            patience,
-        };
+        let duties = Duties { functions, command: flags.arguments, lines, count: flags.count, patience };
         return runtime.block_on(worker::run(&duties, servers));
     }
     let orders = Orders {

@@ -1,0 +1,95 @@
+use crate::util::{dead_port, peer, run};
+
+#[test]
+fn asks_in_the_order_of_the_c_tool_and_shows_answers_as_it_does() {
+    let script = [
+        ("getpid\r\n", &["OK 1", "2\n"][..]),
+        ("create function a\r\n", &["OK\r", "\n"]),
+        ("drop function b\r\n", &["ERR function not found\r\n"]),
+        ("maxqueue c 1 2 3\r\n", &["OK\r\n"]),
+        ("show jobs\r\n", &["H:x:1\t0\t0\t1\n", ".\n"]),
+        ("show unique jobs\r\n", &[".", "\n"]),
+        ("cancel job H:x:9\r\n", &["ERR UNKNOWN_JOB\r\n"]),
+        ("verbose\r\n", &["OK INFO\n"]),
+        ("version\r\n", &["OK 2.2.0\n"]),
+        ("workers\r\n", &["7 127.0.0.1 - :", " a\n.\n"]),
+        ("prioritystatus\r\n", &["a\t0\t0\t0\t1\n.\n"]),
+        ("status\r\n", &["a\t0\t", "0\t1\n", ".", "\n"]),
+    ];
+    let (port, server) = peer(move |peer| {
+        for (command, answer) in script {
+            assert_eq!(peer.line(), command);
+            answer.iter().for_each(|part| peer.raw(part.as_bytes()));
+        }
+        assert_eq!(peer.rest(), b"");
+    });
+    let everything = "--status --priority-status --workers --server-version --server-verbose --show-jobs \
+                      --show-unique-jobs --cancel-job=H:x:9 --create-function=a --drop-function b --getpid \
+                      --max-queue c 1 2 3";
+    let ended = run("gearadmin", &port, &everything.split(' ').collect::<Vec<_>>());
+    server.join().unwrap();
+    ended.expect(
+        0,
+        "12\nOK\nOK\nH:x:1\t0\t0\t1\n.\n.\nINFO\n2.2.0\n7 127.0.0.1 - : a\n.\na\t0\t0\t0\t1\n.\na\t0\t0\t1\n.\n",
+        "Error: function not found\r\nError: UNKNOWN_JOB\r\n",
+    );
+}
+
+#[test]
+fn a_listing_that_the_server_does_not_know_ends() {
+    let (port, server) = peer(|peer| {
+        peer.line();
+        peer.raw(b"ERR UNKNOWN_COMMAND Unknown+server+command\r\n");
+        assert_eq!(peer.rest(), b"");
+    });
+    let ended = run("gearadmin", &port, &["--show-jobs"]);
+    server.join().unwrap();
+    ended.expect(0, "", "Error: UNKNOWN_COMMAND Unknown+server+command\r\n");
+}
+
+#[test]
+fn errors_name_the_server_and_the_reason() {
+    let close = |answer: &'static [u8]| {
+        let (port, server) = peer(move |peer| {
+            peer.line();
+            peer.raw(answer);
+        });
+        let ended = run("gearadmin", &port, &["--status"]);
+        server.join().unwrap();
+        (ended, port)
+    };
+    let (ended, port) = close(b"");
+    let lost = format!("gearadmin: lost connection to 127.0.0.1:{port}: the server closed the connection ");
+    ended.expect(1, "", &format!("{lost}without an answer\n"));
+    let (ended, port) = close(b"a\t0\t0\t0\n");
+    let lost = format!("gearadmin: lost connection to 127.0.0.1:{port}: the server closed the connection ");
+    ended.expect(1, "", &format!("{lost}in the middle of its answer\n"));
+
+    let port = dead_port();
+    let refused = format!("gearadmin: could not connect to 127.0.0.1:{port}: Connection refused\n");
+    run("gearadmin", &port, &["--status"]).expect(1, "", &refused);
+}
+
+#[test]
+fn a_silent_server_is_not_waited_for_for_ever() {
+    let (port, server) = peer(|peer| peer.rest());
+    let ended = run("gearadmin", &port, &["--getpid", "--timeout", "50"]);
+    assert_eq!(server.join().unwrap(), b"getpid\r\n");
+    assert_eq!(ended.status, Some(1));
+    let timeout = format!("gearadmin: timeout reached, nothing was heard from 127.0.0.1:{port} for ");
+    assert!(ended.err.starts_with(&timeout), "{}", ended.err);
+}
+
+#[test]
+fn wrong_options_exit_with_1() {
+    for wrong in [&[][..], &["--shutdown"], &["--show"], &["--status=1"], &["--create-function="], &["-x"]] {
+        let ended = run("gearadmin", "1", wrong);
+        assert_eq!(ended.status, Some(1), "{wrong:?}");
+        assert!(!ended.err.is_empty());
+    }
+    let help = run("gearadmin", "1", &["--help"]);
+    assert_eq!(help.status, Some(0));
+    assert!(String::from_utf8(help.out).unwrap().contains("--priority-status"));
+    let two_lines = run("gearadmin", "1", &["--create-function", "a\nb"]);
+    assert_eq!(two_lines.status, Some(1));
+}

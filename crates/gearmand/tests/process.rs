@@ -1,0 +1,256 @@
+//! The program: exit codes, `-d`, signals.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+fn gearmand() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
+    command.env_remove("GEARMAND_PORT").stdin(Stdio::null());
+    command
+}
+
+/// A folder of a test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("gearmand-test-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server in the foreground, and its log.
+struct Running {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+    port: u16,
+}
+
+impl Running {
+    fn start(arguments: &[&str], folder: &Folder) -> Running {
+        let pid = folder.file("pid");
+        let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "--verbose=INFO", "-P", &pid];
+        let mut child = gearmand().args(fixed).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut running = Running { child, log, port: 0 };
+        running.port = running.line_with("listening on 127.0.0.1:").rsplit(':').next().unwrap().trim().parse().unwrap();
+        running
+    }
+
+    fn line_with(&mut self, part: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "the log ended without \"{part}\"");
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ask(stream: &mut TcpStream, line: &str) -> String {
+    stream.write_all(line.as_bytes()).unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    answer
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn usage_errors_exit_with_1() {
+    for arguments in [&["--bogus"][..], &["--verbose=LOUD"], &["-p", "x"], &["-q", "mysql"], &["--ssl"], &["word"]] {
+        let output = gearmand().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+    let output = gearmand().args(["--check-args", "--listen=nowhere.invalid", "-l", "/nowhere/log"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = gearmand().env("GEARMAND_PORT", "many").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("GEARMAND_PORT=many"), "{}", stderr(&output));
+}
+
+#[test]
+fn options_from_a_file() {
+    let folder = Folder::new("file");
+    let file = folder.file("conf");
+    let check = |text: &str, arguments: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        gearmand().args(["--check-args", "--config-file", &file]).args(arguments).output().unwrap().status.code()
+    };
+    assert_eq!(check("--verbose=INFO\n# a remark\n--listen 127.0.0.1\t-t 2\n", &[]), Some(0));
+    assert_eq!(check("--verbose=LOUD\n", &[]), Some(1));
+    assert_eq!(check("--verbose=INFO\n", &["--verbose=DEBUG"]), Some(0), "the command line has the last word");
+    std::fs::write(&file, "--bogus").unwrap();
+    let output = gearmand().args(["--check-args", &format!("@{file}")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn help_and_version() {
+    let output = gearmand().arg("-V").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "gearmand 2.2.0\n");
+    let output = gearmand().arg("--help").output().unwrap();
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("--job-retries"));
+}
+
+#[test]
+fn files_that_cannot_be_written_are_errors_when_named() {
+    for arguments in [["-l", "/nowhere/log"], ["-P", "/nowhere/pid"]] {
+        let output = gearmand().args(["-p", "0", "-L", "127.0.0.1", "-l", "none"]).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains("/nowhere/"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_daemon_is_there_when_its_caller_returns() {
+    let folder = Folder::new("daemon");
+    let (pid, log) = (folder.file("pid"), folder.file("log"));
+    let fixed = ["-d", "-p", "0", "-L", "127.0.0.1", "--verbose=NOTICE"];
+    let output = gearmand().args(fixed).args(["-P", &pid, "-l", &log]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let id: i32 = folder.read("pid").trim().parse().unwrap();
+    let text = folder.read("log");
+    let port: u16 = text.lines().find_map(|l| l.rsplit_once("127.0.0.1:")).unwrap().1.parse().unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    assert_eq!(ask(&mut stream, "getpid\n"), format!("OK {id}\n"));
+    // Bound by the first, so the second says so to its caller.
+    let port = port.to_string();
+    let second = ["-d", "-p", &port, "-L", "127.0.0.1", "-l", "none", "-P", &folder.file("other")];
+    let output = gearmand().args(second).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&format!("cannot listen on 127.0.0.1:{port}")), "{}", stderr(&output));
+    kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+}
+
+#[test]
+fn sigterm_and_sigint_stop() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let folder = Folder::new(signal.as_str());
+        let mut server = Running::start(&[], &folder);
+        let mut stream = server.connect();
+        assert!(ask(&mut stream, "version\n").starts_with("OK "));
+        server.signal(signal);
+        assert!(server.child.wait().unwrap().success());
+        assert_eq!(folder.read("pid"), "", "the file is gone with the process");
+    }
+}
+
+#[test]
+fn sigusr1_drains() {
+    let folder = Folder::new("drain");
+    let mut server = Running::start(&[], &folder);
+    let mut worker = server.connect();
+    let mut reader = BufReader::new(worker.try_clone().unwrap());
+    let packet = |command: u32, body: &[u8]| {
+        [b"\0REQ", &command.to_be_bytes()[..], &(body.len() as u32).to_be_bytes(), body].concat()
+    };
+    let both = [packet(1, b"f"), packet(18, b"f\0\0x"), packet(9, b"")].concat();
+    worker.write_all(&both).unwrap();
+    let mut assigned = Vec::new();
+    while !assigned.ends_with(b"\0f\0x") {
+        let mut byte = [0];
+        reader.read_exact(&mut byte).unwrap();
+        assigned.push(byte[0]);
+    }
+    let at = assigned.windows(2).rposition(|w| w == b"H:").unwrap();
+    let handle = assigned[at..].split(|b| *b == 0).next().unwrap().to_vec();
+    server.signal(Signal::SIGUSR1);
+    server.line_with("draining");
+    assert!(server.child.try_wait().unwrap().is_none());
+    worker.write_all(&packet(13, &[&handle[..], b"\0done"].concat())).unwrap();
+    assert!(server.child.wait().unwrap().success());
+}
+
+#[test]
+fn sighup_opens_the_log_anew() {
+    let folder = Folder::new("reopen");
+    let log = folder.file("log");
+    let pid = folder.file("pid");
+    let arguments = ["-p", "0", "-L", "127.0.0.1", "-l", &log, "-P", &pid, "--verbose=INFO"];
+    let mut child = gearmand().args(["-d"]).args(arguments).spawn().unwrap();
+    assert!(child.wait().unwrap().success());
+    let id: i32 = folder.read("pid").trim().parse().unwrap();
+    let text = folder.read("log");
+    let port: u16 = text.lines().find_map(|l| l.rsplit_once("127.0.0.1:")).unwrap().1.parse().unwrap();
+    std::fs::rename(&log, folder.file("old")).unwrap();
+    kill(Pid::from_raw(id), Signal::SIGHUP).unwrap();
+    // The server handles signals and connections in any order: ask until the new file has a line.
+    while !folder.read("log").contains("connection from") {
+        assert!(ask(&mut TcpStream::connect(("127.0.0.1", port)).unwrap(), "version\n").starts_with("OK "));
+    }
+    kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
+}
+
+#[test]
+fn a_socket_in_the_file_system() {
+    let folder = Folder::new("unix");
+    let path = folder.file("socket");
+    let listen = format!("--listen=unix://{path}");
+    // One that is left over, with nobody behind it.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let mut server = Running::start(&[&listen], &folder);
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    stream.write_all(b"version\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(&stream).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "OK 2.2.0\n");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    let output = gearmand().args([&listen, "-l", "none", "-P", &folder.file("second")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "somebody answers there");
+    server.signal(Signal::SIGTERM);
+    server.child.wait().unwrap();
+    assert!(!std::path::Path::new(&path).exists());
+}
+
+#[test]
+fn the_port_from_the_environment() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output =
+        gearmand().env("GEARMAND_PORT", &port).args(["-L", "127.0.0.1", "-l", "none", "-P", ""]).output().unwrap();
+    assert!(stderr(&output).contains(&port), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1));
+}

@@ -1,0 +1,162 @@
+//! A server on a free port, and a peer that speaks bytes.
+
+use gearmand::{Config, Listener, Stop, run};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A server in the runtime of its test.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: watch::Sender<Stop>,
+    pub(crate) task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Server {
+        Server::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Server {
+        let mut config = Config::default();
+        config.handle_prefix = "H:test".into();
+        change(&mut config);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(Stop::No);
+        let task = tokio::spawn(run(vec![Listener::Tcp(listener)], config, stopped));
+        Server { address, stop, task }
+    }
+
+    pub(crate) async fn peer(&self) -> Peer {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Peer { stream }
+    }
+
+    /// A connection that can do these functions, and whose abilities have arrived.
+    pub(crate) async fn worker(&self, functions: &[&str]) -> Peer {
+        let mut peer = self.peer().await;
+        for function in functions {
+            peer.send(CAN_DO, &[function.as_bytes()]).await;
+        }
+        peer.sync().await;
+        peer
+    }
+}
+
+pub(crate) const CAN_DO: u32 = 1;
+pub(crate) const CANT_DO: u32 = 2;
+pub(crate) const RESET_ABILITIES: u32 = 3;
+pub(crate) const PRE_SLEEP: u32 = 4;
+pub(crate) const NOOP: u32 = 6;
+pub(crate) const SUBMIT_JOB: u32 = 7;
+pub(crate) const JOB_CREATED: u32 = 8;
+pub(crate) const GRAB_JOB: u32 = 9;
+pub(crate) const NO_JOB: u32 = 10;
+pub(crate) const JOB_ASSIGN: u32 = 11;
+pub(crate) const WORK_STATUS: u32 = 12;
+pub(crate) const WORK_COMPLETE: u32 = 13;
+pub(crate) const WORK_FAIL: u32 = 14;
+pub(crate) const GET_STATUS: u32 = 15;
+pub(crate) const ECHO_REQ: u32 = 16;
+pub(crate) const ECHO_RES: u32 = 17;
+pub(crate) const SUBMIT_JOB_BG: u32 = 18;
+pub(crate) const ERROR: u32 = 19;
+pub(crate) const STATUS_RES: u32 = 20;
+
+/// One end of a connection.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+}
+
+/// The bytes of a packet.
+pub(crate) fn packet(magic: &[u8; 4], command: u32, arguments: &[&[u8]]) -> Vec<u8> {
+    let body = arguments.join(&0);
+    [&magic[..], &command.to_be_bytes(), &(body.len() as u32).to_be_bytes(), &body].concat()
+}
+
+impl Peer {
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    pub(crate) async fn send(&mut self, command: u32, arguments: &[&[u8]]) {
+        self.raw(&packet(b"\0REQ", command, arguments)).await;
+    }
+
+    /// The next packet: command and body.
+    pub(crate) async fn read(&mut self) -> (u32, Vec<u8>) {
+        self.read_or_end().await.expect("the connection ended")
+    }
+
+    pub(crate) async fn read_or_end(&mut self) -> Option<(u32, Vec<u8>)> {
+        let mut header = [0; 12];
+        self.stream.read_exact(&mut header).await.ok()?;
+        assert_eq!(&header[..4], b"\0RES");
+        let number = |i: usize| u32::from_be_bytes(header[i..i + 4].try_into().unwrap());
+        let mut body = vec![0; number(8) as usize];
+        self.stream.read_exact(&mut body).await.ok()?;
+        Some((number(4), body))
+    }
+
+    pub(crate) async fn expect(&mut self, command: u32, arguments: &[&[u8]]) {
+        let (got, body) = self.read().await;
+        let (body, expected) = (body.escape_ascii().to_string(), arguments.join(&0).escape_ascii().to_string());
+        assert_eq!((got, body), (command, expected));
+    }
+
+    pub(crate) async fn ask(&mut self, command: u32, arguments: &[&[u8]]) -> (u32, Vec<u8>) {
+        self.send(command, arguments).await;
+        self.read().await
+    }
+
+    /// All that was sent before has been done; nothing else was answered meanwhile.
+    pub(crate) async fn sync(&mut self) {
+        self.send(ECHO_REQ, &[&b"sync"[..]]).await;
+        self.expect(ECHO_RES, &[&b"sync"[..]]).await;
+    }
+
+    pub(crate) async fn submit(&mut self, function: &str, unique: &str, workload: &[u8]) -> Vec<u8> {
+        let (command, handle) = self.ask(SUBMIT_JOB, &[function.as_bytes(), unique.as_bytes(), workload]).await;
+        assert_eq!(command, JOB_CREATED, "{}", handle.escape_ascii());
+        handle
+    }
+
+    /// Sends text, and reads as much as is expected of the answer.
+    pub(crate) async fn text(&mut self, line: &str, expected: &str) {
+        self.raw(line.as_bytes()).await;
+        let mut answer = vec![0; expected.len()];
+        self.stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), expected);
+    }
+
+    /// The connection ends, whatever may come before.
+    pub(crate) async fn ends(&mut self) {
+        let mut rest = Vec::new();
+        // A reset is an end too.
+        let _ = self.stream.read_to_end(&mut rest).await;
+    }
+}
+
+/// Waits until something is so, asking the server as often as it answers.
+pub(crate) async fn until(server: &Server, line: &str, expected: &str) {
+    let mut peer = server.peer().await;
+    loop {
+        peer.raw(line.as_bytes()).await;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b".\n") {
+            peer.stream.read_buf(&mut answer).await.unwrap();
+        }
+        if String::from_utf8_lossy(&answer) == expected {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Longer than anything takes: a test that hangs fails.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
