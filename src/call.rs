@@ -82,7 +82,8 @@ impl Call {
     /// An E_WARNING that begins with the method or function called. A user's error handler may run
     /// and longjmp: by then `text` is gone, and its copy is request memory, which PHP frees anyway.
     pub(crate) fn warn(self, text: impl Display) {
-        let copy = ZendStr::new(text.to_string(), false).into_raw();
+        // PHP takes it as a C string: a NUL, from a name that a user or a server gave, would end it.
+        let copy = ZendStr::new(text.to_string().replace('\0', "\\0"), false).into_raw();
         drop(text);
         // SAFETY: `copy` is a zend_string of our own, released after its last use.
         unsafe {

@@ -34,7 +34,7 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
 }
 
 pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: i64, setup: bool) {
-    let server = utf8(host.or_empty()).and_then(|host| Server::new(host, port));
+    let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| Server::new(host, port));
     let added = server.and_then(|server| {
         let addresses = server.resolve()?;
         this.add(server, addresses);
@@ -44,7 +44,7 @@ pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: 
 }
 
 pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup: bool) {
-    let added = utf8(list.or_empty()).and_then(|list| add_list(this, list));
+    let added = utf8(list.or_empty(), format_args!("")).and_then(|list| add_list(this, list));
     added_servers(call, this, added, setup);
 }
 
@@ -96,9 +96,10 @@ fn throw(message: &str) {
     unsafe { zend_throw_exception(crate::exception_class(), message.as_ptr(), 0) };
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, Error> {
+/// `bytes` as text; `behind` them is what the error shows besides.
+fn utf8<'a>(bytes: &'a [u8], behind: std::fmt::Arguments<'_>) -> Result<&'a str, Error> {
     std::str::from_utf8(bytes).map_err(|_| Error::Resolve {
-        server: String::from_utf8_lossy(bytes).into_owned(),
+        server: format!("{}{behind}", String::from_utf8_lossy(bytes)),
         reason: "the name of a host is text".into(),
     })
 }
