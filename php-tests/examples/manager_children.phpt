@@ -35,6 +35,8 @@ var_dump(max([0, ...array_column($manager->status()[1], 0)]) <= 5);
 wait_until(fn() => preg_match_all('/ended: exit code 0, 5 jobs$/m', $manager->log()) >= 4);
 
 echo "-- broken code\n";
+// A child that has had its five jobs is about to end.
+wait_until(fn() => !in_array(5, array_column($manager->status()[1], 0), true));
 $pids = $manager->wait_for(3);
 $manager->change('1 +'); // not PHP
 $manager->signal(SIGHUP);
