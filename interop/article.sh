@@ -45,6 +45,7 @@ context='gearmand -d: '
 check 'ends well' 0 $?
 await exists "$scratch/ours.pid"
 server=$(cat "$scratch/ours.pid")
+children+=("$server")
 await ours_is_up "$server" || fail 'answers'
 article ours
 

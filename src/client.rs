@@ -142,6 +142,7 @@ impl Client {
             // A signal handler may have forked: then this is the child, and the answer its parent's.
             if std::process::id() != pid {
                 self.begin();
+                return Ok(()); // which is news: what was asked is lost
             }
             let mut core = self.core.borrow_mut();
             match timeout {
@@ -197,16 +198,17 @@ impl Client {
             return Err(Error::NoServers.into());
         }
         let ids: Vec<TaskId> = (0..servers).map(|i| self.core.borrow_mut().call_at(i, ask.clone())).collect();
-        let mut result = Ok(());
-        for id in ids {
-            match (&result, self.end_of(id)) {
-                (Ok(()), Ok(Event::Echoed(back))) if back == data => {}
-                (Ok(()), Ok(_)) => result = Err(Error::EchoCorrupted { server: "a server".into() }.into()),
-                (Ok(()), Err(failure)) => result = Err(failure),
-                (Err(_), _) => {} // the first failure is the one to tell
-            }
+        for (i, id) in ids.iter().enumerate() {
+            let answer = match self.end_of(*id) {
+                Ok(Event::Echoed(back)) if back == data => continue,
+                Ok(_) => Err(Error::EchoCorrupted { server: "a server".into() }.into()),
+                Err(failure) => Err(failure),
+            };
+            // The first failure is the one to tell, and nobody waits for the others.
+            ids[i + 1..].iter().for_each(|id| self.core.borrow_mut().forget(*id));
+            return answer;
         }
-        result
+        Ok(())
     }
 
     /// Hands the tasks that were added to the core, in order.
@@ -402,7 +404,11 @@ fn submit(call: Call, priority: Priority, background: bool) {
             this.reply.set(None);
         }
         Ok(other) => {
-            this.outcome.set(if matches!(other, Event::Exception(_)) { Code::WorkException } else { Code::WorkFail });
+            let (code, text) = match other {
+                Event::Exception(_) => (Code::WorkException, "WORK_EXCEPTION: the job ended by an exception"),
+                _ => (Code::WorkFail, "WORK_FAIL: the job failed"),
+            };
+            this.outcome.ended(code.number(), text);
             call.returns(&b""[..]);
         }
         Err(failure) => {
@@ -638,7 +644,15 @@ handlers! {
     fn wait(call) {
         let this = args!(call, Client, "");
         this.begin();
-        let waited = if this.core.borrow().has_events() { Ok(()) } else { this.turn() };
+        // Not every answer is news: that to the exceptions option is not.
+        let waited = loop {
+            if this.core.borrow().has_events() {
+                break Ok(());
+            }
+            if let Err(failure) = this.turn() {
+                break Err(failure);
+            }
+        };
         let waited = waited.map_err(|failure| match failure {
             Failure::Gearman(Error::NoServers) => Error::NothingToWaitFor.into(),
             other => other,

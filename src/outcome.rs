@@ -49,6 +49,11 @@ impl Outcome {
         self.code.set(code);
         self.text.set(None);
     }
+    /// Notes how a job ended that did not end well, which is no failure of the call.
+    pub(crate) fn ended(&self, code: i64, text: &'static str) {
+        self.code.set(code);
+        self.text.set(Bytes::from_static(text.as_bytes()));
+    }
     /// Notes an error, with its words for `error()`.
     pub(crate) fn fail(&self, error: &Error) {
         self.code.set(error.code().number());

@@ -21,7 +21,7 @@ use std::ops::Deref;
 use std::pin::pin;
 use std::ptr::null_mut;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// How a look through the door ended. After `Interrupted` the future is gone: those given to
@@ -58,8 +58,13 @@ pub(crate) fn wait_for<T, F>(on_signal: OnSignal, mut step: impl FnMut() -> F) -
 where
     F: Future<Output = Result<T, Error>>,
 {
+    let begun = Instant::now();
     loop {
         match block_on(step()) {
+            // The core counts from the last interruption.
+            Ok(Wait::Done(Err(Error::Timeout { server, .. }))) => {
+                return Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 }.into());
+            }
             Ok(Wait::Done(result)) => return Ok(result?),
             Ok(Wait::Interrupted(by_signal)) => {
                 if !signal::dispatch() {

@@ -351,6 +351,14 @@ fn is_quiet(code: Code) -> bool {
     matches!(code, Code::IoWait | Code::WorkFail | Code::WorkException | Code::Timeout | Code::NoJobs)
 }
 
+/// A signal was handled. No job was run, and nothing is wrong: `while (!$stop && $worker->work());` looks at
+/// $stop. Programs that want to tell it from a job ask for it.
+fn interrupted(call: Call, this: &Worker) {
+    let tell = this.has(option::STOP_WAIT_ON_SIGNAL);
+    this.outcome.set(if tell { Code::IoWait } else { Code::Success });
+    call.returns(!tell);
+}
+
 /// Notes why there was no job, warning where pecl does, and gives PHP its false.
 fn no_job(call: Call, this: &Worker, failure: Failure) {
     match failure {
@@ -483,8 +491,12 @@ handlers! {
         let this = args!(call, Worker, "");
         match this.work() {
             Ok(Ended::Job(code)) => {
-                this.outcome.set_number(code);
                 let success = code == Code::Success.number();
+                if success {
+                    this.outcome.set(Code::Success);
+                } else {
+                    this.outcome.ended(code, "the function ended the job with this code");
+                }
                 let code = Code::from_number(code).unwrap_or(Code::UnknownState);
                 if !success && !is_quiet(code) {
                     call.warn(format_args!("the function ended with {code}"));
@@ -496,15 +508,7 @@ handlers! {
                 call.warn(format_args!("a job for {function} came, which is registered and has no function: add one by addFunction()"));
                 call.returns(false);
             }
-            // A handler ran. No job did, and nothing is wrong: `while (!$stop && $worker->work());` looks at $stop.
-            Err(Failure::Signal) if !this.has(option::STOP_WAIT_ON_SIGNAL) => {
-                this.outcome.set(Code::Success);
-                call.returns(true);
-            }
-            Err(Failure::Signal) => {
-                this.outcome.set(Code::IoWait);
-                call.returns(false);
-            }
+            Err(Failure::Signal) => interrupted(call, this),
             Err(failure) => no_job(call, this, failure),
         }
     }
@@ -530,10 +534,11 @@ handlers! {
         this.begin();
         let until = this.until();
         match wait_for(OnSignal::Return, || async { this.core.borrow_mut().wait_for_job(until).await }) {
-            Ok(()) | Err(Failure::Signal) => {
+            Ok(()) => {
                 this.outcome.set(Code::Success);
                 call.returns(true);
             }
+            Err(Failure::Signal) => interrupted(call, this),
             Err(Failure::Gearman(Error::NoServers | Error::NoFunctions)) => no_job(call, this, Error::NothingToWaitFor.into()),
             Err(failure) => no_job(call, this, failure),
         }
@@ -545,8 +550,11 @@ handlers! {
         let servers = this.core.borrow().servers();
         let mut result = if servers == 0 { Err(Error::NoServers.into()) } else { Ok(()) };
         for i in 0..servers {
-            let until = this.until();
-            result = result.and(wait_for(OnSignal::Resume, || async { this.core.borrow_mut().echo(i, data.or_empty(), until).await }));
+            if result.is_ok() {
+                let until = this.until();
+                let data = data.or_empty();
+                result = wait_for(OnSignal::Resume, || async { this.core.borrow_mut().echo(i, data, until).await });
+            }
         }
         match result {
             Ok(()) => {

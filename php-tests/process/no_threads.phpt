@@ -10,16 +10,13 @@ PHP_ZTS and die('skip for PHP without threads');
 require __DIR__ . '/../connect.inc';
 
 $function = unique_function_name();
-$waits = [
-    'doNormal()' => fn() => (new GearmanClient) ?: 0,
-];
 $client = function () {
     $client = new GearmanClient();
     $client->addServer('localhost', PORT); // a name, which must be resolved
     return $client;
 };
 $waits = [
-    'doNormal()' => fn() => $client()->doNormal($function, ''),
+    'doNormal()' => fn() => $client()->doNormal($function, 'x'),
     'runTasks()' => function () use ($client, $function) {
         $client = $client();
         for ($i = 0; $i < 5; $i++) {
@@ -39,8 +36,8 @@ foreach ($waits as $name => $wait) {
     $status = wait_until(function () use ($child) {
         $status = file_get_contents("/proc/$child/status");
         // Asleep in the event loop, not in a lock or a read.
-        return is_link("/proc/$child/exe") && str_contains(implode(' ', array_map(fn($fd) => (string) @readlink($fd), glob("/proc/$child/fd/*"))), 'eventpoll')
-            && preg_match('/^State:\s+S/m', $status) ? $status : null;
+        $open = array_map(fn($fd) => (string) @readlink($fd), glob("/proc/$child/fd/*"));
+        return in_array('anon_inode:[eventpoll]', $open, true) && preg_match('/^State:\s+S/m', $status) ? $status : null;
     }, 10, "$name to wait");
     preg_match('/^Threads:\s+(\d+)/m', $status, $match);
     echo "$name: $match[1]\n";

@@ -493,7 +493,8 @@ impl Client {
     /// `#` a number made from the workload; anything else stays as it is.
     pub fn unique(&mut self, given: &[u8], workload: &[u8]) -> Unique {
         match given {
-            b"" => self.uniques.make(self.pid),
+            // Not the process of the last call: this one may have been forked since.
+            b"" => self.uniques.make(std::process::id()),
             b"#" => unique::hash(workload),
             given => Unique::from(given),
         }
