@@ -13,7 +13,8 @@ for kind in ours C; do
         workers+=("$pid")
 
         context="$kind server, $worker worker: "
-        await has_workers echo 1 && await has_workers shout 1 || fail 'the workers come'
+        await has_workers echo 1 || fail 'the worker comes'
+        await has_workers shout 1 || fail 'the second worker comes'
         functions=$(admin workers | sed -n 's/.* interop-worker : //p' | tr ' ' '\n' | sort | tr '\n' ' ')
         check 'id and functions in the list of workers' \
             'about context echo fail hold limited nested note pieces raise return_fail story throw ' "$functions"

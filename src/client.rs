@@ -137,13 +137,7 @@ impl Client {
         let timeout = self.timeout.get();
         let until = u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms.min(1 << 40)));
         let on_signal = if self.has(option::STOP_WAIT_ON_SIGNAL) { OnSignal::Return } else { OnSignal::Resume };
-        let pid = std::process::id();
         wait_for(on_signal, || async {
-            // A signal handler may have forked: then this is the child, and the answer its parent's.
-            if std::process::id() != pid {
-                self.begin();
-                return Ok(()); // which is news: what was asked is lost
-            }
             let mut core = self.core.borrow_mut();
             match timeout {
                 0 => core.look().await.and_then(|news| if news { Ok(()) } else { Err(core.timeout(Duration::ZERO)) }),

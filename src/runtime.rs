@@ -58,7 +58,7 @@ pub(crate) fn wait_for<T, F>(on_signal: OnSignal, mut step: impl FnMut() -> F) -
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let begun = Instant::now();
+    let (begun, pid) = (Instant::now(), std::process::id());
     loop {
         match block_on(step()) {
             // The core counts from the last interruption.
@@ -72,6 +72,11 @@ where
                 }
                 if by_signal && on_signal == OnSignal::Return {
                     return Err(Failure::Signal);
+                }
+                if std::process::id() != pid {
+                    // A handler has forked, and this is the child: the answer is its parent's, and so is what
+                    // waits to be written.
+                    return Err(Error::lost("the server", "it belongs to the process that forked this one").into());
                 }
             }
             Err(e) => return Err(Error::lost("the servers", format_args!("no event loop: {e}")).into()),

@@ -43,14 +43,19 @@ unsafe fn run_queued() {
     // SAFETY: a look-up in the function table.
     let function = unsafe { zend_fetch_function_str(name.as_ptr().cast(), name.len()) };
     while !function.is_null() {
-        hold();
+        // Not in HELD yet: Gearman calls of the handlers must neither go back to this mask, which pcntl undoes
+        // when they have run, nor take the one in between for the one to go back to.
+        let before = hold();
         let mut result = ManuallyDrop::new(Zval::new()); // a bool
         // SAFETY: the function exists and takes no arguments.
         unsafe {
             zend_call_known_function(function, null_mut(), null_mut(), &raw mut *result, 0, null_mut(), null_mut())
         };
-        // Not held any more: a handler waited as well, and signals were queued meanwhile.
-        if exception_pending() || HELD.get().is_some() && !pending() {
+        HELD.set(Some(before));
+        if exception_pending() {
+            return release();
+        }
+        if !pending() {
             return;
         }
         release();
@@ -62,15 +67,17 @@ thread_local! {
     static HELD: Cell<Option<sigset_t>> = const { Cell::new(None) };
 }
 
-fn hold() {
-    if HELD.get().is_none() {
-        // SAFETY: plain system calls on local sets.
-        unsafe {
-            let (mut all, mut old): (sigset_t, sigset_t) = zeroed();
-            sigfillset(&raw mut all);
-            pthread_sigmask(SIG_BLOCK, &raw const all, &raw mut old);
-            HELD.set(Some(old));
-        }
+/// Blocks all signals. The mask that was in force.
+fn hold() -> sigset_t {
+    if let Some(before) = HELD.take() {
+        return before; // and all are blocked still
+    }
+    // SAFETY: plain system calls on local sets.
+    unsafe {
+        let (mut all, mut before): (sigset_t, sigset_t) = zeroed();
+        sigfillset(&raw mut all);
+        pthread_sigmask(SIG_BLOCK, &raw const all, &raw mut before);
+        before
     }
 }
 

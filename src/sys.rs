@@ -22,6 +22,7 @@ unsafe extern "C" {
     pub(crate) fn zval_get_long_func(op: *mut zval, is_legacy_behavior: bool) -> zend_long;
     pub(crate) fn zval_try_get_string_func(op: *mut zval) -> *mut zend_string;
     pub(crate) fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
+    pub(crate) fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
     pub(crate) fn zend_timeout() -> !;
     pub(crate) fn zend_ini_long(name: *const c_char, len: usize, orig: c_int) -> zend_long;
     pub(crate) fn zend_ini_string(name: *const c_char, len: usize, orig: c_int) -> *mut c_char;

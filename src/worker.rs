@@ -11,7 +11,7 @@ use crate::object::{Class, Entry, Zvals, instantiate, object_state};
 use crate::outcome::{Failure, Outcome};
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers::{self, Endpoint};
-use crate::sys::{eg, exception_pending, zend_is_unwind_exit, zval_try_get_string_func};
+use crate::sys::{eg, exception_pending, zend_is_graceful_exit, zend_is_unwind_exit, zval_try_get_string_func};
 use ext_php_rs::ffi::{self, zend_object, zend_string, zval};
 use ext_php_rs::types::{ZendStr, Zval};
 use gearman_core::duty::Abilities;
@@ -139,13 +139,8 @@ impl Worker {
         self.begin();
         let until = self.until();
         let at_once = self.has(option::NON_BLOCKING) || until.is_some() && self.timeout.get() == 0;
-        let pid = std::process::id();
         let job = wait_for(on_signal, || async {
             let mut core = self.core.borrow_mut();
-            // A signal handler may have forked: then this is the child, and the connections its parent's.
-            if std::process::id() != pid {
-                core.begin();
-            }
             if at_once { core.look_for_job().await } else { core.next_job(until).await }
         });
         match job {
@@ -214,8 +209,8 @@ impl Worker {
     fn answer_thrown(&self, job: &Job) -> Result<i64, Failure> {
         // SAFETY: an exception is pending.
         let exception = unsafe { (*eg()).exception };
-        // SAFETY: as above.
-        if unsafe { zend_is_unwind_exit(exception) } {
+        // SAFETY: as above. The second is what PHP throws into a fiber that is destroyed before its end.
+        if unsafe { zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception) } {
             // The job is not done. Its connection is closed, so that the server gives it to another worker.
             if let Some(unfinished) = job.end() {
                 self.core.borrow_mut().give_back(&unfinished);

@@ -63,6 +63,6 @@ named: "x"
 stringable []
 task of an array: TypeError: GearmanClient::addTask(): Argument #2 ($workload) must be of type string|int|float, array given
 named: GearmanTask
-w []
+w [null]
 named: GearmanTask
 w [null]

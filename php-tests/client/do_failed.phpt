@@ -27,3 +27,18 @@ foreach (['sendFail', 'sendException', 'sendComplete', 'WORK_FAIL', 'WORK_EXCEPT
 }
 show('a failure has a text', $client->doHigh($function, 'sendFail'), code($client), (string) $client->error() !== '');
 show('doLow', $client->doLow($function, 'throw'), code($client));
+--EXPECT--
+sendFail: '', WORK_FAIL
+sendException: '', WORK_EXCEPTION
+sendComplete: 'early', SUCCESS
+WORK_FAIL: '', WORK_FAIL
+WORK_EXCEPTION: '', WORK_FAIL
+TIMEOUT: '', WORK_FAIL
+ERRNO: '', WORK_FAIL
+SHUTDOWN: 'kept', SUCCESS
+throw: '', WORK_EXCEPTION
+throw Error: '', WORK_EXCEPTION
+after data: '', WORK_FAIL
+else: 'fine', SUCCESS
+a failure has a text: '', WORK_FAIL, true
+doLow: '', WORK_EXCEPTION

@@ -26,3 +26,11 @@ foreach (['Created', 'Data', 'Warning', 'Status', 'Complete', 'Fail', 'Exception
     $client->{"set{$event}Callback"}(fn() => print("$event callback called\n"));
 }
 show('with callbacks', $client->doNormal($function, 'xyz'), code($client));
+--EXPECT--
+do: 'data\000\377\nz \376\000a', SUCCESS, 0
+doNormal: 'data\000\377\nz \376\000a', SUCCESS, 0
+doHigh: 'data\000\377\nz \376\000a', SUCCESS, 0
+doLow: 'data\000\377\nz \376\000a', SUCCESS, 0
+a workload of one byte: 'data\000\377\n0', SUCCESS
+job status and handle are of no use meanwhile: [0, 0], ''
+with callbacks: 'data\000\377\nzyx', SUCCESS

@@ -1,36 +1,43 @@
 --TEST--
-ping: any bytes, not none, and all servers
+ping() asks all servers
+--EXTENSIONS--
+pcntl
+posix
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $client = client();
-foreach (['x', "\0", "a\0b\xff", str_repeat("\0y", 200000)] as $data) {
-    tell('ping', $client, fn() => $client->ping($data));
-}
-tell('nothing', $client, fn() => $client->ping(''));
-tell('again', $client, fn() => $client->ping('x'));
-$alone = new GearmanClient();
-tell('no server', $alone, fn() => $alone->ping('x'));
-$server = start_gearmand();
-$client->addServer(HOST, $server->port);
-tell('two servers', $client, fn() => $client->ping('x'));
-$server->stop();
-tell('one of them stopped', $client, fn() => @$client->ping('x'));
-tell('is down', $client, fn() => $client->ping('x'));
+show('ping', $client->ping("a\0b"), code($client));
+show('large', $client->ping(str_repeat('p', 1 << 20)), code($client));
+show('empty', $client->ping(''), code($client), (string) $client->error() !== '');
+show('afterwards', $client->ping('x'), code($client));
 $worker = worker();
-tell('worker', $worker, fn() => $worker->ping("a\0b"));
-tell('worker, nothing', $worker, fn() => $worker->ping(''));
---EXPECTF--
+show('worker', $worker->ping("a\0b"), code($worker));
+show('worker, empty', $worker->ping(''), code($worker));
+
+$second = start_gearmand();
+foreach ([$client, $worker] as $object) {
+    $object->addServer(HOST, $second->port);
+    show(get_class($object) . ' with two servers', $object->ping('x'), code($object));
+}
+$second->stop();
+foreach ([$client, $worker] as $object) {
+    @$object->ping('its connection was closed');
+    show(get_class($object) . ', one of them down', $object->ping('x'), code($object));
+}
+--EXPECT--
 ping: true, SUCCESS
-ping: true, SUCCESS
-ping: true, SUCCESS
-ping: true, SUCCESS
-nothing: false, warning of GearmanClient::ping(), code 49
-again: true, SUCCESS
-no server: false, warning of GearmanClient::ping(), NO_SERVERS
-two servers: true, SUCCESS
-one of them stopped: false%S, %s
-is down: false, warning of GearmanClient::ping(), COULD_NOT_CONNECT
+large: true, SUCCESS
+  Warning: GearmanClient::ping()
+empty: false, INVALID_ARGUMENT, true
+afterwards: true, SUCCESS
 worker: true, SUCCESS
-worker, nothing: false, warning of GearmanWorker::ping(), code 49
+  Warning: GearmanWorker::ping()
+worker, empty: false, INVALID_ARGUMENT
+GearmanClient with two servers: true, SUCCESS
+GearmanWorker with two servers: true, SUCCESS
+  Warning: GearmanClient::ping()
+GearmanClient, one of them down: false, COULD_NOT_CONNECT
+  Warning: GearmanWorker::ping()
+GearmanWorker, one of them down: false, COULD_NOT_CONNECT

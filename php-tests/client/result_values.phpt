@@ -31,3 +31,21 @@ show('no return', $client->doNormal($nothing, 'x'), code($client));
 $worker = worker([$function = unique_function_name() => fn() => [1]]);
 $client->doBackground($function, 'x');
 show('work', $worker->work(), code($worker));
+--EXPECT--
+null: '', SUCCESS
+true: '1', SUCCESS
+false: '', SUCCESS
+int: '-12', SUCCESS
+float: '1.5', SUCCESS
+whole float: '3', SUCCESS
+large float: '1.0E+25', SUCCESS
+inf: 'INF', SUCCESS
+nan: 'NAN', SUCCESS
+string: 'a\000b', SUCCESS
+empty: '', SUCCESS
+object: 'text of an object', SUCCESS
+array: 'Array', SUCCESS
+empty array: 'Array', SUCCESS
+no return: '', SUCCESS
+  Warning: Array to string conversion
+work: true, SUCCESS

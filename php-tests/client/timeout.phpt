@@ -1,26 +1,58 @@
 --TEST--
-A timeout ends the wait, not the job; the client goes on
---SKIPIF--
-<?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
+setTimeout(): warning and TIMEOUT when nothing is heard; the client is usable afterwards
+--EXTENSIONS--
+pcntl
+posix
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
-$f = unique_function_name();
 $client = client();
-foreach ([0, 20] as $ms) {
-    $client->setTimeout($ms);
-    tell("timeout $ms", $client, fn() => $client->doNormal($f, 'nobody there', 'the key'));
+show('fresh', $client->timeout());
+foreach ([1, 1000, 2147483647, 0, -1, -5] as $milliseconds) {
+    show("setTimeout($milliseconds)", $client->setTimeout($milliseconds), $client->timeout());
 }
-$client->setTimeout(-1);
-tell('the job', null, fn() => $client->jobStatusByUniqueKey('the key'));
-tell('background', $client, fn() => $client->doBackground($f, 'nobody there', 'the key') !== '');
-serve([$f => fn($job) => strrev($job->workload())]);
+
+$nobody = unique_function_name('nobody');
+foreach (['do', 'doNormal', 'doHigh', 'doLow'] as $method) {
+    $client->setTimeout(20);
+    show($method, $client->$method($nobody, 'x', 'key'), code($client), (string) $client->error() !== '', $client->getErrno());
+}
+show('the job stays with the server', function_status($nobody));
+$client->addTask($nobody, 'x', null, 'key');
+show('runTasks', $client->runTasks(), code($client));
+$echo = serve(fn(GearmanJob $job) => $job->workload());
 $client->setTimeout(10000);
-tell('worker there', $client, fn() => $client->doNormal($f, 'abc'));
+show('usable afterwards', $client->doNormal($echo, 'x'), code($client), $client->ping('x'));
+
+// It limits the silence, not the call: each word of the worker starts it anew.
+$talks = serve(function (GearmanJob $job) {
+    for ($i = 0; $i < 12; $i++) {
+        usleep(50000);
+        $job->sendStatus($i, 12);
+    }
+    return 'after 600 ms';
+});
+$client->setTimeout(500);
+show('a job that reports', $client->doNormal($talks, 'x'), code($client));
 --EXPECT--
-timeout 0: "", warning of GearmanClient::doNormal(), TIMEOUT
-timeout 20: "", warning of GearmanClient::doNormal(), TIMEOUT
-the job: [true,false,0,0]
-background: true, SUCCESS
-worker there: "cba", SUCCESS
+fresh: -1
+setTimeout(1): true, 1
+setTimeout(1000): true, 1000
+setTimeout(2147483647): true, 2147483647
+setTimeout(0): true, 0
+setTimeout(-1): true, -1
+setTimeout(-5): true, -5
+  Warning: GearmanClient::do()
+do: '', TIMEOUT, true, 0
+  Warning: GearmanClient::doNormal()
+doNormal: '', TIMEOUT, true, 0
+  Warning: GearmanClient::doHigh()
+doHigh: '', TIMEOUT, true, 0
+  Warning: GearmanClient::doLow()
+doLow: '', TIMEOUT, true, 0
+the job stays with the server: [1, 0, 0]
+  Warning: GearmanClient::runTasks()
+runTasks: false, TIMEOUT
+usable afterwards: 'x', SUCCESS, true
+a job that reports: 'after 600 ms', SUCCESS

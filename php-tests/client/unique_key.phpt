@@ -36,7 +36,7 @@ foreach (['wait', 'ignored', 'ignored'] as $workload) {
         $client = client();
         $client->setCreatedCallback(function () use ($there) { fwrite($there, "created\n"); });
         $client->setDataCallback(function ($task) use (&$data) { $data = $task->data(); });
-        $client->setCompleteCallback(function ($task) use (&$data) { echo "child: $data", $task->data(), "\n"; });
+        $client->setCompleteCallback(function ($task) use (&$data) { echo "child: $data{$task->data()}\n"; });
         $client->addTask($f, $workload, null, 'shared');
         $client->runTasks();
     });

@@ -58,8 +58,47 @@ foreach (ends() + $limits as $how => $end) {
         $again = json_encode($second->work());
         wait_until(fn () => !$client->jobStatus($handle)[0], 10, 'the end of the job');
     }
-    echo "$how: code $code, by another worker: $again\n  ", preg_replace('/\n\n+/', "\n", $output), "\n";
+    echo "$how: code $code, by another worker: $again\n  ", preg_replace(['/\n\n+/', '/ +$/m'], ["\n", ''], $output), "\n";
 }
 stop_child($serving, SIGKILL);
 ?>
---EXPECT--
+--EXPECTF--
+exit(): code 0, by another worker: true
+  shutdown: cba, a job, [true,0]
+exit(3): code 3, by another worker: true
+  shutdown: cba, a job, [true,0]
+exit('text'): code 0, by another worker: true
+  text
+  shutdown: cba, a job, [true,0]
+E_USER_ERROR: code 255, by another worker: true
+  Fatal error: on purpose
+  shutdown: cba, a job, [true,0]
+compile error: code 255, by another worker: true
+  Fatal error: Class A contains 1 abstract method and must therefore be declared abstract or implement the remaining methods (A::f)
+  shutdown: cba, a job, [true,0]
+redeclared: code 255, by another worker: true
+  Fatal error: Cannot redeclare ends() (previously declared)
+  shutdown: cba, a job, [true,0]
+
+Fatal error: Allowed memory size of %d bytes exhausted (tried to allocate %d bytes) in %s on line %d
+
+  shutdown: cba, a job, [true,0]
+memory limit: code 255, by another worker: true
+  
+uncaught: code 255, by another worker: no
+  finally
+Fatal error: Uncaught DomainException: on purpose
+  thrown
+  shutdown: cba, a job, [true,0]
+uncaught error: code 255, by another worker: no
+  finally
+Fatal error: Uncaught Error: Call to undefined function no_such_function()
+  thrown
+  shutdown: cba, a job, [true,0]
+exit in a destructor: code 4, by another worker: true
+  shutdown: cba, a job, [true,0]
+SIGKILL: code -9, by another worker: true
+  
+time limit: code 255, by another worker: true
+  Fatal error: Maximum execution time of 1 second exceeded
+  shutdown: cba, a job, [true,0]

@@ -1,5 +1,5 @@
 --TEST--
-STOP_WAIT_ON_SIGNAL: a handled signal ends the wait with IO_WAIT, and the object goes on
+STOP_WAIT_ON_SIGNAL: a handled signal ends the call with IO_WAIT; without it only an idle work() and wait() end
 --EXTENSIONS--
 gearman
 pcntl
@@ -11,75 +11,86 @@ require __DIR__ . '/signals.inc';
 foreach ([true, false] as $async) {
     echo $async ? "asynchronous\n" : "by pcntl_signal_dispatch\n";
     pcntl_async_signals($async);
-    foreach ([
-        'doNormal' => fn ($c, $w) => $c->doNormal('f', 'abc'),
-        'jobStatus' => fn ($c, $w) => $c->jobStatus('H:x:1'),
-        'client ping' => fn ($c, $w) => $c->ping('abc'),
-        'runTasks' => fn ($c, $w) => $c->addTask('f', 'abc') && $c->runTasks(),
-        'work' => fn ($c, $w) => $w->work(),
-    ] as $name => $call) {
-        [$server, $tell] = silent_server();
+    $runs = 0;
+    pcntl_signal(SIGUSR1, function () use (&$runs) {
+        $runs++;
+    });
+    [$server] = silent_server();
+    foreach (['doNormal' => ['f', 'x'], 'jobStatus' => ['H:x:1'], 'ping' => ['x'], 'runTasks' => []] as $method => $arguments) {
         $client = new GearmanClient();
         $client->addServer(HOST, $server->port, false);
         $client->addOptions(GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL);
-        $client->setCompleteCallback(fn ($task) => print "<{$task->data()}> ");
-        [$servers_worker, $tell_worker] = silent_server();
-        $worker = new GearmanWorker();
-        $worker->addServer(HOST, $servers_worker->port, false);
-        $worker->addFunction('f', fn () => '');
-        $worker->addOptions(GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL);
+        $method === 'runTasks' && $client->addTask('f', 'x');
         $runs = 0;
-        pcntl_signal(SIGUSR1, function () use (&$runs) { $runs++; });
         $child = signal_when_asleep(SIGUSR1);
-        [$result, $warnings] = heard(fn () => $call($client, $worker));
+        [$result, $warnings] = heard(fn () => $client->$method(...$arguments));
         wait_child($child);
-        $object = $name === 'work' ? $worker : $client;
-        echo "  $name: ", json_encode($result), ", code {$object->returnCode()}, $runs run, ", json_encode($warnings), ' ';
-        // What was left unanswered is answered now, and taken for nothing else's answer.
-        fwrite($tell, str_repeat("\n", 6));
-        fwrite($tell_worker, str_repeat("\n", 6));
-        echo json_encode([$client->doNormal('f', 'two'), $client->runTasks(), $client->ping('three'), $worker->ping('four')]), "\n";
-        pcntl_signal(SIGUSR1, SIG_DFL);
+        echo "  client $method: ", json_encode([$result, $client->returnCode(), $warnings, $runs]), "\n";
     }
-}
-
-echo "without the option\n";
-[$server, $tell] = silent_server();
-$client = new GearmanClient();
-$client->addServer(HOST, $server->port, false);
-$client->addOptions(GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL);
-$client->removeOptions(GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL);
-pcntl_signal(SIGUSR1, fn () => fwrite($tell, "\n"));
-$child = signal_when_asleep(SIGUSR1);
-var_dump($client->doNormal('f', 'abc'));
-wait_child($child);
-$worker = new GearmanWorker();
-$worker->addServer(HOST, PORT);
-$worker->addFunction(unique_function_name(), fn () => '');
-foreach (['work', 'wait'] as $method) {
+    $client = new GearmanClient();
+    $client->addServer(HOST, $server->port, false);
+    $client->addTask('f', 'x');
+    $client->addOptions(GEARMAN_CLIENT_NON_BLOCKING | GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL);
+    var_dump($client->runTasks());
     $child = signal_when_asleep(SIGUSR1);
-    var_dump($worker->$method(), $worker->returnCode() === GEARMAN_SUCCESS, $worker->error());
+    [$result, $warnings] = heard(fn () => $client->wait());
     wait_child($child);
+    echo '  client wait: ', json_encode([$result, $client->returnCode(), $warnings]), "\n";
+
+    $worker = new GearmanWorker();
+    $worker->addServer(HOST, PORT, false);
+    $worker->addFunction(unique_function_name(), fn () => '');
+    foreach ([false, true] as $stop) {
+        $stop && $worker->addOptions(GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL);
+        foreach (['work', 'wait'] as $method) {
+            $runs = 0;
+            $child = signal_when_asleep(SIGUSR1);
+            [$result, $warnings] = heard(fn () => $worker->$method());
+            wait_child($child);
+            echo '  worker ', $stop ? 'stopping ' : '', "$method: ", json_encode([$result, $worker->returnCode(), $warnings, $runs]), "\n";
+        }
+    }
+    // A signal that nobody handles, and one that is ignored, end nothing.
+    pcntl_signal(SIGUSR2, SIG_IGN);
+    $me = getmypid();
+    $child = spawn(function () use ($me) {
+        while (true) {
+            posix_kill($me, SIGUSR2);
+            posix_kill($me, SIGCHLD);
+            posix_kill($me, SIGCONT);
+            usleep(1000);
+        }
+    }, clean: false);
+    $worker->removeOptions(GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL);
+    $worker->setTimeout(300);
+    $begin = hrtime(true);
+    $result = $worker->work();
+    echo '  ignored: ', json_encode([$result, $worker->returnCode(), hrtime(true) - $begin >= 3e8]), "\n";
+    stop_child($child, SIGKILL);
 }
 ?>
 --EXPECT--
 asynchronous
-  doNormal: "", code 1, 1 run, [] ["owt",true,true,true]
-  jobStatus: [false,false,0,0], code 1, 1 run, [] ["owt",true,true,true]
-  client ping: false, code 1, 1 run, [] ["owt",true,true,true]
-  runTasks: false, code 1, 1 run, [] <cba> ["owt",true,true,true]
-  work: false, code 1, 1 run, [] ["owt",true,true,true]
+  client doNormal: ["",1,[],1]
+  client jobStatus: [[false,false,0,0],1,[],1]
+  client ping: [false,1,[],1]
+  client runTasks: [false,1,[],1]
+bool(true)
+  client wait: [false,1,[]]
+  worker work: [true,0,[],1]
+  worker wait: [true,0,[],1]
+  worker stopping work: [false,1,[],1]
+  worker stopping wait: [false,1,[],1]
+  ignored: [false,47,true]
 by pcntl_signal_dispatch
-  doNormal: "", code 1, 1 run, [] ["owt",true,true,true]
-  jobStatus: [false,false,0,0], code 1, 1 run, [] ["owt",true,true,true]
-  client ping: false, code 1, 1 run, [] ["owt",true,true,true]
-  runTasks: false, code 1, 1 run, [] <cba> ["owt",true,true,true]
-  work: false, code 1, 1 run, [] ["owt",true,true,true]
-without the option
-string(3) "cba"
+  client doNormal: ["",1,[],1]
+  client jobStatus: [[false,false,0,0],1,[],1]
+  client ping: [false,1,[],1]
+  client runTasks: [false,1,[],1]
 bool(true)
-bool(true)
-bool(false)
-bool(true)
-bool(true)
-bool(false)
+  client wait: [false,1,[]]
+  worker work: [true,0,[],1]
+  worker wait: [true,0,[],1]
+  worker stopping work: [false,1,[],1]
+  worker stopping wait: [false,1,[],1]
+  ignored: [false,47,true]

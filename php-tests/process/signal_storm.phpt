@@ -44,7 +44,6 @@ foreach ([true, false] as $async) {
     echo $async ? "asynchronous\n" : "by pcntl_signal_dispatch\n";
     pcntl_async_signals($async);
     foreach ([
-        'doNormal' => fn ($c, $w) => $c->doNormal(unique_function_name(), 'x'),
         'runTasks' => fn ($c, $w) => $c->addTask(unique_function_name(), 'x') && $c->runTasks(),
         'grabJob' => fn ($c, $w) => $w->grabJob(),
     ] as $name => $call) {
@@ -67,26 +66,13 @@ foreach ([true, false] as $async) {
     [$result, $warnings, , $runs] = in_a_storm(fn () => $client->doNormal('f', 'abc'), fn () => fwrite($tell, "\n"));
     echo "  result: $result, code {$client->returnCode()}, ", count($warnings), ' warnings', $runs > 10 ? ', in a storm' : ", $runs signals", "\n";
 }
-
-// The warning tells the whole time that was waited.
-pcntl_async_signals(true);
-$server = fake_server(fn (FakePeer $peer) => $peer->wait());
-$client = new GearmanClient();
-$client->addServer(HOST, $server->port, false);
-$client->setTimeout(LIMIT);
-[, $warnings] = in_a_storm(fn () => $client->doNormal('f', 'x'));
-preg_match('/for (\d+) ms$/', $warnings[0] ?? '', $match);
-echo 'told: ', ($match[1] ?? 0) >= LIMIT ? 'all of it' : "only $warnings[0]", "\n";
 ?>
 --EXPECT--
 asynchronous
-  doNormal: in time, in a storm
   runTasks: in time, in a storm
   grabJob: in time, in a storm
   result: cba, code 0, 0 warnings, in a storm
 by pcntl_signal_dispatch
-  doNormal: in time, in a storm
   runTasks: in time, in a storm
   grabJob: in time, in a storm
   result: cba, code 0, 0 warnings, in a storm
-told: all of it

@@ -1,47 +1,54 @@
 --TEST--
-Under valgrind: a program that uses every class, ended by return, exit() and a fatal error
+valgrind: no invalid access and no leak of the module, in a program that uses everything and ends in every way
+--EXTENSIONS--
+gearman
+pcntl
+posix
 --SKIPIF--
 <?php
-extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
-PHP_OS_FAMILY === 'Linux' or die('skip needs Linux');
-getenv('USE_ZEND_ALLOC') === '0' and die('skip runs under valgrind already');
-exec('valgrind --version 2>/dev/null', $lines, $status);
-$status === 0 or die('skip needs valgrind');
+if (!shell_exec('command -v valgrind')) {
+    die('skip needs valgrind');
+}
+if (getenv('USE_ZEND_ALLOC') === '0') {
+    die('skip runs under valgrind already');
+}
 --FILE--
 <?php
-preg_match('~^.* (/.*gearman_rs.*\.so)$~m', file_get_contents('/proc/self/maps'), $match);
-$load = ['-n', '-d', 'pcre.jit=0', '-d', "extension=$match[1]"];
-foreach (['pcntl', 'posix'] as $name) { // where they are modules
-    exec(escapeshellarg(PHP_BINARY) . ' -n -m', $built_in);
-    in_array($name, $built_in, true) || array_push($load, '-d', "extension=$name");
+require __DIR__ . '/module.inc';
+
+$leaks = [
+    '--leak-check=full', '--show-leak-kinds=definite', '--errors-for-leak-kinds=definite', '--child-silent-after-fork=yes',
+];
+$runs = [
+    'return' => $leaks,
+    'exit' => $leaks,
+    'fatal' => [...$leaks, '--suppressions=' . __DIR__ . '/valgrind.supp'],
+    'exit in function' => $leaks,
+    'exit in handler' => $leaks,
+    'fatal in function' => [...$leaks, '--suppressions=' . __DIR__ . '/valgrind.supp'],
+    'fatal in handler' => [...$leaks, '--suppressions=' . __DIR__ . '/valgrind.supp'],
+    'return, with its children' => [], // which forget what is their parent's: that is no leak
+];
+$script = __DIR__ . '/everything.inc';
+$started = [];
+foreach ($runs as $end => $options) {
+    $valgrind = ['valgrind', '-q', '--error-exitcode=77', '--num-callers=30', ...$options];
+    $started[$end] = start_php($valgrind, ['-d', 'pcre.jit=0'], [$script, strtok($end, ',')], ['USE_ZEND_ALLOC' => '0', 'ZEND_DONT_UNLOAD_MODULES' => '1']);
 }
-$environment = ['USE_ZEND_ALLOC' => '0', 'ZEND_DONT_UNLOAD_MODULES' => '1'] + getenv();
-$running = [];
-foreach (['return', 'exit', 'fatal'] as $end) {
-    // After a fatal error PHP itself frees nothing but its heap, which USE_ZEND_ALLOC=0 does away with.
-    $leaks = $end === 'fatal' ? [__DIR__ . '/../valgrind_fatal.supp'] : [];
-    $suppressions = array_map(fn($file) => "--suppressions=$file", [__DIR__ . '/../valgrind.supp', ...$leaks]);
-    $valgrind = ['valgrind', '-q', '--error-exitcode=77', '--num-callers=40', ...$suppressions,
-        '--leak-check=full', '--show-leak-kinds=definite', '--errors-for-leak-kinds=definite'];
-    $command = [...$valgrind, PHP_BINARY, ...$load, __DIR__ . '/every_class.inc', $end];
-    $output = __DIR__ . "/valgrind_$end.log";
-    $running[$end] = [proc_open($command, [['null'], ['file', $output, 'a'], ['file', $output, 'a']], $pipes, env_vars: $environment), $output];
+foreach ($started as $end => $php) {
+    [$code, $output] = finish_php($php);
+    // What valgrind says goes between the lines of the program.
+    preg_match_all('/^==\d+==.*$/m', $output, $said);
+    echo "$end: code $code, ", str_contains($output, "all done\n") && str_contains($output, "data the end\n") ? 'to its end' : "not to its end:\n$output", "\n";
+    echo implode("\n", array_slice($said[0], 0, 100)), $said[0] ? "\n" : '';
 }
-foreach ($running as $end => [$process, $output]) {
-    $code = proc_close($process);
-    echo "$end: exit code $code\n", file_get_contents($output);
-    unlink($output);
-}
+?>
 --EXPECT--
-return: exit code 0
-child: 0
-{"Complete":6,"Created":12,"Data":2,"Exception":2,"Fail":2,"Status":4,"Warning":2}
-the end
-exit: exit code 0
-child: 0
-{"Complete":6,"Created":12,"Data":2,"Exception":2,"Fail":2,"Status":4,"Warning":2}
-the end
-fatal: exit code 255
-child: 0
-{"Complete":6,"Created":12,"Data":2,"Exception":2,"Fail":2,"Status":4,"Warning":2}
-the end
+return: code 0, to its end
+exit: code 0, to its end
+fatal: code 255, to its end
+exit in function: code 0, to its end
+exit in handler: code 0, to its end
+fatal in function: code 255, to its end
+fatal in handler: code 255, to its end
+return, with its children: code 0, to its end

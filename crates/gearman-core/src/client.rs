@@ -28,7 +28,7 @@ const AHEAD: usize = 256 * 1024;
 /// Packets taken off a connection in one go, so that requests keep flowing meanwhile.
 const BATCH: usize = 1024;
 /// A connection that was silent for this long is looked at before it is used again.
-const IDLE: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_millis(1);
 
 /// A client of one or more job servers.
 #[derive(Debug, Default)]

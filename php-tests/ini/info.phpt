@@ -1,0 +1,40 @@
+--TEST--
+phpinfo() and php --ri: versions, defaults and settings
+--INI--
+gearman.connect_timeout=1234
+gearman.servers=host:1,:2
+--FILE--
+<?php
+(new ReflectionExtension('gearman'))->info();
+var_dump(phpversion('gearman') === (new ReflectionExtension('gearman'))->getVersion(), version_compare(phpversion('gearman'), '2.1.5', '>='));
+var_dump((new ReflectionExtension('gearman'))->getDependencies(), array_keys(ini_get_all('gearman')));
+--EXPECTF--
+
+gearman
+
+gearman support => enabled
+extension version => %d.%d.%d
+libgearman version => 1.1.20
+core version => gearman_rs %d.%d.%d (Rust, no libgearman)
+Default TCP Host => localhost
+Default TCP Port => 4730
+
+Directive => Local Value => Master Value
+gearman.connect_timeout => 1234 => 1234
+gearman.max_packet_size => 1073741824 => 1073741824
+gearman.lazy_connect => 0 => 0
+gearman.servers => host:1,:2 => host:1,:2
+bool(true)
+bool(true)
+array(0) {
+}
+array(4) {
+  [0]=>
+  string(23) "gearman.connect_timeout"
+  [1]=>
+  string(20) "gearman.lazy_connect"
+  [2]=>
+  string(23) "gearman.max_packet_size"
+  [3]=>
+  string(15) "gearman.servers"
+}

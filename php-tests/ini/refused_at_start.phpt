@@ -1,0 +1,15 @@
+--TEST--
+A setting out of range in php.ini leaves the default
+--INI--
+gearman.connect_timeout=soon
+gearman.max_packet_size=-1
+gearman.lazy_connect=on
+--FILE--
+<?php
+foreach (['connect_timeout', 'max_packet_size', 'lazy_connect'] as $name) {
+    echo "$name: ", ini_get("gearman.$name"), "\n";
+}
+--EXPECT--
+connect_timeout: 5000
+max_packet_size: 1073741824
+lazy_connect: 1
