@@ -225,6 +225,10 @@ impl Client {
             self.send_added();
             while let Some((id, event)) = self.next_event() {
                 let code = self.tell(id, event)?;
+                // A destructor of what the task held may have thrown.
+                if exception_pending() {
+                    return Err(Failure::Thrown);
+                }
                 if code != Code::Success.number() {
                     return Ok(code);
                 }

@@ -67,6 +67,7 @@ where
             }
             Ok(Wait::Done(result)) => return Ok(result?),
             Ok(Wait::Interrupted(by_signal)) => {
+                let by_signal = by_signal || interrupted();
                 if !signal::dispatch() {
                     return Err(Failure::Thrown);
                 }

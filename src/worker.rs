@@ -320,7 +320,9 @@ fn describe(exception: *mut zend_object) -> Vec<u8> {
         };
         let mut room = Zval::new();
         let message = ffi::zend_read_property(base, exception, name.as_ptr().cast(), name.len(), true, &raw mut room);
-        let mut text = (*(*class).name.cast::<ZendStr>()).as_bytes().to_vec();
+        // The name of an anonymous class goes on with a NUL and the file it is in, which is nobody's business.
+        let name = (*(*class).name.cast::<ZendStr>()).as_bytes();
+        let mut text = name.split(|b| *b == 0).next().unwrap_or_default().to_vec();
         if let Some(message) = message.as_ref().and_then(Zval::zend_str) {
             text.extend_from_slice(b": ");
             text.extend_from_slice(message.as_bytes());
