@@ -34,7 +34,7 @@ while (($ran = $client->runTasks()) && $client->returnCode() === GEARMAN_IO_WAIT
     $waits[] = $client->wait();
 }
 tell('ran', $client, fn() => $ran);
-echo json_encode(array_unique($waits)), ' ', implode(', ', $log), "\n";
+echo 'waits in vain: ', count(array_filter($waits, fn($there) => !$there)), '; ', implode(', ', $log), "\n";
 tell('nothing to do', $client, fn() => $client->runTasks());
 foreach (['doNormal', 'doHigh', 'doLow'] as $method) {
     tell($method, $client, fn() => $client->$method($f, 'x'));
@@ -47,7 +47,7 @@ first run: true, IO_WAIT
 created: true, IO_WAIT
 Created 
 ran: true, SUCCESS
-[true] Created , Data data, Complete result
+waits in vain: 0; Created , Data data, Complete result
 nothing to do: true, SUCCESS
 doNormal: "dataresult", SUCCESS
 doHigh: "dataresult", SUCCESS
