@@ -2,7 +2,7 @@
 What a job tells of itself, while it runs and afterwards
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
 $client = client();
@@ -66,8 +66,8 @@ new: [false,false,false,"",0,0]
   sendException: false, warning of GearmanJob::sendException()
   sendFail: false, warning of GearmanJob::sendFail()
   setReturn: true, WORK_FAIL
-with a warning: false, warning of GearmanJob::sendComplete(), code 49
-without one: false, code 49
+with a warning: false, warning of GearmanJob::sendComplete(), INVALID_ARGUMENT
+without one: false, INVALID_ARGUMENT
 without GRAB_UNIQ: ""
 addOptions: "the key"
 setOptions: "the key"

@@ -4,7 +4,7 @@ All ways a job ends: what work() and its return code say, and what the client he
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
 $stringable = fn($text) => new class($text) { function __construct(public $t) {} function __toString(): string { return $this->t; } };
@@ -52,7 +52,7 @@ foreach ($ends as $name => $end) {
             });
         }
         $client->addTask($f, 'x');
-        $client->runTasks() || fwrite($there, ' ' . code($client->returnCode()));
+        $client->runTasks() || fwrite($there, ' ' . code_of($client->returnCode()));
         fwrite($there, "\n");
     });
     tell($name, $worker, fn() => $worker->work());
@@ -92,7 +92,7 @@ sendFail: true, SUCCESS
     Fail ""
 sendException: true, SUCCESS
     Exception "sent"
-sendException(''): false, warning of GearmanJob::sendException(), warning of GearmanWorker::work(), code 49
+sendException(''): false, warning of GearmanJob::sendException(), warning of GearmanWorker::work(), INVALID_ARGUMENT
     Fail ""
 twice: true, SUCCESS
     Fail ""

@@ -2,7 +2,7 @@
 Background tasks: only the created callback, priorities, in the order added
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
 $client = client();

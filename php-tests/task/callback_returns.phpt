@@ -4,10 +4,10 @@ What callbacks return: plain values go on, PAUSE and other codes leave runTasks(
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([$f => function ($job) {
+serve_all([$f => function ($job) {
     $job->sendData('1');
     $job->sendData('2');
     return '3';

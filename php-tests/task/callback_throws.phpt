@@ -4,10 +4,10 @@ An exception in a callback comes out of runTasks() at once; the client goes on
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([
+serve_all([
     "$f.ok" => function ($job) { $job->sendStatus(1, 2); $job->sendData('d'); $job->sendWarning('w'); return 'result'; },
     "$f.fail" => fn($job) => $job->sendFail(),
     "$f.exception" => fn($job) => $job->sendException('e'),

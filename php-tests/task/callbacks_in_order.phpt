@@ -4,10 +4,10 @@ All callbacks of a task, in order, with the context, and what the task tells in 
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([
+serve_all([
     "$f.complete" => function ($job) {
         $job->sendStatus(1, 4);
         $job->sendData('d1');
@@ -26,7 +26,7 @@ $show = function (string $event) use ($f, &$handle) {
     return function (GearmanTask $task, ...$context) use ($event, $f, &$handle) {
         $known = $task->jobHandle() === ($handle ??= $task->jobHandle()) && str_starts_with($handle, 'H:');
         echo str_pad($event, 9), ' ', json_encode([substr($task->functionName(), strlen($f)), $task->unique(), $known, $task->isKnown(),
-            $task->isRunning(), $task->taskNumerator(), $task->taskDenominator(), $task->data(), $task->dataSize(), code($task->returnCode()), $context]), "\n";
+            $task->isRunning(), $task->taskNumerator(), $task->taskDenominator(), $task->data(), $task->dataSize(), code_of($task->returnCode()), $context]), "\n";
     };
 };
 foreach (['Created', 'Status', 'Data', 'Warning', 'Complete', 'Fail', 'Exception', 'Workload'] as $event) {

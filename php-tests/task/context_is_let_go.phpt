@@ -4,10 +4,10 @@ Contexts are kept by value until the run is over, then let go; tasks, too
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([$f => fn($job) => 'r']);
+serve_all([$f => fn($job) => 'r']);
 $client = client();
 $client->setCompleteCallback(function ($task, $context) { echo is_object($context) ? "object $context->n" : json_encode($context), "\n"; });
 $array = [1];

@@ -4,10 +4,10 @@
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([$f => fn($job) => "r{$job->workload()}"]);
+serve_all([$f => fn($job) => "r{$job->workload()}"]);
 $client = client();
 $created = $completed = [];
 $client->setCreatedCallback(function ($task, $n) use (&$created) { $created[] = $n; });

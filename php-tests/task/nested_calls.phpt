@@ -4,11 +4,11 @@ do*, addTask(), runTasks() and ping() of the same client inside a task callback
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([$f => fn($job) => "<{$job->workload()}>", "$f.data" => function ($job) { $job->sendData('d'); return 'r'; }]);
-serve([$f => fn($job) => "<{$job->workload()}>", "$f.data" => function ($job) { $job->sendData('d'); return 'r'; }]);
+serve_all([$f => fn($job) => "<{$job->workload()}>", "$f.data" => function ($job) { $job->sendData('d'); return 'r'; }]);
+serve_all([$f => fn($job) => "<{$job->workload()}>", "$f.data" => function ($job) { $job->sendData('d'); return 'r'; }]);
 $client = client();
 $client->setTimeout(10000);
 

@@ -4,11 +4,11 @@ NON_BLOCKING: runTasks() returns with IO_WAIT, wait() waits; do* block all the s
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
 $go = unique_function_name('go');
-serve([$f => function ($job) use ($go) {
+serve_all([$f => function ($job) use ($go) {
     wait_until(fn() => function_status($go)[0] > 0);
     $job->sendData('data');
     return 'result';

@@ -4,14 +4,14 @@ addTaskStatus(): the status callback once, and only it
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
 $client = client();
 $queued = $client->doBackground($f, 'queued');
 $running = $client->doHighBackground($f, 'running');
 $go = unique_function_name('go');
-serve([$f => function ($job) use ($go) {
+serve_all([$f => function ($job) use ($go) {
     $job->sendStatus(2, 3);
     wait_until(fn() => function_status($go)[0] > 0);
 }]);

@@ -4,7 +4,7 @@ runTasks() after a timeout goes on with the same jobs and repeats no event
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
 $client = client();
@@ -19,7 +19,7 @@ tell('nobody there', $client, fn() => $client->runTasks());
 wait_until(fn() => @$client->runTasks() || count($log) === 2);
 tell('still nobody', $client, fn() => $client->runTasks());
 echo implode(', ', $log), ', ', function_status($f)[0], " jobs\n";
-serve([$f => function ($job) { $job->sendData('d'); return 'result'; }]);
+serve_all([$f => function ($job) { $job->sendData('d'); return 'result'; }]);
 $client->setTimeout(10000);
 tell('somebody', $client, fn() => $client->runTasks());
 echo implode(', ', $log), "\n";

@@ -4,10 +4,10 @@ UNBUFFERED_RESULT: recvData() takes the result piece by piece
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([$f => fn($job) => $job->workload(), "$f.data" => function ($job) { $job->sendData('piece'); return 'result'; }]);
+serve_all([$f => fn($job) => $job->workload(), "$f.data" => function ($job) { $job->sendData('piece'); return 'result'; }]);
 $client = client();
 $client->addOptions(GEARMAN_CLIENT_UNBUFFERED_RESULT);
 $client->setCompleteCallback(function (GearmanTask $task) {

@@ -4,10 +4,10 @@ A task has the callbacks that were set when it was added; replaced and refused o
 <?php extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 --FILE--
 <?php
-require __DIR__ . '/../serve.inc';
+require __DIR__ . '/../api.inc';
 
 $f = unique_function_name();
-serve([$f => fn($job) => 'result']);
+serve_all([$f => fn($job) => 'result']);
 $say = fn(string $text) => function () use ($text) { echo "$text\n"; };
 $client = client();
 echo "set later:\n";
