@@ -5,15 +5,13 @@
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
 use crate::call::{Call, Reply, Str, args, handlers};
-use crate::callback;
 use crate::held::Held;
 use crate::ini;
-use crate::object::{Class, Entry, Zvals, instantiate, object_state};
+use crate::object::{Class, Entry, Zvals};
 use crate::outcome::{Failure, Outcome};
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers::{self, Endpoint};
-use crate::sys::exception_pending;
-use crate::task::{CONTEXT, Task};
+use crate::tasks::{CALLBACKS, Callback, add, is_good, set_callback};
 use bytes::Bytes;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
@@ -29,37 +27,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Options, with libgearman's numbers.
-mod option {
-    pub(super) const NON_BLOCKING: i64 = 2;
-    pub(super) const UNBUFFERED_RESULT: i64 = 8;
-    pub(super) const FREE_TASKS: i64 = 32;
-    pub(super) const GENERATE_UNIQUE: i64 = 64;
-    pub(super) const STOP_WAIT_ON_SIGNAL: i64 = 1024;
+pub(crate) mod option {
+    pub(crate) const NON_BLOCKING: i64 = 2;
+    pub(crate) const UNBUFFERED_RESULT: i64 = 8;
+    pub(crate) const FREE_TASKS: i64 = 32;
+    pub(crate) const GENERATE_UNIQUE: i64 = 64;
+    pub(crate) const STOP_WAIT_ON_SIGNAL: i64 = 1024;
     /// What a program may change.
-    pub(super) const ALL: i64 = NON_BLOCKING | UNBUFFERED_RESULT | FREE_TASKS | GENERATE_UNIQUE | STOP_WAIT_ON_SIGNAL;
+    pub(crate) const ALL: i64 = NON_BLOCKING | UNBUFFERED_RESULT | FREE_TASKS | GENERATE_UNIQUE | STOP_WAIT_ON_SIGNAL;
 }
-
-/// The kinds of callbacks; each is the place of its callable in `zvals`, and a bit in
-/// [`Task::callbacks`].
-#[derive(Clone, Copy)]
-enum Callback {
-    /// May be set, and is never called: tasks carry their workload.
-    Workload,
-    Created,
-    Data,
-    Warning,
-    Status,
-    Complete,
-    Exception,
-    Fail,
-}
-const CALLBACKS: usize = 8;
 
 pub(crate) struct Client {
     /// The callbacks, then the tasks that are not over and what calls in progress hold.
-    zvals: Zvals,
-    core: RefCell<core::Client>,
-    outcome: Outcome,
+    pub(crate) zvals: Zvals,
+    pub(crate) core: RefCell<core::Client>,
+    pub(crate) outcome: Outcome,
     /// Milliseconds without word from a server, negative: any number.
     timeout: Cell<i64>,
     options: Cell<i64>,
@@ -69,11 +51,11 @@ pub(crate) struct Client {
     /// The result being given to PHP.
     reply: Held,
     /// Tasks that runTasks() has still to send: places in `zvals`.
-    added: RefCell<VecDeque<usize>>,
+    pub(crate) added: RefCell<VecDeque<usize>>,
     /// Tasks that were sent: places in `zvals`.
-    sent: RefCell<HashMap<TaskId, usize>>,
+    pub(crate) sent: RefCell<HashMap<TaskId, usize>>,
     /// An event whose callback asked to pause: called again by the next runTasks().
-    again: Cell<Option<(TaskId, Event)>>,
+    pub(crate) again: Cell<Option<(TaskId, Event)>>,
 }
 
 impl Class for Client {
@@ -124,16 +106,16 @@ impl Endpoint for Client {
 }
 
 impl Client {
-    fn has(&self, option: i64) -> bool {
+    pub(crate) fn has(&self, option: i64) -> bool {
         self.options.get() & option != 0
     }
 
-    fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.core.borrow_mut().begin();
     }
 
     /// Waits for news of any task, at most as long as setTimeout() says.
-    fn turn(&self) -> Result<(), Failure> {
+    pub(crate) fn turn(&self) -> Result<(), Failure> {
         let timeout = self.timeout.get();
         let until = u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms.min(1 << 40)));
         let on_signal = if self.has(option::STOP_WAIT_ON_SIGNAL) { OnSignal::Return } else { OnSignal::Resume };
@@ -171,7 +153,7 @@ impl Client {
     }
 
     /// A job, and the key that it gets.
-    fn job(
+    pub(crate) fn job(
         &self,
         priority: Priority,
         background: bool,
@@ -185,203 +167,21 @@ impl Client {
     }
 
     fn ping(&self, data: &[u8]) -> Result<(), Failure> {
-        let ask = Ask::echo(data)?;
+        Ask::echo(data)?; // an argument that cannot be sent is told before that there is nobody to send it to
         self.begin();
         let servers = self.core.borrow().servers();
         if servers == 0 {
             return Err(Error::NoServers.into());
         }
-        let ids: Vec<TaskId> = (0..servers).map(|i| self.core.borrow_mut().call_at(i, ask.clone())).collect();
-        for (i, id) in ids.iter().enumerate() {
-            let answer = match self.end_of(*id) {
-                Ok(Event::Echoed(back)) if back == data => continue,
-                Ok(_) => Err(Error::EchoCorrupted { server: "a server".into() }.into()),
-                Err(failure) => Err(failure),
-            };
-            // The first failure is the one to tell, and nobody waits for the others.
-            ids[i + 1..].iter().for_each(|id| self.core.borrow_mut().forget(*id));
-            return answer;
+        for i in 0..servers {
+            let id = self.core.borrow_mut().call_at(i, Ask::echo(data)?);
+            match self.end_of(id)? {
+                Event::Echoed(back) if back == data => {}
+                _ => return Err(Error::EchoCorrupted { server: "a server".into() }.into()),
+            }
         }
         Ok(())
     }
-
-    /// Hands the tasks that were added to the core, in order.
-    fn send_added(&self) {
-        loop {
-            let Some(place) = self.added.borrow_mut().pop_front() else { return };
-            // SAFETY: places in `added` hold tasks.
-            let task = unsafe { self.zvals.state::<Task>(place) };
-            if let Some(ask) = task.ask.take() {
-                let id = self.core.borrow_mut().add(ask);
-                self.sent.borrow_mut().insert(id, place);
-            }
-        }
-    }
-
-    /// Runs all tasks; the code that ends it.
-    fn run(&self) -> Result<i64, Failure> {
-        self.begin();
-        loop {
-            self.send_added();
-            while let Some((id, event)) = self.next_event() {
-                let code = self.tell(id, event)?;
-                // A destructor of what the task held may have thrown.
-                if exception_pending() {
-                    return Err(Failure::Thrown);
-                }
-                if code != Code::Success.number() {
-                    return Ok(code);
-                }
-            }
-            if !self.added.borrow().is_empty() {
-                continue; // by a callback
-            }
-            if !self.core.borrow().has_tasks() {
-                return Ok(Code::Success.number());
-            }
-            if self.has(option::NON_BLOCKING) {
-                if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().look().await })? {
-                    return Ok(Code::IoWait.number());
-                }
-            } else {
-                self.turn()?;
-            }
-        }
-    }
-
-    fn next_event(&self) -> Option<(TaskId, Event)> {
-        self.again.take().or_else(|| self.core.borrow_mut().next_event())
-    }
-
-    /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
-    fn tell(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
-        let Some(place) = self.sent.borrow().get(&id).copied() else { return Ok(Code::Success.number()) };
-        // SAFETY: places in `sent` hold tasks; this one stays listed until the end of this function, or
-        // until a callback's own runTasks() has ended it, after which it is not touched.
-        let task = unsafe { self.zvals.state::<Task>(place) };
-        task.learn(&event, self.has(option::UNBUFFERED_RESULT));
-        let (kind, last) = match &event {
-            Event::Created(_) => (Callback::Created, task.background.get()),
-            Event::Data(_) => (Callback::Data, false),
-            Event::Warning(_) => (Callback::Warning, false),
-            Event::Status { .. } => (Callback::Status, false),
-            Event::Complete(_) => (Callback::Complete, true),
-            Event::Exception(_) => (Callback::Exception, true),
-            Event::Fail => (Callback::Fail, true),
-            Event::Known(_) => (Callback::Status, true),
-            Event::Echoed(_) => return Ok(Code::Success.number()),
-            Event::Error(error) => {
-                self.end_task(id);
-                return Err(error.clone().into());
-            }
-        };
-        let code = match self.call_back(task, place, kind) {
-            Ok(code) => code,
-            Err(thrown) => {
-                if last {
-                    self.end_task(id);
-                }
-                return Err(thrown);
-            }
-        };
-        if code != Code::Success.number() {
-            // The next runTasks() calls it again for the same event.
-            self.again.set(Some((id, event)));
-        } else if last {
-            self.end_task(id);
-        }
-        Ok(code)
-    }
-
-    fn call_back(&self, task: &Task, place: usize, kind: Callback) -> Result<i64, Failure> {
-        let success = Code::Success.number();
-        if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
-            return Ok(success);
-        }
-        // References of the call's own: the callback may replace itself, or end its task by running it.
-        let zvals = &self.zvals;
-        let callable = zvals.add(zvals.get(kind as usize));
-        let object = zvals.add(zvals.get(place));
-        let context = zvals.add(task.zvals().get(CONTEXT));
-        let result = match task.has_context.get() {
-            true => callback::call(zvals, callable, [object, context]),
-            false => callback::call(zvals, callable, [object]),
-        };
-        let code = result.map(|result| {
-            let code = callback::long(zvals, result);
-            drop(zvals.remove(result));
-            code
-        });
-        for held in [callable, object, context] {
-            drop(zvals.remove(held));
-        }
-        match code {
-            None => Err(Failure::Thrown),
-            Some(_) if exception_pending() => Err(Failure::Thrown),
-            // What true and most arrays come to. As a code it would say "would block", and ask for a
-            // pause that no one meant.
-            Some(code) if code == Code::IoWait.number() => Ok(success),
-            Some(code) => Ok(code),
-        }
-    }
-
-    fn end_task(&self, id: TaskId) {
-        let Some(place) = self.sent.borrow_mut().remove(&id) else { return };
-        let object = self.zvals.remove(place);
-        let context = object_state::<Task>(&object).end(self.has(option::FREE_TASKS));
-        drop(context);
-        drop(object);
-    }
-
-    /// addTask() and its kin, once the ask is known.
-    fn add_task(
-        &self,
-        call: Call,
-        ask: Result<(Ask, gearman_core::unique::Unique), Error>,
-        function: Str<'_>,
-        handle: Str<'_>,
-        context: *mut zval,
-    ) {
-        let (ask, unique) = match ask {
-            Ok(ask) => ask,
-            Err(error) => {
-                if self.outcome.report(call, error.into()) {
-                    call.returns(false);
-                }
-                return;
-            }
-        };
-        let object = instantiate::<Task>();
-        let task = object_state::<Task>(&object);
-        task.begin(ask, function.or_empty(), unique.as_ref(), handle.or_empty());
-        let set = (0..CALLBACKS).filter(|i| !self.zvals.is_null(*i)).fold(0, |bits, i| bits | 1 << i);
-        task.callbacks.set(set);
-        // SAFETY: null, or an argument of this call.
-        if let Some(context) = unsafe { context.as_ref() } {
-            task.has_context.set(true);
-            // The place was empty.
-            drop(task.zvals().replace(CONTEXT, context.shallow_clone()));
-        }
-        let place = self.zvals.add(object.shallow_clone());
-        self.added.borrow_mut().push_back(place);
-        self.outcome.set(Code::Success);
-        call.returns(object);
-    }
-}
-
-/// Does this code end runTasks() with true?
-fn is_good(code: i64) -> bool {
-    let good = [
-        Code::Success,
-        Code::Pause,
-        Code::IoWait,
-        Code::WorkStatus,
-        Code::WorkData,
-        Code::WorkException,
-        Code::WorkWarning,
-        Code::WorkFail,
-    ];
-    good.iter().any(|c| c.number() == code)
 }
 
 /// do*() and do*Background().
@@ -414,35 +214,6 @@ fn submit(call: Call, priority: Priority, background: bool) {
                 call.returns(&b""[..]);
             }
         }
-    }
-}
-
-/// addTask() in its six forms.
-fn add(call: Call, priority: Priority, background: bool) {
-    let (mut function, mut workload, mut context, mut unique) =
-        (Str::NULL, null_mut::<zval>(), null_mut::<zval>(), Str::NULL);
-    let this = args!(call, Client, "Sz|zS!", &mut function, &mut workload, &mut context, &mut unique);
-    let Some(workload) = call.text(2, workload) else { return };
-    this.add_task(call, this.job(priority, background, function, unique, workload), function, Str::NULL, context);
-}
-
-/// set*Callback(). Not "f" in the format: pecl warns where PHP's parser would throw a TypeError.
-fn set_callback(call: Call, kind: Callback) {
-    let mut f = null_mut::<zval>();
-    let this = args!(call, Client, "z", &mut f);
-    if !callback::is_callable(f) {
-        if !exception_pending() {
-            // autoloading may have thrown
-            call.warn("function is not callable");
-            call.returns(false);
-        }
-        return;
-    }
-    // SAFETY: an argument of this call. What was there is dropped at once, with nothing borrowed.
-    drop(this.zvals.replace(kind as usize, unsafe { (*f).shallow_clone() }));
-    match kind {
-        Callback::Exception => servers::enable_exception_handler(call, this),
-        _ => call.returns(true),
     }
 }
 

@@ -80,9 +80,10 @@ impl Job {
 
     /// Says something of the job and waits until it is written.
     pub(crate) fn send(&self, update: Update<'_>) -> Result<(), Failure> {
-        let worker = self.worker.borrow().upgrade();
-        let worker = worker.ok_or(Error::JobGone("its worker is gone, or it was never given to one"))?;
+        let worker =
+            || self.worker.borrow().upgrade().ok_or(Error::JobGone("its worker is gone, or it was never given to one"));
         let written = {
+            let worker = worker()?;
             let mut worker = worker.borrow_mut();
             let mut job = self.job.borrow_mut();
             let job = job.as_mut().ok_or(Error::JobGone("its function has returned"))?;
@@ -91,7 +92,9 @@ impl Job {
         };
         match written {
             true => Ok(()),
-            false => wait_for(OnSignal::Resume, || async { worker.borrow_mut().flush_all(None).await }),
+            // The worker is looked up anew each time: a reference held here would outlive a longjmp out of a signal
+            // handler, and keep its connections open.
+            false => wait_for(OnSignal::Resume, || async { worker()?.borrow_mut().flush_all(None).await }),
         }
     }
 

@@ -12,6 +12,7 @@
 //! outcome.rs     returnCode(), error(), and what becomes of a core error
 //! servers.rs     addServer() and its kin, the same for clients and workers
 //! client.rs, task.rs, worker.rs, job.rs              the four classes
+//! tasks.rs       addTask(), runTasks() and the callbacks
 //! functions.rs   functions that are no twin of a method
 //! ini.rs, sys.rs settings; what PHP exports and ext-php-rs does not bind
 //! ```
@@ -32,6 +33,7 @@ mod servers;
 mod signal;
 mod sys;
 mod task;
+mod tasks;
 mod worker;
 
 use arginfo::Const;

@@ -33,6 +33,8 @@ pub(crate) struct Task {
     pub(crate) has_context: Cell<bool>,
     /// Nothing is heard of it but that it was created.
     pub(crate) background: Cell<bool>,
+    /// What its callback is being called for.
+    pub(crate) told: Cell<Option<Event>>,
     /// Until it is sent.
     pub(crate) ask: Cell<Option<Ask>>,
 }
@@ -63,6 +65,7 @@ impl Class for Task {
             callbacks: Cell::default(),
             has_context: Cell::default(),
             background: Cell::default(),
+            told: Cell::default(),
             ask: Cell::default(),
         }
     }

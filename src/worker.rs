@@ -215,11 +215,9 @@ impl Worker {
             if let Some(unfinished) = job.end() {
                 self.core.borrow_mut().give_back(&unfinished);
             }
-        } else if !job.has_ended() {
-            // No need to tell of a failure to tell: the exception itself comes out of work().
-            let _ = job.send(Update::Exception(&describe(exception)));
-            self.outcome.set(Code::WorkException);
         } else {
+            // No need to tell of a failure to tell: the exception itself comes out of work().
+            let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&describe(exception))) };
             self.outcome.set(Code::WorkException);
         }
         Err(Failure::Thrown)
@@ -502,7 +500,8 @@ handlers! {
             }
             Ok(Ended::NoCallable(function)) => {
                 this.outcome.set(Code::InvalidFunctionName);
-                call.warn(format_args!("a job for {function} came, which is registered and has no function: add one by addFunction()"));
+                // Moved, not lent: an error handler may longjmp.
+                call.warn(function + ": a job for it came, and it is registered without a callable: use addFunction()");
                 call.returns(false);
             }
             Err(Failure::Signal) => interrupted(call, this),

@@ -1,0 +1,243 @@
+//! The tasks of a client: addTask() and its kin, runTasks(), and the callbacks. The methods themselves are
+//! in client.rs; what is known of one task is in task.rs.
+#![allow(
+    clippy::await_holding_refcell_ref,
+    reason = "block_on ends, and with it the borrow, before anyone else could want one"
+)]
+use crate::call::{Call, Str, args};
+use crate::callback;
+use crate::client::{Client, option};
+use crate::object::{Class, instantiate, object_state};
+use crate::outcome::Failure;
+use crate::runtime::{OnSignal, wait_for};
+use crate::servers;
+use crate::sys::exception_pending;
+use crate::task::{CONTEXT, Task};
+use ext_php_rs::ffi::zval;
+use gearman_core::message::Priority;
+use gearman_core::task::{Ask, Event, TaskId};
+use gearman_core::unique::Unique;
+use gearman_core::{Code, Error};
+use std::ptr::null_mut;
+
+/// The kinds of callbacks; each is the place of its callable in `zvals`, and a bit in
+/// [`Task::callbacks`].
+#[derive(Clone, Copy)]
+pub(crate) enum Callback {
+    /// May be set, and is never called: tasks carry their workload.
+    Workload,
+    Created,
+    Data,
+    Warning,
+    Status,
+    Complete,
+    Exception,
+    Fail,
+}
+pub(crate) const CALLBACKS: usize = 8;
+
+impl Client {
+    /// Hands the tasks that were added to the core, in order.
+    fn send_added(&self) {
+        loop {
+            let Some(place) = self.added.borrow_mut().pop_front() else { return };
+            // SAFETY: places in `added` hold tasks.
+            let task = unsafe { self.zvals.state::<Task>(place) };
+            if let Some(ask) = task.ask.take() {
+                let id = self.core.borrow_mut().add(ask);
+                self.sent.borrow_mut().insert(id, place);
+            }
+        }
+    }
+
+    /// Runs all tasks; the code that ends it.
+    pub(crate) fn run(&self) -> Result<i64, Failure> {
+        self.begin();
+        loop {
+            self.send_added();
+            while let Some((id, event)) = self.next_event() {
+                let code = self.tell(id, event)?;
+                // A destructor of what the task held may have thrown.
+                if exception_pending() {
+                    return Err(Failure::Thrown);
+                }
+                if code != Code::Success.number() {
+                    return Ok(code);
+                }
+            }
+            if !self.added.borrow().is_empty() {
+                continue; // by a callback
+            }
+            if !self.core.borrow().has_tasks() {
+                return Ok(Code::Success.number());
+            }
+            if self.has(option::NON_BLOCKING) {
+                if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().look().await })? {
+                    return Ok(Code::IoWait.number());
+                }
+            } else {
+                self.turn()?;
+            }
+        }
+    }
+
+    fn next_event(&self) -> Option<(TaskId, Event)> {
+        self.again.take().or_else(|| self.core.borrow_mut().next_event())
+    }
+
+    /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
+    fn tell(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
+        let Some(place) = self.sent.borrow().get(&id).copied() else { return Ok(Code::Success.number()) };
+        // SAFETY: places in `sent` hold tasks; this one stays listed until the end of this function, or
+        // until a callback's own runTasks() has ended it, after which it is not touched.
+        let task = unsafe { self.zvals.state::<Task>(place) };
+        task.learn(&event, self.has(option::UNBUFFERED_RESULT));
+        let (kind, last) = match &event {
+            Event::Created(_) => (Callback::Created, task.background.get()),
+            Event::Data(_) => (Callback::Data, false),
+            Event::Warning(_) => (Callback::Warning, false),
+            Event::Status { .. } => (Callback::Status, false),
+            Event::Complete(_) => (Callback::Complete, true),
+            Event::Exception(_) => (Callback::Exception, true),
+            Event::Fail => (Callback::Fail, true),
+            Event::Known(_) => (Callback::Status, true),
+            Event::Echoed(_) => return Ok(Code::Success.number()),
+            Event::Error(error) => {
+                self.end_task(id);
+                return Err(error.clone().into());
+            }
+        };
+        let code = self.call_back(id, event, task, place, kind);
+        // Where it paused, the next runTasks() calls it again for the same event.
+        if last && code.as_ref().map_or(true, |code| *code == Code::Success.number()) {
+            self.end_task(id);
+        }
+        code
+    }
+
+    fn call_back(&self, id: TaskId, event: Event, task: &Task, place: usize, kind: Callback) -> Result<i64, Failure> {
+        let success = Code::Success.number();
+        if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
+            return Ok(success);
+        }
+        // References of the call's own: the callback may replace itself, or end its task by running it.
+        let zvals = &self.zvals;
+        let callable = zvals.add(zvals.get(kind as usize));
+        let object = zvals.add(zvals.get(place));
+        let context = zvals.add(task.zvals().get(CONTEXT));
+        // Not in this frame, which a longjmp would end without a trace.
+        task.told.set(Some(event));
+        let result = match task.has_context.get() {
+            true => callback::call(zvals, callable, [object, context]),
+            false => callback::call(zvals, callable, [object]),
+        };
+        let code = result.map(|result| {
+            let code = callback::long(zvals, result);
+            drop(zvals.remove(result));
+            code
+        });
+        let event = task.told.take();
+        for held in [callable, object, context] {
+            drop(zvals.remove(held));
+        }
+        match code {
+            None => Err(Failure::Thrown),
+            Some(_) if exception_pending() => Err(Failure::Thrown),
+            // What true and most arrays come to. As a code it would say "would block", and ask for a
+            // pause that no one meant.
+            Some(code) if code == success || code == Code::IoWait.number() => Ok(success),
+            Some(code) => {
+                self.again.set(event.map(|event| (id, event)));
+                Ok(code)
+            }
+        }
+    }
+
+    fn end_task(&self, id: TaskId) {
+        let Some(place) = self.sent.borrow_mut().remove(&id) else { return };
+        let object = self.zvals.remove(place);
+        let context = object_state::<Task>(&object).end(self.has(option::FREE_TASKS));
+        drop(context);
+        drop(object);
+    }
+
+    /// addTask() and its kin, once the ask is known.
+    pub(crate) fn add_task(
+        &self,
+        call: Call,
+        ask: Result<(Ask, Unique), Error>,
+        function: Str<'_>,
+        handle: Str<'_>,
+        context: *mut zval,
+    ) {
+        let (ask, unique) = match ask {
+            Ok(ask) => ask,
+            Err(error) => {
+                if self.outcome.report(call, error.into()) {
+                    call.returns(false);
+                }
+                return;
+            }
+        };
+        let object = instantiate::<Task>();
+        let task = object_state::<Task>(&object);
+        task.begin(ask, function.or_empty(), unique.as_ref(), handle.or_empty());
+        let set = (0..CALLBACKS).filter(|i| !self.zvals.is_null(*i)).fold(0, |bits, i| bits | 1 << i);
+        task.callbacks.set(set);
+        // SAFETY: null, or an argument of this call.
+        if let Some(context) = unsafe { context.as_ref() } {
+            task.has_context.set(true);
+            // The place was empty.
+            drop(task.zvals().replace(CONTEXT, context.shallow_clone()));
+        }
+        let place = self.zvals.add(object.shallow_clone());
+        self.added.borrow_mut().push_back(place);
+        self.outcome.set(Code::Success);
+        call.returns(object);
+    }
+}
+
+/// Does this code end runTasks() with true?
+pub(crate) fn is_good(code: i64) -> bool {
+    let good = [
+        Code::Success,
+        Code::Pause,
+        Code::IoWait,
+        Code::WorkStatus,
+        Code::WorkData,
+        Code::WorkException,
+        Code::WorkWarning,
+        Code::WorkFail,
+    ];
+    good.iter().any(|c| c.number() == code)
+}
+
+/// addTask() in its six forms.
+pub(crate) fn add(call: Call, priority: Priority, background: bool) {
+    let (mut function, mut workload, mut context, mut unique) =
+        (Str::NULL, null_mut::<zval>(), null_mut::<zval>(), Str::NULL);
+    let this = args!(call, Client, "Sz|zS!", &mut function, &mut workload, &mut context, &mut unique);
+    let Some(workload) = call.text(2, workload) else { return };
+    this.add_task(call, this.job(priority, background, function, unique, workload), function, Str::NULL, context);
+}
+
+/// set*Callback(). Not "f" in the format: pecl warns where PHP's parser would throw a TypeError.
+pub(crate) fn set_callback(call: Call, kind: Callback) {
+    let mut f = null_mut::<zval>();
+    let this = args!(call, Client, "z", &mut f);
+    if !callback::is_callable(f) {
+        if !exception_pending() {
+            // autoloading may have thrown
+            call.warn("function is not callable");
+            call.returns(false);
+        }
+        return;
+    }
+    // SAFETY: an argument of this call. What was there is dropped at once, with nothing borrowed.
+    drop(this.zvals.replace(kind as usize, unsafe { (*f).shallow_clone() }));
+    match kind {
+        _ if exception_pending() => {} // of that destructor
+        Callback::Exception => servers::enable_exception_handler(call, this),
+        _ => call.returns(true),
+    }
+}
