@@ -10,7 +10,7 @@
 //! instead of being polled on. No pipe, no knowledge of pcntl. What a signal between the last look
 //! and epoll_wait would lose is made good by a tick each second.
 use crate::outcome::Failure;
-use crate::signal;
+use crate::signal::{self, Handlers};
 use crate::sys::eg;
 use gearman_core::Error;
 use std::cell::Cell;
@@ -67,11 +67,11 @@ where
             }
             Ok(Wait::Done(result)) => return Ok(result?),
             Ok(Wait::Interrupted(by_signal)) => {
-                let by_signal = by_signal || interrupted();
-                if !signal::dispatch() {
+                let handlers = signal::dispatch();
+                if handlers == Handlers::Threw {
                     return Err(Failure::Thrown);
                 }
-                if by_signal && on_signal == OnSignal::Return {
+                if (by_signal || handlers == Handlers::Ran) && on_signal == OnSignal::Return {
                     return Err(Failure::Signal);
                 }
                 if std::process::id() != pid {
@@ -82,6 +82,16 @@ where
             }
             Err(e) => return Err(Error::lost("the servers", format_args!("no event loop: {e}")).into()),
         }
+    }
+}
+
+/// For calls that end when a signal was handled, before they wait: runs the handlers of signals that came
+/// while PHP code ran.
+pub(crate) fn catch_up() -> Result<(), Failure> {
+    match signal::catch_up() {
+        Handlers::Idle => Ok(()),
+        Handlers::Ran => Err(Failure::Signal),
+        Handlers::Threw => Err(Failure::Thrown),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::runtime::interrupted;
 use crate::sys::{eg, exception_pending, zend_timeout};
 use ext_php_rs::ffi::{
-    zend_atomic_bool_store, zend_call_known_function, zend_fetch_function_str, zend_interrupt_function,
+    zend_atomic_bool_store, zend_call_known_function, zend_fetch_function_str, zend_function, zend_interrupt_function,
 };
 use ext_php_rs::types::Zval;
 use libc::{SIG_BLOCK, SIG_SETMASK, SIGRTMAX, pthread_sigmask, sigfillset, sigismember, sigpending, sigset_t};
@@ -11,11 +11,22 @@ use std::cell::Cell;
 use std::mem::{ManuallyDrop, zeroed};
 use std::ptr::null_mut;
 
-/// Runs the signal handlers that are due. False: an exception is pending, the call must return.
-pub(crate) fn dispatch() -> bool {
+/// What came of a look at the signal handlers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handlers {
+    /// None was due.
+    Idle,
+    Ran,
+    /// An exception is pending, the call must return.
+    Threw,
+}
+
+/// Runs the signal handlers that are due, when a wait was interrupted and may go on.
+pub(crate) fn dispatch() -> Handlers {
+    let due = interrupted();
     // SAFETY: this thread's globals, between two calls of PHP code, as the VM does it.
-    unsafe {
-        if interrupted() {
+    let ran = unsafe {
+        if due {
             // What the VM does between opcodes (zend_vm_def.h, zend_interrupt_helper).
             zend_atomic_bool_store(&raw mut (*eg()).vm_interrupt, false);
             if (*eg()).timed_out.value {
@@ -24,11 +35,34 @@ pub(crate) fn dispatch() -> bool {
             if let Some(run) = zend_interrupt_function {
                 run((*eg()).current_execute_data);
             }
+            true
         } else {
-            run_queued();
+            run_queued()
         }
+    };
+    outcome(ran)
+}
+
+/// Runs the handlers of signals that came before a wait, while PHP code ran. With async signals there are
+/// none: they ran where they came.
+pub(crate) fn catch_up() -> Handlers {
+    let function = pcntl_signal_dispatch();
+    // SAFETY: where PHP code may run; the function is PHP's own.
+    outcome(!function.is_null() && unsafe { runs_code(function) })
+}
+
+fn outcome(ran: bool) -> Handlers {
+    match (exception_pending(), ran) {
+        (true, _) => Handlers::Threw,
+        (false, true) => Handlers::Ran,
+        (false, false) => Handlers::Idle,
     }
-    !exception_pending()
+}
+
+fn pcntl_signal_dispatch() -> *mut zend_function {
+    let name = "pcntl_signal_dispatch";
+    // SAFETY: a look-up in the function table.
+    unsafe { zend_fetch_function_str(name.as_ptr().cast(), name.len()) }
 }
 
 /// Without async signals pcntl only queues them and no flag tells. So all signals are held back
@@ -36,29 +70,56 @@ pub(crate) fn dispatch() -> bool {
 /// come in between raise no EINTR, nor do those that come while handlers run (pcntl blocks them and
 /// queues them when it unblocks). In a dense stream 1.6 % were heard only at the end of the wait.
 ///
+/// True: a handler ran.
+///
 /// # Safety
 /// Where PHP code may run.
-unsafe fn run_queued() {
-    let name = "pcntl_signal_dispatch";
-    // SAFETY: a look-up in the function table.
-    let function = unsafe { zend_fetch_function_str(name.as_ptr().cast(), name.len()) };
+unsafe fn run_queued() -> bool {
+    let function = pcntl_signal_dispatch();
+    let mut ran = false;
     while !function.is_null() {
         // Not in HELD yet: Gearman calls of the handlers must neither go back to this mask, which pcntl undoes
         // when they have run, nor take the one in between for the one to go back to.
         let before = hold();
-        let mut result = ManuallyDrop::new(Zval::new()); // a bool
-        // SAFETY: the function exists and takes no arguments.
-        unsafe {
-            zend_call_known_function(function, null_mut(), null_mut(), &raw mut *result, 0, null_mut(), null_mut())
-        };
+        // SAFETY: as the caller says.
+        ran |= unsafe { runs_code(function) };
         HELD.set(Some(before));
         if exception_pending() {
-            return release();
+            release();
+            break;
         }
         if !pending() {
-            return;
+            break;
         }
         release();
+    }
+    ran
+}
+
+/// Calls a function of PHP's that takes no arguments. True: it called PHP code, which
+/// pcntl_signal_dispatch() does not tell. Frames lie on the VM's stack one behind the other, the function's
+/// own first; so a mark where the next one would have its arguments is overwritten by that.
+///
+/// # Safety
+/// The function exists and takes no arguments, and PHP code may run.
+unsafe fn runs_code(function: *mut zend_function) -> bool {
+    /// In zvals: the marks lie behind a frame without arguments (5), one that an observer adds, and
+    /// the head of the next frame, to which belong the handler's two arguments.
+    const MARKS: std::ops::Range<usize> = 8..24;
+    /// In zvals: with less than that the handler's frame may go to a page of its own, and nothing is known.
+    const ROOM: isize = 128;
+    const MARK: u64 = 0x6d61_726b_6d61_726b;
+    let mut result = ManuallyDrop::new(Zval::new()); // a bool
+    // SAFETY: the free part of the page that the VM's stack is on, so far as it goes; the VM takes it as it is.
+    unsafe {
+        let top = (*eg()).vm_stack_top;
+        let known = (*eg()).vm_stack_end.offset_from(top) > ROOM;
+        let marks = || MARKS.map(|i| top.add(i).cast::<[u64; 2]>());
+        if known {
+            marks().for_each(|m| m.write([MARK; 2]));
+        }
+        zend_call_known_function(function, null_mut(), null_mut(), &raw mut *result, 0, null_mut(), null_mut());
+        known && marks().any(|m| m.read() != [MARK; 2])
     }
 }
 

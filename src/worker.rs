@@ -9,7 +9,7 @@ use crate::ini;
 use crate::job::{self, Job};
 use crate::object::{Class, Entry, Zvals, instantiate, object_state};
 use crate::outcome::{Failure, Outcome};
-use crate::runtime::{OnSignal, wait_for};
+use crate::runtime::{OnSignal, catch_up, wait_for};
 use crate::servers::{self, Endpoint};
 use crate::sys::{eg, exception_pending, zend_is_graceful_exit, zend_is_unwind_exit, zval_try_get_string_func};
 use ext_php_rs::ffi::{self, zend_object, zend_string, zval};
@@ -136,9 +136,12 @@ impl Worker {
 
     /// The next job, waiting for it as the options say.
     fn next_job(&self, on_signal: OnSignal) -> Result<gearman_core::job::Job, Failure> {
+        let at_once = self.has(option::NON_BLOCKING) || self.until().is_some() && self.timeout.get() == 0;
+        if !at_once {
+            catch_up()?;
+        }
         self.begin();
         let until = self.until();
-        let at_once = self.has(option::NON_BLOCKING) || until.is_some() && self.timeout.get() == 0;
         let job = wait_for(on_signal, || async {
             let mut core = self.core.borrow_mut();
             if at_once { core.look_for_job().await } else { core.next_job(until).await }
@@ -149,6 +152,13 @@ impl Worker {
             }
             other => other,
         }
+    }
+
+    fn wait(&self) -> Result<(), Failure> {
+        catch_up()?;
+        self.begin();
+        let until = self.until();
+        wait_for(OnSignal::Return, || async { self.core.borrow_mut().wait_for_job(until).await })
     }
 
     fn work(&self) -> Result<Ended, Failure> {
@@ -527,9 +537,7 @@ handlers! {
     /// Until there is a job for work() to run.
     fn wait(call) {
         let this = args!(call, Worker, "");
-        this.begin();
-        let until = this.until();
-        match wait_for(OnSignal::Return, || async { this.core.borrow_mut().wait_for_job(until).await }) {
+        match this.wait() {
             Ok(()) => {
                 this.outcome.set(Code::Success);
                 call.returns(true);
