@@ -59,7 +59,8 @@ entry(8, 'addTaskStatus() whose tasks are not kept', function ($name) {
     }
     return [$client->runTasks(), $heard];
 });
-entry(9, 'jobStatusByUniqueKey() of 64 bytes', fn() => client()->jobStatusByUniqueKey(str_repeat('k', 64)));
+entry(9, 'jobStatusByUniqueKey() of 64 bytes', fn() => @client()->jobStatusByUniqueKey(str_repeat('k', 64)));
+entry(9, 'jobStatus() of 64 bytes', fn() => client()->jobStatus(str_repeat('k', 64)));
 --EXPECT--
 1 clone GearmanClient: Error: Trying to clone an uncloneable object of class GearmanClient
 1 clone GearmanWorker: Error: Trying to clone an uncloneable object of class GearmanWorker
@@ -73,3 +74,4 @@ entry(9, 'jobStatusByUniqueKey() of 64 bytes', fn() => client()->jobStatusByUniq
 7 a job kept after its function has returned: ["",false,false]
 8 addTaskStatus() whose tasks are not kept: [true,{"1":true,"2":true,"3":true}]
 9 jobStatusByUniqueKey() of 64 bytes: [false,false,0,0]
+9 jobStatus() of 64 bytes: [false,false,0,0]

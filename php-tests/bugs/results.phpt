@@ -86,7 +86,8 @@ entry(31, 'NUL bytes in names', function ($name) {
 entry(32, 'a key of 64 bytes', function ($name) {
     $worker = worker($name, function ($job) use (&$length) { $length = strlen($job->unique()); });
     client()->doBackground($name, 'x', str_repeat('k', 64));
-    return [$worker->work(), $length];
+    // C servers cut it, as pecl does.
+    return [$worker->work(), $length === (str_starts_with(admin('version'), 'OK 1.') ? 63 : 64)];
 });
 entry(33, 'numbers that do not fit', function ($name) {
     $worker = worker($name, function ($job) use (&$sent) { $sent = [@$job->sendStatus(-1, 5), @$job->sendStatus(1, 2 ** 40)]; });
@@ -129,7 +130,7 @@ entry(36, 'GEARMAN_SERVERS with a name that does not exist', function () {
 29 grabJob() is declared to give a job: "GearmanJob|false"
 30 a function that returns an object which is no text: ["Object of class stdClass could not be converted to string",true,[false,false,0,0]]
 31 NUL bytes in names: ["","","a\u0000b"]
-32 a key of 64 bytes: [true,64]
+32 a key of 64 bytes: [true,true]
 33 numbers that do not fit: [[false,false],true]
 34 the same function added twice counts once: [0,0,1]
 35 ports and IPv6 in lists: [false,false,true]

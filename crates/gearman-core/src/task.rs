@@ -4,7 +4,7 @@ use crate::codec::{encode, head};
 use crate::error::{Error, Result};
 use crate::message::{Priority, submit_command};
 use crate::packet::{Command, Magic};
-use crate::{MAX_FUNCTION, MAX_UNIQUE};
+use crate::{MAX_FUNCTION, MAX_HANDLE, MAX_UNIQUE};
 use bytes::Bytes;
 
 /// Names a task of one client. Never reused while anyone could still hold it.
@@ -69,7 +69,8 @@ impl Ask {
         self.kind == Kind::Background
     }
 
-    /// What the server knows of the job with this handle.
+    /// What the server knows of the job with this handle. A handle that is longer than any is cut, as in
+    /// libgearman: C servers (seen: 1.1.20) never answer a question with one.
     ///
     /// # Errors
     /// [`Error::Argument`] for NUL bytes.
@@ -77,15 +78,19 @@ impl Ask {
         if handle.contains(&0) {
             return Err(Error::Argument("a job handle holds no NUL bytes"));
         }
-        ask(Kind::Status, Command::GetStatus, &[], handle)
+        ask(Kind::Status, Command::GetStatus, &[], &handle[..handle.len().min(MAX_HANDLE - 1)])
     }
 
     /// What the server knows of the job with this key.
     ///
     /// # Errors
-    /// [`Error::Argument`] for keys that cannot be one.
+    /// [`Error::Argument`] for keys that cannot be one, or not be asked for: a job may have a key of
+    /// [`MAX_UNIQUE`] bytes, but C servers (seen: 1.1.20) never answer a question about that.
     pub fn status_unique(unique: &[u8]) -> Result<Ask> {
         check_unique(unique)?;
+        if unique.len() == MAX_UNIQUE {
+            return Err(Error::Argument("servers can be asked for a unique key of at most 63 bytes"));
+        }
         ask(Kind::StatusUnique, Command::GetStatusUnique, &[], unique)
     }
 
