@@ -57,6 +57,18 @@ impl Outbox {
         self.chunks.push_back(chunk);
     }
 
+    /// As `chunks_vectored` of [`Buf`], of the first `limit` bytes.
+    pub fn pieces<'a>(&'a self, mut limit: usize, slices: &mut [IoSlice<'a>]) -> usize {
+        let tail = Some(&self.tail[..]).filter(|t| !t.is_empty());
+        let waiting = self.chunks.iter().map(|c| &c[..]).chain(tail);
+        let allowed = waiting.map_while(|bytes| {
+            let piece = &bytes[..bytes.len().min(limit)];
+            limit -= piece.len();
+            (!piece.is_empty()).then_some(piece)
+        });
+        slices.iter_mut().zip(allowed).map(|(slot, bytes)| *slot = IoSlice::new(bytes)).count()
+    }
+
     /// Gives memory back that an idle connection does not need. For an empty outbox only.
     pub fn shrink(&mut self) {
         if self.is_empty() && self.tail.capacity() > KEEP {
@@ -80,9 +92,7 @@ impl Buf for Outbox {
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let tail = Some(&self.tail[..]).filter(|t| !t.is_empty());
-        let waiting = self.chunks.iter().map(|c| &c[..]).chain(tail);
-        slices.iter_mut().zip(waiting).map(|(slot, bytes)| *slot = IoSlice::new(bytes)).count()
+        self.pieces(usize::MAX, slices)
     }
 
     fn advance(&mut self, mut n: usize) {
@@ -137,6 +147,18 @@ mod tests {
             assert_eq!(outbox.len(), expected.len());
             assert_eq!(drain(&mut outbox, step), expected);
             assert!(outbox.is_empty());
+        }
+    }
+
+    #[test]
+    fn pieces_end_at_the_limit() {
+        let mut outbox = Outbox::new();
+        outbox.put(b"head");
+        outbox.share(Bytes::from(vec![0; SHARE]));
+        for (limit, wanted) in [(0, vec![]), (3, vec![3]), (4, vec![4]), (5, vec![4, 1]), (1 << 20, vec![4, SHARE])] {
+            let mut slices = [IoSlice::new(&[]); 8];
+            let n = outbox.pieces(limit, &mut slices);
+            assert_eq!(slices[..n].iter().map(|s| s.len()).collect::<Vec<_>>(), wanted);
         }
     }
 

@@ -1,9 +1,12 @@
 //! Every option: [`Options`] as they stand on the command line, and the [`Config`] that a server is
 //! run with. Names, short forms and habits are those of the C server.
 
+use crate::journal::Durable;
+use crate::persist::{Persist, PersistError};
+use crate::sqlite::{DEFAULT_TABLE, Sqlite};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// What a server needs to know to run. See [`Config::default`].
@@ -30,6 +33,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Probing of silent connections; `None` is none.
     pub keepalive: Option<Keepalive>,
+    /// Which background jobs outlive the server, where it has a durable queue.
+    pub durable: Durable,
     /// The log level's name, for the text command `verbose`.
     pub level: Level,
     /// What time it is, since 1970. Tests have their own.
@@ -51,6 +56,7 @@ impl Default for Config {
             max_functions: 100_000,
             max_connections: usize::MAX,
             keepalive: Some(Keepalive::default()),
+            durable: Durable::No,
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
             trim: || {},
@@ -111,6 +117,11 @@ impl Level {
         }
     }
 }
+
+/// Jobs in memory only.
+const BUILTIN: &str = "builtin";
+/// Jobs in an SQLite file too.
+const SQLITE: &str = "libsqlite3";
 
 /// Where the log is written unless told otherwise.
 pub const DEFAULT_LOG: &str = "/var/log/gearmand.log";
@@ -191,9 +202,21 @@ pub struct Options {
     #[arg(short = 'R', long)]
     pub round_robin: bool,
 
-    /// Where jobs are kept; `builtin` is memory
+    /// Where jobs are kept: `builtin` is memory, `libsqlite3` also a file, from which they come back
     #[arg(short, long, value_name = "NAME", default_value = "builtin", value_parser = text)]
     pub queue_type: String,
+
+    /// File of the queue libsqlite3; made where there is none
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub libsqlite3_db: Option<String>,
+
+    /// Table in that file; as the C server's
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_TABLE, value_parser = text)]
+    pub libsqlite3_table: String,
+
+    /// Write jobs to the file only when the server stops: faster, and a crash loses them
+    #[arg(long)]
+    pub store_queue_on_shutdown: bool,
 
     /// File with more options, separated by blanks or line ends; @FILE does the same [default:
     /// /etc/gearmand.conf, where it exists]
@@ -245,8 +268,6 @@ const PLUGINS: &[&str] = &[
     "http-port",
     "libmemcached-servers",
     "libmemcached-prefix",
-    "libsqlite3-db",
-    "libsqlite3-table",
     "libpq-conninfo",
     "libpq-table",
     "redis-server",
@@ -262,7 +283,7 @@ const PLUGINS: &[&str] = &[
     "libtokyocabinet-file",
 ];
 /// And those without an argument.
-const PLUGIN_SWITCHES: &[&str] = &["store-queue-on-shutdown", "libtokyocabinet-optimize"];
+const PLUGIN_SWITCHES: &[&str] = &["libtokyocabinet-optimize"];
 /// Whoever asks for these must not get a server without.
 const REFUSED: &[&str] = &["ssl", "ssl-ca-file", "ssl-certificate", "ssl-key"];
 
@@ -356,14 +377,29 @@ impl Options {
             (options.syslog, "--syslog"),
             (options.coredump, "--coredump"),
             (options.threads.is_some(), "--threads"),
+            (
+                options.queue_type == BUILTIN && options.libsqlite3_db.is_some(),
+                "--libsqlite3-db without --queue-type libsqlite3",
+            ),
+            (
+                options.queue_type == BUILTIN && options.store_queue_on_shutdown,
+                "--store-queue-on-shutdown without --queue-type libsqlite3",
+            ),
         ];
         unused.extend(without.iter().filter(|w| w.0).map(|w| w.1.to_owned()));
         Ok((options, unused))
     }
 
     fn check(&self) -> Result<(), Usage> {
-        if self.queue_type != "builtin" {
-            return Err(Usage::option(format!("--queue-type {}", self.queue_type), "this server has only builtin"));
+        if ![BUILTIN, SQLITE].contains(&self.queue_type.as_str()) {
+            let reason = "this server has builtin and libsqlite3";
+            return Err(Usage::option(format!("--queue-type {}", self.queue_type), reason));
+        }
+        if self.queue_type == SQLITE && self.libsqlite3_db.as_ref().is_none_or(String::is_empty) {
+            return Err(Usage::option("--queue-type libsqlite3", "which file? Name it by --libsqlite3-db"));
+        }
+        if self.libsqlite3_table.is_empty() || self.libsqlite3_table.contains('\0') {
+            return Err(Usage::option("--libsqlite3-table", "must be the name of a table"));
         }
         if let Some(prefix) = &self.job_handle_prefix
             && (prefix.len() > crate::job::MAX_PREFIX || prefix.bytes().any(|b| b.is_ascii_whitespace()))
@@ -372,6 +408,19 @@ impl Options {
             return Err(Usage::option("--job-handle-prefix", reason));
         }
         self.port().map(drop)
+    }
+
+    /// Opens the durable queue, where there is to be one.
+    ///
+    /// # Errors
+    /// See [`Sqlite::open`].
+    pub fn open_queue(&self) -> Result<Option<Box<dyn Persist>>, PersistError> {
+        match &self.libsqlite3_db {
+            Some(file) if self.queue_type == SQLITE => {
+                Ok(Some(Box::new(Sqlite::open(Path::new(file), &self.libsqlite3_table)?)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The port to listen on.
@@ -398,6 +447,11 @@ impl Options {
             handle_prefix: self.job_handle_prefix.clone().unwrap_or(default.handle_prefix),
             job_runs: (self.job_retries >= 0).then(|| self.job_retries.clamp(1, i64::from(u16::MAX)) as u16),
             wakeup: self.worker_wakeup.max(1),
+            durable: match (self.queue_type == SQLITE, self.store_queue_on_shutdown) {
+                (false, _) => Durable::No,
+                (true, false) => Durable::Always,
+                (true, true) => Durable::AtEnd,
+            },
             exceptions: self.exceptions,
             level: self.verbose,
             keepalive: Some(Keepalive {

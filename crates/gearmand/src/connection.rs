@@ -9,7 +9,7 @@
 use crate::dispatch::dispatch;
 use crate::server::{Shared, State};
 use crate::text;
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{BufMut, Bytes};
 use gearman_core::codec::{Decoded, decode};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -81,6 +81,8 @@ pub(crate) struct Connection {
     pub(crate) writer: Writer,
     /// Its task, when it waits.
     pub(crate) waker: Option<Waker>,
+    /// Its task waits until all is written that may be.
+    pub(crate) full: bool,
     /// It is to be closed, and why.
     pub(crate) closing: Option<String>,
     pub(crate) task: Option<tokio::task::AbortHandle>,
@@ -124,13 +126,13 @@ impl State {
             if let Some(reason) = self.connection(peer).and_then(|c| c.closing.take()) {
                 return Poll::Ready(reason);
             }
-            if self.mail.waiting(peer) > 0 {
+            if self.mail.writable(peer) > 0 {
                 let Some(connection) = self.connection(peer) else { return Poll::Ready("it is gone".into()) };
                 match connection.writer.poll_write_ready(cx) {
                     Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
                     Poll::Ready(Ok(())) => {
                         self.write(peer);
-                        if self.mail.waiting(peer) > 0 {
+                        if self.mail.writable(peer) > 0 {
                             continue;
                         }
                     }
@@ -142,13 +144,13 @@ impl State {
                 return Poll::Ready("by the peer".into());
             }
             if input.ended || waiting > HEARD || (input.stalled && waiting > 0) {
-                self.wait(cx, peer);
+                self.wait(cx, peer, true);
                 return Poll::Pending;
             }
             let read = if input.stalled { Poll::Ready(Ok(None)) } else { self.read(cx, reader, input).map_ok(Some) };
             match read {
                 Poll::Pending => {
-                    self.wait(cx, peer);
+                    self.wait(cx, peer, false);
                     return Poll::Pending;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
@@ -177,8 +179,9 @@ impl State {
         Poll::Pending
     }
 
-    fn wait(&mut self, cx: &Context<'_>, peer: u32) {
+    fn wait(&mut self, cx: &Context<'_>, peer: u32, full: bool) {
         if let Some(connection) = self.connection(peer) {
+            connection.full = full;
             match &mut connection.waker {
                 Some(waker) => waker.clone_from(cx.waker()),
                 none => *none = Some(cx.waker().clone()),
@@ -279,9 +282,15 @@ impl State {
     fn write(&mut self, peer: u32) {
         let Some(connection) = self.connections.get_mut(peer as usize).and_then(Option::as_mut) else { return };
         loop {
-            let Some(outbox) = self.mail.outbox(peer) else { return };
+            let limit = self.mail.writable(peer);
+            let Some(outbox) = self.mail.outbox(peer).filter(|_| limit > 0) else {
+                if connection.full {
+                    connection.wake();
+                }
+                return;
+            };
             let mut pieces = [IoSlice::new(&[]); PIECES];
-            let n = outbox.chunks_vectored(&mut pieces);
+            let n = outbox.pieces(limit, &mut pieces);
             let whole: usize = pieces[..n].iter().map(|p| p.len()).sum();
             match connection.writer.try_write(&pieces[..n]) {
                 Ok(sent) => {

@@ -1,11 +1,11 @@
 //! One packet in, a call of the store, and answers into the mail. Pure.
 
-use crate::mail::{Mail, Payload};
+use crate::mail::Mail;
 use crate::store::{Now, Store};
 use bytes::Bytes;
 use gearman_core::Code;
 use gearman_core::message::Request;
-use gearman_core::packet::{Command, Frame, Magic};
+use gearman_core::packet::{Frame, Magic};
 
 /// Does what a packet asks for. `owner` is the buffer that the packet was read into, where it holds
 /// nothing else and is worth keeping.
@@ -38,7 +38,7 @@ pub(crate) fn dispatch(
         Request::ResetAbilities => store.reset_abilities(now, peer, mail),
         Request::GetStatus(handle) => store.get_status(peer, handle, mail),
         Request::GetStatusUnique(unique) => store.get_status_unique(peer, unique, mail),
-        Request::Echo(data) => mail.packet(peer, Command::EchoRes, &[], &Payload::new(data, owner)),
+        Request::Echo(data) => store.echo(peer, data, owner, mail),
         Request::Option(name) => store.option(peer, name, mail),
         Request::SetClientId(id) => store.set_client_id(peer, id, mail),
         // A wish that is not granted needs no answer.
@@ -50,7 +50,7 @@ pub(crate) fn dispatch(
 mod tests {
     use super::*;
     use crate::store::tests::{Bench, check};
-    use gearman_core::packet::Sender;
+    use gearman_core::packet::{Command, Sender};
     use proptest::prelude::*;
 
     #[test]

@@ -1,5 +1,6 @@
 //! Jobs, and how they are found: by handle, by unique key, by number.
 
+use crate::persist::Key;
 use crate::slab::{NONE, Slab};
 use bytes::Bytes;
 use gearman_core::message::{Decimal, Priority};
@@ -12,6 +13,8 @@ use std::time::Duration;
 pub(crate) enum State {
     /// In a queue of its function.
     Queued,
+    /// On its way to the durable queue, see [`crate::journal`]. Then it is queued, or delayed.
+    Storing,
     /// Waits for its time.
     Delayed,
     /// With the connection `Job::worker`.
@@ -46,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) state: State,
     /// Runs even when nobody waits for it.
     pub(crate) background: bool,
+    /// It has a row in the durable queue, or is on its way there.
+    pub(crate) stored: bool,
 }
 
 /// What most jobs don't have.
@@ -56,8 +61,10 @@ pub(crate) struct Extra {
     /// What its worker last said of its progress.
     pub(crate) numerator: u32,
     pub(crate) denominator: u32,
-    /// Seconds since 1970 at which it may run. Only while delayed.
+    /// Seconds since 1970 at which it may run. Only until then.
     pub(crate) due: u64,
+    /// The key of its row, where that does not follow from the job.
+    pub(crate) row: Option<Box<Key>>,
     /// When its function's timeout runs out. Only while its worker is on it.
     pub(crate) deadline: Option<Duration>,
 }
@@ -80,6 +87,7 @@ impl Job {
             priority,
             state: State::Queued,
             background,
+            stored: false,
         }
     }
 
@@ -166,13 +174,35 @@ impl Jobs {
     }
 
     /// Takes a job in and gives it its number.
-    pub(crate) fn insert(&mut self, mut job: Job) -> u32 {
+    pub(crate) fn insert(&mut self, job: Job) -> u32 {
+        let id = self.insert_unnumbered(job);
+        self.number(id);
+        id
+    }
+
+    /// Takes a job in that had this number before a restart, and which no other has now.
+    pub(crate) fn insert_numbered(&mut self, job: Job, number: u64) -> u32 {
+        let id = self.insert_unnumbered(job);
+        self.set_number(id, number);
+        self.last = self.last.max(number);
+        id
+    }
+
+    /// Gives a job the next number.
+    pub(crate) fn number(&mut self, id: u32) {
         self.last += 1;
-        job.number = self.last;
-        let number = job.number;
+        self.set_number(id, self.last);
+    }
+
+    fn set_number(&mut self, id: u32, number: u64) {
+        self.slab[id].number = number;
+        self.numbers.insert_unique(number_hash(number), id, |id| number_hash(self.slab[*id].number));
+    }
+
+    /// Takes a job in that is to get its number later: until then it is not found by that.
+    pub(crate) fn insert_unnumbered(&mut self, job: Job) -> u32 {
         let hash = (job.unique != 0).then(|| self.key_hash(job.function, job.key()));
         let id = self.slab.insert(job);
-        self.numbers.insert_unique(number_hash(number), id, |id| number_hash(self.slab[*id].number));
         if let Some(hash) = hash {
             self.uniques.insert_unique(spread(hash), (hash, id), |entry| spread(entry.0));
         }

@@ -8,13 +8,18 @@
 //! queue           lists threaded through jobs; a function's three priorities
 //! job             jobs, by handle and by unique key
 //! workers         connections and functions, as the store sees them
+//! persist         what a durable queue is: a trait
+//! journal         changes on their way there
 //! mail            what is to be sent, by connection
 //! store           all state: clients submit and ask …
 //! grab, work      … workers get jobs, are woken, and end them
+//! keep            … jobs go to the durable queue, and come back
 //! text            admin commands -> answers
 //! dispatch        a packet -> a call of the store
 //! config          every option, with default and meaning
 //! ---- below: sockets ----
+//! keeper          the thread that serves the durable queue
+//! sqlite          which may be an SQLite file
 //! connection      bytes of one connection -> turns; a turn's answers -> sockets
 //! server          accept, timers, stopping
 //! ```
@@ -26,17 +31,23 @@ mod connection;
 mod dispatch;
 mod grab;
 mod job;
+mod journal;
+mod keep;
+mod keeper;
 mod mail;
+pub mod persist;
 mod queue;
 mod server;
 mod slab;
+pub mod sqlite;
 mod store;
 mod text;
 mod work;
 mod workers;
 
 pub use config::Config;
-pub use server::{Listener, Stop, run};
+pub use journal::Durable;
+pub use server::{Listener, Server, Stop, run};
 
 /// The version that `version` answers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

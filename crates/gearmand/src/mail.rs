@@ -1,7 +1,9 @@
 //! What is to be sent, by connection: the store and the text commands put it here, the server takes
 //! it to the sockets at the end of a turn. No sockets here.
 
+use crate::journal::Settled;
 use bytes::{Buf, Bytes};
+use gearman_core::Code;
 use gearman_core::codec::{Sink, encode, head};
 use gearman_core::message::Response;
 use gearman_core::outbox::{Outbox, SHARE};
@@ -22,6 +24,8 @@ pub(crate) struct Mail {
     #[allow(clippy::vec_box)] // The boxes are what is kept.
     spare: Vec<Box<Letter>>,
     limit: usize,
+    /// Whose answers wait for which batch.
+    holds: VecDeque<(u64, u32)>,
 }
 
 /// One connection's.
@@ -42,7 +46,31 @@ struct Letter {
     sent: usize,
     /// Where large packets begin and end, counted as `sent` is.
     large: VecDeque<(usize, usize)>,
+    /// Answers that must wait until a batch of changes is stored; and with them what is behind.
+    held: VecDeque<Hold>,
 }
+
+/// An answer that waits, by its place, counted as `Letter::sent` is.
+#[derive(Debug)]
+struct Hold {
+    begin: usize,
+    end: usize,
+    batch: u64,
+    what: Held,
+}
+
+/// Which answer waits for a batch: that decides when it has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// JOB_CREATED: jobs had to be stored.
+    Created,
+    /// ECHO_RES: jobs that are done had to be removed.
+    Echo,
+}
+
+/// What clients hear instead.
+const NOT_STORED: &str = "The job could not be stored";
+pub(crate) const NOT_REMOVED: &str = "Jobs that are done could not be removed from the queue";
 
 impl Letter {
     /// What waits beyond the next large packet, which may always be as large as a packet can be.
@@ -53,12 +81,49 @@ impl Letter {
         let next = self.large.front().map_or(0, |l| l.1 - l.0.max(self.sent));
         self.outbox.len() - next
     }
+
+    /// Lets go of what waited for batches that are settled, and puts errors in the place of answers that
+    /// are not true.
+    fn settle(&mut self, settled: Settled) {
+        let settled_ones = self.held.iter().take_while(|hold| hold.batch <= settled.batch).count();
+        let wrong: Vec<_> = self.held.drain(..settled_ones).filter_map(|h| Some((h.error(settled)?, h))).collect();
+        if wrong.is_empty() {
+            return;
+        }
+        let waiting = self.outbox.copy_to_bytes(self.outbox.len());
+        let mut at = 0;
+        for (error, hold) in &wrong {
+            self.outbox.put(&waiting[at..hold.begin - self.sent]);
+            self.outbox.put(error);
+            at = hold.end - self.sent;
+        }
+        self.outbox.put(&waiting[at..]);
+        let moved = |place: usize| {
+            let before = wrong.iter().take_while(|(_, hold)| hold.end <= place);
+            before.fold(place, |place, (error, hold)| place + error.len() - (hold.end - hold.begin))
+        };
+        self.large.iter_mut().for_each(|(begin, end)| (*begin, *end) = (moved(*begin), moved(*end)));
+        self.held.iter_mut().for_each(|h| (h.begin, h.end) = (moved(h.begin), moved(h.end)));
+    }
+}
+
+impl Hold {
+    /// What is to be said instead, when the batch did not do what the answer says.
+    fn error(&self, settled: Settled) -> Option<Vec<u8>> {
+        let text = match self.what {
+            Held::Created => (!settled.added).then_some(NOT_STORED)?,
+            Held::Echo => (!settled.done).then_some(NOT_REMOVED)?,
+        };
+        let mut error = Vec::new();
+        encode(&mut error, Magic::Response, Command::Error, &[Code::QueueError.name().as_bytes(), text.as_bytes()]);
+        Some(error)
+    }
 }
 
 impl Mail {
     /// None yet; more than `limit` bytes must not wait for one connection.
     pub(crate) fn new(limit: usize) -> Mail {
-        Mail { boxes: Vec::new(), dirty: Vec::new(), spare: Vec::new(), limit }
+        Mail { boxes: Vec::new(), dirty: Vec::new(), spare: Vec::new(), limit, holds: VecDeque::new() }
     }
 
     pub(crate) fn open(&mut self, peer: u32) {
@@ -96,6 +161,40 @@ impl Mail {
         if size >= LARGE {
             let begin = letter.sent + before;
             letter.large.push_back((begin, begin + size));
+        }
+    }
+
+    /// Writes an answer that must not leave before this batch is stored, where there is one.
+    pub(crate) fn held(&mut self, peer: u32, batch: Option<u64>, what: Held, write: impl FnOnce(&mut Mail)) {
+        let begin = self.end(peer);
+        write(self);
+        let Some(batch) = batch else { return };
+        let end = self.end(peer);
+        if let Some(letter) = self.boxes.get_mut(peer as usize).and_then(|s| s.letter.as_mut()).filter(|_| end > begin)
+        {
+            letter.held.push_back(Hold { begin, end, batch, what });
+            if self.holds.back() != Some(&(batch, peer)) {
+                self.holds.push_back((batch, peer));
+            }
+        }
+    }
+
+    /// Where the next byte for a connection will be, counted as `Letter::sent` is.
+    fn end(&self, peer: u32) -> usize {
+        let letter = self.boxes.get(peer as usize).and_then(|s| s.letter.as_ref());
+        letter.map_or(0, |l| l.sent + l.outbox.len())
+    }
+
+    /// It is known what became of batches: those whose answers waited get them.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        while let Some((_, peer)) = self.holds.front().copied().filter(|(batch, _)| *batch <= settled.batch) {
+            self.holds.pop_front();
+            let Some(slot) = self.boxes.get_mut(peer as usize) else { continue };
+            let Some(letter) = &mut slot.letter else { continue };
+            letter.settle(settled);
+            if !std::mem::replace(&mut slot.dirty, true) {
+                self.dirty.push(peer);
+            }
         }
     }
 
@@ -146,6 +245,12 @@ impl Mail {
                 self.spare.push(letter);
             }
         }
+    }
+
+    /// How many bytes may be written to one connection now.
+    pub(crate) fn writable(&self, peer: u32) -> usize {
+        let letter = self.boxes.get(peer as usize).and_then(|s| s.letter.as_ref());
+        letter.map_or(0, |l| l.held.front().map_or(l.outbox.len(), |hold| hold.begin - l.sent))
     }
 
     /// How many bytes wait for one connection.
@@ -202,6 +307,45 @@ impl Mail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_wait_for_their_batch_and_all_behind_them_too() {
+        let mut mail = Mail::new(1 << 20);
+        mail.open(0);
+        put(&mut mail, 5);
+        mail.held(0, Some(1), Held::Created, |mail| put(mail, 7));
+        put(&mut mail, 3);
+        mail.held(0, Some(2), Held::Echo, |mail| put(mail, 11));
+        mail.held(0, None, Held::Echo, |mail| put(mail, 1));
+        assert_eq!((mail.writable(0), mail.waiting(0)), (5, 27));
+        mail.sent(0, 5);
+        assert_eq!(mail.writable(0), 0);
+        while mail.next_dirty().is_some() {}
+        mail.settle(Settled { batch: 1, added: true, done: false });
+        assert_eq!((mail.next_dirty(), mail.writable(0)), (Some(0), 10));
+        mail.settle(Settled { batch: 2, added: false, done: true });
+        assert_eq!(mail.writable(0), 22);
+    }
+
+    #[test]
+    fn answers_that_are_not_true_become_errors() {
+        let mut mail = Mail::new(10_000);
+        mail.open(0);
+        put(&mut mail, 2);
+        for batch in 1..=3 {
+            mail.held(0, Some(batch), Held::Created, |mail| mail.send(0, |out| out.put(b"created")));
+        }
+        mail.send(0, |out| out.put(&[b'x'; LARGE]));
+        mail.held(0, Some(4), Held::Created, |mail| mail.send(0, |out| out.put(b"last")));
+        mail.sent(0, 1);
+        mail.settle(Settled { batch: 1, added: true, done: true });
+        mail.settle(Settled { batch: 3, added: false, done: true });
+        let said = |mail: &mut Mail, n| mail.take(0)[..n].escape_ascii().to_string();
+        let error = "\\x00RES\\x00\\x00\\x00\\x13\\x00\\x00\\x00'QUEUE_ERROR\\x00The job could not be stored";
+        assert_eq!(mail.waiting(0), 1 + 7 + 2 * 51 + LARGE + 4);
+        assert_eq!(mail.writable(0), mail.waiting(0) - 4);
+        assert_eq!(said(&mut mail, 110), format!("\\x00created{error}{error}"));
+    }
 
     fn put(mail: &mut Mail, bytes: usize) {
         mail.send(0, |out| out.put(&vec![0; bytes]));

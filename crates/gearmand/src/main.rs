@@ -6,7 +6,7 @@ mod log;
 
 use daemon::{Caller, Side};
 use gearmand::config::{DEFAULT_LOG, DEFAULT_PID, Options, Usage};
-use gearmand::{Config, Stop, run};
+use gearmand::{Config, Server, Stop};
 use log::Log;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,6 +67,8 @@ fn start(options: &Options, unused: &[String], caller: Option<Caller>) -> Result
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
     let mut config: Config = options.config();
     config.trim = trim;
+    let queue = options.open_queue().map_err(|e| e.to_string())?;
+    let server = Server::new(config, queue).map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let stop = signals(log).map_err(|e| format!("cannot listen to signals: {e}"))?;
         for name in &bound.names {
@@ -75,7 +77,7 @@ fn start(options: &Options, unused: &[String], caller: Option<Caller>) -> Result
         if let Some(caller) = caller {
             caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;
         }
-        run(std::mem::take(&mut bound.listeners), config, stop).await.map_err(|e| e.to_string())
+        server.run(std::mem::take(&mut bound.listeners), stop).await.map_err(|e| e.to_string())
     })?;
     tracing::info!(target: "gearmand::notice", "stopped");
     Ok(())

@@ -4,7 +4,10 @@
 use crate::config::Config;
 use crate::connection::{Connection, Reader, SCRATCH, Writer, serve};
 use crate::job::Handles;
+use crate::journal::Settled;
+use crate::keeper::Keeper;
 use crate::mail::Mail;
+use crate::persist::{Persist, PersistError};
 use crate::store::{Now, Rules, Store};
 use crate::text::About;
 use socket2::{SockRef, TcpKeepalive};
@@ -13,6 +16,7 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -71,6 +75,8 @@ pub(crate) struct State {
     pub(crate) turn: Now,
     /// Only what was said is still brought out.
     stopping: bool,
+    /// Who brings jobs to the durable queue.
+    keeper: Option<Keeper>,
 }
 
 /// The state, in the hands of every task. On one thread the lock is free whenever it is asked for.
@@ -98,58 +104,128 @@ impl Drop for Tasks {
     }
 }
 
-/// Serves until `stop` says otherwise, or for ever when its sender is gone. Must be called in a tokio
-/// runtime with I/O and time.
+/// A server that has taken in the jobs of its durable queue, and listens to nobody yet.
+#[derive(Debug)]
+pub struct Server {
+    shared: Shared,
+    news: Arc<Notify>,
+    /// What becomes of batches; `None` without a durable queue.
+    settled: Option<UnboundedReceiver<Settled>>,
+}
+
+impl Server {
+    /// A server with the jobs of this queue, where it has one.
+    ///
+    /// # Errors
+    /// When the queue cannot be read to its end.
+    pub fn new(config: Config, queue: Option<Box<dyn Persist>>) -> Result<Server, PersistError> {
+        let news = Arc::new(Notify::new());
+        let mut state = State::new(config, news.clone());
+        let mut settled = None;
+        if let Some(mut queue) = queue {
+            let now = state.begin_turn();
+            let (store, mail) = (&mut state.store, &mut state.mail);
+            queue.replay(&mut |row| store.restore(&now, &row, mail))?;
+            store.restored();
+            if store.jobs.len() > 0 {
+                tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", store.jobs.len());
+            }
+            let no_thread = |e| PersistError { queue: "the queue".into(), reason: format!("no thread for it: {e}") };
+            let (keeper, news) = Keeper::start(queue).map_err(no_thread)?;
+            (state.keeper, settled) = (Some(keeper), Some(news));
+        }
+        Ok(Server { shared: Shared(Arc::new(Mutex::new(state))), news, settled })
+    }
+
+    /// Serves until `stop` says otherwise, or for ever when its sender is gone. Must be called in a tokio
+    /// runtime with I/O and time.
+    ///
+    /// # Errors
+    /// Those of handing the listeners to the runtime.
+    pub async fn run(mut self, listeners: Vec<Listener>, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
+        let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new() };
+        for listener in listeners {
+            let listener = Accept::new(listener)?;
+            tasks.accept.push(tokio::spawn(accept(listener, self.shared.clone())).abort_handle());
+        }
+        loop {
+            let deadline = self.shared.lock().tick();
+            let timer = async {
+                match deadline {
+                    Some(when) => tokio::time::sleep_until(when).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let told = async {
+                if stop.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = timer => {}
+                () = self.news.notified() => {}
+                () = told => {}
+                settled = next(&mut self.settled) => self.shared.lock().settle(settled),
+            }
+            let wish = *stop.borrow_and_update();
+            if wish == Stop::Drain && !self.shared.lock().store.draining {
+                tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
+                tasks.accept.drain(..).for_each(|task| task.abort());
+                self.shared.lock().store.draining = true;
+            }
+            let state = self.shared.lock();
+            if wish == Stop::Now || (state.store.draining && state.store.running == 0) {
+                break;
+            }
+        }
+        tasks.accept.drain(..).for_each(|task| task.abort());
+        self.last_words().await;
+        Ok(())
+    }
+
+    /// Stores what is to be stored, and then brings out what was said.
+    async fn last_words(&mut self) {
+        {
+            let mut state = self.shared.lock();
+            (state.stopping, state.store.draining) = (true, true);
+            state.store.keep_all();
+            state.flush();
+        }
+        while self.settled.is_some() && self.shared.lock().store.journal.last().is_some() {
+            let settled = next(&mut self.settled).await;
+            self.shared.lock().settle(settled);
+        }
+        let last = Instant::now() + FLUSH;
+        while Instant::now() < last && !self.shared.lock().mail.is_empty() {
+            tokio::select! {
+                () = tokio::time::sleep_until(last) => {}
+                () = self.news.notified() => {}
+            }
+        }
+        // Its thread ends with all written, and the file closed.
+        let keeper = self.shared.lock().keeper.take();
+        drop(keeper);
+    }
+}
+
+/// The next news of the durable queue. Never, where there is none, or its thread is gone: who sends it a
+/// batch sees that.
+async fn next(settled: &mut Option<UnboundedReceiver<Settled>>) -> Settled {
+    if let Some(news) = settled
+        && let Some(settled) = news.recv().await
+    {
+        return settled;
+    }
+    *settled = None;
+    std::future::pending().await
+}
+
+/// Serves without a durable queue: see [`Server::run`].
 ///
 /// # Errors
-/// Those of handing the listeners to the runtime.
-pub async fn run(listeners: Vec<Listener>, config: Config, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
-    let news = Arc::new(Notify::new());
-    let shared = Shared(Arc::new(Mutex::new(State::new(config, news.clone()))));
-    let mut tasks = Tasks { shared: shared.clone(), accept: Vec::new() };
-    for listener in listeners {
-        let listener = Accept::new(listener)?;
-        tasks.accept.push(tokio::spawn(accept(listener, shared.clone())).abort_handle());
-    }
-    loop {
-        let deadline = shared.lock().tick();
-        let timer = async {
-            match deadline {
-                Some(when) => tokio::time::sleep_until(when).await,
-                None => std::future::pending().await,
-            }
-        };
-        let told = async {
-            if stop.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            () = timer => {}
-            () = news.notified() => {}
-            () = told => {}
-        }
-        let wish = *stop.borrow_and_update();
-        if wish == Stop::Drain && !shared.lock().store.draining {
-            tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
-            tasks.accept.drain(..).for_each(|task| task.abort());
-            shared.lock().store.draining = true;
-        }
-        let state = shared.lock();
-        if wish == Stop::Now || (state.store.draining && state.store.running == 0) {
-            break;
-        }
-    }
-    tasks.accept.drain(..).for_each(|task| task.abort());
-    let last = Instant::now() + FLUSH;
-    shared.lock().stopping = true;
-    while Instant::now() < last && !shared.lock().mail.is_empty() {
-        tokio::select! {
-            () = tokio::time::sleep_until(last) => {}
-            () = news.notified() => {}
-        }
-    }
-    Ok(())
+/// As [`Server::run`].
+pub async fn run(listeners: Vec<Listener>, config: Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
+    Server::new(config, None).map_err(io::Error::other)?.run(listeners, stop).await
 }
 
 impl State {
@@ -159,6 +235,7 @@ impl State {
             wakeup: config.wakeup.max(1),
             exceptions: config.exceptions,
             functions: config.max_functions,
+            durable: config.durable,
         };
         State {
             store: Store::new(rules, Handles::new(&config.handle_prefix)),
@@ -175,6 +252,7 @@ impl State {
             trim: None,
             turn: Now::default(),
             stopping: false,
+            keeper: None,
         }
     }
 
@@ -198,8 +276,9 @@ impl State {
         armed.map(|when| self.begin + when)
     }
 
-    /// Looks whether somebody waits for what a turn did: the timer, or the end of a drain.
+    /// Looks whether somebody waits for what a turn did: the durable queue, the timer, or the end of a drain.
     pub(crate) fn after_turn(&mut self) {
+        self.store_batch();
         let jobs = self.store.jobs.len();
         self.most = self.most.max(jobs);
         let now = self.turn;
@@ -212,6 +291,21 @@ impl State {
         if earlier || over {
             self.news.notify_one();
         }
+    }
+
+    fn store_batch(&mut self) {
+        let Some(batch) = self.store.journal.take() else { return };
+        let number = batch.number;
+        if !self.keeper.as_ref().is_some_and(|keeper| keeper.send(batch)) {
+            tracing::error!("the thread of the durable queue is gone: jobs are refused");
+            self.settle(Settled { batch: number, added: false, done: false });
+        }
+    }
+
+    fn settle(&mut self, settled: Settled) {
+        let now = self.begin_turn();
+        self.store.settle(&now, settled, &mut self.mail);
+        self.flush();
     }
 
     pub(crate) fn leave(&mut self, peer: u32) {
@@ -330,5 +424,6 @@ fn admit(accepted: Accepted, shared: &Shared) {
     }
     state.open += 1;
     let task = tokio::spawn(serve(shared.clone(), peer, reader, name)).abort_handle();
-    state.connections[peer as usize] = Some(Connection { writer, waker: None, closing: None, task: Some(task) });
+    state.connections[peer as usize] =
+        Some(Connection { writer, waker: None, full: false, closing: None, task: Some(task) });
 }

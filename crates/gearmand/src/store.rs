@@ -11,11 +11,13 @@
 //!   there are jobs, and whoever was woken and does not take it hands the wake-up on.
 
 use crate::job::{Handles, Job, Jobs, Payload, State};
-use crate::mail::Mail;
+use crate::journal::{self, Durable, Journal};
+use crate::mail::{Held, Mail, NOT_REMOVED};
 use crate::slab::{NONE, Slab};
 use crate::workers::{Functions, Peer, Waiter};
 use bytes::Bytes;
 use gearman_core::message::{Decimal, Response, Start, Status, Submit, number};
+use gearman_core::packet::Command;
 use gearman_core::{Code, MAX_FUNCTION, MAX_UNIQUE};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -35,6 +37,8 @@ pub(crate) struct Rules {
     pub(crate) exceptions: bool,
     /// How many functions there may be.
     pub(crate) functions: usize,
+    /// Which background jobs outlive the server.
+    pub(crate) durable: Durable,
 }
 
 /// One moment, on both clocks.
@@ -70,6 +74,8 @@ pub(crate) struct Store {
     pub(crate) running: usize,
     /// No new jobs, and none are handed out any more.
     pub(crate) draining: bool,
+    /// Changes on their way to the durable queue.
+    pub(crate) journal: Journal,
 }
 
 impl Store {
@@ -88,6 +94,7 @@ impl Store {
             announced: 0,
             running: 0,
             draining: false,
+            journal: Journal::default(),
         }
     }
 
@@ -173,22 +180,45 @@ impl Store {
                 (self.jobs.insert(job), true)
             }
         };
-        if submit.background {
+        if let Some(due) = due.filter(|_| new) {
+            self.jobs.slab[job].extra().due = due;
+        }
+        let batch = if submit.background {
             self.jobs.slab[job].background = true;
+            self.keep(job)
         } else {
             self.wait_for(peer, job);
-        }
+            None
+        };
         let handle = self.handles.write(self.jobs.slab[job].number);
-        mail.response(peer, &Response::JobCreated(handle.as_ref()));
-        match due {
+        mail.held(peer, batch, Held::Created, |mail| mail.response(peer, &Response::JobCreated(handle.as_ref())));
+        match batch {
             _ if !new => {}
-            None => self.enqueue(now, job, mail),
+            None => self.place(now, job, mail),
+            Some(_) => self.jobs.slab[job].state = State::Storing,
+        }
+    }
+
+    /// Puts a job where it waits for a worker, or for its time.
+    pub(crate) fn place(&mut self, now: &Now, id: u32, mail: &mut Mail) {
+        let job = &mut self.jobs.slab[id];
+        match job.extra.as_ref().map(|e| e.due).filter(|due| *due > now.wall.as_secs()) {
+            None => self.enqueue(now, id, mail),
             Some(due) => {
-                let delayed = &mut self.jobs.slab[job];
-                (delayed.state, delayed.extra().due) = (State::Delayed, due);
-                self.delayed.insert((due, job));
+                job.state = State::Delayed;
+                self.delayed.insert((due, id));
             }
         }
+    }
+
+    /// ECHO_REQ. What the connection did before is stored when the answer leaves.
+    pub(crate) fn echo(&mut self, peer: u32, data: &[u8], owner: Option<&Bytes>, mail: &mut Mail) {
+        if self.journal.behind {
+            return mail.error(peer, Code::QueueError.name(), NOT_REMOVED);
+        }
+        let batch = self.journal.last();
+        let data = crate::mail::Payload::new(data, owner);
+        mail.held(peer, batch, Held::Echo, |mail| mail.packet(peer, Command::EchoRes, &[], &data));
     }
 
     /// GET_STATUS.
@@ -257,6 +287,10 @@ impl Store {
         }
         if let Some(job) = self.jobs.remove(id) {
             self.functions[job.function].total -= 1;
+            if job.stored {
+                let key = journal::key(&job);
+                self.journal.done(key.as_ref(), &self.functions[job.function].name);
+            }
         }
     }
 
@@ -266,6 +300,7 @@ impl Store {
         let (function, priority, worker) = (job.function, job.priority, job.worker);
         match job.state {
             State::Queued => self.functions[function].queue.list(priority).remove(&mut self.jobs.slab, id),
+            State::Storing => {}
             State::Delayed => drop(self.delayed.remove(&(job.extra().due, id))),
             State::Running => {
                 if let Some(deadline) = job.extra.as_mut().and_then(|e| e.deadline.take()) {

@@ -1,11 +1,11 @@
 //! The text commands: a line in, an answer out. Answers are byte for byte those of the C server
 //! (libgearman-server/text.cc), CRLF and LF in the same places.
 
-use crate::job::State;
 use crate::mail::Mail;
 use crate::store::{Now, Store};
 use gearman_core::admin::Command;
 use gearman_core::message::{Priority, number};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// What the text commands tell of the process.
@@ -149,9 +149,9 @@ fn drop_function(store: &mut Store, now: &Now, name: &[u8], mail: &mut Mail) -> 
     }
     if store.functions[id].total > 0 {
         let delayed = store.delayed.iter().map(|(_, job)| *job);
-        let of_it: Vec<u32> = delayed.filter(|job| store.jobs.slab[*job].function == id).collect();
+        let storing = store.journal.storing().filter_map(|number| store.jobs.by_number(number));
+        let of_it: BTreeSet<u32> = delayed.chain(storing).filter(|job| store.jobs.slab[*job].function == id).collect();
         for job in of_it {
-            debug_assert_eq!(store.jobs.slab[job].state, State::Delayed);
             store.fail(now, job, mail);
         }
     }

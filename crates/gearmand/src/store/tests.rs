@@ -21,7 +21,7 @@ impl Bench {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Rules)) -> Bench {
-        let mut rules = Rules { runs: None, wakeup: 1, exceptions: false, functions: 100 };
+        let mut rules = Rules { runs: None, wakeup: 1, exceptions: false, functions: 100, durable: Durable::No };
         change(&mut rules);
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         Bench { store: Store::new(rules, Handles::new("H")), mail: Mail::new(1 << 20), now }

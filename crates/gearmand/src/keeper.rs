@@ -1,0 +1,141 @@
+//! The thread that brings changes to the durable queue. All that came while it was busy goes with the next
+//! commit, so a commit is shared by as many as wait for it, and nobody else is kept waiting.
+
+use crate::journal::{Batch, Change, Settled};
+use crate::persist::{Persist, PersistError};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// How long until it is tried again to remove jobs that are done.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Most batches of one commit.
+const BATCHES: usize = 10_000;
+
+/// The thread, from the server's side. It ends, and is waited for, when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    batches: Option<Sender<Batch>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Begins to serve a queue. What is received tells what became of the batches.
+    ///
+    /// # Errors
+    /// The system's, when there can be no thread.
+    pub(crate) fn start(queue: Box<dyn Persist>) -> io::Result<(Keeper, UnboundedReceiver<Settled>)> {
+        let (batches, received) = channel();
+        let (settled, news) = unbounded_channel();
+        let work = move || Work { queue, undone: Vec::new(), failing: false, last: 0, settled }.run(&received);
+        let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
+        Ok((Keeper { batches: Some(batches), thread: Some(thread) }, news))
+    }
+
+    /// Hands a batch over. False: the thread is gone, and nothing will be stored any more.
+    pub(crate) fn send(&self, batch: Batch) -> bool {
+        self.batches.as_ref().is_some_and(|batches| batches.send(batch).is_ok())
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.batches = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the durable queue panicked");
+        }
+    }
+}
+
+struct Work {
+    queue: Box<dyn Persist>,
+    /// Jobs that are done, by key and function, and could not be removed.
+    undone: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// The last try failed, and the log says so.
+    failing: bool,
+    /// The last batch that came.
+    last: u64,
+    settled: UnboundedSender<Settled>,
+}
+
+impl Work {
+    fn run(mut self, received: &Receiver<Batch>) {
+        let mut batches = Vec::new();
+        loop {
+            let first = match self.undone.is_empty() {
+                true => received.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => received.recv_timeout(AGAIN),
+            };
+            match first {
+                Ok(batch) => batches.push(batch),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            batches.extend(received.try_iter().take(BATCHES));
+            self.commit(&batches);
+            batches.clear();
+        }
+        if !self.undone.is_empty() {
+            let n = self.undone.len();
+            tracing::error!("{n} jobs that are done could not be removed from the queue, and will be run again");
+        }
+    }
+
+    fn commit(&mut self, batches: &[Batch]) {
+        let changes = || batches.iter().flat_map(Batch::changes);
+        let mut added = self.store(changes());
+        if let Err(error) = &added {
+            self.failed(error);
+            // Without what needs room, at least no job runs twice.
+            let done = |change: &Change<'_>| matches!(change, Change::Done { .. });
+            if self.store(changes().filter(done)).is_err() {
+                self.remember(changes());
+            }
+            // Where there was nothing to add, nothing is lost.
+            if changes().all(|change| done(&change)) {
+                added = Ok(());
+            }
+        } else if self.failing {
+            self.failing = false;
+            tracing::warn!("the durable queue works again");
+        }
+        let done = self.undone.is_empty();
+        // To nobody when the server has stopped.
+        self.last = batches.last().map_or(self.last, |batch| batch.number);
+        let _ = self.settled.send(Settled { batch: self.last, added: added.is_ok(), done });
+    }
+
+    /// Brings all of these to disk, or none.
+    fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), PersistError> {
+        for (key, function) in &self.undone {
+            self.queue.done(key, function)?;
+        }
+        for change in changes {
+            match change {
+                Change::Add(row) => self.queue.add(&row)?,
+                Change::Done { key, function } => self.queue.done(key, function)?,
+            }
+        }
+        self.queue.flush()?;
+        self.undone.clear();
+        Ok(())
+    }
+
+    fn remember<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) {
+        let done = changes.filter_map(|change| match change {
+            Change::Done { key, function } => Some((key.into(), function.into())),
+            Change::Add(_) => None,
+        });
+        self.undone.extend(done);
+    }
+
+    fn failed(&mut self, error: &PersistError) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!("jobs are refused, they cannot be stored: {error}");
+        }
+    }
+}
