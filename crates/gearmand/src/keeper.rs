@@ -51,10 +51,13 @@ impl Drop for Keeper {
     }
 }
 
+/// A key and a function.
+type Done = (Box<[u8]>, Box<[u8]>);
+
 struct Work {
     queue: Box<dyn Persist>,
     /// Jobs that are done, by key and function, and could not be removed.
-    undone: Vec<(Box<[u8]>, Box<[u8]>)>,
+    undone: Vec<Done>,
     /// The last try failed, and the log says so.
     failing: bool,
     /// The last batch that came.

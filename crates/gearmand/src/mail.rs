@@ -340,11 +340,10 @@ mod tests {
         mail.sent(0, 1);
         mail.settle(Settled { batch: 1, added: true, done: true });
         mail.settle(Settled { batch: 3, added: false, done: true });
-        let said = |mail: &mut Mail, n| mail.take(0)[..n].escape_ascii().to_string();
-        let error = "\\x00RES\\x00\\x00\\x00\\x13\\x00\\x00\\x00'QUEUE_ERROR\\x00The job could not be stored";
-        assert_eq!(mail.waiting(0), 1 + 7 + 2 * 51 + LARGE + 4);
+        let error = b"\0RES\0\0\0\x13\0\0\0'QUEUE_ERROR\0The job could not be stored";
+        assert_eq!(mail.waiting(0), 1 + 7 + 2 * error.len() + LARGE + 4);
         assert_eq!(mail.writable(0), mail.waiting(0) - 4);
-        assert_eq!(said(&mut mail, 110), format!("\\x00created{error}{error}"));
+        assert_eq!(mail.take(0)[..8 + 2 * error.len()], [&b"\0created"[..], error, error].concat());
     }
 
     fn put(mail: &mut Mail, bytes: usize) {
