@@ -9,6 +9,7 @@ use crate::held::Held;
 use crate::ini;
 use crate::object::{Class, Entry, Zvals};
 use crate::outcome::{Failure, Outcome};
+use crate::pool;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers::{self, Endpoint};
 use crate::tasks::{CALLBACKS, Callback, add, is_good, set_callback};
@@ -66,7 +67,7 @@ impl Class for Client {
     fn new() -> Self {
         Client {
             zvals: Zvals::new(CALLBACKS),
-            core: RefCell::new(core::Client::new(ini::settings())),
+            core: RefCell::new(new_core()),
             outcome: Outcome::new(),
             timeout: Cell::new(-1),
             options: Cell::new(option::FREE_TASKS),
@@ -90,6 +91,9 @@ impl Endpoint for Client {
     fn add(&self, server: Server, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
     }
+    fn is_kept(&self, server: &Server) -> bool {
+        self.core.borrow().is_kept(server)
+    }
     fn has_servers(&self) -> bool {
         self.core.borrow().servers() > 0
     }
@@ -103,6 +107,14 @@ impl Endpoint for Client {
         self.begin();
         wait_for(OnSignal::Resume, || async { self.core.borrow_mut().connect_all().await })
     }
+}
+
+fn new_core() -> core::Client {
+    let mut core = core::Client::new(ini::settings());
+    if ini::persistent() {
+        core.set_pool(pool::shared());
+    }
+    core
 }
 
 impl Client {

@@ -10,10 +10,11 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: &str = "gearman.connect_timeout";
 const MAX_PACKET_SIZE: &str = "gearman.max_packet_size";
 const LAZY_CONNECT: &str = "gearman.lazy_connect";
+const PERSISTENT: &str = "gearman.persistent";
 const SERVERS: &str = "gearman.servers";
 
 /// Static: PHP keeps pointers to the table (8.5).
-static ENTRIES: IniEntryDefs<5> = IniEntryDefs::new([
+static ENTRIES: IniEntryDefs<6> = IniEntryDefs::new([
     IniEntryDef {
         on_modify: Some(milliseconds),
         ..IniEntryDef::new(c"gearman.connect_timeout", c"5000", IniEntryPermission::All)
@@ -23,6 +24,10 @@ static ENTRIES: IniEntryDefs<5> = IniEntryDefs::new([
         ..IniEntryDef::new(c"gearman.max_packet_size", c"1073741824", IniEntryPermission::All)
     },
     IniEntryDef { on_modify: Some(switch), ..IniEntryDef::new(c"gearman.lazy_connect", c"0", IniEntryPermission::All) },
+    IniEntryDef {
+        on_modify: Some(switch),
+        ..IniEntryDef::new(c"gearman.persistent", c"0", IniEntryPermission::System)
+    },
     IniEntryDef::new(c"gearman.servers", c"", IniEntryPermission::All),
     IniEntryDef::end(),
 ]);
@@ -97,6 +102,11 @@ pub(crate) fn settings() -> Settings {
 /// `gearman.lazy_connect`: addServer() does not connect.
 pub(crate) fn lazy_connect() -> bool {
     long(LAZY_CONNECT) != 0
+}
+
+/// `gearman.persistent`: connections of clients are kept for those after them.
+pub(crate) fn persistent() -> bool {
+    long(PERSISTENT) != 0
 }
 
 /// `gearman.servers`, unless empty.

@@ -6,6 +6,7 @@
 //! call.rs        one call from PHP: its arguments, its result, its warnings
 //! object.rs      objects with Rust state, known to PHP's cycle collector
 //! runtime.rs     the one door to async, and what a fork or a signal does to it
+//! pool.rs        connections kept between requests
 //! signal.rs      running PHP's signal handlers while a call waits
 //! held.rs        bytes that an object holds and PHP copies
 //! callback.rs    calling PHP with nothing held
@@ -28,6 +29,7 @@ mod ini;
 mod job;
 mod object;
 mod outcome;
+mod pool;
 mod runtime;
 mod servers;
 mod signal;
@@ -39,7 +41,7 @@ mod worker;
 use arginfo::Const;
 use ext_php_rs::ffi::*;
 use object::Class;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::mem::{size_of, zeroed};
 use std::ptr::{addr_of_mut, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -109,11 +111,13 @@ unsafe extern "C" fn shutdown(_: c_int, module: c_int) -> c_int {
 
 /// After MSHUTDOWN, and in ZTS at the end of each thread, on that thread.
 unsafe extern "C" fn end(_: *mut c_void) {
+    pool::shutdown();
     runtime::shutdown();
 }
 
 /// phpinfo(), php --ri gearman. The first rows are pecl's, which scripts look for.
 unsafe extern "C" fn info(module: *mut zend_module_entry) {
+    let persistent = CString::new(pool::words()).unwrap_or_default();
     let rows = [
         (c"gearman support", c"enabled"),
         (c"extension version", sys::c(concat!(env!("CARGO_PKG_VERSION"), "\0"))),
@@ -121,8 +125,9 @@ unsafe extern "C" fn info(module: *mut zend_module_entry) {
         (c"core version", sys::c(concat!("gearman_rs ", env!("CARGO_PKG_VERSION"), " (Rust, no libgearman)\0"))),
         (c"Default TCP Host", c"localhost"),
         (c"Default TCP Port", c"4730"),
+        (c"persistent connections", &persistent),
     ];
-    // SAFETY: called by PHP with its own module entry, output is open; the strings are static.
+    // SAFETY: called by PHP with its own module entry, output is open; the strings outlive it.
     unsafe {
         php_info_print_table_start();
         for (name, value) in rows {

@@ -166,6 +166,7 @@ fn runtime() -> io::Result<&'static Runtime> {
         })
         .build()?;
     RUNTIME.set(Box::into_raw(Box::new(PerProcess::new(runtime))));
+    crate::pool::disown();
     // SAFETY: the cell holds the new one now; nobody else has the old pointer.
     unsafe { free(old) };
     // SAFETY: made two lines above.

@@ -11,6 +11,10 @@ use std::ffi::CString;
 pub(crate) trait Endpoint {
     fn outcome(&self) -> &Outcome;
     fn add(&self, server: Server, addresses: Vec<Address>);
+    /// Is a connection to this server at hand, so that its name need not be looked up?
+    fn is_kept(&self, _server: &Server) -> bool {
+        false
+    }
     /// Has it any server?
     fn has_servers(&self) -> bool;
     /// Wishes to hear of exceptions, from now on.
@@ -35,11 +39,7 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
 
 pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: i64, setup: bool) {
     let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| Server::new(host, port));
-    let added = server.and_then(|server| {
-        let addresses = server.resolve()?;
-        this.add(server, addresses);
-        Ok(())
-    });
+    let added = server.and_then(|server| add(this, server));
     added_servers(call, this, added, setup);
 }
 
@@ -50,10 +50,14 @@ pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup
 
 fn add_list(this: &impl Endpoint, list: &str) -> Result<(), Error> {
     for server in Server::list(list) {
-        let server = server?;
-        let addresses = server.resolve()?;
-        this.add(server, addresses);
+        add(this, server?)?;
     }
+    Ok(())
+}
+
+fn add(this: &impl Endpoint, server: Server) -> Result<(), Error> {
+    let addresses = if this.is_kept(&server) { Vec::new() } else { server.resolve()? };
+    this.add(server, addresses);
     Ok(())
 }
 

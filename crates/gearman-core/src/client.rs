@@ -10,11 +10,13 @@
 use crate::codec::Sink;
 use crate::connection::{Connection, Packet};
 use crate::error::{Error, Result};
-use crate::link::{Heard, Link};
+use crate::link::Heard;
 use crate::message::Response;
 use crate::peer::{Peer, Settings, drive, look};
+use crate::pool::Pool;
+use crate::route::Route;
 use crate::servers::{Address, Server};
-use crate::task::{Ask, Event, Listener, Parts, Task, TaskId, option};
+use crate::task::{Ask, Event, Listener, Parts, Task, TaskId};
 use crate::unique::{self, Unique};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
@@ -34,6 +36,8 @@ const IDLE: Duration = Duration::from_millis(1);
 #[derive(Debug, Default)]
 pub struct Client {
     settings: Settings,
+    /// Where the connections of servers added from now on come from and go to.
+    pool: Option<Pool>,
     servers: Vec<Route>,
     tasks: Slab<Task>,
     /// Tasks in the order they were asked for, not sent yet.
@@ -52,35 +56,27 @@ pub struct Client {
     pid: u32,
 }
 
-/// A server as a client uses it.
-#[derive(Debug)]
-struct Route {
-    peer: Peer,
-    link: Link,
-    /// The call in which it was last tried in vain.
-    tried: Option<u64>,
-    /// When something last went over it.
-    used: Instant,
-    /// The server knows of our wish to hear of exceptions.
-    told: bool,
-}
-
 impl Client {
     /// A client without servers.
     pub fn new(settings: Settings) -> Client {
         Client { settings, ..Client::default() }
     }
 
+    /// Servers that are added after this are reached by connections of this pool, where it has one, and leave theirs
+    /// to it. All clients of a pool, and the pool, belong to one runtime.
+    pub fn set_pool(&mut self, pool: Pool) {
+        self.pool = Some(pool);
+    }
+
+    /// Has the pool a connection to this server? Then its name need not be resolved.
+    pub fn is_kept(&self, server: &Server) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.knows(server))
+    }
+
     /// One more server, the last to be tried. Nothing is sent yet. `addresses` are those it was resolved
     /// to just now, and may be empty.
     pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
-        self.servers.push(Route {
-            peer: Peer::new(server, addresses),
-            link: Link::default(),
-            tried: None,
-            used: Instant::now(),
-            told: false,
-        });
+        self.servers.push(Route::new(Peer::new(server, addresses), self.pool.clone()));
     }
 
     /// How many servers there are.
@@ -145,18 +141,15 @@ impl Client {
 
     fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let route = &mut self.servers[i];
+        route.reuse(self.exceptions, &self.settings);
         match route.peer.poll_up(cx, &self.settings) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(fresh)) => {
                 if fresh {
-                    route.told = false;
-                    route.used = Instant::now();
+                    route.made();
                 }
-                let untold = self.exceptions && !route.told;
-                if let Some(connection) = route.peer.up().filter(|_| untold) {
-                    option(connection.outbox(), b"exceptions");
-                    route.link.sent_option();
-                    route.told = true;
+                if !route.link.is_idle() {
+                    route.for_request(self.exceptions); // what runs already is to be heard of, too
                 }
                 Poll::Ready(Ok(()))
             }
@@ -333,7 +326,7 @@ impl Client {
     /// False: enough waits to be written there already.
     fn send(&mut self, i: usize, id: TaskId) -> bool {
         let route = &mut self.servers[i];
-        let Some(connection) = route.peer.up() else {
+        let Some(connection) = route.for_request(self.exceptions) else {
             return false;
         };
         if connection.outbox().len() >= AHEAD {

@@ -195,6 +195,19 @@ impl Connection {
         }
     }
 
+    /// Packets with a body above `limit` bytes are refused from now on.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub fn shrink(&mut self) {
+        if self.inbox.is_empty() {
+            self.inbox = BytesMut::new();
+        }
+        self.outbox.shrink();
+    }
+
     /// Has the other side closed an idle connection, or said something unasked? One recv(2) that does
     /// not wait. To be asked before a connection is used again after a pause.
     pub fn is_stale(&self) -> bool {

@@ -16,7 +16,9 @@
 //! connection      the only file with sockets
 //! unique          keys for jobs that were given none
 //! peer            a server and the way to it: connecting, waiting after failures
+//! pool            idle connections, for the next client
 //! task, link      client state, pure: what was asked for, and which answer is whose
+//! route           a server as a client uses it
 //! client          drives tasks over peers; yields events
 //! job, duty       worker state, pure: abilities, grab / pre-sleep / noop
 //! worker          drives duties over peers; yields jobs
@@ -45,6 +47,10 @@ pub mod job;
 pub mod link;
 #[cfg(feature = "client")]
 pub mod peer;
+#[cfg(feature = "client")]
+pub mod pool;
+#[cfg(feature = "client")]
+mod route;
 #[cfg(feature = "client")]
 pub mod task;
 #[cfg(feature = "client")]

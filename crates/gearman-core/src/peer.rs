@@ -82,6 +82,11 @@ impl Peer {
         &self.name
     }
 
+    /// Where it is.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// The connection, if it is up.
     pub fn up(&mut self) -> Option<&mut Connection> {
         match &mut self.state {
@@ -93,6 +98,11 @@ impl Peer {
     /// Is a connection up?
     pub fn is_up(&self) -> bool {
         matches!(self.state, State::Up(_))
+    }
+
+    /// Is there no connection, and none being made?
+    pub fn is_down(&self) -> bool {
+        matches!(self.state, State::Down)
     }
 
     /// Is a connection being made?
@@ -194,13 +204,27 @@ impl Peer {
 
     fn come_up(&mut self) {
         if let State::Connecting { connection, .. } = std::mem::replace(&mut self.state, State::Down) {
-            self.state = State::Up(connection);
+            self.adopt(connection);
         }
+        self.spoke = false;
+    }
+
+    /// Takes over a connection that stands, and over which all was well.
+    pub fn adopt(&mut self, connection: Connection) {
+        self.state = State::Up(connection);
         // Not yet the end of `failures`: it may be one that accepts connections and closes them.
         self.error = None;
         self.serial += 1;
         self.since = Instant::now();
-        self.spoke = false;
+        self.spoke = true;
+    }
+
+    /// Gives the connection out, if one is up.
+    pub fn release(&mut self) -> Option<Connection> {
+        match std::mem::replace(&mut self.state, State::Down) {
+            State::Up(connection) => Some(connection),
+            _ => None,
+        }
     }
 
     /// Goes on with the first address that does not fail at once. `error` is what the one before said.

@@ -6,6 +6,7 @@
 use gearman_core::client::Client;
 use gearman_core::message::{Priority, Update};
 use gearman_core::peer::Settings;
+use gearman_core::pool::{Counts, Pool};
 use gearman_core::servers::Server;
 use gearman_core::task::{Ask, Event};
 use gearman_core::worker::Worker;
@@ -30,7 +31,7 @@ fn main() {
     let address = Server::new("127.0.0.1", i64::from(port)).unwrap();
     let (mut client, mut worker) = (Client::new(Settings::default()), Worker::new(Settings::default()));
     client.add_server(address.clone(), Vec::new());
-    worker.add_server(address, Vec::new());
+    worker.add_server(address.clone(), Vec::new());
     worker.abilities.add(b"f", 0).unwrap();
     worker.begin();
     assert_eq!(connection(&runtime, &mut client), "1");
@@ -59,6 +60,27 @@ fn main() {
     worker.send(&mut job, Update::Complete(b"parent")).unwrap();
     let kept = runtime.block_on(worker.next_job(None)).unwrap();
     assert_eq!((&kept.handle[..], &kept.workload[..]), (&b"2"[..], &b"kept"[..]));
+
+    let pool = Pool::default();
+    let with_pool = |runtime: &Runtime| {
+        let mut client = Client::new(Settings::default());
+        client.set_pool(pool.clone());
+        client.add_server(address.clone(), Vec::new());
+        connection(runtime, &mut client)
+    };
+    let parents = with_pool(&runtime);
+    for _ in 0..2 {
+        let child = in_child(|| {
+            forget(replace(&mut runtime, new_runtime()));
+            let mine = with_pool(&runtime);
+            assert_ne!(mine, parents);
+            assert_eq!(with_pool(&runtime), mine);
+            assert_eq!(pool.counts(), Counts { idle: 1, reused: 1, made: 1 });
+            pool.close();
+        });
+        assert_eq!(waitpid(child, None).unwrap(), WaitStatus::Exited(child, 0));
+        assert_eq!(with_pool(&runtime), parents);
+    }
 
     kill(server, Signal::SIGKILL).unwrap();
     waitpid(server, None).unwrap();

@@ -7,5 +7,6 @@ mod client;
 mod codec;
 mod golden;
 mod hostile;
+mod pool;
 mod util;
 mod worker;

@@ -1,0 +1,126 @@
+//! Connections that clients leave to those who come after them. One [`Pool`] serves all clients of a
+//! runtime; who was given it takes connections from there, and gives them back at its end.
+//!
+//! Only what is as good as new goes in: nothing unanswered, nothing half read or half written. Whether
+//! it still lives is seen when it is taken out. Another process than the one that made the connections
+//! finds none of them ([`crate::connection`], Forks).
+
+use crate::connection::Connection;
+use crate::servers::Server;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Idle connections to one server at most. Who needs more at a time makes and closes the others.
+const PER_SERVER: usize = 4;
+/// Idle connections at most.
+const IN_ALL: usize = 32;
+/// A connection that nobody wanted for this long is closed when the pool is used next.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Idle connections of one process. Clones are the same pool.
+#[derive(Clone, Debug, Default)]
+pub struct Pool(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The process that what is here belongs to.
+    pid: u32,
+    /// The one given back last is last.
+    idle: Vec<Idle>,
+    reused: u64,
+    made: u64,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    server: Server,
+    /// The server was told that exceptions are wished for. That can't be taken back.
+    exceptions: bool,
+    since: Instant,
+}
+
+/// What a pool has done, in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that wait to be used again.
+    pub idle: usize,
+    /// How often one was.
+    pub reused: u64,
+    /// How often a client made a new one.
+    pub made: u64,
+}
+
+impl Pool {
+    /// The state as this process may see it.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = std::process::id();
+        if inner.pid != pid {
+            *inner = Inner { pid, ..Inner::default() };
+        }
+        let now = Instant::now();
+        inner.idle.retain(|i| now.saturating_duration_since(i.since) < LONGEST);
+        inner
+    }
+
+    /// How many there are, and were.
+    pub fn counts(&self) -> Counts {
+        let inner = self.lock();
+        Counts { idle: inner.idle.len(), reused: inner.reused, made: inner.made }
+    }
+
+    /// Is there one to this server, dead or alive?
+    pub fn knows(&self, server: &Server) -> bool {
+        self.lock().idle.iter().any(|i| i.server == *server)
+    }
+
+    /// Closes what another process made or nobody wanted for long.
+    pub fn tidy(&self) {
+        drop(self.lock());
+    }
+
+    /// Closes all.
+    pub fn close(&self) {
+        self.lock().idle.clear();
+    }
+
+    /// A client has made a connection.
+    pub(crate) fn made(&self) {
+        self.lock().made += 1;
+    }
+
+    /// A connection to this server that lives, and whether it was told of the wish for exceptions: never
+    /// to one who does not wish for them.
+    pub(crate) fn take(&self, server: &Server, exceptions: bool) -> Option<(Connection, bool)> {
+        let mut inner = self.lock();
+        loop {
+            let find = |told| inner.idle.iter().rposition(|i| i.server == *server && i.exceptions == told);
+            let found = find(exceptions).or_else(|| find(false))?;
+            let idle = inner.idle.remove(found);
+            if !idle.connection.is_stale() {
+                inner.reused += 1;
+                return Some((idle.connection, idle.exceptions));
+            }
+        }
+    }
+
+    /// Keeps a connection on which nobody waits for anything, unless it is not fit for another client.
+    pub(crate) fn give(&self, server: Server, exceptions: bool, mut connection: Connection) {
+        if !connection.is_ours() || connection.has_input() || connection.has_output() {
+            return;
+        }
+        connection.shrink();
+        let mut inner = self.lock();
+        let same = inner.idle.iter().filter(|i| i.server == server).count();
+        let oldest = match same < PER_SERVER {
+            true => (inner.idle.len() >= IN_ALL).then_some(0),
+            false => inner.idle.iter().position(|i| i.server == server),
+        };
+        if let Some(oldest) = oldest {
+            inner.idle.remove(oldest);
+        }
+        inner.idle.push(Idle { connection, server, exceptions, since: Instant::now() });
+    }
+}
