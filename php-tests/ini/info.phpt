@@ -18,17 +18,19 @@ libgearman version => 1.1.20
 core version => gearman_rs %d.%d.%d (Rust, no libgearman)
 Default TCP Host => localhost
 Default TCP Port => 4730
+persistent connections => 0 idle, 0 reused, 0 made
 
 Directive => Local Value => Master Value
 gearman.connect_timeout => 1234 => 1234
 gearman.max_packet_size => 1073741824 => 1073741824
 gearman.lazy_connect => 0 => 0
+gearman.persistent => 0 => 0
 gearman.servers => host:1,:2 => host:1,:2
 bool(true)
 bool(true)
 array(0) {
 }
-array(4) {
+array(5) {
   [0]=>
   string(23) "gearman.connect_timeout"
   [1]=>
@@ -36,5 +38,7 @@ array(4) {
   [2]=>
   string(23) "gearman.max_packet_size"
   [3]=>
+  string(18) "gearman.persistent"
+  [4]=>
   string(15) "gearman.servers"
 }

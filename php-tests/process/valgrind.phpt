@@ -27,13 +27,16 @@ $runs = [
     'exit in handler' => $leaks,
     'fatal in function' => [...$leaks, '--suppressions=' . __DIR__ . '/valgrind.supp'],
     'fatal in handler' => [...$leaks, '--suppressions=' . __DIR__ . '/valgrind.supp'],
+    'return, with persistent connections' => $leaks,
+    'fatal, with persistent connections' => [...$leaks, '--suppressions=' . __DIR__ . '/valgrind.supp'],
     'return, with its children' => [], // which forget what is their parent's: that is no leak
 ];
 $script = __DIR__ . '/everything.inc';
 $started = [];
 foreach ($runs as $end => $options) {
     $valgrind = ['valgrind', '-q', '--error-exitcode=77', '--num-callers=30', ...$options];
-    $started[$end] = start_php($valgrind, ['-d', 'pcre.jit=0'], [$script, strtok($end, ',')], ['USE_ZEND_ALLOC' => '0', 'ZEND_DONT_UNLOAD_MODULES' => '1']);
+    $settings = ['-d', 'pcre.jit=0', '-d', 'gearman.persistent=' . (int) str_contains($end, 'persistent')];
+    $started[$end] = start_php($valgrind, $settings, [$script, strtok($end, ',')], ['USE_ZEND_ALLOC' => '0', 'ZEND_DONT_UNLOAD_MODULES' => '1']);
 }
 foreach ($started as $end => $php) {
     [$code, $output] = finish_php($php);
@@ -51,4 +54,6 @@ exit in function: code 0, to its end
 exit in handler: code 0, to its end
 fatal in function: code 255, to its end
 fatal in handler: code 255, to its end
+return, with persistent connections: code 0, to its end
+fatal, with persistent connections: code 255, to its end
 return, with its children: code 0, to its end
