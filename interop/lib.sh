@@ -138,7 +138,8 @@ add_up() {
         'skip '*) skip "${line#skip }" ;;
         *) printf '%s\n' "$line" ;;
         esac
-    done < <("$@" 2>>"$log" || echo "FAIL $(basename "$2"): ended with $?")
+    # In a shell of its own, which php_with replaces.
+    done < <(("$@") 2>>"$log" || echo "FAIL ${*:1:3}: ended with $?")
     if [ $((passed + failed + skipped)) = "$before" ]; then fail "$*" "checked nothing"; fi
 }
 
