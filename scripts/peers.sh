@@ -5,6 +5,7 @@
 #   PECL_PHP                           php with pecl's module (php -n -d extension=gearman.so)
 #   PECL_GEARMAN_SO                    that module alone
 #   PEER_LIBS                          its LD_LIBRARY_PATH; empty where the system has its libraries
+#   PHP_FPM                            php-fpm of this PHP; empty where there is none
 #
 # Packages that are installed are used where they are. The others are unpacked under target/peers and
 # not installed: that would start a server on 4730 and put pecl's module into everyone's PHP.
@@ -13,6 +14,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 packages=(gearman-job-server gearman-tools "php$(php_version)-gearman")
+fpm=/usr/sbin/php-fpm$(php_version) # of the package phpX.Y-fpm, where there is one
 peers=$root/target/peers
 files=$peers/root # the unpacked packages
 vars=$peers/vars
@@ -22,20 +24,26 @@ ready() {
     [ -f "$vars" ] || return 1
     # shellcheck disable=SC1090
     . "$vars"
-    [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
+    [ "${PHP_FPM-none}" != none ] && [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
         "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1
 }
 
 # Those of our packages, and of what they depend on, that are not installed.
 to_unpack() {
-    apt-get -s install --no-install-recommends "${packages[@]}" | awk '$1 == "Inst" { print $2 }'
+    local package
+    apt-get -s install --no-install-recommends "${packages[@]}" | awk '$1 == "Inst" { print $2 }' || return
+    # Of FPM's, none of what starts it with the system.
+    package=php$(php_version)-fpm
+    if apt-cache show "$package" >/dev/null 2>&1; then
+        apt-get -s install --no-install-recommends "$package" | awk '$1 == "Inst" && $2 ~ /^(lib|php)/ { print $2 }'
+    fi
 }
 
 unpack() {
     local list
     have apt-get || die "Missing, and there is no apt-get to fetch it: ${packages[*]} (named as in Debian)"
     apt_knows "${packages[@]}"
-    list=$(to_unpack)
+    list=$(to_unpack | sort -u)
     [ -n "$list" ] || return 0
     say "fetching into target/peers (not installing): ${list//$'\n'/ }"
     mkdir -p "$peers/debs" "$files"
@@ -67,7 +75,7 @@ wrapper() { # NAME COMMAND...
 }
 
 make_wrappers() {
-    local extensions module libs="" dir
+    local extensions module libs="" dir fpm_wrapper=""
     extensions=$("$PHP_CONFIG" --extension-dir)
     module=$(locate "$extensions/gearman.so")
     for dir in "$files"/usr/lib/*-linux-gnu* "$files"/lib/*-linux-gnu*; do
@@ -78,9 +86,13 @@ make_wrappers() {
     wrapper gearman "$(locate /usr/bin/gearman)"
     wrapper gearadmin "$(locate /usr/bin/gearadmin)"
     wrapper pecl-php "$(command -v "$PHP")" -n -d extension="$module"
+    if [ -x "$(locate "$fpm")" ]; then
+        wrapper php-fpm "$(locate "$fpm")"
+        fpm_wrapper=$peers/bin/php-fpm
+    fi
     printf '%s=%q\n' C_GEARMAND "$peers/bin/gearmand" C_GEARMAN "$peers/bin/gearman" \
         C_GEARADMIN "$peers/bin/gearadmin" PECL_PHP "$peers/bin/pecl-php" \
-        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" >"$vars"
+        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PHP_FPM "$fpm_wrapper" >"$vars"
 }
 
 if ! ready; then
