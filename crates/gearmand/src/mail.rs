@@ -292,12 +292,13 @@ impl<'a> Payload<'a> {
 
 #[cfg(test)]
 impl Mail {
-    /// Takes all that waits for one connection.
+    /// Takes all that may be sent to one connection.
     pub(crate) fn take(&mut self, peer: u32) -> Vec<u8> {
+        let limit = self.writable(peer);
         let Some(outbox) = self.outbox(peer) else { return Vec::new() };
         let mut all = Vec::new();
         let mut slices = [std::io::IoSlice::new(&[]); 64];
-        let n = outbox.chunks_vectored(&mut slices);
+        let n = outbox.pieces(limit, &mut slices);
         slices[..n].iter().for_each(|s| all.extend_from_slice(s));
         self.sent(peer, all.len());
         all

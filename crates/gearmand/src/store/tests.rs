@@ -33,7 +33,7 @@ impl Bench {
         peer
     }
 
-    fn leave(&mut self, peer: u32) {
+    pub(crate) fn leave(&mut self, peer: u32) {
         self.store.leave(&self.now, peer, &mut self.mail);
         self.mail.close(peer);
         self.store.release(peer);
@@ -47,7 +47,7 @@ impl Bench {
     }
 
     /// Sends, and says what came back to the same connection.
-    fn ask(&mut self, peer: u32, request: Request<'_>) -> String {
+    pub(crate) fn ask(&mut self, peer: u32, request: Request<'_>) -> String {
         self.send(peer, request);
         self.said(peer)
     }
@@ -67,13 +67,13 @@ impl Bench {
         all.join(", ")
     }
 
-    fn tick(&mut self, seconds: u64) {
+    pub(crate) fn tick(&mut self, seconds: u64) {
         self.now.steady += Duration::from_secs(seconds);
         self.now.wall += Duration::from_secs(seconds);
         self.store.tick(&self.now, &mut self.mail);
     }
 
-    fn worker(&mut self, functions: &[&str]) -> u32 {
+    pub(crate) fn worker(&mut self, functions: &[&str]) -> u32 {
         let peer = self.connect();
         for function in functions {
             self.send(peer, can_do(function));
@@ -82,11 +82,11 @@ impl Bench {
     }
 }
 
-fn can_do(function: &str) -> Request<'_> {
+pub(crate) fn can_do(function: &str) -> Request<'_> {
     Request::CanDo { function: function.as_bytes(), timeout: None }
 }
 
-fn job<'a>(function: &'a str, unique: &'a str, workload: &'a str) -> Submit<'a> {
+pub(crate) fn job<'a>(function: &'a str, unique: &'a str, workload: &'a str) -> Submit<'a> {
     Submit {
         priority: Priority::Normal,
         background: false,
@@ -98,19 +98,19 @@ fn job<'a>(function: &'a str, unique: &'a str, workload: &'a str) -> Submit<'a> 
     }
 }
 
-fn submit<'a>(function: &'a str, unique: &'a str, workload: &'a str) -> Request<'a> {
+pub(crate) fn submit<'a>(function: &'a str, unique: &'a str, workload: &'a str) -> Request<'a> {
     Request::Submit(job(function, unique, workload))
 }
 
-fn background<'a>(function: &'a str, unique: &'a str, workload: &'a str) -> Request<'a> {
+pub(crate) fn background<'a>(function: &'a str, unique: &'a str, workload: &'a str) -> Request<'a> {
     Request::Submit(Submit { background: true, ..job(function, unique, workload) })
 }
 
-fn work<'a>(handle: &'a str, update: Update<'a>) -> Request<'a> {
+pub(crate) fn work<'a>(handle: &'a str, update: Update<'a>) -> Request<'a> {
     Request::Work(Work { handle: handle.as_bytes(), update })
 }
 
-const GRAB: Request<'_> = Request::GrabJob(Grab::Plain);
+pub(crate) const GRAB: Request<'_> = Request::GrabJob(Grab::Plain);
 
 #[test]
 fn a_job_from_submit_to_complete() {
@@ -476,6 +476,11 @@ pub(crate) fn check(b: &Bench) {
         let job = &jobs[*id];
         assert_eq!((job.state, job.extra.as_ref().unwrap().due), (State::Delayed, *due));
         assert!(placed.insert(*id), "in two places");
+    }
+    let storing = jobs.iter().filter(|(_, job)| job.state == State::Storing);
+    for (id, job) in storing {
+        assert!(store.journal.batch_of(job.number).is_some() && job.stored && job.background);
+        assert!(placed.insert(id), "in two places");
     }
     let mut running = 0;
     for (peer, state) in store.peers.iter() {
