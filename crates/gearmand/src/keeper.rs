@@ -29,7 +29,7 @@ impl Keeper {
     pub(crate) fn start(queue: Box<dyn Persist>) -> io::Result<(Keeper, UnboundedReceiver<Settled>)> {
         let (batches, received) = channel();
         let (settled, news) = unbounded_channel();
-        let work = move || Work { queue, undone: Vec::new(), failing: false, last: 0, settled }.run(&received);
+        let work = move || Work::new(queue, settled).run(&received);
         let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
         Ok((Keeper { batches: Some(batches), thread: Some(thread) }, news))
     }
@@ -62,10 +62,17 @@ struct Work {
     failing: bool,
     /// The last batch that came.
     last: u64,
+    /// What was brought to disk so far.
+    commits: u64,
+    changes: u64,
     settled: UnboundedSender<Settled>,
 }
 
 impl Work {
+    fn new(queue: Box<dyn Persist>, settled: UnboundedSender<Settled>) -> Work {
+        Work { queue, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, settled }
+    }
+
     fn run(mut self, received: &Receiver<Batch>) {
         let mut batches = Vec::new();
         loop {
@@ -82,6 +89,7 @@ impl Work {
             self.commit(&batches);
             batches.clear();
         }
+        tracing::info!("the durable queue wrote {} changes in {} commits", self.changes, self.commits);
         if !self.undone.is_empty() {
             let n = self.undone.len();
             tracing::error!("{n} jobs that are done could not be removed from the queue, and will be run again");
@@ -117,7 +125,9 @@ impl Work {
         for (key, function) in &self.undone {
             self.queue.done(key, function)?;
         }
+        let mut n = self.undone.len() as u64;
         for change in changes {
+            n += 1;
             match change {
                 Change::Add(row) => self.queue.add(&row)?,
                 Change::Done { key, function } => self.queue.done(key, function)?,
@@ -125,6 +135,9 @@ impl Work {
         }
         self.queue.flush()?;
         self.undone.clear();
+        if n > 0 {
+            (self.commits, self.changes) = (self.commits + 1, self.changes + n);
+        }
         Ok(())
     }
 

@@ -7,23 +7,23 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-fn gearmand() -> Command {
+pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
     command.env_remove("GEARMAND_PORT").stdin(Stdio::null());
     command
 }
 
 /// A folder of a test's own.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("gearmand-test-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
@@ -39,24 +39,35 @@ impl Drop for Folder {
 }
 
 /// A server in the foreground, and its log.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     log: BufReader<std::process::ChildStderr>,
     port: u16,
 }
 
 impl Running {
-    fn start(arguments: &[&str], folder: &Folder) -> Running {
+    pub(crate) fn start(arguments: &[&str], folder: &Folder) -> Running {
+        Running::run(gearmand(), arguments, folder)
+    }
+
+    /// By a program that becomes it in the end.
+    pub(crate) fn within(wrapper: &[&str], arguments: &[&str], folder: &Folder) -> Running {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_gearmand")).stdin(Stdio::null());
+        Running::run(command, arguments, folder)
+    }
+
+    fn run(mut command: Command, arguments: &[&str], folder: &Folder) -> Running {
         let pid = folder.file("pid");
         let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "--verbose=INFO", "-P", &pid];
-        let mut child = gearmand().args(fixed).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.args(fixed).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut running = Running { child, log, port: 0 };
         running.port = running.line_with("listening on 127.0.0.1:").rsplit(':').next().unwrap().trim().parse().unwrap();
         running
     }
 
-    fn line_with(&mut self, part: &str) -> String {
+    pub(crate) fn line_with(&mut self, part: &str) -> String {
         loop {
             let mut line = String::new();
             assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "the log ended without \"{part}\"");
@@ -66,11 +77,11 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         TcpStream::connect(("127.0.0.1", self.port)).unwrap()
     }
 }
@@ -82,14 +93,14 @@ impl Drop for Running {
     }
 }
 
-fn ask(stream: &mut TcpStream, line: &str) -> String {
+pub(crate) fn ask(stream: &mut TcpStream, line: &str) -> String {
     stream.write_all(line.as_bytes()).unwrap();
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).unwrap();
     answer
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

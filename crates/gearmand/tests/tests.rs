@@ -4,8 +4,11 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod admin;
+mod durable;
 mod misbehaving;
 mod packets;
 mod process;
 mod stopping;
+mod torture;
 mod util;
+mod wire;

@@ -1,0 +1,233 @@
+//! The durable queue in files of every kind: good, bad, busy and full.
+
+use crate::process::{Folder, Running, ask, gearmand, stderr};
+use crate::util::{
+    CAN_DO, ECHO_REQ, ECHO_RES, ERROR, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE,
+};
+use crate::wire::Wire;
+use nix::sys::signal::Signal;
+use rusqlite::Connection;
+
+const SUBMIT_JOB_EPOCH: u32 = 36;
+const REFUSED: &str = "QUEUE_ERROR\\x00The job could not be stored";
+
+fn queue(file: &str) -> [String; 3] {
+    ["--queue-type=libsqlite3".into(), format!("--libsqlite3-db={file}"), "--job-handle-prefix=H".into()]
+}
+
+fn start(file: &str, folder: &Folder) -> Running {
+    let queue = queue(file);
+    Running::start(&queue.each_ref().map(String::as_str), folder)
+}
+
+/// A start that must fail. What it said.
+fn refused(file: &str, more: &[&str]) -> String {
+    let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "-P", ""];
+    let output = gearmand().args(fixed).args(queue(file)).args(more).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    stderr(&output)
+}
+
+fn peer(server: &Running) -> Wire {
+    Wire::new(server.connect())
+}
+
+fn rows(file: &str) -> Vec<String> {
+    let db = Connection::open(file).unwrap();
+    let row = "function_name || '|' || unique_key || '|' || priority || '|' || typeof(data) || '|' || when_to_run";
+    let mut select = db.prepare(&format!("SELECT CAST({row} AS BLOB) FROM gearman_queue ORDER BY rowid")).unwrap();
+    let text = |row: &rusqlite::Row<'_>| row.get(0).map(|bytes: Vec<u8>| bytes.escape_ascii().to_string());
+    select.query_map([], text).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn jobs_come_back_after_sigterm_and_after_kill_9() {
+    let folder = Folder::new("durable");
+    let file = folder.file("queue.db");
+    let mut server = start(&file, &folder);
+    let mut client = peer(&server);
+    for key in [&b"a"[..], b"b", b"c\xff"] {
+        assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", key, b""]).0, JOB_CREATED);
+    }
+    assert_eq!(client.ask(SUBMIT_JOB_EPOCH, &[b"f", b"later", b"4000000000", b"x"]).0, JOB_CREATED);
+    assert_eq!(client.ask(SUBMIT_JOB, &[b"f", b"foreground", b"x"]).0, JOB_CREATED);
+    server.signal(Signal::SIGTERM);
+    assert!(server.child.wait().unwrap().success());
+    drop(server);
+    let mut server = start(&file, &folder);
+    let mut worker = peer(&server);
+    worker.send(&[(CAN_DO, &[b"f"])]).unwrap();
+    assert_eq!(worker.ask(GRAB_JOB, &[]), (JOB_ASSIGN, "H:1\\x00f\\x00".into()));
+    worker.send(&[(WORK_COMPLETE, &[b"H:1", b""])]).unwrap();
+    assert_eq!(worker.ask(ECHO_REQ, &[b"x"]).0, ECHO_RES);
+    assert_eq!(worker.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    assert_eq!(rows(&file).len(), 3);
+    let server = start(&file, &folder);
+    assert_eq!(ask(&mut server.connect(), "status\n"), "f\t3\t0\t0\n", "the one that ran when it was killed too");
+}
+
+#[test]
+fn rows_are_as_the_c_server_writes_them() {
+    let folder = Folder::new("rows");
+    let file = folder.file("queue.db");
+    let server = start(&file, &folder);
+    let mut client = peer(&server);
+    const HIGH_BG: u32 = 32;
+    const LOW_BG: u32 = 34;
+    client.ask(HIGH_BG, &[b"f", b"k", b"x"]);
+    client.ask(LOW_BG, &[b"g", b"", b""]);
+    client.ask(SUBMIT_JOB_EPOCH, &[b"f", b"-", b"4000000000", b"x"]);
+    assert_eq!(rows(&file), ["f|k|0|blob|0", "g|(no key) 2|2|blob|0", "f|(workload) 3|1|blob|4000000000"]);
+}
+
+#[test]
+fn a_file_that_is_no_queue_is_named_at_the_start() {
+    let folder = Folder::new("bad");
+    let garbage = folder.file("garbage");
+    std::fs::write(&garbage, [7; 8192]).unwrap();
+    let error = refused(&garbage, &[]);
+    assert!(error.contains(&garbage) && error.contains("no SQLite file"), "{error}");
+    assert_eq!(std::fs::read(&garbage).unwrap(), [7; 8192], "and left alone");
+
+    let other = folder.file("other.db");
+    Connection::open(&other).unwrap().execute("CREATE TABLE mine (a, b)", []).unwrap();
+    let error = refused(&other, &["--libsqlite3-table=mine"]);
+    assert!(error.contains("its columns are a, b"), "{error}");
+
+    let strange = folder.file("strange.db");
+    drop(start(&strange, &folder));
+    let insert = "INSERT INTO gearman_queue VALUES ('k', 'f', 7, 'x', 0)";
+    Connection::open(&strange).unwrap().execute(insert, []).unwrap();
+    let error = refused(&strange, &[]);
+    assert!(error.contains("row 1 of its table: its priority is 7"), "{error}");
+
+    let error = refused(&folder.file("no such folder/queue.db"), &[]);
+    assert!(error.contains("cannot be written"), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_no_empty_queue() {
+    let folder = Folder::new("damaged");
+    let file = folder.file("queue.db");
+    let mut server = start(&file, &folder);
+    let mut client = peer(&server);
+    for _ in 0..200 {
+        client.ask(SUBMIT_JOB_BG, &[b"f", b"", &[b'x'; 1000]]);
+    }
+    server.signal(Signal::SIGTERM);
+    server.child.wait().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 20_000].fill(0);
+    std::fs::write(&file, bytes).unwrap();
+    let error = refused(&file, &[]);
+    assert!(error.contains("is damaged"), "{error}");
+}
+
+#[test]
+fn a_second_server_is_kept_away() {
+    let folder = Folder::new("second");
+    let file = folder.file("queue.db");
+    let _first = start(&file, &folder);
+    let error = refused(&file, &[]);
+    assert!(error.contains("another server has it"), "{error}");
+}
+
+#[test]
+fn who_may_not_write_the_file_is_told() {
+    let folder = Folder::new("readonly");
+    let file = folder.file("queue.db");
+    drop(start(&file, &folder));
+    let unwritable = |path: &str, mode| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    unwritable(&file, 0o444);
+    let error = match nix::unistd::geteuid().is_root() {
+        true => refused(&file, &["-u", "nobody"]),
+        false => refused(&file, &[]),
+    };
+    assert!(error.contains("cannot be written"), "{error}");
+}
+
+#[test]
+fn while_another_program_holds_the_file_jobs_are_refused_and_others_served() {
+    let folder = Folder::new("held");
+    let file = folder.file("queue.db");
+    let server = start(&file, &folder);
+    let (mut client, mut other) = (peer(&server), peer(&server));
+    client.ask(SUBMIT_JOB_BG, &[b"f", b"before", b"x"]);
+    let db = Connection::open(&file).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    client.send(&[(SUBMIT_JOB_BG, &[b"f", b"k", b"x"])]).unwrap();
+    assert_eq!(other.ask(SUBMIT_JOB, &[b"f", b"foreground", b"x"]).0, JOB_CREATED);
+    let (command, error) = client.read().unwrap();
+    assert_eq!((command, error.escape_ascii().to_string()), (ERROR, REFUSED.to_owned()));
+    // A job that is done now is removed when that can be done again.
+    other.send(&[(CAN_DO, &[b"f"])]).unwrap();
+    assert_eq!(other.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
+    other.send(&[(WORK_COMPLETE, &[b"H:1", b""])]).unwrap();
+    assert_eq!(other.ask(ECHO_REQ, &[b"x"]).0, ERROR);
+    drop(db);
+    while other.ask(ECHO_REQ, &[b"x"]).0 == ERROR {
+        std::thread::yield_now();
+    }
+    assert_eq!(rows(&file), Vec::<String>::new());
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
+}
+
+/// A disk of one megabyte, in a mount namespace of the server's own.
+#[test]
+fn on_a_full_disk_jobs_are_refused_until_there_is_room() {
+    let folder = Folder::new("full");
+    let disk = folder.file("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let may = std::process::Command::new("unshare").args(["--map-root-user", "--mount", "true"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        return println!("skipped: no namespaces here");
+    }
+    let script = format!(
+        "mount -t tmpfs -o size=1m tmpfs '{disk}' && dd if=/dev/zero of='{disk}/filler' bs=1k count=300 2>/dev/null && exec \"$@\""
+    );
+    let wrapper = ["unshare", "--map-root-user", "--mount", "sh", "-c", &script, "sh"];
+    let queue = queue(&format!("{disk}/queue.db"));
+    let server = Running::within(&wrapper, &queue.each_ref().map(String::as_str), &folder);
+    let mut client = peer(&server);
+    let workload = vec![b'x'; 10_000];
+    let mut stored = 0;
+    let error = loop {
+        match client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]) {
+            (JOB_CREATED, _) => stored += 1,
+            (_, error) => break error,
+        }
+        assert!(stored < 200, "the disk does not fill");
+    };
+    assert_eq!(error, REFUSED);
+    let total = format!("f\t{stored}\t0\t0\n");
+    assert_eq!(ask(&mut server.connect(), "status\n"), total, "the others are kept, and the server lives");
+    std::fs::remove_file(format!("/proc/{}/root{disk}/filler", server.child.id())).unwrap();
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]).0, JOB_CREATED);
+}
+
+#[test]
+fn stored_at_the_end_only() {
+    let folder = Folder::new("at-end");
+    let file = folder.file("queue.db");
+    let queue = queue(&file);
+    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown"].map(AsRef::as_ref);
+    let mut server = Running::start(&options, &folder);
+    assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
+    assert_eq!(rows(&file), Vec::<String>::new());
+    server.signal(Signal::SIGTERM);
+    assert!(server.child.wait().unwrap().success());
+    assert_eq!(rows(&file), ["f|k|1|blob|0"]);
+    let server = Running::start(&options, &folder);
+    let mut worker = peer(&server);
+    worker.send(&[(CAN_DO, &[b"f"])]).unwrap();
+    assert_eq!(worker.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
+    worker.send(&[(WORK_COMPLETE, &[b"H:1", b""])]).unwrap();
+    assert_eq!(worker.ask(ECHO_REQ, &[b"x"]).0, ECHO_RES);
+    assert_eq!(rows(&file), Vec::<String>::new());
+}

@@ -1,0 +1,131 @@
+//! kill -9 at any moment. TORTURE_ROUNDS says how many (`make torture`: 200); each ends a server under load.
+
+use crate::process::{Folder, Running, ask};
+use crate::util::{
+    CAN_DO, ECHO_REQ, ECHO_RES, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, PRE_SLEEP, SUBMIT_JOB_BG, WORK_COMPLETE,
+};
+use crate::wire::Wire;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+/// What clients and workers know, whatever the server knows.
+#[derive(Default)]
+struct Ledger {
+    next: AtomicU64,
+    /// JOB_CREATED came.
+    acknowledged: Mutex<HashSet<u64>>,
+    /// How often each was run.
+    runs: Mutex<HashMap<u64, u32>>,
+    /// The ECHO_RES behind its WORK_COMPLETE came.
+    finished: Mutex<HashSet<u64>>,
+    /// Run once more after that.
+    again: Mutex<Vec<u64>>,
+}
+
+impl Ledger {
+    /// Submits `n` jobs at a time until the server is gone; every second one with a unique key.
+    fn submit(&self, stream: TcpStream, n: usize) -> io::Result<()> {
+        let mut wire = Wire::new(stream);
+        loop {
+            let ids: Vec<u64> = (0..n).map(|_| self.next.fetch_add(1, Ordering::Relaxed)).collect();
+            let names: Vec<String> = ids.iter().map(u64::to_string).collect();
+            let key =
+                |name: &'_ String| if name.ends_with(['0', '2', '4', '6', '8']) { name.clone() } else { String::new() };
+            let keys: Vec<String> = names.iter().map(key).collect();
+            let arguments: Vec<[&[u8]; 3]> =
+                names.iter().zip(&keys).map(|(name, key)| [&b"f"[..], key.as_bytes(), name.as_bytes()]).collect();
+            let packets: Vec<(u32, &[&[u8]])> = arguments.iter().map(|a| (SUBMIT_JOB_BG, &a[..])).collect();
+            wire.send(&packets)?;
+            for id in ids {
+                let (command, body) = wire.read()?;
+                assert_eq!(command, JOB_CREATED, "{}", body.escape_ascii());
+                self.acknowledged.lock().unwrap().insert(id);
+            }
+        }
+    }
+
+    /// Runs jobs until the server is gone; or, where it is to, until there are none.
+    fn work(&self, stream: TcpStream, to_the_last: bool) -> io::Result<()> {
+        let mut wire = Wire::new(stream);
+        wire.send(&[(CAN_DO, &[b"f"])])?;
+        loop {
+            wire.send(&[(GRAB_JOB, &[])])?;
+            let (command, body) = wire.read()?;
+            if command != JOB_ASSIGN {
+                if to_the_last {
+                    return Ok(());
+                }
+                wire.send(&[(PRE_SLEEP, &[])])?;
+                wire.read()?;
+                continue;
+            }
+            let mut parts = body.splitn(3, |b| *b == 0);
+            let (handle, id) = (parts.next().unwrap(), parts.nth(1).unwrap());
+            let id = std::str::from_utf8(id).unwrap().parse().unwrap();
+            if self.finished.lock().unwrap().contains(&id) {
+                self.again.lock().unwrap().push(id);
+            }
+            *self.runs.lock().unwrap().entry(id).or_default() += 1;
+            wire.send(&[(WORK_COMPLETE, &[handle, b""]), (ECHO_REQ, &[b"done?"])])?;
+            let (command, body) = wire.read()?;
+            assert_eq!(command, ECHO_RES, "{}", body.escape_ascii());
+            self.finished.lock().unwrap().insert(id);
+        }
+    }
+}
+
+#[test]
+fn kill_9_loses_no_acknowledged_job_and_runs_none_again_that_is_done() {
+    let rounds: u32 = std::env::var("TORTURE_ROUNDS").map_or(10, |n| n.parse().unwrap());
+    let folder = Folder::new("torture");
+    let file = folder.file("queue.db");
+    let queue = ["--queue-type", "libsqlite3", "--libsqlite3-db", &file];
+    let ledger = Arc::new(Ledger::default());
+    let mut random = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+    for round in 0..rounds {
+        let mut server = Running::start(&queue, &folder);
+        let mut threads = Vec::new();
+        for i in 0..6 {
+            let (ledger, stream) = (ledger.clone(), server.connect());
+            // That the connection ends is what the round is about.
+            threads.push(std::thread::spawn(move || match i {
+                0..3 => drop(ledger.submit(stream, 1)),
+                3 => drop(ledger.submit(stream, 50)),
+                _ => drop(ledger.work(stream, false)),
+            }));
+        }
+        // xorshift: at a moment that nobody chose.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        std::thread::sleep(Duration::from_micros(random % 150_000));
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        for thread in threads {
+            thread.join().unwrap_or_else(|_| panic!("round {round}"));
+        }
+    }
+    let server = Running::start(&queue, &folder);
+    // Many, so that they share commits.
+    let workers = (0..20).map(|_| (ledger.clone(), server.connect()));
+    let workers: Vec<_> = workers.map(|(l, stream)| std::thread::spawn(move || l.work(stream, true))).collect();
+    workers.into_iter().for_each(|worker| worker.join().unwrap().unwrap());
+    assert_eq!(ask(&mut server.connect(), "status\n"), "f\t0\t0\t0\n");
+    let runs = ledger.runs.lock().unwrap();
+    let acknowledged = ledger.acknowledged.lock().unwrap();
+    let lost: Vec<_> = acknowledged.iter().filter(|id| !runs.contains_key(id)).collect();
+    let twice = runs.values().filter(|n| **n > 1).count();
+    println!(
+        "{rounds} rounds: {} jobs acknowledged, {} lost; {} run, {twice} of them more than once, {} after they were done",
+        acknowledged.len(),
+        lost.len(),
+        runs.len(),
+        ledger.again.lock().unwrap().len()
+    );
+    assert!(!acknowledged.is_empty() && lost.is_empty(), "lost: {lost:?}");
+    assert_eq!(*ledger.again.lock().unwrap(), Vec::<u64>::new(), "run again after they were done");
+}

@@ -1,0 +1,37 @@
+//! A peer that speaks packets and blocks, for tests of the program.
+
+use crate::util::packet;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// One end of a connection. A server that says nothing for long is an error.
+pub(crate) struct Wire(TcpStream);
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream) -> Wire {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Wire(stream)
+    }
+
+    pub(crate) fn send(&mut self, packets: &[(u32, &[&[u8]])]) -> io::Result<()> {
+        let bytes: Vec<u8> = packets.iter().flat_map(|(command, a)| packet(b"\0REQ", *command, a)).collect();
+        self.0.write_all(&bytes)
+    }
+
+    pub(crate) fn read(&mut self) -> io::Result<(u32, Vec<u8>)> {
+        let mut header = [0; 12];
+        self.0.read_exact(&mut header)?;
+        let number = |i: usize| u32::from_be_bytes(header[i..i + 4].try_into().unwrap());
+        let mut body = vec![0; number(8) as usize];
+        self.0.read_exact(&mut body)?;
+        Ok((number(4), body))
+    }
+
+    pub(crate) fn ask(&mut self, command: u32, arguments: &[&[u8]]) -> (u32, String) {
+        self.send(&[(command, arguments)]).unwrap();
+        let (command, body) = self.read().unwrap();
+        (command, body.escape_ascii().to_string())
+    }
+}
