@@ -1,11 +1,12 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build install uninstall demo test torture lint clean
+.PHONY: help build install uninstall demo test torture soak lint clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release'
 	@echo 'make demo       see it work: server, workers, clients (port 4730)'
 	@echo 'make test       all tests; installs what they need'
 	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
+	@echo 'make soak       1,000,000 jobs: memory must not grow'
 	@echo 'make install    the module into PHP, gearmand, gearman and gearadmin into PREFIX/bin'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
@@ -25,6 +26,9 @@ test:
 
 torture:
 	@scripts/torture.sh
+
+soak:
+	@ci/soak.sh
 
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh install

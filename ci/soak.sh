@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# make soak: JOBS (1,000,000) jobs of every kind through one worker and one client process. Fails when the
+# memory of either grows by 1 MB or more between the first 5% and the end, or a result is wrong.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../scripts/lib.sh"
+
+jobs=${JOBS:-1000000}
+scripts/need.sh build
+scripts/build.sh
+scratch=$(mktemp -d)
+server='' worker=''
+# shellcheck disable=SC2086
+trap 'stop $worker $server; rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM HUP
+
+port=$(free_port)
+target/release/gearmand -p "$port" -L 127.0.0.1 -l "$scratch/log" -P "$scratch/pid" "${server_user[@]}" &
+server=$!
+wait_for 10 speaks_gearman "$port" || die "the job server does not start: $(cat "$scratch/log")"
+
+php=("$PHP" -n -d "extension=$root/target/release/gearman_rs.so" -d memory_limit=256M)
+"${php[@]}" ci/soak-worker.php "$port" "$jobs" >"$scratch/worker" 2>&1 &
+worker=$!
+begin=$SECONDS
+client=0
+"${php[@]}" ci/soak-client.php "$port" "$jobs" || client=$?
+kill "$worker"
+status=0
+wait "$worker" || status=$?
+worker=''
+cat "$scratch/worker"
+say "$jobs jobs in $((SECONDS - begin)) s"
+[ "$client$status" = 00 ] || die "it did not go well, or the memory grew"
