@@ -33,6 +33,8 @@ const READ: usize = 16 * 1024;
 /// Largest step in which room for a large packet is made, so that a peer must send what it
 /// announces before we take memory for it.
 const STEP: usize = 4 << 20;
+/// Larger packets have memory of their own, which goes with them.
+const LARGE: usize = 128 * 1024;
 /// Silence after which the system asks whether the other side still lives.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -181,6 +183,10 @@ impl Connection {
                 Ok(Decoded::Frame(Frame { magic, number, .. }, size)) => {
                     let mut packet = self.inbox.split_to(size);
                     packet.advance(HEADER);
+                    if size > LARGE {
+                        // What is behind it would keep its memory, and read into it again, for ever.
+                        self.inbox = BytesMut::from(&self.inbox[..]);
+                    }
                     return Poll::Ready(Ok(Packet { magic, number, body: packet.freeze() }));
                 }
                 Err(error) => return Poll::Ready(Err(self.at_this_server(error))),
