@@ -175,6 +175,23 @@ pub struct Gearadmin {
     /// Unique keys of jobs
     #[arg(long, help_heading = "What to ask")]
     pub show_unique_jobs: bool,
+    /// Print all answers as one JSON document; see below
+    #[arg(long, help_heading = "What to ask")]
+    pub json: bool,
+    /// Show a table of all functions, anew every so many seconds, until Ctrl-C; see below
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "1",
+        value_parser = seconds,
+        conflicts_with_all = [
+            "json", "getpid", "status", "priority_status", "workers", "server_version", "server_verbose",
+            "show_jobs", "show_unique_jobs", "create_function", "drop_function", "max_queue", "cancel_job",
+        ],
+        help_heading = "What to ask"
+    )]
+    pub watch: Option<Duration>,
 
     /// Make a function known
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
@@ -204,6 +221,21 @@ pub struct Gearadmin {
 const GEARADMIN_EXAMPLES: &str = "\
 Several questions are asked over one connection.
 
+JSON:
+  One object in one line, with a field for each question: pid, version,
+  verbose, status, priority_status, workers, jobs, unique_jobs. What was done
+  is under done, what the server refused under errors. Names may be any bytes:
+  those that are not UTF-8 are written \\xHH. A connection without an id has
+  null.
+
+Watch:
+  The longest queues come first. QUEUED counts delayed jobs too. JOBS/S is a
+  lower bound: the server does not count finished jobs, so --watch looks ten
+  times a round, but at most ten times a second, and counts by how much the
+  number of jobs goes down. Jobs that come while others go hide them;
+  cancelled jobs count as well. Where standard output is not a terminal,
+  tables are printed one after the other, with an empty line behind each.
+
 Exit status:
   0  the server answered, even if it refused
   1  the server could not be asked, or the options were wrong
@@ -211,6 +243,8 @@ Exit status:
 Examples:
   gearadmin --status
   gearadmin -h 10.0.0.5 -p 4731 --workers
+  gearadmin --watch
+  gearadmin --status --json | jq '.status[] | select(.queued > 1000) | .function'
   gearadmin --max-queue resize 1000
   gearadmin --cancel-job H:web1:42";
 
@@ -361,6 +395,12 @@ fn number<T: FromStr>(text: &str) -> std::result::Result<T, T::Err> {
     text.trim().parse()
 }
 
+/// A tenth of a second to a day: nobody reads faster, or waits longer.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.trim().parse().ok().filter(|s: &f64| (0.1..=86400.0).contains(s));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds, from 0.1 to 86400".into())
+}
+
 fn trimmed(text: &str) -> std::result::Result<String, std::convert::Infallible> {
     Ok(text.trim().to_string())
 }
@@ -453,5 +493,20 @@ mod tests {
         assert!(flags.status && flags.port == 7);
         assert!(Gearadmin::try_parse_from(["gearadmin", "--show"]).is_err());
         assert!(Gearadmin::try_parse_from(["gearadmin", "--shutdown"]).is_err());
+    }
+
+    #[test]
+    fn how_often_to_watch() {
+        let watch = |words: &[&str]| {
+            let flags = Gearadmin::try_parse_from([&["gearadmin"], words].concat());
+            flags.map(|f| f.watch.map(|w| w.as_secs_f32()))
+        };
+        assert_eq!(watch(&["--watch"]).unwrap(), Some(1.0));
+        assert_eq!(watch(&["--watch", "0.5"]).unwrap(), Some(0.5));
+        assert_eq!(watch(&["--watch=60", "-p", "1"]).unwrap(), Some(60.0));
+        assert_eq!(watch(&[]).unwrap(), None);
+        for wrong in [&["--watch=0"][..], &["--watch=x"], &["--watch=NaN"], &["--watch", "--status"]] {
+            assert!(watch(wrong).is_err(), "{wrong:?}");
+        }
     }
 }
