@@ -119,9 +119,42 @@ pub const DEFAULT_PID: &str = "/var/gearmand.pid";
 /// Read when it exists.
 pub const DEFAULT_FILE: &str = "/etc/gearmand.conf";
 
-/// gearmand, a job server for Gearman
+const BEHIND: &str = "\
+Signals:
+  TERM, INT  stop; with --drain-timeout, running jobs may end first
+  USR1       drain: no more jobs are taken or handed out; stop when the
+             running ones have ended
+  HUP        open the log anew
+
+Environment:
+  GEARMAND_PORT  port to listen on, where --port is not given
+  NOTIFY_SOCKET  set by systemd for services of Type=notify
+
+Files:
+  /etc/gearmand.conf     more options, read where it exists
+  /var/log/gearmand.log  the log, unless --log-file or --syslog says otherwise
+  /var/gearmand.pid      the process id, unless --pid-file says otherwise
+The last two are not missed where they cannot be written.
+
+Exit status:
+  0  stopped by a signal, or --help, --version, --check-args
+  1  the options are wrong, or the server could not start
+
+Examples:
+  gearmand -d
+  gearmand -L 127.0.0.1 -l stderr --verbose INFO
+  gearmand -L unix:///run/gearmand.sock -j 3 --check-args";
+
+/// A job server for Gearman
 #[derive(Clone, Debug, Parser)]
-#[command(name = "gearmand", version, disable_version_flag = true, infer_long_args = true, args_override_self = true)]
+#[command(
+    name = "gearmand",
+    version,
+    after_help = BEHIND,
+    disable_version_flag = true,
+    infer_long_args = true,
+    args_override_self = true
+)]
 pub struct Options {
     /// Number of connections that may wait to be accepted
     #[arg(short, long, value_name = "N", default_value = "4096", value_parser = number::<i32>)]
