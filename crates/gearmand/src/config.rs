@@ -233,11 +233,20 @@ pub struct Options {
     #[arg(long, value_name = "FILE", value_parser = text)]
     pub config_file: Option<String>,
 
-    /// Without effect: see --log-file
+    /// Log to syslog, as gearmand of facility daemon; to a file as well only where --log-file is given
     #[arg(long)]
     pub syslog: bool,
 
-    /// Without effect: see ulimit(1)
+    /// Where the syslog daemon listens.
+    #[arg(long, hide = true, value_name = "PATH", default_value = "/dev/log")]
+    pub syslog_socket: PathBuf,
+
+    /// Seconds that running jobs may take to end after SIGTERM or SIGINT; 0 ends at once. A second
+    /// signal ends at once, too
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = number::<u64>)]
+    pub drain_timeout: u64,
+
+    /// Write a core file after a crash, as large as the user may
     #[arg(long)]
     pub coredump: bool,
 
@@ -386,8 +395,6 @@ impl Options {
             (options.hashtable_buckets.is_some(), "--hashtable-buckets"),
             (options.protocol.is_some(), "--protocol"),
             (options.round_robin, "--round-robin"),
-            (options.syslog, "--syslog"),
-            (options.coredump, "--coredump"),
             (options.threads.is_some(), "--threads"),
         ];
         unused.extend(without.iter().filter(|w| w.0).map(|w| w.1.to_owned()));

@@ -7,27 +7,27 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-fn gearmand() -> Command {
+pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
-    command.env_remove("GEARMAND_PORT").stdin(Stdio::null());
+    command.env_remove("GEARMAND_PORT").env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
     command
 }
 
 /// A folder of a test's own.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         let path = std::env::temp_dir().join(format!("gearmand-test-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.0.join(name)).unwrap_or_default()
     }
 }
@@ -39,24 +39,30 @@ impl Drop for Folder {
 }
 
 /// A server in the foreground, and its log.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     log: BufReader<std::process::ChildStderr>,
     port: u16,
 }
 
 impl Running {
-    fn start(arguments: &[&str], folder: &Folder) -> Running {
+    pub(crate) fn start(arguments: &[&str], folder: &Folder) -> Running {
+        Running::with(arguments, folder, &[])
+    }
+
+    pub(crate) fn with(arguments: &[&str], folder: &Folder, variables: &[(&str, &str)]) -> Running {
         let pid = folder.file("pid");
         let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "--verbose=INFO", "-P", &pid];
-        let mut child = gearmand().args(fixed).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = gearmand();
+        command.args(fixed).args(arguments).envs(variables.iter().copied());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut running = Running { child, log, port: 0 };
         running.port = running.line_with("listening on 127.0.0.1:").rsplit(':').next().unwrap().trim().parse().unwrap();
         running
     }
 
-    fn line_with(&mut self, part: &str) -> String {
+    pub(crate) fn line_with(&mut self, part: &str) -> String {
         loop {
             let mut line = String::new();
             assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "the log ended without \"{part}\"");
@@ -66,11 +72,11 @@ impl Running {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         TcpStream::connect(("127.0.0.1", self.port)).unwrap()
     }
 }
@@ -82,14 +88,14 @@ impl Drop for Running {
     }
 }
 
-fn ask(stream: &mut TcpStream, line: &str) -> String {
+pub(crate) fn ask(stream: &mut TcpStream, line: &str) -> String {
     stream.write_all(line.as_bytes()).unwrap();
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).unwrap();
     answer
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -100,11 +106,20 @@ fn usage_errors_exit_with_1() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(!output.stderr.is_empty());
     }
-    let output = gearmand().args(["--check-args", "--listen=nowhere.invalid", "-l", "/nowhere/log"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let output = gearmand().env("GEARMAND_PORT", "many").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("GEARMAND_PORT=many"), "{}", stderr(&output));
+}
+
+#[test]
+fn check_args_opens_nothing() {
+    let folder = Folder::new("check");
+    let (log, pid, socket) = (folder.file("log"), folder.file("pid"), format!("unix://{}", folder.file("socket")));
+    let files = ["-d", "-l", &log, "-P", &pid, "-L", &socket, "-L", "nowhere.invalid", "-u", "nobody-of-that-name"];
+    let output = gearmand().args(["--check-args", "--syslog", "-t", "4"]).args(files).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "gearmand: --threads is without effect\n");
+    assert_eq!(std::fs::read_dir(folder.file("")).unwrap().count(), 0);
 }
 
 #[test]
@@ -175,32 +190,6 @@ fn sigterm_and_sigint_stop() {
         assert!(server.child.wait().unwrap().success());
         assert_eq!(folder.read("pid"), "", "the file is gone with the process");
     }
-}
-
-#[test]
-fn sigusr1_drains() {
-    let folder = Folder::new("drain");
-    let mut server = Running::start(&[], &folder);
-    let mut worker = server.connect();
-    let mut reader = BufReader::new(worker.try_clone().unwrap());
-    let packet = |command: u32, body: &[u8]| {
-        [b"\0REQ", &command.to_be_bytes()[..], &(body.len() as u32).to_be_bytes(), body].concat()
-    };
-    let both = [packet(1, b"f"), packet(18, b"f\0\0x"), packet(9, b"")].concat();
-    worker.write_all(&both).unwrap();
-    let mut assigned = Vec::new();
-    while !assigned.ends_with(b"\0f\0x") {
-        let mut byte = [0];
-        reader.read_exact(&mut byte).unwrap();
-        assigned.push(byte[0]);
-    }
-    let at = assigned.windows(2).rposition(|w| w == b"H:").unwrap();
-    let handle = assigned[at..].split(|b| *b == 0).next().unwrap().to_vec();
-    server.signal(Signal::SIGUSR1);
-    server.line_with("draining");
-    assert!(server.child.try_wait().unwrap().is_none());
-    worker.write_all(&packet(13, &[&handle[..], b"\0done"].concat())).unwrap();
-    assert!(server.child.wait().unwrap().success());
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod admin;
 mod misbehaving;
 mod packets;
 mod process;
+mod service;
 mod stopping;
 mod util;
