@@ -14,7 +14,7 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, MakeWriter, layer};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields, MakeWriter, layer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -146,12 +146,27 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        who(ctx, &mut out)?;
         ctx.format_fields(out.by_ref(), event)?;
         writeln!(out)
     }
 }
 
-/// `   INFO 2026-01-02T03:04:05.678901Z text`
+/// The connection whose turn it is.
+fn who<S, N>(ctx: &FmtContext<'_, S, N>, out: &mut Writer<'_>) -> std::fmt::Result
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    for span in ctx.event_scope().into_iter().flatten() {
+        if let Some(name) = span.extensions().get::<FormattedFields<N>>() {
+            write!(out, "{name}: ")?;
+        }
+    }
+    Ok(())
+}
+
+/// `   INFO 2026-01-02T03:04:05.678901Z 127.0.0.1:40000: text`
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -163,6 +178,7 @@ where
         write!(out, "{:>7} ", name(event.metadata()))?;
         SystemTime.format_time(&mut out)?;
         out.write_char(' ')?;
+        who(ctx, &mut out)?;
         ctx.format_fields(out.by_ref(), event)?;
         writeln!(out)
     }

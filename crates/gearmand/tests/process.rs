@@ -213,6 +213,20 @@ fn sighup_opens_the_log_anew() {
 }
 
 #[test]
+fn the_log_tells_who_came_what_appeared_and_why_it_ended() {
+    let folder = Folder::new("told");
+    let mut server = Running::start(&[], &folder);
+    let mut stream = server.connect();
+    let address = stream.local_addr().unwrap();
+    ask(&mut stream, "create function resize\n");
+    stream.write_all(b"\0BAD").unwrap();
+    stream.write_all(&[0; 8]).unwrap();
+    server.line_with(&format!("connection from {address}"));
+    server.line_with(&format!("{address}: new function resize"));
+    server.line_with(&format!("{address}: connection closed: "));
+}
+
+#[test]
 fn a_socket_in_the_file_system() {
     let folder = Folder::new("unix");
     let path = folder.file("socket");
