@@ -41,7 +41,7 @@ pub struct Gearman {
     /// Port of the job server
     #[arg(short = 'p', value_name = "PORT", default_value = "4730", value_parser = number::<u16>, allow_hyphen_values = true)]
     pub port: u16,
-    /// Longest silence of the server, in milliseconds; negative: wait for ever
+    /// Longest silence of the server, in milliseconds; negative: no limit [default: no limit]
     #[arg(short = 't', value_name = "TIMEOUT", value_parser = number::<i64>, allow_hyphen_values = true)]
     pub timeout: Option<i64>,
     /// Write the process id to this file, and remove it at the end
@@ -50,10 +50,10 @@ pub struct Gearman {
     /// Run in the background, detached from the terminal
     #[arg(short = 'd')]
     pub daemon: bool,
-    /// Say more on standard output: handles of created jobs
+    /// Print the handles of created jobs, too
     #[arg(short = 'v')]
     pub verbose: bool,
-    /// Connect with TLS (not supported yet)
+    /// Connect with TLS (refused: not supported yet)
     #[arg(short = 'S')]
     pub tls: bool,
     /// Print this help
@@ -82,7 +82,7 @@ pub struct Gearman {
     /// Work on jobs instead of submitting them
     #[arg(short = 'w', help_heading = "Worker options")]
     pub worker: bool,
-    /// End after so many jobs; a wait that failed or ran into the timeout counts as one. 0: never
+    /// End after so many jobs; a wait that failed or timed out counts as one; 0: never
     #[arg(
         short = 'c',
         value_name = "COUNT",
@@ -113,7 +113,8 @@ Environment:
 
 Exit status:
   0  all went well
-  1  a job failed or could not be submitted, a worker could not work, or the options were wrong
+  1  a job failed or could not be submitted, a worker could not work, or the
+     options were wrong
 
 Examples:
   gearman -w -f wc -- wc -l            a worker that counts lines
@@ -147,7 +148,7 @@ pub struct Gearadmin {
     /// Longest silence of the server, in milliseconds
     #[arg(short, long, value_name = "TIMEOUT", default_value = "30000", value_parser = number::<u64>)]
     pub timeout: u64,
-    /// Connect with TLS (not supported yet)
+    /// Connect with TLS (refused: not supported yet)
     #[arg(short = 'S', long = "ssl")]
     pub tls: bool,
 
@@ -178,7 +179,7 @@ pub struct Gearadmin {
     /// Print all answers as one JSON document; see below
     #[arg(long, help_heading = "What to ask")]
     pub json: bool,
-    /// Show a table of all functions, anew every so many seconds, until Ctrl-C; see below
+    /// Show a table of all functions every so many seconds (1 without a number), until Ctrl-C; see below
     #[arg(
         long,
         value_name = "SECONDS",
@@ -196,11 +197,11 @@ pub struct Gearadmin {
     /// Make a function known
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
     pub create_function: Option<String>,
-    /// Forget a function that nobody works on
+    /// Forget a function that nobody works on; its queued jobs fail
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
     pub drop_function: Option<String>,
-    /// Most jobs that a function may have: none or 0 for no limit, one for all priorities together, or
-    /// one each for high, normal and low
+    /// Most jobs that a function may have: one number for all priorities, or three for high, normal and
+    /// low; none or 0: no limit
     #[arg(
         long,
         value_names = ["FUNCTION", "LIMIT"],
@@ -209,7 +210,7 @@ pub struct Gearadmin {
         help_heading = "What to do"
     )]
     pub max_queue: Option<Vec<String>>,
-    /// Remove a queued job
+    /// Remove a job from its queue
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "HANDLE", help_heading = "What to do")]
     pub cancel_job: Option<String>,
 
