@@ -138,7 +138,7 @@ Files:
   /var/log/gearmand.log  the log, unless --log-file or --syslog says otherwise
   /var/gearmand.pid      the process id, unless --pid-file says otherwise
   Where these cannot be written, the log goes to stderr, and there is no pid
-  file. A file that was named must be there to be written.
+  file. A file that was named must be writable.
 
 Exit status:
   0  stopped by a signal, or --help, --version, --check-args
@@ -242,9 +242,9 @@ pub struct Options {
     #[arg(long)]
     pub syslog: bool,
 
-    /// Where the syslog daemon listens.
+    /// Where the syslog daemon listens, for tests. Its name leaves the beginnings of --syslog alone.
     #[arg(long, hide = true, value_name = "PATH", default_value = "/dev/log")]
-    pub syslog_socket: PathBuf,
+    pub journal_socket: PathBuf,
 
     /// Seconds that running jobs may take to end after SIGTERM or SIGINT; 0 stops at once, and so does
     /// a second signal
@@ -473,6 +473,7 @@ mod tests {
 
     #[test]
     fn as_the_c_server_takes_them() {
+        assert!(read(&["--sys", "--da", "--pid=x", "--log=x"]).unwrap().0.syslog);
         let (options, unused) =
             read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
         assert_eq!(options.port().unwrap(), 40123);

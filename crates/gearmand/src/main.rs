@@ -109,13 +109,13 @@ fn start(options: &Options, mut remarks: Vec<String>, caller: Option<Caller>) ->
 
 /// The log file, syslog, or both where both were asked for. Without a syslog daemon the file does.
 fn open_log(options: &Options, remarks: &mut Vec<String>) -> Result<Log, String> {
-    match options.syslog.then(|| Syslog::connect(&options.syslog_socket)) {
+    match options.syslog.then(|| Syslog::connect(&options.journal_socket)) {
         Some(Ok(syslog)) if options.log_file.is_none() => Ok(Log::none().and(syslog)),
         Some(Ok(syslog)) => Ok(open_file(options, remarks)?.and(syslog)),
         Some(Err(error)) => {
             let log = open_file(options, remarks)?;
             remarks
-                .push(format!("--syslog: {}: {error}; only the log file is written", options.syslog_socket.display()));
+                .push(format!("--syslog: {}: {error}; only the log file is written", options.journal_socket.display()));
             Ok(log)
         }
         None => open_file(options, remarks),

@@ -149,7 +149,7 @@ fn syslog_gets_each_line_with_its_level() {
     let path = folder.file("log");
     let address = SocketAddr::from_pathname(&path).unwrap();
     let first = daemon(&address);
-    let mut server = Running::start(&["--syslog", "--syslog-socket", &path], &folder);
+    let mut server = Running::start(&["--syslog", "--journal-socket", &path], &folder);
     let id = server.child.id();
     let line = next(&first);
     assert!(line.starts_with(&format!("<29>gearmand[{id}]: listening on 127.0.0.1:")), "{line}");
@@ -169,12 +169,12 @@ fn syslog_gets_each_line_with_its_level() {
 #[test]
 fn without_a_syslog_daemon_the_log_file_does() {
     let folder = Folder::new("no-syslog");
-    let mut server = Running::start(&["--syslog", "--syslog-socket=/nowhere/log"], &folder);
+    let mut server = Running::start(&["--syslog", "--journal-socket=/nowhere/log"], &folder);
     server.signal(Signal::SIGTERM);
     server.line_with("stopped");
     assert!(server.child.wait().unwrap().success());
     let arguments =
-        ["--syslog", "--syslog-socket=/nowhere/log", "-l", &folder.file("log"), "-u", "nobody-of-that-name"];
+        ["--syslog", "--journal-socket=/nowhere/log", "-l", &folder.file("log"), "-u", "nobody-of-that-name"];
     let output = crate::process::gearmand().args(["-p", "0", "-L", "127.0.0.1"]).args(arguments).output().unwrap();
     let said = crate::process::stderr(&output);
     assert!(said.contains("gearmand: --syslog: /nowhere/log: No such file or directory"), "{said}");

@@ -112,7 +112,8 @@ mod tests {
             let raw = page(section, command).unwrap();
             let (text, warnings) = shown(&raw).unwrap_or_else(|| {
                 eprintln!("no groff: the pages are checked as they are written");
-                (String::from_utf8_lossy(&raw).replace("\\-", "-"), String::new())
+                let raw = String::from_utf8_lossy(&raw).replace("\\-", "-");
+                (["\\fB", "\\fI", "\\fR"].iter().fold(raw, |raw, font| raw.replace(font, " ")), String::new())
             });
             assert_eq!(warnings, "", "{name}");
             for flag in flags.get_arguments().filter(|flag| !flag.is_hide_set() && !flag.is_positional()) {
