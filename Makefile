@@ -1,13 +1,15 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build install uninstall demo test torture soak lint clean
+.PHONY: help build man install uninstall demo test torture soak lint clean
 
 help:
-	@echo 'make build      the module and the programs, into target/release'
+	@echo 'make build      the module and the programs, into target/release, and manual pages'
+	@echo 'make man        the manual pages alone, into target/man'
 	@echo 'make demo       see it work: server, workers, clients (port 4730)'
 	@echo 'make test       all tests; installs what they need'
 	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
 	@echo 'make soak       1,000,000 jobs: memory must not grow'
 	@echo 'make install    the module into PHP, gearmand, gearman and gearadmin into PREFIX/bin'
+	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
 	@echo 'make lint       format and clippy, as CI runs them'
@@ -17,6 +19,9 @@ help:
 
 build:
 	@scripts/build.sh
+
+man:
+	@scripts/man.sh
 
 demo:
 	@scripts/demo.sh

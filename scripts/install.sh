@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# install.sh install|uninstall: the module into PHP, the programs into PREFIX/bin.
+# install.sh install|uninstall: the module into PHP, the programs into PREFIX/bin, their manual pages
+# into PREFIX/share/man.
 # DESTDIR stages the files for a package and leaves PHP's settings of this machine alone.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -7,7 +8,9 @@ set -euo pipefail
 
 DESTDIR=${DESTDIR:-}
 bin=$DESTDIR${PREFIX:-/usr/local}/bin
+man=$DESTDIR${PREFIX:-/usr/local}/share/man
 programs=(gearmand gearman gearadmin)
+pages=(man8/gearmand.8 man1/gearman.1 man1/gearadmin.1)
 have "$PHP_CONFIG" || die "$PHP_CONFIG is missing: it comes with PHP's headers (php$(php_version)-dev)"
 version=$(php_version)
 module=$DESTDIR$("$PHP_CONFIG" --extension-dir)/gearman_rs.so
@@ -59,14 +62,14 @@ writable() { # the file, or the nearest folder above it that is there
 }
 
 install_all() {
-    local ini program
+    local ini program page
     ini=$(ini_file)
     if [ -z "$DESTDIR" ]; then refuse_beside_pecl; fi
-    for program in gearman_rs.so "${programs[@]}"; do
-        [ -f "target/release/$program" ] || { scripts/build.sh && break; }
+    for program in "${programs[@]/#/release/}" release/gearman_rs.so "${pages[@]/#man?/man}"; do
+        [ -f "target/$program" ] || { scripts/build.sh && break; }
     done
-    if ! writable "$module" || ! writable "$bin/x"; then
-        die "No right to write to $(dirname "$module") or $bin: as root, or with DESTDIR and PREFIX"
+    if ! writable "$module" || ! writable "$bin/x" || ! writable "$man/x"; then
+        die "No right to write to $(dirname "$module"), $bin or $man: as root, or with DESTDIR and PREFIX"
     fi
 
     install -D -m 644 target/release/gearman_rs.so "$module"
@@ -74,6 +77,10 @@ install_all() {
     for program in "${programs[@]}"; do
         install -D -m 755 "target/release/$program" "$bin/$program"
         say "installed $bin/$program"
+    done
+    for page in "${pages[@]}"; do
+        install -D -m 644 "target/man/${page#*/}" "$man/$page"
+        say "installed $man/$page"
     done
     if [ -z "$ini" ]; then
         say "PHP reads no folder of ini files: put 'extension=gearman_rs.so' into its php.ini"
@@ -94,7 +101,7 @@ uninstall_all() {
     if [ -z "$DESTDIR" ] && [ -f "$debian/gearman_rs.ini" ] && have phpdismod; then
         phpdismod -v "$version" gearman_rs
     fi
-    for program in "$module" "${ini:-$module}" "${programs[@]/#/$bin/}"; do
+    for program in "$module" "${ini:-$module}" "${programs[@]/#/$bin/}" "${pages[@]/#/$man/}"; do
         if [ -e "$program" ]; then rm "$program" && say "removed $program"; fi
     done
 }

@@ -20,6 +20,14 @@ pub enum Error {
         /// The system's words.
         reason: io::Error,
     },
+    /// An answer that no server should give.
+    #[error("the server's answer to {command} is not understood: {line}")]
+    Answer {
+        /// What was asked.
+        command: &'static str,
+        /// What cannot be understood.
+        line: String,
+    },
     /// Options that cannot be honoured.
     #[error("{0}")]
     Usage(&'static str),

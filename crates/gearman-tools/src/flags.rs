@@ -41,7 +41,7 @@ pub struct Gearman {
     /// Port of the job server
     #[arg(short = 'p', value_name = "PORT", default_value = "4730", value_parser = number::<u16>, allow_hyphen_values = true)]
     pub port: u16,
-    /// Longest silence of the server, in milliseconds; negative: wait for ever
+    /// Longest silence of the server, in milliseconds; negative: no limit [default: no limit]
     #[arg(short = 't', value_name = "TIMEOUT", value_parser = number::<i64>, allow_hyphen_values = true)]
     pub timeout: Option<i64>,
     /// Write the process id to this file, and remove it at the end
@@ -50,10 +50,10 @@ pub struct Gearman {
     /// Run in the background, detached from the terminal
     #[arg(short = 'd')]
     pub daemon: bool,
-    /// Say more on standard output: handles of created jobs
+    /// Print the handles of created jobs, too
     #[arg(short = 'v')]
     pub verbose: bool,
-    /// Connect with TLS (not supported yet)
+    /// Connect with TLS (refused: not supported yet)
     #[arg(short = 'S')]
     pub tls: bool,
     /// Print this help
@@ -82,7 +82,7 @@ pub struct Gearman {
     /// Work on jobs instead of submitting them
     #[arg(short = 'w', help_heading = "Worker options")]
     pub worker: bool,
-    /// End after so many jobs; a wait that failed or ran into the timeout counts as one. 0: never
+    /// End after so many jobs; a wait that failed or timed out counts as one; 0: never
     #[arg(
         short = 'c',
         value_name = "COUNT",
@@ -113,7 +113,8 @@ Environment:
 
 Exit status:
   0  all went well
-  1  a job failed or could not be submitted, a worker could not work, or the options were wrong
+  1  a job failed or could not be submitted, a worker could not work, or the
+     options were wrong
 
 Examples:
   gearman -w -f wc -- wc -l            a worker that counts lines
@@ -147,7 +148,7 @@ pub struct Gearadmin {
     /// Longest silence of the server, in milliseconds
     #[arg(short, long, value_name = "TIMEOUT", default_value = "30000", value_parser = number::<u64>)]
     pub timeout: u64,
-    /// Connect with TLS (not supported yet)
+    /// Connect with TLS (refused: not supported yet)
     #[arg(short = 'S', long = "ssl")]
     pub tls: bool,
 
@@ -175,15 +176,32 @@ pub struct Gearadmin {
     /// Unique keys of jobs
     #[arg(long, help_heading = "What to ask")]
     pub show_unique_jobs: bool,
+    /// Print all answers as one JSON document; see below
+    #[arg(long, help_heading = "What to ask")]
+    pub json: bool,
+    /// Show a table of all functions every so many seconds (1 without a number), until Ctrl-C; see below
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "1",
+        value_parser = seconds,
+        conflicts_with_all = [
+            "json", "getpid", "status", "priority_status", "workers", "server_version", "server_verbose",
+            "show_jobs", "show_unique_jobs", "create_function", "drop_function", "max_queue", "cancel_job",
+        ],
+        help_heading = "What to ask"
+    )]
+    pub watch: Option<Duration>,
 
     /// Make a function known
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
     pub create_function: Option<String>,
-    /// Forget a function that nobody works on
+    /// Forget a function that nobody works on; its queued jobs fail
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
     pub drop_function: Option<String>,
-    /// Most jobs that a function may have: none or 0 for no limit, one for all priorities together, or
-    /// one each for high, normal and low
+    /// Most jobs that a function may have: one number for all priorities, or three for high, normal and
+    /// low; none or 0: no limit
     #[arg(
         long,
         value_names = ["FUNCTION", "LIMIT"],
@@ -192,7 +210,7 @@ pub struct Gearadmin {
         help_heading = "What to do"
     )]
     pub max_queue: Option<Vec<String>>,
-    /// Remove a queued job
+    /// Remove a job from its queue
     #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "HANDLE", help_heading = "What to do")]
     pub cancel_job: Option<String>,
 
@@ -204,6 +222,21 @@ pub struct Gearadmin {
 const GEARADMIN_EXAMPLES: &str = "\
 Several questions are asked over one connection.
 
+JSON:
+  One object in one line, with a field for each question: pid, version,
+  verbose, status, priority_status, workers, jobs, unique_jobs. What was done
+  is under done, what the server refused under errors. Names may be any bytes:
+  those that are not UTF-8 are written \\xHH. A connection without an id has
+  null.
+
+Watch:
+  The longest queues come first. QUEUED counts delayed jobs too. JOBS/S is a
+  lower bound: the server does not count finished jobs, so --watch looks ten
+  times a round, but at most ten times a second, and counts by how much the
+  number of jobs goes down. Jobs that come while others go hide them;
+  cancelled jobs count as well. Where standard output is not a terminal,
+  tables are printed one after the other, with an empty line behind each.
+
 Exit status:
   0  the server answered, even if it refused
   1  the server could not be asked, or the options were wrong
@@ -211,6 +244,8 @@ Exit status:
 Examples:
   gearadmin --status
   gearadmin -h 10.0.0.5 -p 4731 --workers
+  gearadmin --watch
+  gearadmin --status --json | jq '.status[] | select(.queued > 1000) | .function'
   gearadmin --max-queue resize 1000
   gearadmin --cancel-job H:web1:42";
 
@@ -361,6 +396,12 @@ fn number<T: FromStr>(text: &str) -> std::result::Result<T, T::Err> {
     text.trim().parse()
 }
 
+/// A tenth of a second to a day: nobody reads faster, or waits longer.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.trim().parse().ok().filter(|s: &f64| (0.1..=86400.0).contains(s));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds, from 0.1 to 86400".into())
+}
+
 fn trimmed(text: &str) -> std::result::Result<String, std::convert::Infallible> {
     Ok(text.trim().to_string())
 }
@@ -453,5 +494,20 @@ mod tests {
         assert!(flags.status && flags.port == 7);
         assert!(Gearadmin::try_parse_from(["gearadmin", "--show"]).is_err());
         assert!(Gearadmin::try_parse_from(["gearadmin", "--shutdown"]).is_err());
+    }
+
+    #[test]
+    fn how_often_to_watch() {
+        let watch = |words: &[&str]| {
+            let flags = Gearadmin::try_parse_from([&["gearadmin"], words].concat());
+            flags.map(|f| f.watch.map(|w| w.as_secs_f32()))
+        };
+        assert_eq!(watch(&["--watch"]).unwrap(), Some(1.0));
+        assert_eq!(watch(&["--watch", "0.5"]).unwrap(), Some(0.5));
+        assert_eq!(watch(&["--watch=60", "-p", "1"]).unwrap(), Some(60.0));
+        assert_eq!(watch(&[]).unwrap(), None);
+        for wrong in [&["--watch=0"][..], &["--watch=x"], &["--watch=NaN"], &["--watch", "--status"]] {
+            assert!(watch(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -5,6 +5,10 @@
 //! error       what can go wrong, and where
 //! flags       the options of both programs, and how they become settings
 //! text        gearadmin: commands and answers of the text protocol
+//! listing     … what their lists say
+//! json        … gearadmin --json
+//! watch       … gearadmin --watch: the table
+//! screen      … and where it is shown
 //! client      gearman: submits jobs and shows what comes back
 //! worker      gearman -w: runs a command for each job
 //! daemon      gearman -d and -i: detaching, and the pid file
@@ -17,7 +21,11 @@ pub mod client;
 pub mod daemon;
 pub mod error;
 pub mod flags;
+pub mod json;
+pub mod listing;
+mod screen;
 pub mod text;
+pub mod watch;
 pub mod worker;
 
 pub use error::{Error, Result};

@@ -22,7 +22,7 @@ pub struct Session {
     inbox: Vec<u8>,
 }
 
-trait Stream: Read + Write + Debug {}
+trait Stream: Read + Write + Debug + Send {}
 impl Stream for TcpStream {}
 impl Stream for UnixStream {}
 

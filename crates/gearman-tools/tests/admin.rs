@@ -48,6 +48,30 @@ fn a_listing_that_the_server_does_not_know_ends() {
 }
 
 #[test]
+fn json_is_one_document_whatever_the_bytes() {
+    let (port, server) = peer(|peer| {
+        peer.line();
+        peer.raw(b"OK\r\n");
+        peer.line();
+        peer.raw(b"ERR UNKNOWN_JOB\r\n");
+        peer.line();
+        peer.raw(b"3 ::1 \"\xff : a\x01b \xc3\xa9\n.\n");
+        peer.line();
+        peer.raw(b"\xfff\t3\t1\t1\n.\n");
+    });
+    let asked = ["--json", "--status", "--workers", "--create-function=f", "--cancel-job=H:x:9"];
+    let ended = run("gearadmin", &port, &asked);
+    server.join().unwrap();
+    let out = concat!(
+        r#"{"status":[{"function":"\\xfff","total":3,"queued":2,"running":1,"workers":1}],"#,
+        r#""workers":[{"fd":3,"address":"::1","id":"\"\\xff","functions":["a\u0001b","é"]}],"#,
+        r#""done":{"create function f":"OK"},"errors":{"cancel job H:x:9":"UNKNOWN_JOB"}}"#,
+        "\n"
+    );
+    ended.expect(0, out, "");
+}
+
+#[test]
 fn errors_name_the_server_and_the_reason() {
     let close = |answer: &'static [u8]| {
         let (port, server) = peer(move |peer| {

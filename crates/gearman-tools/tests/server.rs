@@ -29,6 +29,33 @@ fn server() -> Option<(Server, String)> {
     Some((server, port))
 }
 
+/// The commands of docs/operating.md that end by themselves.
+fn documented() -> Vec<Vec<String>> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operating.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let commands = page.lines().filter_map(|line| line.strip_prefix("gearadmin "));
+    let words = |command: &str| command.split('|').next().unwrap().split_whitespace().map(str::to_owned).collect();
+    commands.filter(|command| !command.starts_with("--watch")).map(words).collect()
+}
+
+#[test]
+fn commands_of_the_page_for_operators() {
+    use clap::Parser;
+    assert!(documented().len() > 5);
+    for words in documented() {
+        let all = std::iter::once("gearadmin".to_owned()).chain(words.clone());
+        assert!(gearman_tools::flags::Gearadmin::try_parse_from(all).is_ok(), "{words:?}");
+    }
+    let Some((_server, port)) = server() else {
+        eprintln!("skipped: GEARMAND names no server");
+        return;
+    };
+    for words in documented() {
+        let ended = run("gearadmin", &port, &words.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(ended.status, Some(0), "{words:?}: {}", ended.err);
+    }
+}
+
 #[test]
 fn worker_client_and_gearadmin_together() {
     let Some((_server, port)) = server() else {

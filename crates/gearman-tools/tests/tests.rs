@@ -6,4 +6,5 @@ mod admin;
 mod client;
 mod server;
 mod util;
+mod watch;
 mod worker;

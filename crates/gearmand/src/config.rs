@@ -130,59 +130,97 @@ pub const DEFAULT_PID: &str = "/var/gearmand.pid";
 /// Read when it exists.
 pub const DEFAULT_FILE: &str = "/etc/gearmand.conf";
 
-/// gearmand, a job server for Gearman
+/// Heading of options that do nothing.
+const WITHOUT: &str = "Without effect; taken because C gearmand has them";
+
+const BEHIND: &str = "\
+Signals:
+  TERM, INT  stop; with --drain-timeout, running jobs may end first
+  USR1       drain: no more jobs are taken or handed out; stop when the
+             running ones have ended
+  HUP        open the log anew
+
+Environment:
+  GEARMAND_PORT  port to listen on, where --port is not given
+  NOTIFY_SOCKET  set by systemd for services of Type=notify
+
+Files:
+  /etc/gearmand.conf     more options, read where it exists
+  /var/log/gearmand.log  the log, unless --log-file or --syslog says otherwise
+  /var/gearmand.pid      the process id, unless --pid-file says otherwise
+  Where these cannot be written, the log goes to stderr, and there is no pid
+  file. A file that was named must be writable.
+
+Exit status:
+  0  stopped by a signal, or --help, --version, --check-args
+  1  the options are wrong, or the server could not start
+
+Examples:
+  gearmand -d
+  gearmand -L 127.0.0.1 -l stderr --verbose INFO
+  gearmand -L unix:///run/gearmand.sock -j 3 --check-args";
+
+/// A job server for Gearman
 #[derive(Clone, Debug, Parser)]
-#[command(name = "gearmand", version, disable_version_flag = true, infer_long_args = true, args_override_self = true)]
+#[command(
+    name = "gearmand",
+    version,
+    after_help = BEHIND,
+    disable_version_flag = true,
+    infer_long_args = true,
+    args_override_self = true
+)]
 pub struct Options {
-    /// Number of connections that may wait to be accepted
+    /// Connections that may wait to be accepted
     #[arg(short, long, value_name = "N", default_value = "4096", value_parser = number::<i32>)]
     pub backlog: i32,
 
-    /// Detach and run in the background
+    /// Run in the background; the command returns once the server listens
     #[arg(short, long)]
     pub daemon: bool,
 
-    /// Send exceptions to all clients, not only to those who ask for them
+    /// Send exceptions to all clients, not only to those that ask for them
     #[arg(long)]
     pub exceptions: bool,
 
-    /// Number of file descriptors to allow for the process [default: as many as the user may have]
+    /// File descriptors that the process may have, one for each connection [default: as many as the
+    /// user may]
     #[arg(short, long, value_name = "N", value_parser = number::<u64>)]
     pub file_descriptors: Option<u64>,
 
-    /// How often a job is begun before it counts as failed; 0 is 1, -1 is no limit
+    /// How often a job is begun before it fails; 0 is 1, -1 is no limit
     #[arg(short, long, value_name = "N", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
     pub job_retries: i64,
 
-    /// What handles begin with; by default H: and the host's name
+    /// What handles begin with [default: H: and the host's name]
     #[arg(long, value_name = "PREFIX", value_parser = text)]
     pub job_handle_prefix: Option<String>,
 
-    /// Without effect: tables grow by themselves
-    #[arg(long, value_name = "N", value_parser = number::<u32>)]
+    /// Tables grow by themselves
+    #[arg(long, help_heading = WITHOUT, value_name = "N", value_parser = number::<u32>)]
     pub hashtable_buckets: Option<u32>,
 
     /// Probe silent connections; always on
     #[arg(long)]
     pub keepalive: bool,
 
-    /// Seconds of silence before the first probe; -1 leaves it to the server
+    /// Seconds of silence before the first probe; -1 is 60, 0 is what the system has
     #[arg(long, value_name = "SECONDS", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
     pub keepalive_idle: i64,
 
-    /// Seconds between probes; -1 leaves it to the server
+    /// Seconds between probes; -1 is 15, 0 is what the system has
     #[arg(long, value_name = "SECONDS", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
     pub keepalive_interval: i64,
 
-    /// Probes until a connection is given up; -1 leaves it to the server
+    /// Probes without an answer until a connection is closed; -1 is 4, 0 is what the system has
     #[arg(long, value_name = "N", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
     pub keepalive_count: i64,
 
-    /// Log file, `stderr`, or `none`; SIGHUP opens it anew [default: /var/log/gearmand.log]
+    /// Log file, or `stderr`, or `none` [default: /var/log/gearmand.log]
     #[arg(short, long, value_name = "FILE", value_parser = text)]
     pub log_file: Option<String>,
 
-    /// Address, host name or unix:///path to listen on; may be given several times [default: all]
+    /// Address, host name or unix:///PATH to listen on; can be given many times [default: all addresses]
     #[arg(short = 'L', long, value_name = "ADDRESS", action = ArgAction::Append, value_parser = text)]
     pub listen: Vec<String>,
 
@@ -190,16 +228,16 @@ pub struct Options {
     #[arg(short, long, value_name = "PORT", value_parser = number::<u16>)]
     pub port: Option<u16>,
 
-    /// File to write the process number to [default: /var/gearmand.pid]
+    /// File for the process id; an empty name: none [default: /var/gearmand.pid]
     #[arg(short = 'P', long, value_name = "FILE", value_parser = text)]
     pub pid_file: Option<String>,
 
-    /// Without effect: both protocols are always spoken
-    #[arg(short = 'r', long, value_name = "NAME", value_parser = text)]
+    /// Both protocols are always spoken
+    #[arg(short = 'r', long, help_heading = WITHOUT, value_name = "NAME", value_parser = text)]
     pub protocol: Option<String>,
 
-    /// Without effect: functions always take turns
-    #[arg(short = 'R', long)]
+    /// Functions always take turns
+    #[arg(short = 'R', long, help_heading = WITHOUT)]
     pub round_robin: bool,
 
     /// Where jobs are kept: `builtin` is memory, `libsqlite3` also a file, from which they come back
@@ -218,28 +256,37 @@ pub struct Options {
     #[arg(long)]
     pub store_queue_on_shutdown: bool,
 
-    /// File with more options, separated by blanks or line ends; @FILE does the same [default:
-    /// /etc/gearmand.conf, where it exists]
+    /// File with more options, separated by blanks or line ends; the command line has the last word;
+    /// @FILE is the same [default: /etc/gearmand.conf, where it exists]
     #[arg(long, value_name = "FILE", value_parser = text)]
     pub config_file: Option<String>,
 
-    /// Without effect: see --log-file
+    /// Log to syslog, facility daemon; to a file as well only with --log-file
     #[arg(long)]
     pub syslog: bool,
 
-    /// Without effect: see ulimit(1)
+    /// Where the syslog daemon listens, for tests. Its name leaves the beginnings of --syslog alone.
+    #[arg(long, hide = true, value_name = "PATH", default_value = "/dev/log")]
+    pub journal_socket: PathBuf,
+
+    /// Seconds that running jobs may take to end after SIGTERM or SIGINT; 0 stops at once, and so does
+    /// a second signal
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = number::<u64>)]
+    pub drain_timeout: u64,
+
+    /// Write a core file after a crash
     #[arg(long)]
     pub coredump: bool,
 
-    /// Without effect: one thread serves all connections
-    #[arg(short, long, value_name = "N", value_parser = number::<u32>)]
+    /// One thread serves all connections
+    #[arg(short, long, help_heading = WITHOUT, value_name = "N", value_parser = number::<u32>)]
     pub threads: Option<u32>,
 
-    /// Switch to this user once listening
+    /// User to become once the server listens
     #[arg(short, long, value_name = "USER", value_parser = text)]
     pub user: Option<String>,
 
-    /// What to log: FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG
+    /// Log what is as bad as this or worse: FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG
     #[arg(
         long,
         value_name = "LEVEL",
@@ -250,11 +297,11 @@ pub struct Options {
     )]
     pub verbose: Level,
 
-    /// Sleeping workers to wake for each job; 0 wakes one
+    /// Sleeping workers to wake for each job; 0 is 1
     #[arg(short, long, value_name = "N", default_value = "0", value_parser = number::<u32>)]
     pub worker_wakeup: u32,
 
-    /// Check the options and exit
+    /// Check the options and exit; no port, log or database is opened
     #[arg(long)]
     pub check_args: bool,
 
@@ -374,8 +421,6 @@ impl Options {
             (options.hashtable_buckets.is_some(), "--hashtable-buckets"),
             (options.protocol.is_some(), "--protocol"),
             (options.round_robin, "--round-robin"),
-            (options.syslog, "--syslog"),
-            (options.coredump, "--coredump"),
             (options.threads.is_some(), "--threads"),
             (
                 options.queue_type == BUILTIN && options.libsqlite3_db.is_some(),
@@ -482,6 +527,7 @@ mod tests {
 
     #[test]
     fn as_the_c_server_takes_them() {
+        assert!(read(&["--sys", "--da", "--pid=x", "--log=x"]).unwrap().0.syslog);
         let (options, unused) =
             read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
         assert_eq!(options.port().unwrap(), 40123);

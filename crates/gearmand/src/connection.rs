@@ -109,11 +109,11 @@ pub(crate) struct Input {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(shared: Shared, peer: u32, mut reader: Reader, name: String) {
+pub(crate) async fn serve(shared: Shared, peer: u32, mut reader: Reader) {
     let mut input = Input::default();
     let reason = std::future::poll_fn(|cx| shared.lock().poll(cx, peer, &mut reader, &mut input)).await;
     let mut state = shared.lock();
-    tracing::info!("connection from {name} closed: {reason}");
+    tracing::info!("connection closed: {reason}");
     state.leave(peer);
     state.release(peer);
     state.flush();

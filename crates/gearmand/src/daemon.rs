@@ -73,6 +73,16 @@ pub(crate) fn become_user(name: &str, files: &[&Path]) -> Result<(), String> {
     setuid(user.uid).map_err(said)
 }
 
+/// A core file as large as the user may write. Whoever changed users has to ask for it once more.
+pub(crate) fn allow_core() -> nix::Result<()> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_CORE)?;
+    setrlimit(Resource::RLIMIT_CORE, hard, hard)?;
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_dumpable(true)?;
+    Ok(())
+}
+
 /// Files that the server makes are not for everyone to write.
 pub(crate) fn umask() {
     nix::sys::stat::umask(Mode::from_bits_truncate(0o022));

@@ -3,15 +3,19 @@
 mod bind;
 mod daemon;
 mod log;
+mod notify;
+mod signals;
+mod syslog;
 
 use daemon::{Caller, Side};
-use gearmand::config::{DEFAULT_LOG, DEFAULT_PID, Options, Usage};
-use gearmand::{Config, Server, Stop};
+use gearmand::config::{DEFAULT_LOG, DEFAULT_PID, Level, Options, Usage};
+use gearmand::{Config, Server};
 use log::Log;
+use notify::notify;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use std::time::Duration;
+use syslog::Syslog;
 
 fn main() -> ExitCode {
     let (options, unused) = match Options::read(std::env::args_os()) {
@@ -23,7 +27,9 @@ fn main() -> ExitCode {
         }
         Err(error) => return failed(&error.to_string()),
     };
+    let remarks = remarks(&options, unused);
     if options.check_args {
+        remarks.iter().for_each(|remark| say(remark));
         return ExitCode::SUCCESS;
     }
     let caller = match options.daemon.then(daemon::detach).transpose() {
@@ -32,28 +38,43 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match start(&options, &unused, caller) {
+    match start(&options, remarks, caller) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
 }
 
-#[allow(clippy::print_stderr)] // Nobody listens to the log yet, or it is what failed.
 fn failed(reason: &str) -> ExitCode {
-    eprintln!("gearmand: {reason}");
+    say(reason);
     ExitCode::FAILURE
 }
 
-/// Everything between the command line and the last job.
-fn start(options: &Options, unused: &[String], caller: Option<Caller>) -> Result<(), String> {
-    daemon::umask();
-    let log = open_log(options)?;
-    log.start(options.verbose);
-    for option in unused {
-        tracing::warn!("{option} is without effect");
-    }
+#[allow(clippy::print_stderr)] // Nobody listens to the log yet, or it is what failed.
+fn say(text: &str) {
+    eprintln!("gearmand: {text}");
+}
+
+/// What may surprise someone who comes from the C server.
+fn remarks(options: &Options, unused: Vec<String>) -> Vec<String> {
+    let mut remarks: Vec<String> = unused.into_iter().map(|option| format!("{option} is without effect")).collect();
     if options.job_retries == 0 {
-        tracing::warn!("--job-retries 0: a job is begun once; in C gearmand 1.1 it meant no limit, which is -1 now");
+        let meant = "a job is begun once; in C gearmand 1.1 it meant no limit, which is -1 now";
+        remarks.push(format!("--job-retries 0: {meant}"));
+    }
+    remarks
+}
+
+/// Everything between the command line and the last job.
+fn start(options: &Options, mut remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+    daemon::umask();
+    let log = open_log(options, &mut remarks)?;
+    log.start(options.verbose);
+    for remark in remarks {
+        tracing::warn!("{remark}");
+        // By default the log has errors only.
+        if !(log.is_stderr() && options.verbose >= Level::Warning) {
+            say(&remark);
+        }
     }
     descriptors(options)?;
     let port = options.port().map_err(|e| e.to_string())?;
@@ -63,6 +84,9 @@ fn start(options: &Options, unused: &[String], caller: Option<Caller>) -> Result
         let files: Vec<&Path> = log.path().into_iter().chain(pid.path()).chain(bound.paths()).collect();
         daemon::become_user(user, &files)?;
     }
+    if options.coredump {
+        daemon::allow_core().map_err(|e| format!("--coredump: {e}"))?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
     let mut config: Config = options.config();
@@ -70,52 +94,43 @@ fn start(options: &Options, unused: &[String], caller: Option<Caller>) -> Result
     let queue = options.open_queue().map_err(|e| e.to_string())?;
     let server = Server::new(config, queue).map_err(|e| e.to_string())?;
     runtime.block_on(async {
-        let stop = signals(log).map_err(|e| format!("cannot listen to signals: {e}"))?;
+        let stop = signals::listen(log, Duration::from_secs(options.drain_timeout))
+            .map_err(|e| format!("cannot listen to signals: {e}"))?;
         for name in &bound.names {
             tracing::info!(target: "gearmand::notice", "listening on {name}");
         }
         if let Some(caller) = caller {
             caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;
         }
+        notify("READY=1");
         server.run(std::mem::take(&mut bound.listeners), stop).await.map_err(|e| e.to_string())
     })?;
     tracing::info!(target: "gearmand::notice", "stopped");
     Ok(())
 }
 
-/// SIGTERM and SIGINT stop, SIGUSR1 drains, SIGHUP opens the log anew.
-fn signals(log: Log) -> std::io::Result<watch::Receiver<Stop>> {
-    let (sender, receiver) = watch::channel(Stop::No);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut drain = signal(SignalKind::user_defined1())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        loop {
-            let stop = tokio::select! {
-                _ = terminate.recv() => Stop::Now,
-                _ = interrupt.recv() => Stop::Now,
-                _ = drain.recv() => Stop::Drain,
-                _ = hangup.recv() => {
-                    log.reopen();
-                    continue;
-                }
-            };
-            // The run may have ended.
-            let _ = sender.send(stop);
+/// The log file, syslog, or both where both were asked for. Without a syslog daemon the file does.
+fn open_log(options: &Options, remarks: &mut Vec<String>) -> Result<Log, String> {
+    match options.syslog.then(|| Syslog::connect(&options.journal_socket)) {
+        Some(Ok(syslog)) if options.log_file.is_none() => Ok(Log::none().and(syslog)),
+        Some(Ok(syslog)) => Ok(open_file(options, remarks)?.and(syslog)),
+        Some(Err(error)) => {
+            let log = open_file(options, remarks)?;
+            remarks
+                .push(format!("--syslog: {}: {error}; only the log file is written", options.journal_socket.display()));
+            Ok(log)
         }
-    });
-    Ok(receiver)
+        None => open_file(options, remarks),
+    }
 }
 
-#[allow(clippy::print_stderr)] // The log is what failed.
-fn open_log(options: &Options) -> Result<Log, String> {
+fn open_file(options: &Options, remarks: &mut Vec<String>) -> Result<Log, String> {
     match options.log_file.as_deref() {
         Some("stderr") => Ok(Log::stderr()),
         Some("none") => Ok(Log::none()),
         Some(file) => Log::file(Path::new(file)).map_err(|e| format!("--log-file {file}: {e}")),
         None => Ok(Log::file(Path::new(DEFAULT_LOG)).unwrap_or_else(|error| {
-            eprintln!("gearmand: cannot write {DEFAULT_LOG}, logging to stderr: {error}");
+            remarks.push(format!("cannot write {DEFAULT_LOG}, logging to stderr: {error}"));
             Log::stderr()
         })),
     }

@@ -20,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// What is listened on, bound by the caller.
 #[derive(Debug)]
@@ -423,7 +424,9 @@ fn admit(accepted: Accepted, shared: &Shared) {
         state.connections.resize_with(peer as usize + 1, || None);
     }
     state.open += 1;
-    let task = tokio::spawn(serve(shared.clone(), peer, reader, name)).abort_handle();
+    // What the log says of this connection's turns begins with its name.
+    let named = tracing::info_span!("connection", message = name);
+    let task = tokio::spawn(serve(shared.clone(), peer, reader).instrument(named)).abort_handle();
     state.connections[peer as usize] =
         Some(Connection { writer, waker: None, full: false, closing: None, task: Some(task) });
 }

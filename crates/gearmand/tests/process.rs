@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
-    command.env_remove("GEARMAND_PORT").stdin(Stdio::null());
+    command.env_remove("GEARMAND_PORT").env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
     command
 }
 
@@ -27,7 +27,7 @@ impl Folder {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.0.join(name)).unwrap_or_default()
     }
 }
@@ -47,7 +47,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str], folder: &Folder) -> Running {
-        Running::run(gearmand(), arguments, folder)
+        Running::with(arguments, folder, &[])
+    }
+
+    pub(crate) fn with(arguments: &[&str], folder: &Folder, variables: &[(&str, &str)]) -> Running {
+        let mut command = gearmand();
+        command.envs(variables.iter().copied());
+        Running::run(command, arguments, folder)
     }
 
     /// By a program that becomes it in the end.
@@ -111,11 +117,20 @@ fn usage_errors_exit_with_1() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(!output.stderr.is_empty());
     }
-    let output = gearmand().args(["--check-args", "--listen=nowhere.invalid", "-l", "/nowhere/log"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let output = gearmand().env("GEARMAND_PORT", "many").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("GEARMAND_PORT=many"), "{}", stderr(&output));
+}
+
+#[test]
+fn check_args_opens_nothing() {
+    let folder = Folder::new("check");
+    let (log, pid, socket) = (folder.file("log"), folder.file("pid"), format!("unix://{}", folder.file("socket")));
+    let files = ["-d", "-l", &log, "-P", &pid, "-L", &socket, "-L", "nowhere.invalid", "-u", "nobody-of-that-name"];
+    let output = gearmand().args(["--check-args", "--syslog", "-t", "4"]).args(files).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "gearmand: --threads is without effect\n");
+    assert_eq!(std::fs::read_dir(folder.file("")).unwrap().count(), 0);
 }
 
 #[test]
@@ -189,32 +204,6 @@ fn sigterm_and_sigint_stop() {
 }
 
 #[test]
-fn sigusr1_drains() {
-    let folder = Folder::new("drain");
-    let mut server = Running::start(&[], &folder);
-    let mut worker = server.connect();
-    let mut reader = BufReader::new(worker.try_clone().unwrap());
-    let packet = |command: u32, body: &[u8]| {
-        [b"\0REQ", &command.to_be_bytes()[..], &(body.len() as u32).to_be_bytes(), body].concat()
-    };
-    let both = [packet(1, b"f"), packet(18, b"f\0\0x"), packet(9, b"")].concat();
-    worker.write_all(&both).unwrap();
-    let mut assigned = Vec::new();
-    while !assigned.ends_with(b"\0f\0x") {
-        let mut byte = [0];
-        reader.read_exact(&mut byte).unwrap();
-        assigned.push(byte[0]);
-    }
-    let at = assigned.windows(2).rposition(|w| w == b"H:").unwrap();
-    let handle = assigned[at..].split(|b| *b == 0).next().unwrap().to_vec();
-    server.signal(Signal::SIGUSR1);
-    server.line_with("draining");
-    assert!(server.child.try_wait().unwrap().is_none());
-    worker.write_all(&packet(13, &[&handle[..], b"\0done"].concat())).unwrap();
-    assert!(server.child.wait().unwrap().success());
-}
-
-#[test]
 fn sighup_opens_the_log_anew() {
     let folder = Folder::new("reopen");
     let log = folder.file("log");
@@ -232,6 +221,20 @@ fn sighup_opens_the_log_anew() {
         assert!(ask(&mut TcpStream::connect(("127.0.0.1", port)).unwrap(), "version\n").starts_with("OK "));
     }
     kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
+}
+
+#[test]
+fn the_log_tells_who_came_what_appeared_and_why_it_ended() {
+    let folder = Folder::new("told");
+    let mut server = Running::start(&[], &folder);
+    let mut stream = server.connect();
+    let address = stream.local_addr().unwrap();
+    ask(&mut stream, "create function resize\n");
+    stream.write_all(b"\0BAD").unwrap();
+    stream.write_all(&[0; 8]).unwrap();
+    server.line_with(&format!("connection from {address}"));
+    server.line_with(&format!("{address}: new function resize"));
+    server.line_with(&format!("{address}: connection closed: "));
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The server by raw bytes: no client library of ours or anybody's between it and the tests.
 
 // Tests may fail loudly, their helpers too.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
 
 mod admin;
 mod durable;
 mod misbehaving;
+mod operating;
 mod packets;
 mod process;
+mod service;
 mod stopping;
 mod torture;
 mod util;

@@ -1,8 +1,9 @@
 //! `gearadmin`: asks a job server how it is, and manages its functions.
 
 use gearman_tools::flags::{Gearadmin, parse};
+use gearman_tools::json::Document;
 use gearman_tools::text::{Answer, Session};
-use gearman_tools::{Error, Result, report};
+use gearman_tools::{Error, Result, report, watch};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -21,19 +22,24 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Gearadmin) -> Result<()> {
+    if let Some(interval) = flags.watch {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::io("start"))?;
+        return watch::run(flags.server()?, flags.patience(), interval, runtime);
+    }
     let commands = flags.commands();
     if commands.is_empty() {
         return Err(Error::Usage("No option execution operation given. What can be asked: gearadmin --help"));
     }
     let mut session = Session::connect(&flags.server()?, flags.patience())?;
+    let mut document = flags.json.then(Document::default);
     for command in commands {
         let answer = session.ask(&command)?;
+        if let Some(document) = &mut document {
+            document.add(&command, &answer)?;
+            continue;
+        }
         match Answer::read(&answer) {
-            Answer::Said(text) => {
-                let mut out = io::stdout().lock();
-                let written = out.write_all(text).and_then(|()| out.flush());
-                written.map_err(Error::io("write to standard output"))?;
-            }
+            Answer::Said(text) => print(text)?,
             Answer::Refused(text) => {
                 // Where standard error is closed nobody wants to know.
                 let mut err = io::stderr().lock();
@@ -41,5 +47,14 @@ fn run(flags: &Gearadmin) -> Result<()> {
             }
         }
     }
-    Ok(())
+    match document {
+        Some(document) => print(&document.write()?),
+        None => Ok(()),
+    }
+}
+
+fn print(text: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text).and_then(|()| out.flush());
+    written.map_err(Error::io("write to standard output"))
 }

@@ -1,0 +1,142 @@
+//! `gearadmin --json`: all answers as one document.
+
+use crate::error::{Error, Result};
+use crate::listing::{self, Function, Job, Peer, Priorities, shown};
+use crate::text::Answer;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The document. A field for each question that was asked; a question that the server refused is found
+/// under `errors`.
+#[derive(Debug, Default, Serialize)]
+pub struct Document {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbose: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Vec<Function>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority_status: Option<Vec<Priorities>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<Vec<Peer>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Option<Vec<Job>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_jobs: Option<Vec<String>>,
+    /// What was done: command and answer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    done: BTreeMap<String, String>,
+    /// What was refused: command and reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    errors: BTreeMap<String, String>,
+}
+
+impl Document {
+    /// Takes the answer to a command in.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] when it cannot be understood.
+    pub fn add(&mut self, command: &str, answer: &[u8]) -> Result<()> {
+        let text = match Answer::read(answer) {
+            Answer::Said(text) => text,
+            // A function may be called `ERR `: then the list goes on behind it.
+            Answer::Refused(_) if answer.contains(&b'\t') => answer,
+            Answer::Refused(reason) => {
+                self.errors.insert(command.into(), line(reason));
+                return Ok(());
+            }
+        };
+        match command {
+            "getpid" => {
+                let bad = |_| Error::Answer { command: "getpid", line: line(text) };
+                self.pid = Some(line(text).parse().map_err(bad)?);
+            }
+            "version" => self.version = Some(line(text)),
+            "verbose" => self.verbose = Some(line(text)),
+            "status" => self.status = Some(listing::status(answer)?),
+            "prioritystatus" => self.priority_status = Some(listing::priority_status(answer)?),
+            "workers" => self.workers = Some(listing::workers(answer)?),
+            "show jobs" => self.jobs = Some(listing::jobs(answer)?),
+            "show unique jobs" => self.unique_jobs = Some(listing::unique_jobs(answer)?),
+            _ => {
+                self.done.insert(command.into(), line(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// The document, in a line of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`], which nothing in a document can cause.
+    pub fn write(&self) -> Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec(self).map_err(|e| Error::io("write JSON")(e.into()))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+fn line(text: &[u8]) -> String {
+    shown(text.trim_ascii_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(answers: &[(&str, &[u8])]) -> String {
+        let mut document = Document::default();
+        for (command, answer) in answers {
+            document.add(command, answer).unwrap();
+        }
+        String::from_utf8(document.write().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn field_names_stay_as_they_are() {
+        let all = document(&[
+            ("getpid", b"OK 12\n"),
+            ("version", b"OK 2.2.0\n"),
+            ("verbose", b"OK INFO\n"),
+            ("status", b"f\t3\t1\t2\n.\n"),
+            ("prioritystatus", b"f\t1\t0\t1\t2\n.\n"),
+            ("workers", b"7 127.0.0.1 - : f\n.\n"),
+            ("show jobs", b"H:x:1\t0\t0\t1\n.\n"),
+            ("show unique jobs", b"key\n.\n"),
+            ("create function f", b"OK\r\n"),
+            ("cancel job H:x:9", b"ERR UNKNOWN_JOB\r\n"),
+        ]);
+        let expected = concat!(
+            r#"{"pid":12,"version":"2.2.0","verbose":"INFO","#,
+            r#""status":[{"function":"f","total":3,"queued":2,"running":1,"workers":2}],"#,
+            r#""priority_status":[{"function":"f","high":1,"normal":0,"low":1,"workers":2}],"#,
+            r#""workers":[{"fd":7,"address":"127.0.0.1","id":null,"functions":["f"]}],"#,
+            r#""jobs":[{"handle":"H:x:1","retries":0,"ignored":false,"background":true}],"#,
+            r#""unique_jobs":["key"],"done":{"create function f":"OK"},"errors":{"cancel job H:x:9":"UNKNOWN_JOB"}}"#,
+            "\n"
+        );
+        assert_eq!(all, expected);
+        assert_eq!(document(&[]), "{}\n");
+    }
+
+    #[test]
+    fn any_bytes_are_well_formed() {
+        let every: Vec<u8> = (0..=255).filter(|b| *b != b'\n').collect();
+        let list = [&every[..], b"\t0\t0\t0\n.\n"].concat();
+        let text = document(&[("status", &list)]);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let name = value["status"][0]["function"].as_str().unwrap();
+        assert!(name.starts_with('\0') && name.contains("\"#$") && name.ends_with(r"\xfe\xff"), "{name}");
+    }
+
+    #[test]
+    fn a_function_called_err_is_no_error() {
+        let text = document(&[("status", b"ERR f\t0\t0\t0\n.\n")]);
+        assert!(text.contains(r#""function":"ERR f""#), "{text}");
+        let text = document(&[("show jobs", b"ERR UNKNOWN_COMMAND x\r\n")]);
+        assert_eq!(text, "{\"errors\":{\"show jobs\":\"UNKNOWN_COMMAND x\"}}\n");
+    }
+}

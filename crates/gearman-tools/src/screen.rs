@@ -1,0 +1,114 @@
+//! Where a table that changes is shown: in place on a terminal, one below the other elsewhere.
+
+use crate::error::{Error, Result};
+use crate::report;
+use crate::watch::View;
+use gearman_core::servers::Server;
+use nix::sys::signal::{Signal, raise};
+use std::io::{self, IsTerminal, Write};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+
+/// The other screen, no cursor, and long lines are cut.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+/// All as it was.
+const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+/// A terminal is given back as it was when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    /// Above the table.
+    title: String,
+    /// Escape codes are understood.
+    terminal: bool,
+    /// There is no server, and it was said.
+    lost: bool,
+    resized: Signals,
+    suspended: Signals,
+}
+
+impl Screen {
+    pub(crate) fn open(server: &Server) -> Result<Screen> {
+        let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let screen = Screen {
+            title: server.to_string(),
+            terminal: io::stdout().is_terminal() && !dumb,
+            lost: false,
+            resized: handle(SignalKind::window_change())?,
+            suspended: handle(SignalKind::from_raw(Signal::SIGTSTP as i32))?,
+        };
+        if screen.terminal {
+            write(ENTER)?;
+        }
+        Ok(screen)
+    }
+
+    /// Shows this instead of what was shown before, or below it.
+    pub(crate) fn show(&mut self, view: &View) -> Result<()> {
+        if self.terminal {
+            return self.draw(view);
+        }
+        let again = self.lost;
+        self.lost = matches!(view, View::Lost(_));
+        let mut text = view.lines(None).join("\n");
+        if self.lost {
+            if !again {
+                report("gearadmin", text);
+            }
+            return Ok(());
+        }
+        // The empty line tells a program that reads this that the table is whole.
+        text.push_str("\n\n");
+        write(&text)
+    }
+
+    fn draw(&self, view: &View) -> Result<()> {
+        let size = terminal_size::terminal_size().map(|(width, height)| (width.0.into(), height.0.into()));
+        let (width, height): (usize, usize) = size.filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24));
+        // The cursor goes home, and what is left of the lines before is wiped away.
+        let mut text = "\x1b[H".to_owned();
+        let title = [self.title.clone(), String::new()];
+        let lines = title.into_iter().chain(view.lines(Some((width, height.saturating_sub(2))))).take(height);
+        text.push_str(&lines.map(|line| line + "\x1b[K").collect::<Vec<_>>().join("\n"));
+        text.push_str("\x1b[J");
+        write(&text)
+    }
+
+    /// Waits, while the terminal may change its size or go away for a time.
+    pub(crate) async fn wait(&mut self, until: Instant, view: &View) -> Result<()> {
+        loop {
+            tokio::select! {
+                () = sleep_until(until) => return Ok(()),
+                _ = self.resized.recv() => {}
+                _ = self.suspended.recv() => {
+                    if self.terminal {
+                        write(LEAVE)?;
+                    }
+                    raise(Signal::SIGSTOP).map_err(|e| Error::io("stop")(e.into()))?;
+                    if self.terminal {
+                        write(ENTER)?;
+                    }
+                }
+            }
+            if self.terminal {
+                self.draw(view)?;
+            }
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if self.terminal {
+            // Nobody sees it where it fails.
+            let _ = write(LEAVE);
+        }
+    }
+}
+
+fn write(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(Error::io("write to standard output"))
+}

@@ -1,0 +1,84 @@
+//! What docs/operating.md and contrib/ tell operators to do.
+
+use crate::process::{Folder, gearmand, stderr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(project().join(file)).unwrap()
+}
+
+/// The exit status of these options, and what is said about them.
+fn check(options: &[&str]) -> (bool, String) {
+    let output = gearmand().arg("--check-args").args(options).output().unwrap();
+    (output.status.success(), stderr(&output))
+}
+
+#[test]
+fn every_command_of_the_page_is_right() {
+    let page = read("docs/operating.md");
+    let commands: Vec<&str> = page.lines().filter_map(|line| line.trim_start().strip_prefix("gearmand ")).collect();
+    assert!(commands.len() > 3);
+    for command in commands {
+        let options: Vec<&str> = command.split(' ').collect();
+        assert_eq!(check(&options), (true, String::new()), "gearmand {command}");
+    }
+}
+
+#[test]
+fn the_table_of_flags_tells_the_truth() {
+    let page = read("docs/operating.md");
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `--")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, flag, here, ..] = cells[..] else { panic!("{row}") };
+        if !["works", "without effect", "refused"].contains(&here) {
+            continue;
+        }
+        rows += 1;
+        let conf = format!("--config-file={}", project().join("contrib/gearmand.conf").display());
+        let mut words = flag.trim_matches('`').split(' ');
+        let option = match (words.next().unwrap(), words.next()) {
+            ("--config-file", _) => conf,
+            (name, None) => name.to_owned(),
+            (name, Some("LEVEL")) => format!("{name}=INFO"),
+            (name, Some(value)) if value.chars().all(char::is_uppercase) => format!("{name}=1"),
+            (name, Some(value)) => format!("{name}={value}"),
+        };
+        let (well, said) = check(&[&option]);
+        let found = match (well, said.is_empty()) {
+            (true, true) => "works",
+            (true, false) if said.ends_with(" is without effect\n") => "without effect",
+            (true, false) => "works otherwise",
+            (false, _) => "refused",
+        };
+        assert_eq!(found, here, "{option}: {said}");
+    }
+    assert!(rows > 25, "{rows}");
+}
+
+#[test]
+fn the_example_of_a_configuration_is_taken() {
+    let file = project().join("contrib/gearmand.conf");
+    assert_eq!(check(&["--config-file", file.to_str().unwrap()]), (true, String::new()));
+}
+
+#[test]
+fn systemd_takes_the_unit() {
+    let folder = Folder::new("unit");
+    let unit = read("contrib/gearmand.service");
+    let ours = unit.replace("/usr/local/bin/gearmand", env!("CARGO_BIN_EXE_gearmand"));
+    assert_ne!(unit, ours);
+    let file = folder.file("gearmand.service");
+    std::fs::write(&file, ours).unwrap();
+    match Command::new("systemd-analyze").args(["verify", "--man=no", &file]).output() {
+        Ok(output) => assert!(output.status.success() && output.stderr.is_empty(), "{}", stderr(&output)),
+        Err(_) => eprintln!("skipped: there is no systemd-analyze"),
+    }
+    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/gearmand ")).unwrap();
+    assert_eq!(check(&command.split(' ').collect::<Vec<_>>()), (true, String::new()));
+}
