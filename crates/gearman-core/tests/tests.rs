@@ -5,6 +5,7 @@
 mod cancel;
 mod client;
 mod codec;
+mod direct;
 mod golden;
 mod hostile;
 mod util;
