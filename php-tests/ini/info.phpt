@@ -23,18 +23,24 @@ Directive => Local Value => Master Value
 gearman.connect_timeout => 1234 => 1234
 gearman.max_packet_size => 1073741824 => 1073741824
 gearman.lazy_connect => 0 => 0
+gearman.direct_assignment => 1 => 1
+gearman.prefetch => 0 => 0
 gearman.servers => host:1,:2 => host:1,:2
 bool(true)
 bool(true)
 array(0) {
 }
-array(4) {
+array(6) {
   [0]=>
   string(23) "gearman.connect_timeout"
   [1]=>
-  string(20) "gearman.lazy_connect"
+  string(25) "gearman.direct_assignment"
   [2]=>
-  string(23) "gearman.max_packet_size"
+  string(20) "gearman.lazy_connect"
   [3]=>
+  string(23) "gearman.max_packet_size"
+  [4]=>
+  string(16) "gearman.prefetch"
+  [5]=>
   string(15) "gearman.servers"
 }

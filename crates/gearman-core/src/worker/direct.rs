@@ -6,6 +6,8 @@
 
 use super::{Post, Worker};
 use crate::duty::{Turn, Way};
+use crate::job::Job;
+use crate::peer::drive;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -81,18 +83,19 @@ impl Worker {
             let Some(connection) = post.peer.up().filter(|c| c.is_ours()) else { continue };
             post.duty.rise(connection.outbox());
         }
-        super::drive(self, None, Worker::answer_by, |w, cx| w.poll_risen(cx)).await;
+        drive(self, None, Worker::answer_by, |w, cx| w.poll_risen(cx)).await;
     }
 
     /// Does its server know that it waits for a job, and may that be on its way? Then [`Worker::leave`] is to be
     /// called when the wait is given up.
-    pub fn is_waiting_directly(&self) -> bool {
-        let waits = |p: &Post| p.duty.way == Way::Direct && matches!(p.duty.turn, Turn::Asleep | Turn::Grabbing);
-        self.servers.iter().any(waits)
+    pub fn is_waiting_directly(&mut self) -> bool {
+        let waits = |turn| matches!(turn, Turn::Asleep | Turn::Grabbing | Turn::Rising);
+        let mut direct = self.servers.iter_mut().filter(|p| p.duty.way == Way::Direct && waits(p.duty.turn));
+        direct.any(|p| p.peer.up().is_some_and(|c| c.is_ours()))
     }
 
     /// A job that came while something else was waited for.
-    pub fn take_held(&mut self) -> Option<crate::job::Job> {
+    pub fn take_held(&mut self) -> Option<Job> {
         self.held.pop_front()
     }
 
