@@ -127,6 +127,8 @@ pub(crate) struct Duty {
     pub(crate) way: Way,
     /// GRAB_JOBs without an answer.
     pub(crate) grabs: usize,
+    /// The last answer to one was that there is no job.
+    pub(crate) dry: bool,
     /// PRE_SLEEP was sent together with the last of them.
     dozes: bool,
     /// It is an old server that does not know GRAB_JOB_ALL.
@@ -288,6 +290,7 @@ impl Duty {
             }
             Response::NoJob if self.grabs > 0 => {
                 let last = self.answered();
+                self.dry = true;
                 if last && self.turn == Turn::Grabbing {
                     self.turn = if self.dozes { Turn::Asleep } else { Turn::NoJob };
                     self.dozes = false;
@@ -295,6 +298,7 @@ impl Duty {
             }
             Response::JobAssign(job) => {
                 let last = self.answered();
+                self.dry = false;
                 if last && self.turn != Turn::Rising {
                     (self.turn, self.dozes) = (Turn::Awake, false);
                 }

@@ -287,31 +287,30 @@ impl Worker {
         }
         if self.abilities.is_empty() {
             self.announce();
+            (0..self.servers.len()).for_each(|i| self.try_flush(i));
             return Err(Error::NoFunctions);
         }
         Ok(())
     }
 
-    /// Tells connected servers of changed functions when no job is asked for.
+    /// Tells connected servers of changed functions. They take back what they gave us for those that we no longer
+    /// have.
     fn announce(&mut self) {
-        for i in 0..self.servers.len() {
-            let post = &mut self.servers[i];
+        for (i, post) in self.servers.iter_mut().enumerate() {
             let Some(connection) = post.peer.up() else { continue };
-            let fewer = post.duty.announce(&self.abilities, connection.outbox());
-            if let Err(error) = connection.try_flush() {
-                self.lose(i, error);
-            } else if fewer {
-                self.drop_held(i);
+            if post.duty.announce(&self.abilities, connection.outbox()) {
+                let before = self.held.len();
+                self.held.retain(|job| job.server != i || self.abilities.has(&job.function));
+                post.unfinished = post.unfinished.saturating_sub(before - self.held.len());
             }
         }
     }
 
-    /// A server has taken back what it gave us for functions that we no longer have.
-    fn drop_held(&mut self, i: usize) {
-        let before = self.held.len();
-        self.held.retain(|job| job.server != i || self.abilities.has(&job.function));
-        let post = &mut self.servers[i];
-        post.unfinished = post.unfinished.saturating_sub(before - self.held.len());
+    fn try_flush(&mut self, i: usize) {
+        let connection = self.servers[i].peer.up().filter(|c| c.has_output());
+        if let Some(Err(error)) = connection.map(|c| c.try_flush()) {
+            self.lose(i, error);
+        }
     }
 
     /// The error of a wait that took this long.
@@ -341,11 +340,9 @@ impl Worker {
     /// Ready with `None`: every server has been asked and has no job. Unless `rest` is never, they were told to
     /// wake us.
     fn poll_servers(&mut self, cx: &mut Context<'_>, rest: Rest) -> Poll<Option<Result<Job>>> {
-        if self.held.iter().any(|job| !self.abilities.has(&job.function)) {
-            self.announce();
-        }
+        self.announce();
         if let Some(job) = self.held.pop_front() {
-            return self.found(job, rest);
+            return self.found(job, rest, cx);
         }
         self.failed = None;
         loop {
@@ -353,10 +350,11 @@ impl Worker {
             if let Some(failed) = self.poll_reachable(cx) {
                 return Poll::Ready(Some(Err(failed)));
             }
+            self.announce();
             for i in self.order() {
                 if let Some(job) = self.listen(i, cx) {
                     self.turn = i + 1;
-                    return self.found(job, rest);
+                    return self.found(job, rest, cx);
                 }
             }
             let asked = self.ask(rest);
@@ -381,10 +379,11 @@ impl Worker {
         }
     }
 
-    fn found(&mut self, job: Job, rest: Rest) -> Poll<Option<Result<Job>>> {
-        if rest != Rest::Never {
-            self.ask_ahead(job.server);
+    fn found(&mut self, job: Job, rest: Rest, cx: &mut Context<'_>) -> Poll<Option<Result<Job>>> {
+        if rest != Rest::Never && self.prefetch > 0 {
+            self.ask_ahead(job.server, cx);
         }
+        self.try_flush(job.server);
         Poll::Ready(Some(Ok(job)))
     }
 
@@ -430,7 +429,6 @@ impl Worker {
             let direct = rest == Rest::Direct && !busy;
             let may_ask = direct && post.may_ask();
             let Some(connection) = post.peer.up() else { continue };
-            let fewer = post.duty.announce(&self.abilities, connection.outbox());
             match post.duty.turn {
                 Turn::Awake if !busy => {
                     if may_ask {
@@ -444,9 +442,6 @@ impl Worker {
                 }
                 Turn::NoJob if rest != Rest::Never => post.duty.sleep(connection.outbox()),
                 _ => {}
-            }
-            if fewer {
-                self.drop_held(i);
             }
         }
         asked

@@ -8,5 +8,6 @@ mod codec;
 mod direct;
 mod golden;
 mod hostile;
+mod prefetch;
 mod util;
 mod worker;

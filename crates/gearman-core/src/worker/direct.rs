@@ -137,22 +137,22 @@ impl Worker {
     }
 
     /// Asks the server that gave the last job for some in advance: seldom, and for many at once.
-    pub(super) fn ask_ahead(&mut self, i: usize) {
+    pub(super) fn ask_ahead(&mut self, i: usize, cx: &mut Context<'_>) {
+        // Those that came together with that one, and word that there are no more.
+        while let Some(job) = self.listen(i, cx) {
+            self.held.push_back(job);
+        }
         let ahead = self.held.len() + self.servers.iter().map(|p| p.duty.grabs).sum::<usize>();
-        if self.prefetch == 0 || ahead > self.prefetch / 2 {
+        if ahead > self.prefetch / 2 {
             return;
         }
         let post = &mut self.servers[i];
         // Other servers than ours count a job's time from the moment they gave it.
         let timed = self.abilities.have_timeout() && post.duty.way != Way::Direct;
-        // After NO_JOB there are none.
-        let more = matches!(post.duty.turn, Turn::Awake | Turn::Grabbing);
+        let more = !post.duty.dry && matches!(post.duty.turn, Turn::Awake | Turn::Grabbing);
         let Some(connection) = post.peer.up().filter(|_| more && !timed) else { return };
         for _ in ahead..self.prefetch {
             post.duty.grab(self.grab, connection.outbox());
-        }
-        if let Err(error) = connection.try_flush() {
-            self.lose(i, error);
         }
     }
 }
