@@ -11,10 +11,12 @@ const CONNECT_TIMEOUT: &str = "gearman.connect_timeout";
 const MAX_PACKET_SIZE: &str = "gearman.max_packet_size";
 const LAZY_CONNECT: &str = "gearman.lazy_connect";
 const PERSISTENT: &str = "gearman.persistent";
+const DIRECT_ASSIGNMENT: &str = "gearman.direct_assignment";
+const PREFETCH: &str = "gearman.prefetch";
 const SERVERS: &str = "gearman.servers";
 
 /// Static: PHP keeps pointers to the table (8.5).
-static ENTRIES: IniEntryDefs<6> = IniEntryDefs::new([
+static ENTRIES: IniEntryDefs<8> = IniEntryDefs::new([
     IniEntryDef {
         on_modify: Some(milliseconds),
         ..IniEntryDef::new(c"gearman.connect_timeout", c"5000", IniEntryPermission::All)
@@ -28,6 +30,11 @@ static ENTRIES: IniEntryDefs<6> = IniEntryDefs::new([
         on_modify: Some(switch),
         ..IniEntryDef::new(c"gearman.persistent", c"0", IniEntryPermission::System)
     },
+    IniEntryDef {
+        on_modify: Some(switch),
+        ..IniEntryDef::new(c"gearman.direct_assignment", c"1", IniEntryPermission::All)
+    },
+    IniEntryDef { on_modify: Some(jobs), ..IniEntryDef::new(c"gearman.prefetch", c"0", IniEntryPermission::All) },
     IniEntryDef::new(c"gearman.servers", c"", IniEntryPermission::All),
     IniEntryDef::end(),
 ]);
@@ -39,7 +46,7 @@ pub(crate) fn register(module: c_int) {
 
 type Check =
     unsafe extern "C" fn(*mut zend_ini_entry, *mut zend_string, *mut c_void, *mut c_void, *mut c_void, c_int) -> c_int;
-const _: [Check; 3] = [milliseconds, packet_size, switch];
+const _: [Check; 4] = [milliseconds, packet_size, switch, jobs];
 
 /// FAILURE: ini_set() returns false; in php.ini, the default stays.
 fn check(value: *mut zend_string, good: impl Fn(&str) -> bool) -> c_int {
@@ -85,6 +92,17 @@ unsafe extern "C" fn switch(
     check(value, |text| matches!(text, "0" | "1" | ""))
 }
 
+unsafe extern "C" fn jobs(
+    _: *mut zend_ini_entry,
+    value: *mut zend_string,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: c_int,
+) -> c_int {
+    check(value, number_in(0..=1000))
+}
+
 /// One hash look-up; ext-php-rs's `ini_values()` copies the whole table.
 fn long(name: &str) -> i64 {
     // SAFETY: PHP reads `len` bytes of the name.
@@ -107,6 +125,16 @@ pub(crate) fn lazy_connect() -> bool {
 /// `gearman.persistent`: connections of clients are kept for those after them.
 pub(crate) fn persistent() -> bool {
     long(PERSISTENT) != 0
+}
+
+/// `gearman.direct_assignment`: a server may give jobs to a worker that sleeps.
+pub(crate) fn direct_assignment() -> bool {
+    long(DIRECT_ASSIGNMENT) != 0
+}
+
+/// `gearman.prefetch`: jobs that a worker holds beyond the one it runs.
+pub(crate) fn prefetch() -> usize {
+    usize::try_from(long(PREFETCH)).unwrap_or_default()
 }
 
 /// `gearman.servers`, unless empty.

@@ -39,6 +39,8 @@ thread_local! {
     // Plain cells without destructors: those of a forked child's thread-locals would drop the parent's runtime.
     static RUNTIME: Cell<*mut PerProcess<Runtime>> = const { Cell::new(null_mut()) };
     static SIGNAL: Cell<bool> = const { Cell::new(false) };
+    /// A signal came while nobody could be told.
+    static MISSED: Cell<bool> = const { Cell::new(false) };
     static WAITING: Cell<Option<ManuallyDrop<Waker>>> = const { Cell::new(None) };
 }
 
@@ -98,7 +100,7 @@ pub(crate) fn catch_up() -> Result<(), Failure> {
 fn block_on<F: Future>(future: F) -> io::Result<Wait<F::Output>> {
     let runtime = runtime()?;
     let mut future = pin!(future);
-    SIGNAL.set(false);
+    SIGNAL.set(MISSED.take());
     let wait = runtime.block_on(async {
         let mut tick = pin!(None);
         poll_fn(|cx| {
@@ -123,6 +125,17 @@ fn block_on<F: Future>(future: F) -> io::Result<Wait<F::Output>> {
     wait_with(None);
     signal::release();
     Ok(wait)
+}
+
+/// Waits for what must not be interrupted, and is bounded by itself: what a call does before it ends, when an
+/// exception may be pending already. Signal handlers run in the next wait.
+pub(crate) fn finish<F: Future>(future: F) {
+    // Without an event loop there is nothing to finish.
+    let Ok(runtime) = runtime() else { return };
+    SIGNAL.set(false);
+    runtime.block_on(future);
+    MISSED.set(SIGNAL.take());
+    signal::release();
 }
 
 fn wait_with(waker: Option<Waker>) {

@@ -9,7 +9,7 @@ use crate::ini;
 use crate::job::{self, Job};
 use crate::object::{Class, Entry, Zvals, instantiate, object_state};
 use crate::outcome::{Failure, Outcome};
-use crate::runtime::{OnSignal, catch_up, wait_for};
+use crate::runtime::{OnSignal, catch_up, finish, wait_for};
 use crate::servers::{self, Endpoint};
 use crate::sys::{eg, exception_pending, zend_is_graceful_exit, zend_is_unwind_exit, zval_try_get_string_func};
 use ext_php_rs::ffi::{self, zend_object, zend_string, zval};
@@ -49,6 +49,8 @@ pub(crate) struct Worker {
     /// Shared with jobs, which must not keep it alive.
     core: Rc<RefCell<core::Worker>>,
     outcome: Outcome,
+    /// Its server may give it jobs while it sleeps.
+    direct: bool,
     /// Milliseconds, negative: none.
     timeout: Cell<i64>,
     options: Cell<i64>,
@@ -68,10 +70,13 @@ impl Class for Worker {
         &ENTRY
     }
     fn new() -> Self {
+        let mut core = core::Worker::new(ini::settings());
+        core.prefetch = ini::prefetch();
         Worker {
             zvals: Zvals::new(0),
-            core: Rc::new(RefCell::new(core::Worker::new(ini::settings()))),
+            core: Rc::new(RefCell::new(core)),
             outcome: Outcome::new(),
+            direct: ini::direct_assignment(),
             timeout: Cell::new(-1),
             options: Cell::new(option::FRESH),
             functions: RefCell::default(),
@@ -126,6 +131,7 @@ impl Worker {
     fn begin(&self) {
         let mut core = self.core.borrow_mut();
         core.begin();
+        core.classic = !self.direct || self.has(option::NON_BLOCKING);
         core.grab = match (self.has(option::GRAB_UNIQ), self.has(option::GRAB_ALL)) {
             (false, _) => Grab::Plain,
             (true, false) => Grab::Uniq,
@@ -147,6 +153,14 @@ impl Worker {
             if at_once { core.look_for_job().await } else { core.next_job(until).await }
         });
         match job {
+            Err(Failure::Signal) => {
+                self.leave();
+                self.core.borrow_mut().take_held().ok_or(Failure::Signal)
+            }
+            Err(Failure::Thrown) => {
+                self.leave(); // and the job is the next work()'s
+                Err(Failure::Thrown)
+            }
             Err(Failure::Gearman(Error::WouldBlock | Error::NoJobs)) if !self.has(option::NON_BLOCKING) => {
                 Err(self.core.borrow().timeout(Duration::ZERO).into())
             }
@@ -154,11 +168,22 @@ impl Worker {
         }
     }
 
+    /// A signal ended the wait: takes in a job that is on its way.
+    fn leave(&self) {
+        if self.core.borrow_mut().is_waiting_directly() {
+            finish(async { self.core.borrow_mut().leave().await });
+        }
+    }
+
     fn wait(&self) -> Result<(), Failure> {
         catch_up()?;
         self.begin();
         let until = self.until();
-        wait_for(OnSignal::Return, || async { self.core.borrow_mut().wait_for_job(until).await })
+        let waited = wait_for(OnSignal::Return, || async { self.core.borrow_mut().wait_for_job(until).await });
+        if matches!(waited, Err(Failure::Signal | Failure::Thrown)) {
+            self.leave();
+        }
+        waited
     }
 
     fn work(&self) -> Result<Ended, Failure> {

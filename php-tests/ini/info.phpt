@@ -25,20 +25,26 @@ gearman.connect_timeout => 1234 => 1234
 gearman.max_packet_size => 1073741824 => 1073741824
 gearman.lazy_connect => 0 => 0
 gearman.persistent => 0 => 0
+gearman.direct_assignment => 1 => 1
+gearman.prefetch => 0 => 0
 gearman.servers => host:1,:2 => host:1,:2
 bool(true)
 bool(true)
 array(0) {
 }
-array(5) {
+array(7) {
   [0]=>
   string(23) "gearman.connect_timeout"
   [1]=>
-  string(20) "gearman.lazy_connect"
+  string(25) "gearman.direct_assignment"
   [2]=>
-  string(23) "gearman.max_packet_size"
+  string(20) "gearman.lazy_connect"
   [3]=>
-  string(18) "gearman.persistent"
+  string(23) "gearman.max_packet_size"
   [4]=>
+  string(18) "gearman.persistent"
+  [5]=>
+  string(16) "gearman.prefetch"
+  [6]=>
   string(15) "gearman.servers"
 }

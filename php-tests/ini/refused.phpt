@@ -8,6 +8,8 @@ foreach ([
     'gearman.connect_timeout' => ['1', '3600000', '0', '-1', '3600001', 'soon', '', '1.5'],
     'gearman.max_packet_size' => ['1024', '4294967295', '1023', '0', '-1', '4294967296', '1M', ''],
     'gearman.lazy_connect' => ['1', '0', '2', 'yes', '-1'],
+    'gearman.direct_assignment' => ['0', '1', 'no'],
+    'gearman.prefetch' => ['1000', '1001', '-1', 'many', ''],
     'gearman.servers' => ['a:1,b:2', ''],
 ] as $name => $values) {
     foreach ($values as $value) {
@@ -44,6 +46,16 @@ gearman.lazy_connect = '2': 'refused', true
 gearman.lazy_connect = 'yes': 'refused', true
 gearman.lazy_connect = '-1': 'refused', true
 gearman.lazy_connect: '0'
+gearman.direct_assignment = '0': 'set', true
+gearman.direct_assignment = '1': 'set', true
+gearman.direct_assignment = 'no': 'refused', true
+gearman.direct_assignment: '1'
+gearman.prefetch = '1000': 'set', true
+gearman.prefetch = '1001': 'refused', true
+gearman.prefetch = '-1': 'refused', true
+gearman.prefetch = 'many': 'refused', true
+gearman.prefetch = '': 'refused', true
+gearman.prefetch: '0'
 gearman.servers = 'a:1,b:2': 'set', true
 gearman.servers = '': 'set', true
 gearman.servers: ''

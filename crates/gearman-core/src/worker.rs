@@ -3,11 +3,12 @@
 //! As in [`crate::client`], nothing is called back: [`Worker::next_job`] returns a job, the caller runs it and
 //! answers with [`Worker::send`]. Every await can be dropped and begun anew.
 //!
-//! One server is asked at a time, so that never more than one job is on its way here. A server that
-//! has none is told to wake us (PRE_SLEEP, NOOP) and is left alone until it does.
+//! One server is asked at a time, so that never more than one job is on its way here, unless more are wanted
+//! ([`Worker::prefetch`]). A server that has none is told to wake us (PRE_SLEEP, NOOP) and is left alone until
+//! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`.
 
 use crate::connection::Packet;
-use crate::duty::{Abilities, Duty, Heard, Turn};
+use crate::duty::{Abilities, Duty, Heard, Turn, Way};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::message::{Assign, Grab, Request, Response, Update, Work};
@@ -20,6 +21,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
+mod direct;
+use direct::Rest;
+
 /// A worker of one or more job servers.
 #[derive(Debug, Default)]
 pub struct Worker {
@@ -29,6 +33,10 @@ pub struct Worker {
     pub abilities: Abilities,
     /// How jobs are asked for.
     pub grab: Grab,
+    /// Waits to be woken (PRE_SLEEP, NOOP) also where its only server could give it the job itself.
+    pub classic: bool,
+    /// So many jobs may wait here behind the one that is run. They go back to the server with the connection.
+    pub prefetch: usize,
     id: Bytes,
     exceptions: bool,
     /// The server to ask first: the one behind that which gave the last job.
@@ -52,6 +60,17 @@ struct Post {
     duty: Duty,
     /// The connection (by [`Peer::serial`]) that was told who we are.
     introduced: u64,
+    /// Jobs that came over it and have not ended.
+    unfinished: usize,
+    /// When it must have answered that we do not wait any more, if it was told so.
+    answer_by: Option<Instant>,
+}
+
+impl Post {
+    /// The connection is gone, and all that was of it.
+    fn forget(&mut self) {
+        (self.duty, self.unfinished, self.answer_by) = (Duty::default(), 0, None);
+    }
 }
 
 /// An echo in progress.
@@ -77,7 +96,13 @@ impl Worker {
     /// One more server. Nothing is sent yet. `addresses` are those it was resolved to just now, and may be
     /// empty.
     pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
-        self.servers.push(Post { peer: Peer::new(server, addresses), duty: Duty::default(), introduced: 0 });
+        self.servers.push(Post {
+            peer: Peer::new(server, addresses),
+            duty: Duty::default(),
+            introduced: 0,
+            unfinished: 0,
+            answer_by: None,
+        });
     }
 
     /// How many servers there are.
@@ -95,7 +120,7 @@ impl Worker {
         }
         for post in &mut self.servers {
             if forked && post.peer.disown() {
-                post.duty = Duty::default();
+                post.forget();
             }
             post.peer.refresh();
         }
@@ -120,7 +145,7 @@ impl Worker {
         for i in 0..self.servers.len() {
             let post = &mut self.servers[i];
             if let Some(connection) = post.peer.up().filter(|c| c.is_ours()) {
-                post.duty.speak();
+                post.duty.speak(connection.outbox());
                 Request::SetClientId(&self.id).encode(connection.outbox());
                 if let Err(error) = connection.try_flush() {
                     self.lose(i, error);
@@ -152,7 +177,7 @@ impl Worker {
             let serial = post.peer.serial;
             if let Some(connection) = post.peer.up().filter(|_| post.introduced != serial) {
                 post.introduced = serial;
-                post.duty = Duty::default();
+                (post.duty, post.unfinished, post.answer_by) = (Duty::default(), 0, None);
                 if !self.id.is_empty() {
                     Request::SetClientId(&self.id).encode(connection.outbox());
                 }
@@ -164,7 +189,8 @@ impl Worker {
         up.map(|done| done.map(|_| ()))
     }
 
-    /// Waits for a job.
+    /// Waits for a job. Where the wait is given up before its end, and not begun anew, [`Worker::leave`] is to be
+    /// called.
     ///
     /// # Errors
     /// [`Error::Timeout`] at `until`; [`Error::NoServers`], [`Error::NoFunctions`]; [`Error::Connect`] or [`Error::Resolve`] when no
@@ -173,8 +199,11 @@ impl Worker {
     pub async fn next_job(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
         let begun = Instant::now();
-        let job = drive(self, until, Worker::wake, |w, cx| w.poll_job(cx)).await;
-        job.unwrap_or_else(|| Err(self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed()))))
+        if let Some(job) = drive(self, until, Worker::wake, |w, cx| w.poll_job(cx)).await {
+            return job;
+        }
+        self.leave().await;
+        self.take_held().ok_or_else(|| self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed())))
     }
 
     /// [`Worker::next_job`] without waiting: asks for a job where none is asked for, and gives one that has come.
@@ -184,7 +213,8 @@ impl Worker {
     /// [`Error::NoJobs`] where all have.
     pub async fn look_for_job(&mut self) -> Result<Job> {
         self.check()?;
-        match look(|cx| self.poll_job(cx)).await {
+        self.turn_classic();
+        match look(|cx| self.poll_servers(cx, Rest::Classic)).await.flatten() {
             Some(job) => job,
             None => Err(self.unreachable().unwrap_or_else(|| match self.is_answered() {
                 true => Error::NoJobs,
@@ -215,14 +245,14 @@ impl Worker {
         let post = self.servers.get_mut(job.server).filter(|p| job.is_ours() && p.peer.serial == job.serial);
         if let Some(post) = post.filter(|p| p.peer.is_up()) {
             post.peer.down();
-            post.duty = Duty::default();
+            post.forget();
             self.held.retain(|held| held.server != job.server);
         }
     }
 
     /// When to go on though no socket says anything.
     fn wake(&self) -> Option<Instant> {
-        self.servers.iter().filter_map(|p| p.peer.wake()).min()
+        self.servers.iter().filter_map(|p| p.peer.wake()).chain(self.answer_by()).min()
     }
 
     /// A job, if one can be had without waiting for longer than a server takes to answer.
@@ -231,6 +261,7 @@ impl Worker {
     /// As [`Worker::next_job`], and [`Error::NoJobs`] where no server has one.
     pub async fn grab_job(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
+        self.turn_classic();
         let begun = Instant::now();
         let down = !self.servers.iter().any(|p| p.peer.is_up());
         for post in &mut self.servers {
@@ -242,7 +273,7 @@ impl Worker {
                 post.peer.hurry();
             }
         }
-        match drive(self, until, Worker::wake, |w, cx| w.poll_servers(cx, false)).await {
+        match drive(self, until, Worker::wake, |w, cx| w.poll_servers(cx, Rest::Never)).await {
             Some(Some(job)) => job,
             Some(None) => Err(self.unreachable().unwrap_or(Error::NoJobs)),
             None => Err(self.timeout(begun.elapsed())),
@@ -256,20 +287,29 @@ impl Worker {
         }
         if self.abilities.is_empty() {
             self.announce();
+            (0..self.servers.len()).for_each(|i| self.try_flush(i));
             return Err(Error::NoFunctions);
         }
         Ok(())
     }
 
-    /// Tells connected servers of changed functions when no job is asked for.
+    /// Tells connected servers of changed functions. They take back what they gave us for those that we no longer
+    /// have.
     fn announce(&mut self) {
-        for i in 0..self.servers.len() {
-            let post = &mut self.servers[i];
+        for (i, post) in self.servers.iter_mut().enumerate() {
             let Some(connection) = post.peer.up() else { continue };
-            post.duty.announce(&self.abilities, connection.outbox());
-            if let Err(error) = connection.try_flush() {
-                self.lose(i, error);
+            if post.duty.announce(&self.abilities, connection.outbox()) {
+                let before = self.held.len();
+                self.held.retain(|job| job.server != i || self.abilities.has(&job.function));
+                post.unfinished = post.unfinished.saturating_sub(before - self.held.len());
             }
+        }
+    }
+
+    fn try_flush(&mut self, i: usize) {
+        let connection = self.servers[i].peer.up().filter(|c| c.has_output());
+        if let Some(Err(error)) = connection.map(|c| c.try_flush()) {
+            self.lose(i, error);
         }
     }
 
@@ -290,29 +330,34 @@ impl Worker {
 
     /// [`Worker::next_job`] for event loops: looks once, arranges to be woken by the servers, never waits.
     pub fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<Result<Job>> {
-        match self.poll_servers(cx, true) {
+        let rest = self.rest();
+        match self.poll_servers(cx, rest) {
             Poll::Ready(Some(job)) => Poll::Ready(job),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
-    /// Ready with `None`: every server has been asked and has no job. With `sleep` they were told to wake us.
-    fn poll_servers(&mut self, cx: &mut Context<'_>, sleep: bool) -> Poll<Option<Result<Job>>> {
+    /// Ready with `None`: every server has been asked and has no job. Unless `rest` is never, they were told to
+    /// wake us.
+    fn poll_servers(&mut self, cx: &mut Context<'_>, rest: Rest) -> Poll<Option<Result<Job>>> {
+        self.announce();
         if let Some(job) = self.held.pop_front() {
-            return Poll::Ready(Some(Ok(job)));
+            return self.found(job, rest, cx);
         }
         self.failed = None;
         loop {
+            self.expire();
             if let Some(failed) = self.poll_reachable(cx) {
                 return Poll::Ready(Some(Err(failed)));
             }
+            self.announce();
             for i in self.order() {
                 if let Some(job) = self.listen(i, cx) {
                     self.turn = i + 1;
-                    return Poll::Ready(Some(Ok(job)));
+                    return self.found(job, rest, cx);
                 }
             }
-            let asked = self.ask(sleep);
+            let asked = self.ask(rest);
             for i in 0..self.servers.len() {
                 self.flush(i, cx);
             }
@@ -322,16 +367,30 @@ impl Worker {
             if let Some(failed) = self.failed.take().filter(|_| !self.hope()) {
                 return Poll::Ready(Some(Err(failed)));
             }
-            let turns = || self.servers.iter().filter(|p| p.peer.is_up()).map(|p| p.duty.turn);
+            let busy = self.is_asking();
             let connecting = self.servers.iter().any(|p| p.peer.is_connecting());
             match asked {
                 // What was written may have failed, or been answered already.
-                true if !turns().any(|t| t == Turn::Grabbing) => {}
+                true if !busy => {}
                 true => return Poll::Pending,
-                false if connecting || turns().any(|t| t == Turn::Grabbing) => return Poll::Pending,
+                false if connecting || busy => return Poll::Pending,
                 false => return Poll::Ready(None),
             }
         }
+    }
+
+    fn found(&mut self, job: Job, rest: Rest, cx: &mut Context<'_>) -> Poll<Option<Result<Job>>> {
+        if rest != Rest::Never && self.prefetch > 0 {
+            self.ask_ahead(job.server, cx);
+        }
+        self.try_flush(job.server);
+        Poll::Ready(Some(Ok(job)))
+    }
+
+    /// Has a server something to answer that has to do with jobs?
+    fn is_asking(&self) -> bool {
+        let asked = |p: &Post| p.peer.is_up() && matches!(p.duty.turn, Turn::Grabbing | Turn::Rising);
+        self.servers.iter().any(asked)
     }
 
     /// Every server once, beginning with the one whose turn it is.
@@ -362,19 +421,26 @@ impl Worker {
     }
 
     /// Asks the next server for a job, unless one is being asked. True: one is asked now.
-    fn ask(&mut self, sleep: bool) -> bool {
-        let mut busy = self.servers.iter().any(|p| p.peer.is_up() && p.duty.turn == Turn::Grabbing);
+    fn ask(&mut self, rest: Rest) -> bool {
+        let mut busy = self.is_asking();
         let mut asked = false;
         for i in self.order() {
             let post = &mut self.servers[i];
+            let direct = rest == Rest::Direct && !busy;
+            let may_ask = direct && post.may_ask();
             let Some(connection) = post.peer.up() else { continue };
-            post.duty.announce(&self.abilities, connection.outbox());
             match post.duty.turn {
                 Turn::Awake if !busy => {
+                    if may_ask {
+                        post.duty.ask_directly(connection.outbox());
+                    }
                     post.duty.grab(self.grab, connection.outbox());
+                    if direct {
+                        post.duty.doze(connection.outbox());
+                    }
                     (busy, asked) = (true, true);
                 }
-                Turn::NoJob if sleep => post.duty.sleep(connection.outbox()),
+                Turn::NoJob if rest != Rest::Never => post.duty.sleep(connection.outbox()),
                 _ => {}
             }
         }
@@ -401,9 +467,14 @@ impl Worker {
     fn hear(&mut self, i: usize, packet: &Packet) -> Result<Option<Job>> {
         let post = &mut self.servers[i];
         let frame = packet.frame();
+        let asked = post.duty.way == Way::Asked;
         let heard = Response::parse(&frame).and_then(|response| post.duty.hear(response));
         let heard = heard.map_err(|e| e.at(post.peer.name()))?;
         post.peer.heard();
+        if asked && post.duty.way == Way::Refused {
+            post.remember_refusal();
+        }
+        post.unfinished += usize::from(matches!(heard, Heard::Job(_)));
         match heard {
             Heard::Job(Assign { handle, function, unique, reducer, workload }) => Ok(Some(Job {
                 handle: packet.keep(handle),
@@ -438,7 +509,7 @@ impl Worker {
     /// and we connect anew.
     fn lose(&mut self, i: usize, error: Error) {
         let post = &mut self.servers[i];
-        post.duty = Duty::default();
+        post.forget();
         self.held.retain(|job| job.server != i);
         if post.peer.lost(error.clone()) {
             self.failed = Some(error);
@@ -470,9 +541,10 @@ impl Worker {
         let Some(connection) = post.peer.up().filter(|_| same) else {
             return Err(Error::lost(post.peer.name(), "the connection over which the job came has ended"));
         };
-        post.duty.speak();
+        post.duty.speak(connection.outbox());
         Request::Work(work).encode(connection.outbox());
         job.ended |= last;
+        post.unfinished = post.unfinished.saturating_sub(usize::from(last));
         if let Err(error) = connection.try_flush() {
             self.lose(job.server, error.clone());
             return Err(error);

@@ -103,21 +103,34 @@ async fn dropped_turns(client: &mut Client, mut polls: Cycle) {
 
 const JOBS: usize = 15;
 
-/// Has jobs, pauses in between, and wakes the worker; checks that each is answered once, in order.
+/// Has jobs, pauses in between, and wakes the worker or gives it a job in its sleep; checks that each is answered
+/// once, in order.
 async fn job_server(script: &Script, mut chunks: Cycle) {
     let mut c = script.accept().await;
     let (mut given, mut answered, mut lull) = (0, 0, true);
+    let (mut direct, mut served) = (false, false);
     while answered < JOBS {
         let (command, body) = c.packet().await.expect("the worker closed");
+        let void = std::mem::take(&mut served) && direct && command == 4;
         let answer = match command {
             1 => continue,
+            26 => {
+                direct = true;
+                res(27, body)
+            }
+            4 if void => continue,
+            4 if direct && chunks.next() % 3 > 0 => {
+                given += 1;
+                lull = given % 3 != 0;
+                res(31, format!("H:x:{given}\0f\0u\0w{given}"))
+            }
             39 if given == JOBS || given > answered => panic!("a job too many was asked for"),
             39 if lull => {
                 lull = false;
                 res(10, "")
             }
             39 => {
-                given += 1;
+                (given, served) = (given + 1, true);
                 lull = given % 3 != 0;
                 res(31, format!("H:x:{given}\0f\0u\0w{given}"))
             }
@@ -139,6 +152,8 @@ async fn dropped_waits(worker: &mut Worker, mut polls: Cycle) {
         let mut job = loop {
             match poll_times(polls.next(), worker.next_job(None)).await {
                 Some(job) => break job.unwrap(),
+                // The call was ended by the signal, or goes on.
+                None if polls.next() % 2 == 0 => leave(worker, &mut polls).await,
                 None => tokio::task::yield_now().await,
             }
         };
@@ -153,6 +168,13 @@ async fn dropped_waits(worker: &mut Worker, mut polls: Cycle) {
         let workload = job.workload.clone();
         worker.send(&mut job, Update::Complete(&workload)).unwrap();
         worker.flush_all(None).await.unwrap();
+    }
+}
+
+async fn leave(worker: &mut Worker, polls: &mut Cycle) {
+    tokio::task::yield_now().await;
+    while poll_times(polls.next(), worker.leave()).await.is_none() {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -177,10 +199,11 @@ proptest! {
     }
 
     #[test]
-    fn a_worker_loses_nothing(polls in cycle(4), chunks in cycle(40)) {
+    fn a_worker_loses_nothing(polls in cycle(4), chunks in cycle(40), classic: bool) {
         within(async move || {
             let script = Script::tcp().await;
             let mut worker = script.worker(b"f");
+            worker.classic = classic;
             join(job_server(&script, Cycle(chunks, 0)), dropped_waits(&mut worker, Cycle(polls, 0))).await;
         });
     }

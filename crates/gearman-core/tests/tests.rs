@@ -5,8 +5,10 @@
 mod cancel;
 mod client;
 mod codec;
+mod direct;
 mod golden;
 mod hostile;
 mod pool;
+mod prefetch;
 mod util;
 mod worker;

@@ -225,6 +225,7 @@ pub(crate) fn worker_with(settings: Settings, servers: &[Server], function: &[u8
         worker.add_server(server.clone(), Vec::new());
     }
     worker.abilities.add(function, 0).unwrap();
+    worker.classic = true;
     worker.begin();
     worker
 }

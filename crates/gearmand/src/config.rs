@@ -21,6 +21,8 @@ pub struct Config {
     pub wakeup: u32,
     /// Clients get exceptions without asking for them.
     pub exceptions: bool,
+    /// Workers that ask for it get jobs without being woken for them.
+    pub direct_assignment: bool,
     /// Largest body of a packet.
     pub max_packet: usize,
     /// Longest line of a text command.
@@ -50,6 +52,7 @@ impl Default for Config {
             job_runs: None,
             wakeup: 1,
             exceptions: false,
+            direct_assignment: true,
             max_packet: gearman_core::MAX_PACKET,
             max_line: 8 * 1024,
             max_backlog: 64 * 1024 * 1024,
@@ -67,6 +70,14 @@ impl Default for Config {
 fn host_name() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
+}
+
+/// An option that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs)]
+pub enum Switch {
+    On,
+    Off,
 }
 
 /// When a silent connection is probed; 0 leaves a value to the system.
@@ -301,6 +312,17 @@ pub struct Options {
     #[arg(short, long, value_name = "N", default_value = "0", value_parser = number::<u32>)]
     pub worker_wakeup: u32,
 
+    /// Whether a sleeping worker that asks for it gets jobs without being woken for them
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        ignore_case = true,
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub direct_assignment: Switch,
+
     /// Check the options and exit; no port, log or database is opened
     #[arg(long)]
     pub check_args: bool,
@@ -498,6 +520,7 @@ impl Options {
                 (true, true) => Durable::AtEnd,
             },
             exceptions: self.exceptions,
+            direct_assignment: self.direct_assignment == Switch::On,
             level: self.verbose,
             keepalive: Some(Keepalive {
                 idle: seconds(self.keepalive_idle, probe.idle),
@@ -537,6 +560,8 @@ mod tests {
         assert_eq!(unused, ["--round-robin", "--threads"]);
         assert_eq!(read(&["-j", "-1"]).unwrap().0.config().job_runs, None);
         assert_eq!(read(&["--job-retries=0"]).unwrap().0.config().job_runs, Some(1));
+        assert!(read(&[]).unwrap().0.config().direct_assignment);
+        assert!(!read(&["--direct-assignment", "off"]).unwrap().0.config().direct_assignment);
         assert_eq!(read(&["--mysql-host=h", "--store-queue-on-shutdown"]).unwrap().1.len(), 2);
     }
 
@@ -547,6 +572,7 @@ mod tests {
             "-p=x",
             "--port=70000",
             "--bogus",
+            "--direct-assignment=maybe",
             "word",
             "--ssl",
             "-qmysql",

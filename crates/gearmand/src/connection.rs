@@ -6,14 +6,17 @@
 //! connection. So an idle connection has no buffer at all, and a packet that is larger than the shared
 //! buffer is read into memory of its own, which then is the job's.
 
+use crate::config::Keepalive;
 use crate::dispatch::dispatch;
-use crate::server::{Shared, State};
+use crate::server::{Shared, State, keepalive};
 use crate::text;
 use bytes::{BufMut, Bytes};
 use gearman_core::codec::{Decoded, decode};
+use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::{tcp, unix};
 
@@ -23,6 +26,9 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 const TURNS: usize = 4;
 /// A peer for whom so much waits has to read before it is heard again.
 const HEARD: usize = 1024 * 1024;
+/// What a worker is sent that gets jobs in its sleep must reach it within this time, or the connection ends and
+/// the job goes back. Else the system would try for a quarter of an hour.
+const REACHED: Duration = Duration::from_secs(10);
 /// Pieces of one write.
 const PIECES: usize = 64;
 
@@ -67,6 +73,13 @@ impl Writer {
         }
     }
 
+    /// The other side is noticed soon when it is dead.
+    fn watch(&self, probe: &Keepalive) -> io::Result<()> {
+        let Writer::Tcp(half) = self else { return Ok(()) };
+        SockRef::from(half.as_ref()).set_tcp_user_timeout(Some(REACHED))?;
+        keepalive(half.as_ref(), probe)
+    }
+
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Writer::Tcp(half) => half.as_ref().poll_write_ready(cx),
@@ -83,6 +96,8 @@ pub(crate) struct Connection {
     pub(crate) waker: Option<Waker>,
     /// Its task waits until all is written that may be.
     pub(crate) full: bool,
+    /// See [`Writer::watch`].
+    pub(crate) watched: bool,
     /// It is to be closed, and why.
     pub(crate) closing: Option<String>,
     pub(crate) task: Option<tokio::task::AbortHandle>,
@@ -167,6 +182,7 @@ impl State {
                 }
                 Poll::Ready(Ok(n)) => {
                     let end = self.turn(peer, input, n.unwrap_or_default());
+                    self.watch(peer);
                     self.flush();
                     if let Err(reason) = end {
                         return Poll::Ready(reason);
@@ -203,6 +219,20 @@ impl State {
         }
         let room = (input.partial.capacity() - kept).min(input.need - kept);
         reader.poll_read_buf(cx, &mut (&mut input.partial).limit(room))
+    }
+
+    /// Jobs may be given to this connection without having been asked for each.
+    fn watch(&mut self, peer: u32) {
+        let probe = self.config.keepalive.unwrap_or_default();
+        if !self.store.peers[peer].direct {
+            return;
+        }
+        if let Some(connection) = self.connection(peer).filter(|c| !c.watched) {
+            connection.watched = true;
+            if let Err(error) = connection.writer.watch(&probe) {
+                tracing::warn!("a worker that dies may keep its job for long: {error}");
+            }
+        }
     }
 
     /// One turn: everything that one read brought.
@@ -314,5 +344,23 @@ impl State {
             connection.closing.get_or_insert(reason);
             connection.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_gets_jobs_in_its_sleep_is_watched() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (_, half) = stream.into_split();
+        let writer = Writer::Tcp(half);
+        writer.watch(&Keepalive::default()).unwrap();
+        let Writer::Tcp(half) = &writer else { unreachable!() };
+        let socket = SockRef::from(half.as_ref());
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(REACHED));
+        assert!(socket.keepalive().unwrap());
     }
 }

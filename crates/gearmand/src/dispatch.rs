@@ -17,6 +17,7 @@ pub(crate) fn dispatch(
     owner: Option<&Bytes>,
     mail: &mut Mail,
 ) {
+    let served = store.hear(peer);
     if frame.magic == Magic::Response {
         return mail.error(peer, Code::InvalidMagic.name(), "Request magic expected");
     }
@@ -32,6 +33,7 @@ pub(crate) fn dispatch(
         Request::Submit(submit) => store.submit(now, peer, &submit, owner, mail),
         Request::GrabJob(grab) => store.grab(now, peer, grab, mail),
         Request::Work(work) => store.work(now, peer, &work, owner, mail),
+        Request::PreSleep if served => {}
         Request::PreSleep => store.pre_sleep(now, peer, mail),
         Request::CanDo { function, timeout } => store.can_do(now, peer, function, timeout, mail),
         Request::CantDo(function) => store.cant_do(now, peer, function, mail),
@@ -41,8 +43,7 @@ pub(crate) fn dispatch(
         Request::Echo(data) => store.echo(peer, data, owner, mail),
         Request::Option(name) => store.option(peer, name, mail),
         Request::SetClientId(id) => store.set_client_id(peer, id, mail),
-        // A wish that is not granted needs no answer.
-        Request::AllYours => {}
+        Request::AllYours => store.all_yours(peer),
     }
 }
 

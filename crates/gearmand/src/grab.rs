@@ -1,4 +1,5 @@
-//! Workers: what they can do, which job each gets, and who is woken when there is one.
+//! Workers: what they can do, which job each gets, and who is woken when there is one. A worker that asked for
+//! direct assignment ("all-yours") is not woken but given the job at once.
 
 use crate::job::State;
 use crate::mail::Mail;
@@ -24,6 +25,9 @@ fn timeout(argument: &[u8]) -> Option<Duration> {
         milliseconds => Some(Duration::from_millis(milliseconds)),
     }
 }
+
+/// A job for a worker: which of its abilities, the priority, the job.
+type Found = (usize, Priority, u32);
 
 /// Is this still true: the connection sleeps since then, and can do that?
 fn sleeps(peers: &Slab<Peer>, function: u32) -> impl Fn(u64, u32) -> bool {
@@ -93,13 +97,33 @@ impl Store {
         }
     }
 
-    /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now.
+    /// ALL_YOURS, or the option of this name, which has an answer: from now on the worker gets its next job while
+    /// it sleeps, in place of the NOOP.
+    pub(crate) fn all_yours(&mut self, peer: u32) {
+        self.peers[peer].direct = self.rules.direct;
+    }
+
+    /// A packet came. The job that a direct worker is given in its sleep must find it waiting for one: so
+    /// whatever it says ends its sleep. True: the packet before this one got it a job, and a PRE_SLEEP that
+    /// was sent together with that is void.
+    pub(crate) fn hear(&mut self, peer: u32) -> bool {
+        let worker = &mut self.peers[peer];
+        if worker.direct {
+            worker.asleep = 0;
+        }
+        std::mem::take(&mut worker.served)
+    }
+
+    /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now, or the job itself.
     pub(crate) fn pre_sleep(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
         let slept = self.peers[peer].asleep;
         self.sleeps += 1;
         self.peers[peer].asleep = self.sleeps;
-        if let Some((_, _, job)) = self.first_for(peer).filter(|_| !self.draining) {
-            let function = self.jobs.slab[job].function;
+        if let Some(found) = self.first_for(peer) {
+            if self.peers[peer].direct {
+                return self.give(now, peer, found, mail);
+            }
+            let function = self.jobs.slab[found.2].function;
             self.hand_on(now, peer, function, mail);
             return self.noop(now, peer, function, mail);
         }
@@ -138,13 +162,20 @@ impl Store {
 
     /// GRAB_JOB in its three forms.
     pub(crate) fn grab(&mut self, now: &Now, peer: u32, grab: Grab, mail: &mut Mail) {
-        self.peers[peer].asleep = 0;
-        let found = if self.draining { None } else { self.first_for(peer) };
-        let Some((ability, priority, job)) = found else {
+        let worker = &mut self.peers[peer];
+        (worker.asleep, worker.form) = (0, grab);
+        let Some(found) = self.first_for(peer) else {
             self.peers[peer].woken = NONE;
             return mail.response(peer, &Response::NoJob);
         };
+        self.peers[peer].served = self.peers[peer].direct;
+        self.give(now, peer, found, mail);
+    }
+
+    /// Gives a worker the job that was found for it.
+    fn give(&mut self, now: &Now, peer: u32, (ability, priority, job): Found, mail: &mut Mail) {
         let worker = &mut self.peers[peer];
+        worker.asleep = 0;
         // The function just served is asked last the next time.
         if let Some(ability) = worker.abilities.remove(ability) {
             worker.abilities.push_back(ability);
@@ -159,7 +190,7 @@ impl Store {
         if self.peers[peer].running.len() == 1 {
             self.start_clock(now, job);
         }
-        self.assign(peer, job, grab, mail);
+        self.assign(peer, job, self.peers[peer].form, mail);
         self.hand_on(now, peer, function, mail);
     }
 
@@ -181,8 +212,11 @@ impl Store {
         mail.packet(peer, command, &arguments[..n], &payload);
     }
 
-    /// The job that a worker is to get: its ability, the priority, the job.
-    fn first_for(&self, peer: u32) -> Option<(usize, Priority, u32)> {
+    /// The job that a worker is to get, if there is one.
+    fn first_for(&self, peer: u32) -> Option<Found> {
+        if self.draining {
+            return None;
+        }
         let abilities = self.peers[peer].abilities.iter().enumerate();
         let queued = abilities.filter_map(|(i, a)| {
             let (priority, job) = self.functions[a.function].queue.first()?;
@@ -201,15 +235,27 @@ impl Store {
         self.wake(now, function, mail);
     }
 
-    /// Wakes as many workers as are to be woken for one job of this function.
+    /// Gives one job of this function to a worker that sleeps, or wakes as many as are to be woken for it.
     pub(crate) fn wake(&mut self, now: &Now, function: u32, mail: &mut Mail) {
-        if self.draining {
-            return;
-        }
-        for _ in 0..self.rules.wakeup {
+        let mut left = self.rules.wakeup;
+        while left > 0 && !self.draining {
             let sleeps = sleeps(&self.peers, function);
             let Some(peer) = self.functions[function].wake(sleeps) else { return };
-            self.noop(now, peer, function, mail);
+            let direct = self.peers[peer].direct;
+            match self.first_for(peer).filter(|_| direct) {
+                Some(found) => {
+                    let given = self.jobs.slab[found.2].function;
+                    self.give(now, peer, found, mail);
+                    if given == function {
+                        return;
+                    }
+                    // It had a more urgent one to do, which others were woken for: the next for ours.
+                }
+                None => {
+                    self.noop(now, peer, function, mail);
+                    left -= 1;
+                }
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Accepting connections, timers, and stopping. One thread: each connection is a task, and all state
 //! is behind one lock that nobody else wants, held for a turn and never over an await.
 
-use crate::config::Config;
+use crate::config::{Config, Keepalive};
 use crate::connection::{Connection, Reader, SCRATCH, Writer, serve};
 use crate::job::Handles;
 use crate::journal::Settled;
@@ -237,6 +237,7 @@ impl State {
             exceptions: config.exceptions,
             functions: config.max_functions,
             durable: config.durable,
+            direct: config.direct_assignment,
         };
         State {
             store: Store::new(rules, Handles::new(&config.handle_prefix)),
@@ -357,7 +358,8 @@ impl Accept {
             Accept::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // The peer may be gone already; then reading says so.
-                let _ = stream.set_nodelay(true).and_then(|()| keepalive(&stream, config));
+                let probe = || config.keepalive.map_or(Ok(()), |probe| keepalive(&stream, &probe));
+                let _ = stream.set_nodelay(true).and_then(|()| probe());
                 let fd = stream.as_raw_fd();
                 let (reader, writer) = stream.into_split();
                 let (reader, writer) = (Reader::Tcp(reader), Writer::Tcp(writer));
@@ -374,8 +376,7 @@ impl Accept {
     }
 }
 
-fn keepalive(stream: &tokio::net::TcpStream, config: &Config) -> io::Result<()> {
-    let Some(probe) = config.keepalive else { return Ok(()) };
+pub(crate) fn keepalive(stream: &tokio::net::TcpStream, probe: &Keepalive) -> io::Result<()> {
     let seconds = |n: u32| (n > 0).then(|| Duration::from_secs(n.into()));
     let mut settings = TcpKeepalive::new();
     if let Some(idle) = seconds(probe.idle) {
@@ -428,5 +429,5 @@ fn admit(accepted: Accepted, shared: &Shared) {
     let named = tracing::info_span!("connection", message = name);
     let task = tokio::spawn(serve(shared.clone(), peer, reader).instrument(named)).abort_handle();
     state.connections[peer as usize] =
-        Some(Connection { writer, waker: None, full: false, closing: None, task: Some(task) });
+        Some(Connection { writer, waker: None, full: false, watched: false, closing: None, task: Some(task) });
 }

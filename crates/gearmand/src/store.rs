@@ -8,7 +8,8 @@
 //! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
 //! - `Function::total` and `running` count just that;
 //! - where a job is queued, everyone who sleeps and can run it is awake, or as many were woken as
-//!   there are jobs, and whoever was woken and does not take it hands the wake-up on.
+//!   there are jobs, and whoever was woken and does not take it hands the wake-up on; a worker with
+//!   direct assignment is given the job where others are woken.
 
 use crate::job::{Handles, Job, Jobs, Payload, State};
 use crate::journal::{self, Durable, Journal};
@@ -39,6 +40,8 @@ pub(crate) struct Rules {
     pub(crate) functions: usize,
     /// Which background jobs outlive the server.
     pub(crate) durable: Durable,
+    /// Whether workers may get jobs without being woken for them.
+    pub(crate) direct: bool,
 }
 
 /// One moment, on both clocks.
@@ -241,10 +244,11 @@ impl Store {
 
     /// OPTION_REQ.
     pub(crate) fn option(&mut self, peer: u32, name: &[u8], mail: &mut Mail) {
-        if name != b"exceptions" {
-            return mail.error(peer, Code::UnknownOption.name(), "Server does not recognize given option");
+        match name {
+            b"exceptions" => self.peers[peer].exceptions = true,
+            b"all-yours" if self.rules.direct => self.all_yours(peer),
+            _ => return mail.error(peer, Code::UnknownOption.name(), "Server does not recognize given option"),
         }
-        self.peers[peer].exceptions = true;
         mail.response(peer, &Response::Option(name));
     }
 

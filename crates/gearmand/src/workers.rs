@@ -3,6 +3,7 @@
 
 use crate::queue::{List, Queue};
 use crate::slab::NONE;
+use gearman_core::message::Grab;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,6 +28,12 @@ pub(crate) struct Peer {
     pub(crate) woken: u32,
     /// What `asleep` was when it was woken last. As long as it has not slept since, that NOOP is the last.
     pub(crate) slept: u64,
+    /// Gets jobs without being woken for them: it asked for that by "all-yours".
+    pub(crate) direct: bool,
+    /// The form of its last GRAB_JOB, in which a sleeping `direct` worker gets its next job.
+    pub(crate) form: Grab,
+    /// Its last packet was a GRAB_JOB, and got it a job. Only kept for a `direct` worker.
+    pub(crate) served: bool,
     /// The number of the job that it ended last; 0 for none.
     pub(crate) ended: u64,
     /// The number of the job that was taken from it last while it ran it, because its time was over or
@@ -70,6 +77,9 @@ impl Peer {
             asleep: 0,
             woken: NONE,
             slept: 0,
+            direct: false,
+            form: Grab::Plain,
+            served: false,
             ended: 0,
             lost: 0,
             exceptions,

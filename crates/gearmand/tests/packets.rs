@@ -137,7 +137,7 @@ async fn small_requests() {
     peer.expect(ECHO_RES, &[]).await;
     peer.send(26, &[&b"exceptions"[..]]).await;
     peer.expect(27, &[&b"exceptions"[..]]).await;
-    for option in [&b"all-yours"[..], b"", b"exception"] {
+    for option in [&b"all-mine"[..], b"", b"exception"] {
         peer.send(26, &[option]).await;
         peer.expect(ERROR, &[&b"UNKNOWN_OPTION"[..], b"Server does not recognize given option"]).await;
     }

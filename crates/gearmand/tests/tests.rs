@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
 
 mod admin;
+mod direct;
 mod durable;
 mod misbehaving;
 mod operating;

@@ -8,6 +8,8 @@ use gearman_core::packet::HEADER;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
+mod direct;
+
 /// A store with its mail and a clock that only the test moves.
 pub(crate) struct Bench {
     pub(crate) store: Store,
@@ -21,7 +23,8 @@ impl Bench {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Rules)) -> Bench {
-        let mut rules = Rules { runs: None, wakeup: 1, exceptions: false, functions: 100, durable: Durable::No };
+        let mut rules =
+            Rules { runs: None, wakeup: 1, exceptions: false, functions: 100, durable: Durable::No, direct: true };
         change(&mut rules);
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         Bench { store: Store::new(rules, Handles::new("H")), mail: Mail::new(1 << 20), now }
@@ -201,7 +204,7 @@ fn exceptions_for_those_who_asked() {
     let (one, two, worker) = (b.connect(), b.connect(), b.worker(&["f"]));
     assert_eq!(b.ask(one, Request::Option(b"exceptions")), "OPTION_RES exceptions");
     let refused = "ERROR UNKNOWN_OPTION|Server does not recognize given option";
-    assert_eq!(b.ask(one, Request::Option(b"all-yours")), refused);
+    assert_eq!(b.ask(one, Request::Option(b"all-mine")), refused);
     b.send(one, submit("f", "k", ""));
     b.send(two, submit("f", "k", ""));
     b.send(worker, GRAB);
@@ -482,6 +485,10 @@ pub(crate) fn check(b: &Bench) {
         assert!(store.journal.batch_of(job.number).is_some() && job.stored && job.background);
         assert!(placed.insert(id), "in two places");
     }
+    for (_, peer) in store.peers.iter().filter(|(_, p)| p.asleep != 0) {
+        assert_eq!(peer.woken, NONE, "who sleeps was not woken since");
+        assert!(!peer.served, "who got a job does not sleep behind it");
+    }
     let mut running = 0;
     for (peer, state) in store.peers.iter() {
         let (mut next, mut n) = (state.running.head, 0);
@@ -524,6 +531,9 @@ enum Step {
     Reset(u8),
     Grab(u8),
     Sleep(u8),
+    GrabAndSleep(u8),
+    AllYours(u8),
+    Echo(u8),
     Work { peer: u8, job: u8, update: u8 },
     Cancel(u8),
     Drop(u8),
@@ -551,6 +561,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Reset),
         8 => any::<u8>().prop_map(Grab),
         5 => any::<u8>().prop_map(Sleep),
+        5 => any::<u8>().prop_map(GrabAndSleep),
+        2 => any::<u8>().prop_map(AllYours),
+        1 => any::<u8>().prop_map(Echo),
         8 => (any::<u8>(), any::<u8>(), 0..6u8).prop_map(|(peer, job, update)| Work { peer, job, update }),
         1 => any::<u8>().prop_map(Cancel),
         1 => (0..3u8).prop_map(Drop),
@@ -596,6 +609,12 @@ fn run(b: &mut Bench, peers: &mut Vec<u32>, step: &Step) {
         Step::Reset(peer) => b.send(some(peer), Request::ResetAbilities),
         Step::Grab(peer) => b.send(some(peer), Request::GrabJob(Grab::All)),
         Step::Sleep(peer) => b.send(some(peer), Request::PreSleep),
+        Step::GrabAndSleep(peer) => {
+            b.send(some(peer), Request::GrabJob(Grab::Uniq));
+            b.send(some(peer), Request::PreSleep);
+        }
+        Step::AllYours(peer) => b.send(some(peer), Request::Option(b"all-yours")),
+        Step::Echo(peer) => b.send(some(peer), Request::Echo(b"e")),
         Step::Work { peer, job, update } => {
             let updates = [
                 Update::Status(b"1", b"2"),

@@ -1,0 +1,158 @@
+//! Ways to wait less: a server that gives a sleeping worker the job itself, and jobs asked for in advance.
+//!
+//! Direct assignment saves the way from NOOP to GRAB_JOB. It is for a worker of one server, which waits
+//! for nothing else: a job may be on its way at any moment. So the worker does not go away without a
+//! word: it says that it is awake, and what comes before the answer is a job to be run.
+
+use super::{Post, Worker};
+use crate::duty::{Turn, Way};
+use crate::job::Job;
+use crate::peer::drive;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a server may take to hear that a worker has left off waiting.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Servers that do not know of direct assignment: each is asked once in a process.
+static REFUSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// What a worker does when there is no job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing.
+    Never,
+    /// Says so, and is woken.
+    Classic,
+    /// Asks the server to give it the next job at once.
+    Direct,
+}
+
+impl Post {
+    /// Is this a server that may be asked for direct assignment?
+    pub(super) fn may_ask(&self) -> bool {
+        let refused = || REFUSED.lock().unwrap_or_else(PoisonError::into_inner).contains(self.peer.name());
+        self.duty.way == Way::Unasked && !refused()
+    }
+
+    pub(super) fn remember_refusal(&self) {
+        REFUSED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.peer.name().into());
+    }
+
+    /// Waits for the answer to "awake" until now, and no longer than [`PATIENCE`]. True: it took too long.
+    fn overdue(&mut self) -> bool {
+        if self.duty.turn != Turn::Rising {
+            self.answer_by = None;
+            return false;
+        }
+        let now = Instant::now();
+        *self.answer_by.get_or_insert(now + PATIENCE) <= now
+    }
+}
+
+impl Worker {
+    /// What is to be done in a call that waits for jobs.
+    pub(super) fn rest(&mut self) -> Rest {
+        if !self.classic && self.servers.len() == 1 {
+            return Rest::Direct;
+        }
+        self.turn_classic();
+        Rest::Classic
+    }
+
+    /// A server that was asked for direct assignment gives jobs to a connection that is elsewhere with its
+    /// thoughts, so another connection is made. Not while jobs are unfinished, which would go back with it.
+    pub(super) fn turn_classic(&mut self) {
+        for post in &mut self.servers {
+            if matches!(post.duty.way, Way::Asked | Way::Direct) && post.unfinished == 0 {
+                post.peer.down();
+                post.forget();
+            }
+        }
+    }
+
+    /// To be called when a call that waited for a job was given up and is not begun anew: a job may be on its
+    /// way. It is then the next one that [`Worker::next_job`] or [`Worker::take_held`] gives. A server that does
+    /// not answer within a second loses its connection, and gives the job to another worker.
+    pub async fn leave(&mut self) {
+        for i in 0..self.servers.len() {
+            let post = &mut self.servers[i];
+            let Some(connection) = post.peer.up().filter(|c| c.is_ours()) else { continue };
+            post.duty.rise(connection.outbox());
+        }
+        drive(self, None, Worker::answer_by, |w, cx| w.poll_risen(cx)).await;
+    }
+
+    /// Does its server know that it waits for a job, and may that be on its way? Then [`Worker::leave`] is to be
+    /// called when the wait is given up.
+    pub fn is_waiting_directly(&mut self) -> bool {
+        let waits = |turn| matches!(turn, Turn::Asleep | Turn::Grabbing | Turn::Rising);
+        let mut direct = self.servers.iter_mut().filter(|p| p.duty.way == Way::Direct && waits(p.duty.turn));
+        direct.any(|p| p.peer.up().is_some_and(|c| c.is_ours()))
+    }
+
+    /// A job that came while something else was waited for.
+    pub fn take_held(&mut self) -> Option<Job> {
+        self.held.pop_front()
+    }
+
+    /// When a server that should have answered is given up.
+    pub(super) fn answer_by(&self) -> Option<Instant> {
+        self.servers.iter().filter_map(|p| p.answer_by).min()
+    }
+
+    /// Gives up servers that do not answer.
+    pub(super) fn expire(&mut self) {
+        for i in 0..self.servers.len() {
+            let post = &mut self.servers[i];
+            if post.overdue() {
+                post.peer.down();
+                post.forget();
+                self.held.retain(|job| job.server != i);
+            }
+        }
+    }
+
+    fn poll_risen(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.expire();
+        let mut risen = Poll::Ready(());
+        for i in 0..self.servers.len() {
+            let post = &mut self.servers[i];
+            let ours = post.peer.up().is_some_and(|c| c.is_ours());
+            if !ours || post.duty.turn != Turn::Rising {
+                continue;
+            }
+            self.flush(i, cx);
+            while let Some(job) = self.listen(i, cx) {
+                self.held.push_back(job);
+            }
+            if self.servers[i].duty.turn == Turn::Rising {
+                risen = Poll::Pending;
+            }
+        }
+        risen
+    }
+
+    /// Asks the server that gave the last job for some in advance: seldom, and for many at once.
+    pub(super) fn ask_ahead(&mut self, i: usize, cx: &mut Context<'_>) {
+        // Those that came together with that one, and word that there are no more.
+        while let Some(job) = self.listen(i, cx) {
+            self.held.push_back(job);
+        }
+        let ahead = self.held.len() + self.servers.iter().map(|p| p.duty.grabs).sum::<usize>();
+        if ahead > self.prefetch / 2 {
+            return;
+        }
+        let post = &mut self.servers[i];
+        // Other servers than ours count a job's time from the moment they gave it.
+        let timed = self.abilities.have_timeout() && post.duty.way != Way::Direct;
+        let more = !post.duty.dry && matches!(post.duty.turn, Turn::Awake | Turn::Grabbing);
+        let Some(connection) = post.peer.up().filter(|_| more && !timed) else { return };
+        for _ in ahead..self.prefetch {
+            post.duty.grab(self.grab, connection.outbox());
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Direct assignment: workers that get jobs in their sleep.
+
+use super::*;
+
+const YES: &str = "OPTION_RES all-yours";
+
+fn grab_and_sleep(b: &mut Bench, worker: u32) -> String {
+    b.send(worker, GRAB);
+    b.ask(worker, Request::PreSleep)
+}
+
+/// A direct worker, awake.
+fn direct(b: &mut Bench, functions: &[&str]) -> u32 {
+    let worker = b.worker(functions);
+    assert_eq!(b.ask(worker, Request::Option(b"all-yours")), YES);
+    worker
+}
+
+#[test]
+fn a_sleeping_worker_gets_the_job_itself_in_the_form_it_asked_in_last() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
+    assert_eq!(grab_and_sleep(&mut b, worker), "NO_JOB");
+    b.send(client, submit("f", "u", "x"));
+    assert_eq!(b.said(worker), "JOB_ASSIGN H:1|f|x");
+    check(&b);
+    assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "JOB_CREATED H:1, STATUS_RES H:1|1|1|0|0");
+    b.send(worker, work("H:1", Update::Complete(b"r")));
+    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    b.send(worker, Request::GrabJob(Grab::Uniq));
+    assert_eq!(b.ask(worker, Request::PreSleep), "NO_JOB");
+    b.send(client, submit("f", "u", "x"));
+    assert_eq!(b.said(worker), "JOB_ASSIGN_UNIQ H:2|f|u|x");
+    b.send(worker, Request::GrabJob(Grab::All));
+    b.send(worker, Request::PreSleep);
+    b.send(client, Request::Submit(Submit { reducer: Some(b"r"), ..job("f", "k", "x") }));
+    assert_eq!(b.said(worker), "NO_JOB, JOB_ASSIGN_ALL H:3|f|k|r|x");
+    check(&b);
+}
+
+#[test]
+fn a_pre_sleep_behind_a_grab_that_got_a_job_is_void() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
+    for workload in ["1", "2", "3"] {
+        b.send(client, background("f", "", workload));
+    }
+    assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:1|f|1");
+    assert_eq!(b.store.running, 1);
+    // Also when it holds other jobs.
+    assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:2|f|2");
+    // Behind anything else it is meant: the job that waits is given at once.
+    b.send(worker, work("H:1", Update::Status(b"1", b"2")));
+    assert_eq!(b.ask(worker, Request::PreSleep), "JOB_ASSIGN H:3|f|3");
+    b.send(client, background("f", "", "4"));
+    assert_eq!(b.said(worker), "", "it got one in its sleep, which is over");
+    check(&b);
+}
+
+#[test]
+fn a_worker_that_holds_jobs_may_sleep_and_gets_more() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
+    b.send(client, background("f", "", "1"));
+    b.send(worker, GRAB);
+    assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:1|f|1, NO_JOB");
+    b.send(client, background("f", "", "2"));
+    assert_eq!(b.said(worker), "JOB_ASSIGN H:2|f|2");
+    check(&b);
+}
+
+#[test]
+fn a_worker_that_speaks_is_awake() {
+    let words = [
+        Request::Echo(b"x"),
+        Request::Option(b"exceptions"),
+        Request::SetClientId(b"me"),
+        can_do("g"),
+        Request::CantDo(b"other"),
+        Request::GetStatus(b"H:7"),
+        work("H:9", Update::Data(b"")),
+        Request::AllYours,
+    ];
+    for word in words {
+        let mut b = Bench::new();
+        let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
+        grab_and_sleep(&mut b, worker);
+        b.send(worker, word);
+        b.said(worker);
+        b.send(client, background("f", "", "x"));
+        assert_eq!(b.said(worker), "", "{word:?}");
+        check(&b);
+        assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:1|f|x", "{word:?}");
+    }
+}
+
+#[test]
+fn a_job_that_was_on_its_way_comes_before_the_echo() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
+    grab_and_sleep(&mut b, worker);
+    b.send(client, background("f", "", "x"));
+    assert_eq!(b.ask(worker, Request::Echo(b"e")), "JOB_ASSIGN H:1|f|x, ECHO_RES e");
+}
+
+#[test]
+fn the_one_asleep_longest_is_served_first_whichever_way_it_works() {
+    let mut b = Bench::new();
+    let client = b.connect();
+    let (one, two, three) = (direct(&mut b, &["f"]), b.worker(&["f"]), direct(&mut b, &["f"]));
+    let order = [three, two, one];
+    for worker in order {
+        grab_and_sleep(&mut b, worker);
+    }
+    let mut served = Vec::new();
+    for _ in 0..3 {
+        b.send(client, background("f", "", "x"));
+        served.extend(order.into_iter().filter(|worker| !b.said(*worker).is_empty()));
+    }
+    assert_eq!(served, order);
+    check(&b);
+}
+
+#[test]
+fn the_more_urgent_job_is_given_first_and_the_other_to_the_next() {
+    let mut b = Bench::new();
+    let (client, woken) = (b.connect(), b.worker(&["g"]));
+    b.send(woken, Request::PreSleep);
+    let (one, two) = (direct(&mut b, &["f", "g"]), direct(&mut b, &["f", "g"]));
+    grab_and_sleep(&mut b, one);
+    grab_and_sleep(&mut b, two);
+    // The classic worker was woken for this one, and has not come yet.
+    b.send(client, Request::Submit(Submit { priority: Priority::High, background: true, ..job("g", "", "urgent") }));
+    assert_eq!((b.said(woken), b.said(one)), ("NOOP".into(), String::new()));
+    b.send(client, background("f", "", "x"));
+    assert_eq!(b.said(one), "JOB_ASSIGN H:1|g|urgent");
+    assert_eq!(b.said(two), "JOB_ASSIGN H:2|f|x");
+    assert_eq!(b.ask(woken, GRAB), "NO_JOB");
+    check(&b);
+}
+
+#[test]
+fn a_job_wakes_one_direct_worker_however_many_are_to_be_woken() {
+    let mut b = Bench::with(|rules| rules.wakeup = 3);
+    let client = b.connect();
+    let workers = [b.worker(&["f"]), direct(&mut b, &["f"]), direct(&mut b, &["f"]), b.worker(&["f"])];
+    workers.iter().for_each(|worker| b.send(*worker, Request::PreSleep));
+    b.send(client, background("f", "", "x"));
+    let said = workers.map(|worker| b.said(worker));
+    assert_eq!(said, ["NOOP", "JOB_ASSIGN H:1|f|x", "", ""]);
+}
+
+#[test]
+fn a_dead_direct_worker_gives_its_job_to_the_next() {
+    let mut b = Bench::with(|rules| rules.runs = Some(2));
+    let client = b.connect();
+    let (one, two) = (direct(&mut b, &["f"]), direct(&mut b, &["f"]));
+    grab_and_sleep(&mut b, one);
+    grab_and_sleep(&mut b, two);
+    b.said(two);
+    b.send(client, submit("f", "", "x"));
+    b.leave(one);
+    assert_eq!(b.said(two), "JOB_ASSIGN H:1|f|x");
+    b.leave(two);
+    assert_eq!(b.said(client), "JOB_CREATED H:1, WORK_FAIL H:1", "a job given in its sleep counts as begun");
+    check(&b);
+}
+
+#[test]
+fn the_wish_without_an_answer() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    assert_eq!(b.ask(worker, Request::AllYours), "");
+    assert_eq!(b.ask(worker, Request::PreSleep), "");
+    b.send(client, background("f", "", "x"));
+    assert_eq!(b.said(worker), "JOB_ASSIGN H:1|f|x");
+}
+
+#[test]
+fn switched_off_it_is_as_if_there_were_none() {
+    let mut b = Bench::with(|rules| rules.direct = false);
+    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let refused = "ERROR UNKNOWN_OPTION|Server does not recognize given option";
+    assert_eq!(b.ask(worker, Request::Option(b"all-yours")), refused);
+    assert_eq!(b.ask(worker, Request::AllYours), "");
+    grab_and_sleep(&mut b, worker);
+    b.send(client, background("f", "", "x"));
+    assert_eq!(b.said(worker), "NOOP");
+}
+
+#[test]
+fn nothing_is_given_while_the_server_drains() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
+    b.send(client, background("f", "", "x"));
+    b.store.draining = true;
+    assert_eq!(grab_and_sleep(&mut b, worker), "NO_JOB");
+}
+
+#[test]
+fn a_function_timeout_counts_from_the_moment_the_job_was_given() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), direct(&mut b, &[]));
+    b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
+    grab_and_sleep(&mut b, worker);
+    b.tick(60);
+    b.send(client, background("f", "", "x"));
+    b.tick(4);
+    assert_eq!(b.store.running, 1);
+    b.tick(1);
+    assert_eq!(b.store.running, 0);
+    check(&b);
+}

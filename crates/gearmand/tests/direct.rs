@@ -1,0 +1,157 @@
+//! Direct assignment, as it goes over the wire.
+
+use crate::util::*;
+
+const OPTION_REQ: u32 = 26;
+const OPTION_RES: u32 = 27;
+const ALL_YOURS: u32 = 24;
+const JOB_ASSIGN_UNIQ: u32 = 31;
+const SUBMIT_JOB_HIGH_BG: u32 = 32;
+const SUBMIT_JOB_LOW_BG: u32 = 34;
+
+/// GRAB_JOB and PRE_SLEEP in one write.
+async fn enter(worker: &mut Peer) {
+    worker.raw(&[packet(b"\0REQ", GRAB_JOB, &[]), packet(b"\0REQ", PRE_SLEEP, &[])].concat()).await;
+}
+
+async fn direct(server: &Server, functions: &[&str]) -> Peer {
+    let mut worker = server.worker(functions).await;
+    worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
+    worker.expect(OPTION_RES, &[&b"all-yours"[..]]).await;
+    worker
+}
+
+#[tokio::test]
+async fn four_hops_for_a_foreground_job() {
+    let server = Server::start().await;
+    let mut worker = direct(&server, &["f"]).await;
+    let mut client = server.peer().await;
+    for n in 1..=3 {
+        enter(&mut worker).await;
+        worker.expect(NO_JOB, &[]).await;
+        let handle = client.submit("f", "", b"x").await;
+        assert_eq!(handle, format!("H:test:{n}").into_bytes());
+        worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+        worker.send(WORK_COMPLETE, &[&handle, b"r"]).await;
+        client.expect(WORK_COMPLETE, &[&handle, b"r"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_waits_voids_the_sleep() {
+    let server = Server::start().await;
+    let mut client = server.peer().await;
+    client.submit("f", "", b"1").await;
+    let mut worker = direct(&server, &["f"]).await;
+    enter(&mut worker).await;
+    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"1"]).await;
+    client.submit("f", "", b"2").await;
+    worker.sync().await; // nothing came: it is busy, not asleep
+    enter(&mut worker).await;
+    worker.expect(JOB_ASSIGN, &[&b"H:test:2"[..], b"f", b"2"]).await;
+}
+
+#[tokio::test]
+async fn a_sleep_that_was_ended_by_an_echo() {
+    let server = Server::start().await;
+    let mut worker = direct(&server, &["f"]).await;
+    enter(&mut worker).await;
+    worker.expect(NO_JOB, &[]).await;
+    worker.sync().await;
+    let mut client = server.peer().await;
+    client.submit("f", "", b"x").await;
+    worker.sync().await;
+    // The form of the grab is the form of what is given in the sleep behind it.
+    worker.send(30, &[]).await;
+    worker.expect(JOB_ASSIGN_UNIQ, &[&b"H:test:1"[..], b"f", b"", b"x"]).await;
+    worker.send(30, &[]).await;
+    worker.expect(NO_JOB, &[]).await;
+    worker.send(PRE_SLEEP, &[]).await;
+    client.submit("f", "k", b"y").await;
+    worker.expect(JOB_ASSIGN_UNIQ, &[&b"H:test:2"[..], b"f", b"k", b"y"]).await;
+}
+
+/// Three workers of one function get equally many jobs, in the order in which they went to sleep.
+#[tokio::test]
+async fn jobs_go_round_among_three_workers() {
+    let server = Server::start().await;
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        let mut worker = direct(&server, &["f"]).await;
+        enter(&mut worker).await;
+        worker.expect(NO_JOB, &[]).await;
+        workers.push(worker);
+    }
+    let mut client = server.peer().await;
+    for round in 0..12 {
+        let handle = client.submit("f", "", b"x").await;
+        let worker = &mut workers[round % 3];
+        worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+        worker.send(WORK_COMPLETE, &[&handle, b"r"]).await;
+        client.expect(WORK_COMPLETE, &[&handle, b"r"]).await;
+        enter(worker).await;
+        worker.expect(NO_JOB, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn priorities_hold() {
+    let server = Server::start().await;
+    let mut worker = direct(&server, &["f", "g"]).await;
+    enter(&mut worker).await;
+    worker.expect(NO_JOB, &[]).await;
+    let mut client = server.peer().await;
+    client.submit("f", "", b"first").await;
+    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"first"]).await;
+    for (command, function) in
+        [(SUBMIT_JOB_LOW_BG, "f"), (SUBMIT_JOB_BG, "f"), (SUBMIT_JOB_HIGH_BG, "g"), (SUBMIT_JOB_HIGH_BG, "f")]
+    {
+        assert_eq!(client.ask(command, &[function.as_bytes(), b"", b"x"]).await.0, JOB_CREATED);
+    }
+    // f had its turn, so g is asked first.
+    for (handle, function) in [("H:test:4", "g"), ("H:test:5", "f"), ("H:test:3", "f"), ("H:test:2", "f")] {
+        enter(&mut worker).await;
+        worker.expect(JOB_ASSIGN, &[handle.as_bytes(), function.as_bytes(), b"x"]).await;
+    }
+}
+
+#[tokio::test]
+async fn the_wish_without_an_answer() {
+    let server = Server::start().await;
+    let mut worker = server.worker(&["f"]).await;
+    worker.send(ALL_YOURS, &[]).await;
+    worker.send(GRAB_JOB, &[]).await;
+    worker.expect(NO_JOB, &[]).await;
+    worker.send(PRE_SLEEP, &[]).await;
+    let mut client = server.peer().await;
+    client.submit("f", "", b"x").await;
+    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_gone_gives_back_what_it_was_given() {
+    let server = Server::start().await;
+    let (mut one, mut two) = (direct(&server, &["f"]).await, direct(&server, &["f"]).await);
+    for worker in [&mut one, &mut two] {
+        enter(worker).await;
+        worker.expect(NO_JOB, &[]).await;
+    }
+    let mut client = server.peer().await;
+    client.submit("f", "", b"x").await;
+    drop(one);
+    two.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+}
+
+#[tokio::test]
+async fn switched_off_the_option_is_not_known() {
+    let server = Server::with(|config| config.direct_assignment = false).await;
+    let mut worker = server.worker(&["f"]).await;
+    worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
+    worker.expect(ERROR, &[&b"UNKNOWN_OPTION"[..], b"Server does not recognize given option"]).await;
+    worker.send(ALL_YOURS, &[]).await;
+    enter(&mut worker).await;
+    worker.expect(NO_JOB, &[]).await;
+    let mut client = server.peer().await;
+    client.submit("f", "", b"x").await;
+    worker.expect(NOOP, &[]).await;
+}
