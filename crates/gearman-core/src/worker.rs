@@ -17,12 +17,14 @@ use crate::servers::{Address, Server};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
 mod direct;
+mod echo;
 use direct::Rest;
+use echo::Echo;
 
 /// A worker of one or more job servers.
 #[derive(Debug, Default)]
@@ -71,20 +73,6 @@ impl Post {
     fn forget(&mut self) {
         (self.duty, self.unfinished, self.answer_by) = (Duty::default(), 0, None);
     }
-}
-
-/// An echo in progress.
-#[derive(Debug)]
-struct Echo {
-    server: usize,
-    /// The connection, by [`Peer::serial`].
-    serial: u64,
-    /// Tells it from earlier ones that were given up.
-    number: u32,
-    /// What was sent.
-    data: Bytes,
-    /// What came back.
-    back: Option<Bytes>,
 }
 
 impl Worker {
@@ -568,60 +556,5 @@ impl Worker {
             if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
         });
         wait(until, flushed).await.ok_or_else(|| self.timeout(begun.elapsed()))
-    }
-
-    /// Sends `data` to one server and waits until it comes back. When dropped and called again with the
-    /// same arguments, the wait goes on.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for no data, the connection's errors, [`Error::Timeout`], [`Error::EchoCorrupted`].
-    pub async fn echo(&mut self, server: usize, data: &[u8], until: Option<Instant>) -> Result<()> {
-        if data.is_empty() {
-            return Err(Error::Argument("there is nothing to echo: the data is empty"));
-        }
-        if server >= self.servers.len() {
-            return Err(Error::NoServers);
-        }
-        let begun = Instant::now();
-        let deadline = |w: &Worker| w.servers[server].peer.connect_deadline();
-        let back = drive(self, until, deadline, |w, cx| w.poll_echo(server, data, cx)).await;
-        self.echo = None;
-        match back {
-            Some(back) if back.as_ref().is_ok_and(|b| b != data) => {
-                Err(Error::EchoCorrupted { server: self.servers[server].peer.name().into() })
-            }
-            Some(back) => back.map(|_| ()),
-            None => Err(self.timeout(begun.elapsed())),
-        }
-    }
-
-    fn poll_echo(&mut self, i: usize, data: &[u8], cx: &mut Context<'_>) -> Poll<Result<Bytes>> {
-        ready!(self.poll_connect(i, cx))?;
-        let serial = self.servers[i].peer.serial;
-        if self.echo.as_ref().is_none_or(|e| e.server != i || e.data != data) {
-            self.echoes += 1;
-            self.echo =
-                Some(Echo { server: i, serial, number: self.echoes, data: Bytes::copy_from_slice(data), back: None });
-            let post = &mut self.servers[i];
-            if let Some(connection) = post.peer.up() {
-                post.duty.echo(self.echoes, data, connection.outbox());
-            }
-        }
-        self.flush(i, cx);
-        while let Some(job) = self.listen(i, cx) {
-            self.held.push_back(job);
-        }
-        let Some(echo) = &mut self.echo else {
-            return Poll::Pending;
-        };
-        if let Some(back) = echo.back.take() {
-            return Poll::Ready(Ok(back));
-        }
-        let peer = &self.servers[i].peer;
-        if peer.is_up() && peer.serial == echo.serial {
-            return Poll::Pending;
-        }
-        let error = peer.error().cloned();
-        Poll::Ready(Err(error.unwrap_or_else(|| Error::lost(peer.name(), "the server closed the connection"))))
     }
 }

@@ -119,7 +119,7 @@ async fn job_server(script: &Script, mut chunks: Cycle) {
                 res(27, body)
             }
             4 if void => continue,
-            4 if direct && chunks.next() % 3 > 0 => {
+            4 if direct && !chunks.next().is_multiple_of(3) => {
                 given += 1;
                 lull = given % 3 != 0;
                 res(31, format!("H:x:{given}\0f\0u\0w{given}"))
@@ -153,7 +153,7 @@ async fn dropped_waits(worker: &mut Worker, mut polls: Cycle) {
             match poll_times(polls.next(), worker.next_job(None)).await {
                 Some(job) => break job.unwrap(),
                 // The call was ended by the signal, or goes on.
-                None if polls.next() % 2 == 0 => leave(worker, &mut polls).await,
+                None if polls.next().is_multiple_of(2) => leave(worker, &mut polls).await,
                 None => tokio::task::yield_now().await,
             }
         };

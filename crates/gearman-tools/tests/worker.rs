@@ -90,6 +90,30 @@ fn functions_are_announced_as_libgearman_does_and_the_worker_sleeps_until_woken(
 }
 
 #[test]
+fn a_server_that_can_gives_the_job_at_once() {
+    let (port, server) = peer(|peer| {
+        peer.greet(&[b"f"]);
+        peer.say(27, &[b"all-yours"]);
+        peer.say(10, &[]);
+        peer.hear(4, &[]);
+        for workload in [&b"x"[..], b"y"] {
+            peer.assign(b"f", workload);
+            peer.hear(13, &[JOB, workload]);
+            peer.hear(39, &[]);
+            peer.hear(4, &[]);
+            peer.say(10, &[]);
+        }
+        // The time is over: it says so, and is told that nothing is on its way.
+        peer.hear(16, &[b"awake"]);
+        peer.say(17, &[b"awake"]);
+        assert_eq!(peer.rest(), b"");
+    });
+    let ended = run("gearman", &port, &["-w", "-f", "f", "-c", "3", "-t", "2000", "--", "cat"]);
+    server.join().unwrap();
+    assert_eq!(ended.status, Some(1), "{}", ended.err);
+}
+
+#[test]
 fn a_wait_in_vain_counts_as_a_job() {
     let (port, server) = peer(|peer| peer.rest());
     let ended = run("gearman", &port, &["-w", "-f", "f", "-c", "2", "-t", "20"]);

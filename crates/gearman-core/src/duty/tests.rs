@@ -1,0 +1,242 @@
+//! What is said and heard, without a network.
+
+use super::*;
+
+fn commands(bytes: &[u8]) -> Vec<String> {
+    let (mut rest, mut all) = (bytes, Vec::new());
+    while let Ok(crate::codec::Decoded::Frame(frame, size)) = crate::codec::decode(rest, 1000) {
+        all.push(format!("{} {}", frame.command().unwrap(), frame.body.escape_ascii()).trim_end().to_string());
+        rest = &rest[size..];
+    }
+    all
+}
+
+#[test]
+fn only_changes_are_announced() {
+    let (mut wanted, mut duty) = (Abilities::default(), Duty::default());
+    let mut announce = |wanted: &Abilities| {
+        let mut out = Vec::new();
+        duty.announce(wanted, &mut out);
+        commands(&out)
+    };
+    wanted.add(b"a", 0).unwrap();
+    wanted.add(b"b", 5000).unwrap();
+    wanted.add(b"a", 0).unwrap();
+    assert_eq!(announce(&wanted), ["CAN_DO_TIMEOUT b\\x005000", "CAN_DO a"]);
+    assert_eq!(announce(&wanted), Vec::<String>::new());
+    wanted.remove(b"a").unwrap();
+    wanted.add(b"c", 0).unwrap();
+    assert_eq!(announce(&wanted), ["CANT_DO a", "CAN_DO c"]);
+    wanted.clear().unwrap();
+    assert_eq!(announce(&wanted), ["RESET_ABILITIES"]);
+}
+
+#[test]
+fn a_new_function_ends_the_sleep() {
+    let (mut wanted, mut duty) = (Abilities::default(), Duty { turn: Turn::Asleep, ..Duty::default() });
+    wanted.add(b"a", 0).unwrap();
+    duty.announce(&wanted, &mut Vec::new());
+    assert_eq!(duty.turn, Turn::Awake);
+}
+
+#[test]
+fn a_noop_before_the_answer_to_a_grab_changes_nothing() {
+    let mut duty = Duty::default();
+    duty.grab(Grab::All, &mut Vec::new());
+    assert_eq!(duty.hear(Response::Noop), Ok(Heard::Nothing));
+    assert_eq!(duty.turn, Turn::Grabbing);
+    assert_eq!(duty.hear(Response::NoJob), Ok(Heard::Nothing));
+    assert_eq!(duty.turn, Turn::NoJob);
+}
+
+#[test]
+fn a_word_in_its_sleep_ends_it() {
+    let mut duty = Duty::default();
+    duty.sleep(&mut Vec::new());
+    duty.echo(1, b"x", &mut Vec::new());
+    assert_eq!(duty.turn, Turn::Awake);
+    duty.grab(Grab::All, &mut Vec::new());
+    duty.speak(&mut Vec::new());
+    assert_eq!(duty.turn, Turn::Grabbing);
+}
+
+#[test]
+fn answers_come_in_the_order_of_their_requests() {
+    let mut duty = Duty::default();
+    let out = &mut Vec::new();
+    duty.option(b"exceptions", out);
+    duty.echo(7, b"x", out);
+    let unknown = Response::Error { code: b"UNKNOWN_OPTION", text: b"" };
+    assert_eq!(duty.hear(unknown), Ok(Heard::Nothing));
+    assert_eq!(duty.hear(Response::Echo(b"x")), Ok(Heard::Echo(7, b"x")));
+    assert!(duty.hear(Response::Option(b"exceptions")).is_err());
+}
+
+#[test]
+fn an_old_server_is_asked_in_a_form_it_knows() {
+    let (mut duty, mut out) = (Duty::default(), Vec::new());
+    duty.grab(Grab::All, &mut out);
+    let refused = Response::Error { code: b"INVALID_COMMAND", text: b"" };
+    assert_eq!(duty.hear(refused), Ok(Heard::Nothing));
+    assert_eq!(duty.turn, Turn::Awake);
+    duty.grab(Grab::All, &mut out);
+    assert_eq!(commands(&out), ["GRAB_JOB_ALL", "GRAB_JOB_UNIQ"]);
+    // Refused again: there is nothing else to try, and no use in asking without end.
+    assert_eq!(duty.hear(refused), Ok(Heard::Nothing));
+    assert_eq!(duty.turn, Turn::Grabbing);
+}
+
+fn job<'a>() -> Response<'a> {
+    Response::JobAssign(Assign { handle: b"H", function: b"f", unique: None, reducer: None, workload: b"" })
+}
+
+/// What a grab in the direct way says.
+fn enter(duty: &mut Duty) -> Vec<String> {
+    let mut out = Vec::new();
+    duty.grab(Grab::Plain, &mut out);
+    duty.doze(&mut out);
+    commands(&out)
+}
+
+fn direct() -> Duty {
+    Duty { way: Way::Direct, ..Duty::default() }
+}
+
+#[test]
+fn a_server_is_asked_once_and_says_yes() {
+    let (mut duty, mut out) = (Duty::default(), Vec::new());
+    duty.option(b"exceptions", &mut out);
+    duty.ask_directly(&mut out);
+    assert_eq!(commands(&out), ["OPTION_REQ exceptions", "OPTION_REQ all-yours"]);
+    assert_eq!(enter(&mut duty), ["GRAB_JOB"]);
+    assert_eq!(duty.hear(Response::Option(b"exceptions")), Ok(Heard::Nothing));
+    assert_eq!(duty.hear(Response::Option(b"all-yours")), Ok(Heard::Nothing));
+    assert_eq!(duty.hear(Response::NoJob), Ok(Heard::Nothing));
+    assert_eq!((duty.way, duty.turn), (Way::Direct, Turn::NoJob));
+    duty.sleep(&mut Vec::new());
+    assert!(matches!(duty.hear(job()), Ok(Heard::Job(_))));
+    assert_eq!(enter(&mut duty), ["GRAB_JOB", "PRE_SLEEP"]);
+    assert_eq!(duty.hear(Response::NoJob), Ok(Heard::Nothing));
+    assert_eq!(duty.turn, Turn::Asleep);
+    assert!(duty.hear(Response::Option(b"all-yours")).is_err(), "nobody asked again");
+}
+
+#[test]
+fn an_error_or_no_answer_is_a_no() {
+    let unknown = Response::Error { code: b"UNKNOWN_OPTION", text: b"" };
+    let command = Response::Error { code: b"INVALID_COMMAND", text: b"" };
+    for answers in [&[unknown, Response::NoJob][..], &[command, Response::NoJob], &[Response::NoJob], &[job()]] {
+        let mut duty = Duty::default();
+        duty.option(b"exceptions", &mut Vec::new());
+        duty.ask_directly(&mut Vec::new());
+        assert_eq!(enter(&mut duty), ["GRAB_JOB"]);
+        if answers.len() > 1 {
+            duty.hear(Response::Option(b"exceptions")).unwrap();
+        }
+        for answer in answers {
+            duty.hear(*answer).unwrap();
+        }
+        assert_eq!(duty.way, Way::Refused);
+        assert!(!duty.old);
+        assert_eq!(enter(&mut duty), ["GRAB_JOB"]);
+        // Nothing is waited for any more that will not come.
+        duty.echo(1, b"x", &mut Vec::new());
+        assert_eq!(duty.hear(Response::Echo(b"x")), Ok(Heard::Echo(1, b"x")));
+    }
+}
+
+#[test]
+fn a_noop_means_grab_in_the_direct_way_too() {
+    let mut duty = direct();
+    enter(&mut duty);
+    duty.hear(Response::Noop).unwrap();
+    assert_eq!(duty.turn, Turn::Grabbing);
+    duty.hear(Response::NoJob).unwrap();
+    duty.hear(Response::Noop).unwrap();
+    assert_eq!(duty.turn, Turn::Awake);
+}
+
+#[test]
+fn a_job_may_come_until_the_server_knows_that_we_are_awake() {
+    for answered in [true, false] {
+        let (mut duty, mut out) = (direct(), Vec::new());
+        enter(&mut duty);
+        if answered {
+            duty.hear(Response::NoJob).unwrap();
+        }
+        duty.rise(&mut out);
+        duty.rise(&mut out);
+        assert_eq!(commands(&out), ["ECHO_REQ awake"]);
+        if !answered {
+            duty.hear(Response::NoJob).unwrap();
+        }
+        duty.hear(Response::Noop).unwrap();
+        assert_eq!(duty.turn, Turn::Rising);
+        assert!(matches!(duty.hear(job()), Ok(Heard::Job(_))));
+        assert_eq!(duty.turn, Turn::Rising);
+        duty.hear(Response::Echo(b"awake")).unwrap();
+        assert_eq!((duty.turn, duty.grabs), (Turn::Awake, 0));
+    }
+}
+
+#[test]
+fn who_does_not_wait_need_not_rise() {
+    let (mut duty, mut out) = (direct(), Vec::new());
+    duty.rise(&mut out);
+    duty.speak(&mut out);
+    let mut classic = Duty { turn: Turn::Asleep, ..Duty::default() };
+    classic.rise(&mut out);
+    assert_eq!((commands(&out), classic.turn), (vec![], Turn::Asleep));
+}
+
+#[test]
+fn a_word_in_a_direct_sleep_is_preceded_by_an_echo() {
+    let (mut duty, mut out) = (direct(), Vec::new());
+    enter(&mut duty);
+    duty.echo(7, b"x", &mut out);
+    assert_eq!(commands(&out), ["ECHO_REQ awake", "ECHO_REQ x"]);
+    duty.hear(Response::NoJob).unwrap();
+    duty.hear(Response::Echo(b"awake")).unwrap();
+    assert_eq!(duty.turn, Turn::Awake);
+    assert_eq!(duty.hear(Response::Echo(b"x")), Ok(Heard::Echo(7, b"x")));
+}
+
+#[test]
+fn several_grabs_are_answered_one_by_one() {
+    let mut duty = direct();
+    for _ in 0..3 {
+        duty.grab(Grab::Plain, &mut Vec::new());
+    }
+    assert!(matches!(duty.hear(job()), Ok(Heard::Job(_))));
+    assert_eq!(duty.turn, Turn::Grabbing);
+    duty.hear(Response::NoJob).unwrap();
+    assert_eq!(duty.turn, Turn::Grabbing);
+    duty.hear(Response::NoJob).unwrap();
+    assert_eq!(duty.turn, Turn::NoJob);
+    assert!(duty.hear(Response::NoJob).is_err());
+}
+
+#[test]
+fn a_job_of_a_function_taken_away_meanwhile_is_not_ours() {
+    let (mut wanted, mut duty, mut out) = (Abilities::default(), Duty::default(), Vec::new());
+    wanted.add(b"f", 0).unwrap();
+    wanted.add(b"g", 0).unwrap();
+    duty.announce(&wanted, &mut Vec::new());
+    duty.grab(Grab::Plain, &mut Vec::new());
+    wanted.remove(b"f").unwrap();
+    assert!(duty.announce(&wanted, &mut out));
+    wanted.add(b"f", 0).unwrap();
+    duty.announce(&wanted, &mut out);
+    assert_eq!(commands(&out), ["ECHO_REQ awake", "CANT_DO f", "CAN_DO f"]);
+    assert_eq!(duty.hear(job()), Ok(Heard::Nothing));
+    assert_eq!(duty.turn, Turn::Awake);
+    duty.hear(Response::Echo(b"awake")).unwrap();
+    assert!(matches!(duty.hear(job()), Ok(Heard::Job(_))), "it was announced anew");
+}
+
+#[test]
+fn what_a_server_may_not_say_is_an_error() {
+    assert!(Duty::default().hear(Response::NoJob).is_err());
+    assert!(Duty::default().hear(Response::Echo(b"x")).is_err());
+    assert!(Duty::default().hear(Response::JobCreated(b"H:x:1")).is_err());
+}
