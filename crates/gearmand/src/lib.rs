@@ -9,6 +9,7 @@
 //! job             jobs, by handle and by unique key
 //! workers         connections and functions, as the store sees them
 //! mail            what is to be sent, by connection
+//! schedule        when a SUBMIT_JOB_SCHED runs
 //! store           all state: clients submit and ask …
 //! grab, work      … workers get jobs, are woken, and end them
 //! text            admin commands -> answers
@@ -28,6 +29,7 @@ mod grab;
 mod job;
 mod mail;
 mod queue;
+mod schedule;
 mod server;
 mod slab;
 mod store;

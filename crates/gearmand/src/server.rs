@@ -159,6 +159,7 @@ impl State {
             wakeup: config.wakeup.max(1),
             exceptions: config.exceptions,
             functions: config.max_functions,
+            zone: config.zone.clone(),
         };
         State {
             store: Store::new(rules, Handles::new(&config.handle_prefix)),

@@ -67,6 +67,7 @@ pub(crate) const ECHO_RES: u32 = 17;
 pub(crate) const SUBMIT_JOB_BG: u32 = 18;
 pub(crate) const ERROR: u32 = 19;
 pub(crate) const STATUS_RES: u32 = 20;
+pub(crate) const SUBMIT_JOB_SCHED: u32 = 35;
 
 /// One end of a connection.
 pub(crate) struct Peer {

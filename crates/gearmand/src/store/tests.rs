@@ -21,7 +21,7 @@ impl Bench {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Rules)) -> Bench {
-        let mut rules = Rules { runs: None, wakeup: 1, exceptions: false, functions: 100 };
+        let mut rules = Rules { runs: None, wakeup: 1, exceptions: false, functions: 100, zone: TimeZone::UTC };
         change(&mut rules);
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         Bench { store: Store::new(rules, Handles::new("H")), mail: Mail::new(1 << 20), now }
@@ -384,6 +384,50 @@ fn jobs_with_a_time() {
     let past = Submit { start: Start::Epoch(b"7"), background: true, ..job("f", "", "y") };
     b.send(client, Request::Submit(past));
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:2|f|y");
+}
+
+#[test]
+fn a_wall_clock_that_is_set_while_a_job_waits_for_its_time() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let at = (b.now.wall.as_secs() + 90).to_string();
+    let later = |start| Request::Submit(Submit { start, background: true, ..job("f", "", "") });
+    b.send(client, later(Start::Epoch(at.as_bytes())));
+    b.send(client, later(Start::Epoch(b"99999999999999999999")));
+    // Back by an hour: it waits an hour longer.
+    b.now.wall -= Duration::from_secs(3600);
+    b.tick(90);
+    assert_eq!(b.ask(worker, GRAB), "NO_JOB");
+    b.tick(3599);
+    assert_eq!(b.ask(worker, GRAB), "NO_JOB");
+    // Forward: it is seen within a minute, whatever the timer was set for.
+    let sooner = (b.now.wall.as_secs() + 7200).to_string();
+    b.send(client, later(Start::Epoch(sooner.as_bytes())));
+    b.now.wall += Duration::from_secs(7200);
+    assert!(b.store.deadline(&b.now).unwrap() <= b.now.steady + Duration::from_secs(60));
+    b.tick(0);
+    assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|");
+    assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:3|f|");
+    assert_eq!(b.store.deadline(&b.now), Some(b.now.steady + Duration::from_secs(60)), "the last waits for ever");
+    check(&b);
+}
+
+#[test]
+fn a_schedule_in_the_zone_of_the_server() {
+    let mut b = Bench::with(|rules| rules.zone = TimeZone::fixed(jiff::tz::offset(-3)));
+    let client = b.connect();
+    // 13:46:40 on 12 January 1970 in London, and 10:46:40 there.
+    let fields: [&[u8]; 5] = [b"47", b"10", b"12", b"", b"*"];
+    b.send(client, Request::Submit(Submit { start: Start::Schedule(fields), background: true, ..job("f", "k", "") }));
+    assert_eq!(b.store.delayed.first().map(|d| d.0), Some(1_000_020));
+    assert_eq!(b.said(client), "JOB_CREATED H:1");
+    // Who joins it by its key waits with it.
+    assert_eq!(b.ask(client, submit("f", "k", "")), "JOB_CREATED H:1");
+    assert_eq!(b.ask(client, Request::GetStatusUnique(b"k")), "STATUS_RES_UNIQUE k|1|0|0|0|1");
+    let never: [&[u8]; 5] = [b"", b"", b"30", b"2", b""];
+    let wrong = Submit { start: Start::Schedule(never), background: true, ..job("f", "k", "") };
+    assert_eq!(b.ask(client, Request::Submit(wrong)), "ERROR INVALID_ARGUMENT|There is no day 30 in month 2");
+    check(&b);
 }
 
 #[test]
