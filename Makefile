@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build install uninstall demo test lint clean
+.PHONY: help build install uninstall demo test fuzz lint clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release'
@@ -8,6 +8,7 @@ help:
 	@echo 'make install    the module into PHP, gearmand, gearman and gearadmin into PREFIX/bin'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
+	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
 	@echo 'make lint       format and clippy, as CI runs them'
 	@echo 'make clean      removes target/'
 	@echo
@@ -27,6 +28,9 @@ install:
 
 uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh uninstall
+
+fuzz:
+	@scripts/fuzz.sh
 
 lint:
 	@scripts/lint.sh

@@ -25,6 +25,9 @@
 pub mod config;
 mod connection;
 mod dispatch;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grab;
 mod job;
 mod mail;

@@ -185,7 +185,7 @@ impl<'a> Payload<'a> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Mail {
     /// Takes all that waits for one connection.
     pub(crate) fn take(&mut self, peer: u32) -> Vec<u8> {

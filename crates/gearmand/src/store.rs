@@ -23,6 +23,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod check;
 #[cfg(test)]
 pub(crate) mod tests;
 
