@@ -31,6 +31,21 @@ async fn a_foreground_job() {
     client.expect(STATUS_RES, &[&b"H:test:1"[..], b"0", b"0", b"0", b"0"]).await;
 }
 
+/// As Perl's workers send it. C leaves such a job with its worker for ever.
+#[tokio::test]
+async fn work_without_the_separator_is_work_without_data() {
+    let server = Server::start().await;
+    let mut client = server.peer().await;
+    client.submit("f", "", b"x").await;
+    let mut worker = server.worker(&["f"]).await;
+    assert_eq!(worker.ask(GRAB_JOB, &[]).await.0, JOB_ASSIGN);
+    for command in [WORK_DATA, WORK_WARNING, WORK_COMPLETE] {
+        worker.send(command, &[&b"H:test:1"[..]]).await;
+        client.expect(command, &[&b"H:test:1"[..], b""]).await;
+    }
+    worker.sync().await;
+}
+
 #[tokio::test]
 async fn every_submit_in_order_of_priority() {
     let server = Server::start().await;
