@@ -138,7 +138,7 @@ add_up() {
         'skip '*) skip "${line#skip }" ;;
         *) printf '%s\n' "$line" ;;
         esac
-    done < <("$@" 2>>"$log" || echo "FAIL $(basename "$2"): ended with $?")
+    done < <("$@" 2>>"$log" || echo "FAIL ended with $?: $(basename "$2")")
     if [ $((passed + failed + skipped)) = "$before" ]; then fail "$*" "checked nothing"; fi
 }
 

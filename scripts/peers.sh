@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The C programs and pecl's module that the tests talk to. Prints where they are, for eval:
+# The C programs, pecl's module and the Perl library that the tests talk to. Prints where they are, for eval:
 #
 #   C_GEARMAND C_GEARMAN C_GEARADMIN   the C server and tools
 #   PECL_PHP                           php with pecl's module (php -n -d extension=gearman.so)
 #   PECL_GEARMAN_SO                    that module alone
 #   PEER_LIBS                          its LD_LIBRARY_PATH; empty where the system has its libraries
+#   PEER_PERL                          perl with Gearman::Client and Gearman::Worker
 #
 # Packages that are installed are used where they are. The others are unpacked under target/peers and
 # not installed: that would start a server on 4730 and put pecl's module into everyone's PHP.
@@ -12,7 +13,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-packages=(gearman-job-server gearman-tools "php$(php_version)-gearman")
+packages=(gearman-job-server gearman-tools "php$(php_version)-gearman" libgearman-client-perl)
 peers=$root/target/peers
 files=$peers/root # the unpacked packages
 vars=$peers/vars
@@ -23,7 +24,8 @@ ready() {
     # shellcheck disable=SC1090
     . "$vars"
     [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
-        "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1
+        "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1 &&
+        "${PEER_PERL:-false}" -MGearman::Client -MGearman::Worker -e 1 2>/dev/null
 }
 
 # Those of our packages, and of what they depend on, that are not installed.
@@ -67,20 +69,24 @@ wrapper() { # NAME COMMAND...
 }
 
 make_wrappers() {
-    local extensions module libs="" dir
+    local extensions module libs="" perl=() dir
     extensions=$("$PHP_CONFIG" --extension-dir)
     module=$(locate "$extensions/gearman.so")
     for dir in "$files"/usr/lib/*-linux-gnu* "$files"/lib/*-linux-gnu*; do
         if [ -d "$dir" ]; then libs=${libs:+$libs:}$dir; fi
+    done
+    for dir in "$files"/usr/share/perl5 "$files"/usr/lib/*/perl5/*; do
+        if [ -d "$dir" ]; then perl+=(-I "$dir"); fi
     done
     mkdir -p "$peers/bin"
     wrapper gearmand "$(locate /usr/sbin/gearmand)"
     wrapper gearman "$(locate /usr/bin/gearman)"
     wrapper gearadmin "$(locate /usr/bin/gearadmin)"
     wrapper pecl-php "$(command -v "$PHP")" -n -d extension="$module"
+    wrapper perl perl "${perl[@]}"
     printf '%s=%q\n' C_GEARMAND "$peers/bin/gearmand" C_GEARMAN "$peers/bin/gearman" \
         C_GEARADMIN "$peers/bin/gearadmin" PECL_PHP "$peers/bin/pecl-php" \
-        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" >"$vars"
+        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PEER_PERL "$peers/bin/perl" >"$vars"
 }
 
 if ! ready; then
