@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The C programs, pecl's module and the Perl library that the tests talk to. Prints where they are, for eval:
+# The C programs, pecl's module, the Perl and the Python library that the tests talk to. Prints where they are, for eval:
 #
 #   C_GEARMAND C_GEARMAN C_GEARADMIN   the C server and tools
 #   PECL_PHP                           php with pecl's module (php -n -d extension=gearman.so)
 #   PECL_GEARMAN_SO                    that module alone
 #   PEER_LIBS                          its LD_LIBRARY_PATH; empty where the system has its libraries
 #   PEER_PERL                          perl with Gearman::Client and Gearman::Worker
+#   PEER_PYTHON                        python3 with gear of PyPI; empty where there is no python3 with pip
 #
 # Packages that are installed are used where they are. The others are unpacked under target/peers and
 # not installed: that would start a server on 4730 and put pecl's module into everyone's PHP.
@@ -25,7 +26,8 @@ ready() {
     . "$vars"
     [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
         "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1 &&
-        "${PEER_PERL:-false}" -MGearman::Client -MGearman::Worker -e 1 2>/dev/null
+        "${PEER_PERL:-false}" -MGearman::Client -MGearman::Worker -e 1 2>/dev/null &&
+        { [ -z "${PEER_PYTHON-x}" ] || "${PEER_PYTHON:-false}" -c 'import gear' 2>/dev/null; }
 }
 
 # Those of our packages, and of what they depend on, that are not installed.
@@ -51,6 +53,11 @@ unpack() {
 }
 # Root's downloads would else be made by a user of apt's own, who may not write here.
 fetch() { apt-get download -o APT::Sandbox::User="$(id -un)" "$@" >apt.log 2>&1; }
+
+fetch_python() {
+    python3 -m pip install --quiet --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore \
+        --target "$peers/python" gear==0.16.0 >&2
+}
 
 # The unpacked file if there is one, else the system's.
 locate() { if [ -e "$files$1" ]; then echo "$files$1"; else echo "$1"; fi; }
@@ -84,15 +91,22 @@ make_wrappers() {
     wrapper gearadmin "$(locate /usr/bin/gearadmin)"
     wrapper pecl-php "$(command -v "$PHP")" -n -d extension="$module"
     wrapper perl perl "${perl[@]}"
+    if [ -n "$python" ]; then wrapper python3 env PYTHONPATH="$peers/python" PYTHONDONTWRITEBYTECODE=1 python3; fi
     printf '%s=%q\n' C_GEARMAND "$peers/bin/gearmand" C_GEARMAN "$peers/bin/gearman" \
         C_GEARADMIN "$peers/bin/gearadmin" PECL_PHP "$peers/bin/pecl-php" \
-        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PEER_PERL "$peers/bin/perl" >"$vars"
+        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PEER_PERL "$peers/bin/perl" \
+        PEER_PYTHON "$python" >"$vars"
 }
 
 if ! ready; then
     rm -rf "$peers"
     mkdir -p "$peers"
     unpack
+    python=""
+    if python3 -m pip --version >/dev/null 2>&1; then
+        python=$peers/bin/python3
+        fetch_python || die "pip could not fetch gear"
+    fi
     make_wrappers
     ready || die "the test peers do not start: try ${peers#"$root"/}/bin/gearmand --version"
 fi
