@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod admin;
+mod floods;
 mod limits;
 mod misbehaving;
 mod packets;
