@@ -5,12 +5,17 @@
 use strict;
 use warnings;
 use IO::Socket::INET;
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
 my ($port, $what, $n) = @ARGV;
 my ($CAN_DO, $GRAB_JOB, $NO_JOB, $JOB_ASSIGN, $WORK_COMPLETE, $ECHO_REQ, $SUBMIT_JOB_BG) = (1, 9, 10, 11, 13, 16, 18);
 my $BATCH = 500;
 
-sub connection { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "cannot connect: $!" }
+sub connection {
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "cannot connect: $!";
+    setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1 or die "TCP_NODELAY: $!";
+    return $socket;
+}
 
 sub packet {
     my ($command, @arguments) = @_;

@@ -109,7 +109,8 @@ async fn keys_and_clients_of_one_job() {
     let all = submit.repeat(count);
     let (sent, read) =
         tokio::join!(writer.write_all(&all), tokio::io::AsyncReadExt::read_exact(&mut reader, &mut answers));
-    (sent.unwrap(), read.unwrap());
+    sent.unwrap();
+    read.unwrap();
     assert!(answers == created);
     client.text("status\n", "f\t1\t0\t0\n.\n").await;
     // It leaves, and takes along what it asked for so often.
