@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test torture soak lint clean
+.PHONY: help build man install uninstall demo test torture soak memory fuzz lint clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -12,6 +12,8 @@ help:
 	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
+	@echo 'make memory     what a million queued jobs and ten thousand connections take'
+	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
 	@echo 'make lint       format and clippy, as CI runs them'
 	@echo 'make clean      removes target/'
 	@echo
@@ -40,6 +42,12 @@ install:
 
 uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh uninstall
+
+memory: build
+	@MEMORY_JOBS=1000000 MEMORY_CONNECTIONS=10000 MEMORY_C=1 interop/memory.sh
+
+fuzz:
+	@scripts/fuzz.sh
 
 lint:
 	@scripts/lint.sh

@@ -9,5 +9,6 @@ for part in fmt clippy; do
     cargo "$part" --version >/dev/null 2>&1 || die "cargo $part is missing: rustup component add rustfmt clippy"
 done
 cargo fmt --all --check
+rustfmt --check fuzz/fuzz_targets/*.rs
 cargo clippy -p gearman_rs --all-targets -- -D warnings
 cargo clippy --workspace --exclude gearman_rs --all-targets -- -D warnings

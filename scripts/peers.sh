@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The C programs and pecl's module that the tests talk to. Prints where they are, for eval:
+# The C programs, pecl's module, the Perl and the Python library that the tests talk to. Prints where they are, for eval:
 #
 #   C_GEARMAND C_GEARMAN C_GEARADMIN   the C server and tools
 #   PECL_PHP                           php with pecl's module (php -n -d extension=gearman.so)
 #   PECL_GEARMAN_SO                    that module alone
 #   PEER_LIBS                          its LD_LIBRARY_PATH; empty where the system has its libraries
 #   PHP_FPM                            php-fpm of this PHP; empty where there is none
+#   PEER_PERL                          perl with Gearman::Client and Gearman::Worker
+#   PEER_PYTHON                        python3 with gear of PyPI; empty where there is no python3 with pip
 #
 # Packages that are installed are used where they are. The others are unpacked under target/peers and
 # not installed: that would start a server on 4730 and put pecl's module into everyone's PHP.
@@ -13,7 +15,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-packages=(gearman-job-server gearman-tools "php$(php_version)-gearman")
+packages=(gearman-job-server gearman-tools "php$(php_version)-gearman" libgearman-client-perl)
 fpm=/usr/sbin/php-fpm$(php_version) # of the package phpX.Y-fpm, where there is one
 peers=$root/target/peers
 files=$peers/root # the unpacked packages
@@ -25,7 +27,9 @@ ready() {
     # shellcheck disable=SC1090
     . "$vars"
     [ "${PHP_FPM-none}" != none ] && [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
-        "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1
+        "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1 &&
+        "${PEER_PERL:-false}" -MGearman::Client -MGearman::Worker -e 1 2>/dev/null &&
+        { [ -z "${PEER_PYTHON-x}" ] || "${PEER_PYTHON:-false}" -c 'import gear' 2>/dev/null; }
 }
 
 # Those of our packages, and of what they depend on, that are not installed.
@@ -58,6 +62,11 @@ unpack() {
 # Root's downloads would else be made by a user of apt's own, who may not write here.
 fetch() { apt-get download -o APT::Sandbox::User="$(id -un)" "$@" >apt.log 2>&1; }
 
+fetch_python() {
+    python3 -m pip install --quiet --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore \
+        --target "$peers/python" gear==0.16.0 >&2
+}
+
 # The unpacked file if there is one, else the system's.
 locate() { if [ -e "$files$1" ]; then echo "$files$1"; else echo "$1"; fi; }
 
@@ -75,11 +84,14 @@ wrapper() { # NAME COMMAND...
 }
 
 make_wrappers() {
-    local extensions module libs="" dir fpm_wrapper=""
+    local extensions module libs="" perl=() dir fpm_wrapper=""
     extensions=$("$PHP_CONFIG" --extension-dir)
     module=$(locate "$extensions/gearman.so")
     for dir in "$files"/usr/lib/*-linux-gnu* "$files"/lib/*-linux-gnu*; do
         if [ -d "$dir" ]; then libs=${libs:+$libs:}$dir; fi
+    done
+    for dir in "$files"/usr/share/perl5 "$files"/usr/lib/*/perl5/*; do
+        if [ -d "$dir" ]; then perl+=(-I "$dir"); fi
     done
     mkdir -p "$peers/bin"
     wrapper gearmand "$(locate /usr/sbin/gearmand)"
@@ -90,15 +102,23 @@ make_wrappers() {
         wrapper php-fpm "$(locate "$fpm")"
         fpm_wrapper=$peers/bin/php-fpm
     fi
+    wrapper perl perl "${perl[@]}"
+    if [ -n "$python" ]; then wrapper python3 env PYTHONPATH="$peers/python" PYTHONDONTWRITEBYTECODE=1 python3; fi
     printf '%s=%q\n' C_GEARMAND "$peers/bin/gearmand" C_GEARMAN "$peers/bin/gearman" \
         C_GEARADMIN "$peers/bin/gearadmin" PECL_PHP "$peers/bin/pecl-php" \
-        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PHP_FPM "$fpm_wrapper" >"$vars"
+        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PEER_PERL "$peers/bin/perl" \
+        PEER_PYTHON "$python" PHP_FPM "$fpm_wrapper" >"$vars"
 }
 
 if ! ready; then
     rm -rf "$peers"
     mkdir -p "$peers"
     unpack
+    python=""
+    if python3 -m pip --version >/dev/null 2>&1; then
+        python=$peers/bin/python3
+        fetch_python || die "pip could not fetch gear"
+    fi
     make_wrappers
     ready || die "the test peers do not start: try ${peers#"$root"/}/bin/gearmand --version"
 fi

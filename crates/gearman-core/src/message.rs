@@ -132,7 +132,8 @@ impl<'a> Work<'a> {
                 (handle.strip_suffix(b"\0").unwrap_or(handle), Update::Fail)
             }
             Command::WorkData | Command::WorkWarning | Command::WorkComplete | Command::WorkException => {
-                let [handle, data] = frame.arguments()?;
+                // Perl workers send a result that is empty or "0" without the NUL in front of it.
+                let [handle, data] = frame.arguments().unwrap_or([frame.body, &[]]);
                 let update = match command {
                     Command::WorkData => Update::Data(data),
                     Command::WorkWarning => Update::Warning(data),

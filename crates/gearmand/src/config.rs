@@ -41,6 +41,8 @@ pub struct Config {
     pub level: Level,
     /// What time it is, since 1970. Tests have their own.
     pub clock: fn() -> Duration,
+    /// In which SUBMIT_JOB_SCHED tells a time.
+    pub zone: jiff::tz::TimeZone,
     /// Called after many jobs have gone, to give their memory back to the system.
     pub trim: fn(),
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             durable: Durable::No,
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            zone: jiff::tz::TimeZone::system(),
             trim: || {},
         }
     }

@@ -11,6 +11,7 @@
 //! persist         what a durable queue is: a trait
 //! journal         changes on their way there
 //! mail            what is to be sent, by connection
+//! schedule        when a SUBMIT_JOB_SCHED runs
 //! store           all state: clients submit and ask …
 //! grab, work      … workers get jobs, are woken, and end them
 //! keep            … jobs go to the durable queue, and come back
@@ -29,6 +30,9 @@
 pub mod config;
 mod connection;
 mod dispatch;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grab;
 mod job;
 mod journal;
@@ -37,6 +41,7 @@ mod keeper;
 mod mail;
 pub mod persist;
 mod queue;
+mod schedule;
 mod server;
 mod slab;
 pub mod sqlite;

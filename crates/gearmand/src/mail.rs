@@ -290,7 +290,7 @@ impl<'a> Payload<'a> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Mail {
     /// Takes all that may be sent to one connection.
     pub(crate) fn take(&mut self, peer: u32) -> Vec<u8> {

@@ -238,6 +238,7 @@ impl State {
             functions: config.max_functions,
             durable: config.durable,
             direct: config.direct_assignment,
+            zone: config.zone.clone(),
         };
         State {
             store: Store::new(rules, Handles::new(&config.handle_prefix)),

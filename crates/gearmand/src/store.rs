@@ -14,16 +14,20 @@
 use crate::job::{Handles, Job, Jobs, Payload, State};
 use crate::journal::{self, Durable, Journal};
 use crate::mail::{Held, Mail, NOT_REMOVED};
+use crate::schedule::{Schedule, Unfit, epoch};
 use crate::slab::{NONE, Slab};
 use crate::workers::{Functions, Peer, Waiter};
 use bytes::Bytes;
-use gearman_core::message::{Decimal, Response, Start, Status, Submit, number};
+use gearman_core::message::{Decimal, Response, Start, Status, Submit};
 use gearman_core::packet::Command;
 use gearman_core::{Code, MAX_FUNCTION, MAX_UNIQUE};
+use jiff::tz::TimeZone;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod check;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -42,6 +46,8 @@ pub(crate) struct Rules {
     pub(crate) durable: Durable,
     /// Whether workers may get jobs without being woken for them.
     pub(crate) direct: bool,
+    /// Of which SUBMIT_JOB_SCHED speaks.
+    pub(crate) zone: TimeZone,
 }
 
 /// One moment, on both clocks.
@@ -152,11 +158,9 @@ impl Store {
         if submit.function.len() > MAX_FUNCTION || submit.reducer.is_some_and(|r| r.len() > MAX_FUNCTION) {
             return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
         }
-        let due = match submit.start {
-            Start::Now => None,
-            Start::Epoch(seconds) => Some(u64::from(number(seconds))).filter(|s| *s > now.wall.as_secs()),
-            // As the C server, until there is more than one wish for it.
-            Start::Schedule(_) => return mail.error(peer, Code::InvalidCommand.name(), "Command not expected"),
+        let due = match self.due(now, submit.start) {
+            Ok(due) => due,
+            Err(unfit) => return mail.error(peer, Code::InvalidArgument.name(), &unfit.to_string()),
         };
         let known = self.functions.find(submit.function);
         let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
@@ -222,6 +226,16 @@ impl Store {
         let batch = self.journal.last();
         let data = crate::mail::Payload::new(data, owner);
         mail.held(peer, batch, Held::Echo, |mail| mail.packet(peer, Command::EchoRes, &[], &data));
+    }
+
+    /// When a job may run, in seconds since 1970; `None` is at once.
+    fn due(&self, now: &Now, start: Start<'_>) -> Result<Option<u64>, Unfit> {
+        let due = match start {
+            Start::Now => return Ok(None),
+            Start::Epoch(seconds) => epoch(seconds),
+            Start::Schedule(fields) => Schedule::parse(fields)?.next(now.wall, &self.rules.zone)?,
+        };
+        Ok(Some(due).filter(|due| *due > now.wall.as_secs()))
     }
 
     /// GET_STATUS.

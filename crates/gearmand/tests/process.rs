@@ -268,3 +268,37 @@ fn the_port_from_the_environment() {
     assert!(stderr(&output).contains(&port), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn the_log_says_why_a_connection_was_closed() {
+    let folder = Folder::new("closed");
+    let mut server = Running::start(&[], &folder);
+    for (bytes, reason) in [
+        (b"\0RUBBISH".to_vec(), "wrong magic \"\\x00RUB\""),
+        (b"\0REQ\0\0\0\x07\xff\xff\xff\xff".to_vec(), "4294967295"),
+        (vec![b'x'; 70_000], "a text line of more than"),
+        (b"\0REQ\0\0\0\x07\0\0\0\x09f".to_vec(), "in the middle of a packet"),
+    ] {
+        let mut peer = server.connect();
+        // The server may close while this is being written.
+        let _ = peer.write_all(&bytes);
+        let _ = peer.shutdown(std::net::Shutdown::Write);
+        let line = server.line_with("closed: ");
+        assert!(line.contains(reason), "{line}");
+        let _ = peer.read_to_end(&mut Vec::new());
+    }
+    assert_eq!(ask(&mut server.connect(), "version\n"), format!("OK {}\n", gearmand::VERSION));
+}
+
+#[test]
+fn more_connections_than_the_system_has_descriptors() {
+    let folder = Folder::new("descriptors");
+    let mut server = Running::start(&["--file-descriptors=40"], &folder);
+    let mut first = server.connect();
+    assert!(ask(&mut first, "version\n").starts_with("OK "));
+    let many: Vec<TcpStream> = (0..60).map(|_| server.connect()).collect();
+    server.line_with("cannot accept connections");
+    assert!(ask(&mut first, "version\n").starts_with("OK "));
+    drop(many);
+    assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
+}

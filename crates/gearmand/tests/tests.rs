@@ -6,6 +6,8 @@
 mod admin;
 mod direct;
 mod durable;
+mod floods;
+mod limits;
 mod misbehaving;
 mod operating;
 mod packets;

@@ -67,6 +67,27 @@ pub(crate) const ECHO_RES: u32 = 17;
 pub(crate) const SUBMIT_JOB_BG: u32 = 18;
 pub(crate) const ERROR: u32 = 19;
 pub(crate) const STATUS_RES: u32 = 20;
+pub(crate) const SUBMIT_JOB_HIGH: u32 = 21;
+pub(crate) const SET_CLIENT_ID: u32 = 22;
+pub(crate) const CAN_DO_TIMEOUT: u32 = 23;
+pub(crate) const ALL_YOURS: u32 = 24;
+pub(crate) const WORK_EXCEPTION: u32 = 25;
+pub(crate) const OPTION_REQ: u32 = 26;
+pub(crate) const WORK_DATA: u32 = 28;
+pub(crate) const WORK_WARNING: u32 = 29;
+pub(crate) const GRAB_JOB_UNIQ: u32 = 30;
+pub(crate) const JOB_ASSIGN_UNIQ: u32 = 31;
+pub(crate) const SUBMIT_JOB_HIGH_BG: u32 = 32;
+pub(crate) const SUBMIT_JOB_LOW: u32 = 33;
+pub(crate) const SUBMIT_JOB_LOW_BG: u32 = 34;
+pub(crate) const SUBMIT_JOB_SCHED: u32 = 35;
+pub(crate) const SUBMIT_JOB_EPOCH: u32 = 36;
+pub(crate) const SUBMIT_REDUCE_JOB: u32 = 37;
+pub(crate) const SUBMIT_REDUCE_JOB_BACKGROUND: u32 = 38;
+pub(crate) const GRAB_JOB_ALL: u32 = 39;
+pub(crate) const JOB_ASSIGN_ALL: u32 = 40;
+pub(crate) const GET_STATUS_UNIQUE: u32 = 41;
+pub(crate) const STATUS_RES_UNIQUE: u32 = 42;
 
 /// One end of a connection.
 pub(crate) struct Peer {

@@ -6,7 +6,6 @@ use gearman_core::codec::{Decoded, decode};
 use gearman_core::message::{Grab, Priority, Request, Update, Work};
 use gearman_core::packet::HEADER;
 use proptest::prelude::*;
-use std::collections::{HashMap, HashSet};
 
 mod direct;
 
@@ -23,8 +22,15 @@ impl Bench {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Rules)) -> Bench {
-        let mut rules =
-            Rules { runs: None, wakeup: 1, exceptions: false, functions: 100, durable: Durable::No, direct: true };
+        let mut rules = Rules {
+            runs: None,
+            wakeup: 1,
+            exceptions: false,
+            functions: 100,
+            durable: Durable::No,
+            direct: true,
+            zone: TimeZone::UTC,
+        };
         change(&mut rules);
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         Bench { store: Store::new(rules, Handles::new("H")), mail: Mail::new(1 << 20), now }
@@ -390,6 +396,50 @@ fn jobs_with_a_time() {
 }
 
 #[test]
+fn a_wall_clock_that_is_set_while_a_job_waits_for_its_time() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let at = (b.now.wall.as_secs() + 90).to_string();
+    let later = |start| Request::Submit(Submit { start, background: true, ..job("f", "", "") });
+    b.send(client, later(Start::Epoch(at.as_bytes())));
+    b.send(client, later(Start::Epoch(b"99999999999999999999")));
+    // Back by an hour: it waits an hour longer.
+    b.now.wall -= Duration::from_secs(3600);
+    b.tick(90);
+    assert_eq!(b.ask(worker, GRAB), "NO_JOB");
+    b.tick(3599);
+    assert_eq!(b.ask(worker, GRAB), "NO_JOB");
+    // Forward: it is seen within a minute, whatever the timer was set for.
+    let sooner = (b.now.wall.as_secs() + 7200).to_string();
+    b.send(client, later(Start::Epoch(sooner.as_bytes())));
+    b.now.wall += Duration::from_secs(7200);
+    assert!(b.store.deadline(&b.now).unwrap() <= b.now.steady + Duration::from_secs(60));
+    b.tick(0);
+    assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|");
+    assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:3|f|");
+    assert_eq!(b.store.deadline(&b.now), Some(b.now.steady + Duration::from_secs(60)), "the last waits for ever");
+    check(&b);
+}
+
+#[test]
+fn a_schedule_in_the_zone_of_the_server() {
+    let mut b = Bench::with(|rules| rules.zone = TimeZone::fixed(jiff::tz::offset(-3)));
+    let client = b.connect();
+    // 13:46:40 on 12 January 1970 in London, and 10:46:40 there.
+    let fields: [&[u8]; 5] = [b"47", b"10", b"12", b"", b"*"];
+    b.send(client, Request::Submit(Submit { start: Start::Schedule(fields), background: true, ..job("f", "k", "") }));
+    assert_eq!(b.store.delayed.first().map(|d| d.0), Some(1_000_020));
+    assert_eq!(b.said(client), "JOB_CREATED H:1");
+    // Who joins it by its key waits with it.
+    assert_eq!(b.ask(client, submit("f", "k", "")), "JOB_CREATED H:1");
+    assert_eq!(b.ask(client, Request::GetStatusUnique(b"k")), "STATUS_RES_UNIQUE k|1|0|0|0|1");
+    let never: [&[u8]; 5] = [b"", b"", b"30", b"2", b""];
+    let wrong = Submit { start: Start::Schedule(never), background: true, ..job("f", "k", "") };
+    assert_eq!(b.ask(client, Request::Submit(wrong)), "ERROR INVALID_ARGUMENT|There is no day 30 in month 2");
+    check(&b);
+}
+
+#[test]
 fn what_is_too_large() {
     let mut b = Bench::new();
     let client = b.connect();
@@ -437,88 +487,8 @@ fn a_job_that_is_cancelled_while_it_runs() {
     check(&b);
 }
 
-/// What the module promises, seen from every side.
 pub(crate) fn check(b: &Bench) {
-    let store = &b.store;
-    let jobs = &store.jobs.slab;
-    let mut placed = HashSet::new();
-    let mut count: HashMap<u32, (u32, u32)> = HashMap::new();
-    for (id, job) in jobs.iter() {
-        let counted = count.entry(job.function).or_default();
-        counted.0 += 1;
-        counted.1 += u32::from(job.state == State::Running);
-        assert_eq!(store.jobs.by_number(job.number), Some(id));
-        if !job.unique().is_empty() {
-            assert_eq!(store.jobs.by_unique(job.function, job.unique(), job.workload()), Some(id), "one job of a key");
-        }
-        assert!(job.background || job.waiters != NONE || job.state == State::Running, "nobody waits for it");
-    }
-    for (id, function) in store.functions.iter() {
-        assert_eq!((function.total, function.running), count.get(&id).copied().unwrap_or_default());
-        let able = store.peers.iter().filter(|(_, p)| p.ability(id).is_some()).count();
-        assert_eq!(function.workers as usize, able);
-        let mut queue = function.queue.clone();
-        for priority in Priority::ALL {
-            let (mut next, mut n) = (queue.list(priority).head, 0);
-            while next != NONE {
-                let job = &jobs[next];
-                assert_eq!((job.state, job.function, job.priority), (State::Queued, id, priority));
-                assert!(placed.insert(next), "in two places");
-                (next, n) = (job.next, n + 1);
-            }
-            assert_eq!(queue.list(priority).len(), n);
-        }
-        let queued: u32 = Priority::ALL.into_iter().map(|p| function.queue.len_of(p)).sum();
-        let asleep = store.peers.iter().any(|(_, p)| p.asleep != 0 && p.ability(id).is_some());
-        if asleep && !store.draining {
-            let woken = store.peers.iter().filter(|(_, p)| p.woken == id).count();
-            assert!(woken >= queued as usize, "{queued} jobs wait, {woken} are awake for them, somebody sleeps");
-        }
-    }
-    for (due, id) in &store.delayed {
-        let job = &jobs[*id];
-        assert_eq!((job.state, job.extra.as_ref().unwrap().due), (State::Delayed, *due));
-        assert!(placed.insert(*id), "in two places");
-    }
-    let storing = jobs.iter().filter(|(_, job)| job.state == State::Storing);
-    for (id, job) in storing {
-        assert!(store.journal.batch_of(job.number).is_some() && job.stored && job.background);
-        assert!(placed.insert(id), "in two places");
-    }
-    for (_, peer) in store.peers.iter().filter(|(_, p)| p.asleep != 0) {
-        assert_eq!(peer.woken, NONE, "who sleeps was not woken since");
-        assert!(!peer.served, "who got a job does not sleep behind it");
-    }
-    let mut running = 0;
-    for (peer, state) in store.peers.iter() {
-        let (mut next, mut n) = (state.running.head, 0);
-        while next != NONE {
-            let job = &jobs[next];
-            assert_eq!((job.state, job.worker), (State::Running, peer));
-            assert!(placed.insert(next), "in two places");
-            (next, n) = (job.next, n + 1);
-        }
-        assert_eq!(state.running.len(), n);
-        running += n as usize;
-    }
-    assert_eq!(store.running, running);
-    assert_eq!(placed.len(), jobs.len(), "a job is nowhere");
-    for (when, id) in &store.deadlines {
-        let job = &jobs[*id];
-        assert_eq!(job.extra.as_ref().unwrap().deadline, Some(*when));
-        assert_eq!(store.peers[job.worker].running.head, *id, "only the one it is on");
-    }
-    let by_job: usize = jobs.iter().map(|(_, job)| store.waiters_of(job).count()).sum();
-    let by_peer: usize = store.peers.iter().map(|(_, peer)| waits(store, peer.waits)).sum();
-    assert_eq!((by_job, by_peer), (store.waiters.len(), store.waiters.len()));
-}
-
-fn waits(store: &Store, mut next: u32) -> usize {
-    let mut n = 0;
-    while let Some(waiter) = store.waiters.get(next) {
-        (next, n) = (waiter.peer_next, n + 1);
-    }
-    n
+    super::check::check(&b.store);
 }
 
 #[derive(Clone, Debug)]

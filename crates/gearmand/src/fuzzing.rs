@@ -1,0 +1,231 @@
+//! Bytes as the deeds of several connections, for the fuzz target `dispatch` (fuzz/) and for a test
+//! that replays what it found. After each deed the store must be in order, and nothing lost: a job
+//! ends only where something ends it, and who waits for it is told.
+//!
+//! A deed is the number of a connection, its kind, a length and as many bytes:
+//!
+//! ```text
+//! 0 c 0           connects, or leaves
+//! 0 t 5 .....     five seconds pass
+//! 0 l 7 version   a line of text
+//! 0 7 5 f\0\0ab   any other kind is the number of a command, here SUBMIT_JOB
+//! ```
+
+// What is found ends the program.
+#![allow(clippy::panic)]
+
+use crate::Durable;
+use crate::dispatch::dispatch;
+use crate::job::{Handles, State};
+use crate::mail::Mail;
+use crate::slab::NONE;
+use crate::store::check::check;
+use crate::store::{Now, Rules, Store};
+use crate::text::{About, answer};
+use gearman_core::codec::{Decoded, decode};
+use gearman_core::message::{Request, Response};
+use gearman_core::packet::{Command, Frame, Magic};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Connections that there may be at a time.
+const CONNECTIONS: usize = 6;
+/// Functions that there may be.
+const FUNCTIONS: usize = 8;
+
+/// Does what these bytes say.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn run(bytes: &[u8]) {
+    let Some((&first, mut rest)) = bytes.split_first() else { return };
+    let mut world = World::new(first);
+    while let [who, kind, length, behind @ ..] = rest {
+        let (data, behind) = behind.split_at(behind.len().min(usize::from(*length)));
+        rest = behind;
+        world.step(usize::from(*who) % CONNECTIONS, *kind, data);
+    }
+    for who in 0..CONNECTIONS {
+        world.leave(who);
+    }
+    assert_eq!((world.store.running, world.store.waiters.len(), world.store.peers.len()), (0, 0, 0));
+}
+
+struct World {
+    store: Store,
+    mail: Mail,
+    now: Now,
+    connections: [Option<u32>; CONNECTIONS],
+}
+
+/// What is known of a job before a deed.
+#[derive(Debug)]
+struct Known {
+    background: bool,
+    worker: u32,
+    function: Box<[u8]>,
+    waiters: Vec<u32>,
+}
+
+impl World {
+    /// The first byte says what the operator decided.
+    fn new(first: u8) -> World {
+        let rules = Rules {
+            runs: Some(u16::from(first & 3)).filter(|runs| *runs != 0),
+            wakeup: 1 + u32::from(first >> 2 & 1),
+            exceptions: first & 8 != 0,
+            functions: FUNCTIONS,
+            durable: Durable::No,
+            direct: first & 16 == 0,
+            zone: TimeZone::UTC,
+        };
+        let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
+        let (store, mail) = (Store::new(rules, Handles::new("H")), Mail::new(1 << 16));
+        World { store, mail, now, connections: [None; CONNECTIONS] }
+    }
+
+    fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
+        let before = self.known();
+        match kind {
+            b'c' if self.connections[who].is_some() => return self.leave(who),
+            b'c' => {
+                let peer = self.store.connect(who as i32, None);
+                self.mail.open(peer);
+                self.connections[who] = Some(peer);
+            }
+            b't' => {
+                let time = Duration::from_secs(data.len() as u64);
+                self.now = Now { steady: self.now.steady + time, wall: self.now.wall + time };
+                let next = self.store.tick(&self.now, &mut self.mail);
+                assert!(next.is_none_or(|next| next > self.now.steady), "what is due was not done");
+            }
+            b'l' => {
+                let Some(peer) = self.connections[who] else { return };
+                let about = About { level: "ERROR", limits: FUNCTIONS };
+                answer(&mut self.store, &about, &self.now, peer, data, &mut self.mail);
+            }
+            command => {
+                let Some(peer) = self.connections[who] else { return };
+                let frame = Frame { magic: Magic::Request, number: command.into(), body: data };
+                dispatch(&mut self.store, &self.now, peer, &frame, None, &mut self.mail);
+            }
+        }
+        self.judge(&before, |world, number, job| match kind {
+            b't' => world.store.rules.runs.is_some() && job.worker != NONE,
+            b'l' => may_end_by(data, number, job),
+            command => may_end(world, command, data, number, job, world.connections[who]),
+        });
+    }
+
+    fn leave(&mut self, who: usize) {
+        let Some(peer) = self.connections[who].take() else { return };
+        let before = self.known();
+        self.store.leave(&self.now, peer, &mut self.mail);
+        self.store.leave(&self.now, peer, &mut self.mail);
+        self.mail.close(peer);
+        self.store.release(peer);
+        self.judge(&before, |world, _, job| {
+            let last = !job.background && job.waiters.iter().all(|waiter| *waiter == peer);
+            last || (job.worker == peer && world.store.rules.runs.is_some())
+        });
+    }
+
+    fn known(&self) -> BTreeMap<u64, Known> {
+        let known = self.store.jobs.slab.iter().map(|(_, job)| {
+            let function = self.store.functions[job.function].name.clone();
+            let waiters = self.store.waiters_of(job).collect();
+            let worker = if job.state == State::Running { job.worker } else { NONE };
+            (job.number, Known { background: job.background, worker, function, waiters })
+        });
+        known.collect()
+    }
+
+    /// Looks at what a deed did. `may_end`: it can have been the end of this job.
+    fn judge(&mut self, before: &BTreeMap<u64, Known>, may_end: impl Fn(&World, u64, &Known) -> bool) {
+        check(&self.store);
+        let gone = before.iter().filter(|(number, _)| self.store.jobs.by_number(**number).is_none());
+        let gone: Vec<(u64, &Known)> = gone.map(|(number, job)| (*number, job)).collect();
+        for (number, job) in &gone {
+            assert!(may_end(self, *number, job), "job {number} is lost: {job:?}");
+        }
+        for peer in self.connections.into_iter().flatten() {
+            let ended = endings(&self.mail.take(peer));
+            for (number, job) in &gone {
+                let handle = format!("H:{number}").into_bytes();
+                let told = ended.iter().filter(|ended| **ended == handle).count();
+                let waits = job.waiters.iter().filter(|waiter| **waiter == peer).count();
+                assert_eq!(told, waits, "connection {peer} of the end of job {number}: {job:?}");
+            }
+        }
+    }
+}
+
+/// May a packet end a job?
+fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, peer: Option<u32>) -> bool {
+    let Some(command) = Command::from_number(command.into()) else { return false };
+    match command {
+        Command::CantDo | Command::ResetAbilities => {
+            // Tried too often; or it is given back, and nobody waits for it.
+            let unwanted = !job.background && job.waiters.is_empty();
+            Some(job.worker) == peer && (world.store.rules.runs.is_some() || unwanted)
+        }
+        _ => {
+            let frame = Frame { magic: Magic::Request, number: command as u32, body };
+            let Ok(Request::Work(work)) = Request::parse(command, &frame) else { return false };
+            let ends = work.is_last() && work.handle == format!("H:{number}").as_bytes();
+            ends && Some(job.worker) == peer
+        }
+    }
+}
+
+/// May a line end a job?
+fn may_end_by(line: &[u8], number: u64, job: &Known) -> bool {
+    match gearman_core::admin::Command::parse(line) {
+        gearman_core::admin::Command::CancelJob(handle) => handle == format!("H:{number}").as_bytes(),
+        gearman_core::admin::Command::DropFunction(name) => *name == *job.function && job.worker == NONE,
+        _ => false,
+    }
+}
+
+/// The handles of jobs that a connection was told the end of.
+fn endings(mut sent: &[u8]) -> Vec<Vec<u8>> {
+    let mut ended = Vec::new();
+    // Answers to lines are no packets, and nothing follows them.
+    while let Ok(Decoded::Frame(frame, size)) = decode(sent, 1 << 20) {
+        if let Ok(Response::Work(work)) = Response::parse(&frame)
+            && work.is_last()
+        {
+            ended.push(work.handle.to_vec());
+        }
+        sent = &sent[size..];
+    }
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What fuzzing begins with, and what it once found.
+    #[test]
+    fn the_seeds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/dispatch");
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        assert!(files.len() > 5);
+        for file in files {
+            println!("{}", file.display()); // shown when it fails
+            run(&std::fs::read(file).unwrap());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
+            run(&bytes);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# What the job server's memory is spent on: bytes a queued job and an idle connection, and what is left
+# when the jobs are gone. `make memory` asks for MEMORY_JOBS=1000000 and MEMORY_CONNECTIONS=10000, and for
+# the C server's figures beside ours (MEMORY_C=1); by itself it is small enough for `make test`.
+# shellcheck source=interop/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+jobs=${MEMORY_JOBS:-100000} wanted=${MEMORY_CONNECTIONS:-1000}
+ulimit -n "$(ulimit -Hn)"
+# The programs need some for themselves.
+most=$(($(ulimit -n) - 100))
+connections=$((wanted < most ? wanted : most))
+
+load() { "$PEER_PERL" interop/memory.pl "$port" "$@"; }
+rss() { awk '$1 == "VmRSS:" { print $2 * 1024 }' "/proc/$server/status"; }
+rss_below() { [ "$(rss)" -lt "$1" ]; }
+
+# measure ours|C SECONDS: sets idle, connection, job, drained and took; at most so long after its last job.
+measure() {
+    local before begin
+    start_server "$1"
+    # Once through all code, so that what it needs in any case is not a job's.
+    load submit 100 && load drain && load connect 10 </dev/null >/dev/null
+    idle=$(rss)
+
+    coproc HOLD { exec "$PEER_PERL" interop/memory.pl "$port" connect "$connections"; }
+    children+=("$HOLD_PID")
+    IFS= read -r -t 300 _ <&"${HOLD[0]}" || fail "$1 server: $connections connections"
+    connection=$((($(rss) - idle) / connections))
+    end "$HOLD_PID"
+
+    before=$(rss)
+    load submit "$jobs" || fail "$1 server: $jobs jobs"
+    job=$((($(rss) - before) / jobs))
+    load drain || fail "$1 server: they end"
+    begin=$SECONDS
+    wait_for "$2" rss_below $((2 * idle)) || true
+    drained=$(rss) took=$((SECONDS - begin))
+    end "$server"
+    printf '%s server: idle %d kB; an idle connection %d B, of %d; a queued job %d B; after %d jobs %d kB (%d s)\n' \
+        "$1" $((idle / 1024)) "$connection" "$connections" "$job" "$jobs" $((drained / 1024)) "$took"
+}
+
+if [ "$connections" -lt "$wanted" ]; then echo "ulimit -Hn allows $connections connections, not $wanted"; fi
+measure ours 60
+check_that "a queued job takes at most 300 B" [ "$job" -le 300 ]
+check_that "what is left of $jobs jobs is less than twice an idle server" [ "$drained" -lt $((2 * idle)) ]
+check_that "an idle connection takes at most 4096 B" [ "$connection" -le 4096 ]
+if [ "${MEMORY_C:-}" ]; then measure C 60; fi
+finish

@@ -1,0 +1,33 @@
+"""A worker by Python's gear: worker.py PORT; the functions that client.py asks for."""
+
+import sys
+
+import gear
+
+
+def pieces(job):
+    for n in (1, 2, 3):
+        job.sendWorkStatus(n, 3)
+    job.sendWorkData(b"one\0")
+    job.sendWorkWarning(b"careful")
+    job.sendWorkData(b"two")
+    job.sendWorkComplete(b"end")
+
+
+functions = {
+    "python_reverse": lambda job: job.sendWorkComplete(job.arguments[::-1]),
+    "python_empty": lambda job: job.sendWorkComplete(),
+    "python_unique": lambda job: job.sendWorkComplete(job.unique),
+    "python_pieces": pieces,
+    "python_fail": lambda job: job.sendWorkFail(),
+    "python_raise": lambda job: job.sendWorkException(b"on purpose"),
+}
+
+worker = gear.Worker("python-worker")
+worker.addServer("127.0.0.1", int(sys.argv[1]))
+worker.waitForServer()
+for name in functions:
+    worker.registerFunction(name)
+while True:
+    job = worker.getJob()
+    functions[job.name](job)

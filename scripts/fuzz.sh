@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Fuzzes each target of fuzz/ for FUZZ_SECONDS (600), and stops at the first thing found. What was
+# learned is kept in target/fuzz/corpus for the next time.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cargo +nightly --version >/dev/null 2>&1 || die "a nightly compiler is missing: rustup toolchain install nightly"
+cargo fuzz --version >/dev/null 2>&1 || die "cargo fuzz is missing: cargo install cargo-fuzz"
+export CARGO_TARGET_DIR=$root/target/fuzz
+
+for target in ${FUZZ_TARGETS:-codec dispatch}; do
+    mkdir -p "target/fuzz/corpus/$target"
+    cargo +nightly fuzz run "$target" "target/fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+        -max_total_time="${FUZZ_SECONDS:-600}" -max_len=4096 -timeout=10 -print_final_stats=1
+done
