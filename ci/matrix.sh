@@ -25,9 +25,10 @@ table=() passed=0 failed=0 skipped=0
 # choose PHP: makes it where it is missing, and sets what `with` needs.
 choose() {
     place=$cache/php-$1 inside=()
-    php=$place/php/bin/php php_config=$place/php/bin/php-config
+    builds=$place/target php=$place/php/bin/php php_config=$place/php/bin/php-config
     case $1 in
-        system) php=$(command -v "$PHP") php_config=$(command -v "$PHP_CONFIG") ;; # ext-php-rs wants paths
+        # ext-php-rs wants paths
+        system) builds=$root/target php=$(command -v "$PHP") php_config=$(command -v "$PHP_CONFIG") ;;
         8.2-debug) ci/php-source.sh "$place" --enable-debug ;;
         8.2-zts) ci/php-source.sh "$place" --enable-zts ;;
         8.4) debian 8.4 trixie ;;
@@ -42,8 +43,8 @@ debian() {
 
 # with COMMAND...: runs it with the chosen PHP and the module made for that.
 with() {
-    "${inside[@]}" env PHP="$php" PHP_CONFIG="$php_config" CARGO_TARGET_DIR="$place/target" \
-        EXT="$place/target/release/libgearman_rs.so" GEARMAND="$root/target/release/gearmand" "$@"
+    "${inside[@]}" env PHP="$php" PHP_CONFIG="$php_config" CARGO_TARGET_DIR="$builds" \
+        EXT="$builds/release/libgearman_rs.so" GEARMAND="$root/target/release/gearmand" "$@"
 }
 
 run_row() {
@@ -112,7 +113,7 @@ trap 'exit 143' TERM HUP
 
 mkdir -p "$cache"
 scripts/need.sh build test matrix
-scripts/build.sh
+cargo build --release -p gearmand
 cargo fetch --locked # where a PHP's root folder has no network settings, too
 for name in "${rows[@]}"; do row "$name"; done
 
