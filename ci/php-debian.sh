@@ -39,7 +39,7 @@ make_root() {
     printf "deb $mirror %s main\n" "$suite" ${more:+"$more"} | as_root tee "$debian/etc/apt/sources.list" >/dev/null
     as_root cp -L /etc/resolv.conf "$debian/etc/resolv.conf"
     # What this machine's apt needs to reach mirrors.
-    apt-config dump --no-empty | grep -E '^Acquire::(https?::|Check-Valid-Until|Retries)' |
+    apt-config dump --no-empty | sed -nE '/^Acquire::(https?::|Check-Valid-Until|Retries)/p' |
         as_root tee "$debian/etc/apt/apt.conf.d/90machine" >/dev/null
     packages "$version" || {
         say "not had: Debian $suite${more:+ and $more} have no PHP $version that can be installed"
