@@ -25,10 +25,11 @@ table=() passed=0 failed=0 skipped=0
 # choose PHP: makes it where it is missing, and sets what `with` needs.
 choose() {
     place=$cache/php-$1 inside=()
-    builds=$place/target php=$place/php/bin/php php_config=$place/php/bin/php-config
+    # All of this machine in one folder: cargo builds anew what depends on PHP.
+    builds=$cache/target php=$place/php/bin/php php_config=$place/php/bin/php-config
     case $1 in
         # ext-php-rs wants paths
-        system) builds=$root/target php=$(command -v "$PHP") php_config=$(command -v "$PHP_CONFIG") ;;
+        system) php=$(command -v "$PHP") php_config=$(command -v "$PHP_CONFIG") ;;
         8.2-debug) ci/php-source.sh "$place" --enable-debug ;;
         8.2-zts) ci/php-source.sh "$place" --enable-zts ;;
         8.4) debian 8.4 trixie ;;
@@ -37,6 +38,7 @@ choose() {
 }
 debian() {
     inside=(ci/php-debian.sh run "$place")
+    builds=$place/target
     php=/usr/bin/php$1 php_config=/usr/bin/php-config$1
     ci/php-debian.sh make "$place" "$@"
 }
@@ -44,7 +46,7 @@ debian() {
 # with COMMAND...: runs it with the chosen PHP and the module made for that.
 with() {
     "${inside[@]}" env PHP="$php" PHP_CONFIG="$php_config" CARGO_TARGET_DIR="$builds" \
-        EXT="$builds/release/libgearman_rs.so" GEARMAND="$root/target/release/gearmand" "$@"
+        EXT="$place/gearman_rs.so" GEARMAND="$root/target/release/gearmand" "$@"
 }
 
 run_row() {
@@ -53,6 +55,7 @@ run_row() {
     # shellcheck disable=SC2016
     echo "PHP $(with "$php" -n -r 'echo PHP_VERSION, PHP_ZTS ? " ZTS" : " NTS", PHP_DEBUG ? " debug" : "";')"
     with cargo build --release -p gearman_rs
+    cp "$builds/release/libgearman_rs.so" "$place/gearman_rs.so"
     case $1 in
         *-embed) with ci/embed.sh ;;
         *-jit)

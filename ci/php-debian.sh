@@ -37,7 +37,7 @@ make_root() {
     mkdir -p "$place"
     as_root debootstrap --variant=minbase "$suite" "$debian" "$mirror"
     printf "deb $mirror %s main\n" "$suite" ${more:+"$more"} | as_root tee "$debian/etc/apt/sources.list" >/dev/null
-    as_root cp -L /etc/resolv.conf "$debian/etc/resolv.conf"
+    as_root cp -L /etc/resolv.conf /etc/hosts "$debian/etc/"
     # What this machine's apt needs to reach mirrors.
     apt-config dump --no-empty | sed -nE '/^Acquire::(https?::|Check-Valid-Until|Retries)/p' |
         as_root tee "$debian/etc/apt/apt.conf.d/90machine" >/dev/null
