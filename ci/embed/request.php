@@ -60,7 +60,7 @@ $expect($expected, $results);
 if ($end !== '') {
     $worker->addFunction("{$function}_ends", match ($end) {
         'exit' => fn () => exit(0),
-        'fatal' => fn () => eval('class A { abstract function f(); }'), // a compile error jumps over our frames
+        'fatal' => fn () => eval('class A { const X = 1; const X = 2; }'), // a compile error jumps over our frames
         'throw' => fn () => throw new LogicException('nobody catches this'),
     });
     $client->doBackground("{$function}_ends", '');
