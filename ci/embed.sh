@@ -43,9 +43,11 @@ if [ "$("$PHP" -n -r 'echo PHP_ZTS;')" = 1 ]; then modes+=(threads); fi
 for mode in "${modes[@]}"; do
     # An end by exit(), by an error or by an exception is silent here: see request.php.
     if timeout 600 "$scratch/embed" "$mode" "$root/ci/embed/request.php"; then
-        passed=$((passed + 1)) && echo "ok   $mode"
+        echo "ok   $mode"
+        passed=$((passed + 1))
     else
-        failed=$((failed + 1)) && echo "FAIL $mode, exit code $?"
+        echo "FAIL $mode, exit code $?"
+        failed=$((failed + 1))
     fi
 done
 echo "$passed passed, $failed failed, 0 skipped"

@@ -38,7 +38,7 @@ static void run(void)
     snprintf(code, sizeof code, "$request = %d; require '%s';", atomic_fetch_add(&requests, 1), script);
     /* A script may end by a fatal error, which jumps here. */
     zend_try {
-        zend_eval_string(code, NULL, "embed");
+        zend_eval_string_ex(code, NULL, "embed", true);
     } zend_end_try();
 }
 

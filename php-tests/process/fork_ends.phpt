@@ -71,7 +71,7 @@ $kinds = [
         return $mine->doNormal($function, 'abc') === 'cba' ? 0 : 1;
     }, 0],
 ];
-$descriptors = fn () => count(scandir('/proc/self/fd'));
+$descriptors = fn () => count(scandir('/proc/' . getmypid() . '/fd'));
 var_dump($use());
 $open = $descriptors();
 foreach ($kinds as $name => [$child, $code]) {
