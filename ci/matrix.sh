@@ -115,7 +115,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 mkdir -p "$cache"
-scripts/need.sh build test matrix
+scripts/need.sh build matrix
 cargo build --release -p gearmand
 cargo fetch --locked # where a PHP's root folder has no network settings, too
 for name in "${rows[@]}"; do row "$name"; done

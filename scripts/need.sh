@@ -42,6 +42,7 @@ need_test() {
 }
 
 need_matrix() {
+    need_test # but no peers
     have debootstrap || want debootstrap
     have make || want make
     have xz || want xz-utils

@@ -185,7 +185,7 @@ exception, fail: exit in a destructor: code 4
   context let go
   shutdown: cba, third complete, [true,0]
 
-Fatal error: Allowed memory size of %d bytes exhausted (tried to allocate %d bytes) in %s on line %d
+Fatal error: Allowed memory size of %d bytes exhausted%S (tried to allocate %d bytes) in %s on line %d
 
   shutdown: cba, second complete, third complete, [true,0]
 memory limit: code 255

@@ -80,7 +80,7 @@ redeclared: code 255, by another worker: true
   Fatal error: Cannot redeclare ends() (previously declared)
   shutdown: cba, a job, [true,0]
 
-Fatal error: Allowed memory size of %d bytes exhausted (tried to allocate %d bytes) in %s on line %d
+Fatal error: Allowed memory size of %d bytes exhausted%S (tried to allocate %d bytes) in %s on line %d
 
   shutdown: cba, a job, [true,0]
 memory limit: code 255, by another worker: true
