@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test torture soak memory fuzz lint clean
+.PHONY: help build man install uninstall demo test torture soak memory fuzz matrix lint clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -8,12 +8,13 @@ help:
 	@echo 'make test       all tests; installs what they need'
 	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
 	@echo 'make soak       1,000,000 jobs: memory must not grow'
+	@echo 'make memory     what a million queued jobs and ten thousand connections take'
+	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
+	@echo 'make matrix     the PHP tests on several PHPs, which it fetches or builds (ROWS=... some of them)'
 	@echo 'make install    the module into PHP, gearmand, gearman and gearadmin into PREFIX/bin'
 	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
-	@echo 'make memory     what a million queued jobs and ten thousand connections take'
-	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
 	@echo 'make lint       format and clippy, as CI runs them'
 	@echo 'make clean      removes target/'
 	@echo
@@ -36,6 +37,9 @@ torture:
 
 soak:
 	@ci/soak.sh
+
+matrix:
+	@ci/matrix.sh $(ROWS)
 
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh install

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|test...: installs what building or testing needs and this machine does not have.
+# need.sh build|test|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -41,6 +41,13 @@ need_test() {
     have valgrind || want valgrind
 }
 
+need_matrix() {
+    need_test # but no peers
+    have debootstrap || want debootstrap
+    have make || want make
+    have xz || want xz-utils
+}
+
 install_missing() {
     [ ${#missing[@]} -gt 0 ] || return 0
     have apt-get || die "Missing, and there is no apt-get to install it: ${missing[*]} (named as in Debian)"
@@ -62,10 +69,10 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh build|test..."
+[ $# -gt 0 ] || die "usage: need.sh build|test|matrix..."
 for group in "$@"; do
     case $group in
-        build | test) "need_$group" ;;
+        build | test | matrix) "need_$group" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done

@@ -88,9 +88,14 @@ unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
     unsafe {
         for (name, value) in arginfo::CONSTANTS {
             let (name, len, flags) = (name.as_ptr(), name.count_bytes(), (CONST_CS | CONST_PERSISTENT) as c_int);
+            // Each with its semicolon: 8.5 gives the constant back.
             match value {
-                Const::Long(v) => zend_register_long_constant(name, len, *v, flags, module),
-                Const::Text(v) => zend_register_string_constant(name, len, v.as_ptr(), flags, module),
+                Const::Long(v) => {
+                    zend_register_long_constant(name, len, *v, flags, module);
+                }
+                Const::Text(v) => {
+                    zend_register_string_constant(name, len, v.as_ptr(), flags, module);
+                }
             }
         }
         ini::register(module);

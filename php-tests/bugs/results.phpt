@@ -68,7 +68,7 @@ entry(28, 'null where it is allowed', function ($name) {
     $client = client();
     return [$client->addServers(null, false), $client->doBackground($name, 'x', null) !== '', is_object($client->addTask($name, 'x', null, null))];
 });
-entry(29, 'grabJob() is declared to give a job', fn() => (string) (new ReflectionMethod('GearmanWorker::grabJob'))->getReturnType());
+entry(29, 'grabJob() is declared to give a job', fn() => (string) (new ReflectionMethod('GearmanWorker', 'grabJob'))->getReturnType());
 entry(30, 'a function that returns an object which is no text', function ($name) {
     $worker = worker($name, fn($job) => new stdClass());
     $handle = client()->doBackground($name, 'x');

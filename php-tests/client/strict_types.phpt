@@ -26,11 +26,11 @@ foreach ([
 }
 show('int as workload of a task is declared', fn() => $client->addTask('f', 5));
 show('float as workload of a task, too', fn() => $client->addTask('f', 5.5));
---EXPECT--
+--EXPECTF--
 int as workload: TypeError: GearmanClient::doBackground(): Argument #2 ($workload) must be of type string, int given
 float as workload: TypeError: GearmanClient::doNormal(): Argument #2 ($workload) must be of type string, float given
 int as key: TypeError: GearmanClient::doBackground(): Argument #3 ($unique) must be of type ?string, int given
-bool as key of a task: TypeError: GearmanClient::addTask(): Argument #4 ($unique_key) must be of type ?string, bool given
+bool as key of a task: TypeError: GearmanClient::addTask(): Argument #4 ($unique_key) must be of type ?string, %r(bool|true)%r given
 text as port: TypeError: GearmanClient::addServer(): Argument #2 ($port) must be of type int, string given
 int as bool: TypeError: GearmanClient::addServer(): Argument #3 ($setupExceptionHandler) must be of type bool, int given
 float as timeout: TypeError: GearmanClient::setTimeout(): Argument #1 ($timeout) must be of type int, float given

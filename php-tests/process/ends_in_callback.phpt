@@ -100,7 +100,7 @@ created, data, warning, status, exception, fail: E_USER_ERROR: code 255
   Fatal error: on purpose
   shutdown: cba, third complete, [true,0]
 created, data, warning, status, exception, fail: compile error: code 255
-  Fatal error: Class A contains 1 abstract method and must therefore be declared abstract or implement the remaining methods (A::f)
+  Fatal error: Cannot redefine class constant A::X
   shutdown: cba, third complete, [true,0]
 created, data, warning, status, exception, fail: redeclared: code 255
   Fatal error: Cannot redeclare ends() (previously declared)
@@ -136,7 +136,7 @@ complete: E_USER_ERROR: code 255
   Fatal error: on purpose
   shutdown: cba, second complete, third complete, [true,0]
 complete: compile error: code 255
-  Fatal error: Class A contains 1 abstract method and must therefore be declared abstract or implement the remaining methods (A::f)
+  Fatal error: Cannot redefine class constant A::X
   shutdown: cba, second complete, third complete, [true,0]
 complete: redeclared: code 255
   Fatal error: Cannot redeclare ends() (previously declared)
@@ -185,7 +185,7 @@ exception, fail: exit in a destructor: code 4
   context let go
   shutdown: cba, third complete, [true,0]
 
-Fatal error: Allowed memory size of %d bytes exhausted (tried to allocate %d bytes) in %s on line %d
+Fatal error: Allowed memory size of %d bytes exhausted%S (tried to allocate %d bytes) in %s on line %d
 
   shutdown: cba, second complete, third complete, [true,0]
 memory limit: code 255

@@ -74,13 +74,13 @@ E_USER_ERROR: code 255, by another worker: true
   Fatal error: on purpose
   shutdown: cba, a job, [true,0]
 compile error: code 255, by another worker: true
-  Fatal error: Class A contains 1 abstract method and must therefore be declared abstract or implement the remaining methods (A::f)
+  Fatal error: Cannot redefine class constant A::X
   shutdown: cba, a job, [true,0]
 redeclared: code 255, by another worker: true
   Fatal error: Cannot redeclare ends() (previously declared)
   shutdown: cba, a job, [true,0]
 
-Fatal error: Allowed memory size of %d bytes exhausted (tried to allocate %d bytes) in %s on line %d
+Fatal error: Allowed memory size of %d bytes exhausted%S (tried to allocate %d bytes) in %s on line %d
 
   shutdown: cba, a job, [true,0]
 memory limit: code 255, by another worker: true

@@ -9,7 +9,7 @@ require __DIR__ . '/../connect.inc';
 $ends = [
     'exit()' => fn() => exit(),
     'exit(3)' => fn() => exit(3),
-    'fatal error' => fn() => trigger_error('on purpose', E_USER_ERROR),
+    'fatal error' => fn() => @trigger_error('on purpose', E_USER_ERROR),
     'compile error' => fn() => eval('abstract class A { abstract function f() {} }'),
     'memory limit' => function () { ini_set('memory_limit', '8M'); return str_repeat('x', 64 << 20); },
     'SIGKILL' => fn() => posix_kill(getmypid(), SIGKILL),

@@ -88,7 +88,7 @@ foreach ($calls as $name => $call) {
     $good = $usable($c, $w);
     // exit() and a fatal error in it.
     $codes = [];
-    foreach ([fn () => exit(7), fn () => trigger_error('on purpose', E_USER_ERROR)] as $end) {
+    foreach ([fn () => exit(7), fn () => @trigger_error('on purpose', E_USER_ERROR)] as $end) {
         [$code, $output] = captured(function () use ($make, $call, $end, $usable) {
             [$c, $w] = $make();
             register_shutdown_function(function () use ($c, $w, $usable) {

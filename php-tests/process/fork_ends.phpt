@@ -54,7 +54,7 @@ $kinds = [
     }, 5],
     'SIGKILL, unused' => [fn () => posix_kill(getmypid(), SIGKILL), -SIGKILL],
     'SIGKILL, used' => [fn () => $own_in_child() && posix_kill(getmypid(), SIGKILL), -SIGKILL],
-    'fatal error' => [fn () => $own_in_child() && trigger_error('on purpose', E_USER_ERROR), 255],
+    'fatal error' => [fn () => $own_in_child() && @trigger_error('on purpose', E_USER_ERROR), 255],
     'uncaught exception in a destructor' => [function () use ($client) {
         $client->ping('x');
         set_exception_handler(fn () => exit(9));
@@ -71,7 +71,7 @@ $kinds = [
         return $mine->doNormal($function, 'abc') === 'cba' ? 0 : 1;
     }, 0],
 ];
-$descriptors = fn () => count(scandir('/proc/self/fd'));
+$descriptors = fn () => count(scandir('/proc/' . getmypid() . '/fd'));
 var_dump($use());
 $open = $descriptors();
 foreach ($kinds as $name => [$child, $code]) {

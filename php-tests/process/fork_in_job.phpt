@@ -65,7 +65,7 @@ foreach ([
     'returns' => fn ($job) => 'result of the child',
     'exit(3)' => fn ($job) => exit(3),
     'throws' => fn ($job) => throw new DomainException('the child threw'),
-    'fatal error' => fn ($job) => trigger_error('on purpose', E_USER_ERROR) && eval('abstract class A { abstract function f() {} }'),
+    'fatal error' => fn ($job) => @trigger_error('on purpose', E_USER_ERROR) && eval('abstract class A { abstract function f() {} }'),
     'SIGKILL' => fn ($job) => posix_kill(getmypid(), SIGKILL),
     'sends' => function ($job) {
         $sent = [

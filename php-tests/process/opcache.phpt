@@ -6,7 +6,8 @@ pcntl
 posix
 --SKIPIF--
 <?php
-exec(escapeshellarg(PHP_BINARY) . ' -n -d zend_extension=opcache -d opcache.enable_cli=1 -d opcache.jit_buffer_size=1M -r '
+exec(escapeshellarg(PHP_BINARY) . ' -n ' . (PHP_VERSION_ID < 80500 ? '-d zend_extension=opcache' : '')
+    . ' -d opcache.enable_cli=1 -d opcache.jit=tracing -d opcache.jit_buffer_size=1M -r '
     . escapeshellarg('exit((opcache_get_status(false)["jit"]["enabled"] ?? false) ? 0 : 1);') . ' 2>&1', $lines, $status);
 if ($status !== 0) {
     die('skip needs opcache with a JIT');
@@ -20,7 +21,7 @@ foreach (['tracing exit', 'tracing fatal', '1254 exit', '1254 fatal', '1205 exit
     [$jit, $end] = explode(' ', $how, 2);
     $options = [];
     foreach ([
-        'zend_extension=opcache', 'opcache.enable_cli=1', "opcache.jit=$jit", 'opcache.jit_buffer_size=32M', 'opcache.jit_hot_func=2',
+        ...(PHP_VERSION_ID < 80500 ? ['zend_extension=opcache'] : []), 'opcache.enable_cli=1', "opcache.jit=$jit", 'opcache.jit_buffer_size=32M', 'opcache.jit_hot_func=2',
         'opcache.jit_hot_loop=2', 'opcache.jit_hot_return=2', 'opcache.file_update_protection=0',
     ] as $setting) {
         array_push($options, '-d', $setting);

@@ -11,7 +11,7 @@ require __DIR__ . '/captured.inc';
 
 $ends = [
     'exit(7)' => fn () => exit(7),
-    'fatal error' => fn () => trigger_error('on purpose', E_USER_ERROR),
+    'fatal error' => fn () => @trigger_error('on purpose', E_USER_ERROR),
     'uncaught' => fn () => throw new DomainException('on purpose'),
 ];
 $calls = [

@@ -32,18 +32,21 @@ $runs = [
     'return, with its children' => [], // which forget what is their parent's: that is no leak
 ];
 $script = __DIR__ . '/everything.inc';
-$started = [];
-foreach ($runs as $end => $options) {
+$start = function (string $end, array $options) use ($script) {
     $valgrind = ['valgrind', '-q', '--error-exitcode=77', '--num-callers=30', ...$options];
     $settings = ['-d', 'pcre.jit=0', '-d', 'gearman.persistent=' . (int) str_contains($end, 'persistent')];
-    $started[$end] = start_php($valgrind, $settings, [$script, strtok($end, ',')], ['USE_ZEND_ALLOC' => '0', 'ZEND_DONT_UNLOAD_MODULES' => '1']);
-}
-foreach ($started as $end => $php) {
-    [$code, $output] = finish_php($php);
-    // What valgrind says goes between the lines of the program.
-    preg_match_all('/^==\d+==.*$/m', $output, $said);
-    echo "$end: code $code, ", str_contains($output, "all done\n") && str_contains($output, "data the end\n") ? 'to its end' : "not to its end:\n$output", "\n";
-    echo implode("\n", array_slice($said[0], 0, 100)), $said[0] ? "\n" : '';
+    return start_php($valgrind, $settings, [$script, strtok($end, ',')], ['USE_ZEND_ALLOC' => '0', 'ZEND_DONT_UNLOAD_MODULES' => '1']);
+};
+// A few at a time: each takes seconds of a processor, and what it forks is given a minute and a half.
+foreach (array_chunk($runs, 3, true) as $some) {
+    $started = array_combine(array_keys($some), array_map($start, array_keys($some), $some));
+    foreach ($started as $end => $php) {
+        [$code, $output] = finish_php($php, 90);
+        // What valgrind says goes between the lines of the program.
+        preg_match_all('/^==\d+==.*$/m', $output, $said);
+        echo "$end: code $code, ", str_contains($output, "all done\n") && str_contains($output, "data the end\n") ? 'to its end' : "not to its end:\n$output", "\n";
+        echo implode("\n", array_slice($said[0], 0, 100)), $said[0] ? "\n" : '';
+    }
 }
 ?>
 --EXPECT--

@@ -42,7 +42,8 @@ foreach (['Created', 'Status', 'Data', 'Warning', 'Complete', 'Fail', 'Exception
 }
 // Arguments missing: the context was not given.
 $client = client();
-$client->setCompleteCallback(fn($task, $context) => print("complete\n"));
+function wants_two($task, $context) {}
+$client->setCompleteCallback('wants_two');
 $client->addTask("$f.ok", 'x');
 tell('two parameters, no context', null, fn() => $client->runTasks());
 --EXPECTF--
@@ -67,4 +68,4 @@ from Fail true after Created Fail
 from Exception true after Created Exception
   do: "dresult", SUCCESS
   the next task: Created Status Data Warning Complete
-two parameters, no context: ArgumentCountError: Too few arguments to function {closure}(), 1 passed and exactly 2 expected
+two parameters, no context: ArgumentCountError: Too few arguments to function wants_two(), 1 passed and exactly 2 expected
