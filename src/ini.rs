@@ -78,7 +78,7 @@ unsafe extern "C" fn packet_size(
     _: *mut c_void,
     _: c_int,
 ) -> c_int {
-    check(value, number_in(1024..=i64::from(u32::MAX)))
+    check(value, |text| bytes(text).is_some_and(|n| (1024..=u64::from(u32::MAX)).contains(&n)))
 }
 
 unsafe extern "C" fn switch(
@@ -109,11 +109,22 @@ fn long(name: &str) -> i64 {
     unsafe { zend_ini_long(name.as_ptr().cast(), name.len(), 0) }
 }
 
+/// A number of bytes as php.ini has them: `512K`, `64M`, `1g`, or without a letter.
+fn bytes(text: &str) -> Option<u64> {
+    let (digits, factor) = match text.as_bytes().last()? {
+        b'k' | b'K' => (&text[..text.len() - 1], 1 << 10),
+        b'm' | b'M' => (&text[..text.len() - 1], 1 << 20),
+        b'g' | b'G' => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}
+
 /// What the settings say of connections.
 pub(crate) fn settings() -> Settings {
     Settings {
         connect_timeout: Duration::from_millis(long(CONNECT_TIMEOUT).max(1).unsigned_abs()),
-        max_packet: usize::try_from(long(MAX_PACKET_SIZE)).unwrap_or(gearman_core::MAX_PACKET),
+        max_packet: text(MAX_PACKET_SIZE).and_then(|t| bytes(&t)).map_or(gearman_core::MAX_PACKET, |n| n as usize),
     }
 }
 
@@ -139,8 +150,11 @@ pub(crate) fn prefetch() -> usize {
 
 /// `gearman.servers`, unless empty.
 pub(crate) fn servers() -> Option<String> {
+    text(SERVERS).filter(|t| !t.is_empty())
+}
+
+fn text(name: &str) -> Option<String> {
     // SAFETY: PHP gives out a string that lives until the setting changes; it is copied at once.
-    let text =
-        unsafe { zend_ini_string(SERVERS.as_ptr().cast(), SERVERS.len(), 0).as_ref().map(|c| CStr::from_ptr(c)) };
-    text.map(|t| t.to_string_lossy().into_owned()).filter(|t| !t.is_empty())
+    let text = unsafe { zend_ini_string(name.as_ptr().cast(), name.len(), 0).as_ref().map(|c| CStr::from_ptr(c)) };
+    text.map(|t| t.to_string_lossy().into_owned())
 }

@@ -21,7 +21,7 @@ $client->addTask($function, '20000');
 show('runTasks', $client->runTasks(), code($client));
 
 // Read once per object.
-ini_set('gearman.max_packet_size', '1000000');
+ini_set('gearman.max_packet_size', '1M');
 show('an older client', @$client->doNormal($function, '20000'), code($client));
 $client = client();
 show('a newer one', strlen($client->doNormal($function, '20000')), code($client));

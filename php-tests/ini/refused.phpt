@@ -6,7 +6,7 @@ require __DIR__ . '/../api.inc';
 
 foreach ([
     'gearman.connect_timeout' => ['1', '3600000', '0', '-1', '3600001', 'soon', '', '1.5'],
-    'gearman.max_packet_size' => ['1024', '4294967295', '1023', '0', '-1', '4294967296', '1M', ''],
+    'gearman.max_packet_size' => ['1024', '4294967295', '1023', '0', '-1', '4294967296', '1M', '2g', '4G', '1T', 'M', ''],
     'gearman.lazy_connect' => ['1', '0', '2', 'yes', '-1'],
     'gearman.direct_assignment' => ['0', '1', 'no'],
     'gearman.prefetch' => ['1000', '1001', '-1', 'many', ''],
@@ -37,7 +37,11 @@ gearman.max_packet_size = '1023': 'refused', true
 gearman.max_packet_size = '0': 'refused', true
 gearman.max_packet_size = '-1': 'refused', true
 gearman.max_packet_size = '4294967296': 'refused', true
-gearman.max_packet_size = '1M': 'refused', true
+gearman.max_packet_size = '1M': 'set', true
+gearman.max_packet_size = '2g': 'set', true
+gearman.max_packet_size = '4G': 'refused', true
+gearman.max_packet_size = '1T': 'refused', true
+gearman.max_packet_size = 'M': 'refused', true
 gearman.max_packet_size = '': 'refused', true
 gearman.max_packet_size: '1073741824'
 gearman.lazy_connect = '1': 'set', true
