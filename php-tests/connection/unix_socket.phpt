@@ -4,6 +4,10 @@ A server behind unix:///path: jobs, tasks, ping and large payloads; a path where
 gearman
 pcntl
 posix
+--SKIPIF--
+<?php
+$help = (string) shell_exec(escapeshellarg((string) getenv('GEARMAN_TEST_GEARMAND')) . ' --help 2>&1');
+str_contains($help, 'unix://') or die('skip the server does not listen on socket files');
 --INI--
 memory_limit=256M
 --FILE--
