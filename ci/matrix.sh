@@ -25,6 +25,7 @@ table=() passed=0 failed=0 skipped=0
 # choose PHP: makes it where it is missing, and sets what `with` needs.
 choose() {
     place=$cache/php-$1 inside=()
+    mkdir -p "$place"
     # All of this machine in one folder: cargo builds anew what depends on PHP.
     builds=$cache/target php=$place/php/bin/php php_config=$place/php/bin/php-config
     case $1 in

@@ -4,7 +4,6 @@ No threads: a process that waits for a result, for tasks, a job or an answer has
 <?php
 extension_loaded('pcntl') && extension_loaded('posix') or die('skip needs pcntl and posix');
 is_readable('/proc/self/status') or die('skip needs /proc');
-PHP_ZTS and die('skip for PHP without threads');
 --FILE--
 <?php
 require __DIR__ . '/../connect.inc';
