@@ -28,8 +28,8 @@ use tokio::runtime::{Builder, Runtime};
 /// [`block_on`] keep their progress in the object they work on and can be made anew.
 enum Wait<T> {
     Done(T),
-    /// True: by a signal that has a handler; false: by the tick.
-    Interrupted(bool),
+    /// By a signal, or the tick: PHP's handlers are to be looked after.
+    Interrupted,
 }
 
 /// Longest time in the kernel before PHP's signal handlers are looked after.
@@ -68,12 +68,13 @@ where
                 return Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 }.into());
             }
             Ok(Wait::Done(result)) => return Ok(result?),
-            Ok(Wait::Interrupted(by_signal)) => {
+            Ok(Wait::Interrupted) => {
                 let handlers = signal::dispatch();
                 if handlers == Handlers::Threw {
                     return Err(Failure::Thrown);
                 }
-                if (by_signal || handlers == Handlers::Ran) && on_signal == OnSignal::Return {
+                // Not for any signal: a child's end is held back as well, and nobody may want to know of it.
+                if handlers == Handlers::Ran && on_signal == OnSignal::Return {
                     return Err(Failure::Signal);
                 }
                 if std::process::id() != pid {
@@ -108,14 +109,14 @@ fn block_on<F: Future>(future: F) -> io::Result<Wait<F::Output>> {
                 return Poll::Ready(Wait::Done(v)); // first: what has arrived is not thrown away
             }
             if SIGNAL.take() {
-                return Poll::Ready(Wait::Interrupted(true));
+                return Poll::Ready(Wait::Interrupted);
             }
             // Made only now: a call that need not wait does not pay for it.
             if tick.is_none() {
                 tick.set(Some(tokio::time::sleep(TICK)));
             }
             if tick.as_mut().as_pin_mut().is_some_and(|t| t.poll(cx).is_ready()) {
-                return Poll::Ready(Wait::Interrupted(false));
+                return Poll::Ready(Wait::Interrupted);
             }
             wait_with(Some(cx.waker().clone()));
             Poll::Pending

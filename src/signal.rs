@@ -48,7 +48,7 @@ pub(crate) fn dispatch() -> Handlers {
 pub(crate) fn catch_up() -> Handlers {
     let function = pcntl_signal_dispatch();
     // SAFETY: where PHP code may run; the function is PHP's own.
-    outcome(!function.is_null() && unsafe { runs_code(function) })
+    outcome(!function.is_null() && unsafe { runs_code(function) }.unwrap_or(false))
 }
 
 fn outcome(ran: bool) -> Handlers {
@@ -70,7 +70,7 @@ fn pcntl_signal_dispatch() -> *mut zend_function {
 /// come in between raise no EINTR, nor do those that come while handlers run (pcntl blocks them and
 /// queues them when it unblocks). In a dense stream 1.6 % were heard only at the end of the wait.
 ///
-/// True: a handler ran.
+/// True: a handler ran, or that is not known.
 ///
 /// # Safety
 /// Where PHP code may run.
@@ -82,7 +82,7 @@ unsafe fn run_queued() -> bool {
         // when they have run, nor take the one in between for the one to go back to.
         let before = hold();
         // SAFETY: as the caller says.
-        ran |= unsafe { runs_code(function) };
+        ran |= unsafe { runs_code(function) }.unwrap_or(true);
         HELD.set(Some(before));
         if exception_pending() {
             release();
@@ -98,11 +98,12 @@ unsafe fn run_queued() -> bool {
 
 /// Calls a function of PHP's that takes no arguments. True: it called PHP code, which
 /// pcntl_signal_dispatch() does not tell. Frames lie on the VM's stack one behind the other, the function's
-/// own first; so a mark where the next one would have its arguments is overwritten by that.
+/// own first; so a mark where the next one would have its arguments is overwritten by that. `None`: there was
+/// no room for marks.
 ///
 /// # Safety
 /// The function exists and takes no arguments, and PHP code may run.
-unsafe fn runs_code(function: *mut zend_function) -> bool {
+unsafe fn runs_code(function: *mut zend_function) -> Option<bool> {
     /// In zvals: the marks lie behind a frame without arguments (5), one that an observer adds, and
     /// the head of the next frame, to which belong the handler's two arguments.
     const MARKS: std::ops::Range<usize> = 8..24;
@@ -119,7 +120,7 @@ unsafe fn runs_code(function: *mut zend_function) -> bool {
             marks().for_each(|m| m.write([MARK; 2]));
         }
         zend_call_known_function(function, null_mut(), null_mut(), &raw mut *result, 0, null_mut(), null_mut());
-        known && marks().any(|m| m.read() != [MARK; 2])
+        known.then(|| marks().any(|m| m.read() != [MARK; 2]))
     }
 }
 
