@@ -5,7 +5,7 @@ use crate::persist::{Key, Row};
 use bytes::Bytes;
 use gearman_core::message::Priority;
 use gearman_core::outbox::SHARE;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// When jobs go to the durable queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) struct Journal {
     settled: u64,
     /// Jobs on their way, by the batch and the number in their handle.
     storing: VecDeque<(u64, u64)>,
+    /// The same by number: a submit that joins one of them asks, however many there are.
+    batches: HashMap<u64, u64>,
     /// Jobs are done that could not be removed from the queue: it does not know yet.
     pub(crate) behind: bool,
 }
@@ -40,6 +42,7 @@ impl Journal {
         let batch = self.taken + 1;
         self.batch.add(row, data);
         self.storing.push_back((batch, number));
+        self.batches.insert(number, batch);
         batch
     }
 
@@ -50,7 +53,7 @@ impl Journal {
 
     /// The batch that a job is on its way with.
     pub(crate) fn batch_of(&self, number: u64) -> Option<u64> {
-        self.storing.iter().rev().find(|(_, n)| *n == number).map(|(batch, _)| *batch)
+        self.batches.get(&number).copied()
     }
 
     /// The batch after which all that was changed until now is stored; `None` when it is.
@@ -82,6 +85,10 @@ impl Journal {
             return None;
         }
         self.storing.pop_front();
+        // It may be on its way once more, with a later batch.
+        if self.batches.get(&number) == Some(&batch) {
+            self.batches.remove(&number);
+        }
         Some(number)
     }
 
