@@ -26,7 +26,8 @@ struct Thread {
 impl Threads {
     /// So many threads, with the one that calls this; in a tokio runtime.
     pub(crate) fn start(count: usize) -> io::Result<Threads> {
-        let others = (1..count).map(|number| Thread::start(format!("connections-{number}"))).collect::<Result<_, _>>()?;
+        let others =
+            (1..count).map(|number| Thread::start(format!("connections-{number}"))).collect::<Result<_, _>>()?;
         Ok(Threads { this: Handle::current(), others, given: AtomicUsize::new(0) })
     }
 
