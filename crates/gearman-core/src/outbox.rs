@@ -57,16 +57,25 @@ impl Outbox {
         self.chunks.push_back(chunk);
     }
 
-    /// As `chunks_vectored` of [`Buf`], of the first `limit` bytes.
-    pub fn pieces<'a>(&'a self, mut limit: usize, slices: &mut [IoSlice<'a>]) -> usize {
-        let tail = Some(&self.tail[..]).filter(|t| !t.is_empty());
-        let waiting = self.chunks.iter().map(|c| &c[..]).chain(tail);
-        let allowed = waiting.map_while(|bytes| {
-            let piece = &bytes[..bytes.len().min(limit)];
-            limit -= piece.len();
-            (!piece.is_empty()).then_some(piece)
-        });
-        slices.iter_mut().zip(allowed).map(|(slot, bytes)| *slot = IoSlice::new(bytes)).count()
+    /// Takes the first `n` bytes out, or all where there are fewer.
+    pub fn split_to(&mut self, mut n: usize) -> Outbox {
+        let mut first = Outbox::new();
+        while let Some(front) = self.chunks.front_mut() {
+            if front.len() > n {
+                let begin = front.split_to(n);
+                self.chunked -= n;
+                if !begin.is_empty() {
+                    first.push(begin);
+                }
+                return first;
+            }
+            (n, self.chunked) = (n - front.len(), self.chunked - front.len());
+            if let Some(whole) = self.chunks.pop_front() {
+                first.push(whole);
+            }
+        }
+        first.tail = self.tail.split_to(n.min(self.tail.len()));
+        first
     }
 
     /// Gives memory back that an idle connection does not need. For an empty outbox only.
@@ -92,7 +101,9 @@ impl Buf for Outbox {
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        self.pieces(usize::MAX, slices)
+        let tail = Some(&self.tail[..]).filter(|t| !t.is_empty());
+        let waiting = self.chunks.iter().map(|c| &c[..]).chain(tail);
+        slices.iter_mut().zip(waiting).map(|(slot, bytes)| *slot = IoSlice::new(bytes)).count()
     }
 
     fn advance(&mut self, mut n: usize) {
@@ -151,14 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn pieces_end_at_the_limit() {
-        let mut outbox = Outbox::new();
-        outbox.put(b"head");
-        outbox.share(Bytes::from(vec![0; SHARE]));
-        for (limit, wanted) in [(0, vec![]), (3, vec![3]), (4, vec![4]), (5, vec![4, 1]), (1 << 20, vec![4, SHARE])] {
-            let mut slices = [IoSlice::new(&[]); 8];
-            let n = outbox.pieces(limit, &mut slices);
-            assert_eq!(slices[..n].iter().map(|s| s.len()).collect::<Vec<_>>(), wanted);
+    fn the_first_bytes_are_taken_out() {
+        let whole = [&b"head"[..], &[b'x'; SHARE], b"tail"].concat();
+        for n in [0, 3, 4, 5, 3 + SHARE, 4 + SHARE, 6 + SHARE, whole.len(), whole.len() + 1] {
+            let mut outbox = Outbox::new();
+            outbox.put(b"head");
+            outbox.share(Bytes::from(vec![b'x'; SHARE]));
+            outbox.put(b"tail");
+            let mut first = outbox.split_to(n);
+            let n = n.min(whole.len());
+            assert_eq!((first.len(), outbox.len()), (n, whole.len() - n));
+            assert_eq!(drain(&mut first, usize::MAX), whole[..n]);
+            assert_eq!(drain(&mut outbox, usize::MAX), whole[n..]);
         }
     }
 

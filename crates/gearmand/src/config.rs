@@ -33,6 +33,8 @@ pub struct Config {
     pub max_functions: usize,
     /// Most connections at a time.
     pub max_connections: usize,
+    /// Threads that connections are spread over, 1 or more.
+    pub threads: usize,
     /// Probing of silent connections; `None` is none.
     pub keepalive: Option<Keepalive>,
     /// Which background jobs outlive the server, where it has a durable queue.
@@ -60,6 +62,7 @@ impl Default for Config {
             max_backlog: 64 * 1024 * 1024,
             max_functions: 100_000,
             max_connections: usize::MAX,
+            threads: 1,
             keepalive: Some(Keepalive::default()),
             durable: Durable::No,
             level: Level::Error,
@@ -144,6 +147,8 @@ pub const DEFAULT_PID: &str = "/var/gearmand.pid";
 /// Read when it exists.
 pub const DEFAULT_FILE: &str = "/etc/gearmand.conf";
 
+/// More threads than any machine has use for are a mistake.
+const MAX_THREADS: u32 = 1024;
 /// Heading of options that do nothing.
 const WITHOUT: &str = "Without effect; taken because C gearmand has them";
 
@@ -292,9 +297,9 @@ pub struct Options {
     #[arg(long)]
     pub coredump: bool,
 
-    /// One thread serves all connections
-    #[arg(short, long, help_heading = WITHOUT, value_name = "N", value_parser = number::<u32>)]
-    pub threads: Option<u32>,
+    /// Threads that read from and write to connections, up to 1024; 0 is one, too
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = number::<u32>)]
+    pub threads: u32,
 
     /// User to become once the server listens
     #[arg(short, long, value_name = "USER", value_parser = text)]
@@ -446,7 +451,6 @@ impl Options {
             (options.hashtable_buckets.is_some(), "--hashtable-buckets"),
             (options.protocol.is_some(), "--protocol"),
             (options.round_robin, "--round-robin"),
-            (options.threads.is_some(), "--threads"),
             (
                 options.queue_type == BUILTIN && options.libsqlite3_db.is_some(),
                 "--libsqlite3-db without --queue-type libsqlite3",
@@ -464,6 +468,9 @@ impl Options {
         if ![BUILTIN, SQLITE].contains(&self.queue_type.as_str()) {
             let reason = "this server has builtin and libsqlite3";
             return Err(Usage::option(format!("--queue-type {}", self.queue_type), reason));
+        }
+        if self.threads > MAX_THREADS {
+            return Err(Usage::option(format!("--threads {}", self.threads), format!("at most {MAX_THREADS}")));
         }
         if self.queue_type == SQLITE && self.libsqlite3_db.as_ref().is_none_or(String::is_empty) {
             return Err(Usage::option("--queue-type libsqlite3", "which file? Name it by --libsqlite3-db"));
@@ -525,6 +532,7 @@ impl Options {
             exceptions: self.exceptions,
             direct_assignment: self.direct_assignment == Switch::On,
             level: self.verbose,
+            threads: self.threads.max(1) as usize,
             keepalive: Some(Keepalive {
                 idle: seconds(self.keepalive_idle, probe.idle),
                 interval: seconds(self.keepalive_interval, probe.interval),
@@ -560,7 +568,9 @@ mod tests {
         assert_eq!(options.listen, ["::1", "localhost"]);
         assert_eq!(options.verbose, Level::Info);
         assert_eq!(options.config().job_runs, Some(3));
-        assert_eq!(unused, ["--round-robin", "--threads"]);
+        assert_eq!(options.config().threads, 4);
+        assert_eq!(unused, ["--round-robin"]);
+        assert_eq!(read(&["--threads=0"]).unwrap().0.config().threads, 1);
         assert_eq!(read(&["-j", "-1"]).unwrap().0.config().job_runs, None);
         assert_eq!(read(&["--job-retries=0"]).unwrap().0.config().job_runs, Some(1));
         assert!(read(&[]).unwrap().0.config().direct_assignment);
@@ -574,6 +584,7 @@ mod tests {
             "--verbose=LOUD",
             "-p=x",
             "--port=70000",
+            "--threads=1025",
             "--bogus",
             "--direct-assignment=maybe",
             "word",

@@ -2,19 +2,25 @@
 //! leaves in one write for each connection that it speaks to. With `server.rs` the only place that
 //! knows what kind of stream there is.
 //!
-//! All connections read into one buffer, and only a packet that is not complete is kept with its
-//! connection. So an idle connection has no buffer at all, and a packet that is larger than the shared
+//! All connections of a thread read into one buffer, and only a packet that is not complete is kept with
+//! its connection. So an idle connection has no buffer at all, and a packet that is larger than the shared
 //! buffer is read into memory of its own, which then is the job's.
+//!
+//! The state is locked for a look and for a turn; reading and writing are done without the lock.
 
 use crate::config::Keepalive;
 use crate::dispatch::dispatch;
+use crate::mail::Parcel;
 use crate::server::{Shared, State, keepalive};
 use crate::text;
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use gearman_core::codec::{Decoded, decode};
+use gearman_core::outbox::Outbox;
 use socket2::SockRef;
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
@@ -66,11 +72,30 @@ impl Reader {
 }
 
 impl Writer {
-    fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Writer::Tcp(half) => half.try_write_vectored(pieces),
-            Writer::Unix(half) => half.try_write_vectored(pieces),
+    /// Writes what the socket takes now.
+    fn write(&self, bytes: &mut Outbox) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let mut pieces = [IoSlice::new(&[]); PIECES];
+            let n = bytes.chunks_vectored(&mut pieces);
+            let whole: usize = pieces[..n].iter().map(|p| p.len()).sum();
+            let sent = match self {
+                Writer::Tcp(half) => half.try_write_vectored(&pieces[..n]),
+                Writer::Unix(half) => half.try_write_vectored(&pieces[..n]),
+            };
+            match sent {
+                Ok(sent) => {
+                    bytes.advance(sent);
+                    if sent < whole {
+                        // The socket is full; asking it again would only make it say so.
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     /// The other side is noticed soon when it is dead.
@@ -91,8 +116,8 @@ impl Writer {
 /// A connection as the server holds it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) writer: Writer,
-    /// Its task, when it waits.
+    pub(crate) writer: Arc<Writer>,
+    /// Its task.
     pub(crate) waker: Option<Waker>,
     /// Its task waits until all is written that may be.
     pub(crate) full: bool,
@@ -104,16 +129,112 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
         }
+    }
+}
+
+thread_local! {
+    /// What all connections of a thread read into.
+    static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(shared: Shared, peer: u32, reader: Reader, writer: Arc<Writer>) {
+    let mut task = Task { shared: shared.clone(), peer, reader, writer, input: Input::default() };
+    let reason = std::future::poll_fn(|cx| SHARED.with_borrow_mut(|scratch| task.poll(cx, scratch))).await;
+    shared.turn(|state| {
+        tracing::info!("connection closed: {reason}");
+        state.leave(peer);
+        state.release(peer);
+    });
+}
+
+/// One connection at work.
+struct Task {
+    shared: Shared,
+    peer: u32,
+    reader: Reader,
+    writer: Arc<Writer>,
+    input: Input,
+}
+
+/// What waits for a peer.
+struct Waiting {
+    bytes: usize,
+    /// Some of it may be written, and nobody else does.
+    writable: bool,
+}
+
+impl Task {
+    /// Goes on with one connection, until it is over.
+    fn poll(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<String> {
+        for _ in 0..TURNS {
+            let waiting = match self.shared.lock().look(cx, self.peer, &self.input) {
+                Ok(waiting) => waiting,
+                Err(reason) => return Poll::Ready(reason),
+            };
+            if waiting.writable {
+                match self.writer.poll_write_ready(cx) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
+                    Poll::Ready(Ok(())) => {
+                        self.shared.write(self.peer);
+                        continue;
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            if self.input.ended && waiting.bytes == 0 {
+                return Poll::Ready("by the peer".into());
+            }
+            if self.input.must_wait(waiting.bytes) {
+                return Poll::Pending;
+            }
+            if let Err(reason) = ready!(self.read(cx, scratch, waiting.bytes)) {
+                return Poll::Ready(reason);
+            }
+        }
+        // Others first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads once, and does what that asks for; ends with the reason why the connection is over.
+    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8], waiting: usize) -> Poll<Result<(), String>> {
+        let peer = self.peer;
+        let n = if self.input.stalled { None } else { Some(ready!(self.input.read(cx, &mut self.reader, scratch))) };
+        match n {
+            Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
+            Some(Ok(0)) => {
+                let half = if self.input.partial.is_empty() { "" } else { ", in the middle of a packet" };
+                if waiting == 0 {
+                    return Poll::Ready(Err(format!("by the peer{half}")));
+                }
+                // What it asked for before it stopped sending is answered; it is nobody's client or
+                // worker any more.
+                self.input.ended = true;
+                self.shared.turn(|state| state.leave(peer));
+            }
+            Some(Ok(_)) if self.input.grows() => {}
+            n => {
+                let n = n.and_then(Result::ok).unwrap_or_default();
+                let (shared, input) = (&self.shared, &mut self.input);
+                return Poll::Ready(shared.turn(|state| {
+                    let end = state.hear(peer, input, scratch, n);
+                    state.watch(peer);
+                    end
+                }));
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 /// What a connection sent that is not a whole packet or line yet.
 #[derive(Debug, Default)]
-pub(crate) struct Input {
+struct Input {
     partial: Vec<u8>,
     /// The whole packet, where that is known, else 0.
     need: usize,
@@ -123,102 +244,75 @@ pub(crate) struct Input {
     ended: bool,
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(shared: Shared, peer: u32, mut reader: Reader) {
-    let mut input = Input::default();
-    let reason = std::future::poll_fn(|cx| shared.lock().poll(cx, peer, &mut reader, &mut input)).await;
-    let mut state = shared.lock();
-    tracing::info!("connection closed: {reason}");
-    state.leave(peer);
-    state.release(peer);
-    state.flush();
-}
-
-impl State {
-    /// Goes on with one connection, until it is over.
-    fn poll(&mut self, cx: &mut Context<'_>, peer: u32, reader: &mut Reader, input: &mut Input) -> Poll<String> {
-        for _ in 0..TURNS {
-            if let Some(reason) = self.connection(peer).and_then(|c| c.closing.take()) {
-                return Poll::Ready(reason);
-            }
-            if self.mail.writable(peer) > 0 {
-                let Some(connection) = self.connection(peer) else { return Poll::Ready("it is gone".into()) };
-                match connection.writer.poll_write_ready(cx) {
-                    Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
-                    Poll::Ready(Ok(())) => {
-                        self.write(peer);
-                        if self.mail.writable(peer) > 0 {
-                            continue;
-                        }
-                    }
-                    Poll::Pending => {}
-                }
-            }
-            let waiting = self.mail.waiting(peer);
-            if input.ended && waiting == 0 {
-                return Poll::Ready("by the peer".into());
-            }
-            if input.ended || waiting > HEARD || (input.stalled && waiting > 0) {
-                self.wait(cx, peer, true);
-                return Poll::Pending;
-            }
-            let read = if input.stalled { Poll::Ready(Ok(None)) } else { self.read(cx, reader, input).map_ok(Some) };
-            match read {
-                Poll::Pending => {
-                    self.wait(cx, peer, false);
-                    return Poll::Pending;
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
-                Poll::Ready(Ok(Some(0))) => {
-                    let half = if input.partial.is_empty() { "" } else { ", in the middle of a packet" };
-                    if waiting == 0 {
-                        return Poll::Ready(format!("by the peer{half}"));
-                    }
-                    // What it asked for before it stopped sending is answered; it is nobody's client or
-                    // worker any more.
-                    input.ended = true;
-                    self.leave(peer);
-                    self.flush();
-                }
-                Poll::Ready(Ok(n)) => {
-                    let end = self.turn(peer, input, n.unwrap_or_default());
-                    self.watch(peer);
-                    self.flush();
-                    if let Err(reason) = end {
-                        return Poll::Ready(reason);
-                    }
-                }
-            }
-        }
-        // Others first.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+impl Input {
+    /// The peer has to read first: so many bytes wait for it.
+    fn must_wait(&self, waiting: usize) -> bool {
+        self.ended || waiting > HEARD || (self.stalled && waiting > 0)
     }
 
-    fn wait(&mut self, cx: &Context<'_>, peer: u32, full: bool) {
-        if let Some(connection) = self.connection(peer) {
-            connection.full = full;
-            match &mut connection.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-        }
+    /// There is more to read of a large packet.
+    fn grows(&self) -> bool {
+        self.need > SCRATCH && self.partial.len() < self.need
     }
 
     /// Reads what there is: behind what is kept of a packet, in the shared buffer where that fits.
-    fn read(&mut self, cx: &mut Context<'_>, reader: &mut Reader, input: &mut Input) -> Poll<io::Result<usize>> {
-        let kept = input.partial.len();
-        if input.need <= SCRATCH {
-            let mut buffer = ReadBuf::new(&mut self.scratch[kept..]);
+    fn read(&mut self, cx: &mut Context<'_>, reader: &mut Reader, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
+        let kept = self.partial.len();
+        if self.need <= SCRATCH {
+            let mut buffer = ReadBuf::new(&mut scratch[kept..]);
             ready!(reader.poll_read(cx, &mut buffer))?;
             return Poll::Ready(Ok(buffer.filled().len()));
         }
         // Never more than was sent until now, so that a length alone costs nothing.
-        if kept == input.partial.capacity() {
-            input.partial.reserve_exact((input.need - kept).min(kept.max(SCRATCH)));
+        if kept == self.partial.capacity() {
+            self.partial.reserve_exact((self.need - kept).min(kept.max(SCRATCH)));
         }
-        let room = (input.partial.capacity() - kept).min(input.need - kept);
-        reader.poll_read_buf(cx, &mut (&mut input.partial).limit(room))
+        let room = (self.partial.capacity() - kept).min(self.need - kept);
+        reader.poll_read_buf(cx, &mut (&mut self.partial).limit(room))
+    }
+}
+
+impl Shared {
+    /// One turn: something is done with the state, and then, without it, everyone who was spoken to hears it.
+    pub(crate) fn turn<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let done = what(&mut state);
+        state.after_turn();
+        self.deliver(state);
+        done
+    }
+
+    /// Writes what waits for one peer.
+    fn write(&self, peer: u32) {
+        let mut state = self.lock();
+        state.mail.touch(peer);
+        self.deliver(state);
+    }
+
+    fn deliver<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        while let Some((mut parcel, writer)) = state.next_parcel() {
+            drop(state);
+            let written = writer.write(&mut parcel.bytes);
+            state = self.lock();
+            state.sent(parcel, written);
+        }
+    }
+}
+
+impl State {
+    /// What waits for a peer; or why its connection is over. From now on its task is woken when that changes.
+    fn look(&mut self, cx: &Context<'_>, peer: u32, input: &Input) -> Result<Waiting, String> {
+        let waiting = Waiting { bytes: self.mail.waiting(peer), writable: self.mail.writable(peer) };
+        let connection = self.connection(peer).ok_or("it is gone")?;
+        if let Some(reason) = connection.closing.take() {
+            return Err(reason);
+        }
+        connection.full = input.must_wait(waiting.bytes);
+        match &mut connection.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Ok(waiting)
     }
 
     /// Jobs may be given to this connection without having been asked for each.
@@ -235,13 +329,10 @@ impl State {
         }
     }
 
-    /// One turn: everything that one read brought.
-    fn turn(&mut self, peer: u32, input: &mut Input, n: usize) -> Result<(), String> {
+    /// Everything that one read of `n` bytes brought.
+    fn hear(&mut self, peer: u32, input: &mut Input, scratch: &mut [u8], n: usize) -> Result<(), String> {
         let now = self.begin_turn();
         if input.need > SCRATCH {
-            if input.partial.len() < input.need {
-                return Ok(());
-            }
             input.need = 0;
             let packet = Bytes::from(std::mem::take(&mut input.partial));
             if let Ok(Decoded::Frame(frame, _)) = decode(&packet, self.config.max_packet) {
@@ -250,8 +341,8 @@ impl State {
             return Ok(());
         }
         let kept = input.partial.len();
-        self.scratch[..kept].copy_from_slice(&input.partial);
-        let mut rest = &self.scratch[..kept + n];
+        scratch[..kept].copy_from_slice(&input.partial);
+        let mut rest = &scratch[..kept + n];
         (input.need, input.stalled) = (0, false);
         while let Some(first) = rest.first() {
             if self.mail.waiting(peer) > HEARD {
@@ -295,46 +386,33 @@ impl State {
         self.connections.get_mut(peer as usize)?.as_mut()
     }
 
-    /// Ends a turn: everyone who was spoken to hears it.
-    pub(crate) fn flush(&mut self) {
+    /// What is to be written next, and where to.
+    fn next_parcel(&mut self) -> Option<(Parcel, Arc<Writer>)> {
         while let Some(peer) = self.mail.next_dirty() {
             if self.mail.overflowed(peer) {
                 let limit = self.config.max_backlog;
                 self.close(peer, format!("it does not read, and more than {limit} bytes wait for it"));
-            } else {
-                self.write(peer);
+            } else if let Some(connection) = self.connections.get(peer as usize).and_then(Option::as_ref)
+                && let Some(parcel) = self.mail.parcel(peer)
+            {
+                return Some((parcel, connection.writer.clone()));
             }
         }
-        self.after_turn();
+        None
     }
 
-    /// Writes what the socket takes now. Its task waits for the rest.
-    fn write(&mut self, peer: u32) {
-        let Some(connection) = self.connections.get_mut(peer as usize).and_then(Option::as_mut) else { return };
-        loop {
-            let limit = self.mail.writable(peer);
-            let Some(outbox) = self.mail.outbox(peer).filter(|_| limit > 0) else {
-                if connection.full {
-                    connection.wake();
-                }
-                return;
-            };
-            let mut pieces = [IoSlice::new(&[]); PIECES];
-            let n = outbox.pieces(limit, &mut pieces);
-            let whole: usize = pieces[..n].iter().map(|p| p.len()).sum();
-            match connection.writer.try_write(&pieces[..n]) {
-                Ok(sent) => {
-                    self.mail.sent(peer, sent);
-                    if sent < whole {
-                        // The socket is full; asking it again would only make it say so.
-                        return connection.wake();
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return connection.wake(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.close(peer, error.to_string()),
-            }
+    /// A parcel was written as far as the socket took it.
+    fn sent(&mut self, parcel: Parcel, written: io::Result<()>) {
+        let (peer, rest) = (parcel.peer, !parcel.bytes.is_empty());
+        if !self.mail.sent(parcel) {
+            return;
         }
+        match written {
+            Err(error) => self.close(peer, error.to_string()),
+            // Its task waits for a socket that is full, or for the peer to have read.
+            Ok(()) => self.connection(peer).filter(|c| rest || c.full).map_or((), |c| c.wake()),
+        }
+        self.look_for_the_end();
     }
 
     /// Closes a connection, by waking its task.

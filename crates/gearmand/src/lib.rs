@@ -21,6 +21,7 @@
 //! ---- below: sockets ----
 //! keeper          the thread that serves the durable queue
 //! sqlite          which may be an SQLite file
+//! threads         what connections are spread over
 //! connection      bytes of one connection -> turns; a turn's answers -> sockets
 //! server          accept, timers, stopping
 //! ```
@@ -47,6 +48,7 @@ mod slab;
 pub mod sqlite;
 mod store;
 mod text;
+mod threads;
 mod work;
 mod workers;
 

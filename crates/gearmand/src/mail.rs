@@ -1,5 +1,8 @@
 //! What is to be sent, by connection: the store and the text commands put it here, the server takes
 //! it to the sockets at the end of a turn. No sockets here.
+//!
+//! While a thread writes a connection's bytes they are away, in a [`Parcel`], and nobody else writes to that
+//! connection; what others have to say to it meanwhile gathers here, and goes next.
 
 use crate::journal::Settled;
 use bytes::{Buf, Bytes};
@@ -35,19 +38,37 @@ struct Slot {
     letter: Option<Box<Letter>>,
     open: bool,
     dirty: bool,
+    /// Somebody has a parcel of it.
+    away: bool,
+    /// How many connections had this number before: a parcel of one of those is nobody's.
+    before: u32,
     /// More than the limit waited: what follows is dropped, and the connection is to be closed.
     overflowed: bool,
 }
 
 #[derive(Debug, Default)]
 struct Letter {
+    /// What a parcel is made of, and what of it the socket did not take; empty while it is away.
+    begun: Outbox,
+    /// What gathers behind.
     outbox: Outbox,
     /// Bytes that were sent of this letter.
     sent: usize,
+    /// And bytes that were put into parcels, sent or not.
+    taken: usize,
     /// Where large packets begin and end, counted as `sent` is.
     large: VecDeque<(usize, usize)>,
     /// Answers that must wait until a batch of changes is stored; and with them what is behind.
     held: VecDeque<Hold>,
+}
+
+/// Bytes of one connection on their way to its socket: to be taken from the front, and then
+/// [brought back](Mail::sent).
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) peer: u32,
+    pub(crate) bytes: Outbox,
+    before: u32,
 }
 
 /// An answer that waits, by its place, counted as `Letter::sent` is.
@@ -79,7 +100,22 @@ impl Letter {
             self.large.pop_front();
         }
         let next = self.large.front().map_or(0, |l| l.1 - l.0.max(self.sent));
-        self.outbox.len() - next
+        self.waiting() - next
+    }
+
+    /// Where the next byte will be, counted as `sent` is.
+    fn end(&self) -> usize {
+        self.taken + self.outbox.len()
+    }
+
+    /// Bytes that the socket has not taken yet.
+    fn waiting(&self) -> usize {
+        self.end() - self.sent
+    }
+
+    /// Bytes of `outbox` that may be sent now.
+    fn free(&self) -> usize {
+        self.held.front().map_or(self.outbox.len(), |hold| hold.begin - self.taken)
     }
 
     /// Lets go of what waited for batches that are settled, and puts errors in the place of answers that
@@ -93,9 +129,9 @@ impl Letter {
         let waiting = self.outbox.copy_to_bytes(self.outbox.len());
         let mut at = 0;
         for (error, hold) in &wrong {
-            self.outbox.put(&waiting[at..hold.begin - self.sent]);
+            self.outbox.put(&waiting[at..hold.begin - self.taken]);
             self.outbox.put(error);
-            at = hold.end - self.sent;
+            at = hold.end - self.taken;
         }
         self.outbox.put(&waiting[at..]);
         let moved = |place: usize| {
@@ -130,14 +166,14 @@ impl Mail {
         if self.boxes.len() <= peer as usize {
             self.boxes.resize_with(peer as usize + 1, Slot::default);
         }
-        let dirty = self.boxes[peer as usize].dirty;
-        self.boxes[peer as usize] = Slot { open: true, dirty, ..Slot::default() };
+        let Slot { dirty, before, .. } = self.boxes[peer as usize];
+        self.boxes[peer as usize] = Slot { open: true, dirty, before: before.wrapping_add(1), ..Slot::default() };
     }
 
     /// Nothing can be sent to it any more.
     pub(crate) fn close(&mut self, peer: u32) {
         if let Some(slot) = self.boxes.get_mut(peer as usize) {
-            slot.open = false;
+            (slot.open, slot.away) = (false, false);
             slot.letter = None;
         }
     }
@@ -151,16 +187,15 @@ impl Mail {
         }
         let spare = &mut self.spare;
         let letter = slot.letter.get_or_insert_with(|| spare.pop().unwrap_or_default());
-        let before = letter.outbox.len();
-        if before > self.limit && letter.beyond() > self.limit {
+        let begin = letter.end();
+        if letter.waiting() > self.limit && letter.beyond() > self.limit {
             slot.overflowed = true;
             return;
         }
         write(&mut letter.outbox);
-        let size = letter.outbox.len() - before;
-        if size >= LARGE {
-            let begin = letter.sent + before;
-            letter.large.push_back((begin, begin + size));
+        let end = letter.end();
+        if end - begin >= LARGE {
+            letter.large.push_back((begin, end));
         }
     }
 
@@ -182,7 +217,7 @@ impl Mail {
     /// Where the next byte for a connection will be, counted as `Letter::sent` is.
     fn end(&self, peer: u32) -> usize {
         let letter = self.boxes.get(peer as usize).and_then(|s| s.letter.as_ref());
-        letter.map_or(0, |l| l.sent + l.outbox.len())
+        letter.map_or(0, |l| l.end())
     }
 
     /// It is known what became of batches: those whose answers waited get them.
@@ -192,9 +227,7 @@ impl Mail {
             let Some(slot) = self.boxes.get_mut(peer as usize) else { continue };
             let Some(letter) = &mut slot.letter else { continue };
             letter.settle(settled);
-            if !std::mem::replace(&mut slot.dirty, true) {
-                self.dirty.push(peer);
-            }
+            self.touch(peer);
         }
     }
 
@@ -220,6 +253,14 @@ impl Mail {
         self.send(peer, |out| encode(out, Magic::Response, Command::Error, &[code.as_bytes(), text.as_bytes()]));
     }
 
+    /// Something may be written to this connection.
+    pub(crate) fn touch(&mut self, peer: u32) {
+        if let Some(slot) = self.boxes.get_mut(peer as usize).filter(|slot| !slot.dirty) {
+            slot.dirty = true;
+            self.dirty.push(peer);
+        }
+    }
+
     /// Next connection that something was put into the outbox of.
     pub(crate) fn next_dirty(&mut self) -> Option<u32> {
         let peer = self.dirty.pop()?;
@@ -227,36 +268,64 @@ impl Mail {
         Some(peer)
     }
 
-    /// What waits for one connection, to be written and advanced.
-    pub(crate) fn outbox(&mut self, peer: u32) -> Option<&Outbox> {
-        Some(&self.boxes.get(peer as usize)?.letter.as_ref()?.outbox)
+    /// What may be written to one connection now: all that waits for nothing but its socket. `None` also while
+    /// another parcel of it is away.
+    pub(crate) fn parcel(&mut self, peer: u32) -> Option<Parcel> {
+        let slot = self.boxes.get_mut(peer as usize).filter(|slot| !slot.away)?;
+        let letter = slot.letter.as_mut()?;
+        if letter.begun.is_empty() {
+            let free = letter.free();
+            letter.taken += free;
+            if letter.held.is_empty() {
+                std::mem::swap(&mut letter.begun, &mut letter.outbox);
+            } else {
+                letter.begun = letter.outbox.split_to(free);
+            }
+        }
+        slot.away = !letter.begun.is_empty();
+        let before = slot.before;
+        slot.away.then(|| Parcel { peer, bytes: std::mem::take(&mut letter.begun), before })
     }
 
-    /// The socket took `n` bytes.
-    pub(crate) fn sent(&mut self, peer: u32, n: usize) {
-        let Some(slot) = self.boxes.get_mut(peer as usize) else { return };
-        let Some(letter) = &mut slot.letter else { return };
-        letter.outbox.advance(n);
-        letter.sent += n;
-        if letter.outbox.is_empty() {
-            letter.outbox.shrink();
-            (letter.sent, _) = (0, letter.large.clear());
-            if let Some(letter) = slot.letter.take().filter(|_| self.spare.len() < SPARE) {
-                self.spare.push(letter);
+    /// The socket took what is not in the parcel any more. Says whether the connection it was for is still there.
+    pub(crate) fn sent(&mut self, parcel: Parcel) -> bool {
+        let Parcel { peer, bytes, before } = parcel;
+        let slot = self.boxes.get_mut(peer as usize).filter(|s| s.away && s.before == before);
+        let Some(Slot { letter: Some(letter), away, .. }) = slot else { return false };
+        *away = false;
+        letter.begun = bytes;
+        letter.sent = letter.taken - letter.begun.len();
+        if letter.begun.is_empty() {
+            letter.begun.shrink();
+            if letter.waiting() == 0 {
+                self.put_away(peer);
+            } else {
+                self.touch(peer); // what came meanwhile
             }
+        }
+        true
+    }
+
+    /// Nothing waits for a connection any more.
+    fn put_away(&mut self, peer: u32) {
+        if let Some(mut letter) = self.boxes[peer as usize].letter.take().filter(|_| self.spare.len() < SPARE) {
+            letter.outbox.shrink();
+            letter.large.clear();
+            (letter.sent, letter.taken) = (0, 0);
+            self.spare.push(letter);
         }
     }
 
-    /// How many bytes may be written to one connection now.
-    pub(crate) fn writable(&self, peer: u32) -> usize {
-        let letter = self.boxes.get(peer as usize).and_then(|s| s.letter.as_ref());
-        letter.map_or(0, |l| l.held.front().map_or(l.outbox.len(), |hold| hold.begin - l.sent))
+    /// Is there something that may be written to one connection, and nobody who writes it?
+    pub(crate) fn writable(&self, peer: u32) -> bool {
+        let slot = self.boxes.get(peer as usize).filter(|slot| !slot.away);
+        slot.and_then(|s| s.letter.as_ref()).is_some_and(|l| !l.begun.is_empty() || l.free() > 0)
     }
 
     /// How many bytes wait for one connection.
     pub(crate) fn waiting(&self, peer: u32) -> usize {
         let letter = self.boxes.get(peer as usize).and_then(|s| s.letter.as_ref());
-        letter.map_or(0, |l| l.outbox.len())
+        letter.map_or(0, |l| l.waiting())
     }
 
     pub(crate) fn overflowed(&self, peer: u32) -> bool {
@@ -294,13 +363,11 @@ impl<'a> Payload<'a> {
 impl Mail {
     /// Takes all that may be sent to one connection.
     pub(crate) fn take(&mut self, peer: u32) -> Vec<u8> {
-        let limit = self.writable(peer);
-        let Some(outbox) = self.outbox(peer) else { return Vec::new() };
         let mut all = Vec::new();
-        let mut slices = [std::io::IoSlice::new(&[]); 64];
-        let n = outbox.pieces(limit, &mut slices);
-        slices[..n].iter().for_each(|s| all.extend_from_slice(s));
-        self.sent(peer, all.len());
+        while let Some(mut parcel) = self.parcel(peer) {
+            all.extend_from_slice(&parcel.bytes.copy_to_bytes(parcel.bytes.len()));
+            self.sent(parcel);
+        }
         all
     }
 }
@@ -318,14 +385,13 @@ mod tests {
         put(&mut mail, 3);
         mail.held(0, Some(2), Held::Echo, |mail| put(mail, 11));
         mail.held(0, None, Held::Echo, |mail| put(mail, 1));
-        assert_eq!((mail.writable(0), mail.waiting(0)), (5, 27));
-        mail.sent(0, 5);
-        assert_eq!(mail.writable(0), 0);
+        assert_eq!((write(&mut mail, 5), mail.waiting(0)), (5, 22));
+        assert!(!mail.writable(0) && mail.parcel(0).is_none());
         while mail.next_dirty().is_some() {}
         mail.settle(Settled { batch: 1, added: true, done: false });
-        assert_eq!((mail.next_dirty(), mail.writable(0)), (Some(0), 10));
+        assert_eq!((mail.next_dirty(), write(&mut mail, 0)), (Some(0), 10));
         mail.settle(Settled { batch: 2, added: false, done: true });
-        assert_eq!(mail.writable(0), 22);
+        assert_eq!((write(&mut mail, 10), write(&mut mail, 12), mail.waiting(0)), (10, 12, 0));
     }
 
     #[test]
@@ -338,17 +404,56 @@ mod tests {
         }
         mail.send(0, |out| out.put(&[b'x'; LARGE]));
         mail.held(0, Some(4), Held::Created, |mail| mail.send(0, |out| out.put(b"last")));
-        mail.sent(0, 1);
+        assert_eq!(write(&mut mail, 1), 2);
         mail.settle(Settled { batch: 1, added: true, done: true });
         mail.settle(Settled { batch: 3, added: false, done: true });
         let error = b"\0RES\0\0\0\x13\0\0\0'QUEUE_ERROR\0The job could not be stored";
         assert_eq!(mail.waiting(0), 1 + 7 + 2 * error.len() + LARGE + 4);
-        assert_eq!(mail.writable(0), mail.waiting(0) - 4);
         assert_eq!(mail.take(0)[..8 + 2 * error.len()], [&b"\0created"[..], error, error].concat());
+        assert_eq!(mail.waiting(0), 4);
     }
 
     fn put(mail: &mut Mail, bytes: usize) {
         mail.send(0, |out| out.put(&vec![0; bytes]));
+    }
+
+    /// Lets the socket take `n` bytes of a parcel; says how large the parcel was.
+    fn write(mail: &mut Mail, n: usize) -> usize {
+        let mut parcel = mail.parcel(0).unwrap();
+        let whole = parcel.bytes.len();
+        parcel.bytes.advance(n);
+        assert!(mail.sent(parcel));
+        whole
+    }
+
+    #[test]
+    fn one_writes_and_what_others_say_meanwhile_goes_next() {
+        let mut mail = Mail::new(1000);
+        mail.open(0);
+        put(&mut mail, 5);
+        let mut parcel = mail.parcel(0).unwrap();
+        put(&mut mail, 7);
+        assert!(mail.parcel(0).is_none() && !mail.writable(0) && !mail.is_empty());
+        assert_eq!((mail.next_dirty(), mail.next_dirty(), mail.waiting(0)), (Some(0), None, 12));
+        parcel.bytes.advance(3);
+        mail.sent(parcel);
+        assert!(mail.writable(0));
+        assert_eq!((write(&mut mail, 2), mail.next_dirty()), (2, Some(0)));
+        assert_eq!((write(&mut mail, 7), mail.next_dirty(), mail.is_empty()), (7, None, true));
+    }
+
+    #[test]
+    fn a_parcel_of_a_connection_that_is_gone_is_nobodys() {
+        let mut mail = Mail::new(1000);
+        mail.open(0);
+        put(&mut mail, 5);
+        let late = mail.parcel(0).unwrap();
+        mail.close(0);
+        mail.open(0);
+        put(&mut mail, 7);
+        let next = mail.parcel(0).unwrap();
+        assert!(!mail.sent(late));
+        assert_eq!((next.bytes.len(), mail.sent(next), write(&mut mail, 7)), (7, true, 7));
     }
 
     #[test]
@@ -357,7 +462,7 @@ mod tests {
         mail.open(0);
         put(&mut mail, 10 * LARGE);
         put(&mut mail, 900);
-        mail.sent(0, LARGE);
+        write(&mut mail, LARGE);
         put(&mut mail, 200);
         assert!(!mail.overflowed(0));
         put(&mut mail, 1);

@@ -1,5 +1,5 @@
-//! Accepting connections, timers, and stopping. One thread: each connection is a task, and all state
-//! is behind one lock that nobody else wants, held for a turn and never over an await.
+//! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`], and all
+//! state is behind one lock, held for a turn and never while something is read or written.
 
 use crate::config::{Config, Keepalive};
 use crate::connection::{Connection, Reader, SCRATCH, Writer, serve};
@@ -10,12 +10,14 @@ use crate::mail::Mail;
 use crate::persist::{Persist, PersistError};
 use crate::store::{Now, Rules, Store};
 use crate::text::About;
+use crate::threads::Threads;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::net::IpAddr;
-use std::os::fd::AsRawFd;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
@@ -61,8 +63,6 @@ pub(crate) struct State {
     /// By the number that the store gave.
     pub(crate) connections: Vec<Option<Connection>>,
     open: usize,
-    /// What all connections read into.
-    pub(crate) scratch: Box<[u8]>,
     begin: Instant,
     /// For when the timer is set; `None`: for nothing.
     armed: Option<Duration>,
@@ -80,7 +80,7 @@ pub(crate) struct State {
     keeper: Option<Keeper>,
 }
 
-/// The state, in the hands of every task. On one thread the lock is free whenever it is asked for.
+/// The state, in the hands of every task.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Arc<Mutex<State>>);
 
@@ -144,13 +144,15 @@ impl Server {
     /// # Errors
     /// Those of handing the listeners to the runtime.
     pub async fn run(mut self, listeners: Vec<Listener>, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
+        let threads = Arc::new(Threads::start(self.shared.lock().config.threads)?);
         let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new() };
         for listener in listeners {
             let listener = Accept::new(listener)?;
-            tasks.accept.push(tokio::spawn(accept(listener, self.shared.clone())).abort_handle());
+            let accepting = accept(listener, self.shared.clone(), threads.clone());
+            tasks.accept.push(tokio::spawn(accepting).abort_handle());
         }
         loop {
-            let deadline = self.shared.lock().tick();
+            let deadline = self.shared.turn(State::tick);
             let timer = async {
                 match deadline {
                     Some(when) => tokio::time::sleep_until(when).await,
@@ -166,7 +168,7 @@ impl Server {
                 () = timer => {}
                 () = self.news.notified() => {}
                 () = told => {}
-                settled = next(&mut self.settled) => self.shared.lock().settle(settled),
+                settled = next(&mut self.settled) => self.shared.turn(|state| state.settle(settled)),
             }
             let wish = *stop.borrow_and_update();
             if wish == Stop::Drain && !self.shared.lock().store.draining {
@@ -186,15 +188,13 @@ impl Server {
 
     /// Stores what is to be stored, and then brings out what was said.
     async fn last_words(&mut self) {
-        {
-            let mut state = self.shared.lock();
+        self.shared.turn(|state| {
             (state.stopping, state.store.draining) = (true, true);
             state.store.keep_all();
-            state.flush();
-        }
+        });
         while self.settled.is_some() && self.shared.lock().store.journal.last().is_some() {
             let settled = next(&mut self.settled).await;
-            self.shared.lock().settle(settled);
+            self.shared.turn(|state| state.settle(settled));
         }
         let last = Instant::now() + FLUSH;
         while Instant::now() < last && !self.shared.lock().mail.is_empty() {
@@ -247,7 +247,6 @@ impl State {
             config: Config { max_line: config.max_line.min(SCRATCH - 1), ..config },
             connections: Vec::new(),
             open: 0,
-            scratch: vec![0; SCRATCH].into(),
             begin: Instant::now(),
             armed: None,
             news,
@@ -274,9 +273,7 @@ impl State {
             (self.config.trim)();
         }
         self.armed = due.into_iter().chain(self.trim).min();
-        let armed = self.armed;
-        self.flush();
-        armed.map(|when| self.begin + when)
+        self.armed.map(|when| self.begin + when)
     }
 
     /// Looks whether somebody waits for what a turn did: the durable queue, the timer, or the end of a drain.
@@ -290,25 +287,32 @@ impl State {
         }
         let due = self.store.deadline(&now).into_iter().chain(self.trim).min();
         let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
-        let over = (self.store.draining && self.store.running == 0) || (self.stopping && self.mail.is_empty());
-        if earlier || over {
+        if earlier || (self.store.draining && self.store.running == 0) {
+            self.news.notify_one();
+        }
+        self.look_for_the_end();
+    }
+
+    /// Whoever waits for the last words to be said hears that they were.
+    pub(crate) fn look_for_the_end(&self) {
+        if self.stopping && self.mail.is_empty() {
             self.news.notify_one();
         }
     }
 
     fn store_batch(&mut self) {
-        let Some(batch) = self.store.journal.take() else { return };
-        let number = batch.number;
-        if !self.keeper.as_ref().is_some_and(|keeper| keeper.send(batch)) {
-            tracing::error!("the thread of the durable queue is gone: jobs are refused");
-            self.settle(Settled { batch: number, added: false, done: false });
+        while let Some(batch) = self.store.journal.take() {
+            let number = batch.number;
+            if !self.keeper.as_ref().is_some_and(|keeper| keeper.send(batch)) {
+                tracing::error!("the thread of the durable queue is gone: jobs are refused");
+                self.settle(Settled { batch: number, added: false, done: false });
+            }
         }
     }
 
     fn settle(&mut self, settled: Settled) {
         let now = self.begin_turn();
         self.store.settle(&now, settled, &mut self.mail);
-        self.flush();
     }
 
     pub(crate) fn leave(&mut self, peer: u32) {
@@ -332,12 +336,42 @@ enum Accept {
 }
 
 /// A connection that was accepted.
-struct Accepted {
-    reader: Reader,
-    writer: Writer,
-    fd: i32,
-    ip: Option<IpAddr>,
-    name: String,
+enum Stream {
+    Tcp(tokio::net::TcpStream),
+    Unix(tokio::net::UnixStream),
+}
+
+impl Stream {
+    /// Into the hands of another thread's runtime.
+    fn hand_to(self, runtime: &Handle) -> io::Result<Stream> {
+        let _there = runtime.enter();
+        Ok(match self {
+            Stream::Tcp(stream) => Stream::Tcp(tokio::net::TcpStream::from_std(stream.into_std()?)?),
+            Stream::Unix(stream) => Stream::Unix(tokio::net::UnixStream::from_std(stream.into_std()?)?),
+        })
+    }
+
+    fn split(self) -> (Reader, Writer) {
+        match self {
+            Stream::Tcp(stream) => {
+                let (reader, writer) = stream.into_split();
+                (Reader::Tcp(reader), Writer::Tcp(writer))
+            }
+            Stream::Unix(stream) => {
+                let (reader, writer) = stream.into_split();
+                (Reader::Unix(reader), Writer::Unix(writer))
+            }
+        }
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
 }
 
 impl Accept {
@@ -354,25 +388,17 @@ impl Accept {
         })
     }
 
-    async fn next(&self, config: &Config) -> io::Result<Accepted> {
+    /// The next connection, and from where it comes.
+    async fn next(&self, config: &Config) -> io::Result<(Stream, Option<SocketAddr>)> {
         match self {
             Accept::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // The peer may be gone already; then reading says so.
                 let probe = || config.keepalive.map_or(Ok(()), |probe| keepalive(&stream, &probe));
                 let _ = stream.set_nodelay(true).and_then(|()| probe());
-                let fd = stream.as_raw_fd();
-                let (reader, writer) = stream.into_split();
-                let (reader, writer) = (Reader::Tcp(reader), Writer::Tcp(writer));
-                Ok(Accepted { reader, writer, fd, ip: Some(address.ip().to_canonical()), name: address.to_string() })
+                Ok((Stream::Tcp(stream), Some(address)))
             }
-            Accept::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                let fd = stream.as_raw_fd();
-                let (reader, writer) = stream.into_split();
-                let (reader, writer) = (Reader::Unix(reader), Writer::Unix(writer));
-                Ok(Accepted { reader, writer, fd, ip: None, name: "a local socket".into() })
-            }
+            Accept::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
         }
     }
 }
@@ -392,11 +418,12 @@ pub(crate) fn keepalive(stream: &tokio::net::TcpStream, probe: &Keepalive) -> io
     SockRef::from(stream).set_tcp_keepalive(&settings)
 }
 
-async fn accept(listener: Accept, shared: Shared) {
+async fn accept(listener: Accept, shared: Shared, threads: Arc<Threads>) {
     let config = shared.lock().config.clone();
     loop {
-        match listener.next(&config).await {
-            Ok(accepted) => admit(accepted, &shared),
+        let accepted = listener.next(&config).await;
+        match accepted.and_then(|(stream, from)| admit(stream, from, &shared, &threads)) {
+            Ok(()) => {}
             Err(error) if is_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!("cannot accept connections: {error}");
@@ -412,14 +439,16 @@ fn is_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
-fn admit(accepted: Accepted, shared: &Shared) {
-    let Accepted { reader, writer, fd, ip, name } = accepted;
+fn admit(stream: Stream, from: Option<SocketAddr>, shared: &Shared, threads: &Threads) -> io::Result<()> {
+    let name = from.map_or_else(|| "a local socket".into(), |address| address.to_string());
+    let thread = threads.next();
+    let stream = if threads.is_this(thread) { stream } else { stream.hand_to(thread)? };
     let mut state = shared.lock();
     if state.open >= state.config.max_connections {
         tracing::warn!("connection from {name} refused, there are {} already", state.open);
-        return;
+        return Ok(());
     }
-    let peer = state.store.connect(fd, ip);
+    let peer = state.store.connect(stream.as_raw_fd(), from.map(|address| address.ip().to_canonical()));
     tracing::info!("connection from {name}");
     state.mail.open(peer);
     if state.connections.len() <= peer as usize {
@@ -428,7 +457,10 @@ fn admit(accepted: Accepted, shared: &Shared) {
     state.open += 1;
     // What the log says of this connection's turns begins with its name.
     let named = tracing::info_span!("connection", message = name);
-    let task = tokio::spawn(serve(shared.clone(), peer, reader).instrument(named)).abort_handle();
+    let (reader, writer) = stream.split();
+    let writer = Arc::new(writer);
+    let task = thread.spawn(serve(shared.clone(), peer, reader, writer.clone()).instrument(named)).abort_handle();
     state.connections[peer as usize] =
         Some(Connection { writer, waker: None, full: false, watched: false, closing: None, task: Some(task) });
+    Ok(())
 }

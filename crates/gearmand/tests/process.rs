@@ -127,9 +127,9 @@ fn check_args_opens_nothing() {
     let folder = Folder::new("check");
     let (log, pid, socket) = (folder.file("log"), folder.file("pid"), format!("unix://{}", folder.file("socket")));
     let files = ["-d", "-l", &log, "-P", &pid, "-L", &socket, "-L", "nowhere.invalid", "-u", "nobody-of-that-name"];
-    let output = gearmand().args(["--check-args", "--syslog", "-t", "4"]).args(files).output().unwrap();
+    let output = gearmand().args(["--check-args", "--syslog", "-t", "4", "-R"]).args(files).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stderr(&output), "gearmand: --threads is without effect\n");
+    assert_eq!(stderr(&output), "gearmand: --round-robin is without effect\n");
     assert_eq!(std::fs::read_dir(folder.file("")).unwrap().count(), 0);
 }
 

@@ -14,6 +14,7 @@ mod packets;
 mod process;
 mod service;
 mod stopping;
+mod threads;
 mod torture;
 mod util;
 mod wire;
