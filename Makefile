@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test torture soak memory fuzz matrix lint clean
+.PHONY: help build man install uninstall demo test torture stress soak memory fuzz matrix lint clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -7,6 +7,7 @@ help:
 	@echo 'make demo       see it work: server, workers, clients (port 4730)'
 	@echo 'make test       all tests; installs what they need'
 	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
+	@echo 'make stress     10,000 forks, a million exchanges with a server that lies'
 	@echo 'make soak       1,000,000 jobs: memory must not grow'
 	@echo 'make memory     what a million queued jobs and ten thousand connections take'
 	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
@@ -34,6 +35,9 @@ test:
 
 torture:
 	@scripts/torture.sh
+
+stress:
+	@scripts/stress.sh
 
 soak:
 	@ci/soak.sh
