@@ -8,7 +8,7 @@ set -euo pipefail
 scripts/need.sh build
 scripts/build.sh
 GEARMAN_FUZZ_EXCHANGES=${CORE_EXCHANGES:-1000000} cargo test -q -p gearman-core --test tests mutated
-# run-tests.php, which gives each test some minutes, is told so by the environment.
-export TEST_TIMEOUT=7200
+# Tests are given some minutes, their children less.
+export TEST_TIMEOUT=7200 GEARMAN_TEST_ALARM=7200
 GEARMAN_TEST_FORKS=${FORKS:-10000} GEARMAN_TEST_EXCHANGES=${EXCHANGES:-20000} php-tests/run.sh \
     php-tests/process/fork_stress*.phpt php-tests/connection/mutated_*.phpt
