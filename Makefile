@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test torture stress soak memory fuzz matrix lint clean
+.PHONY: help build man install uninstall demo test torture stress soak memory fuzz matrix lint audit clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -16,7 +16,8 @@ help:
 	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
-	@echo 'make lint       format and clippy, as CI runs them'
+	@echo 'make lint       format, clippy and unsafe code, as CI looks at them'
+	@echo 'make audit      known holes and licences of dependencies'
 	@echo 'make clean      removes target/'
 	@echo
 	@echo 'PHP=... PHP_CONFIG=... choose another PHP than the first in PATH.'
@@ -59,6 +60,9 @@ fuzz:
 
 lint:
 	@scripts/lint.sh
+
+audit:
+	@scripts/audit.sh
 
 clean:
 	rm -rf target

@@ -12,6 +12,9 @@
 //! 8 3 H:1         any other kind is the number of a command with this body, from the server
 //! ```
 
+// What is found ends the program.
+#![allow(clippy::panic)]
+
 use crate::codec::{Decoded, decode};
 use crate::duty::{Abilities, Duty, Heard as Told, Turn, Way};
 use crate::link::{Heard, Link};

@@ -29,6 +29,7 @@ fn number_of(name: &str) -> Option<u64> {
 /// Says how to repeat it, where a test fails.
 struct Seed(u64);
 
+#[allow(clippy::print_stdout, reason = "shown when a test fails")]
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
