@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test torture soak memory fuzz matrix lint clean
+.PHONY: help build man install uninstall demo test torture stress soak memory fuzz matrix lint audit clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -7,6 +7,7 @@ help:
 	@echo 'make demo       see it work: server, workers, clients (port 4730)'
 	@echo 'make test       all tests; installs what they need'
 	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
+	@echo 'make stress     10,000 forks, a million exchanges with a server that lies'
 	@echo 'make soak       1,000,000 jobs: memory must not grow'
 	@echo 'make memory     what a million queued jobs and ten thousand connections take'
 	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
@@ -15,7 +16,8 @@ help:
 	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
-	@echo 'make lint       format and clippy, as CI runs them'
+	@echo 'make lint       format, clippy and unsafe code, as CI looks at them'
+	@echo 'make audit      known holes and licences of dependencies'
 	@echo 'make clean      removes target/'
 	@echo
 	@echo 'PHP=... PHP_CONFIG=... choose another PHP than the first in PATH.'
@@ -34,6 +36,9 @@ test:
 
 torture:
 	@scripts/torture.sh
+
+stress:
+	@scripts/stress.sh
 
 soak:
 	@ci/soak.sh
@@ -55,6 +60,9 @@ fuzz:
 
 lint:
 	@scripts/lint.sh
+
+audit:
+	@scripts/audit.sh
 
 clean:
 	rm -rf target

@@ -213,30 +213,71 @@ function restart(int $requests): void
     echo '     failures while it was away: ', json_encode($failures), "\n";
 }
 
+/** Every end at every place; the child lives on, and is as good as before. */
 function bad_ends(string $socket): void
 {
     $first = page($socket);
     check('a child of its own', 'good', $first['got'] ?? $first);
-    foreach (['Created', 'Complete'] as $at) {
-        foreach (['memory', 'time', 'throw', 'exit'] as $end) {
-            if ($end === 'time' && $at === 'Created') {
+    foreach (['Created', 'Complete', 'destructor', 'job'] as $at) {
+        foreach (['memory', 'time', 'throw', 'exit', 'error'] as $end) {
+            if ($end === 'time' && in_array($at, ['Created', 'destructor'], true)) {
                 continue; // it takes a second
             }
-            $bad = page($socket, ['end' => $end, 'at' => $at]);
-            check("$end in a callback ($at) ends the page", $end === 'exit' ? 'exited' : '', is_string($bad) ? substr($bad, 0, 6) : $bad);
+            $function = "job-$end-" . getmypid();
+            $at === 'job' && queue($function);
+            $bad = page($socket, ['end' => $end, 'at' => $at, 'function' => $function]);
+            check("$end ($at) ends the page", $end === 'exit' ? 'exited' : '', is_string($bad) ? substr($bad, 0, 6) : $bad);
             $next = page($socket);
             check('the next in that child is good', [$first['process'], 'good'], [$next['process'] ?? null, $next['got'] ?? $next]);
+            // An exception is an end of the job; after any other the next worker runs it.
+            $at === 'job' && $end !== 'throw' && given_back($socket, $function);
         }
     }
     $before = page($socket)['descriptors'];
     for ($i = 0; $i < 100; $i++) {
-        page($socket, ['end' => ['memory', 'throw', 'exit'][$i % 3], 'at' => $i % 2 ? 'Created' : 'Complete']);
+        page($socket, ['end' => ['memory', 'throw', 'exit', 'error'][$i % 4], 'at' => ['Created', 'Complete', 'destructor'][$i % 3]]);
     }
     $after = page($socket);
     check('descriptors are as many after 100 of them', [$first['process'], $before], [$after['process'], $after['descriptors']]);
+}
+
+/** FPM ends a child whose request takes too long, by SIGTERM: while PHP code runs, and while the module waits. */
+function terminated(string $socket): void
+{
+    $first = page($socket);
+    check('a child whose requests may take a second', 'good', $first['got'] ?? $first);
+    $function = 'job-terminated-' . getmypid();
+    foreach (['job', 'Complete', 'call'] as $at) {
+        $at === 'job' && queue($function);
+        check("a page that takes longer ($at) has no end", null, page($socket, ['end' => 'wait', 'at' => $at, 'function' => $function]));
+        $next = page($socket);
+        check('and the next child is good', 'good', $next['got'] ?? $next);
+        check('which is another', true, $next['process'] !== $first['process']);
+        $first = $next;
+    }
+    given_back($socket, $function);
+}
+
+/** Queues a background job. */
+function queue(string $function): void
+{
+    global $port;
+    $client = new GearmanClient();
+    $client->addServer('127.0.0.1', (int) $port);
+    $client->doBackground($function, 'x') ?: throw new RuntimeException($client->error());
+}
+
+/** The server has the job again, and a worker in the same FPM does it. */
+function given_back(string $socket, string $function): void
+{
+    $status = fn () => array_values(preg_grep("/^$function\t/", ask('status')))[0] ?? '';
+    check("$function is queued again", true, await(fn () => str_starts_with($status(), "$function\t1\t0\t")));
+    $page = page($socket, ['at' => 'job', 'function' => $function]);
+    check('and done by the next worker', ['good', true], [$page['got'] ?? $page, await(fn () => !str_starts_with($status(), "$function\t1"))]);
 }
 
 load((int) $requests, $persistent);
 kills(intdiv((int) $requests, 2));
 restart((int) $requests);
 bad_ends("$socket.one");
+terminated("$socket.short");

@@ -9,15 +9,17 @@ if [ -z "${PHP_FPM:-}" ]; then
     finish
 fi
 
-# start_fpm PERSISTENT: one with four children that are replaced, one with a single child that is not.
+# start_fpm PERSISTENT: one pool of four children that are replaced, one of a single child that is not, and one whose child is
+# ended when a request takes a second.
 start_fpm() {
     local config=$scratch/fpm$1.conf pool user=()
     sockets=$scratch/fpm$1
     {
         printf '[global]\nerror_log = %s\ndaemonize = no\n' "$scratch/fpm.log"
-        for pool in '' .one; do
+        for pool in '' .one .short; do
             printf '[pool%s]\nlisten = %s\npm = static\n' "$pool" "$sockets$pool"
             if [ "$pool" ]; then printf 'pm.max_children = 1\n'; else printf 'pm.max_children = 4\npm.max_requests = 50\n'; fi
+            if [ "$pool" = .short ]; then printf 'request_terminate_timeout = 1s\n'; fi
             if [ "$(id -u)" = 0 ]; then printf 'user = root\ngroup = root\n'; fi
         done
     } >"$config"
@@ -25,7 +27,7 @@ start_fpm() {
     background "$PHP_FPM" -n "${user[@]}" -y "$config" -d extension="$MODULE" -d gearman.persistent="$1" \
         -d memory_limit=32M -d html_errors=0 -d display_errors=0 -d log_errors=0
     fpm=$pid
-    await test -S "$sockets.one" || fail 'FPM starts'
+    await test -S "$sockets.short" || fail 'FPM starts'
 }
 
 # shellcheck disable=SC2317 # called by background

@@ -14,8 +14,22 @@ $end = match ($_GET['end'] ?? '') {
     },
     'throw' => fn () => throw new DomainException('thrown'),
     'exit' => fn () => exit('exited'),
+    'error' => fn () => eval('class A { const X = 1; const X = 2; }'),
+    'wait' => fn () => sleep(60),
     default => null,
 };
+
+final class Guard
+{
+    public function __construct(private Closure $end)
+    {
+    }
+
+    public function __destruct()
+    {
+        ($this->end)();
+    }
+}
 
 function client(): GearmanClient
 {
@@ -57,15 +71,38 @@ function work(GearmanClient $client): string
     return $done && $results === ['ba', 'dc'] ? 'good' : 'runTasks() ' . $client->returnCode();
 }
 
+/** Ends in a task's callback, or when its context is let go. */
+function callback(GearmanClient $client, Closure $end): void
+{
+    $destructor = $_GET['at'] === 'destructor';
+    if (!$destructor) {
+        $client->{"set$_GET[at]Callback"}($end);
+    }
+    $client->addTask('reverse', 'x', $destructor ? new Guard($end) : null);
+    $client->addTask('reverse', 'y');
+    $client->runTasks();
+}
+
+/** Ends in a worker's function, whose job was queued before; without an end, that job is done. */
+function job(?Closure $end): void
+{
+    global $port;
+    $worker = new GearmanWorker();
+    $worker->addServer('127.0.0.1', $port);
+    $worker->setTimeout(10_000);
+    $worker->addFunction($_GET['function'], fn () => $end && $end());
+    $worker->work() ?: throw new RuntimeException("work() {$worker->returnCode()}");
+}
+
 header('Content-Type: application/json');
 try {
     $client = client();
-    if ($end) {
-        $client->{'set' . $_GET['at'] . 'Callback'}($end);
-        $client->addTask('reverse', 'x');
-        $client->addTask('reverse', 'y');
-        $client->runTasks();
-    }
+    match ($_GET['at'] ?? '') {
+        '' => null,
+        'job' => job($end),
+        'call' => $client->doNormal('nobody', 'x'), // waits for its timeout
+        default => callback($client, $end),
+    };
     $got = @work($client);
 } catch (GearmanException $e) {
     $got = $e->getMessage();

@@ -92,7 +92,7 @@ if [ -f target/peers/vars ]; then
     set +a
 fi
 # run-tests.php ends a test after so many seconds; valgrind's takes more than its minute where the machine is busy.
-export TEST_TIMEOUT=300
+export TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 export TEST_PHP_EXECUTABLE NO_INTERACTION=1 TEST_PHP_ARGS=-q NO_PHPTEST_SUMMARY=1
 TEST_PHP_EXECUTABLE=$(command -v "$PHP")
 

@@ -41,6 +41,9 @@ pub mod client;
 pub mod connection;
 #[cfg(feature = "client")]
 pub mod duty;
+#[cfg(all(feature = "client", any(test, fuzzing)))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "client")]
 pub mod job;
 #[cfg(feature = "client")]

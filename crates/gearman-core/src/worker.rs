@@ -216,9 +216,15 @@ impl Worker {
     /// # Errors
     /// As [`Worker::next_job`].
     pub async fn wait_for_job(&mut self, until: Option<Instant>) -> Result<()> {
-        let job = self.next_job(until).await?;
-        self.held.push_front(job);
-        Ok(())
+        loop {
+            let job = self.next_job(until).await?;
+            // Not if its connection ended at the next word: the server has given it to another worker then.
+            let post = &self.servers[job.server];
+            if post.peer.is_up() && post.peer.serial == job.serial {
+                self.held.push_front(job);
+                return Ok(());
+            }
+        }
     }
 
     /// Has every server that is there said that it has no job?

@@ -213,3 +213,27 @@ fn those_that_wait_are_gone_with_the_connection() {
         join(server, work).await;
     });
 }
+
+/// It was kept for the next call, which ran it though the server had given it to another worker.
+#[test]
+fn a_job_whose_connection_ends_at_the_next_word_is_waited_for_again() {
+    within(async || {
+        let script = Script::tcp().await;
+        let mut worker = hoarder(&script, 2);
+        let server = async {
+            let mut c = script.accept().await;
+            c.expect([req(1, "f"), grab(1)].concat()).await;
+            c.send([job(1), b"rubbish".to_vec()].concat()).await;
+            let mut c = script.accept().await;
+            c.expect([req(1, "f"), grab(1)].concat()).await;
+            c.send(job(2)).await;
+            c.expect([grab(2), done(2)].concat()).await;
+            c
+        };
+        let work = async {
+            worker.wait_for_job(None).await.unwrap();
+            run(&mut worker, 2).await;
+        };
+        join(server, work).await;
+    });
+}

@@ -8,6 +8,8 @@ mod codec;
 mod direct;
 mod golden;
 mod hostile;
+mod liar;
+mod mutated;
 mod pool;
 mod prefetch;
 mod util;

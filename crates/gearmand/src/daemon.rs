@@ -25,6 +25,7 @@ pub(crate) enum Side {
 
 /// Forks twice, so that the daemon is no session's leader and never gets a terminal. What it writes to
 /// stderr until it is ready reaches the terminal. Call it before there are threads or a runtime.
+#[allow(unsafe_code, reason = "a fork")]
 pub(crate) fn detach() -> io::Result<Side> {
     let (mut reader, writer) = pipe().map(|(r, w)| (File::from(r), File::from(w)))?;
     // SAFETY: there is one thread, which has no runtime and holds no lock.

@@ -1,5 +1,7 @@
 //! The job server's program: flags -> configuration -> bind -> run -> exit code.
 
+#![deny(unsafe_code)]
+
 mod bind;
 mod daemon;
 mod log;
@@ -185,6 +187,7 @@ impl Drop for PidFile {
 /// Gives memory that was freed back to the system.
 fn trim() {
     #[cfg(target_env = "gnu")]
+    #[allow(unsafe_code, reason = "nobody wraps it")]
     // SAFETY: malloc_trim(3) may be called at any time.
     unsafe {
         libc::malloc_trim(0);

@@ -3,6 +3,8 @@
 //! All of it comes from the programs' own flags and from the text behind them in `--help`, so that
 //! there is nothing else to keep up to date. A program of its own, so that the others do without roff.
 
+#![forbid(unsafe_code)]
+
 use clap::{Command, CommandFactory};
 use clap_mangen::{Man, roff};
 use std::io;

@@ -1,5 +1,7 @@
 //! `gearadmin`: asks a job server how it is, and manages its functions.
 
+#![forbid(unsafe_code)]
+
 use gearman_tools::flags::{Gearadmin, parse};
 use gearman_tools::json::Document;
 use gearman_tools::text::{Answer, Session};

@@ -1,5 +1,7 @@
 //! `gearman`: submits jobs, or works on them with a command.
 
+#![forbid(unsafe_code)]
+
 use gearman_tools::client::{Input, Orders, Submitter};
 use gearman_tools::daemon::{PidFile, detach};
 use gearman_tools::flags::{Gearman, parse};
