@@ -8,7 +8,7 @@ use crate::php::{FUNCTION, OURS, OURS_ON_C, PECL_ON_C, STACKS, Stack, php, secon
 use crate::place::Place;
 use crate::process::{Process, free_port};
 use crate::row::{Row, Target, Variant, ratio, variant};
-use crate::server::{Kind, Server};
+use crate::server::Server;
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 
