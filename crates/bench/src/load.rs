@@ -91,7 +91,6 @@ pub(crate) fn foreground(server: &Server, load: &Foreground) -> Result<Cost> {
             Request::Option(b"all-yours").encode(out);
         }
         Request::CanDo { function: FUNCTION, timeout: None }.encode(out);
-        grab(out, load.direct);
     }
     barrier(&mut hub, load.workers)?;
     Run::new(*load).run(&mut hub, server)
@@ -126,6 +125,9 @@ impl Run {
     fn run(mut self, hub: &mut Hub, server: &Server) -> Result<Cost> {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
         hub.wake_by(&timer)?;
+        for worker in 0..self.load.workers {
+            grab(hub.out().to(worker), self.load.direct);
+        }
         let cpu = server.process.cpu()?;
         self.begin = Instant::now();
         while self.completed < self.load.jobs {
