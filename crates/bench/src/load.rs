@@ -38,24 +38,34 @@ pub(crate) struct Foreground {
     pub(crate) rate: Option<f64>,
 }
 
-/// Appends a submit whose key is this number in 16 digits; without a key where there is none.
+/// Appends a submit; its key, if it has one, is as long as those that client libraries make, and differs
+/// from its neighbours' as much.
 fn submit(out: &mut Vec<u8>, key: Option<u64>, background: bool, function: &[u8], workload: &[u8]) {
-    let digits = key.map(|n| std::array::from_fn(|i| b"0123456789abcdef"[(n >> (60 - 4 * i)) as usize & 15]));
-    let unique = digits.as_ref().map_or(&[][..], |digits: &[u8; 16]| digits);
+    let mut bytes = *b"0123456789abcdef-4000-8000-0123456789";
+    let unique: &[u8] = match key {
+        Some(n) => {
+            let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            bytes[..16]
+                .iter_mut()
+                .zip((0..64).step_by(4))
+                .for_each(|(b, i)| *b = b"0123456789abcdef"[(mixed >> i) as usize & 15]);
+            &bytes[..36]
+        }
+        None => b"",
+    };
     let priority = Priority::Normal;
-    Request::Submit(Submit { priority, background, function, unique, workload, start: Start::Now, reducer: None }).encode(out);
+    Request::Submit(Submit { priority, background, function, unique, workload, start: Start::Now, reducer: None })
+        .encode(out);
 }
 
 /// A turn in which something must happen.
 fn turn(hub: &mut Hub, mut on: impl FnMut(&mut Outbox, usize, Response<'_>) -> Result<()>) -> Result<()> {
     let moved = hub.turn(STALLED.into(), |out, from, event| match event {
         Event::Frame(frame) => match Response::parse(&frame)? {
-            Response::Error { code, text } => Err(format!(
-                "the server says {}: {}",
-                String::from_utf8_lossy(code),
-                String::from_utf8_lossy(text)
-            )
-            .into()),
+            Response::Error { code, text } => {
+                Err(format!("the server says {}: {}", String::from_utf8_lossy(code), String::from_utf8_lossy(text))
+                    .into())
+            }
             response => on(out, from, response),
         },
         Event::Text(line) => Err(format!("text: {}", String::from_utf8_lossy(line)).into()),
@@ -132,9 +142,9 @@ impl Run {
         self.begin = Instant::now();
         while self.completed < self.load.jobs {
             self.submit_due(hub.out());
-            if let Some(left) = self.due().checked_sub(self.elapsed()).filter(|_| self.submitted < self.load.jobs) {
+            if self.submitted < self.load.jobs && !self.idle.is_empty() {
                 // Setting it also takes back that it was readable. Zero would switch it off.
-                let left = Duration::from_nanos(left.max(1));
+                let left = Duration::from_nanos(self.due().saturating_sub(self.elapsed()).max(1));
                 timer.set(Expiration::OneShot(left.into()), TimerSetTimeFlags::empty())?;
             } else {
                 timer.unset()?;

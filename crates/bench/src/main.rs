@@ -52,7 +52,10 @@ struct Flags {
     /// How often each variant is measured
     #[arg(long, default_value_t = 6)]
     rounds: usize,
-    /// Write results.json and results.svg here
+    /// Take a hundredth of all jobs, to see whether everything works
+    #[arg(long)]
+    quick: bool,
+    /// Write results.json, results.md and results.svg here
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
 }
@@ -105,16 +108,21 @@ fn measure(flags: &Flags) -> Result<bool> {
         }
         return Ok(true);
     }
-    let place = place::Place::find()?;
+    let place = place::Place::find(flags.quick)?;
     let mut outcomes = Vec::new();
+    let machine = report::machine()?;
+    writeln!(out, "{machine}\n")?;
     for row in &rows {
         let outcome = row.run(&place, flags.rounds, say);
         write!(out, "{}", report::table(&outcome))?;
         outcomes.push(outcome);
         // After each row, so that a run that is broken off leaves what it has.
         std::fs::create_dir_all(&flags.out)?;
-        std::fs::write(flags.out.join("results.json"), serde_json::to_vec_pretty(&outcomes)?)?;
-        std::fs::write(flags.out.join("results.svg"), svg::picture(&outcomes))?;
+        let file = |name| flags.out.join(name);
+        std::fs::write(file("results.json"), serde_json::to_vec_pretty(&outcomes)?)?;
+        std::fs::write(file("results.md"), report::all(&machine, &outcomes))?;
+        std::fs::write(file("results.svg"), svg::picture(&outcomes))?;
     }
+    write!(out, "{}", report::targets(&outcomes))?;
     Ok(outcomes.iter().all(|outcome| outcome.error.is_none()))
 }

@@ -91,7 +91,9 @@ impl Stack {
 /// `php` with these modules alone.
 pub(crate) fn php(place: &Place, modules: &[String]) -> Command {
     let mut command = Command::new(&place.php);
-    command.args(["-n", "-d", "display_errors=stderr", "-d", "memory_limit=-1"]).env("LD_LIBRARY_PATH", &place.libraries);
+    command
+        .args(["-n", "-d", "display_errors=stderr", "-d", "memory_limit=-1"])
+        .env("LD_LIBRARY_PATH", &place.libraries);
     // Servers are chosen by address only.
     command.env_remove("GEARMAN_SERVERS").env_remove("GEARMAN_SERVER");
     for module in modules {

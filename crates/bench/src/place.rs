@@ -18,14 +18,15 @@ pub(crate) struct Place {
     pub(crate) libraries: String,
     pub(crate) server_user: String,
     pub(crate) scripts: PathBuf,
+    /// For files that come and go; scripts/bench.sh removes it.
     pub(crate) scratch: PathBuf,
+    /// Only to see that everything works: a hundredth of all jobs.
+    pub(crate) quick: bool,
 }
 
 impl Place {
-    pub(crate) fn find() -> Result<Place> {
+    pub(crate) fn find(quick: bool) -> Result<Place> {
         let get = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set: make bench"));
-        let scratch = std::env::temp_dir().join(format!("gearman-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&scratch)?;
         Ok(Place {
             bench: std::env::current_exe()?,
             php: get("PHP")?,
@@ -38,14 +39,13 @@ impl Place {
             libraries: get("BENCH_LIBS")?,
             server_user: get("BENCH_SERVER_USER")?,
             scripts: get("BENCH_SCRIPTS")?.into(),
-            scratch,
+            scratch: get("BENCH_SCRATCH")?.into(),
+            quick,
         })
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        // What stays is a few files of a temporary folder.
-        let _ = std::fs::remove_dir_all(&self.scratch);
+    /// How many jobs to take where a measurement would take `n`.
+    pub(crate) fn jobs(&self, n: u64) -> u64 {
+        if self.quick { n.div_ceil(100) } else { n }
     }
 }

@@ -1,10 +1,41 @@
-//! The table, and the same as JSON.
+//! The tables, in Markdown.
 
+use crate::Result;
 use crate::row::{Outcome, Verdict};
 use crate::stats::Summary;
 use std::fmt::Write;
 
-/// A row's part of the table, in Markdown.
+/// On what it was measured, and how busy that was when it began.
+pub(crate) fn machine() -> Result<String> {
+    let read = |name| std::fs::read_to_string(name).map(|text| text.trim().to_owned());
+    let cpus = read("/proc/cpuinfo")?;
+    let model =
+        cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("").trim_matches([':', '\t', ' ']);
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let load = read("/proc/loadavg")?;
+    let load = load.split(' ').next().unwrap_or("");
+    Ok(format!("{count} × {model}, Linux {}, load {load} at the beginning.", read("/proc/sys/kernel/osrelease")?))
+}
+
+/// The whole page: first what was to be reached.
+pub(crate) fn all(machine: &str, outcomes: &[Outcome]) -> String {
+    let rows: String = outcomes.iter().map(table).collect();
+    format!("{machine}\n\n{}{rows}", targets(outcomes))
+}
+
+/// A line for each target.
+pub(crate) fn targets(outcomes: &[Outcome]) -> String {
+    let mut text = String::from("| row | target | median | range | |\n|---|---|---:|---:|---|\n");
+    for outcome in outcomes {
+        for verdict in &outcome.targets {
+            let _ = write!(text, "| {} {}", outcome.name, verdict_line(verdict));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// What was measured of a row.
 pub(crate) fn table(outcome: &Outcome) -> String {
     let mut text = format!("### {}: {}\n\n", outcome.name, outcome.title);
     if let Some(error) = &outcome.error {
@@ -16,13 +47,6 @@ pub(crate) fn table(outcome: &Outcome) -> String {
             if let Some(s) = variant.summaries[i] {
                 let _ = writeln!(text, "| {} | {} | {} |", variant.name, number(s.median), range(&s));
             }
-        }
-        text.push('\n');
-    }
-    if !outcome.targets.is_empty() {
-        text.push_str("| target | median | range | |\n|---|---:|---:|---|\n");
-        for verdict in &outcome.targets {
-            text.push_str(&verdict_line(verdict));
         }
         text.push('\n');
     }

@@ -68,6 +68,9 @@ mod tests {
     fn the_longest_bar_fills_its_room_and_names_are_escaped() {
         let (mut body, mut y) = (String::new(), 0.0);
         panel(&mut body, &mut y, "a < b", &[("ours", 1.0), ("pecl on C", 4.0)]);
-        assert!(body.contains("a &lt; b") && body.contains("width=\"110.0\"") && body.contains("width=\"440.0\""), "{body}");
+        assert!(
+            body.contains("a &lt; b") && body.contains("width=\"110.0\"") && body.contains("width=\"440.0\""),
+            "{body}"
+        );
     }
 }

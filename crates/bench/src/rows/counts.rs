@@ -8,6 +8,7 @@ use crate::place::Place;
 use crate::process::Process;
 use crate::row::{Metric, Row, Variant, most, ratio, variant};
 use crate::server::Server;
+use crate::stats::summary;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,7 @@ fn system_calls(place: &Place, stack: Stack, script: &str, n: u64) -> Result<f64
 fn calls(name: &'static str, title: &'static str, script: &'static str, ours: &[Stack], limit: f64) -> Row {
     let one = |stack: &Stack| -> Variant {
         let stack = *stack;
-        variant(stack.name, move |place| Ok(vec![each(1000, |n| system_calls(place, stack, script, n))?]))
+        variant(stack.name, move |place| Ok(vec![each(place.jobs(1000), |n| system_calls(place, stack, script, n))?]))
     };
     let mut targets = vec![vec![most("ours", limit)]];
     if ours.len() > 1 {
@@ -84,8 +85,8 @@ fn executed(place: &Place, stack: Stack, script: &str, n: u64) -> Result<f64> {
 fn instructions() -> Row {
     let one = |stack: Stack| {
         variant(stack.name, move |place| {
-            let background = each(500, |n| executed(place, stack, "background.php", n))?;
-            Ok(vec![background - each(500, |n| executed(place, stack, "call.php", n))?])
+            let background = each(place.jobs(500), |n| executed(place, stack, "background.php", n))?;
+            Ok(vec![background - each(place.jobs(500), |n| executed(place, stack, "call.php", n))?])
         })
     };
     Row {
@@ -99,7 +100,7 @@ fn instructions() -> Row {
 }
 
 fn method_call() -> Row {
-    const CALLS: u64 = 3_000_000;
+    const CALLS: u64 = 10_000_000;
     let one = |stack: Stack| {
         variant(stack.name, move |place| {
             // It never connects.
@@ -146,7 +147,7 @@ fn size() -> Row {
 }
 
 fn start_up() -> Row {
-    const RUNS: u32 = 40;
+    const RUNS: u32 = 60;
     let once = |place: &Place, modules: &[String]| -> Result<Duration> {
         let begin = Instant::now();
         let mut command = php(place, modules);
@@ -155,13 +156,12 @@ fn start_up() -> Row {
     };
     let one = |stack: Stack| {
         variant(stack.name, move |place| {
-            let (mut with, mut without) = (Vec::new(), Vec::new());
+            let mut added = Vec::new();
             for _ in 0..RUNS {
-                with.push(once(place, std::slice::from_ref(module(place, stack.module)))?.as_secs_f64() * 1e3);
-                without.push(once(place, &[])?.as_secs_f64() * 1e3);
+                let with = once(place, std::slice::from_ref(module(place, stack.module)))?;
+                added.push((with.as_secs_f64() - once(place, &[])?.as_secs_f64()) * 1e3);
             }
-            let median = |values: &[f64]| crate::stats::summary(values).map_or(0.0, |s| s.median);
-            Ok(vec![median(&with) - median(&without)])
+            Ok(summary(&added).map(|s| s.median).into_iter().collect())
         })
     };
     Row {

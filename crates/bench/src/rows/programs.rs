@@ -33,13 +33,13 @@ enum Before {
 /// Microseconds for each of `n`.
 fn run(place: &Place, stack: Stack, before: Before, script: &str, arguments: &[u64]) -> Result<Vec<f64>> {
     let server = Server::start(place, stack.server)?;
-    let n = arguments[0];
+    let n = place.jobs(arguments[0]);
     let _worker = if before == Before::Worker { Some(stack.worker(place, &server)?) } else { None };
     if before == Before::Queued {
         load::queue(&server, FUNCTION, n)?;
         server.expect_jobs(FUNCTION, n)?;
     }
-    let seconds = stack.run(place, &server, script, arguments)?;
+    let seconds = stack.run(place, &server, script, &[&[n], &arguments[1..]].concat())?;
     // A worker's last WORK_COMPLETE may still be on its way when it ends.
     crate::process::wait_until("the queue is as it should be", || {
         Ok(server.counts(FUNCTION)?.jobs == if before == Before::Nothing { n } else { 0 })
@@ -56,12 +56,13 @@ fn stacks(list: &[Stack], before: Before, script: &'static str, arguments: &'sta
 }
 
 fn hops(name: &'static str, hops: usize) -> Variant {
-    variant(name, move |place| Ok(vec![floor::hops(place, hops, 20_000)?]))
+    variant(name, move |place| Ok(vec![floor::hops(place, hops, place.jobs(20_000))?]))
 }
 
 fn redis(name: &'static str, how: &'static str, n: u64) -> Variant {
     variant(name, move |place| {
         let port = free_port()?.to_string();
+        let n = place.jobs(n);
         let flags = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port];
         let mut server = Process::start("redis-server", Command::new(&place.redis).args(flags))?;
         let address = (Ipv4Addr::LOCALHOST, port.parse()?);
@@ -103,7 +104,7 @@ fn do_large() -> Row {
     // Pecl on C needs a thousand times as long as what is measured beside.
     let mut variants = stacks(&[OURS], Before::Worker, "do.php", &[200, MEGABYTE]);
     variants.extend(stacks(&STACKS[1..], Before::Worker, "do.php", &[5, MEGABYTE]));
-    variants.push(variant("raw relay", |place| Ok(vec![floor::blob(place, MEGABYTE as usize, 300)?])));
+    variants.push(variant("raw relay", |place| Ok(vec![floor::blob(place, MEGABYTE as usize, place.jobs(300))?])));
     let targets = vec![vec![ratio("ours", BASE, 0.02)], vec![ratio("ours", "raw relay", 3.0)]];
     row("do-1mb", "doNormal, 1 MB there and back", variants, targets)
 }

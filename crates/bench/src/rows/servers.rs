@@ -26,7 +26,7 @@ fn time_and_cpu(cost: Cost) -> Vec<f64> {
 
 fn foreground_on(place: &Place, kind: Kind, load: &Foreground) -> Result<Cost> {
     let server = Server::start(place, kind)?;
-    load::foreground(&server, load)
+    load::foreground(&server, &Foreground { jobs: place.jobs(load.jobs), ..*load })
 }
 
 fn foreground() -> Row {
@@ -48,9 +48,10 @@ fn background(unique: bool) -> Row {
     let one = |(name, kind)| {
         variant(name, move |place| {
             let server = Server::start(place, kind)?;
-            let cost = load::background(&server, 8, 500, JOBS, unique)?;
+            let jobs = place.jobs(JOBS);
+            let cost = load::background(&server, 8, 500, jobs, unique)?;
             if kind != Kind::Null {
-                server.expect_jobs("echo", JOBS)?;
+                server.expect_jobs("echo", jobs)?;
             }
             Ok(time_and_cpu(cost))
         })
@@ -101,7 +102,7 @@ fn depth() -> Row {
     let one = |name, kind, depth| {
         variant(name, move |place| {
             let server = Server::start(place, kind)?;
-            Ok(time_and_cpu(load::at_depth(&server, depth, 50_000)?))
+            Ok(time_and_cpu(load::at_depth(&server, place.jobs(depth), place.jobs(50_000))?))
         })
     };
     let mut variants: Vec<Variant> =
