@@ -1,7 +1,7 @@
 <?php
 // background.php N: N doBackground.
 require __DIR__ . '/bench.inc';
-[, $n] = $argv;
+[, $n] = array_map('intval', $argv);
 
 $client = on_server(new GearmanClient());
 timed(function () use ($client, $n) {

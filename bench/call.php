@@ -1,7 +1,7 @@
 <?php
 // call.php N: N calls of a method that does nothing but answer.
 require __DIR__ . '/bench.inc';
-[, $n] = $argv;
+[, $n] = array_map('intval', $argv);
 
 $client = new GearmanClient();
 timed(function () use ($client, $n) {

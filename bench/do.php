@@ -1,7 +1,7 @@
 <?php
 // do.php N SIZE: N doNormal, each of SIZE bytes that come back.
 require __DIR__ . '/bench.inc';
-[, $n, $size] = $argv;
+[, $n, $size] = array_map('intval', $argv);
 
 $client = on_server(new GearmanClient());
 $workload = str_repeat('x', $size);
@@ -10,5 +10,5 @@ $do = function (int $n) use ($client, $workload) {
         check($client->doNormal('echo', $workload) === $workload, 'another result: ' . $client->error());
     }
 };
-$do(min(50, (int) ceil($n / 20))); // so that everything is warm
+$do(min(50, intdiv($n, 20) + 1)); // so that everything is warm
 timed(fn () => $do($n));

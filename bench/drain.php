@@ -1,7 +1,7 @@
 <?php
 // drain.php N: a worker that ends N queued jobs.
 require __DIR__ . '/bench.inc';
-[, $n] = $argv;
+[, $n] = array_map('intval', $argv);
 
 $worker = on_server(new GearmanWorker());
 $worker->addFunction('echo', function (GearmanJob $job) use (&$n) {

@@ -1,7 +1,7 @@
 <?php
 // page.php N: N times what a web page does: a client, its server, one job to be done later.
 require __DIR__ . '/bench.inc';
-[, $n] = $argv;
+[, $n] = array_map('intval', $argv);
 
 timed(function () use ($n) {
     for ($i = 0; $i < $n; $i++) {

@@ -1,7 +1,7 @@
 <?php
 // redis.php push|pipelined N: N strings pushed to a list, one by one or all at once. For scale.
 require __DIR__ . '/bench.inc';
-[, $how, $n] = $argv;
+[, $how, $n] = [$argv[0], $argv[1], (int) $argv[2]];
 
 $redis = new Redis();
 $redis->connect(getenv('BENCH_HOST'), (int) getenv('BENCH_PORT'));
@@ -14,4 +14,4 @@ timed(function () use ($redis, $how, $n) {
         $to->exec();
     }
 });
-check($redis->lLen('echo') === (int) $n, 'not all were pushed');
+check($redis->lLen('echo') === $n, 'not all were pushed');

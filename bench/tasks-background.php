@@ -1,7 +1,7 @@
 <?php
 // tasks-background.php N: N addTaskBackground and one runTasks.
 require __DIR__ . '/bench.inc';
-[, $n] = $argv;
+[, $n] = array_map('intval', $argv);
 
 $client = on_server(new GearmanClient());
 timed(function () use ($client, $n) {

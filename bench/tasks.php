@@ -1,7 +1,7 @@
 <?php
 // tasks.php N: N addTask and one runTasks.
 require __DIR__ . '/bench.inc';
-[, $n] = $argv;
+[, $n] = array_map('intval', $argv);
 
 $client = on_server(new GearmanClient());
 $completed = 0;
@@ -14,4 +14,4 @@ timed(function () use ($client, $n) {
     }
     check($client->runTasks(), 'runTasks: ' . $client->error());
 });
-check($completed === (int) $n, "$completed of $n tasks completed");
+check($completed === $n, "$completed of $n tasks completed");
