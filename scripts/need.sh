@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|test|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh build|test|bench|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -41,6 +41,14 @@ need_test() {
     have valgrind || want valgrind
 }
 
+need_bench() {
+    have valgrind || want valgrind
+    have strace || want strace
+    have strip || want binutils
+    have phpize || want "php$(php_version)-dev"
+    have make || want make
+}
+
 need_matrix() {
     need_test # but no peers
     have debootstrap || want debootstrap
@@ -69,10 +77,10 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh build|test|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh build|test|bench|matrix..."
 for group in "$@"; do
     case $group in
-        build | test | matrix) "need_$group" ;;
+        build | test | bench | matrix) "need_$group" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done

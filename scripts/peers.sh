@@ -18,8 +18,9 @@ set -euo pipefail
 packages=(gearman-job-server gearman-tools "php$(php_version)-gearman" libgearman-client-perl)
 fpm=/usr/sbin/php-fpm$(php_version) # of the package phpX.Y-fpm, where there is one
 peers=$root/target/peers
-files=$peers/root # the unpacked packages
 vars=$peers/vars
+# shellcheck source=scripts/unpack.sh
+. scripts/unpack.sh
 
 # They are there, this checkout was not moved since, and no package was removed.
 ready() {
@@ -43,57 +44,19 @@ to_unpack() {
     fi
 }
 
-unpack() {
-    local list
-    have apt-get || die "Missing, and there is no apt-get to fetch it: ${packages[*]} (named as in Debian)"
-    apt_knows "${packages[@]}"
-    list=$(to_unpack | sort -u)
-    [ -n "$list" ] || return 0
-    say "fetching into target/peers (not installing): ${list//$'\n'/ }"
-    mkdir -p "$peers/debs" "$files"
-    (
-        cd "$peers/debs"
-        # shellcheck disable=SC2086
-        fetch $list || { apt_update && fetch $list; } || { cat apt.log >&2; die "apt-get could not fetch the test peers"; }
-        for deb in *.deb; do dpkg -x "$deb" "$files"; done
-    )
-    rm -rf "$peers/debs"
-}
-# Root's downloads would else be made by a user of apt's own, who may not write here.
-fetch() { apt-get download -o APT::Sandbox::User="$(id -un)" "$@" >apt.log 2>&1; }
-
 fetch_python() {
     python3 -m pip install --quiet --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore \
         --target "$peers/python" gear==0.16.0 >&2
 }
 
-# The unpacked file if there is one, else the system's.
-locate() { if [ -e "$files$1" ]; then echo "$files$1"; else echo "$1"; fi; }
-
-wrapper() { # NAME COMMAND...
-    local name=$1
-    shift
-    {
-        echo '#!/bin/sh'
-        if [ -n "$libs" ]; then
-            echo "LD_LIBRARY_PATH=$(printf %q "$libs")\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} && export LD_LIBRARY_PATH"
-        fi
-        echo "exec$(printf ' %q' "$@") \"\$@\""
-    } >"$peers/bin/$name"
-    chmod +x "$peers/bin/$name"
-}
-
 make_wrappers() {
-    local extensions module libs="" perl=() dir fpm_wrapper=""
+    local extensions module libs perl=() dir fpm_wrapper=""
     extensions=$("$PHP_CONFIG" --extension-dir)
     module=$(locate "$extensions/gearman.so")
-    for dir in "$files"/usr/lib/*-linux-gnu* "$files"/lib/*-linux-gnu*; do
-        if [ -d "$dir" ]; then libs=${libs:+$libs:}$dir; fi
-    done
+    find_libs
     for dir in "$files"/usr/share/perl5 "$files"/usr/lib/*/perl5/*; do
         if [ -d "$dir" ]; then perl+=(-I "$dir"); fi
     done
-    mkdir -p "$peers/bin"
     wrapper gearmand "$(locate /usr/sbin/gearmand)"
     wrapper gearman "$(locate /usr/bin/gearman)"
     wrapper gearadmin "$(locate /usr/bin/gearadmin)"

@@ -1,0 +1,128 @@
+//! `make bench`: every path side by side with pecl on C gearmand, in the same run.
+//!
+//! ```text
+//! stats, histogram   medians, paired ratios, percentiles
+//! place              where the programs and scripts are
+//! process, server    children: servers, scripts; free ports, deadlines, processor time
+//! php                the scripts of bench/ under either module and either server
+//! hub                many connections in one thread
+//! null               a server that stores nothing
+//! load               the load generator: clients and workers in bare packets
+//! floor              what the machine's sockets cost without Gearman
+//! row                variants in alternating order, targets
+//! rows/              what is measured
+//! report, svg        the table and the picture
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod floor;
+mod histogram;
+mod hub;
+mod load;
+mod null;
+mod php;
+mod place;
+mod process;
+mod report;
+mod row;
+mod rows;
+mod server;
+mod stats;
+mod svg;
+
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What can go wrong in a measurement is only ever told.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Parser)]
+struct Flags {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// Say what can be measured
+    #[arg(long)]
+    list: bool,
+    /// Measure these rows alone
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
+    only: Vec<String>,
+    /// How often each variant is measured
+    #[arg(long, default_value_t = 6)]
+    rounds: usize,
+    /// Take a hundredth of all jobs, to see whether everything works
+    #[arg(long)]
+    quick: bool,
+    /// Write results.json, results.md and results.svg here
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+/// What the harness starts of itself.
+#[derive(Subcommand)]
+enum Part {
+    #[command(hide = true)]
+    NullServer { port: u16 },
+    #[command(hide = true)]
+    Relay { port: u16, workers: usize, trips: usize, size: usize },
+    #[command(hide = true)]
+    Echo { port: u16, size: usize },
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let result = match flags.part {
+        Some(Part::NullServer { port }) => null::serve(port).map(|()| true),
+        Some(Part::Relay { port, workers, trips, size }) => floor::relay(port, workers, trips, size).map(|()| true),
+        Some(Part::Echo { port, size }) => floor::echo(port, size).map(|()| true),
+        None => measure(&flags),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            let _ = say(&format!("bench: {e}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Progress, for who waits.
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stderr(), "{line}")?)
+}
+
+/// False where a row had to be given up. A target that is missed is a result like any other.
+fn measure(flags: &Flags) -> Result<bool> {
+    let mut rows = rows::all();
+    if let Some(name) = flags.only.iter().find(|name| !rows.iter().any(|row| row.name == **name)) {
+        return Err(format!("there is no row {name}: --list").into());
+    }
+    rows.retain(|row| flags.only.is_empty() || flags.only.iter().any(|name| name == row.name));
+    let mut out = std::io::stdout();
+    if flags.list {
+        for row in &rows {
+            writeln!(out, "{:<18} {}", row.name, row.title)?;
+        }
+        return Ok(true);
+    }
+    let place = place::Place::find(flags.quick)?;
+    let mut outcomes = Vec::new();
+    let machine = report::machine()?;
+    writeln!(out, "{machine}\n")?;
+    for row in &rows {
+        let outcome = row.run(&place, flags.rounds, say);
+        write!(out, "{}", report::table(&outcome))?;
+        outcomes.push(outcome);
+        // After each row, so that a run that is broken off leaves what it has.
+        std::fs::create_dir_all(&flags.out)?;
+        let file = |name| flags.out.join(name);
+        std::fs::write(file("results.json"), serde_json::to_vec_pretty(&outcomes)?)?;
+        std::fs::write(file("results.md"), report::all(&machine, &outcomes))?;
+        std::fs::write(file("results.svg"), svg::picture(&outcomes))?;
+    }
+    write!(out, "{}", report::targets(&outcomes))?;
+    Ok(outcomes.iter().all(|outcome| outcome.error.is_none()))
+}

@@ -1,0 +1,110 @@
+//! The PHP scripts of bench/, under either module and either server.
+
+use crate::Result;
+use crate::place::Place;
+use crate::process::{Process, wait_until};
+use crate::server::{Kind, Server};
+use std::process::Command;
+use std::time::Duration;
+
+/// No script takes nearly as long on a machine that works.
+const LIMIT: Duration = Duration::from_secs(120);
+/// The function that all scripts use.
+pub(crate) const FUNCTION: &str = "echo";
+
+/// Which module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Module {
+    Ours,
+    Pecl,
+}
+
+/// A module, a server, and what php.ini says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stack {
+    pub(crate) name: &'static str,
+    pub(crate) module: Module,
+    pub(crate) server: Kind,
+    /// Settings as php's -d takes them.
+    pub(crate) settings: &'static [&'static str],
+    /// By the server's socket file, not by TCP.
+    pub(crate) unix: bool,
+}
+
+const fn stack(name: &'static str, module: Module, server: Kind) -> Stack {
+    Stack { name, module, server, settings: &[], unix: false }
+}
+/// Ours altogether.
+pub(crate) const OURS: Stack = stack("ours", Module::Ours, Kind::Ours);
+/// Our module on the server people have.
+pub(crate) const OURS_ON_C: Stack = stack("ours on C", Module::Ours, Kind::C);
+/// What people have: the base of all ratios.
+pub(crate) const PECL_ON_C: Stack = stack("pecl on C", Module::Pecl, Kind::C);
+/// Our server for programs that stay with pecl.
+pub(crate) const PECL_ON_OURS: Stack = stack("pecl on ours", Module::Pecl, Kind::Ours);
+/// The four of them.
+pub(crate) const STACKS: [Stack; 4] = [OURS, OURS_ON_C, PECL_ON_C, PECL_ON_OURS];
+
+impl Stack {
+    pub(crate) const fn with(self, name: &'static str, settings: &'static [&'static str]) -> Stack {
+        Stack { name, settings, ..self }
+    }
+
+    /// `php` with the module, told where the server is.
+    pub(crate) fn php(&self, place: &Place, server: &Server) -> Command {
+        let module = match self.module {
+            Module::Ours => &place.module,
+            Module::Pecl => &place.pecl,
+        };
+        let mut command = php(place, std::slice::from_ref(module));
+        for setting in self.settings {
+            command.args(["-d", setting]);
+        }
+        if self.unix {
+            command.env("BENCH_HOST", format!("unix://{}", server.path.display())).env("BENCH_PORT", "0");
+        } else {
+            command.env("BENCH_HOST", "127.0.0.1").env("BENCH_PORT", server.port.to_string());
+        }
+        command
+    }
+
+    /// Runs a script to its end; the seconds that it measured itself.
+    pub(crate) fn run(&self, place: &Place, server: &Server, script: &str, arguments: &[u64]) -> Result<f64> {
+        let mut command = self.php(place, server);
+        command.arg(place.scripts.join(script)).args(arguments.iter().map(u64::to_string));
+        seconds(self.name, &mut command)
+    }
+
+    /// A worker process, once the server knows of it.
+    pub(crate) fn worker(&self, place: &Place, server: &Server) -> Result<Process> {
+        let mut command = self.php(place, server);
+        command.arg(place.scripts.join("worker.php"));
+        let mut worker = Process::start(&format!("{}: worker.php", self.name), &mut command)?;
+        wait_until("the worker registers", || {
+            worker.expect_running()?;
+            Ok(server.counts(FUNCTION)?.workers > 0)
+        })?;
+        Ok(worker)
+    }
+}
+
+/// `php` with these modules alone.
+pub(crate) fn php(place: &Place, modules: &[String]) -> Command {
+    let mut command = Command::new(&place.php);
+    command
+        .args(["-n", "-d", "display_errors=stderr", "-d", "memory_limit=-1"])
+        .env("LD_LIBRARY_PATH", &place.libraries);
+    // Servers are chosen by address only.
+    command.env_remove("GEARMAN_SERVERS").env_remove("GEARMAN_SERVER");
+    for module in modules {
+        command.args(["-d", &format!("extension={module}")]);
+    }
+    command
+}
+
+/// The seconds that a script printed at its end.
+pub(crate) fn seconds(name: &str, command: &mut Command) -> Result<f64> {
+    let shown = format!("{name}: {command:?}");
+    let (out, _) = Process::start(&shown, command)?.finish(LIMIT)?;
+    Ok(out.trim().parse().map_err(|_| format!("{shown} said: {out}"))?)
+}
