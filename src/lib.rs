@@ -103,6 +103,7 @@ unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
         task::Task::entry().register(&arginfo::GEARMAN_TASK_CLASS);
         worker::Worker::entry().register(&arginfo::GEARMAN_WORKER_CLASS);
         job::Job::entry().register(&arginfo::GEARMAN_JOB_CLASS);
+        runtime::hear_of_forks();
         EXCEPTION.store(object::register(&arginfo::GEARMAN_EXCEPTION_CLASS, zend_ce_exception), Relaxed);
     }
     ZEND_RESULT_CODE_SUCCESS

@@ -13,6 +13,7 @@ use crate::outcome::Failure;
 use crate::signal::{self, Handlers};
 use crate::sys::eg;
 use gearman_core::Error;
+use gearman_core::process::{self, Process};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -20,6 +21,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::pin::pin;
 use std::ptr::null_mut;
+use std::sync::Once;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -60,7 +62,7 @@ pub(crate) fn wait_for<T, F>(on_signal: OnSignal, mut step: impl FnMut() -> F) -
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let (begun, pid) = (Instant::now(), std::process::id());
+    let (begun, process) = (Instant::now(), Process::this());
     loop {
         match block_on(step()) {
             // The core counts from the last interruption.
@@ -77,7 +79,7 @@ where
                 if handlers == Handlers::Ran && on_signal == OnSignal::Return {
                     return Err(Failure::Signal);
                 }
-                if std::process::id() != pid {
+                if Process::this() != process {
                     // A handler has forked, and this is the child: the answer is its parent's, and so is what
                     // waits to be written.
                     return Err(Error::lost("the server", "it belongs to the process that forked this one").into());
@@ -202,6 +204,21 @@ unsafe fn free(runtime: *mut PerProcess<Runtime>) {
     }
 }
 
+/// For the start of the module. The system forgets the handler when it unloads the module.
+pub(crate) fn hear_of_forks() {
+    extern "C" fn child() {
+        process::forked();
+    }
+    // The embed SAPI starts one module more than once.
+    static HEARD: Once = Once::new();
+    HEARD.call_once(|| {
+        // SAFETY: the handler only counts; where it cannot be had, the system is asked as before.
+        if unsafe { libc::pthread_atfork(None, None, Some(child)) } == 0 {
+            process::tell_of_forks();
+        }
+    });
+}
+
 /// For the end of a thread (ZTS) or of the module; the thread's objects are gone by then.
 pub(crate) fn shutdown() {
     // SAFETY: the pointer is taken out of the cell, so it is freed once.
@@ -212,16 +229,16 @@ pub(crate) fn shutdown() {
 /// child share one epoll set, and a dropped runtime would take the parent's sockets out of it.
 /// Three descriptors of a runtime stay open in each child that goes on; they cannot be reached.
 struct PerProcess<T> {
-    pid: u32,
+    process: Process,
     value: ManuallyDrop<T>,
 }
 
 impl<T> PerProcess<T> {
     fn new(value: T) -> Self {
-        Self { pid: std::process::id(), value: ManuallyDrop::new(value) }
+        Self { process: Process::this(), value: ManuallyDrop::new(value) }
     }
     fn ours(&self) -> bool {
-        self.pid == std::process::id()
+        self.process == Process::this()
     }
 }
 

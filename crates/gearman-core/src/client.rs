@@ -14,6 +14,7 @@ use crate::link::Heard;
 use crate::message::Response;
 use crate::peer::{Peer, Settings, drive, look};
 use crate::pool::Pool;
+use crate::process::Process;
 use crate::route::Route;
 use crate::servers::{Address, Server};
 use crate::task::{Ask, Event, Listener, Parts, Task, TaskId};
@@ -53,7 +54,7 @@ pub struct Client {
     running: usize,
     uniques: unique::Uniques,
     /// The process that last began a call.
-    pid: u32,
+    process: Process,
 }
 
 impl Client {
@@ -89,8 +90,8 @@ impl Client {
     /// tried again.
     pub fn begin(&mut self) {
         self.call += 1;
-        let pid = std::process::id();
-        let forked = std::mem::replace(&mut self.pid, pid) != pid;
+        let process = Process::this();
+        let forked = std::mem::replace(&mut self.process, process) != process;
         let now = Instant::now();
         for i in 0..self.servers.len() {
             let route = &mut self.servers[i];
@@ -487,7 +488,7 @@ impl Client {
     pub fn unique(&mut self, given: &[u8], workload: &[u8]) -> Unique {
         match given {
             // Not the process of the last call: this one may have been forked since.
-            b"" => self.uniques.make(std::process::id()),
+            b"" => self.uniques.make(Process::this()),
             b"#" => unique::hash(workload),
             given => Unique::from(given),
         }

@@ -14,6 +14,7 @@ use crate::codec::{Decoded, decode};
 use crate::error::{Error, Result};
 use crate::outbox::Outbox;
 use crate::packet::{Frame, HEADER, Magic};
+use crate::process::Process;
 use crate::servers::{Address, Server};
 use bytes::{Buf, Bytes, BytesMut};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
@@ -75,7 +76,7 @@ enum Stream {
 pub struct Connection {
     stream: Stream,
     /// The process that made it.
-    pid: u32,
+    process: Process,
     /// For messages.
     server: String,
     connected: bool,
@@ -97,7 +98,7 @@ impl Connection {
         let (stream, connected) = begin(address).map_err(failed)?;
         Ok(Connection {
             stream,
-            pid: std::process::id(),
+            process: Process::this(),
             server: server.to_string(),
             connected,
             inbox: BytesMut::new(),
@@ -108,7 +109,7 @@ impl Connection {
 
     /// Was it made by this process? Any other must drop it unused.
     pub fn is_ours(&self) -> bool {
-        self.pid == std::process::id()
+        self.process == Process::this()
     }
 
     /// Host and port, or path, for messages.

@@ -1,5 +1,6 @@
 //! A job as a worker holds it.
 
+use crate::process::Process;
 use bytes::Bytes;
 
 /// A job that a server gave to this worker.
@@ -20,7 +21,7 @@ pub struct Job {
     /// Over which connection to it: a later one knows nothing of the job.
     pub(crate) serial: u64,
     /// The process it was given to.
-    pub(crate) pid: u32,
+    pub(crate) process: Process,
     /// Nothing can be said of it any more.
     pub(crate) ended: bool,
 }
@@ -33,6 +34,6 @@ impl Job {
 
     /// Was it given to this process? In one that was forked since, nothing can be said of it.
     pub fn is_ours(&self) -> bool {
-        self.pid == std::process::id()
+        self.process == Process::this()
     }
 }

@@ -13,6 +13,7 @@
 //! outbox          what waits to be written to a socket
 //! servers         "host:port,…" and unix:///path
 //! ---- feature "client" ----
+//! process         which process this is, asked cheaply
 //! connection      the only file with sockets
 //! unique          keys for jobs that were given none
 //! peer            a server and the way to it: connecting, waiting after failures
@@ -52,6 +53,8 @@ pub mod link;
 pub mod peer;
 #[cfg(feature = "client")]
 pub mod pool;
+#[cfg(feature = "client")]
+pub mod process;
 #[cfg(feature = "client")]
 mod route;
 #[cfg(feature = "client")]

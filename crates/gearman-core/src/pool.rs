@@ -6,6 +6,7 @@
 //! finds none of them ([`crate::connection`], Forks).
 
 use crate::connection::Connection;
+use crate::process::Process;
 use crate::servers::Server;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub struct Pool(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     /// The process that what is here belongs to.
-    pid: u32,
+    process: Process,
     /// The one given back last is last.
     idle: Vec<Idle>,
     reused: u64,
@@ -56,9 +57,9 @@ impl Pool {
     /// The state as this process may see it.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let pid = std::process::id();
-        if inner.pid != pid {
-            *inner = Inner { pid, ..Inner::default() };
+        let process = Process::this();
+        if inner.process != process {
+            *inner = Inner { process, ..Inner::default() };
         }
         let now = Instant::now();
         inner.idle.retain(|i| now.saturating_duration_since(i.since) < LONGEST);

@@ -1,5 +1,6 @@
 //! Unique keys for jobs that were given none, and keys made from the workload.
 
+use crate::process::Process;
 use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,16 +42,17 @@ impl AsRef<[u8]> for Unique {
 pub(crate) struct Uniques {
     state: [u64; 2],
     /// The process that seeded it: after a fork both would make the same keys.
-    pid: u32,
+    process: Process,
 }
 
 impl Uniques {
-    pub(crate) fn make(&mut self, pid: u32) -> Unique {
-        if self.pid != pid {
+    pub(crate) fn make(&mut self, process: Process) -> Unique {
+        if self.process != process {
+            let pid = std::process::id(); // two children may be the same to their parent
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
             let random = RandomState::new();
             self.state = [random.hash_one((pid, now, 0)), random.hash_one((pid, now, 1))];
-            self.pid = pid;
+            self.process = process;
         }
         let (high, low) = (self.next(0), self.next(1));
         let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn keys_differ_and_look_like_a_uuid() {
         let mut uniques = Uniques::default();
-        let keys: HashSet<Vec<u8>> = (0..10_000).map(|_| uniques.make(1).as_ref().to_vec()).collect();
+        let keys: HashSet<Vec<u8>> = (0..10_000).map(|_| uniques.make(Process::this()).as_ref().to_vec()).collect();
         assert_eq!(keys.len(), 10_000);
         for key in keys {
             assert_eq!((key.len(), key[8], key[14], key[23]), (36, b'-', b'4', b'-'));
@@ -127,9 +129,9 @@ mod tests {
     #[test]
     fn a_forked_process_makes_other_keys() {
         let mut parent = Uniques::default();
-        parent.make(1);
-        let mut child = Uniques { state: parent.state, pid: parent.pid };
-        assert_ne!(parent.make(1), child.make(2));
+        parent.make(Process::this());
+        let mut child = Uniques { state: parent.state, process: Process::default() };
+        assert_ne!(parent.make(Process::this()), child.make(Process::this()));
     }
 
     #[test]

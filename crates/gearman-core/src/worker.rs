@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::message::{Assign, Grab, Request, Response, Update, Work};
 use crate::peer::{Peer, Settings, drive, look, wait};
+use crate::process::Process;
 use crate::servers::{Address, Server};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -52,7 +53,7 @@ pub struct Worker {
     /// Why a server is of no use that could be connected to.
     failed: Option<Error>,
     /// The process that last began a call.
-    pid: u32,
+    process: Process,
 }
 
 /// A server as a worker uses it.
@@ -101,8 +102,8 @@ impl Worker {
     /// To be called once when a call of the user's begins: gives up what another process made (see
     /// [`crate::connection`]), its jobs among that.
     pub fn begin(&mut self) {
-        let pid = std::process::id();
-        let forked = std::mem::replace(&mut self.pid, pid) != pid;
+        let process = Process::this();
+        let forked = std::mem::replace(&mut self.process, process) != process;
         if forked {
             self.held.retain(Job::is_ours);
         }
@@ -478,7 +479,7 @@ impl Worker {
                 workload: packet.keep(workload),
                 server: i,
                 serial: post.peer.serial,
-                pid: std::process::id(),
+                process: Process::this(),
                 ended: false,
             })),
             Heard::Echo(number, data) => {

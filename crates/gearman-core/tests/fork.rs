@@ -7,6 +7,7 @@ use gearman_core::client::Client;
 use gearman_core::message::{Priority, Update};
 use gearman_core::peer::Settings;
 use gearman_core::pool::{Counts, Pool};
+use gearman_core::process;
 use gearman_core::servers::Server;
 use gearman_core::task::{Ask, Event};
 use gearman_core::worker::Worker;
@@ -18,9 +19,20 @@ use std::io::{Read, Write};
 use std::mem::{forget, replace};
 use std::net::{TcpListener, TcpStream};
 use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::runtime::{Builder, Runtime};
 
+/// Children say so.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
 fn main() {
+    forks();
+    process::tell_of_forks();
+    TOLD.store(true, Relaxed);
+    forks();
+}
+
+fn forks() {
     alarm::set(10); // what hangs fails
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -105,6 +117,9 @@ fn in_child(run: impl FnOnce()) -> Pid {
         ForkResult::Parent { child } => child,
         ForkResult::Child => {
             alarm::set(10);
+            if TOLD.load(Relaxed) {
+                process::forked();
+            }
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
             exit(i32::from(done.is_err()));
         }
