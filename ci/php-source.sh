@@ -12,24 +12,16 @@ sources=$(dirname "$place")/sources # one download for all flavours
 
 [ ! -e "$place/ready" ] || exit 0
 
-# apt-get and apt-cache with lists of their own.
-private() {
-    local program=$1
-    shift
-    "$program" -o Dir::Etc::sourcelist="$sources/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::State::lists="$sources/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-        -o APT::Sandbox::User="$(id -un)" "$@"
-}
 # Newest first. The lists may name one that the mirror has thrown away for a newer one.
 fetch() {
     local version
-    mkdir -p "$sources/lists/partial"
+    mkdir -p "$sources"
     printf 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
         'http://deb.debian.org/debian bookworm' 'http://deb.debian.org/debian-security bookworm-security' >"$sources/sources.list"
-    private apt-get -q update
+    apt_apart "$sources" apt-get -q update
     cd "$sources"
-    for version in $(private apt-cache showsrc "$package" | sed -n 's/^Version: //p' | sort -Vru); do
-        if private apt-get -q source --download-only "$package=$version"; then return; fi
+    for version in $(apt_apart "$sources" apt-cache showsrc "$package" | sed -n 's/^Version: //p' | sort -Vru); do
+        if apt_apart "$sources" apt-get -q source --download-only "$package=$version"; then return; fi
     done
     die "apt-get cannot fetch the source of $package"
 }

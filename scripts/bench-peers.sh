@@ -27,22 +27,13 @@ ready() {
         LD_LIBRARY_PATH=$BENCH_LIBS "$PHP" -n -d extension="$BENCH_PECL" -r 'exit((int) !extension_loaded("gearman"));'
 }
 
-# apt-get and apt-cache with lists of their own, of Debian 13's sources alone.
-private() {
-    local program=$1
-    shift
-    "$program" -o Dir::Etc::sourcelist="$peers/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::State::lists="$peers/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-        -o APT::Sandbox::User="$(id -un)" "$@"
-}
-
 fetch_pecl() {
-    mkdir -p "$peers/lists/partial" "$peers/build"
+    mkdir -p "$peers/build"
     echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main' \
         >"$peers/sources.list"
-    private apt-get -q update
+    apt_apart "$peers" apt-get -q update
     # Only one of its files is needed, so it is no matter if the mirror has another one no more.
-    (cd "$peers" && private apt-get -q source --download-only "$source") || true
+    (cd "$peers" && apt_apart "$peers" apt-get -q source --download-only "$source") || true
     tarball=$(compgen -G "$peers/${source}_*.orig.tar.*")
     tar -xf "$tarball" -C "$peers/build"
 }

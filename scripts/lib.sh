@@ -93,6 +93,16 @@ apt_knows() {
         apt-cache show "$package" >/dev/null 2>&1 || { apt_update && return; }
     done
 }
+# apt_apart FOLDER PROGRAM ARGUMENT...: apt-get or apt-cache with FOLDER/sources.list and lists of its own, so that the
+# system's stay as they are.
+apt_apart() {
+    local folder=$1 program=$2
+    shift 2
+    mkdir -p "$folder/lists/partial"
+    "$program" -o Dir::Etc::sourcelist="$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State::lists="$folder/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+        -o APT::Sandbox::User="$(id -un)" "$@"
+}
 apt_update() {
     say "updating apt's package lists"
     as_root apt-get update -qq >&2
