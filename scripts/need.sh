@@ -10,8 +10,9 @@ want() { missing+=("$@"); }
 
 has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] ||
-        compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
-        compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
+        # Not libclang-cpp, which other packages (llvm-dev) bring: bindgen has no use for it.
+        compgen -G '/usr/lib/llvm-*/lib/libclang[-.][0-9s]*' >/dev/null ||
+        compgen -G '/usr/lib/*/libclang[-.][0-9s]*' >/dev/null
 }
 has_php_headers() {
     have "$PHP_CONFIG" && [ -f "$("$PHP_CONFIG" --include-dir)/main/php.h" ] && scripts/find-run-tests.sh >/dev/null
