@@ -73,13 +73,9 @@ $logged = fn(string $text) => wait_until(fn() => str_contains(file_get_contents(
 $server = direct_server(function (FakePeer $peer) {
     $peer->send(assign($peer, 1));
     hear($peer, 4);
-    $peer->send(FakePeer::packet(10) . assign($peer, 2));
-    hear($peer, 4);
-    $peer->send(FakePeer::packet(10));
+    $peer->send(assign($peer, 2));
     hear($peer, 16);
     $peer->send(assign($peer, 3) . FakePeer::packet(17, 'awake'));
-    hear($peer, 4);
-    $peer->send(FakePeer::packet(10));
     hear($peer, 16);
     $peer->send(FakePeer::packet(17, 'awake'));
     hear($peer, 0);
@@ -103,7 +99,6 @@ $server = direct_server(function (FakePeer $peer) use ($parent) {
         hear($peer, 16);
         $peer->send(assign($peer, $n) . FakePeer::packet(17, 'awake'));
         hear($peer, 4);
-        $peer->send(FakePeer::packet(10));
     }
     strike($parent);
     hear($peer, 16);
@@ -163,7 +158,7 @@ in its sleep: true, true
 ran: 'job 3'
 at the end of the time: true, SUCCESS
 nothing: false, TIMEOUT
-heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:1 r, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:2 r, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:3 r, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, closed
+heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:1 r, PRE_SLEEP, WORK_COMPLETE H:x:2 r, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:3 r, PRE_SLEEP, ECHO_REQ, closed
 handler
 ran: 'job 1'
 signal: true, SUCCESS
@@ -172,7 +167,7 @@ ran: 'job 2'
 the next: true, SUCCESS
 handler
 idle: true, SUCCESS
-heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:1 r, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:2 r, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, closed
+heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:1 r, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:2 r, PRE_SLEEP, ECHO_REQ, closed
 no answer: false, TIMEOUT
 heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, closed
 ini: false

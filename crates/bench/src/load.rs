@@ -106,11 +106,11 @@ pub(crate) fn foreground(server: &Server, load: &Foreground) -> Result<Cost> {
     Run::new(*load).run(&mut hub, server)
 }
 
-/// What a worker says when it is free.
+/// What a worker says when it is free. With direct assignment the job itself is the answer, now or later.
 fn grab(out: &mut Vec<u8>, direct: bool) {
-    Request::GrabJob(Grab::All).encode(out);
-    if direct {
-        Request::PreSleep.encode(out);
+    match direct {
+        true => Request::PreSleep.encode(out),
+        false => Request::GrabJob(Grab::All).encode(out),
     }
 }
 
@@ -190,7 +190,7 @@ impl Run {
                 Request::Work(Work { handle: job.handle, update: Update::Complete(job.workload) }).encode(out);
                 grab(out, self.load.direct);
             }
-            Response::NoJob if !self.load.direct => Request::PreSleep.encode(out.to(from)),
+            Response::NoJob => Request::PreSleep.encode(out.to(from)),
             Response::Noop => grab(out.to(from), self.load.direct),
             Response::Work(Work { update: Update::Complete(workload), .. }) => {
                 let due = workload.first_chunk().ok_or("a result that is not the workload")?;

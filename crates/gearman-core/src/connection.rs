@@ -23,10 +23,10 @@ use std::future::Future;
 use std::io;
 use std::mem::{forget, replace};
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Room that a read is given at least: a page of small packets in one system call.
@@ -317,16 +317,24 @@ fn reason(e: &io::Error) -> String {
 }
 
 impl Stream {
-    // Futures made and polled once: both of tokio's calls advance the buffer by exactly what went
+    // Futures made and polled once: tokio's calls advance the buffer by exactly what went
     // over the wire, and `read_buf` notes after a short read that the socket is drained, which saves
     // a recv(2) that ends in EAGAIN for every answer.
 
     fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
-        match self {
-            Stream::Tcp(s) => pin!(s.write_buf(outbox)).poll(cx),
-            Stream::Unix(s) => pin!(s.write_buf(outbox)).poll(cx),
+        let Some(bytes) = outbox.single() else {
+            return match self {
+                Stream::Tcp(s) => pin!(s.write_buf(outbox)).poll(cx),
+                Stream::Unix(s) => pin!(s.write_buf(outbox)).poll(cx),
+                Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            };
+        };
+        let sent = ready!(match self {
+            Stream::Tcp(s) => Pin::new(s).poll_write(cx, bytes),
+            Stream::Unix(s) => Pin::new(s).poll_write(cx, bytes),
             Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
+        });
+        Poll::Ready(sent.inspect(|n| outbox.advance(*n)))
     }
 
     /// Appends to `inbox` what has arrived, at most its spare room.

@@ -117,6 +117,31 @@ pub(crate) enum Way {
     Classic,
 }
 
+/// Is it worth asking for the next job after one has ended? Where jobs come one by one the answer is always no, and
+/// costs a packet each way at the moment in which the next job may be on its way to the server. So after some
+/// answers in vain most of those questions are left out.
+#[derive(Debug, Default)]
+struct Lull {
+    /// So many were in vain, one after the other.
+    vain: u32,
+    /// So many are to be left out now.
+    left: u32,
+    /// The server said that there may be a job: that question is not in vain, whatever its answer.
+    woken: bool,
+}
+
+impl Lull {
+    /// After so many answers in vain one question is left out, after each more twice as many, up to 16.
+    const BEGINS: u32 = 4;
+
+    fn asked(&mut self, found: bool) {
+        if !std::mem::take(&mut self.woken) {
+            self.vain = if found { 0 } else { self.vain + 1 };
+            self.left = (1 << self.vain.min(Self::BEGINS + 4)) >> Self::BEGINS;
+        }
+    }
+}
+
 /// The state of one connection of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Duty {
@@ -129,8 +154,9 @@ pub(crate) struct Duty {
     pub(crate) grabs: usize,
     /// The last answer to one was that there is no job.
     pub(crate) dry: bool,
-    /// PRE_SLEEP was sent together with the last of them.
-    dozes: bool,
+    /// The form of the last of them.
+    form: Option<Grab>,
+    lull: Lull,
     /// It is an old server that does not know GRAB_JOB_ALL.
     old: bool,
     /// Requests that are answered in order, beside the grab.
@@ -216,22 +242,26 @@ impl Duty {
         if self.way == Way::Unasked {
             self.way = Way::Classic;
         }
+        self.form = Some(form);
         let form = if self.old && form == Grab::All { Grab::Uniq } else { form };
         Request::GrabJob(form).encode(out);
         self.grabs += 1;
         self.turn = Turn::Grabbing;
     }
 
-    /// Sleeps if that grab brings no job.
-    pub(crate) fn doze(&mut self, out: &mut impl Sink) {
-        if self.way == Way::Direct {
-            Request::PreSleep.encode(out);
-            self.dozes = true;
-        }
+    /// May we go to sleep without having asked for a job? PRE_SLEEP has an answer too where there is one: the job
+    /// itself in the direct way, in the form of the last grab; else NOOP, which pays where the question is
+    /// likely to be in vain. NOOP is always followed.
+    pub(crate) fn may_sleep(&self, form: Grab) -> bool {
+        let unasked = if self.way == Way::Direct { self.form == Some(form) } else { self.lull.left > 0 };
+        unasked && !self.lull.woken
     }
 
     pub(crate) fn sleep(&mut self, out: &mut impl Sink) {
         Request::PreSleep.encode(out);
+        if self.turn == Turn::Awake {
+            self.lull.left = self.lull.left.saturating_sub(1);
+        }
         self.turn = Turn::Asleep;
     }
 
@@ -242,7 +272,6 @@ impl Duty {
         match self.turn {
             Turn::Asleep if self.way != Way::Direct => self.turn = Turn::Awake,
             Turn::Asleep => self.rise(out),
-            _ if self.dozes => self.rise(out),
             _ => {}
         }
     }
@@ -252,7 +281,7 @@ impl Duty {
         let waits = self.turn == Turn::Asleep || self.turn == Turn::Grabbing;
         if waits && self.way == Way::Direct {
             self.mark(out);
-            (self.turn, self.dozes) = (Turn::Rising, false);
+            self.turn = Turn::Rising;
         }
     }
 
@@ -286,21 +315,23 @@ impl Duty {
                 // While a grab is unanswered it tells nothing new: the answer to the grab does.
                 if matches!(self.turn, Turn::NoJob | Turn::Asleep) {
                     self.turn = Turn::Awake;
+                    self.lull.woken = true;
                 }
             }
             Response::NoJob if self.grabs > 0 => {
                 let last = self.answered();
                 self.dry = true;
+                self.lull.asked(false);
                 if last && self.turn == Turn::Grabbing {
-                    self.turn = if self.dozes { Turn::Asleep } else { Turn::NoJob };
-                    self.dozes = false;
+                    self.turn = Turn::NoJob;
                 }
             }
             Response::JobAssign(job) => {
                 let last = self.answered();
                 self.dry = false;
+                self.lull.asked(true);
                 if last && self.turn != Turn::Rising {
-                    (self.turn, self.dozes) = (Turn::Awake, false);
+                    self.turn = Turn::Awake;
                 }
                 let ours = !self.gone.iter().any(|(_, function)| function == job.function);
                 return Ok(if ours { Heard::Job(job) } else { Heard::Nothing });
@@ -343,7 +374,7 @@ impl Duty {
             } else if self.way == Way::Asked {
                 self.way = Way::Refused;
             } else if unknown && self.turn == Turn::Grabbing && !self.old {
-                (self.old, self.turn, self.grabs, self.dozes) = (true, Turn::Awake, 0, false);
+                (self.old, self.turn, self.grabs) = (true, Turn::Awake, 0);
             }
         }
     }

@@ -194,13 +194,11 @@ impl Side for Working {
             }
             6 => self.duty.speak(&mut out),
             7 if self.duty.turn == Turn::NoJob => self.duty.sleep(&mut out),
+            7 if self.duty.turn == Turn::Awake && self.duty.may_sleep(Grab::All) => self.duty.sleep(&mut out),
             _ if matches!(self.duty.turn, Turn::Awake | Turn::Grabbing) && self.grabs < 5 => {
                 let forms = [Grab::Plain, Grab::Uniq, Grab::All];
                 self.duty.grab(forms[usize::from(kind) % 3], &mut out);
                 self.grabs += 1;
-                if kind & 0x80 != 0 {
-                    self.duty.doze(&mut out);
-                }
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ pub const SHARE: usize = 16 * 1024;
 const KEEP: usize = 16 * 1024;
 
 /// Bytes in the order they are to be written: small ones gathered, large ones shared. Written by
-/// one writev(2) a turn; as a [`Buf`] it knows how far the socket took it.
+/// one system call a turn; as a [`Buf`] it knows how far the socket took it.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Complete, in front of `tail`.
@@ -38,6 +38,15 @@ impl Outbox {
     /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.chunked + self.tail.len()
+    }
+
+    /// All of it, where it lies in one piece, which send(2) is cheaper for than writev(2).
+    pub fn single(&self) -> Option<&[u8]> {
+        match self.chunks.len() {
+            0 => Some(&self.tail),
+            1 if self.tail.is_empty() => Some(&self.chunks[0]),
+            _ => None,
+        }
     }
 
     /// Appends a payload, without copying it when it is large.

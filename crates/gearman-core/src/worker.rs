@@ -421,18 +421,17 @@ impl Worker {
         let mut asked = false;
         for i in self.order() {
             let post = &mut self.servers[i];
-            let direct = rest == Rest::Direct && !busy;
-            let may_ask = direct && post.may_ask();
+            let may_ask = rest == Rest::Direct && post.may_ask();
             let Some(connection) = post.peer.up() else { continue };
             match post.duty.turn {
+                Turn::Awake if rest.is_patient() && post.duty.may_sleep(self.grab) => {
+                    post.duty.sleep(connection.outbox());
+                }
                 Turn::Awake if !busy => {
                     if may_ask {
                         post.duty.ask_directly(connection.outbox());
                     }
                     post.duty.grab(self.grab, connection.outbox());
-                    if direct {
-                        post.duty.doze(connection.outbox());
-                    }
                     (busy, asked) = (true, true);
                 }
                 Turn::NoJob if rest != Rest::Never => post.duty.sleep(connection.outbox()),

@@ -108,17 +108,15 @@ const JOBS: usize = 15;
 async fn job_server(script: &Script, mut chunks: Cycle) {
     let mut c = script.accept().await;
     let (mut given, mut answered, mut lull) = (0, 0, true);
-    let (mut direct, mut served) = (false, false);
+    let mut direct = false;
     while answered < JOBS {
         let (command, body) = c.packet().await.expect("the worker closed");
-        let void = std::mem::take(&mut served) && direct && command == 4;
         let answer = match command {
             1 => continue,
             26 => {
                 direct = true;
                 res(27, body)
             }
-            4 if void => continue,
             4 if direct && !chunks.next().is_multiple_of(3) => {
                 given += 1;
                 lull = given % 3 != 0;
@@ -130,7 +128,7 @@ async fn job_server(script: &Script, mut chunks: Cycle) {
                 res(10, "")
             }
             39 => {
-                (given, served) = (given + 1, true);
+                given += 1;
                 lull = given % 3 != 0;
                 res(31, format!("H:x:{given}\0f\0u\0w{given}"))
             }

@@ -1,7 +1,7 @@
 //! Direct assignment: a worker of one server, which gives it jobs while it sleeps.
 
 use crate::util::{Script, Wire, join, poll_times, req, res, soon, within, worker};
-use gearman_core::message::Update;
+use gearman_core::message::{Grab, Update};
 use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 
@@ -17,8 +17,8 @@ fn greeting() -> Vec<u8> {
     [req(1, CAN_DO), req(26, "all-yours"), req(39, "")].concat()
 }
 
-fn enter() -> Vec<u8> {
-    [req(39, ""), req(4, "")].concat()
+fn sleep() -> Vec<u8> {
+    req(4, "")
 }
 
 fn yes() -> Vec<u8> {
@@ -53,7 +53,7 @@ async fn run(worker: &mut Worker, n: u32) {
 }
 
 #[test]
-fn grab_and_sleep_leave_in_one_write_and_the_job_comes_at_once() {
+fn the_next_job_is_not_asked_for_but_waited_for() {
     within(async || {
         let script = Script::tcp().await;
         let mut worker = direct(&script);
@@ -62,20 +62,25 @@ fn grab_and_sleep_leave_in_one_write_and_the_job_comes_at_once() {
             c.send(job(1)).await;
             c.expect(done(1)).await;
             for n in 2..5 {
-                assert_eq!(c.read().await, enter());
-                c.send([res(10, ""), job(n)].concat()).await;
+                assert_eq!(c.read().await, sleep());
+                c.send(job(n)).await;
                 c.expect(done(n)).await;
             }
-            // The sleep is void: there was a job.
-            assert_eq!(c.read().await, enter());
-            c.send(job(5)).await;
-            c.expect(done(5)).await;
+            // Jobs come in the form of the last question.
+            c.expect(req(9, "")).await;
+            c.send(res(10, "")).await;
+            c.expect(sleep()).await;
+            c.send(res(11, "H:x:5\0f\0w")).await;
+            c.expect([done(5), sleep()].concat()).await;
             c
         };
         let work = async {
-            for n in 1..6 {
+            for n in 1..5 {
                 run(&mut worker, n).await;
             }
+            worker.grab = Grab::Plain;
+            run(&mut worker, 5).await;
+            assert!(poll_times(1, worker.next_job(None)).await.is_none());
         };
         join(server, work).await;
     });
@@ -89,21 +94,15 @@ fn a_job_on_its_way_when_the_time_is_over_is_run() {
         let (ask, answer) = awake();
         let server = async {
             let mut c = asleep(&script).await;
-            c.expect(&ask).await;
-            c.send([job(1), answer.clone()].concat()).await;
-            c.expect([done(1), enter()].concat()).await;
-            // The answer to the grab is on its way too.
-            c.expect(&ask).await;
-            c.send([res(10, ""), job(2), answer.clone()].concat()).await;
-            c.expect([done(2), enter()].concat()).await;
-            c.expect(&ask).await;
-            c.send([job(3), answer.clone()].concat()).await;
-            c.expect([done(3), enter()].concat()).await;
+            for n in 1..4 {
+                c.expect(&ask).await;
+                c.send([job(n), answer.clone()].concat()).await;
+                c.expect([done(n), sleep()].concat()).await;
+            }
             // Nothing was on its way.
-            c.send(res(10, "")).await;
             c.expect(&ask).await;
             c.send(&answer).await;
-            c.expect(enter()).await;
+            c.expect(sleep()).await;
             c.send(job(4)).await;
             c
         };
@@ -130,7 +129,7 @@ fn a_job_for_who_has_left_is_the_next_calls() {
             let mut c = asleep(&script).await;
             c.expect(&ask).await;
             c.send([job(1), answer].concat()).await;
-            c.expect([done(1), enter()].concat()).await;
+            c.expect([done(1), sleep()].concat()).await;
             c
         };
         let work = async {
@@ -206,7 +205,7 @@ fn what_is_said_in_the_sleep_ends_it_first() {
             let mut c = asleep(&script).await;
             c.expect([ask, req(22, "me")].concat()).await;
             c.send([job(1), answer].concat()).await;
-            c.expect([done(1), enter()].concat()).await;
+            c.expect([done(1), sleep()].concat()).await;
             c.send(job(2)).await;
             c.expect(done(2)).await;
             c
@@ -232,11 +231,10 @@ fn a_worker_with_unfinished_jobs_goes_on_directly() {
         let server = async {
             let mut c = asleep(&script).await;
             c.send(job(1)).await;
-            assert_eq!(c.read().await, enter());
-            c.send(job(2)).await; // the sleep is void
-            assert_eq!(c.read().await, enter());
-            c.send(res(10, "")).await;
-            c.send(job(3)).await;
+            for n in 2..4 {
+                assert_eq!(c.read().await, sleep());
+                c.send(job(n)).await;
+            }
             c.expect([done(1), done(3), done(2)].concat()).await;
             // It holds none any more, so a new connection can be made for one that does not wait.
             c.ended().await;
@@ -330,16 +328,15 @@ fn a_server_that_says_yes_and_only_wakes() {
             let mut c = asleep(&script).await;
             for n in 1..4 {
                 c.send(res(6, "")).await;
-                c.expect(enter()).await;
+                c.expect(req(39, "")).await;
                 c.send(job(n)).await;
-                // It takes the sleep for one, and has more.
-                c.send(res(6, "")).await;
-                c.expect([done(n), enter()].concat()).await;
-                c.send(res(10, "")).await;
+                c.expect([done(n), sleep()].concat()).await;
             }
             c.expect(&ask).await;
             c.send([res(6, ""), answer].concat()).await;
-            c.expect(enter()).await;
+            c.expect(sleep()).await;
+            c.send(res(6, "")).await;
+            c.expect(req(39, "")).await;
             c.send(job(4)).await;
             c
         };

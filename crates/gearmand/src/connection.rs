@@ -75,12 +75,13 @@ impl Writer {
     /// Writes what the socket takes now.
     fn write(&self, bytes: &mut Outbox) -> io::Result<()> {
         while !bytes.is_empty() {
-            let mut pieces = [IoSlice::new(&[]); PIECES];
-            let n = bytes.chunks_vectored(&mut pieces);
-            let whole: usize = pieces[..n].iter().map(|p| p.len()).sum();
-            let sent = match self {
-                Writer::Tcp(half) => half.try_write_vectored(&pieces[..n]),
-                Writer::Unix(half) => half.try_write_vectored(&pieces[..n]),
+            let (sent, whole) = match bytes.single() {
+                Some(all) => (self.try_write(all), all.len()),
+                None => {
+                    let mut pieces = [IoSlice::new(&[]); PIECES];
+                    let n = bytes.chunks_vectored(&mut pieces);
+                    (self.try_write_vectored(&pieces[..n]), pieces[..n].iter().map(|p| p.len()).sum())
+                }
             };
             match sent {
                 Ok(sent) => {
@@ -96,6 +97,20 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Writer::Tcp(half) => half.try_write(bytes),
+            Writer::Unix(half) => half.try_write(bytes),
+        }
+    }
+
+    fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Writer::Tcp(half) => half.try_write_vectored(pieces),
+            Writer::Unix(half) => half.try_write_vectored(pieces),
+        }
     }
 
     /// The other side is noticed soon when it is dead.

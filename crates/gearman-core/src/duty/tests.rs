@@ -90,16 +90,19 @@ fn job<'a>() -> Response<'a> {
     Response::JobAssign(Assign { handle: b"H", function: b"f", unique: None, reducer: None, workload: b"" })
 }
 
-/// What a grab in the direct way says.
-fn enter(duty: &mut Duty) -> Vec<String> {
+/// What a worker says that waits for its next job.
+fn wait(duty: &mut Duty) -> Vec<String> {
     let mut out = Vec::new();
-    duty.grab(Grab::Plain, &mut out);
-    duty.doze(&mut out);
+    match duty.may_sleep(Grab::Plain) {
+        true => duty.sleep(&mut out),
+        false => duty.grab(Grab::Plain, &mut out),
+    }
     commands(&out)
 }
 
+/// Asleep in the direct way.
 fn direct() -> Duty {
-    Duty { way: Way::Direct, ..Duty::default() }
+    Duty { way: Way::Direct, turn: Turn::Asleep, form: Some(Grab::Plain), ..Duty::default() }
 }
 
 #[test]
@@ -108,16 +111,16 @@ fn a_server_is_asked_once_and_says_yes() {
     duty.option(b"exceptions", &mut out);
     duty.ask_directly(&mut out);
     assert_eq!(commands(&out), ["OPTION_REQ exceptions", "OPTION_REQ all-yours"]);
-    assert_eq!(enter(&mut duty), ["GRAB_JOB"]);
+    assert_eq!(wait(&mut duty), ["GRAB_JOB"]);
     assert_eq!(duty.hear(Response::Option(b"exceptions")), Ok(Heard::Nothing));
     assert_eq!(duty.hear(Response::Option(b"all-yours")), Ok(Heard::Nothing));
     assert_eq!(duty.hear(Response::NoJob), Ok(Heard::Nothing));
     assert_eq!((duty.way, duty.turn), (Way::Direct, Turn::NoJob));
     duty.sleep(&mut Vec::new());
     assert!(matches!(duty.hear(job()), Ok(Heard::Job(_))));
-    assert_eq!(enter(&mut duty), ["GRAB_JOB", "PRE_SLEEP"]);
-    assert_eq!(duty.hear(Response::NoJob), Ok(Heard::Nothing));
-    assert_eq!(duty.turn, Turn::Asleep);
+    assert_eq!(wait(&mut duty), ["PRE_SLEEP"]);
+    assert!(matches!(duty.hear(job()), Ok(Heard::Job(_))));
+    assert!(!duty.may_sleep(Grab::All), "the server does not know of that form yet");
     assert!(duty.hear(Response::Option(b"all-yours")).is_err(), "nobody asked again");
 }
 
@@ -129,7 +132,7 @@ fn an_error_or_no_answer_is_a_no() {
         let mut duty = Duty::default();
         duty.option(b"exceptions", &mut Vec::new());
         duty.ask_directly(&mut Vec::new());
-        assert_eq!(enter(&mut duty), ["GRAB_JOB"]);
+        assert_eq!(wait(&mut duty), ["GRAB_JOB"]);
         if answers.len() > 1 {
             duty.hear(Response::Option(b"exceptions")).unwrap();
         }
@@ -138,7 +141,7 @@ fn an_error_or_no_answer_is_a_no() {
         }
         assert_eq!(duty.way, Way::Refused);
         assert!(!duty.old);
-        assert_eq!(enter(&mut duty), ["GRAB_JOB"]);
+        assert_eq!(wait(&mut duty), ["GRAB_JOB"]);
         // Nothing is waited for any more that will not come.
         duty.echo(1, b"x", &mut Vec::new());
         assert_eq!(duty.hear(Response::Echo(b"x")), Ok(Heard::Echo(1, b"x")));
@@ -146,30 +149,22 @@ fn an_error_or_no_answer_is_a_no() {
 }
 
 #[test]
-fn a_noop_means_grab_in_the_direct_way_too() {
+fn a_noop_ends_the_sleep_in_the_direct_way_too() {
     let mut duty = direct();
-    enter(&mut duty);
-    duty.hear(Response::Noop).unwrap();
-    assert_eq!(duty.turn, Turn::Grabbing);
-    duty.hear(Response::NoJob).unwrap();
     duty.hear(Response::Noop).unwrap();
     assert_eq!(duty.turn, Turn::Awake);
 }
 
 #[test]
 fn a_job_may_come_until_the_server_knows_that_we_are_awake() {
-    for answered in [true, false] {
+    for asleep in [true, false] {
         let (mut duty, mut out) = (direct(), Vec::new());
-        enter(&mut duty);
-        if answered {
-            duty.hear(Response::NoJob).unwrap();
+        if !asleep {
+            duty.grab(Grab::Plain, &mut Vec::new());
         }
         duty.rise(&mut out);
         duty.rise(&mut out);
         assert_eq!(commands(&out), ["ECHO_REQ awake"]);
-        if !answered {
-            duty.hear(Response::NoJob).unwrap();
-        }
         duty.hear(Response::Noop).unwrap();
         assert_eq!(duty.turn, Turn::Rising);
         assert!(matches!(duty.hear(job()), Ok(Heard::Job(_))));
@@ -179,9 +174,55 @@ fn a_job_may_come_until_the_server_knows_that_we_are_awake() {
     }
 }
 
+/// What a worker says for the next job, and the next, while each is there only when it sleeps.
+#[test]
+fn questions_that_are_always_in_vain_are_left_out() {
+    let mut duty = Duty::default();
+    let one_by_one = |jobs: usize, duty: &mut Duty| {
+        let mut asked = 0;
+        for _ in 0..jobs {
+            if wait(duty) == ["GRAB_JOB"] {
+                asked += 1;
+                duty.hear(Response::NoJob).unwrap();
+                duty.sleep(&mut Vec::new());
+            }
+            assert_eq!(duty.turn, Turn::Asleep);
+            duty.hear(Response::Noop).unwrap();
+            assert_eq!(wait(duty), ["GRAB_JOB"], "a NOOP is always followed");
+            duty.hear(job()).unwrap();
+        }
+        asked
+    };
+    assert_eq!(one_by_one(3, &mut duty), 3);
+    assert_eq!(one_by_one(5, &mut duty), 2, "then 1 and 2 are left out");
+    assert_eq!(one_by_one(1700, &mut duty), 102, "and later 16");
+    // One that finds a job begins it anew.
+    while wait(&mut duty) == ["PRE_SLEEP"] {
+        duty.hear(Response::Noop).unwrap();
+        wait(&mut duty);
+        duty.hear(job()).unwrap();
+    }
+    duty.hear(job()).unwrap();
+    assert_eq!(one_by_one(3, &mut duty), 3);
+}
+
+#[test]
+fn a_job_that_was_taken_by_another_does_not_count() {
+    let mut duty = Duty::default();
+    wait(&mut duty);
+    for _ in 0..100 {
+        duty.hear(Response::NoJob).unwrap();
+        duty.sleep(&mut Vec::new());
+        duty.hear(Response::Noop).unwrap();
+        assert_eq!(wait(&mut duty), ["GRAB_JOB"]);
+    }
+    duty.hear(job()).unwrap();
+    assert_eq!(wait(&mut duty), ["GRAB_JOB"]);
+}
+
 #[test]
 fn who_does_not_wait_need_not_rise() {
-    let (mut duty, mut out) = (direct(), Vec::new());
+    let (mut duty, mut out) = (Duty { turn: Turn::Awake, ..direct() }, Vec::new());
     duty.rise(&mut out);
     duty.speak(&mut out);
     let mut classic = Duty { turn: Turn::Asleep, ..Duty::default() };
@@ -192,10 +233,8 @@ fn who_does_not_wait_need_not_rise() {
 #[test]
 fn a_word_in_a_direct_sleep_is_preceded_by_an_echo() {
     let (mut duty, mut out) = (direct(), Vec::new());
-    enter(&mut duty);
     duty.echo(7, b"x", &mut out);
     assert_eq!(commands(&out), ["ECHO_REQ awake", "ECHO_REQ x"]);
-    duty.hear(Response::NoJob).unwrap();
     duty.hear(Response::Echo(b"awake")).unwrap();
     assert_eq!(duty.turn, Turn::Awake);
     assert_eq!(duty.hear(Response::Echo(b"x")), Ok(Heard::Echo(7, b"x")));

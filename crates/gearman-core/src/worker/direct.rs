@@ -25,10 +25,18 @@ static REFUSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub(super) enum Rest {
     /// Nothing.
     Never,
-    /// Says so, and is woken.
+    /// Says so, once the servers have been asked, and is woken.
     Classic,
-    /// Asks the server to give it the next job at once.
+    /// The same, but it waits in any case: not every server need be asked before.
+    Patient,
+    /// Waits for the server to give it the next job at once.
     Direct,
+}
+
+impl Rest {
+    pub(super) fn is_patient(self) -> bool {
+        matches!(self, Rest::Patient | Rest::Direct)
+    }
 }
 
 impl Post {
@@ -60,7 +68,7 @@ impl Worker {
             return Rest::Direct;
         }
         self.turn_classic();
-        Rest::Classic
+        Rest::Patient
     }
 
     /// A server that was asked for direct assignment gives jobs to a connection that is elsewhere with its
