@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|test|bench|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh build|test|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -50,6 +50,10 @@ need_bench() {
     have make || want make
 }
 
+need_stress() {
+    have ip || want iproute2
+}
+
 need_matrix() {
     need_test # but no peers
     have debootstrap || want debootstrap
@@ -78,10 +82,10 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh build|test|bench|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh build|test|bench|stress|matrix..."
 for group in "$@"; do
     case $group in
-        build | test | bench | matrix) "need_$group" ;;
+        build | test | bench | stress | matrix) "need_$group" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done

@@ -36,11 +36,15 @@ const READ: usize = 16 * 1024;
 const STEP: usize = 4 << 20;
 /// Larger packets have memory of their own, which goes with them.
 const LARGE: usize = 128 * 1024;
-/// Silence after which the system asks whether the other side still lives, and between further questions: a dead host is
-/// noticed within two minutes, where the system's own settings would take twelve.
+/// A host that says nothing for so long, though it was asked or has something to acknowledge, is dead. By the system's own
+/// settings that would take two hours, or a quarter of an hour where something was sent.
+///
+/// The system takes a host for dead as well that acknowledges but has had no room for so long: its program is stopped,
+/// or hangs, and more was sent than fits between. Nothing less tells the system to give up on what nobody acknowledges.
+const DEAD: Duration = Duration::from_secs(120);
+/// Silence after which the system asks whether the other side still lives, and between further questions.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-const KEEPALIVE_QUESTIONS: u32 = 4;
 
 /// A packet that was taken off a connection. Its body owns no more than the packet's own bytes
 /// and those of packets read together with it.
@@ -295,8 +299,9 @@ fn begin(address: &Address) -> io::Result<(Stream, bool)> {
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
     if domain != Domain::UNIX {
         socket.set_tcp_nodelay(true)?;
-        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL);
-        socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_QUESTIONS))?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL))?;
+        // Also the end of unanswered questions, whatever their number.
+        socket.set_tcp_user_timeout(Some(DEAD))?;
     }
     let connected = match socket.connect(&target) {
         Ok(()) => true,
@@ -361,5 +366,24 @@ impl Stream {
             Stream::Unix(s) => Some(s.as_raw_fd()),
             Stream::Closed => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_that_vanishes_is_noticed_whether_or_not_something_was_sent() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server::new("127.0.0.1", address.port().into()).unwrap();
+        let connection = Connection::open(&server, &Address::Tcp(address), 0).unwrap();
+        let Stream::Tcp(stream) = &connection.stream else { unreachable!() };
+        let socket = SockRef::from(stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(DEAD));
     }
 }

@@ -40,7 +40,7 @@ pub struct Peer {
     failures: u32,
     /// When it should be tried again.
     due: Instant,
-    /// The last failure, until a connection comes up.
+    /// The last failure, until something that makes sense is heard.
     error: Option<Error>,
     /// What the name was resolved to when the server was added: for the first try. Later ones ask
     /// again, since addresses change.
@@ -110,9 +110,12 @@ impl Peer {
         matches!(self.state, State::Connecting { .. })
     }
 
-    /// Why it could not be connected to, if the last try failed.
+    /// Why it is of no use: the last failure, until a connection shows that it is a good one. Else what a caller
+    /// hears whose time is up would depend on whether a server that closes what it accepts has just accepted
+    /// or just closed.
     pub fn error(&self) -> Option<&Error> {
-        self.error.as_ref()
+        let lasts = self.is_up() && self.since.elapsed() >= LAST_PAUSE;
+        self.error.as_ref().filter(|_| !lasts)
     }
 
     /// When it should be tried again: at once unless the last tries failed.
@@ -202,21 +205,22 @@ impl Peer {
         }
     }
 
+    /// Not yet the end of `failures` and `error`: it may be one that accepts connections and closes them.
     fn come_up(&mut self) {
         if let State::Connecting { connection, .. } = std::mem::replace(&mut self.state, State::Down) {
-            self.adopt(connection);
+            self.state = State::Up(connection);
         }
+        self.serial += 1;
+        self.since = Instant::now();
         self.spoke = false;
     }
 
     /// Takes over a connection that stands, and over which all was well.
     pub fn adopt(&mut self, connection: Connection) {
         self.state = State::Up(connection);
-        // Not yet the end of `failures`: it may be one that accepts connections and closes them.
-        self.error = None;
         self.serial += 1;
         self.since = Instant::now();
-        self.spoke = true;
+        self.heard();
     }
 
     /// Gives the connection out, if one is up.
@@ -259,6 +263,7 @@ impl Peer {
     /// Something that makes sense came over the connection.
     pub fn heard(&mut self) {
         self.spoke = true;
+        self.error = None;
     }
 
     /// Gives the connection up. It may be made anew at once.

@@ -317,10 +317,10 @@ impl Worker {
         Error::Timeout { server, waited: waited.as_millis() as u64 }
     }
 
-    /// Why no server can be reached, if that is so.
+    /// Why no server is of use, if that is so.
     fn unreachable(&self) -> Option<Error> {
-        let down = self.servers.iter().all(|p| !p.peer.is_up());
-        self.servers.iter().find_map(|p| p.peer.error()).filter(|_| down).cloned()
+        let useless = self.servers.iter().all(|p| !p.peer.is_up() || p.peer.error().is_some());
+        self.servers.iter().find_map(|p| p.peer.error()).filter(|_| useless).cloned()
     }
 
     /// [`Worker::next_job`] for event loops: looks once, arranges to be woken by the servers, never waits.
@@ -462,9 +462,13 @@ impl Worker {
         let post = &mut self.servers[i];
         let frame = packet.frame();
         let asked = post.duty.way == Way::Asked;
-        let heard = Response::parse(&frame).and_then(|response| post.duty.hear(response));
-        let heard = heard.map_err(|e| e.at(post.peer.name()))?;
-        post.peer.heard();
+        let response = Response::parse(&frame).map_err(|e| e.at(post.peer.name()))?;
+        // That it knows an option, or does not, says nothing of its use to a worker.
+        let makes_sense = !matches!(response, Response::Option(_) | Response::Error { .. });
+        let heard = post.duty.hear(response).map_err(|e| e.at(post.peer.name()))?;
+        if makes_sense {
+            post.peer.heard();
+        }
         if asked && post.duty.way == Way::Refused {
             post.remember_refusal();
         }

@@ -1,6 +1,8 @@
 //! Peers that do not behave: each costs one call at most, and the next connection is as good as new.
 
-use crate::util::{Script, Wire, alone, ask, client_with, echo, events, join, pass, req, res, within, worker_with};
+use crate::util::{
+    Script, Wire, alone, ask, client_with, echo, events, join, pass, req, res, soon, within, worker_with,
+};
 use gearman_core::message::{Priority, Update};
 use gearman_core::peer::Settings;
 use gearman_core::task::Ask;
@@ -222,6 +224,72 @@ fn a_worker_reports_a_server_that_closes_at_once_and_rests_before_it_tries_again
             assert_eq!(none.code(), Code::LostConnection);
         };
         tokio::select! { () = server => {}, () = alone(work) => {} }
+    });
+}
+
+/// What a worker hears at the end of its time does not depend on what its server does at that moment.
+#[test]
+fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until_one_proves_good() {
+    within(async || {
+        let script = Script::tcp().await;
+        let mut worker = script.worker(b"f");
+        let (_, lost) = join(async { drop(script.accept().await) }, worker.next_job(None)).await;
+        assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+        pass(Duration::from_secs(1)).await; // it is tried again at once
+
+        // It has accepted once more, and has not closed yet.
+        let server = async {
+            let mut c = script.accept().await;
+            c.expect([req(1, "f"), req(39, "")].concat()).await;
+            c
+        };
+        let (mut c, none) = join(server, worker.next_job(soon())).await;
+        assert_eq!(none.unwrap_err().code(), Code::LostConnection);
+
+        let server = async {
+            c.send(res(10, "")).await;
+            c.expect(req(4, "")).await;
+            c
+        };
+        let (_c, none) = join(server, worker.next_job(soon())).await;
+        assert_eq!(none.unwrap_err().code(), Code::Timeout);
+    });
+}
+
+#[test]
+fn a_worker_whose_time_is_up_does_not_hear_of_earlier_connections_when_one_lasts() {
+    within(async || {
+        let script = Script::tcp().await;
+        let mut worker = script.worker(b"f");
+        let (_, lost) = join(async { drop(script.accept().await) }, worker.next_job(None)).await;
+        assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+        pass(Duration::from_secs(1)).await;
+        let (_c, none) = join(script.accept(), worker.next_job(soon())).await;
+        assert_eq!(none.unwrap_err().code(), Code::LostConnection);
+        // A server that hangs is not one that closes.
+        pass(Duration::from_secs(1)).await;
+        assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+    });
+}
+
+/// That it knows an option was taken for a sign that it is of use: it was tried again and again until the time was up,
+/// and the call ended with what the server had come to just then.
+#[test]
+fn a_server_that_knows_an_option_and_closes_is_of_no_use_to_a_worker() {
+    within(async || {
+        for answer in [res(27, "all-yours"), res(19, "UNKNOWN_OPTION\0what?")] {
+            let script = Script::tcp().await;
+            let mut worker = script.worker(b"f");
+            worker.classic = false;
+            let server = async {
+                let mut c = script.accept().await;
+                c.expect([req(1, "f"), req(26, "all-yours"), req(39, "")].concat()).await;
+                c.send(answer).await;
+            };
+            let ((), lost) = join(server, worker.next_job(None)).await;
+            let error = lost.unwrap_err();
+            assert_eq!(error, Error::lost(script.server(), "the server closed the connection"));
+        }
     });
 }
 

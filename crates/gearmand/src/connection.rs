@@ -35,6 +35,16 @@ const HEARD: usize = 1024 * 1024;
 /// What a worker is sent that gets jobs in its sleep must reach it within this time, or the connection ends and
 /// the job goes back. Else the system would try for a quarter of an hour.
 const REACHED: Duration = Duration::from_secs(10);
+
+/// How a worker is watched that gets jobs without having asked for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Watch {
+    /// What it is sent must reach it soon.
+    Reached,
+    /// It has asked for jobs in advance: those may wait for as long as it works and does not read. To the system
+    /// that is the same as not to be reached.
+    Alive,
+}
 /// Pieces of one write.
 const PIECES: usize = 64;
 
@@ -114,9 +124,10 @@ impl Writer {
     }
 
     /// The other side is noticed soon when it is dead.
-    fn watch(&self, probe: &Keepalive) -> io::Result<()> {
+    fn watch(&self, how: Watch, probe: &Keepalive) -> io::Result<()> {
         let Writer::Tcp(half) = self else { return Ok(()) };
-        SockRef::from(half.as_ref()).set_tcp_user_timeout(Some(REACHED))?;
+        let reached = (how == Watch::Reached).then_some(REACHED);
+        SockRef::from(half.as_ref()).set_tcp_user_timeout(reached)?;
         keepalive(half.as_ref(), probe)
     }
 
@@ -137,7 +148,7 @@ pub(crate) struct Connection {
     /// Its task waits until all is written that may be.
     pub(crate) full: bool,
     /// See [`Writer::watch`].
-    pub(crate) watched: bool,
+    pub(crate) watched: Option<Watch>,
     /// It is to be closed, and why.
     pub(crate) closing: Option<String>,
     pub(crate) task: Option<tokio::task::AbortHandle>,
@@ -333,12 +344,15 @@ impl State {
     /// Jobs may be given to this connection without having been asked for each.
     fn watch(&mut self, peer: u32) {
         let probe = self.config.keepalive.unwrap_or_default();
-        if !self.store.peers[peer].direct {
+        let worker = &self.store.peers[peer];
+        if !worker.direct {
             return;
         }
-        if let Some(connection) = self.connection(peer).filter(|c| !c.watched) {
-            connection.watched = true;
-            if let Err(error) = connection.writer.watch(&probe) {
+        let how = if worker.running.len() > 1 { Watch::Alive } else { Watch::Reached };
+        // Who has asked in advance once will do so again.
+        if let Some(connection) = self.connection(peer).filter(|c| c.watched < Some(how)) {
+            connection.watched = Some(how);
+            if let Err(error) = connection.writer.watch(how, &probe) {
                 tracing::warn!("a worker that dies may keep its job for long: {error}");
             }
         }
@@ -450,10 +464,13 @@ mod tests {
         let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (_, half) = stream.into_split();
         let writer = Writer::Tcp(half);
-        writer.watch(&Keepalive::default()).unwrap();
+        writer.watch(Watch::Reached, &Keepalive::default()).unwrap();
         let Writer::Tcp(half) = &writer else { unreachable!() };
         let socket = SockRef::from(half.as_ref());
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(REACHED));
+        assert!(socket.keepalive().unwrap());
+        writer.watch(Watch::Alive, &Keepalive::default()).unwrap();
+        assert_eq!(socket.tcp_user_timeout().unwrap(), None);
         assert!(socket.keepalive().unwrap());
     }
 }

@@ -461,6 +461,6 @@ fn admit(stream: Stream, from: Option<SocketAddr>, shared: &Shared, threads: &Th
     let writer = Arc::new(writer);
     let task = thread.spawn(serve(shared.clone(), peer, reader, writer.clone()).instrument(named)).abort_handle();
     state.connections[peer as usize] =
-        Some(Connection { writer, waker: None, full: false, watched: false, closing: None, task: Some(task) });
+        Some(Connection { writer, waker: None, full: false, watched: None, closing: None, task: Some(task) });
     Ok(())
 }
