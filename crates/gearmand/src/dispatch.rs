@@ -17,7 +17,7 @@ pub(crate) fn dispatch(
     owner: Option<&Bytes>,
     mail: &mut Mail,
 ) {
-    let served = store.hear(peer);
+    store.hear(peer);
     if frame.magic == Magic::Response {
         return mail.error(peer, Code::InvalidMagic.name(), "Request magic expected");
     }
@@ -33,7 +33,6 @@ pub(crate) fn dispatch(
         Request::Submit(submit) => store.submit(now, peer, &submit, owner, mail),
         Request::GrabJob(grab) => store.grab(now, peer, grab, mail),
         Request::Work(work) => store.work(now, peer, &work, owner, mail),
-        Request::PreSleep if served => {}
         Request::PreSleep => store.pre_sleep(now, peer, mail),
         Request::CanDo { function, timeout } => store.can_do(now, peer, function, timeout, mail),
         Request::CantDo(function) => store.cant_do(now, peer, function, mail),

@@ -104,14 +104,12 @@ impl Store {
     }
 
     /// A packet came. The job that a direct worker is given in its sleep must find it waiting for one: so
-    /// whatever it says ends its sleep. True: the packet before this one got it a job, and a PRE_SLEEP that
-    /// was sent together with that is void.
-    pub(crate) fn hear(&mut self, peer: u32) -> bool {
+    /// whatever it says ends its sleep.
+    pub(crate) fn hear(&mut self, peer: u32) {
         let worker = &mut self.peers[peer];
         if worker.direct {
             worker.asleep = 0;
         }
-        std::mem::take(&mut worker.served)
     }
 
     /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now, or the job itself.
@@ -168,7 +166,6 @@ impl Store {
             self.peers[peer].woken = NONE;
             return mail.response(peer, &Response::NoJob);
         };
-        self.peers[peer].served = self.peers[peer].direct;
         self.give(now, peer, found, mail);
     }
 

@@ -32,8 +32,6 @@ pub(crate) struct Peer {
     pub(crate) direct: bool,
     /// The form of its last GRAB_JOB, in which a sleeping `direct` worker gets its next job.
     pub(crate) form: Grab,
-    /// Its last packet was a GRAB_JOB, and got it a job. Only kept for a `direct` worker.
-    pub(crate) served: bool,
     /// The number of the job that it ended last; 0 for none.
     pub(crate) ended: u64,
     /// The number of the job that was taken from it last while it ran it, because its time was over or
@@ -79,7 +77,6 @@ impl Peer {
             slept: 0,
             direct: false,
             form: Grab::Plain,
-            served: false,
             ended: 0,
             lost: 0,
             exceptions,

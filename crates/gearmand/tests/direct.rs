@@ -9,11 +9,6 @@ const JOB_ASSIGN_UNIQ: u32 = 31;
 const SUBMIT_JOB_HIGH_BG: u32 = 32;
 const SUBMIT_JOB_LOW_BG: u32 = 34;
 
-/// GRAB_JOB and PRE_SLEEP in one write.
-async fn enter(worker: &mut Peer) {
-    worker.raw(&[packet(b"\0REQ", GRAB_JOB, &[]), packet(b"\0REQ", PRE_SLEEP, &[])].concat()).await;
-}
-
 async fn direct(server: &Server, functions: &[&str]) -> Peer {
     let mut worker = server.worker(functions).await;
     worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
@@ -27,8 +22,7 @@ async fn four_hops_for_a_foreground_job() {
     let mut worker = direct(&server, &["f"]).await;
     let mut client = server.peer().await;
     for n in 1..=3 {
-        enter(&mut worker).await;
-        worker.expect(NO_JOB, &[]).await;
+        worker.send(PRE_SLEEP, &[]).await;
         let handle = client.submit("f", "", b"x").await;
         assert_eq!(handle, format!("H:test:{n}").into_bytes());
         worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
@@ -38,16 +32,16 @@ async fn four_hops_for_a_foreground_job() {
 }
 
 #[tokio::test]
-async fn a_job_that_waits_voids_the_sleep() {
+async fn a_job_that_waits_is_given_at_once() {
     let server = Server::start().await;
     let mut client = server.peer().await;
     client.submit("f", "", b"1").await;
     let mut worker = direct(&server, &["f"]).await;
-    enter(&mut worker).await;
+    worker.send(PRE_SLEEP, &[]).await;
     worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"1"]).await;
     client.submit("f", "", b"2").await;
     worker.sync().await; // nothing came: it is busy, not asleep
-    enter(&mut worker).await;
+    worker.send(PRE_SLEEP, &[]).await;
     worker.expect(JOB_ASSIGN, &[&b"H:test:2"[..], b"f", b"2"]).await;
 }
 
@@ -55,8 +49,7 @@ async fn a_job_that_waits_voids_the_sleep() {
 async fn a_sleep_that_was_ended_by_an_echo() {
     let server = Server::start().await;
     let mut worker = direct(&server, &["f"]).await;
-    enter(&mut worker).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.send(PRE_SLEEP, &[]).await;
     worker.sync().await;
     let mut client = server.peer().await;
     client.submit("f", "", b"x").await;
@@ -78,8 +71,7 @@ async fn jobs_go_round_among_three_workers() {
     let mut workers = Vec::new();
     for _ in 0..3 {
         let mut worker = direct(&server, &["f"]).await;
-        enter(&mut worker).await;
-        worker.expect(NO_JOB, &[]).await;
+        worker.send(PRE_SLEEP, &[]).await;
         workers.push(worker);
     }
     let mut client = server.peer().await;
@@ -89,8 +81,7 @@ async fn jobs_go_round_among_three_workers() {
         worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
         worker.send(WORK_COMPLETE, &[&handle, b"r"]).await;
         client.expect(WORK_COMPLETE, &[&handle, b"r"]).await;
-        enter(worker).await;
-        worker.expect(NO_JOB, &[]).await;
+        worker.send(PRE_SLEEP, &[]).await;
     }
 }
 
@@ -98,8 +89,7 @@ async fn jobs_go_round_among_three_workers() {
 async fn priorities_hold() {
     let server = Server::start().await;
     let mut worker = direct(&server, &["f", "g"]).await;
-    enter(&mut worker).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.send(PRE_SLEEP, &[]).await;
     let mut client = server.peer().await;
     client.submit("f", "", b"first").await;
     worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"first"]).await;
@@ -110,7 +100,7 @@ async fn priorities_hold() {
     }
     // f had its turn, so g is asked first.
     for (handle, function) in [("H:test:4", "g"), ("H:test:5", "f"), ("H:test:3", "f"), ("H:test:2", "f")] {
-        enter(&mut worker).await;
+        worker.send(PRE_SLEEP, &[]).await;
         worker.expect(JOB_ASSIGN, &[handle.as_bytes(), function.as_bytes(), b"x"]).await;
     }
 }
@@ -133,8 +123,7 @@ async fn a_worker_that_is_gone_gives_back_what_it_was_given() {
     let server = Server::start().await;
     let (mut one, mut two) = (direct(&server, &["f"]).await, direct(&server, &["f"]).await);
     for worker in [&mut one, &mut two] {
-        enter(worker).await;
-        worker.expect(NO_JOB, &[]).await;
+        worker.send(PRE_SLEEP, &[]).await;
     }
     let mut client = server.peer().await;
     client.submit("f", "", b"x").await;
@@ -149,8 +138,7 @@ async fn switched_off_the_option_is_not_known() {
     worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
     worker.expect(ERROR, &[&b"UNKNOWN_OPTION"[..], b"Server does not recognize given option"]).await;
     worker.send(ALL_YOURS, &[]).await;
-    enter(&mut worker).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.send(PRE_SLEEP, &[]).await;
     let mut client = server.peer().await;
     client.submit("f", "", b"x").await;
     worker.expect(NOOP, &[]).await;

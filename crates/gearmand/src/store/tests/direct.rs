@@ -4,11 +4,6 @@ use super::*;
 
 const YES: &str = "OPTION_RES all-yours";
 
-fn grab_and_sleep(b: &mut Bench, worker: u32) -> String {
-    b.send(worker, GRAB);
-    b.ask(worker, Request::PreSleep)
-}
-
 /// A direct worker, awake.
 fn direct(b: &mut Bench, functions: &[&str]) -> u32 {
     let worker = b.worker(functions);
@@ -20,7 +15,7 @@ fn direct(b: &mut Bench, functions: &[&str]) -> u32 {
 fn a_sleeping_worker_gets_the_job_itself_in_the_form_it_asked_in_last() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
-    assert_eq!(grab_and_sleep(&mut b, worker), "NO_JOB");
+    b.send(worker, Request::PreSleep);
     b.send(client, submit("f", "u", "x"));
     assert_eq!(b.said(worker), "JOB_ASSIGN H:1|f|x");
     check(&b);
@@ -39,20 +34,16 @@ fn a_sleeping_worker_gets_the_job_itself_in_the_form_it_asked_in_last() {
 }
 
 #[test]
-fn a_pre_sleep_behind_a_grab_that_got_a_job_is_void() {
+fn a_pre_sleep_is_answered_by_the_job_that_waits() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
-    for workload in ["1", "2", "3"] {
+    for workload in ["1", "2"] {
         b.send(client, background("f", "", workload));
     }
-    assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:1|f|1");
-    assert_eq!(b.store.running, 1);
-    // Also when it holds other jobs.
-    assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:2|f|2");
-    // Behind anything else it is meant: the job that waits is given at once.
-    b.send(worker, work("H:1", Update::Status(b"1", b"2")));
-    assert_eq!(b.ask(worker, Request::PreSleep), "JOB_ASSIGN H:3|f|3");
-    b.send(client, background("f", "", "4"));
+    assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|1");
+    // Also when it holds other jobs: nobody sleeps who has enough.
+    assert_eq!(b.ask(worker, Request::PreSleep), "JOB_ASSIGN H:2|f|2");
+    b.send(client, background("f", "", "3"));
     assert_eq!(b.said(worker), "", "it got one in its sleep, which is over");
     check(&b);
 }
@@ -63,7 +54,8 @@ fn a_worker_that_holds_jobs_may_sleep_and_gets_more() {
     let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
     b.send(client, background("f", "", "1"));
     b.send(worker, GRAB);
-    assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:1|f|1, NO_JOB");
+    b.send(worker, GRAB);
+    assert_eq!(b.ask(worker, Request::PreSleep), "JOB_ASSIGN H:1|f|1, NO_JOB");
     b.send(client, background("f", "", "2"));
     assert_eq!(b.said(worker), "JOB_ASSIGN H:2|f|2");
     check(&b);
@@ -84,13 +76,13 @@ fn a_worker_that_speaks_is_awake() {
     for word in words {
         let mut b = Bench::new();
         let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
-        grab_and_sleep(&mut b, worker);
+        b.send(worker, Request::PreSleep);
         b.send(worker, word);
         b.said(worker);
         b.send(client, background("f", "", "x"));
         assert_eq!(b.said(worker), "", "{word:?}");
         check(&b);
-        assert_eq!(grab_and_sleep(&mut b, worker), "JOB_ASSIGN H:1|f|x", "{word:?}");
+        assert_eq!(b.ask(worker, Request::PreSleep), "JOB_ASSIGN H:1|f|x", "{word:?}");
     }
 }
 
@@ -98,7 +90,7 @@ fn a_worker_that_speaks_is_awake() {
 fn a_job_that_was_on_its_way_comes_before_the_echo() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
-    grab_and_sleep(&mut b, worker);
+    b.send(worker, Request::PreSleep);
     b.send(client, background("f", "", "x"));
     assert_eq!(b.ask(worker, Request::Echo(b"e")), "JOB_ASSIGN H:1|f|x, ECHO_RES e");
 }
@@ -110,7 +102,7 @@ fn the_one_asleep_longest_is_served_first_whichever_way_it_works() {
     let (one, two, three) = (direct(&mut b, &["f"]), b.worker(&["f"]), direct(&mut b, &["f"]));
     let order = [three, two, one];
     for worker in order {
-        grab_and_sleep(&mut b, worker);
+        b.send(worker, Request::PreSleep);
     }
     let mut served = Vec::new();
     for _ in 0..3 {
@@ -127,8 +119,8 @@ fn the_more_urgent_job_is_given_first_and_the_other_to_the_next() {
     let (client, woken) = (b.connect(), b.worker(&["g"]));
     b.send(woken, Request::PreSleep);
     let (one, two) = (direct(&mut b, &["f", "g"]), direct(&mut b, &["f", "g"]));
-    grab_and_sleep(&mut b, one);
-    grab_and_sleep(&mut b, two);
+    b.send(one, Request::PreSleep);
+    b.send(two, Request::PreSleep);
     // The classic worker was woken for this one, and has not come yet.
     b.send(client, Request::Submit(Submit { priority: Priority::High, background: true, ..job("g", "", "urgent") }));
     assert_eq!((b.said(woken), b.said(one)), ("NOOP".into(), String::new()));
@@ -155,8 +147,8 @@ fn a_dead_direct_worker_gives_its_job_to_the_next() {
     let mut b = Bench::with(|rules| rules.runs = Some(2));
     let client = b.connect();
     let (one, two) = (direct(&mut b, &["f"]), direct(&mut b, &["f"]));
-    grab_and_sleep(&mut b, one);
-    grab_and_sleep(&mut b, two);
+    b.send(one, Request::PreSleep);
+    b.send(two, Request::PreSleep);
     b.said(two);
     b.send(client, submit("f", "", "x"));
     b.leave(one);
@@ -183,7 +175,7 @@ fn switched_off_it_is_as_if_there_were_none() {
     let refused = "ERROR UNKNOWN_OPTION|Server does not recognize given option";
     assert_eq!(b.ask(worker, Request::Option(b"all-yours")), refused);
     assert_eq!(b.ask(worker, Request::AllYours), "");
-    grab_and_sleep(&mut b, worker);
+    b.send(worker, Request::PreSleep);
     b.send(client, background("f", "", "x"));
     assert_eq!(b.said(worker), "NOOP");
 }
@@ -194,7 +186,8 @@ fn nothing_is_given_while_the_server_drains() {
     let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
     b.send(client, background("f", "", "x"));
     b.store.draining = true;
-    assert_eq!(grab_and_sleep(&mut b, worker), "NO_JOB");
+    b.send(worker, GRAB);
+    assert_eq!(b.ask(worker, Request::PreSleep), "NO_JOB");
 }
 
 #[test]
@@ -202,7 +195,7 @@ fn a_function_timeout_counts_from_the_moment_the_job_was_given() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), direct(&mut b, &[]));
     b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
-    grab_and_sleep(&mut b, worker);
+    b.send(worker, Request::PreSleep);
     b.tick(60);
     b.send(client, background("f", "", "x"));
     b.tick(4);
