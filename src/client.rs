@@ -20,6 +20,7 @@ use gearman_core::client as core;
 use gearman_core::message::Priority;
 use gearman_core::servers::{Address, Server};
 use gearman_core::task::{Ask, Event, Known, TaskId};
+use gearman_core::unique::Unique;
 use gearman_core::{Code, Error};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -165,14 +166,14 @@ impl Client {
     }
 
     /// A job, and the key that it gets.
-    pub(crate) fn job(
+    pub(crate) fn job<'a>(
         &self,
         priority: Priority,
         background: bool,
         function: Str<'_>,
-        unique: Str<'_>,
+        unique: Str<'a>,
         workload: Str<'_>,
-    ) -> Result<(Ask, gearman_core::unique::Unique), Error> {
+    ) -> Result<(Ask, Unique<'a>), Error> {
         let unique = self.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
         let ask = Ask::submit(priority, background, function.or_empty(), unique.as_ref(), workload.or_empty())?;
         Ok((ask, unique))
@@ -402,7 +403,7 @@ handlers! {
     fn add_task_status(call) {
         let (mut handle, mut context) = (Str::NULL, null_mut::<zval>());
         let this = args!(call, Client, "S|z", &mut handle, &mut context);
-        let ask = Ask::status(handle.or_empty()).map(|ask| (ask, gearman_core::unique::Unique::from(&b""[..])));
+        let ask = Ask::status(handle.or_empty()).map(|ask| (ask, Unique::Given(b"")));
         this.add_task(call, ask, Str::NULL, handle, context);
     }
     fn run_tasks(call) {

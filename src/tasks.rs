@@ -165,7 +165,7 @@ impl Client {
     pub(crate) fn add_task(
         &self,
         call: Call,
-        ask: Result<(Ask, Unique), Error>,
+        ask: Result<(Ask, Unique<'_>), Error>,
         function: Str<'_>,
         handle: Str<'_>,
         context: *mut zval,

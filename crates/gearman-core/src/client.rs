@@ -485,12 +485,12 @@ impl Client {
 
     /// The key to send for what the user gave: `None` and empty become one that no other job has,
     /// `#` a number made from the workload; anything else stays as it is.
-    pub fn unique(&mut self, given: &[u8], workload: &[u8]) -> Unique {
+    pub fn unique<'a>(&mut self, given: &'a [u8], workload: &[u8]) -> Unique<'a> {
         match given {
             // Not the process of the last call: this one may have been forked since.
-            b"" => self.uniques.make(Process::this()),
-            b"#" => unique::hash(workload),
-            given => Unique::from(given),
+            b"" => Unique::Made(self.uniques.make(Process::this())),
+            b"#" => Unique::Hash(unique::hash(workload)),
+            given => Unique::Given(given),
         }
     }
 }

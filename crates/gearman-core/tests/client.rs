@@ -598,4 +598,5 @@ fn keys_are_made_where_none_is_given() {
     assert_eq!(client.unique(b"#", b"w"), client.unique(b"#", b"w"));
     assert_eq!(client.unique(b"mine", b"w").as_ref(), b"mine");
     assert_eq!(client.unique(b"-", b"w").as_ref(), b"-");
+    assert_eq!(client.unique(&[b'k'; 100], b"w").as_ref(), [b'k'; 100]);
 }
