@@ -4,7 +4,7 @@
     clippy::await_holding_refcell_ref,
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
-use crate::call::{Call, Reply, Str, args, handlers};
+use crate::call::{Call, Reply, Str, args, handlers, string};
 use crate::held::Held;
 use crate::ini;
 use crate::object::{Class, Entry, Zvals};
@@ -12,7 +12,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::pool;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers::{self, Endpoint};
-use crate::tasks::{CALLBACKS, Callback, add, is_good, set_callback};
+use crate::tasks::{CALLBACKS, Callback, add, is_good, new_task, set_callback};
 use bytes::Bytes;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
@@ -20,7 +20,6 @@ use gearman_core::client as core;
 use gearman_core::message::Priority;
 use gearman_core::servers::{Address, Server};
 use gearman_core::task::{Ask, Event, Known, TaskId};
-use gearman_core::unique::Unique;
 use gearman_core::{Code, Error};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -80,8 +79,8 @@ impl Class for Client {
             again: Cell::default(),
         }
     }
-    fn zvals(&self) -> &Zvals {
-        &self.zvals
+    fn zvals(&self) -> *const [Zval] {
+        self.zvals.all()
     }
 }
 
@@ -165,20 +164,6 @@ impl Client {
         self.end_of(id)
     }
 
-    /// A job, and the key that it gets.
-    pub(crate) fn job<'a>(
-        &self,
-        priority: Priority,
-        background: bool,
-        function: Str<'_>,
-        unique: Str<'a>,
-        workload: Str<'_>,
-    ) -> Result<(Ask, Unique<'a>), Error> {
-        let unique = self.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
-        let ask = Ask::submit(priority, background, function.or_empty(), unique.as_ref(), workload.or_empty())?;
-        Ok((ask, unique))
-    }
-
     fn ping(&self, data: &[u8]) -> Result<(), Failure> {
         Ask::echo(data)?; // an argument that cannot be sent is told before that there is nobody to send it to
         self.begin();
@@ -201,8 +186,9 @@ impl Client {
 fn submit(call: Call, priority: Priority, background: bool) {
     let (mut function, mut workload, mut unique) = (Str::NULL, Str::NULL, Str::NULL);
     let this = args!(call, Client, "SS|S!", &mut function, &mut workload, &mut unique);
-    let ask = this.job(priority, background, function, unique, workload).map(|(ask, _)| ask);
-    match this.ask(ask) {
+    let (function, workload) = (function.or_empty(), workload.or_empty());
+    let unique = this.core.borrow_mut().unique(unique.or_empty(), workload);
+    match this.ask(Ask::submit(priority, background, function, unique.as_ref(), workload)) {
         Ok(Event::Created(handle)) => {
             this.outcome.set(Code::Success);
             this.handle.set(handle);
@@ -403,8 +389,8 @@ handlers! {
     fn add_task_status(call) {
         let (mut handle, mut context) = (Str::NULL, null_mut::<zval>());
         let this = args!(call, Client, "S|z", &mut handle, &mut context);
-        let ask = Ask::status(handle.or_empty()).map(|ask| (ask, Unique::Given(b"")));
-        this.add_task(call, ask, Str::NULL, handle, context);
+        let task = new_task(string(b""), string(b""));
+        this.add_task(call, task, Ask::status(handle.or_empty()), handle, context);
     }
     fn run_tasks(call) {
         let this = args!(call, Client, "");
