@@ -12,7 +12,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::pool;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers::{self, Endpoint};
-use crate::tasks::{CALLBACKS, Callback, add, is_good, new_task, set_callback};
+use crate::tasks::{ById, CALLBACKS, Callback, add, is_good, new_task, set_callback};
 use bytes::Bytes;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
@@ -54,7 +54,7 @@ pub(crate) struct Client {
     /// Tasks that runTasks() has still to send: places in `zvals`.
     pub(crate) added: RefCell<VecDeque<usize>>,
     /// Tasks that were sent: places in `zvals`.
-    pub(crate) sent: RefCell<HashMap<TaskId, usize>>,
+    pub(crate) sent: RefCell<HashMap<TaskId, usize, ById>>,
     /// An event whose callback asked to pause: called again by the next runTasks().
     pub(crate) again: Cell<Option<(TaskId, Event)>>,
 }

@@ -19,6 +19,7 @@ use gearman_core::message::Priority;
 use gearman_core::task::{Ask, Event, TaskId};
 use gearman_core::unique::Unique;
 use gearman_core::{Code, Error};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr::null_mut;
 
 /// The kinds of callbacks; each is the place of its callable in `zvals`, and a bit in
@@ -36,6 +37,25 @@ pub(crate) enum Callback {
     Fail,
 }
 pub(crate) const CALLBACKS: usize = 8;
+
+/// Hashes [`TaskId`]s. They differ in a number that we count ourselves: no stranger can choose them so that they
+/// meet, and a multiplication spreads them.
+pub(crate) type ById = BuildHasherDefault<Multiplied>;
+
+#[derive(Default)]
+pub(crate) struct Multiplied(u64);
+
+impl Hasher for Multiplied {
+    fn write_u32(&mut self, n: u32) {
+        self.0 = (self.0 ^ u64::from(n)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u32((*b).into()));
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Client {
     /// Hands the tasks that were added to the core, in order.
