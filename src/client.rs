@@ -145,7 +145,7 @@ impl Client {
         loop {
             if let Some(end) = self.core.borrow_mut().take_end(id) {
                 return match end {
-                    Event::Error(error) => Err(error.into()),
+                    Event::Error(error) => Err((*error).into()),
                     end => Ok(end),
                 };
             }

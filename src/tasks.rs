@@ -124,7 +124,7 @@ impl Client {
             Event::Known(_) => (Callback::Status, true),
             Event::Echoed(_) => return Ok(Code::Success.number()),
             Event::Error(error) => {
-                let failure = error.clone().into();
+                let failure = Failure::Gearman((**error).clone());
                 learn(event);
                 self.end_task(id);
                 return Err(failure);

@@ -310,7 +310,7 @@ impl Client {
                 Poll::Pending => break,
                 Poll::Ready(Err(error)) => {
                     self.waiting.pop_front();
-                    self.tell(id, Event::Error(error), true);
+                    self.tell(id, Event::Error(error.into()), true);
                     ended = true;
                 }
                 Poll::Ready(Ok(i)) => {
@@ -479,7 +479,7 @@ impl Client {
             route.peer.down(); // it made sense before, and a client does not come back by itself
         }
         for id in route.link.end() {
-            self.tell(id, Event::Error(error.clone()), true);
+            self.tell(id, Event::Error(error.clone().into()), true);
         }
     }
 

@@ -108,7 +108,7 @@ impl Link {
                 Event::Known(known(status, clients))
             }
             (Response::Echo(data), Kind::Echo) => Event::Echoed(keep(data)),
-            (Response::Error { code, text }, _) => Event::Error(refused(server, code, text)),
+            (Response::Error { code, text }, _) => Event::Error(refused(server, code, text).into()),
             (other, _) => return Err(unasked(&other)),
         };
         self.asked.pop_front();
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(hear(&mut link, Response::JobCreated(b"H")), Ok(Heard::Event(task(2), created, true)));
         assert!(!link.is_idle());
         let error = Response::Error { code: b"X", text: b"no" };
-        let refused = Event::Error(refused("server", b"X", b"no"));
+        let refused = Event::Error(refused("server", b"X", b"no").into());
         assert_eq!(hear(&mut link, error), Ok(Heard::Event(task(3), refused, true)));
         assert!(link.is_idle());
     }

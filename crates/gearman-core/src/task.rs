@@ -180,8 +180,8 @@ pub enum Event {
     Known(Known),
     /// The end of an echo: what came back.
     Echoed(Bytes),
-    /// The end: the server refused it, or the connection was lost.
-    Error(Error),
+    /// The end: the server refused it, or the connection was lost. Boxed, so that all others are small.
+    Error(Box<Error>),
 }
 
 /// What the server knows of a job.
@@ -227,7 +227,7 @@ impl Parts {
         if self.size > limit {
             let size = self.size;
             self.data.clear();
-            self.end = Some(Event::Error(Error::TooLarge { from: String::new(), size, limit }));
+            self.end = Some(Event::Error(Error::TooLarge { from: String::new(), size, limit }.into()));
         }
     }
 }
@@ -278,7 +278,8 @@ mod tests {
         parts.add(Bytes::from_static(b"67890"), 10);
         assert_eq!(parts.end, None);
         parts.add(Bytes::from_static(b"!"), 10);
-        assert!(matches!(parts.end, Some(Event::Error(Error::TooLarge { size: 11, .. }))));
+        let Some(Event::Error(error)) = &parts.end else { panic!("{:?}", parts.end) };
+        assert!(matches!(**error, Error::TooLarge { size: 11, .. }));
         assert!(parts.data.is_empty());
     }
 }
