@@ -51,8 +51,8 @@ pub(crate) struct Client {
     handle: Held,
     /// The result being given to PHP.
     reply: Held,
-    /// Tasks that runTasks() has still to send: places in `zvals`.
-    pub(crate) added: RefCell<VecDeque<usize>>,
+    /// Tasks that runTasks() has still to send: places in `zvals`, and what is to be sent.
+    pub(crate) added: RefCell<VecDeque<(usize, Ask)>>,
     /// Tasks that were sent: places in `zvals`.
     pub(crate) sent: RefCell<HashMap<TaskId, usize, ById>>,
     /// An event whose callback asked to pause: called again by the next runTasks().

@@ -5,7 +5,7 @@ use crate::object::{Class, Entry, Place};
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
 use gearman_core::Code;
-use gearman_core::task::{Ask, Event};
+use gearman_core::task::Event;
 use std::cell::Cell;
 
 /// What is known of a task. Its client fills it in, and empties it when the task is over.
@@ -36,8 +36,6 @@ pub(crate) struct Task {
     pub(crate) background: Cell<bool>,
     /// What its callback is being called for.
     pub(crate) told: Cell<Option<Event>>,
-    /// Until it is sent.
-    pub(crate) ask: Cell<Option<Ask>>,
 }
 
 impl Class for Task {
@@ -64,7 +62,6 @@ impl Class for Task {
             has_context: Cell::default(),
             background: Cell::default(),
             told: Cell::default(),
-            ask: Cell::default(),
         }
     }
     fn zvals(&self) -> *const [Zval] {
@@ -81,10 +78,9 @@ impl Task {
     }
 
     /// A task that its client is about to know.
-    pub(crate) fn begin(&self, ask: Ask, handle: &[u8]) {
+    pub(crate) fn begin(&self, background: bool, handle: &[u8]) {
         self.alive.set(true);
-        self.background.set(ask.is_background());
-        self.ask.set(Some(ask));
+        self.background.set(background);
         self.handle.set(Bytes::copy_from_slice(handle));
     }
 
@@ -132,7 +128,6 @@ impl Task {
     pub(crate) fn end(&self, free: bool) -> Zval {
         self.alive.set(!free);
         self.data.set(None);
-        self.ask.set(None);
         self.context.replace(Zval::new())
     }
 

@@ -61,13 +61,9 @@ impl Client {
     /// Hands the tasks that were added to the core, in order.
     fn send_added(&self) {
         loop {
-            let Some(place) = self.added.borrow_mut().pop_front() else { return };
-            // SAFETY: places in `added` hold tasks.
-            let task = unsafe { self.zvals.state::<Task>(place) };
-            if let Some(ask) = task.ask.take() {
-                let id = self.core.borrow_mut().add(ask);
-                self.sent.borrow_mut().insert(id, place);
-            }
+            let Some((place, ask)) = self.added.borrow_mut().pop_front() else { return };
+            let id = self.core.borrow_mut().add(ask);
+            self.sent.borrow_mut().insert(id, place);
         }
     }
 
@@ -207,7 +203,7 @@ impl Client {
             }
         };
         let task = object_state::<Task>(&object);
-        task.begin(ask, handle.or_empty());
+        task.begin(ask.is_background(), handle.or_empty());
         let set = (0..CALLBACKS).filter(|i| !self.zvals.is_null(*i)).fold(0, |bits, i| bits | 1 << i);
         task.callbacks.set(set);
         // SAFETY: null, or an argument of this call.
@@ -217,7 +213,7 @@ impl Client {
             drop(task.context.replace(context.shallow_clone()));
         }
         let place = self.zvals.add(object.shallow_clone());
-        self.added.borrow_mut().push_back(place);
+        self.added.borrow_mut().push_back((place, ask));
         self.outcome.set(Code::Success);
         call.returns(object);
     }
