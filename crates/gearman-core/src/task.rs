@@ -6,6 +6,7 @@ use crate::message::{Priority, submit_command};
 use crate::packet::{Command, Magic};
 use crate::{MAX_FUNCTION, MAX_HANDLE, MAX_UNIQUE};
 use bytes::Bytes;
+use memchr::memchr;
 
 /// Names a task of one client. Never reused while anyone could still hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +76,7 @@ impl Ask {
     /// # Errors
     /// [`Error::Argument`] for NUL bytes.
     pub fn status(handle: &[u8]) -> Result<Ask> {
-        if handle.contains(&0) {
+        if memchr(0, handle).is_some() {
             return Err(Error::Argument("a job handle holds no NUL bytes"));
         }
         ask(Kind::Status, Command::GetStatus, &[], &handle[..handle.len().min(MAX_HANDLE - 1)])
@@ -137,7 +138,7 @@ pub fn check_function(name: &[u8]) -> Result<()> {
     match name.len() {
         0 => Err(Error::Argument("the function name is empty")),
         n if n > MAX_FUNCTION => Err(Error::Argument("the function name is longer than 512 bytes")),
-        _ if name.contains(&0) => Err(Error::Argument("a function name holds no NUL bytes")),
+        _ if memchr(0, name).is_some() => Err(Error::Argument("a function name holds no NUL bytes")),
         _ => Ok(()),
     }
 }
@@ -149,7 +150,7 @@ pub fn check_function(name: &[u8]) -> Result<()> {
 pub fn check_unique(unique: &[u8]) -> Result<()> {
     match unique {
         _ if unique.len() > MAX_UNIQUE => Err(Error::Argument("the unique key is longer than 64 bytes")),
-        _ if unique.contains(&0) => Err(Error::Argument("a unique key holds no NUL bytes")),
+        _ if memchr(0, unique).is_some() => Err(Error::Argument("a unique key holds no NUL bytes")),
         _ => Ok(()),
     }
 }
