@@ -358,7 +358,7 @@ impl Client {
     /// last.
     fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         if let Some(first) = self.servers.iter().position(|r| r.peer.is_up()) {
-            return self.poll_connect(first, cx).map(|done| done.map(|()| first));
+            return Poll::Ready(Ok(first));
         }
         let now = Instant::now();
         for patient in [true, false] {
@@ -381,6 +381,14 @@ impl Client {
 
     /// Writes and reads what can be without waiting. True: something became known.
     fn exchange(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
+        let news = self.write_and_read(i, cx);
+        if news {
+            self.servers[i].used = Instant::now();
+        }
+        news
+    }
+
+    fn write_and_read(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
         let mut heard = 0;
         loop {
             let route = &mut self.servers[i];
@@ -434,7 +442,6 @@ impl Client {
 
     fn hear(&mut self, i: usize, packet: &Packet) -> Result<()> {
         let route = &mut self.servers[i];
-        route.used = Instant::now();
         let name = route.peer.name();
         let frame = packet.frame();
         let response = Response::parse(&frame).map_err(|e| e.at(name))?;
