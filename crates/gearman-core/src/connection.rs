@@ -23,10 +23,10 @@ use std::future::Future;
 use std::io;
 use std::mem::{forget, replace};
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 /// Room that a read is given at least: a page of small packets in one system call.
@@ -316,6 +316,14 @@ fn reason(e: &io::Error) -> String {
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
 }
 
+/// One piece is written without the list of pieces, room for 64, that tokio makes for each writev(2).
+fn write<S: AsyncWrite + Unpin>(stream: &mut S, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
+    let Some(only) = outbox.only() else { return pin!(stream.write_buf(outbox)).poll(cx) };
+    let n = ready!(Pin::new(stream).poll_write(cx, only))?;
+    outbox.advance(n);
+    Poll::Ready(Ok(n))
+}
+
 impl Stream {
     // Futures made and polled once: both of tokio's calls advance the buffer by exactly what went
     // over the wire, and `read_buf` notes after a short read that the socket is drained, which saves
@@ -323,8 +331,8 @@ impl Stream {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
         match self {
-            Stream::Tcp(s) => pin!(s.write_buf(outbox)).poll(cx),
-            Stream::Unix(s) => pin!(s.write_buf(outbox)).poll(cx),
+            Stream::Tcp(s) => write(s, cx, outbox),
+            Stream::Unix(s) => write(s, cx, outbox),
             Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }

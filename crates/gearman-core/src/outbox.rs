@@ -52,6 +52,11 @@ impl Outbox {
         self.push(payload);
     }
 
+    /// All that waits, where it is in one piece.
+    pub fn only(&self) -> Option<&[u8]> {
+        self.chunks.is_empty().then_some(&self.tail[..])
+    }
+
     fn push(&mut self, chunk: Bytes) {
         self.chunked += chunk.len();
         self.chunks.push_back(chunk);
