@@ -191,7 +191,7 @@ fn submit(call: Call, priority: Priority, background: bool) {
     match this.ask(Ask::submit(priority, background, function, unique.as_ref(), workload)) {
         Ok(Event::Created(handle)) => {
             this.outcome.set(Code::Success);
-            this.handle.set(handle);
+            this.handle.set(Bytes::copy_from_slice(&handle)); // for long, see Event
             call.returns(this.handle.or_empty());
         }
         Ok(Event::Complete(result)) => {

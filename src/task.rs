@@ -95,7 +95,7 @@ impl Task {
         self.unbuffered.set(unbuffered && matches!(event, Event::Complete(_) | Event::Data(_)));
         let (mut known, mut running, mut data) = (true, self.running.get(), None);
         match event {
-            Event::Created(handle) => self.handle.set(handle),
+            Event::Created(handle) => self.handle.set(Bytes::copy_from_slice(&handle)), // for long, see Event
             Event::Status { numerator, denominator } => self.counts(numerator, denominator),
             Event::Data(part) => {
                 running = true;

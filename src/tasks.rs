@@ -127,7 +127,11 @@ impl Client {
             }
         };
         let code = if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
-            learn(event);
+            // A background task that is about to be freed has nobody who could ask it for its handle.
+            let unseen = last && matches!(event, Event::Created(_)) && self.has(option::FREE_TASKS);
+            if !unseen {
+                learn(event);
+            }
             Ok(Code::Success.number())
         } else {
             learn(event.clone());

@@ -94,14 +94,14 @@ impl Link {
             Some(Asked::Option) | None => return Err(unasked(&response)),
         };
         let event = match (response, kind) {
-            (Response::JobCreated(handle), Kind::Background) => Event::Created(Bytes::copy_from_slice(handle)),
+            (Response::JobCreated(handle), Kind::Background) => Event::Created(keep(handle)),
             (Response::JobCreated(handle), Kind::Foreground) => {
-                let handle = Bytes::copy_from_slice(handle);
-                let waiting =
-                    self.jobs.entry(handle.clone()).or_insert(Waiting { tasks: Vec::with_capacity(1), next: 0 });
+                // A copy: it may be long until the job ends.
+                let key = Bytes::copy_from_slice(handle);
+                let waiting = self.jobs.entry(key).or_insert(Waiting { tasks: Vec::with_capacity(1), next: 0 });
                 waiting.tasks.push(task);
                 waiting.next = 0;
-                Event::Created(handle)
+                Event::Created(keep(handle))
             }
             (Response::Status { status, .. }, Kind::Status) => Event::Known(known(status, b"")),
             (Response::StatusUnique { status, clients, .. }, Kind::StatusUnique) => {

@@ -155,7 +155,8 @@ pub fn check_unique(unique: &[u8]) -> Result<()> {
     }
 }
 
-/// What became known of a task.
+/// What became known of a task. Bytes in it share memory with all that was read together with them: who keeps
+/// short ones for long had better copy them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The server took the job; its handle. Ends a background task.
