@@ -106,17 +106,9 @@ impl Buf for Outbox {
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let n = self.chunks.len().min(slices.len());
-        for (slot, chunk) in slices.iter_mut().zip(&self.chunks) {
-            *slot = IoSlice::new(chunk);
-        }
-        match slices.get_mut(n) {
-            Some(slot) if !self.tail.is_empty() => {
-                *slot = IoSlice::new(&self.tail);
-                n + 1
-            }
-            _ => n,
-        }
+        let tail = Some(&self.tail[..]).filter(|t| !t.is_empty());
+        let waiting = self.chunks.iter().map(|c| &c[..]).chain(tail);
+        slices.iter_mut().zip(waiting).map(|(slot, bytes)| *slot = IoSlice::new(bytes)).count()
     }
 
     fn advance(&mut self, mut n: usize) {
