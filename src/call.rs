@@ -2,6 +2,7 @@
 //! [`handlers!`] and take their arguments with [`args!`], that is, with PHP's own parser: its
 //! coercions, deprecations and TypeErrors are PHP's, word for word.
 use crate::sys::*;
+use ext_php_rs::boxed::ZBox;
 use ext_php_rs::ffi::*;
 use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use std::fmt::Display;
@@ -24,6 +25,28 @@ impl<'a> Str<'a> {
     pub(crate) fn or_empty(self) -> &'a [u8] {
         self.bytes().unwrap_or_default()
     }
+    /// The same string, not a copy, for an object to keep.
+    pub(crate) fn share(self) -> Zval {
+        // SAFETY: as in `bytes`.
+        let Some(string) = (unsafe { self.0.cast_mut().as_mut() }) else { return string(b"") };
+        // SAFETY: every string has it; that of interned ones must not be counted.
+        unsafe {
+            if string.gc.u.type_info & GC_IMMUTABLE == 0 {
+                string.gc.refcount += 1;
+            }
+        }
+        let mut zv = Zval::new();
+        // SAFETY: the reference that was counted just now.
+        zv.set_zend_string(unsafe { ZBox::from_raw(string) });
+        zv
+    }
+}
+
+/// A string of PHP's with a copy of these bytes. Allocates, so it may longjmp.
+pub(crate) fn string(bytes: &[u8]) -> Zval {
+    let mut zv = Zval::new();
+    zv.set_zend_string(ZendStr::new(bytes, false));
+    zv
 }
 
 /// One call of a handler.
@@ -112,9 +135,7 @@ impl From<i64> for Reply {
 }
 impl From<&[u8]> for Reply {
     fn from(v: &[u8]) -> Self {
-        let mut z = Zval::new();
-        z.set_zend_string(ZendStr::new(v, false)); // the one copy
-        Reply(z)
+        Reply(string(v)) // the one copy
     }
 }
 impl From<Option<&[u8]>> for Reply {
@@ -124,6 +145,11 @@ impl From<Option<&[u8]>> for Reply {
 }
 impl From<Option<i64>> for Reply {
     fn from(v: Option<i64>) -> Self {
+        v.map_or(false.into(), Into::into)
+    }
+}
+impl From<Option<Zval>> for Reply {
+    fn from(v: Option<Zval>) -> Self {
         v.map_or(false.into(), Into::into)
     }
 }

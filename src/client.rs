@@ -4,7 +4,7 @@
     clippy::await_holding_refcell_ref,
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
-use crate::call::{Call, Reply, Str, args, handlers};
+use crate::call::{Call, Reply, Str, args, handlers, string};
 use crate::held::Held;
 use crate::ini;
 use crate::object::{Class, Entry, Zvals};
@@ -12,7 +12,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::pool;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers::{self, Endpoint};
-use crate::tasks::{CALLBACKS, Callback, add, is_good, set_callback};
+use crate::tasks::{ById, CALLBACKS, Callback, add, is_good, new_task, set_callback};
 use bytes::Bytes;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
@@ -51,10 +51,10 @@ pub(crate) struct Client {
     handle: Held,
     /// The result being given to PHP.
     reply: Held,
-    /// Tasks that runTasks() has still to send: places in `zvals`.
-    pub(crate) added: RefCell<VecDeque<usize>>,
+    /// Tasks that runTasks() has still to send: places in `zvals`, and what is to be sent.
+    pub(crate) added: RefCell<VecDeque<(usize, Ask)>>,
     /// Tasks that were sent: places in `zvals`.
-    pub(crate) sent: RefCell<HashMap<TaskId, usize>>,
+    pub(crate) sent: RefCell<HashMap<TaskId, usize, ById>>,
     /// An event whose callback asked to pause: called again by the next runTasks().
     pub(crate) again: Cell<Option<(TaskId, Event)>>,
 }
@@ -79,8 +79,8 @@ impl Class for Client {
             again: Cell::default(),
         }
     }
-    fn zvals(&self) -> &Zvals {
-        &self.zvals
+    fn zvals(&self) -> *const [Zval] {
+        self.zvals.all()
     }
 }
 
@@ -145,7 +145,7 @@ impl Client {
         loop {
             if let Some(end) = self.core.borrow_mut().take_end(id) {
                 return match end {
-                    Event::Error(error) => Err(error.into()),
+                    Event::Error(error) => Err((*error).into()),
                     end => Ok(end),
                 };
             }
@@ -162,20 +162,6 @@ impl Client {
         self.begin();
         let id = self.core.borrow_mut().call(ask);
         self.end_of(id)
-    }
-
-    /// A job, and the key that it gets.
-    pub(crate) fn job(
-        &self,
-        priority: Priority,
-        background: bool,
-        function: Str<'_>,
-        unique: Str<'_>,
-        workload: Str<'_>,
-    ) -> Result<(Ask, gearman_core::unique::Unique), Error> {
-        let unique = self.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
-        let ask = Ask::submit(priority, background, function.or_empty(), unique.as_ref(), workload.or_empty())?;
-        Ok((ask, unique))
     }
 
     fn ping(&self, data: &[u8]) -> Result<(), Failure> {
@@ -200,11 +186,12 @@ impl Client {
 fn submit(call: Call, priority: Priority, background: bool) {
     let (mut function, mut workload, mut unique) = (Str::NULL, Str::NULL, Str::NULL);
     let this = args!(call, Client, "SS|S!", &mut function, &mut workload, &mut unique);
-    let ask = this.job(priority, background, function, unique, workload).map(|(ask, _)| ask);
-    match this.ask(ask) {
+    let (function, workload) = (function.or_empty(), workload.or_empty());
+    let unique = this.core.borrow_mut().unique(unique.or_empty(), workload);
+    match this.ask(Ask::submit(priority, background, function, unique.as_ref(), workload)) {
         Ok(Event::Created(handle)) => {
             this.outcome.set(Code::Success);
-            this.handle.set(handle);
+            this.handle.set(Bytes::copy_from_slice(&handle)); // for long, see Event
             call.returns(this.handle.or_empty());
         }
         Ok(Event::Complete(result)) => {
@@ -402,8 +389,8 @@ handlers! {
     fn add_task_status(call) {
         let (mut handle, mut context) = (Str::NULL, null_mut::<zval>());
         let this = args!(call, Client, "S|z", &mut handle, &mut context);
-        let ask = Ask::status(handle.or_empty()).map(|ask| (ask, gearman_core::unique::Unique::from(&b""[..])));
-        this.add_task(call, ask, Str::NULL, handle, context);
+        let task = new_task(string(b""), string(b""));
+        this.add_task(call, task, Ask::status(handle.or_empty()), handle, context);
     }
     fn run_tasks(call) {
         let this = args!(call, Client, "");

@@ -9,6 +9,7 @@ use crate::object::{Class, Entry, Zvals};
 use crate::outcome::Failure;
 use crate::runtime::{OnSignal, wait_for};
 use bytes::Bytes;
+use ext_php_rs::types::Zval;
 use gearman_core::job as core;
 use gearman_core::message::{Decimal, Update};
 use gearman_core::worker::Worker;
@@ -18,7 +19,7 @@ use std::rc::Weak;
 
 /// A job while its function runs; after grabJob(), for as long as the object lives. Else empty.
 pub(crate) struct Job {
-    zvals: Zvals,
+    pub(crate) zvals: Zvals,
     /// Each borrow is for a copy, or a packet.
     job: RefCell<Option<core::Job>>,
     worker: RefCell<Weak<RefCell<Worker>>>,
@@ -47,8 +48,8 @@ impl Class for Job {
             code: Cell::new(0),
         }
     }
-    fn zvals(&self) -> &Zvals {
-        &self.zvals
+    fn zvals(&self) -> *const [Zval] {
+        self.zvals.all()
     }
 }
 

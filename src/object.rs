@@ -24,8 +24,9 @@ pub(crate) trait Class: Sized + 'static {
     fn entry() -> &'static Entry<Self>;
     /// The state of a fresh object; must not run PHP code.
     fn new() -> Self;
-    /// Everything of PHP's that the state holds, for the cycle collector.
-    fn zvals(&self) -> &Zvals;
+    /// Everything of PHP's that the state holds and that could be part of a cycle. The collector reads it at
+    /// once.
+    fn zvals(&self) -> *const [Zval];
 }
 
 /// Written at every MINIT (a SAPI may start the module twice), read afterwards.
@@ -157,10 +158,31 @@ unsafe extern "C" fn get_gc<T: Class>(
 ) -> *mut HashTable {
     // SAFETY: the collector reads the slice at once and changes nothing of it.
     unsafe {
-        let zvals = &*state::<T>(object).zvals().list.get();
+        let zvals = &*state::<T>(object).zvals();
         *table = zvals.as_ptr().cast_mut();
         *n = zvals.len() as c_int;
         zend_std_get_properties(object)
+    }
+}
+
+/// One zval of an object. Never borrowed while PHP code might run, as in [`Zvals`].
+#[derive(Default)]
+pub(crate) struct Place(UnsafeCell<Zval>);
+
+impl Place {
+    /// A second reference to what is there.
+    pub(crate) fn get(&self) -> Zval {
+        // SAFETY: one thread, and a look that runs no PHP code.
+        unsafe { &*self.0.get() }.shallow_clone()
+    }
+    /// Gives out what was there.
+    #[must_use = "drop it when nothing is borrowed: its destructor is PHP code"]
+    pub(crate) fn replace(&self, zv: Zval) -> Zval {
+        // SAFETY: as above.
+        replace(unsafe { &mut *self.0.get() }, zv)
+    }
+    pub(crate) fn all(&self) -> *const [Zval] {
+        std::ptr::slice_from_raw_parts(self.0.get(), 1)
     }
 }
 
@@ -181,6 +203,9 @@ impl Zvals {
     fn with<R>(&self, f: impl FnOnce(&mut Vec<Zval>, &mut Vec<usize>) -> R) -> R {
         // SAFETY: one thread, and no `f` here runs PHP code or comes back to this list.
         unsafe { f(&mut *self.list.get(), &mut *self.free.get()) }
+    }
+    pub(crate) fn all(&self) -> *const [Zval] {
+        self.with(|list, _| &raw const list[..])
     }
     /// A second reference to what is there.
     pub(crate) fn get(&self, i: usize) -> Zval {

@@ -19,12 +19,13 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::ptr::null_mut;
 use std::sync::Once;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Sleep, sleep};
 
 /// How a look through the door ended. After `Interrupted` the future is gone: those given to
 /// [`block_on`] keep their progress in the object they work on and can be made anew.
@@ -39,11 +40,19 @@ const TICK: Duration = Duration::from_secs(1);
 
 thread_local! {
     // Plain cells without destructors: those of a forked child's thread-locals would drop the parent's runtime.
-    static RUNTIME: Cell<*mut PerProcess<Runtime>> = const { Cell::new(null_mut()) };
+    static RUNTIME: Cell<*mut PerProcess<Looping>> = const { Cell::new(null_mut()) };
     static SIGNAL: Cell<bool> = const { Cell::new(false) };
     /// A signal came while nobody could be told.
     static MISSED: Cell<bool> = const { Cell::new(false) };
     static WAITING: Cell<Option<ManuallyDrop<Waker>>> = const { Cell::new(None) };
+}
+
+/// The event loop, and the tick that ends waits.
+struct Looping {
+    /// In front, so that it is dropped before the runtime that it is registered with. It stays there from one
+    /// wait to the next: to register one for each is a twentieth of all that a short call does.
+    tick: Cell<Option<Pin<Box<Sleep>>>>,
+    runtime: Runtime,
 }
 
 /// What a call does when PHP's signal handlers ran while it waited.
@@ -64,7 +73,7 @@ where
 {
     let (begun, process) = (Instant::now(), Process::this());
     loop {
-        match block_on(step()) {
+        match block_on(begun, step()) {
             // The core counts from the last interruption.
             Ok(Wait::Done(Err(Error::Timeout { server, .. }))) => {
                 return Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 }.into());
@@ -100,31 +109,28 @@ pub(crate) fn catch_up() -> Result<(), Failure> {
     }
 }
 
-fn block_on<F: Future>(future: F) -> io::Result<Wait<F::Output>> {
-    let runtime = runtime()?;
+fn block_on<F: Future>(begun: Instant, future: F) -> io::Result<Wait<F::Output>> {
+    let Looping { tick: kept, runtime } = runtime()?;
     let mut future = pin!(future);
+    // One that was due while nobody waited would end this wait for nothing.
+    let mut tick = kept.take().filter(|tick| tick.deadline().into_std() > begun);
     SIGNAL.set(MISSED.take());
-    let wait = runtime.block_on(async {
-        let mut tick = pin!(None);
-        poll_fn(|cx| {
-            if let Poll::Ready(v) = future.as_mut().poll(cx) {
-                return Poll::Ready(Wait::Done(v)); // first: what has arrived is not thrown away
-            }
-            if SIGNAL.take() {
-                return Poll::Ready(Wait::Interrupted);
-            }
-            // Made only now: a call that need not wait does not pay for it.
-            if tick.is_none() {
-                tick.set(Some(tokio::time::sleep(TICK)));
-            }
-            if tick.as_mut().as_pin_mut().is_some_and(|t| t.poll(cx).is_ready()) {
-                return Poll::Ready(Wait::Interrupted);
-            }
-            wait_with(Some(cx.waker().clone()));
-            Poll::Pending
-        })
-        .await
-    });
+    let wait = runtime.block_on(poll_fn(|cx| {
+        if let Poll::Ready(v) = future.as_mut().poll(cx) {
+            return Poll::Ready(Wait::Done(v)); // first: what has arrived is not thrown away
+        }
+        if SIGNAL.take() {
+            return Poll::Ready(Wait::Interrupted);
+        }
+        // Made only now: a call that need not wait does not pay for it.
+        if tick.get_or_insert_with(|| Box::pin(sleep(TICK))).as_mut().poll(cx).is_ready() {
+            tick = None;
+            return Poll::Ready(Wait::Interrupted);
+        }
+        wait_with(Some(cx.waker().clone()));
+        Poll::Pending
+    }));
+    kept.set(tick);
     wait_with(None);
     signal::release();
     Ok(wait)
@@ -134,7 +140,7 @@ fn block_on<F: Future>(future: F) -> io::Result<Wait<F::Output>> {
 /// exception may be pending already. Signal handlers run in the next wait.
 pub(crate) fn finish<F: Future>(future: F) {
     // Without an event loop there is nothing to finish.
-    let Ok(runtime) = runtime() else { return };
+    let Ok(Looping { runtime, .. }) = runtime() else { return };
     SIGNAL.set(false);
     runtime.block_on(future);
     MISSED.set(SIGNAL.take());
@@ -158,7 +164,7 @@ pub(crate) fn interrupted() -> bool {
     unsafe { (&raw const (*eg()).vm_interrupt.value).read_volatile() }
 }
 
-fn runtime() -> io::Result<&'static Runtime> {
+fn runtime() -> io::Result<&'static Looping> {
     let old = RUNTIME.get();
     // SAFETY: made by Box::into_raw below and freed nowhere but in `free`.
     if let Some(p) = unsafe { old.as_ref() }.filter(|p| p.ours()) {
@@ -181,7 +187,7 @@ fn runtime() -> io::Result<&'static Runtime> {
             }
         })
         .build()?;
-    RUNTIME.set(Box::into_raw(Box::new(PerProcess::new(runtime))));
+    RUNTIME.set(Box::into_raw(Box::new(PerProcess::new(Looping { tick: Cell::default(), runtime }))));
     crate::pool::disown();
     // SAFETY: the cell holds the new one now; nobody else has the old pointer.
     unsafe { free(old) };
@@ -196,7 +202,7 @@ fn set_errno(value: i32) {
 
 /// # Safety
 /// `runtime` is null or came from Box::into_raw, and is used by nobody any more.
-unsafe fn free(runtime: *mut PerProcess<Runtime>) {
+unsafe fn free(runtime: *mut PerProcess<Looping>) {
     if !runtime.is_null() {
         // Of another process: forgotten, see PerProcess.
         // SAFETY: as the caller says.

@@ -1,20 +1,21 @@
 //! GearmanTask: what addTask() gives and callbacks get.
 use crate::call::{args, handlers};
 use crate::held::Held;
-use crate::object::{Class, Entry, Zvals};
+use crate::object::{Class, Entry, Place};
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
 use gearman_core::Code;
-use gearman_core::task::{Ask, Event};
+use gearman_core::task::Event;
 use std::cell::Cell;
 
 /// What is known of a task. Its client fills it in, and empties it when the task is over.
 pub(crate) struct Task {
-    zvals: Zvals,
+    /// What addTask() was given for callbacks.
+    pub(crate) context: Place,
     /// Belongs to a client that knows it; what `new GearmanTask` gives does not.
     alive: Cell<bool>,
-    function: Held,
-    unique: Held,
+    function: Place,
+    unique: Place,
     handle: Held,
     /// The last packet with data in it.
     data: Held,
@@ -35,12 +36,7 @@ pub(crate) struct Task {
     pub(crate) background: Cell<bool>,
     /// What its callback is being called for.
     pub(crate) told: Cell<Option<Event>>,
-    /// Until it is sent.
-    pub(crate) ask: Cell<Option<Ask>>,
 }
-
-/// The place in `zvals`.
-pub(crate) const CONTEXT: usize = 0;
 
 impl Class for Task {
     fn entry() -> &'static Entry<Self> {
@@ -49,10 +45,10 @@ impl Class for Task {
     }
     fn new() -> Self {
         Task {
-            zvals: Zvals::new(1),
+            context: Place::default(),
             alive: Cell::default(),
-            function: Held::default(),
-            unique: Held::default(),
+            function: Place::default(),
+            unique: Place::default(),
             handle: Held::default(),
             data: Held::default(),
             received: Cell::default(),
@@ -66,58 +62,58 @@ impl Class for Task {
             has_context: Cell::default(),
             background: Cell::default(),
             told: Cell::default(),
-            ask: Cell::default(),
         }
     }
-    fn zvals(&self) -> &Zvals {
-        &self.zvals
+    fn zvals(&self) -> *const [Zval] {
+        self.context.all()
     }
 }
 
 impl Task {
-    /// A task that its client is about to know. `function` and `unique` are empty where a handle is asked about.
-    pub(crate) fn begin(&self, ask: Ask, function: &[u8], unique: &[u8], handle: &[u8]) {
+    /// What it runs, and its key, as strings: nothing of them is known where a handle is asked about.
+    pub(crate) fn name(&self, function: Zval, unique: Zval) {
+        for (place, string) in [(&self.function, function), (&self.unique, unique)] {
+            drop(place.replace(string));
+        }
+    }
+
+    /// A task that its client is about to know.
+    pub(crate) fn begin(&self, background: bool, handle: &[u8]) {
         self.alive.set(true);
-        self.background.set(ask.is_background());
-        self.ask.set(Some(ask));
-        self.function.set(Bytes::copy_from_slice(function));
-        self.unique.set(Bytes::copy_from_slice(unique));
+        self.background.set(background);
         self.handle.set(Bytes::copy_from_slice(handle));
     }
 
     /// Takes in what became known; may be told the same twice.
-    pub(crate) fn learn(&self, event: &Event, unbuffered: bool) {
-        let (mut known, mut data) = (true, None);
-        match event {
-            Event::Created(handle) => self.handle.set(handle.clone()),
-            Event::Status { numerator, denominator } => self.counts(*numerator, *denominator),
-            Event::Data(part) => {
-                self.running.set(true);
-                data = Some(part.clone());
-            }
-            Event::Warning(text) => data = Some(text.clone()),
-            Event::Complete(result) | Event::Exception(result) => {
-                known = false;
-                data = Some(result.clone());
-            }
-            Event::Fail | Event::Error(_) | Event::Echoed(_) => known = false,
-            Event::Known(status) => {
-                known = status.known;
-                self.running.set(status.running);
-                self.counts(status.numerator, status.denominator);
-            }
-        }
-        self.known.set(known);
-        if !known && !matches!(event, Event::Known(_)) {
-            self.running.set(false);
-        }
-        self.code.set(match event {
+    pub(crate) fn learn(&self, event: Event, unbuffered: bool) {
+        self.code.set(match &event {
             Event::Fail => Code::WorkFail.number(),
             Event::Exception(_) => Code::WorkException.number(),
             Event::Error(error) => error.code().number(),
             _ => Code::Success.number(),
         });
         self.unbuffered.set(unbuffered && matches!(event, Event::Complete(_) | Event::Data(_)));
+        let (mut known, mut running, mut data) = (true, self.running.get(), None);
+        match event {
+            Event::Created(handle) => self.handle.set(Bytes::copy_from_slice(&handle)), // for long, see Event
+            Event::Status { numerator, denominator } => self.counts(numerator, denominator),
+            Event::Data(part) => {
+                running = true;
+                data = Some(part);
+            }
+            Event::Warning(text) => data = Some(text),
+            Event::Complete(result) | Event::Exception(result) => {
+                (known, running) = (false, false);
+                data = Some(result);
+            }
+            Event::Fail | Event::Error(_) | Event::Echoed(_) => (known, running) = (false, false),
+            Event::Known(status) => {
+                (known, running) = (status.known, status.running);
+                self.counts(status.numerator, status.denominator);
+            }
+        }
+        self.known.set(known);
+        self.running.set(running);
         self.received.set(0);
         self.data.set(data);
     }
@@ -132,8 +128,7 @@ impl Task {
     pub(crate) fn end(&self, free: bool) -> Zval {
         self.alive.set(!free);
         self.data.set(None);
-        self.ask.set(None);
-        self.zvals.replace(CONTEXT, Zval::new())
+        self.context.replace(Zval::new())
     }
 
     fn if_alive<T>(&self, value: T) -> Option<T> {
@@ -149,11 +144,11 @@ handlers! {
     }
     fn function_name(call) {
         let this = args!(call, Task, "");
-        call.returns(this.if_alive(this.function.or_empty()));
+        call.returns(this.if_alive(this.function.get()));
     }
     fn unique(call) {
         let this = args!(call, Task, "");
-        call.returns(this.if_alive(this.unique.or_empty()));
+        call.returns(this.if_alive(this.unique.get()));
     }
     fn job_handle(call) {
         let this = args!(call, Task, "");

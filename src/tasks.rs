@@ -4,20 +4,22 @@
     clippy::await_holding_refcell_ref,
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
-use crate::call::{Call, Str, args};
+use crate::call::{Call, Str, args, string};
 use crate::callback;
 use crate::client::{Client, option};
-use crate::object::{Class, instantiate, object_state};
+use crate::object::{instantiate, object_state};
 use crate::outcome::Failure;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers;
 use crate::sys::exception_pending;
-use crate::task::{CONTEXT, Task};
+use crate::task::Task;
 use ext_php_rs::ffi::zval;
+use ext_php_rs::types::Zval;
 use gearman_core::message::Priority;
 use gearman_core::task::{Ask, Event, TaskId};
 use gearman_core::unique::Unique;
 use gearman_core::{Code, Error};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr::null_mut;
 
 /// The kinds of callbacks; each is the place of its callable in `zvals`, and a bit in
@@ -36,17 +38,32 @@ pub(crate) enum Callback {
 }
 pub(crate) const CALLBACKS: usize = 8;
 
+/// Hashes [`TaskId`]s. They differ in a number that we count ourselves: no stranger can choose them so that they
+/// meet, and a multiplication spreads them.
+pub(crate) type ById = BuildHasherDefault<Multiplied>;
+
+#[derive(Default)]
+pub(crate) struct Multiplied(u64);
+
+impl Hasher for Multiplied {
+    fn write_u32(&mut self, n: u32) {
+        self.0 = (self.0 ^ u64::from(n)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u32((*b).into()));
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl Client {
     /// Hands the tasks that were added to the core, in order.
     fn send_added(&self) {
         loop {
-            let Some(place) = self.added.borrow_mut().pop_front() else { return };
-            // SAFETY: places in `added` hold tasks.
-            let task = unsafe { self.zvals.state::<Task>(place) };
-            if let Some(ask) = task.ask.take() {
-                let id = self.core.borrow_mut().add(ask);
-                self.sent.borrow_mut().insert(id, place);
-            }
+            let Some((place, ask)) = self.added.borrow_mut().pop_front() else { return };
+            let id = self.core.borrow_mut().add(ask);
+            self.sent.borrow_mut().insert(id, place);
         }
     }
 
@@ -91,7 +108,7 @@ impl Client {
         // SAFETY: places in `sent` hold tasks; this one stays listed until the end of this function, or
         // until a callback's own runTasks() has ended it, after which it is not touched.
         let task = unsafe { self.zvals.state::<Task>(place) };
-        task.learn(&event, self.has(option::UNBUFFERED_RESULT));
+        let learn = |event| task.learn(event, self.has(option::UNBUFFERED_RESULT));
         let (kind, last) = match &event {
             Event::Created(_) => (Callback::Created, task.background.get()),
             Event::Data(_) => (Callback::Data, false),
@@ -103,11 +120,23 @@ impl Client {
             Event::Known(_) => (Callback::Status, true),
             Event::Echoed(_) => return Ok(Code::Success.number()),
             Event::Error(error) => {
+                let failure = Failure::Gearman((**error).clone());
+                learn(event);
                 self.end_task(id);
-                return Err(error.clone().into());
+                return Err(failure);
             }
         };
-        let code = self.call_back(id, event, task, place, kind);
+        let code = if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
+            // A background task that is about to be freed has nobody who could ask it for its handle.
+            let unseen = last && matches!(event, Event::Created(_)) && self.has(option::FREE_TASKS);
+            if !unseen {
+                learn(event);
+            }
+            Ok(Code::Success.number())
+        } else {
+            learn(event.clone());
+            self.call_back(id, event, task, place, kind)
+        };
         // Where it paused, the next runTasks() calls it again for the same event.
         if last && code.as_ref().map_or(true, |code| *code == Code::Success.number()) {
             self.end_task(id);
@@ -117,14 +146,11 @@ impl Client {
 
     fn call_back(&self, id: TaskId, event: Event, task: &Task, place: usize, kind: Callback) -> Result<i64, Failure> {
         let success = Code::Success.number();
-        if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
-            return Ok(success);
-        }
         // References of the call's own: the callback may replace itself, or end its task by running it.
         let zvals = &self.zvals;
         let callable = zvals.add(zvals.get(kind as usize));
         let object = zvals.add(zvals.get(place));
-        let context = zvals.add(task.zvals().get(CONTEXT));
+        let context = zvals.add(task.context.get());
         // Not in this frame, which a longjmp would end without a trace.
         task.told.set(Some(event));
         let result = match task.has_context.get() {
@@ -161,40 +187,48 @@ impl Client {
         drop(object);
     }
 
-    /// addTask() and its kin, once the ask is known.
+    /// addTask() and its kin, with a [`new_task`].
     pub(crate) fn add_task(
         &self,
         call: Call,
-        ask: Result<(Ask, Unique), Error>,
-        function: Str<'_>,
+        object: Zval,
+        ask: Result<Ask, Error>,
         handle: Str<'_>,
         context: *mut zval,
     ) {
-        let (ask, unique) = match ask {
+        let ask = match ask {
             Ok(ask) => ask,
             Err(error) => {
+                drop(object);
                 if self.outcome.report(call, error.into()) {
                     call.returns(false);
                 }
                 return;
             }
         };
-        let object = instantiate::<Task>();
         let task = object_state::<Task>(&object);
-        task.begin(ask, function.or_empty(), unique.as_ref(), handle.or_empty());
+        task.begin(ask.is_background(), handle.or_empty());
         let set = (0..CALLBACKS).filter(|i| !self.zvals.is_null(*i)).fold(0, |bits, i| bits | 1 << i);
         task.callbacks.set(set);
         // SAFETY: null, or an argument of this call.
         if let Some(context) = unsafe { context.as_ref() } {
             task.has_context.set(true);
             // The place was empty.
-            drop(task.zvals().replace(CONTEXT, context.shallow_clone()));
+            drop(task.context.replace(context.shallow_clone()));
         }
         let place = self.zvals.add(object.shallow_clone());
-        self.added.borrow_mut().push_back(place);
+        self.added.borrow_mut().push_back((place, ask));
         self.outcome.set(Code::Success);
         call.returns(object);
     }
+}
+
+/// A task that nobody knows of yet. To be made before its [`Ask`]: where PHP's allocator longjmps, nothing of
+/// ours is lost.
+pub(crate) fn new_task(function: Zval, unique: Zval) -> Zval {
+    let object = instantiate::<Task>();
+    object_state::<Task>(&object).name(function, unique);
+    object
 }
 
 /// Does this code end runTasks() with true?
@@ -218,7 +252,13 @@ pub(crate) fn add(call: Call, priority: Priority, background: bool) {
         (Str::NULL, null_mut::<zval>(), null_mut::<zval>(), Str::NULL);
     let this = args!(call, Client, "Sz|zS!", &mut function, &mut workload, &mut context, &mut unique);
     let Some(workload) = call.text(2, workload) else { return };
-    this.add_task(call, this.job(priority, background, function, unique, workload), function, Str::NULL, context);
+    let key = this.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
+    let task = match &key {
+        Unique::Given(_) => new_task(function.share(), unique.share()),
+        made => new_task(function.share(), string(made.as_ref())),
+    };
+    let ask = Ask::submit(priority, background, function.or_empty(), key.as_ref(), workload.or_empty());
+    this.add_task(call, task, ask, Str::NULL, context);
 }
 
 /// set*Callback(). Not "f" in the format: pecl warns where PHP's parser would throw a TypeError.

@@ -82,8 +82,8 @@ impl Class for Worker {
             functions: RefCell::default(),
         }
     }
-    fn zvals(&self) -> &Zvals {
-        &self.zvals
+    fn zvals(&self) -> *const [Zval] {
+        self.zvals.all()
     }
 }
 
@@ -197,21 +197,21 @@ impl Worker {
         this.begin(job, Rc::downgrade(&self.core));
         // All that the call needs lies in the job's object, and that in ours: the function may unregister
         // or replace itself.
-        let zvals = this.zvals();
+        let zvals = &this.zvals;
         drop(zvals.replace(job::CALLABLE, self.zvals.get(function.callable)));
         drop(zvals.replace(job::CONTEXT, self.zvals.get(function.context)));
         drop(zvals.replace(job::THIS, object.shallow_clone())); // a cycle, broken below
         let place = self.zvals.add(object);
         // SAFETY: listed at `place` until it is removed below; a longjmp leaves it there.
         let this = unsafe { self.zvals.state::<Job>(place) };
-        let result = callback::call(this.zvals(), job::CALLABLE, [job::THIS, job::CONTEXT]);
+        let result = callback::call(&this.zvals, job::CALLABLE, [job::THIS, job::CONTEXT]);
         let ended = match result {
             Some(result) => self.answer(this, result),
             None => self.answer_thrown(this),
         };
         this.end();
         for i in [job::CALLABLE, job::CONTEXT, job::THIS] {
-            drop(this.zvals().replace(i, Zval::new()));
+            drop(this.zvals.replace(i, Zval::new()));
         }
         drop(self.zvals.remove(place));
         ended.map(Ended::Job)
@@ -224,15 +224,15 @@ impl Worker {
         let sent = match (job.has_ended(), good) {
             (true, _) => Ok(()),
             (false, false) => job.send(Update::Fail),
-            (false, true) => match Text::of(job.zvals(), result) {
+            (false, true) => match Text::of(&job.zvals, result) {
                 Some(text) => job.send(Update::Complete(text.bytes())),
                 None => {
-                    drop(job.zvals().remove(result));
+                    drop(job.zvals.remove(result));
                     return self.answer_thrown(job);
                 }
             },
         };
-        drop(job.zvals().remove(result));
+        drop(job.zvals.remove(result));
         match sent {
             Ok(()) => Ok(code),
             Err(_) if !job.is_ours() => Ok(code), // forked inside the function: it was never ours to answer

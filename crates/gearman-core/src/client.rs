@@ -310,7 +310,7 @@ impl Client {
                 Poll::Pending => break,
                 Poll::Ready(Err(error)) => {
                     self.waiting.pop_front();
-                    self.tell(id, Event::Error(error), true);
+                    self.tell(id, Event::Error(error.into()), true);
                     ended = true;
                 }
                 Poll::Ready(Ok(i)) => {
@@ -358,7 +358,7 @@ impl Client {
     /// last.
     fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         if let Some(first) = self.servers.iter().position(|r| r.peer.is_up()) {
-            return self.poll_connect(first, cx).map(|done| done.map(|()| first));
+            return Poll::Ready(Ok(first));
         }
         let now = Instant::now();
         for patient in [true, false] {
@@ -381,6 +381,14 @@ impl Client {
 
     /// Writes and reads what can be without waiting. True: something became known.
     fn exchange(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
+        let news = self.write_and_read(i, cx);
+        if news {
+            self.servers[i].used = Instant::now();
+        }
+        news
+    }
+
+    fn write_and_read(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
         let mut heard = 0;
         loop {
             let route = &mut self.servers[i];
@@ -434,7 +442,6 @@ impl Client {
 
     fn hear(&mut self, i: usize, packet: &Packet) -> Result<()> {
         let route = &mut self.servers[i];
-        route.used = Instant::now();
         let name = route.peer.name();
         let frame = packet.frame();
         let response = Response::parse(&frame).map_err(|e| e.at(name))?;
@@ -479,18 +486,18 @@ impl Client {
             route.peer.down(); // it made sense before, and a client does not come back by itself
         }
         for id in route.link.end() {
-            self.tell(id, Event::Error(error.clone()), true);
+            self.tell(id, Event::Error(error.clone().into()), true);
         }
     }
 
     /// The key to send for what the user gave: `None` and empty become one that no other job has,
     /// `#` a number made from the workload; anything else stays as it is.
-    pub fn unique(&mut self, given: &[u8], workload: &[u8]) -> Unique {
+    pub fn unique<'a>(&mut self, given: &'a [u8], workload: &[u8]) -> Unique<'a> {
         match given {
             // Not the process of the last call: this one may have been forked since.
-            b"" => self.uniques.make(Process::this()),
-            b"#" => unique::hash(workload),
-            given => Unique::from(given),
+            b"" => Unique::Made(self.uniques.make(Process::this())),
+            b"#" => Unique::Hash(unique::hash(workload)),
+            given => Unique::Given(given),
         }
     }
 }

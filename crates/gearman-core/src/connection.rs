@@ -321,25 +321,25 @@ fn reason(e: &io::Error) -> String {
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
 }
 
+/// One piece is written by send(2), without the list of pieces, room for 64, that tokio makes for each writev(2).
+fn write<S: AsyncWrite + Unpin>(stream: &mut S, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
+    let Some(single) = outbox.single() else { return pin!(stream.write_buf(outbox)).poll(cx) };
+    let n = ready!(Pin::new(stream).poll_write(cx, single))?;
+    outbox.advance(n);
+    Poll::Ready(Ok(n))
+}
+
 impl Stream {
     // Futures made and polled once: tokio's calls advance the buffer by exactly what went
     // over the wire, and `read_buf` notes after a short read that the socket is drained, which saves
     // a recv(2) that ends in EAGAIN for every answer.
 
     fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
-        let Some(bytes) = outbox.single() else {
-            return match self {
-                Stream::Tcp(s) => pin!(s.write_buf(outbox)).poll(cx),
-                Stream::Unix(s) => pin!(s.write_buf(outbox)).poll(cx),
-                Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-            };
-        };
-        let sent = ready!(match self {
-            Stream::Tcp(s) => Pin::new(s).poll_write(cx, bytes),
-            Stream::Unix(s) => Pin::new(s).poll_write(cx, bytes),
+        match self {
+            Stream::Tcp(s) => write(s, cx, outbox),
+            Stream::Unix(s) => write(s, cx, outbox),
             Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        });
-        Poll::Ready(sent.inspect(|n| outbox.advance(*n)))
+        }
     }
 
     /// Appends to `inbox` what has arrived, at most its spare room.

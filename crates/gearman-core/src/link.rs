@@ -94,21 +94,21 @@ impl Link {
             Some(Asked::Option) | None => return Err(unasked(&response)),
         };
         let event = match (response, kind) {
-            (Response::JobCreated(handle), Kind::Background) => Event::Created(Bytes::copy_from_slice(handle)),
+            (Response::JobCreated(handle), Kind::Background) => Event::Created(keep(handle)),
             (Response::JobCreated(handle), Kind::Foreground) => {
-                let handle = Bytes::copy_from_slice(handle);
-                let waiting =
-                    self.jobs.entry(handle.clone()).or_insert(Waiting { tasks: Vec::with_capacity(1), next: 0 });
+                // A copy: it may be long until the job ends.
+                let key = Bytes::copy_from_slice(handle);
+                let waiting = self.jobs.entry(key).or_insert(Waiting { tasks: Vec::with_capacity(1), next: 0 });
                 waiting.tasks.push(task);
                 waiting.next = 0;
-                Event::Created(handle)
+                Event::Created(keep(handle))
             }
             (Response::Status { status, .. }, Kind::Status) => Event::Known(known(status, b"")),
             (Response::StatusUnique { status, clients, .. }, Kind::StatusUnique) => {
                 Event::Known(known(status, clients))
             }
             (Response::Echo(data), Kind::Echo) => Event::Echoed(keep(data)),
-            (Response::Error { code, text }, _) => Event::Error(refused(server, code, text)),
+            (Response::Error { code, text }, _) => Event::Error(refused(server, code, text).into()),
             (other, _) => return Err(unasked(&other)),
         };
         self.asked.pop_front();
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(hear(&mut link, Response::JobCreated(b"H")), Ok(Heard::Event(task(2), created, true)));
         assert!(!link.is_idle());
         let error = Response::Error { code: b"X", text: b"no" };
-        let refused = Event::Error(refused("server", b"X", b"no"));
+        let refused = Event::Error(refused("server", b"X", b"no").into());
         assert_eq!(hear(&mut link, error), Ok(Heard::Event(task(3), refused, true)));
         assert!(link.is_idle());
     }

@@ -506,7 +506,7 @@ pub fn number(digits: &[u8]) -> u32 {
 }
 
 /// A decimal number for the wire, without an allocation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
     digits: [u8; 20],
     start: usize,

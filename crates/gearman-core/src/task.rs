@@ -6,6 +6,7 @@ use crate::message::{Priority, submit_command};
 use crate::packet::{Command, Magic};
 use crate::{MAX_FUNCTION, MAX_HANDLE, MAX_UNIQUE};
 use bytes::Bytes;
+use memchr::memchr;
 
 /// Names a task of one client. Never reused while anyone could still hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +76,7 @@ impl Ask {
     /// # Errors
     /// [`Error::Argument`] for NUL bytes.
     pub fn status(handle: &[u8]) -> Result<Ask> {
-        if handle.contains(&0) {
+        if memchr(0, handle).is_some() {
             return Err(Error::Argument("a job handle holds no NUL bytes"));
         }
         ask(Kind::Status, Command::GetStatus, &[], &handle[..handle.len().min(MAX_HANDLE - 1)])
@@ -137,7 +138,7 @@ pub fn check_function(name: &[u8]) -> Result<()> {
     match name.len() {
         0 => Err(Error::Argument("the function name is empty")),
         n if n > MAX_FUNCTION => Err(Error::Argument("the function name is longer than 512 bytes")),
-        _ if name.contains(&0) => Err(Error::Argument("a function name holds no NUL bytes")),
+        _ if memchr(0, name).is_some() => Err(Error::Argument("a function name holds no NUL bytes")),
         _ => Ok(()),
     }
 }
@@ -149,12 +150,13 @@ pub fn check_function(name: &[u8]) -> Result<()> {
 pub fn check_unique(unique: &[u8]) -> Result<()> {
     match unique {
         _ if unique.len() > MAX_UNIQUE => Err(Error::Argument("the unique key is longer than 64 bytes")),
-        _ if unique.contains(&0) => Err(Error::Argument("a unique key holds no NUL bytes")),
+        _ if memchr(0, unique).is_some() => Err(Error::Argument("a unique key holds no NUL bytes")),
         _ => Ok(()),
     }
 }
 
-/// What became known of a task.
+/// What became known of a task. Bytes in it share memory with all that was read together with them: who keeps
+/// short ones for long had better copy them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The server took the job; its handle. Ends a background task.
@@ -180,8 +182,8 @@ pub enum Event {
     Known(Known),
     /// The end of an echo: what came back.
     Echoed(Bytes),
-    /// The end: the server refused it, or the connection was lost.
-    Error(Error),
+    /// The end: the server refused it, or the connection was lost. Boxed, so that all others are small.
+    Error(Box<Error>),
 }
 
 /// What the server knows of a job.
@@ -227,7 +229,7 @@ impl Parts {
         if self.size > limit {
             let size = self.size;
             self.data.clear();
-            self.end = Some(Event::Error(Error::TooLarge { from: String::new(), size, limit }));
+            self.end = Some(Event::Error(Error::TooLarge { from: String::new(), size, limit }.into()));
         }
     }
 }
@@ -278,7 +280,8 @@ mod tests {
         parts.add(Bytes::from_static(b"67890"), 10);
         assert_eq!(parts.end, None);
         parts.add(Bytes::from_static(b"!"), 10);
-        assert!(matches!(parts.end, Some(Event::Error(Error::TooLarge { size: 11, .. }))));
+        let Some(Event::Error(error)) = &parts.end else { panic!("{:?}", parts.end) };
+        assert!(matches!(**error, Error::TooLarge { size: 11, .. }));
         assert!(parts.data.is_empty());
     }
 }

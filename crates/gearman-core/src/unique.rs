@@ -1,37 +1,27 @@
 //! Unique keys for jobs that were given none, and keys made from the workload.
 
+use crate::message::Decimal;
 use crate::process::Process;
-use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A key that needs no allocation unless the user gave a long one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unique {
-    bytes: [u8; crate::MAX_UNIQUE],
-    /// As it was given, also where that is too long to be sent: that is for [`crate::task::Ask`] to say.
-    long: Option<Vec<u8>>,
-    length: usize,
+/// A job's key. Needs no allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unique<'a> {
+    /// As the user gave it, also where it is too long to be sent: that is for [`crate::task::Ask`] to say.
+    Given(&'a [u8]),
+    /// Made up: a UUID.
+    Made([u8; 36]),
+    /// Made from the workload.
+    Hash(Decimal),
 }
 
-impl From<&[u8]> for Unique {
-    fn from(given: &[u8]) -> Self {
-        let mut bytes = [0; crate::MAX_UNIQUE];
-        match bytes.get_mut(..given.len()) {
-            Some(room) => room.copy_from_slice(given),
-            None => {
-                return Unique { bytes, long: Some(given.to_vec()), length: 0 };
-            }
-        }
-        Unique { bytes, long: None, length: given.len() }
-    }
-}
-
-impl AsRef<[u8]> for Unique {
+impl AsRef<[u8]> for Unique<'_> {
     fn as_ref(&self) -> &[u8] {
-        match &self.long {
-            Some(long) => long,
-            None => &self.bytes[..self.length],
+        match self {
+            Unique::Given(given) => given,
+            Unique::Made(uuid) => uuid,
+            Unique::Hash(number) => number.as_ref(),
         }
     }
 }
@@ -46,7 +36,7 @@ pub(crate) struct Uniques {
 }
 
 impl Uniques {
-    pub(crate) fn make(&mut self, process: Process) -> Unique {
+    pub(crate) fn make(&mut self, process: Process) -> [u8; 36] {
         if self.process != process {
             let pid = std::process::id(); // two children may be the same to their parent
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
@@ -70,30 +60,32 @@ impl Uniques {
     }
 }
 
-fn uuid(high: u64, low: u64) -> Unique {
-    let mut bytes = [0; crate::MAX_UNIQUE];
-    let mut at = 0;
-    for (i, byte) in high.to_be_bytes().into_iter().chain(low.to_be_bytes()).enumerate() {
-        if matches!(i, 4 | 6 | 8 | 10) {
-            bytes[at] = b'-';
-            at += 1;
-        }
-        bytes[at] = HEX[usize::from(byte >> 4)];
-        bytes[at + 1] = HEX[usize::from(byte & 15)];
-        at += 2;
+fn uuid(high: u64, low: u64) -> [u8; 36] {
+    /// Where each byte's digits are; in between are dashes.
+    const AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+    let mut text = [b'-'; 36];
+    for i in 0..16 {
+        text[AT[i]..AT[i] + 2].copy_from_slice(&HEX[usize::from(bytes[i])]);
     }
-    Unique { bytes, long: None, length: at }
+    text
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// The two digits of each byte.
+static HEX: [[u8; 2]; 256] = {
+    let (digits, mut all) = (b"0123456789abcdef", [[0; 2]; 256]);
+    let mut i = 0;
+    while i < 256 {
+        all[i] = [digits[i >> 4], digits[i & 15]];
+        i += 1;
+    }
+    all
+};
 
 /// What libgearman sends for the key `#`: the workload's MurmurHash3 (32 bits) in decimal, seeded
 /// by its length (libhashkit's murmur3).
-pub(crate) fn hash(workload: &[u8]) -> Unique {
-    let mut digits = String::with_capacity(10);
-    // Writing to a String does not fail.
-    let _ = write!(digits, "{}", murmur3(workload, 0xdead_beef_u32.wrapping_mul(workload.len() as u32)));
-    Unique::from(digits.as_bytes())
+pub(crate) fn hash(workload: &[u8]) -> Decimal {
+    Decimal::new(murmur3(workload, 0xdead_beef_u32.wrapping_mul(workload.len() as u32)).into())
 }
 
 fn murmur3(data: &[u8], seed: u32) -> u32 {
@@ -119,11 +111,13 @@ mod tests {
     #[test]
     fn keys_differ_and_look_like_a_uuid() {
         let mut uniques = Uniques::default();
-        let keys: HashSet<Vec<u8>> = (0..10_000).map(|_| uniques.make(Process::this()).as_ref().to_vec()).collect();
+        let keys: HashSet<Vec<u8>> = (0..10_000).map(|_| uniques.make(Process::this()).to_vec()).collect();
         assert_eq!(keys.len(), 10_000);
         for key in keys {
             assert_eq!((key.len(), key[8], key[14], key[23]), (36, b'-', b'4', b'-'));
         }
+        let key = uuid(0x0123_4567_89ab_4def, 0x8f01_2345_6789_abcd);
+        assert_eq!(&key, b"01234567-89ab-4def-8f01-23456789abcd");
     }
 
     #[test]
@@ -139,11 +133,5 @@ mod tests {
         assert_eq!(murmur3(b"", 0), 0);
         assert_eq!(murmur3(b"hello", 0), 0x248b_fa47);
         assert_eq!(murmur3(b"The quick brown fox jumps over the lazy dog", 0x9747_b28c), 0x2fa8_26cd);
-    }
-
-    #[test]
-    fn long_keys_stay_whole() {
-        let long = [b'k'; 100];
-        assert_eq!(Unique::from(&long[..]).as_ref(), long);
     }
 }

@@ -176,7 +176,7 @@ fn a_server_that_dies_ends_its_tasks_and_the_next_call_connects_anew() {
             client.begin();
             let (a, b) = (client.add(submit("a", b"w")), client.add(submit("b", b"w")));
             let heard = events(&mut client).await;
-            let lost = Event::Error(Error::lost(script.server(), "the server closed the connection"));
+            let lost = Event::Error(Error::lost(script.server(), "the server closed the connection").into());
             let expected = vec![(a, Event::Created(bytes("H:x:1"))), (a, lost.clone()), (b, lost)];
             assert_eq!(heard, expected);
             echo(&mut client, b"again").await;
@@ -598,4 +598,5 @@ fn keys_are_made_where_none_is_given() {
     assert_eq!(client.unique(b"#", b"w"), client.unique(b"#", b"w"));
     assert_eq!(client.unique(b"mine", b"w").as_ref(), b"mine");
     assert_eq!(client.unique(b"-", b"w").as_ref(), b"-");
+    assert_eq!(client.unique(&[b'k'; 100], b"w").as_ref(), [b'k'; 100]);
 }

@@ -312,7 +312,7 @@ pub(crate) async fn ask(client: &mut Client, ask: Ask, until: Option<Instant>) -
 pub(crate) async fn end(client: &mut Client, id: TaskId, until: Option<Instant>) -> Result<Event> {
     loop {
         match client.take_end(id) {
-            Some(Event::Error(error)) => return Err(error),
+            Some(Event::Error(error)) => return Err(*error),
             Some(end) => return Ok(end),
             None => {}
         }
