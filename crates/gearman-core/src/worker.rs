@@ -74,6 +74,10 @@ impl Post {
     fn forget(&mut self) {
         (self.duty, self.unfinished, self.answer_by) = (Duty::default(), 0, None);
     }
+
+    fn has_output(&mut self) -> bool {
+        self.peer.up().is_some_and(|c| c.has_output())
+    }
 }
 
 impl Worker {
@@ -552,17 +556,23 @@ impl Worker {
 
     /// Does something of [`Worker::send`] wait for its socket?
     pub fn has_output(&mut self) -> bool {
-        self.servers.iter_mut().any(|p| p.peer.up().is_some_and(|c| c.has_output()))
+        self.servers.iter_mut().any(Post::has_output)
     }
 
-    /// Waits until all that was said is written.
+    /// Waits until all that was said is written. Takes in meanwhile what comes: a server may hear no more
+    /// of a worker that does not take the jobs it asked for in advance.
     ///
     /// # Errors
     /// [`Error::Timeout`] at `until`. A lost connection is no error here: it is told by the job's next send.
     pub async fn flush_all(&mut self, until: Option<Instant>) -> Result<()> {
         let begun = Instant::now();
         let flushed = poll_fn(|cx| {
-            (0..self.servers.len()).for_each(|i| self.flush(i, cx));
+            for i in 0..self.servers.len() {
+                self.flush(i, cx);
+                if self.servers[i].has_output() {
+                    self.take_in(i, cx);
+                }
+            }
             if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
         });
         wait(until, flushed).await.ok_or_else(|| self.timeout(begun.elapsed()))

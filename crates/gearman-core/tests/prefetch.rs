@@ -71,6 +71,37 @@ fn many_are_asked_for_in_one_write_and_seldom() {
     });
 }
 
+/// Our server hears nothing more of a worker for which more than a megabyte waits; this one hears nothing before all is
+/// taken. A worker that only wrote waited for ever, and so did the server.
+#[test]
+fn jobs_in_advance_are_taken_in_while_a_large_result_is_written() {
+    within(async || {
+        const LARGE: usize = 32 << 20; // more than sockets hold
+        let script = Script::tcp().await;
+        let mut worker = hoarder(&script, 2);
+        let large = |n: u32| res(31, [format!("H:x:{n}\0f\0u\0").as_bytes(), &vec![b'w'; LARGE]].concat());
+        let server = async {
+            let mut c = script.accept().await;
+            c.expect([req(1, "f"), grab(1)].concat()).await;
+            c.send(job(1)).await;
+            c.expect(grab(2)).await;
+            c.send([large(2), large(3)].concat()).await;
+            assert_eq!(c.packet().await.unwrap().1.len(), "H:x:1\0".len() + LARGE);
+            c.expect([done(1), grab(1), done(2), grab(1), done(3)].concat()).await;
+            c
+        };
+        let work = async {
+            let mut one = worker.next_job(None).await.unwrap();
+            worker.send(&mut one, Update::Data(&vec![b'd'; LARGE])).unwrap();
+            worker.flush_all(None).await.unwrap();
+            worker.send(&mut one, Update::Complete(b"r")).unwrap();
+            run(&mut worker, 2).await;
+            run(&mut worker, 3).await;
+        };
+        join(server, work).await;
+    });
+}
+
 #[test]
 fn one_ahead() {
     within(async || {

@@ -134,9 +134,7 @@ impl Worker {
                 continue;
             }
             self.flush(i, cx);
-            while let Some(job) = self.listen(i, cx) {
-                self.held.push_back(job);
-            }
+            self.take_in(i, cx);
             if self.servers[i].duty.turn == Turn::Rising {
                 risen = Poll::Pending;
             }
@@ -144,12 +142,18 @@ impl Worker {
         risen
     }
 
+    /// Takes in what a server said, up to more jobs than it can have been asked for: one, and those in advance.
+    pub(super) fn take_in(&mut self, i: usize, cx: &mut Context<'_>) {
+        while self.held.len() <= self.prefetch + 1 {
+            let Some(job) = self.listen(i, cx) else { return };
+            self.held.push_back(job);
+        }
+    }
+
     /// Asks the server that gave the last job for some in advance: seldom, and for many at once.
     pub(super) fn ask_ahead(&mut self, i: usize, cx: &mut Context<'_>) {
         // Those that came together with that one, and word that there are no more.
-        while let Some(job) = self.listen(i, cx) {
-            self.held.push_back(job);
-        }
+        self.take_in(i, cx);
         let ahead = self.held.len() + self.servers.iter().map(|p| p.duty.grabs).sum::<usize>();
         if ahead > self.prefetch / 2 {
             return;
