@@ -35,6 +35,8 @@ const HEARD: usize = 1024 * 1024;
 /// What a worker is sent that gets jobs in its sleep must reach it within this time, or the connection ends and
 /// the job goes back. Else the system would try for a quarter of an hour.
 const REACHED: Duration = Duration::from_secs(10);
+/// Pieces of one write.
+const PIECES: usize = 64;
 
 /// How a worker is watched that gets jobs without having asked for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,8 +47,6 @@ pub(crate) enum Watch {
     /// that is the same as not to be reached.
     Alive,
 }
-/// Pieces of one write.
-const PIECES: usize = 64;
 
 /// Where a connection's bytes come from.
 #[derive(Debug)]
