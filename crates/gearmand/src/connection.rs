@@ -1,5 +1,5 @@
-//! One connection: bytes become packets and lines, which are done in turns; what a turn has to say
-//! leaves in one write for each connection that it speaks to. With `server.rs` the only place that
+//! One connection: bytes become packets and lines, which are done in turns. All turns that one look at the sockets
+//! brings are a round; what a round has to say leaves in one write for each connection that it speaks to. With `server.rs` the only place that
 //! knows what kind of stream there is.
 //!
 //! All connections of a thread read into one buffer, and only a packet that is not complete is kept with
@@ -171,6 +171,7 @@ thread_local! {
 pub(crate) async fn serve(shared: Shared, peer: u32, reader: Reader, writer: Arc<Writer>) {
     let mut task = Task { shared: shared.clone(), peer, reader, writer, input: Input::default() };
     let reason = std::future::poll_fn(|cx| SHARED.with_borrow_mut(|scratch| task.poll(cx, scratch))).await;
+    shared.end_round(); // it may have been told why
     shared.turn(|state| {
         tracing::info!("connection closed: {reason}");
         state.leave(peer);
@@ -298,14 +299,31 @@ impl Input {
     }
 }
 
+/// Ends the rounds of one thread. It is woken by the first turn of each, behind the tasks of all connections that
+/// had something to read then.
+pub(crate) async fn rounds(shared: Shared) {
+    loop {
+        shared.round.notified().await;
+        shared.end_round();
+    }
+}
+
 impl Shared {
-    /// One turn: something is done with the state, and then, without it, everyone who was spoken to hears it.
+    /// One turn: something is done with the state. All turns that one look at the sockets brings are a round, at the
+    /// end of which everyone who was spoken to hears it.
     pub(crate) fn turn<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let done = what(&mut state);
         state.after_turn();
-        self.deliver(state);
+        self.round.notify_one();
         done
+    }
+
+    fn end_round(&self) {
+        let mut state = self.lock();
+        state.match_up();
+        state.after_turn();
+        self.deliver(state);
     }
 
     /// Writes what waits for one peer.
@@ -326,6 +344,11 @@ impl Shared {
 }
 
 impl State {
+    fn match_up(&mut self) {
+        let now = self.turn;
+        self.store.match_up(&now, &mut self.mail);
+    }
+
     /// What waits for a peer; or why its connection is over. From now on its task is woken when that changes.
     fn look(&mut self, cx: &Context<'_>, peer: u32, input: &Input) -> Result<Waiting, String> {
         let waiting = Waiting { bytes: self.mail.waiting(peer), writable: self.mail.writable(peer) };

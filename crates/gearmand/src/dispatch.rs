@@ -17,7 +17,7 @@ pub(crate) fn dispatch(
     owner: Option<&Bytes>,
     mail: &mut Mail,
 ) {
-    store.hear(peer);
+    store.hear(now, peer, mail);
     if frame.magic == Magic::Response {
         return mail.error(peer, Code::InvalidMagic.name(), "Request magic expected");
     }
@@ -34,7 +34,7 @@ pub(crate) fn dispatch(
         Request::GrabJob(grab) => store.grab(now, peer, grab, mail),
         Request::Work(work) => store.work(now, peer, &work, owner, mail),
         Request::PreSleep => store.pre_sleep(now, peer, mail),
-        Request::CanDo { function, timeout } => store.can_do(now, peer, function, timeout, mail),
+        Request::CanDo { function, timeout } => store.can_do(peer, function, timeout, mail),
         Request::CantDo(function) => store.cant_do(now, peer, function, mail),
         Request::ResetAbilities => store.reset_abilities(now, peer, mail),
         Request::GetStatus(handle) => store.get_status(peer, handle, mail),
@@ -60,6 +60,7 @@ mod tests {
         for command in Command::ALL {
             let frame = Frame { magic: Magic::Request, number: *command as u32, body: b"" };
             dispatch(&mut b.store, &b.now, peer, &frame, None, &mut b.mail);
+            b.end_round();
             let said = b.said(peer);
             let refused = said == "ERROR INVALID_COMMAND|Command not expected";
             assert_eq!(refused, command.sender() == Sender::Server, "{command}: {said}");
@@ -79,9 +80,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
-        fn any_packets_from_anybody(packets in prop::collection::vec((0..4usize, 0..45u32, any::<u8>(), body(), any::<bool>()), 1..150)) {
+        fn any_packets_from_anybody(
+            packets in prop::collection::vec((0..4usize, 0..45u32, any::<u8>(), body(), any::<bool>()), 1..150),
+            rounds in prop::collection::vec(1..10usize, 1..150),
+        ) {
             let mut b = Bench::new();
             let peers = [b.connect(), b.connect(), b.connect(), b.connect()];
+            let mut rounds = rounds.into_iter().cycle();
+            let mut left = 1;
             for (peer, number, magic, body, own) in packets {
                 let magic = if magic == 0 { Magic::Response } else { Magic::Request };
                 let owner = own.then(|| Bytes::from(body.clone()));
@@ -89,6 +95,12 @@ mod tests {
                 let frame = Frame { magic, number, body };
                 dispatch(&mut b.store, &b.now, peers[peer], &frame, owner.as_ref(), &mut b.mail);
                 check(&b);
+                left -= 1;
+                if left == 0 {
+                    left = rounds.next().unwrap_or(1);
+                    b.end_round();
+                    check(&b);
+                }
                 peers.iter().for_each(|p| drop(b.said(*p)));
             }
         }

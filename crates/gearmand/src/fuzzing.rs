@@ -2,7 +2,8 @@
 //! that replays what it found. After each deed the store must be in order, and nothing lost: a job
 //! ends only where something ends it, and who waits for it is told.
 //!
-//! A deed is the number of a connection, its kind, a length and as many bytes:
+//! The first byte says what the operator decided, and in its upper three bits how many deeds (1 to 8) are a round. A
+//! deed is the number of a connection, its kind, a length and as many bytes:
 //!
 //! ```text
 //! 0 c 0           connects, or leaves
@@ -57,6 +58,9 @@ struct World {
     mail: Mail,
     now: Now,
     connections: [Option<u32>; CONNECTIONS],
+    /// So many deeds are a round.
+    round: usize,
+    deeds: usize,
 }
 
 /// What is known of a job before a deed.
@@ -82,7 +86,7 @@ impl World {
         };
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         let (store, mail) = (Store::new(rules, Handles::new("H")), Mail::new(1 << 16));
-        World { store, mail, now, connections: [None; CONNECTIONS] }
+        World { store, mail, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), deeds: 0 }
     }
 
     fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
@@ -144,6 +148,13 @@ impl World {
     /// Looks at what a deed did. `may_end`: it can have been the end of this job.
     fn judge(&mut self, before: &BTreeMap<u64, Known>, may_end: impl Fn(&World, u64, &Known) -> bool) {
         check(&self.store);
+        self.deeds += 1;
+        if self.deeds.is_multiple_of(self.round) {
+            self.store.match_up(&self.now, &mut self.mail);
+            check(&self.store);
+            assert!(self.store.asking.is_empty() && self.store.called.is_empty());
+            assert!(self.store.peers.iter().all(|(_, peer)| !peer.asking), "a question has no answer");
+        }
         let gone = before.iter().filter(|(number, _)| self.store.jobs.by_number(**number).is_none());
         let gone: Vec<(u64, &Known)> = gone.map(|(number, job)| (*number, job)).collect();
         for (number, job) in &gone {

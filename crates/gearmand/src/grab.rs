@@ -36,7 +36,7 @@ fn sleeps(peers: &Slab<Peer>, function: u32) -> impl Fn(u64, u32) -> bool {
 
 impl Store {
     /// CAN_DO and CAN_DO_TIMEOUT.
-    pub(crate) fn can_do(&mut self, now: &Now, peer: u32, name: &[u8], limit: Option<&[u8]>, mail: &mut Mail) {
+    pub(crate) fn can_do(&mut self, peer: u32, name: &[u8], limit: Option<&[u8]>, mail: &mut Mail) {
         if name.len() > MAX_FUNCTION {
             return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
         }
@@ -58,7 +58,7 @@ impl Store {
             if asleep != 0 {
                 self.sleep_in(function, peer);
                 if !self.functions[function].queue.is_empty() {
-                    self.wake(now, function, mail);
+                    self.call(function);
                 }
             }
         }
@@ -93,7 +93,7 @@ impl Store {
             }
         }
         if self.peers[peer].woken == function {
-            self.hand_on(now, peer, NONE, mail);
+            self.hand_on(peer, NONE);
         }
     }
 
@@ -104,8 +104,9 @@ impl Store {
     }
 
     /// A packet came. The job that a direct worker is given in its sleep must find it waiting for one: so
-    /// whatever it says ends its sleep.
-    pub(crate) fn hear(&mut self, peer: u32) {
+    /// whatever it says ends its sleep. Answers leave in the order of their questions.
+    pub(crate) fn hear(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+        self.answer(now, peer, mail);
         let worker = &mut self.peers[peer];
         if worker.direct {
             worker.asleep = 0;
@@ -122,7 +123,7 @@ impl Store {
                 return self.give(now, peer, found, mail);
             }
             let function = self.jobs.slab[found.2].function;
-            self.hand_on(now, peer, function, mail);
+            self.hand_on(peer, function);
             return self.noop(now, peer, function, mail);
         }
         self.peers[peer].woken = NONE;
@@ -162,11 +163,43 @@ impl Store {
     pub(crate) fn grab(&mut self, now: &Now, peer: u32, grab: Grab, mail: &mut Mail) {
         let worker = &mut self.peers[peer];
         (worker.asleep, worker.form) = (0, grab);
-        let Some(found) = self.first_for(peer) else {
-            self.peers[peer].woken = NONE;
-            return mail.response(peer, &Response::NoJob);
-        };
-        self.give(now, peer, found, mail);
+        match self.first_for(peer) {
+            Some(found) => self.give(now, peer, found, mail),
+            None => {
+                self.peers[peer].asking = true;
+                self.asking.push_back(peer);
+            }
+        }
+    }
+
+    /// A GRAB_JOB that found no job gets its answer.
+    fn answer(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+        if !self.peers.get_mut(peer).is_some_and(|worker| std::mem::take(&mut worker.asking)) {
+            return;
+        }
+        match self.first_for(peer) {
+            Some(found) => self.give(now, peer, found, mail),
+            None => {
+                self.peers[peer].woken = NONE;
+                mail.response(peer, &Response::NoJob);
+            }
+        }
+    }
+
+    /// The end of a round. Under load, jobs and workers that ask for one come in the same round, in any order: they
+    /// are brought together, and only for jobs that are left somebody is woken. Done at once, one job would be "no
+    /// job" for who came before it, and wake another: four packets more.
+    pub(crate) fn match_up(&mut self, now: &Now, mail: &mut Mail) {
+        while let Some(peer) = self.asking.pop_front() {
+            self.answer(now, peer, mail);
+        }
+        while let Some(function) = self.called.pop_front() {
+            let Some(of) = self.functions.get_mut(function) else { continue };
+            let jobs = std::mem::take(&mut of.calls).min(of.queue.len());
+            for _ in 0..jobs {
+                self.wake(now, function, mail);
+            }
+        }
     }
 
     /// Gives a worker the job that was found for it.
@@ -188,7 +221,7 @@ impl Store {
             self.start_clock(now, job);
         }
         self.assign(peer, job, self.peers[peer].form, mail);
-        self.hand_on(now, peer, function, mail);
+        self.hand_on(peer, function);
     }
 
     fn assign(&self, peer: u32, job: u32, grab: Grab, mail: &mut Mail) {
@@ -223,17 +256,26 @@ impl Store {
         queued.min_by_key(|found| found.1)
     }
 
-    /// Puts a job at the end of its queue and wakes somebody for it. Not for a job that nobody waits for.
-    pub(crate) fn enqueue(&mut self, now: &Now, id: u32, mail: &mut Mail) {
+    /// Puts a job at the end of its queue; somebody is woken for it. Not for a job that nobody waits for.
+    pub(crate) fn enqueue(&mut self, id: u32) {
         let job = &mut self.jobs.slab[id];
         let (function, priority) = (job.function, job.priority);
         job.state = State::Queued;
         self.functions[function].queue.list(priority).push_back(&mut self.jobs.slab, id);
-        self.wake(now, function, mail);
+        self.call(function);
+    }
+
+    /// A job of this function waits for somebody to be woken at the end of the round.
+    pub(crate) fn call(&mut self, function: u32) {
+        let of = &mut self.functions[function];
+        of.calls += 1;
+        if of.calls == 1 {
+            self.called.push_back(function);
+        }
     }
 
     /// Gives one job of this function to a worker that sleeps, or wakes as many as are to be woken for it.
-    pub(crate) fn wake(&mut self, now: &Now, function: u32, mail: &mut Mail) {
+    fn wake(&mut self, now: &Now, function: u32, mail: &mut Mail) {
         let mut left = self.rules.wakeup;
         while left > 0 && !self.draining {
             let sleeps = sleeps(&self.peers, function);
@@ -258,24 +300,24 @@ impl Store {
 
     /// A worker that was woken does something else than take a job of the function it was woken for
     /// (`got`: it got a job of this one): the next is woken, where a job still waits.
-    fn hand_on(&mut self, now: &Now, peer: u32, got: u32, mail: &mut Mail) {
+    fn hand_on(&mut self, peer: u32, got: u32) {
         let function = std::mem::replace(&mut self.peers[peer].woken, NONE);
         if function == NONE || function == got {
             return;
         }
         if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
-            self.wake(now, function, mail);
+            self.call(function);
         }
     }
 
     /// A worker had the time to answer a wake-up.
-    pub(crate) fn overslept(&mut self, now: &Now, peer: u32, slept: u64, mail: &mut Mail) {
+    pub(crate) fn overslept(&mut self, peer: u32, slept: u64) {
         let Some(worker) = self.peers.get(peer).filter(|p| p.woken != NONE && p.slept == slept) else { return };
         let function = worker.woken;
         if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
             let name = worker.id.as_deref().unwrap_or(b"-");
             tracing::debug!("worker {} (descriptor {}) does not answer a wake-up", name.escape_ascii(), worker.fd);
-            self.wake(now, function, mail);
+            self.call(function);
         }
     }
 

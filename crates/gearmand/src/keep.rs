@@ -53,29 +53,29 @@ impl Store {
             // It may be over meanwhile.
             let Some(id) = self.jobs.by_number(number) else { continue };
             match settled.added {
-                true if self.jobs.slab[id].state == State::Storing => self.place(now, id, mail),
+                true if self.jobs.slab[id].state == State::Storing => self.place(now, id),
                 true => {}
-                false => self.not_kept(now, id, mail),
+                false => self.not_kept(now, id),
             }
         }
         mail.settle(settled);
     }
 
     /// A job could not be stored, and its background client is told so. Others may still wait for it.
-    fn not_kept(&mut self, now: &Now, id: u32, mail: &mut Mail) {
+    fn not_kept(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.slab[id];
         (job.stored, job.background) = (false, false);
         match job.state {
             State::Running => {}
             _ if job.waiters == NONE => self.remove(id),
-            State::Storing => self.place(now, id, mail),
+            State::Storing => self.place(now, id),
             State::Queued | State::Delayed => {}
         }
     }
 
     /// Takes in a job of the durable queue, when the server starts; or says what is wrong with it. After the
     /// last comes [`Store::restored`].
-    pub(crate) fn restore(&mut self, now: &Now, row: &Row<'_>, mail: &mut Mail) -> Result<(), &'static str> {
+    pub(crate) fn restore(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
         if row.key.len() > MAX_UNIQUE || !(1..=MAX_FUNCTION).contains(&row.function.len()) {
             return Err("its unique_key is longer than 64 bytes, or its function_name than 512, or empty");
         }
@@ -97,7 +97,7 @@ impl Store {
             }
         };
         self.functions[function].total += 1;
-        self.place(now, id, mail);
+        self.place(now, id);
         Ok(())
     }
 

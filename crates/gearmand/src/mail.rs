@@ -316,9 +316,9 @@ impl Mail {
         }
     }
 
-    /// Is there something that may be written to one connection, and nobody who writes it?
+    /// Is there something that may be written to one connection, and nobody who writes it or is about to?
     pub(crate) fn writable(&self, peer: u32) -> bool {
-        let slot = self.boxes.get(peer as usize).filter(|slot| !slot.away);
+        let slot = self.boxes.get(peer as usize).filter(|slot| !slot.away && !slot.dirty);
         slot.and_then(|s| s.letter.as_ref()).is_some_and(|l| !l.begun.is_empty() || l.free() > 0)
     }
 

@@ -92,6 +92,11 @@ impl Queue {
         self.lists.iter().all(List::is_empty)
     }
 
+    /// How many wait in all.
+    pub(crate) fn len(&self) -> u32 {
+        self.lists.iter().map(List::len).sum()
+    }
+
     /// The best priority in which a job waits, with the job.
     pub(crate) fn first(&self) -> Option<(Priority, u32)> {
         Priority::ALL.into_iter().find_map(|p| Some((p, self.lists[p as usize].head()?)))

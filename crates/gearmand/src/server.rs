@@ -2,7 +2,7 @@
 //! state is behind one lock, held for a turn and never while something is read or written.
 
 use crate::config::{Config, Keepalive};
-use crate::connection::{Connection, Reader, SCRATCH, Writer, serve};
+use crate::connection::{Connection, Reader, SCRATCH, Writer, rounds, serve};
 use crate::job::Handles;
 use crate::journal::Settled;
 use crate::keeper::Keeper;
@@ -82,12 +82,36 @@ pub(crate) struct State {
 
 /// The state, in the hands of every task.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<Mutex<State>>);
+pub(crate) struct Shared {
+    state: Arc<Mutex<State>>,
+    /// A turn was had on this thread: its round is to be ended, see [`Shared::turn`].
+    pub(crate) round: Arc<Notify>,
+}
 
 impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere ends one connection, not all.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state in the hands of one thread's tasks.
+struct Place {
+    shared: Shared,
+    rounds: AbortHandle,
+}
+
+impl Place {
+    fn new(shared: &Shared, runtime: &Handle) -> Place {
+        let shared = Shared { state: shared.state.clone(), round: Arc::default() };
+        let rounds = runtime.spawn(rounds(shared.clone())).abort_handle();
+        Place { shared, rounds }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.rounds.abort();
     }
 }
 
@@ -125,8 +149,8 @@ impl Server {
         let mut settled = None;
         if let Some(mut queue) = queue {
             let now = state.begin_turn();
-            let (store, mail) = (&mut state.store, &mut state.mail);
-            queue.replay(&mut |row| store.restore(&now, &row, mail))?;
+            let store = &mut state.store;
+            queue.replay(&mut |row| store.restore(&now, &row))?;
             store.restored();
             if store.jobs.len() > 0 {
                 tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", store.jobs.len());
@@ -135,7 +159,8 @@ impl Server {
             let (keeper, news) = Keeper::start(queue).map_err(no_thread)?;
             (state.keeper, settled) = (Some(keeper), Some(news));
         }
-        Ok(Server { shared: Shared(Arc::new(Mutex::new(state))), news, settled })
+        let shared = Shared { state: Arc::new(Mutex::new(state)), round: Arc::default() };
+        Ok(Server { shared, news, settled })
     }
 
     /// Serves until `stop` says otherwise, or for ever when its sender is gone. Must be called in a tokio
@@ -144,11 +169,13 @@ impl Server {
     /// # Errors
     /// Those of handing the listeners to the runtime.
     pub async fn run(mut self, listeners: Vec<Listener>, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
-        let threads = Arc::new(Threads::start(self.shared.lock().config.threads)?);
+        let count = self.shared.lock().config.threads;
+        let threads = Arc::new(Threads::start(count, |runtime| Place::new(&self.shared, runtime))?);
+        self.shared = threads.this().1.shared.clone();
         let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new() };
         for listener in listeners {
             let listener = Accept::new(listener)?;
-            let accepting = accept(listener, self.shared.clone(), threads.clone());
+            let accepting = accept(listener, threads.clone());
             tasks.accept.push(tokio::spawn(accepting).abort_handle());
         }
         loop {
@@ -418,11 +445,11 @@ pub(crate) fn keepalive(stream: &tokio::net::TcpStream, probe: &Keepalive) -> io
     SockRef::from(stream).set_tcp_keepalive(&settings)
 }
 
-async fn accept(listener: Accept, shared: Shared, threads: Arc<Threads>) {
-    let config = shared.lock().config.clone();
+async fn accept(listener: Accept, threads: Arc<Threads<Place>>) {
+    let config = threads.this().1.shared.lock().config.clone();
     loop {
         let accepted = listener.next(&config).await;
-        match accepted.and_then(|(stream, from)| admit(stream, from, &shared, &threads)) {
+        match accepted.and_then(|(stream, from)| admit(stream, from, &threads)) {
             Ok(()) => {}
             Err(error) if is_one_connection(&error) => {}
             Err(error) => {
@@ -439,10 +466,10 @@ fn is_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
-fn admit(stream: Stream, from: Option<SocketAddr>, shared: &Shared, threads: &Threads) -> io::Result<()> {
+fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<Place>) -> io::Result<()> {
     let name = from.map_or_else(|| "a local socket".into(), |address| address.to_string());
-    let thread = threads.next();
-    let stream = if threads.is_this(thread) { stream } else { stream.hand_to(thread)? };
+    let (thread, Place { shared, .. }) = threads.next();
+    let stream = if thread.id() == threads.this().0.id() { stream } else { stream.hand_to(thread)? };
     let mut state = shared.lock();
     if state.open >= state.config.max_connections {
         tracing::warn!("connection from {name} refused, there are {} already", state.open);

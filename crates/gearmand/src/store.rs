@@ -7,8 +7,8 @@
 //! What always holds:
 //! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
 //! - `Function::total` and `running` count just that;
-//! - where a job is queued, everyone who sleeps and can run it is awake, or as many were woken as
-//!   there are jobs, and whoever was woken and does not take it hands the wake-up on; a worker with
+//! - where a job is queued at the end of a round, everyone who sleeps and can run it is awake, or as many were
+//!   woken as there are jobs, and whoever was woken and does not take it hands the wake-up on; a worker with
 //!   direct assignment is given the job where others are woken.
 
 use crate::job::{Handles, Job, Jobs, Payload, State};
@@ -75,6 +75,9 @@ pub(crate) struct Store {
     /// Workers that were woken, with the time at which they are given up: (when, connection,
     /// `Peer::slept`). Most of them have long spoken when their time comes.
     pub(crate) woken: VecDeque<(Duration, u32, u64)>,
+    /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
+    pub(crate) asking: VecDeque<u32>,
+    pub(crate) called: VecDeque<u32>,
     /// The last number of a PRE_SLEEP.
     pub(crate) sleeps: u64,
     /// The last number of a CAN_DO.
@@ -99,6 +102,8 @@ impl Store {
             delayed: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             woken: VecDeque::new(),
+            asking: VecDeque::new(),
+            called: VecDeque::new(),
             sleeps: 0,
             announced: 0,
             running: 0,
@@ -115,7 +120,7 @@ impl Store {
     /// A connection ended: its jobs go back, and jobs that only it waited for are dropped. It may be
     /// told so again; what is still to be sent to it stays.
     pub(crate) fn leave(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
-        self.peers[peer].asleep = 0;
+        (self.peers[peer].asleep, self.peers[peer].asking) = (0, false);
         // First as a client: what it alone waits for is not handed to anybody.
         while let Some(waiter) = self.peers.get(peer).map(|p| p.waits).filter(|w| *w != NONE) {
             let job = self.waiters[waiter].job;
@@ -201,16 +206,16 @@ impl Store {
         mail.held(peer, batch, Held::Created, |mail| mail.response(peer, &Response::JobCreated(handle.as_ref())));
         match batch {
             _ if !new => {}
-            None => self.place(now, job, mail),
+            None => self.place(now, job),
             Some(_) => self.jobs.slab[job].state = State::Storing,
         }
     }
 
     /// Puts a job where it waits for a worker, or for its time.
-    pub(crate) fn place(&mut self, now: &Now, id: u32, mail: &mut Mail) {
+    pub(crate) fn place(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.slab[id];
         match job.extra.as_ref().map(|e| e.due).filter(|due| *due > now.wall.as_secs()) {
-            None => self.enqueue(now, id, mail),
+            None => self.enqueue(id),
             Some(due) => {
                 job.state = State::Delayed;
                 self.delayed.insert((due, id));
@@ -285,14 +290,14 @@ impl Store {
     pub(crate) fn tick(&mut self, now: &Now, mail: &mut Mail) -> Option<Duration> {
         while let Some((due, job)) = self.delayed.first().copied().filter(|(due, _)| *due <= now.wall.as_secs()) {
             self.delayed.remove(&(due, job));
-            self.enqueue(now, job, mail);
+            self.enqueue(job);
         }
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
             self.time_out(now, job, mail);
         }
         while let Some((_, peer, slept)) = self.woken.front().copied().filter(|(when, _, _)| *when <= now.steady) {
             self.woken.pop_front();
-            self.overslept(now, peer, slept, mail);
+            self.overslept(peer, slept);
         }
         self.deadline(now)
     }

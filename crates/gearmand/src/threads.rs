@@ -7,12 +7,13 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The thread that started the others, and those.
+/// The thread that started the others, and those. Each has something of its own.
 #[derive(Debug)]
-pub(crate) struct Threads {
-    this: Handle,
-    others: Vec<Thread>,
+pub(crate) struct Threads<T> {
+    places: Vec<(Handle, T)>,
     given: AtomicUsize,
+    /// Only to be dropped.
+    _others: Vec<Thread>,
 }
 
 /// A thread that serves until its `Thread` is dropped.
@@ -23,23 +24,24 @@ struct Thread {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Threads {
-    /// So many threads, with the one that calls this; in a tokio runtime.
-    pub(crate) fn start(count: usize) -> io::Result<Threads> {
+impl<T> Threads<T> {
+    /// So many threads, with the one that calls this; in a tokio runtime. `own` makes what each has of its own.
+    pub(crate) fn start(count: usize, own: impl Fn(&Handle) -> T) -> io::Result<Threads<T>> {
         let others =
-            (1..count).map(|number| Thread::start(format!("connections-{number}"))).collect::<Result<_, _>>()?;
-        Ok(Threads { this: Handle::current(), others, given: AtomicUsize::new(0) })
+            (1..count).map(|number| Thread::start(format!("connections-{number}"))).collect::<Result<Vec<_>, _>>()?;
+        let runtimes = std::iter::once(Handle::current()).chain(others.iter().map(|other| other.runtime.clone()));
+        let places = runtimes.map(|runtime| (runtime.clone(), own(&runtime))).collect();
+        Ok(Threads { places, given: AtomicUsize::new(0), _others: others })
     }
 
     /// Who gets the next connection: they take turns.
-    pub(crate) fn next(&self) -> &Handle {
-        let given = self.given.fetch_add(1, Ordering::Relaxed) % (self.others.len() + 1);
-        given.checked_sub(1).map_or(&self.this, |other| &self.others[other].runtime)
+    pub(crate) fn next(&self) -> &(Handle, T) {
+        &self.places[self.given.fetch_add(1, Ordering::Relaxed) % self.places.len()]
     }
 
-    /// Is this the thread that started the others?
-    pub(crate) fn is_this(&self, runtime: &Handle) -> bool {
-        runtime.id() == self.this.id()
+    /// The thread that started the others.
+    pub(crate) fn this(&self) -> &(Handle, T) {
+        &self.places[0]
     }
 }
 

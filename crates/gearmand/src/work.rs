@@ -137,7 +137,7 @@ impl Store {
         let (function, priority) = (job.function, job.priority);
         job.state = State::Queued;
         self.functions[function].queue.list(priority).push_front(&mut self.jobs.slab, id);
-        self.wake(now, function, mail);
+        self.call(function);
         self.next_on(now, worker);
     }
 
@@ -147,7 +147,7 @@ impl Store {
         tracing::warn!("job {} ran out of time", handle.as_ref().escape_ascii());
         self.lose(id);
         if let Some(worker) = self.take_back(now, id, true, mail) {
-            self.enqueue(now, id, mail);
+            self.enqueue(id);
             self.next_on(now, worker);
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Peer {
     pub(crate) woken: u32,
     /// What `asleep` was when it was woken last. As long as it has not slept since, that NOOP is the last.
     pub(crate) slept: u64,
+    /// Its GRAB_JOB found no job, and is not answered yet: see `Store::match_up`.
+    pub(crate) asking: bool,
     /// Gets jobs without being woken for them: it asked for that by "all-yours".
     pub(crate) direct: bool,
     /// The form of its last GRAB_JOB, in which a sleeping `direct` worker gets its next job.
@@ -75,6 +77,7 @@ impl Peer {
             asleep: 0,
             woken: NONE,
             slept: 0,
+            asking: false,
             direct: false,
             form: Grab::Plain,
             ended: 0,
@@ -101,6 +104,8 @@ pub(crate) struct Function {
     pub(crate) workers: u32,
     /// At most so many jobs, by the priority of the one that comes; 0 is no limit.
     pub(crate) limits: [u32; 3],
+    /// So many jobs came for which workers are to be woken at the end of the round.
+    pub(crate) calls: u32,
     /// Workers that sleep, longest first, as (`Peer::asleep`, connection). An entry is void when the
     /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
     sleepers: VecDeque<(u64, u32)>,
@@ -185,6 +190,10 @@ impl Functions {
     pub(crate) fn get(&self, id: u32) -> Option<&Function> {
         self.list.get(id as usize)?.as_ref()
     }
+
+    pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Function> {
+        self.list.get_mut(id as usize)?.as_mut()
+    }
 }
 
 impl std::ops::Index<u32> for Functions {
@@ -203,7 +212,7 @@ impl std::ops::Index<u32> for Functions {
 impl std::ops::IndexMut<u32> for Functions {
     #[allow(clippy::panic)]
     fn index_mut(&mut self, id: u32) -> &mut Function {
-        match self.list.get_mut(id as usize).and_then(Option::as_mut) {
+        match self.get_mut(id) {
             Some(function) => function,
             None => panic!("no function under {id}"),
         }

@@ -68,6 +68,7 @@ impl Disk {
     fn settle(&mut self, settled: Settled) {
         let Bench { store, mail, now } = &mut self.b;
         store.settle(now, settled, mail);
+        self.b.end_round();
     }
 
     /// kill -9, and a new server.
@@ -79,9 +80,10 @@ impl Disk {
         for name in &self.order {
             let Some((priority, data, due)) = self.rows.get(name) else { continue };
             let row = Row { key: &name.0, function: &name.1, priority: *priority, data, due: *due };
-            self.b.store.restore(&now, &row, &mut self.b.mail).unwrap();
+            self.b.store.restore(&now, &row).unwrap();
         }
         self.b.store.restored();
+        self.b.end_round();
         check(&self.b);
     }
 
@@ -299,8 +301,8 @@ fn rows_that_no_job_can_be_made_of_are_named() {
     let long = [b'k'; 65];
     for (key, function) in [(&long[..], &b"f"[..]), (b"k", b""), (b"k", &[b'f'; 513])] {
         let row = Row { key, function, priority: Priority::Normal, data: b"", due: 0 };
-        let Bench { store, mail, now } = &mut d.b;
-        assert!(store.restore(now, &row, mail).is_err());
+        let Bench { store, now, .. } = &mut d.b;
+        assert!(store.restore(now, &row).is_err());
     }
     check(&d.b);
 }

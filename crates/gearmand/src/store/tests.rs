@@ -46,9 +46,21 @@ impl Bench {
         self.store.leave(&self.now, peer, &mut self.mail);
         self.mail.close(peer);
         self.store.release(peer);
+        self.end_round();
     }
 
+    pub(crate) fn end_round(&mut self) {
+        self.store.match_up(&self.now, &mut self.mail);
+    }
+
+    /// A round of one packet.
     pub(crate) fn send(&mut self, peer: u32, request: Request<'_>) {
+        self.hear(peer, request);
+        self.end_round();
+    }
+
+    /// One packet, and the round goes on.
+    pub(crate) fn hear(&mut self, peer: u32, request: Request<'_>) {
         let mut bytes = Vec::new();
         request.encode(&mut bytes);
         let Ok(Decoded::Frame(frame, _)) = decode(&bytes, 1 << 20) else { panic!("cannot read {request:?}") };
@@ -80,6 +92,7 @@ impl Bench {
         self.now.steady += Duration::from_secs(seconds);
         self.now.wall += Duration::from_secs(seconds);
         self.store.tick(&self.now, &mut self.mail);
+        self.end_round();
     }
 
     pub(crate) fn worker(&mut self, functions: &[&str]) -> u32 {
@@ -491,6 +504,59 @@ pub(crate) fn check(b: &Bench) {
     super::check::check(&b.store);
 }
 
+/// In one round, whoever comes first.
+#[test]
+fn jobs_and_who_asks_for_one_are_brought_together() {
+    for job_first in [true, false] {
+        let mut b = Bench::new();
+        let (client, worker, sleeper) = (b.connect(), b.worker(&["f"]), b.worker(&["f"]));
+        b.send(sleeper, Request::PreSleep);
+        for _ in 0..3 {
+            if job_first {
+                b.hear(client, background("f", "", "x"));
+            }
+            b.hear(worker, GRAB);
+            if !job_first {
+                assert_eq!(b.said(worker), "");
+                b.hear(client, background("f", "", "x"));
+            }
+            b.end_round();
+            assert!(b.said(worker).starts_with("JOB_ASSIGN"));
+            assert_eq!(b.said(sleeper), "", "nothing is left for it");
+            check(&b);
+        }
+        // As many are woken as jobs are left, not as came.
+        b.hear(worker, GRAB);
+        b.hear(client, background("f", "", "x"));
+        b.hear(client, background("f", "", "x"));
+        b.end_round();
+        assert!(b.said(worker).starts_with("JOB_ASSIGN"));
+        assert_eq!(b.said(sleeper), "NOOP");
+        check(&b);
+    }
+}
+
+#[test]
+fn a_question_is_answered_before_the_next() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    b.hear(worker, GRAB);
+    b.hear(worker, Request::Echo(b"e"));
+    assert_eq!(b.said(worker), "NO_JOB, ECHO_RES e");
+    b.hear(worker, GRAB);
+    b.hear(client, background("f", "", "x"));
+    b.hear(worker, Request::PreSleep);
+    assert_eq!(b.said(worker), "JOB_ASSIGN H:1|f|x");
+    // Who has left gets nothing, nor whoever has its number then.
+    b.hear(worker, GRAB);
+    b.hear(client, background("f", "", "y"));
+    b.leave(worker);
+    assert_eq!(b.worker(&["f"]), worker);
+    b.end_round();
+    assert_eq!(b.said(worker), "");
+    check(&b);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Connect,
@@ -609,6 +675,7 @@ fn run(b: &mut Bench, peers: &mut Vec<u32>, step: &Step) {
         }
         Step::Tick(seconds) => b.tick(seconds.into()),
     }
+    b.end_round();
     for peer in peers {
         b.mail.take(*peer);
     }
