@@ -99,9 +99,7 @@ fn a_server_that_can_gives_the_job_at_once() {
         for workload in [&b"x"[..], b"y"] {
             peer.assign(b"f", workload);
             peer.hear(13, &[JOB, workload]);
-            peer.hear(39, &[]);
             peer.hear(4, &[]);
-            peer.say(10, &[]);
         }
         // The time is over: it says so, and is told that nothing is on its way.
         peer.hear(16, &[b"awake"]);
