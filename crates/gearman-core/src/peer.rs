@@ -208,18 +208,20 @@ impl Peer {
     /// Not yet the end of `failures` and `error`: it may be one that accepts connections and closes them.
     fn come_up(&mut self) {
         if let State::Connecting { connection, .. } = std::mem::replace(&mut self.state, State::Down) {
-            self.state = State::Up(connection);
+            self.stand(connection);
         }
+        self.spoke = false;
+    }
+
+    fn stand(&mut self, connection: Connection) {
+        self.state = State::Up(connection);
         self.serial += 1;
         self.since = Instant::now();
-        self.spoke = false;
     }
 
     /// Takes over a connection that stands, and over which all was well.
     pub fn adopt(&mut self, connection: Connection) {
-        self.state = State::Up(connection);
-        self.serial += 1;
-        self.since = Instant::now();
+        self.stand(connection);
         self.heard();
     }
 

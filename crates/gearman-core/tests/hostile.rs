@@ -6,6 +6,7 @@ use crate::util::{
 use gearman_core::message::{Priority, Update};
 use gearman_core::peer::Settings;
 use gearman_core::task::Ask;
+use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 use std::time::Duration;
 
@@ -227,16 +228,21 @@ fn a_worker_reports_a_server_that_closes_at_once_and_rests_before_it_tries_again
     });
 }
 
+/// A server that has closed what it accepted, and its worker, which may try it again at once.
+async fn closed_once() -> (Script, Worker) {
+    let script = Script::tcp().await;
+    let mut worker = script.worker(b"f");
+    let (_, lost) = join(async { drop(script.accept().await) }, worker.next_job(None)).await;
+    assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+    pass(Duration::from_secs(1)).await;
+    (script, worker)
+}
+
 /// What a worker hears at the end of its time does not depend on what its server does at that moment.
 #[test]
 fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until_one_proves_good() {
     within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let (_, lost) = join(async { drop(script.accept().await) }, worker.next_job(None)).await;
-        assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
-        pass(Duration::from_secs(1)).await; // it is tried again at once
-
+        let (script, mut worker) = closed_once().await;
         // It has accepted once more, and has not closed yet.
         let server = async {
             let mut c = script.accept().await;
@@ -259,11 +265,7 @@ fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until
 #[test]
 fn a_worker_whose_time_is_up_does_not_hear_of_earlier_connections_when_one_lasts() {
     within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let (_, lost) = join(async { drop(script.accept().await) }, worker.next_job(None)).await;
-        assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
-        pass(Duration::from_secs(1)).await;
+        let (script, mut worker) = closed_once().await;
         let (_c, none) = join(script.accept(), worker.next_job(soon())).await;
         assert_eq!(none.unwrap_err().code(), Code::LostConnection);
         // A server that hangs is not one that closes.

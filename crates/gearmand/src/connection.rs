@@ -1,6 +1,6 @@
-//! One connection: bytes become packets and lines, which are done in turns. All turns that one look at the sockets
-//! brings are a round; what a round has to say leaves in one write for each connection that it speaks to. With `server.rs` the only place that
-//! knows what kind of stream there is.
+//! One connection: bytes become packets and lines, which are done in turns. All turns that one look at
+//! the sockets brings are a round; what a round has to say leaves in one write for each connection that
+//! it speaks to. With `server.rs` the only place that knows what kind of stream there is.
 //!
 //! All connections of a thread read into one buffer, and only a packet that is not complete is kept with
 //! its connection. So an idle connection has no buffer at all, and a packet that is larger than the shared
@@ -247,12 +247,7 @@ impl Task {
             Some(Ok(_)) if self.input.grows() => {}
             n => {
                 let n = n.and_then(Result::ok).unwrap_or_default();
-                let (shared, input) = (&self.shared, &mut self.input);
-                return Poll::Ready(shared.turn(|state| {
-                    let end = state.hear(peer, input, scratch, n);
-                    state.watch(peer);
-                    end
-                }));
+                return Poll::Ready(self.shared.turn(|state| state.hear(peer, &mut self.input, scratch, n)));
             }
         }
         Poll::Ready(Ok(()))
@@ -312,9 +307,7 @@ impl Shared {
     /// One turn: something is done with the state. All turns that one look at the sockets brings are a round, at the
     /// end of which everyone who was spoken to hears it.
     pub(crate) fn turn<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        let done = what(&mut state);
-        state.after_turn();
+        let done = what(&mut self.lock());
         self.round.notify_one();
         done
     }
@@ -322,7 +315,7 @@ impl Shared {
     fn end_round(&self) {
         let mut state = self.lock();
         state.match_up();
-        state.after_turn();
+        state.after_round();
         self.deliver(state);
     }
 
@@ -364,13 +357,10 @@ impl State {
         Ok(waiting)
     }
 
-    /// Jobs may be given to this connection without having been asked for each.
+    /// Something is to be sent to this connection, which may be a job that it did not ask for.
     fn watch(&mut self, peer: u32) {
+        let Some(worker) = self.store.peers.get(peer).filter(|worker| worker.direct) else { return };
         let probe = self.config.keepalive.unwrap_or_default();
-        let worker = &self.store.peers[peer];
-        if !worker.direct {
-            return;
-        }
         let how = if worker.running.len() > 1 { Watch::Alive } else { Watch::Reached };
         // Who has asked in advance once will do so again.
         if let Some(connection) = self.connection(peer).filter(|c| c.watched < Some(how)) {
@@ -410,6 +400,7 @@ impl State {
                 };
                 let (line, behind) = rest.split_at(end + 1);
                 rest = behind;
+                self.store.answer(&now, peer, &mut self.mail);
                 text::answer(&mut self.store, &self.about, &now, peer, line, &mut self.mail);
                 continue;
             }
@@ -441,6 +432,7 @@ impl State {
     /// What is to be written next, and where to.
     fn next_parcel(&mut self) -> Option<(Parcel, Arc<Writer>)> {
         while let Some(peer) = self.mail.next_dirty() {
+            self.watch(peer);
             if self.mail.overflowed(peer) {
                 let limit = self.config.max_backlog;
                 self.close(peer, format!("it does not read, and more than {limit} bytes wait for it"));

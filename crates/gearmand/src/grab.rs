@@ -172,8 +172,8 @@ impl Store {
         }
     }
 
-    /// A GRAB_JOB that found no job gets its answer.
-    fn answer(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+    /// A GRAB_JOB that found no job gets its answer: at the end of the round, or ahead of the connection's next one.
+    pub(crate) fn answer(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
         if !self.peers.get_mut(peer).is_some_and(|worker| std::mem::take(&mut worker.asking)) {
             return;
         }

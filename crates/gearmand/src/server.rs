@@ -303,8 +303,8 @@ impl State {
         self.armed.map(|when| self.begin + when)
     }
 
-    /// Looks whether somebody waits for what a turn did: the durable queue, the timer, or the end of a drain.
-    pub(crate) fn after_turn(&mut self) {
+    /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
+    pub(crate) fn after_round(&mut self) {
         self.store_batch();
         let jobs = self.store.jobs.len();
         self.most = self.most.max(jobs);

@@ -133,4 +133,8 @@ async fn binary_and_text_take_turns() {
     peer.expect(ECHO_RES, &[&b"1"[..]]).await;
     peer.text("ion\r\n", "OK 2.2.0\n").await;
     peer.sync().await;
+    // Answers leave in the order of their questions, though one for a job is answered as late as may be.
+    peer.raw(&[packet(b"\0REQ", GRAB_JOB, &[]), b"version\n".to_vec()].concat()).await;
+    peer.expect(NO_JOB, &[]).await;
+    peer.text("", "OK 2.2.0\n").await;
 }
