@@ -98,11 +98,12 @@ impl Client {
     }
 
     /// For a call that goes on with what the last one began: gives up what another process made (see
-    /// [`crate::connection`]) and connections that ended while nobody looked.
+    /// [`crate::connection`]) and connections that ended while nobody looked. Where tasks are to be sent, each
+    /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
     pub fn resume(&mut self) {
         let process = Process::this();
         let forked = std::mem::replace(&mut self.process, process) != process;
-        let now = Instant::now();
+        let (now, sends) = (Instant::now(), !self.waiting.is_empty());
         for i in 0..self.servers.len() {
             let route = &mut self.servers[i];
             if forked && route.peer.disown() {
@@ -110,7 +111,7 @@ impl Client {
                 continue;
             }
             route.peer.refresh();
-            let (idle, look) = (route.link.is_idle(), now.saturating_duration_since(route.used) > IDLE);
+            let (idle, look) = (route.link.is_idle(), sends || now.saturating_duration_since(route.used) > IDLE);
             // What came unasked must not be taken for the answer to what is asked next.
             let ended = |c: &mut Connection| match idle {
                 true => c.has_input() || look && c.is_stale(),
