@@ -72,7 +72,10 @@ impl Client {
     pub(crate) fn run(&self) -> Result<i64, Failure> {
         self.send_added();
         self.begin_or_resume();
-        let ended = self.run_on();
+        let ended = match self.run_on() {
+            Err(Failure::Gearman(error @ Error::Lost { .. })) => self.lose_all(&error),
+            other => other,
+        };
         self.unfinished.set(matches!(ended, Ok(code) if code == Code::IoWait.number()));
         match ended {
             Ok(code) if code != Code::Success.number() => ended,
@@ -111,6 +114,17 @@ impl Client {
                 self.turn()?;
             }
         }
+    }
+
+    /// There is no waiting any more: most likely a signal handler has forked, and this is the child. Then all that was
+    /// sent is its parent's, and ends with this call.
+    fn lose_all(&self, error: &Error) -> Result<i64, Failure> {
+        self.note(error);
+        self.begin();
+        while let Some((id, event)) = self.next_event() {
+            self.tell(id, event)?;
+        }
+        Ok(Code::Success.number())
     }
 
     /// A task was lost, or refused.
