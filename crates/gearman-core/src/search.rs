@@ -126,3 +126,32 @@ impl Search {
         Answer::Final(self.failed.take().map_or(event, |error| Event::Error(error.into())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_handles_are_remembered_and_no_more() {
+        let mut origins = Origins::default();
+        for n in 0..LAST + 10 {
+            origins.remember(format!("H:x:{n}").as_bytes(), n % 3);
+            origins.remember(format!("H:x:{n}").as_bytes(), n % 3);
+        }
+        assert_eq!(origins.last.len(), LAST);
+        assert_eq!(origins.of(b"H:x:9"), []);
+        for n in [10, 11, LAST + 9] {
+            assert_eq!(origins.of(format!("H:x:{n}").as_bytes()), [n % 3]);
+        }
+    }
+
+    #[test]
+    fn a_handle_of_two_servers_is_asked_of_both_the_last_one_first() {
+        let mut origins = Origins::default();
+        for server in [2, 0, 2] {
+            origins.remember(b"H:x:1", server);
+        }
+        origins.remember(b"H:x:2", 1);
+        assert_eq!(origins.of(b"H:x:1"), [2, 0]);
+    }
+}
