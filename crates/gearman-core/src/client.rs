@@ -310,6 +310,26 @@ impl Client {
         if news { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
+    /// False: enough waits to be written there already.
+    fn send(&mut self, i: usize, id: TaskId) -> bool {
+        let route = &mut self.servers[i];
+        let Some(connection) = route.for_request(self.exceptions) else {
+            return false;
+        };
+        if connection.outbox().len() >= AHEAD {
+            return false;
+        }
+        let Some(task) = self.tasks.get_mut(id.index as usize) else {
+            return true;
+        };
+        if let Some(search) = &mut task.search {
+            search.asks(i);
+        }
+        connection.outbox().share(std::mem::take(&mut task.packet));
+        route.link.sent(id, task.kind);
+        true
+    }
+
     /// Writes and reads what can be without waiting. True: something became known.
     fn exchange(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
         let news = self.write_and_read(i, cx);

@@ -1,7 +1,10 @@
 //! A question about a job, where there are several servers.
 
-use crate::util::{Script, Wire, ask, client, echo, end, events, join, pass, refusing, req, res, soon, within};
+use crate::util::{
+    Script, Wire, ask, client, client_with, echo, end, events, hanging, join, pass, refusing, req, res, soon, within,
+};
 use gearman_core::message::Priority;
+use gearman_core::peer::Settings;
 use gearman_core::servers::Server;
 use gearman_core::task::{Ask, Event, Known};
 use gearman_core::{Code, Error};
@@ -15,7 +18,7 @@ fn question(handle: &str) -> Ask {
 async fn asked(c: &mut Wire, handle: &str, known: bool) {
     c.expect(req(15, handle)).await;
     let known = u8::from(known);
-    c.send(res(20, format!("{handle}\0{known}\0{known}\01\02"))).await;
+    c.send(res(20, format!("{handle}\0{known}\0{known}\x001\x002"))).await;
 }
 
 async fn echoes(script: &Script) -> Wire {
@@ -58,12 +61,12 @@ fn all_are_asked_until_one_knows_the_job() {
             asked(&mut second, "H:x:1", true).await;
             // By key, and in runTasks(). Nobody knows it.
             first.expect(req(41, "key")).await;
-            first.send(res(42, "key\00\00\00\00\00")).await;
+            first.send(res(42, "key\x000\x000\x000\x000\x000")).await;
             second.expect(req(41, "key")).await;
-            second.send(res(42, "key\00\00\00\00\00")).await;
+            second.send(res(42, "key\x000\x000\x000\x000\x000")).await;
             let mut third = scripts[2].accept().await;
             third.expect(req(41, "key")).await;
-            third.send(res(42, "key\00\00\00\00\00")).await;
+            third.send(res(42, "key\x000\x000\x000\x000\x000")).await;
             (first, second, third)
         };
         let calls = async {
@@ -166,7 +169,7 @@ fn a_question_that_was_given_up_is_not_asked_elsewhere() {
         let server = async {
             let mut c = first.accept().await;
             c.expect([req(15, "H:x:1"), req(16, "one")].concat()).await;
-            c.send([res(20, "H:x:1\00\00\00\00"), res(17, "one")].concat()).await;
+            c.send([res(20, "H:x:1\x000\x000\x000\x000"), res(17, "one")].concat()).await;
             c
         };
         let calls = async {
@@ -200,6 +203,33 @@ fn a_question_that_nobody_could_be_asked_waits_for_the_next_call() {
         let calls = async {
             client.begin();
             assert_eq!(events(&mut client).await, [(id, known(true))]);
+        };
+        join(server, calls).await;
+    });
+}
+
+#[test]
+fn a_server_that_hangs_keeps_only_the_question_waiting() {
+    within(async || {
+        let (_listener, _filler, hangs) = hanging().await;
+        let up = Script::tcp().await;
+        let patient = Settings { connect_timeout: Duration::from_secs(60), ..Settings::default() };
+        let mut client = client_with(patient, &[hangs, up.server()]);
+        let server = async {
+            let mut c = echoes(&up).await;
+            asked(&mut c, "H:x:1", false).await;
+            c.expect(req(16, "one")).await;
+            c.send(res(17, "one")).await;
+            c
+        };
+        let calls = async {
+            client.begin();
+            let id = client.call_at(1, Ask::echo(b"here").unwrap());
+            end(&mut client, id, None).await.unwrap();
+            client.add(question("H:x:1"));
+            client.turn(None).await.unwrap();
+            echo(&mut client, b"one").await;
+            assert!(client.has_tasks());
         };
         join(server, calls).await;
     });

@@ -1,6 +1,6 @@
 //! Which server a waiting task goes to, and what becomes of it where there is none.
 
-use super::{AHEAD, Client};
+use super::Client;
 use crate::error::{Error, Result};
 use crate::search::Search;
 use crate::task::{Event, Listener, TaskId};
@@ -16,6 +16,8 @@ impl Client {
         let (mut ended, mut place, mut unreachable) = (false, 0, None);
         while let Some(id) = self.waiting.get(place).copied() {
             match self.poll_route(id, cx) {
+                // Others need not wait for a server that only this one needs.
+                Poll::Pending if self.is_up() => place += 1,
                 Poll::Pending => return Ok(ended),
                 Poll::Ready(Ok(i)) => {
                     if !self.send(i, id) {
@@ -43,24 +45,8 @@ impl Client {
         }
     }
 
-    /// False: enough waits to be written there already.
-    fn send(&mut self, i: usize, id: TaskId) -> bool {
-        let route = &mut self.servers[i];
-        let Some(connection) = route.for_request(self.exceptions) else {
-            return false;
-        };
-        if connection.outbox().len() >= AHEAD {
-            return false;
-        }
-        let Some(task) = self.tasks.get_mut(id.index as usize) else {
-            return true;
-        };
-        if let Some(search) = &mut task.search {
-            search.asks(i);
-        }
-        connection.outbox().share(std::mem::take(&mut task.packet));
-        route.link.sent(id, task.kind);
-        true
+    fn is_up(&self) -> bool {
+        self.servers.iter().any(|r| r.peer.is_up())
     }
 
     fn poll_route(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
