@@ -52,7 +52,7 @@ final class Program
         $news = match (true) {
             $ran => $code === 'SUCCESS' && !$lost && !$this->open,
             $lost !== [] => in_array($code, $lost, true),
-            $code === 'TIMEOUT' => $up > 0,
+            $code === 'TIMEOUT' => true,
             default => $code === 'COULD_NOT_CONNECT' && $up === 0,
         };
         return $news ? $ran : throw new LogicException(json_encode([$ran, $code, $lost, count($this->open), $up]));
