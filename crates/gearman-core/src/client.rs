@@ -370,7 +370,7 @@ impl Client {
                 }
                 // There is room again: hand over more, and go on while that is taken.
                 Poll::Ready(Ok(())) if !self.waiting.is_empty() => {
-                    // Nobody is out of reach for good: this one is not.
+                    // No error: that is for when nobody is up.
                     heard += usize::from(self.dispatch(cx).unwrap_or(false));
                     if !self.servers[i].peer.up().is_some_and(|c| c.has_output()) {
                         return heard > 0;
