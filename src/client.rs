@@ -57,6 +57,10 @@ pub(crate) struct Client {
     pub(crate) sent: RefCell<HashMap<TaskId, usize, ById>>,
     /// An event whose callback asked to pause: called again by the next runTasks().
     pub(crate) again: Cell<Option<(TaskId, Event)>>,
+    /// Why the first task failed of those that runTasks() has still to tell of.
+    pub(crate) failed: Cell<Option<Box<Error>>>,
+    /// The last runTasks() has not waited for what it began: the next one, and wait(), go on with it.
+    pub(crate) unfinished: Cell<bool>,
 }
 
 impl Class for Client {
@@ -77,6 +81,8 @@ impl Class for Client {
             added: RefCell::default(),
             sent: RefCell::default(),
             again: Cell::default(),
+            failed: Cell::default(),
+            unfinished: Cell::default(),
         }
     }
     fn zvals(&self) -> *const [Zval] {
@@ -124,6 +130,15 @@ impl Client {
 
     pub(crate) fn begin(&self) {
         self.core.borrow_mut().begin();
+    }
+
+    /// A server that was tried in vain is not tried again by what goes on with a run: else one that waits by turns in
+    /// runTasks() and wait() would never hear of it.
+    pub(crate) fn begin_or_resume(&self) {
+        match self.unfinished.get() {
+            true => self.core.borrow_mut().resume(),
+            false => self.core.borrow_mut().begin(),
+        }
     }
 
     /// Waits for news of any task, at most as long as setTimeout() says.
@@ -411,7 +426,7 @@ handlers! {
     /// Until there is something for runTasks() to tell.
     fn wait(call) {
         let this = args!(call, Client, "");
-        this.begin();
+        this.begin_or_resume();
         // Not every answer is news: that to the exceptions option is not.
         let waited = loop {
             if this.core.borrow().has_events() {
@@ -421,10 +436,12 @@ handlers! {
                 break Err(failure);
             }
         };
-        let waited = waited.map_err(|failure| match failure {
-            Failure::Gearman(Error::NoServers) => Error::NothingToWaitFor.into(),
+        let waited = match waited {
+            // runTasks() tells it.
+            Err(Failure::Gearman(error)) if error.elsewhere() && this.unfinished.get() => Ok(()),
+            Err(Failure::Gearman(Error::NoServers)) => Err(Error::NothingToWaitFor.into()),
             other => other,
-        });
+        };
         match waited {
             Ok(()) => {
                 this.outcome.set(Code::Success);

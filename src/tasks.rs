@@ -67,9 +67,27 @@ impl Client {
         }
     }
 
-    /// Runs all tasks; the code that ends it.
+    /// Runs all tasks; the code that ends it. What failed of them is told once, by the first failure, in the call that
+    /// can do no more for the others; a run that is left before keeps it for the one that goes on.
     pub(crate) fn run(&self) -> Result<i64, Failure> {
-        self.begin();
+        self.send_added();
+        self.begin_or_resume();
+        let ended = match self.run_on() {
+            Err(Failure::Gearman(error @ Error::Lost { .. })) => self.lose_all(&error),
+            other => other,
+        };
+        self.unfinished.set(matches!(ended, Ok(code) if code == Code::IoWait.number()));
+        match ended {
+            Ok(code) if code != Code::Success.number() => ended,
+            Ok(_) | Err(Failure::Gearman(_)) => match self.failed.take() {
+                Some(first) => Err((*first).into()),
+                None => ended,
+            },
+            Err(Failure::Thrown | Failure::Signal) => ended,
+        }
+    }
+
+    fn run_on(&self) -> Result<i64, Failure> {
         loop {
             self.send_added();
             while let Some((id, event)) = self.next_event() {
@@ -98,6 +116,23 @@ impl Client {
         }
     }
 
+    /// There is no waiting any more: most likely a signal handler has forked, and this is the child. Then all that was
+    /// sent is its parent's, and ends with this call.
+    fn lose_all(&self, error: &Error) -> Result<i64, Failure> {
+        self.note(error);
+        self.begin();
+        while let Some((id, event)) = self.next_event() {
+            self.tell(id, event)?;
+        }
+        Ok(Code::Success.number())
+    }
+
+    /// A task was lost, or refused.
+    fn note(&self, error: &Error) {
+        let first = self.failed.take().unwrap_or_else(|| Box::new(error.clone()));
+        self.failed.set(Some(first));
+    }
+
     fn next_event(&self) -> Option<(TaskId, Event)> {
         self.again.take().or_else(|| self.core.borrow_mut().next_event())
     }
@@ -120,10 +155,10 @@ impl Client {
             Event::Known(_) => (Callback::Status, true),
             Event::Echoed(_) => return Ok(Code::Success.number()),
             Event::Error(error) => {
-                let failure = Failure::Gearman((**error).clone());
+                self.note(error);
                 learn(event);
                 self.end_task(id);
-                return Err(failure);
+                return Ok(Code::Success.number());
             }
         };
         let code = if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {

@@ -494,9 +494,13 @@ class GearmanClient
     /**
      * Asks the servers how far a background job is.
      *
+     * With several servers, the one is asked that gave the handle, where that is known; else all, until one knows the
+     * job.
+     *
      * @param string $job_handle Handle as doBackground() gave it.
      * @return array{bool, bool, int<0, max>, int<0, max>} Known to the server, running, numerator, denominator;
-     *     [false, false, 0, 0] if finished or never heard of. The same with a warning if no server can be asked.
+     *     [false, false, 0, 0] if finished or never heard of. The same with a warning and returnCode() if a server that
+     *     might know it cannot be asked.
      */
     public function jobStatus(string $job_handle): array {}
 
@@ -600,6 +604,10 @@ class GearmanClient
      * Jobs that fail or throw are told to the fail and exception callbacks and do not make it false. After a timeout
      * or a callback that returned GEARMAN_PAUSE the tasks stay, and the next runTasks() goes on with them. An
      * exception thrown by a callback comes out of here.
+     *
+     * Tasks whose server is lost, or refuses them, end without a callback; GearmanTask::returnCode() tells why. Tasks
+     * that no server could be sent stay, and go out with the next call. All else is finished before this returns
+     * false, once, with the code of the first failure.
      *
      * ```php
      * $client->setFailCallback(fn (GearmanTask $task) => error_log($task->unique() . ' failed'));
@@ -1111,7 +1119,7 @@ class GearmanTask
 
     /**
      * How the task stands: GEARMAN_SUCCESS or another GEARMAN_* return code, such as GEARMAN_WORK_FAIL in the fail
-     * callback.
+     * callback. After a runTasks() that returned false, GEARMAN_LOST_CONNECTION or the like if the task was lost.
      *
      * @return int<0, 53>
      */

@@ -57,7 +57,7 @@ show('ping', $client, fn () => $client->ping('x'));
 show('wait', $client, fn () => $client->wait());
 $client->addTask('f', 'x');
 show('runTasks', $client, fn () => $client->runTasks());
-show('runTasks, now without tasks', $client, fn () => $client->runTasks());
+show('runTasks, the task waits', $client, fn () => $client->runTasks());
 
 $worker = new GearmanWorker();
 $worker->addServer(HOST, $port, false);
@@ -120,7 +120,7 @@ jobStatusByUniqueKey             26 [false,false,0,0] GearmanClient::jobStatusBy
 ping                             26 false GearmanClient::ping(): could not connect to 127.0.0.1:PORT: Connection refused
 wait                              7 false GearmanClient::wait(): no active file descriptors: there is nothing to wait for
 runTasks                         26 false GearmanClient::runTasks(): could not connect to 127.0.0.1:PORT: Connection refused
-runTasks, now without tasks       0 true 
+runTasks, the task waits         26 false GearmanClient::runTasks(): could not connect to 127.0.0.1:PORT: Connection refused
 work, no functions               34 false GearmanWorker::work(): no functions have been registered: call addFunction() first
 work                             26 false GearmanWorker::work(): could not connect to 127.0.0.1:PORT: Connection refused
 grabJob                          26 false GearmanWorker::grabJob(): could not connect to 127.0.0.1:PORT: Connection refused

@@ -5,7 +5,10 @@
 //! can be dropped at any await and begun anew: all progress is in the client.
 //!
 //! A job goes to the first server, in the order they were added, that can be reached. So equal
-//! unique keys meet at one server.
+//! unique keys meet at one server. Where none can be reached, a call ends by that error, and a task of
+//! [`Client::add`] waits for the next call: each ends once, by an answer or because it was sent and lost.
+
+mod dispatch;
 
 use crate::codec::Sink;
 use crate::connection::{Connection, Packet};
@@ -16,6 +19,7 @@ use crate::peer::{Peer, Settings, drive, look};
 use crate::pool::Pool;
 use crate::process::Process;
 use crate::route::Route;
+use crate::search::{Answer, Origins};
 use crate::servers::{Address, Server};
 use crate::task::{Ask, Event, Listener, Parts, Task, TaskId};
 use crate::unique::{self, Unique};
@@ -53,6 +57,8 @@ pub struct Client {
     /// Tasks of [`Client::add`] that are not over.
     running: usize,
     uniques: unique::Uniques,
+    /// Where the last jobs went, if there is more than one server.
+    origins: Origins,
     /// The process that last began a call.
     process: Process,
 }
@@ -85,14 +91,19 @@ impl Client {
         self.servers.len()
     }
 
-    /// To be called once when a call of the user's begins: gives up what another process made (see
-    /// [`crate::connection`]) and connections that ended while nobody looked, and allows dead servers to be
-    /// tried again.
+    /// To be called once when a call of the user's begins: as [`Client::resume`], and dead servers may be tried again.
     pub fn begin(&mut self) {
         self.call += 1;
+        self.resume();
+    }
+
+    /// For a call that goes on with what the last one began: gives up what another process made (see
+    /// [`crate::connection`]) and connections that ended while nobody looked. Where tasks are to be sent, each
+    /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
+    pub fn resume(&mut self) {
         let process = Process::this();
         let forked = std::mem::replace(&mut self.process, process) != process;
-        let now = Instant::now();
+        let (now, sends) = (Instant::now(), !self.waiting.is_empty());
         for i in 0..self.servers.len() {
             let route = &mut self.servers[i];
             if forked && route.peer.disown() {
@@ -100,7 +111,7 @@ impl Client {
                 continue;
             }
             route.peer.refresh();
-            let (idle, look) = (route.link.is_idle(), now.saturating_duration_since(route.used) > IDLE);
+            let (idle, look) = (route.link.is_idle(), sends || now.saturating_duration_since(route.used) > IDLE);
             // What came unasked must not be taken for the answer to what is asked next.
             let ended = |c: &mut Connection| match idle {
                 true => c.has_input() || look && c.is_stale(),
@@ -180,7 +191,7 @@ impl Client {
     fn insert(&mut self, ask: Ask, listener: Listener, server: Option<usize>) -> TaskId {
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
-        let task = Task { kind: ask.kind, packet: ask.packet, server, listener, serial, ended: false };
+        let task = Task { kind: ask.kind, packet: ask.packet, server, search: None, listener, serial, ended: false };
         let id = TaskId { index: self.tasks.insert(task) as u32, serial };
         self.waiting.push_back(id);
         id
@@ -196,6 +207,7 @@ impl Client {
         let counted = matches!(task.listener, Listener::Events);
         let unsent = !task.packet.is_empty();
         task.listener = Listener::Nobody;
+        task.search = None; // nobody else is to be asked
         if unsent || task.ended {
             self.tasks.remove(id.index as usize);
             self.waiting.retain(|w| *w != id);
@@ -238,8 +250,9 @@ impl Client {
     /// Sends what there is to send and waits until something became known of any task.
     ///
     /// # Errors
-    /// [`Error::Timeout`] at `until`; [`Error::NothingToWaitFor`]; [`Error::NoServers`]. Everything else is the
-    /// end of a task, and told there.
+    /// [`Error::Timeout`] at `until`; [`Error::NothingToWaitFor`]; [`Error::NoServers`]. That of a server where
+    /// none can be reached: what waits to be sent goes out with the next call. Everything else is the end of a
+    /// task, and told there.
     pub async fn turn(&mut self, until: Option<Instant>) -> Result<()> {
         let begun = Instant::now();
         let connecting = |c: &Client| c.servers.iter().filter_map(|r| r.peer.connect_deadline()).min();
@@ -277,7 +290,10 @@ impl Client {
                 let _ = self.poll_connect(i, cx);
             }
         }
-        let mut news = self.dispatch(cx);
+        let mut news = match self.dispatch(cx) {
+            Ok(ended) => ended,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
         if !news && self.waiting.is_empty() && self.servers.iter().all(|r| r.link.is_idle()) {
             return Poll::Ready(Err(Error::NothingToWaitFor));
         }
@@ -294,36 +310,6 @@ impl Client {
         if news { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// Hands waiting tasks to servers. True: some ended, for want of a server.
-    fn dispatch(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut ended = false;
-        while let Some(id) = self.waiting.front().copied() {
-            let Some(task) = self.tasks.get(id.index as usize) else {
-                self.waiting.pop_front();
-                continue;
-            };
-            let route = match task.server {
-                Some(i) => self.poll_server(i, cx),
-                None => self.poll_any_server(cx),
-            };
-            match route {
-                Poll::Pending => break,
-                Poll::Ready(Err(error)) => {
-                    self.waiting.pop_front();
-                    self.tell(id, Event::Error(error.into()), true);
-                    ended = true;
-                }
-                Poll::Ready(Ok(i)) => {
-                    if !self.send(i, id) {
-                        break;
-                    }
-                    self.waiting.pop_front();
-                }
-            }
-        }
-        ended
-    }
-
     /// False: enough waits to be written there already.
     fn send(&mut self, i: usize, id: TaskId) -> bool {
         let route = &mut self.servers[i];
@@ -336,47 +322,12 @@ impl Client {
         let Some(task) = self.tasks.get_mut(id.index as usize) else {
             return true;
         };
+        if let Some(search) = &mut task.search {
+            search.asks(i);
+        }
         connection.outbox().share(std::mem::take(&mut task.packet));
         route.link.sent(id, task.kind);
         true
-    }
-
-    fn poll_server(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        let Some(route) = self.servers.get(i) else {
-            return Poll::Ready(Err(Error::NoServers));
-        };
-        if route.tried == Some(self.call) && !route.peer.is_up() {
-            return Poll::Ready(Err(route.peer.error().cloned().unwrap_or(Error::NoServers)));
-        }
-        match self.poll_connect(i, cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(done) => Poll::Ready(done.map(|()| i)),
-        }
-    }
-
-    /// The first server in order that is up; else they are tried in order, those that failed lately
-    /// last.
-    fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        if let Some(first) = self.servers.iter().position(|r| r.peer.is_up()) {
-            return Poll::Ready(Ok(first));
-        }
-        let now = Instant::now();
-        for patient in [true, false] {
-            for i in 0..self.servers.len() {
-                let route = &self.servers[i];
-                let due = route.peer.is_connecting() || !patient || route.peer.due() <= now;
-                if route.tried == Some(self.call) || !due {
-                    continue;
-                }
-                match self.poll_connect(i, cx) {
-                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(i)),
-                    Poll::Ready(Err(_)) => {} // the next one
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        }
-        let error = self.servers.iter().find_map(|r| r.peer.error().cloned());
-        Poll::Ready(Err(error.unwrap_or(Error::NoServers)))
     }
 
     /// Writes and reads what can be without waiting. True: something became known.
@@ -419,7 +370,8 @@ impl Client {
                 }
                 // There is room again: hand over more, and go on while that is taken.
                 Poll::Ready(Ok(())) if !self.waiting.is_empty() => {
-                    heard += usize::from(self.dispatch(cx));
+                    // No error: that is for when nobody is up.
+                    heard += usize::from(self.dispatch(cx).unwrap_or(false));
                     if !self.servers[i].peer.up().is_some_and(|c| c.has_output()) {
                         return heard > 0;
                     }
@@ -448,6 +400,11 @@ impl Client {
         let heard = route.link.hear(response, name, |part| packet.keep(part)).map_err(|e| e.at(name))?;
         route.peer.heard();
         if let Heard::Event(id, event, last) = heard {
+            if self.servers.len() > 1
+                && let Event::Created(handle) = &event
+            {
+                self.origins.remember(handle, i);
+            }
             self.tell(id, event, last);
         }
         Ok(())
@@ -457,6 +414,17 @@ impl Client {
         let limit = self.settings.max_packet;
         let Some(task) = self.task(id).filter(|t| !t.ended) else {
             return;
+        };
+        let event = match &mut task.search {
+            None => event,
+            Some(search) => match search.hear(event) {
+                Answer::Final(event) => event,
+                Answer::AskNext(question) => {
+                    task.packet = question;
+                    self.waiting.push_back(id);
+                    return;
+                }
+            },
         };
         match &mut task.listener {
             Listener::Nobody => {}

@@ -19,6 +19,7 @@
 //! peer            a server and the way to it: connecting, waiting after failures
 //! pool            idle connections, for the next client
 //! task, link      client state, pure: what was asked for, and which answer is whose
+//! search          which servers are asked about a job
 //! route           a server as a client uses it
 //! client          drives tasks over peers; yields events
 //! job, duty       worker state, pure: abilities, grab / pre-sleep / noop
@@ -57,6 +58,8 @@ pub mod pool;
 pub mod process;
 #[cfg(feature = "client")]
 mod route;
+#[cfg(feature = "client")]
+mod search;
 #[cfg(feature = "client")]
 pub mod task;
 #[cfg(feature = "client")]

@@ -4,6 +4,7 @@ use crate::codec::{encode, head};
 use crate::error::{Error, Result};
 use crate::message::{Priority, submit_command};
 use crate::packet::{Command, Magic};
+use crate::search::Search;
 use crate::{MAX_FUNCTION, MAX_HANDLE, MAX_UNIQUE};
 use bytes::Bytes;
 use memchr::memchr;
@@ -28,6 +29,13 @@ pub enum Kind {
     StatusUnique,
     /// ECHO_RES.
     Echo,
+}
+
+impl Kind {
+    /// Does it ask for what a server knows of a job?
+    pub(crate) fn is_question(self) -> bool {
+        matches!(self, Kind::Status | Kind::StatusUnique)
+    }
 }
 
 /// A request that is ready to be sent.
@@ -242,6 +250,8 @@ pub(crate) struct Task {
     pub(crate) packet: Bytes,
     /// The one server that can answer, for questions about a server.
     pub(crate) server: Option<usize>,
+    /// Of a question about a job, where several servers might know: who is to be asked.
+    pub(crate) search: Option<Box<Search>>,
     pub(crate) listener: Listener,
     pub(crate) serial: u32,
     /// Over, with an end that a call has not fetched yet.

@@ -127,7 +127,11 @@ impl Script {
     }
 
     pub(crate) fn unix() -> Script {
-        let path = unused_path();
+        Script::at(unused_path())
+    }
+
+    /// Where nobody is: a path that was used before is used again.
+    pub(crate) fn at(path: PathBuf) -> Script {
         Script(Listener::Unix(UnixListener::bind(&path).unwrap(), path))
     }
 

@@ -1,0 +1,236 @@
+//! A question about a job, where there are several servers.
+
+use crate::util::{
+    Script, Wire, ask, client, client_with, echo, end, events, hanging, join, pass, refusing, req, res, soon, within,
+};
+use gearman_core::message::Priority;
+use gearman_core::peer::Settings;
+use gearman_core::servers::Server;
+use gearman_core::task::{Ask, Event, Known};
+use gearman_core::{Code, Error};
+use std::time::Duration;
+
+fn question(handle: &str) -> Ask {
+    Ask::status(handle.as_bytes()).unwrap()
+}
+
+/// The server is asked about this job, and says whether it knows it.
+async fn asked(c: &mut Wire, handle: &str, known: bool) {
+    c.expect(req(15, handle)).await;
+    let known = u8::from(known);
+    c.send(res(20, format!("{handle}\0{known}\0{known}\x001\x002"))).await;
+}
+
+async fn echoes(script: &Script) -> Wire {
+    let mut c = script.accept().await;
+    c.expect(req(16, "here")).await;
+    c.send(res(17, "here")).await;
+    c
+}
+
+fn known(known: bool) -> Event {
+    Event::Known(Known { known, running: known, numerator: 1, denominator: 2, clients: 0 })
+}
+
+#[test]
+fn one_server_is_asked_once() {
+    within(async || {
+        let script = Script::tcp().await;
+        let mut client = script.client();
+        let server = async {
+            let mut c = script.accept().await;
+            asked(&mut c, "H:x:1", false).await;
+            c
+        };
+        let (c, answer) = join(server, ask(&mut client, question("H:x:1"), None)).await;
+        assert_eq!(answer, Ok(known(false)));
+        drop(client);
+        c.ended().await;
+    });
+}
+
+#[test]
+fn all_are_asked_until_one_knows_the_job() {
+    within(async || {
+        let scripts = [Script::tcp().await, Script::tcp().await, Script::tcp().await];
+        let mut client = client(&scripts.each_ref().map(Script::server));
+        let servers = async {
+            let mut first = scripts[0].accept().await;
+            asked(&mut first, "H:x:1", false).await;
+            let mut second = scripts[1].accept().await;
+            asked(&mut second, "H:x:1", true).await;
+            // By key, and in runTasks(). Nobody knows it.
+            first.expect(req(41, "key")).await;
+            first.send(res(42, "key\x000\x000\x000\x000\x000")).await;
+            second.expect(req(41, "key")).await;
+            second.send(res(42, "key\x000\x000\x000\x000\x000")).await;
+            let mut third = scripts[2].accept().await;
+            third.expect(req(41, "key")).await;
+            third.send(res(42, "key\x000\x000\x000\x000\x000")).await;
+            (first, second, third)
+        };
+        let calls = async {
+            assert_eq!(ask(&mut client, question("H:x:1"), None).await, Ok(known(true)));
+            client.begin();
+            let id = client.add(Ask::status_unique(b"key").unwrap());
+            assert_eq!(events(&mut client).await, [(id, Event::Known(Known::default()))]);
+        };
+        join(servers, calls).await;
+    });
+}
+
+/// Servers on one host give the same handles: only who gave it can say that a job is done.
+#[test]
+fn a_handle_leads_to_the_server_that_gave_it() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut client = client(&[first.server(), second.server()]);
+        let submit = || Ask::submit(Priority::Normal, true, b"f", b"key", b"w").unwrap();
+        let servers = async {
+            let (mut a, mut b) = (echoes(&first).await, echoes(&second).await);
+            drop(first);
+            a.expect(req(18, "f\0key\0w")).await;
+            drop(a);
+            b.expect(req(18, "f\0key\0w")).await;
+            b.send(res(8, "H:x:1")).await;
+            asked(&mut b, "H:x:1", false).await;
+            b
+        };
+        let calls = async {
+            for i in 0..2 {
+                client.begin();
+                let id = client.call_at(i, Ask::echo(b"here").unwrap());
+                end(&mut client, id, None).await.unwrap();
+            }
+            let lost = ask(&mut client, submit(), None).await;
+            assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+            assert_eq!(ask(&mut client, submit(), None).await, Ok(Event::Created("H:x:1".into())));
+            // The first server can not be reached, and need not be.
+            assert_eq!(ask(&mut client, question("H:x:1"), None).await, Ok(known(false)));
+        };
+        join(servers, calls).await;
+    });
+}
+
+#[test]
+fn a_job_that_nobody_who_answers_knows_may_be_where_nobody_answers() {
+    within(async || {
+        let (_socket, down) = refusing();
+        let up = Script::tcp().await;
+        let mut client = client(&[down.clone(), up.server()]);
+        let server = async {
+            let mut c = echoes(&up).await;
+            asked(&mut c, "H:x:1", false).await;
+            asked(&mut c, "H:x:2", true).await;
+            asked(&mut c, "H:x:3", false).await;
+            c
+        };
+        let calls = async {
+            echo(&mut client, b"here").await;
+            let refused = Error::Connect { server: down.to_string(), reason: "Connection refused".into() };
+            assert_eq!(ask(&mut client, question("H:x:1"), None).await, Err(refused.clone()));
+            assert_eq!(ask(&mut client, question("H:x:2"), None).await, Ok(known(true)));
+            client.begin();
+            let id = client.add(question("H:x:3"));
+            assert_eq!(events(&mut client).await, [(id, Event::Error(refused.into()))]);
+        };
+        join(server, calls).await;
+    });
+}
+
+#[test]
+fn who_is_lost_before_it_answers_may_have_known() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut client = client(&[first.server(), second.server()]);
+        for knows in [true, false] {
+            let servers = async {
+                let mut a = first.accept().await;
+                a.expect(req(15, "H:x:1")).await;
+                drop(a);
+                let mut b = second.accept().await;
+                asked(&mut b, "H:x:1", knows).await;
+            };
+            let (_, answer) = join(servers, ask(&mut client, question("H:x:1"), None)).await;
+            match knows {
+                true => assert_eq!(answer, Ok(known(true))),
+                false => assert_eq!(answer.unwrap_err().code(), Code::LostConnection),
+            }
+            pass(Duration::from_secs(1)).await; // by then it is seen that both are gone
+        }
+    });
+}
+
+#[test]
+fn a_question_that_was_given_up_is_not_asked_elsewhere() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut client = client(&[first.server(), second.server()]);
+        let server = async {
+            let mut c = first.accept().await;
+            c.expect([req(15, "H:x:1"), req(16, "one")].concat()).await;
+            c.send([res(20, "H:x:1\x000\x000\x000\x000"), res(17, "one")].concat()).await;
+            c
+        };
+        let calls = async {
+            let given_up = ask(&mut client, question("H:x:1"), soon()).await;
+            assert_eq!(given_up.unwrap_err().code(), Code::Timeout);
+            echo(&mut client, b"one").await;
+        };
+        join(server, calls).await;
+        assert!(!client.has_tasks());
+    });
+}
+
+#[test]
+fn a_question_that_nobody_could_be_asked_waits_for_the_next_call() {
+    within(async || {
+        let scripts = [Script::unix(), Script::unix()];
+        let servers = scripts.each_ref().map(Script::server);
+        drop(scripts);
+        let mut client = client(&servers);
+        let id = client.add(question("H:x:1"));
+        client.begin();
+        assert_eq!(client.turn(None).await.unwrap_err().code(), Code::CouldNotConnect);
+        assert_eq!((client.next_event(), client.has_tasks()), (None, true));
+        let Server::Unix(path) = &servers[1] else { panic!("a path") };
+        let second = Script::at(path.clone());
+        let server = async {
+            let mut c = second.accept().await;
+            asked(&mut c, "H:x:1", true).await;
+            c
+        };
+        let calls = async {
+            client.begin();
+            assert_eq!(events(&mut client).await, [(id, known(true))]);
+        };
+        join(server, calls).await;
+    });
+}
+
+#[test]
+fn a_server_that_hangs_keeps_only_the_question_waiting() {
+    within(async || {
+        let (_listener, _filler, hangs) = hanging().await;
+        let up = Script::tcp().await;
+        let patient = Settings { connect_timeout: Duration::from_secs(60), ..Settings::default() };
+        let mut client = client_with(patient, &[hangs, up.server()]);
+        let server = async {
+            let mut c = echoes(&up).await;
+            asked(&mut c, "H:x:1", false).await;
+            c.expect(req(16, "one")).await;
+            c.send(res(17, "one")).await;
+            c
+        };
+        let calls = async {
+            client.begin();
+            let id = client.call_at(1, Ask::echo(b"here").unwrap());
+            end(&mut client, id, None).await.unwrap();
+            client.add(question("H:x:1"));
+            client.turn(None).await.unwrap();
+            echo(&mut client, b"one").await;
+            assert!(client.has_tasks());
+        };
+        join(server, calls).await;
+    });
+}
