@@ -24,8 +24,10 @@ use tokio::time::Instant;
 
 mod direct;
 mod echo;
+mod pace;
 use direct::Rest;
 use echo::Echo;
+use pace::Pace;
 
 /// A worker of one or more job servers.
 #[derive(Debug, Default)]
@@ -52,6 +54,8 @@ pub struct Worker {
     held: VecDeque<Job>,
     /// Why a server is of no use that could be connected to.
     failed: Option<Error>,
+    /// Holds back calls that are made without end and without a server.
+    pace: Pace,
     /// The process that last began a call.
     process: Process,
 }
@@ -190,6 +194,10 @@ impl Worker {
     /// server can be reached, [`Error::Lost`], [`Error::Protocol`] or [`Error::TooLarge`] when the last that could be
     /// reached is of no use (the first time at once, later after a pause that grows up to a second).
     pub async fn next_job(&mut self, until: Option<Instant>) -> Result<Job> {
+        self.paced(async |w| w.wait_for_next(until).await).await
+    }
+
+    async fn wait_for_next(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
         let begun = Instant::now();
         if let Some(job) = drive(self, until, Worker::wake, |w, cx| w.poll_job(cx)).await {
@@ -205,6 +213,10 @@ impl Worker {
     /// As [`Worker::next_job`] but for the timeout, and [`Error::WouldBlock`] where a server has yet to answer,
     /// [`Error::NoJobs`] where all have.
     pub async fn look_for_job(&mut self) -> Result<Job> {
+        self.paced(Worker::look_once).await
+    }
+
+    async fn look_once(&mut self) -> Result<Job> {
         self.check()?;
         self.turn_classic();
         match look(|cx| self.poll_servers(cx, Rest::Classic)).await.flatten() {
@@ -223,10 +235,14 @@ impl Worker {
     pub async fn wait_for_job(&mut self, until: Option<Instant>) -> Result<()> {
         loop {
             let job = self.next_job(until).await?;
-            // Not if its connection ended at the next word: the server has given it to another worker then.
-            let post = &self.servers[job.server];
+            let (i, post) = (job.server, &self.servers[job.server]);
             if post.peer.is_up() && post.peer.serial == job.serial {
                 self.held.push_front(job);
+            }
+            // Not if its connection has ended, at the next word or while nobody looked: the server has given it to
+            // another worker then.
+            look(|cx| Poll::Ready(self.take_in(i, cx))).await;
+            if !self.held.is_empty() {
                 return Ok(());
             }
         }
@@ -259,23 +275,23 @@ impl Worker {
     /// # Errors
     /// As [`Worker::next_job`], and [`Error::NoJobs`] where no server has one.
     pub async fn grab_job(&mut self, until: Option<Instant>) -> Result<Job> {
+        self.paced(async |w| w.ask_all(until).await).await
+    }
+
+    async fn ask_all(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
         self.turn_classic();
         let begun = Instant::now();
-        let down = !self.servers.iter().any(|p| p.peer.is_up());
         for post in &mut self.servers {
             // Those who sleep are asked as well: their NOOP may be on its way.
             if matches!(post.duty.turn, Turn::Asleep | Turn::NoJob) {
                 post.duty.turn = Turn::Awake;
             }
-            if down {
-                post.peer.hurry();
-            }
         }
         match drive(self, until, Worker::wake, |w, cx| w.poll_servers(cx, Rest::Never)).await {
             Some(Some(job)) => job,
             Some(None) => Err(self.unreachable().unwrap_or(Error::NoJobs)),
-            None => Err(self.timeout(begun.elapsed())),
+            None => Err(self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed()))),
         }
     }
 

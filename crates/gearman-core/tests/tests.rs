@@ -10,6 +10,7 @@ mod golden;
 mod hostile;
 mod liar;
 mod mutated;
+mod pace;
 mod pool;
 mod prefetch;
 mod util;
