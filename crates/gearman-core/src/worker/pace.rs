@@ -6,27 +6,27 @@ use crate::error::{Error, Result};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// From one call in vain to the next call of one who hurries: with [`Pace::FREE`] less than a hundred calls a second.
+/// Calls in vain are this far apart, on the average: with [`FREE`] less than a hundred in any second.
 const ROUND: Duration = Duration::from_millis(12);
+/// So many may come sooner: to connect and be answered takes some calls of those who do not wait.
+const FREE: u32 = 8;
 
-/// When and how often calls were in vain.
+/// How fast calls in vain are made.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// The beginning of the last call, if it was in vain.
-    vain: Option<Instant>,
-    /// So many calls in a row began sooner than [`ROUND`] after one in vain.
-    hurried: u32,
+    /// When the next call would begin that comes neither early nor late; none after a call that was not in vain.
+    next: Option<Instant>,
 }
 
 impl Pace {
-    /// So many are not held back: to connect and be answered takes some calls of those who do not wait.
-    const FREE: u32 = 8;
-
     /// A call begins; not before the moment that is returned, if there is one.
-    fn begin(&mut self, now: Instant) -> Option<Instant> {
-        let due = self.vain.map(|vain| vain + ROUND).filter(|due| *due > now);
-        self.hurried = if due.is_some() { self.hurried + 1 } else { 0 };
-        due.filter(|_| self.hurried > Self::FREE)
+    fn begin(&self, now: Instant) -> Option<Instant> {
+        self.next.and_then(|next| next.checked_sub(ROUND * FREE)).filter(|due| *due > now)
+    }
+
+    /// A call that began then has ended.
+    fn end(&mut self, begun: Instant, vain: bool) {
+        self.next = vain.then(|| self.next.map_or(begun, |next| next.max(begun)) + ROUND);
     }
 }
 
@@ -41,7 +41,7 @@ impl Worker {
         }
         let outcome = call(self).await;
         let vain = outcome.as_ref().is_err_and(|error| self.is_vain(error));
-        self.pace.vain = vain.then_some(begun);
+        self.pace.end(begun, vain);
         outcome
     }
 
@@ -58,24 +58,31 @@ mod tests {
 
     const MILLISECOND: Duration = Duration::from_millis(1);
 
-    /// Calls in a second, each in vain, that begin this long after each other unless they are held back.
-    fn calls(between: Duration) -> u32 {
+    /// Calls in vain in a second, which take so long in turn unless they are held back.
+    fn calls(times: &[Duration]) -> u32 {
         let (mut pace, begun, mut calls) = (Pace::default(), Instant::now(), 0);
         let mut now = begun;
-        while now < begun + 1000 * MILLISECOND {
+        for time in times.iter().cycle() {
             now = pace.begin(now).unwrap_or(now);
-            pace.vain = Some(now);
+            if now >= begun + 1000 * MILLISECOND {
+                break;
+            }
+            pace.end(now, true);
             calls += 1;
-            now += between;
+            now += *time;
         }
         calls
     }
 
     #[test]
     fn who_hurries_in_vain_is_held_back() {
-        assert!((80..100).contains(&calls(MILLISECOND / 1000)));
-        assert!((80..100).contains(&calls(5 * MILLISECOND)));
-        assert_eq!(calls(20 * MILLISECOND), 50, "who takes their time is not");
+        let moment = MILLISECOND / 1000;
+        for times in
+            [&[moment][..], &[5 * MILLISECOND], &[15 * MILLISECOND, moment], &[50 * MILLISECOND, moment, moment]]
+        {
+            assert!((50..100).contains(&calls(times)), "{times:?}: {}", calls(times));
+        }
+        assert_eq!(calls(&[20 * MILLISECOND]), 50, "who takes their time is not");
     }
 
     #[test]
@@ -84,12 +91,12 @@ mod tests {
         let mut free = || {
             let mut calls = 0;
             while pace.begin(now).is_none() {
-                pace.vain = Some(now);
+                pace.end(now, true);
                 calls += 1;
             }
-            pace.vain = None;
+            pace.end(now, false);
             calls
         };
-        assert_eq!((free(), free()), (1 + Pace::FREE, 1 + Pace::FREE));
+        assert_eq!((free(), free()), (1 + FREE, 1 + FREE));
     }
 }
