@@ -5,7 +5,8 @@
 //!
 //! One server is asked at a time, so that never more than one job is on its way here, unless more are wanted
 //! ([`Worker::prefetch`]). A server that has none is told to wake us (PRE_SLEEP, NOOP) and is left alone until
-//! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`.
+//! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
+//! server is there, who asks too often is held back: see `worker/pace.rs`.
 
 use crate::connection::Packet;
 use crate::duty::{Abilities, Duty, Heard, Turn, Way};
@@ -235,13 +236,17 @@ impl Worker {
     pub async fn wait_for_job(&mut self, until: Option<Instant>) -> Result<()> {
         loop {
             let job = self.next_job(until).await?;
-            let (i, post) = (job.server, &self.servers[job.server]);
+            // Not if its connection has ended, at the next word or while nobody looked: the server has given it to
+            // another worker then.
+            let (server, post) = (job.server, &self.servers[job.server]);
             if post.peer.is_up() && post.peer.serial == job.serial {
                 self.held.push_front(job);
             }
-            // Not if its connection has ended, at the next word or while nobody looked: the server has given it to
-            // another worker then.
-            look(|cx| Poll::Ready(self.take_in(i, cx))).await;
+            look(|cx| {
+                self.take_in(server, cx);
+                Poll::Ready(())
+            })
+            .await;
             if !self.held.is_empty() {
                 return Ok(());
             }
