@@ -164,6 +164,15 @@ impl Worker {
             Err(Failure::Gearman(Error::WouldBlock | Error::NoJobs)) if !self.has(option::NON_BLOCKING) => {
                 Err(self.core.borrow().timeout(Duration::ZERO).into())
             }
+            other => other.map_err(|failure| self.told(failure)),
+        }
+    }
+
+    /// A NON_BLOCKING worker hears of servers that are gone as of jobs that are not there: the loops that are written
+    /// for it leave the waiting to wait(), and go on only for that.
+    fn told(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Gearman(error) if self.has(option::NON_BLOCKING) => error.away(Code::NoJobs).into(),
             other => other,
         }
     }
@@ -236,7 +245,7 @@ impl Worker {
         match sent {
             Ok(()) => Ok(code),
             Err(_) if !job.is_ours() => Ok(code), // forked inside the function: it was never ours to answer
-            Err(failure) => Err(failure),
+            Err(failure) => Err(self.told(failure)),
         }
     }
 
@@ -554,12 +563,12 @@ handlers! {
                 this.outcome.set(Code::Success);
                 call.returns(object);
             }
-            Err(failure) => if this.outcome.report(call, failure) {
+            Err(failure) => if this.outcome.report(call, this.told(failure)) {
                 call.returns(false);
             }
         }
     }
-    /// Until there is a job for work() to run.
+    /// Until there is a job for work() to run. While no server is there, one pause between two tries.
     fn wait(call) {
         let this = args!(call, Worker, "");
         match this.wait() {
@@ -569,6 +578,7 @@ handlers! {
             }
             Err(Failure::Signal) => interrupted(call, this),
             Err(Failure::Gearman(Error::NoServers | Error::NoFunctions)) => no_job(call, this, Error::NothingToWaitFor.into()),
+            Err(Failure::Gearman(error)) => no_job(call, this, error.away(Code::NoActiveFds).into()),
             Err(failure) => no_job(call, this, failure),
         }
     }

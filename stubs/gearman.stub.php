@@ -33,7 +33,7 @@ const GEARMAN_SHUTDOWN_GRACEFUL = 3;
 const GEARMAN_ERRNO = 4;
 const GEARMAN_EVENT = 5;
 const GEARMAN_TOO_MANY_ARGS = 6;
-/** wait(): there is no connection to wait for. */
+/** wait(): there is no connection to wait for, or a worker's servers are all gone. */
 const GEARMAN_NO_ACTIVE_FDS = 7;
 /** The peer does not speak the Gearman protocol. */
 const GEARMAN_INVALID_MAGIC = 8;
@@ -865,10 +865,12 @@ class GearmanWorker
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}
 
     /**
-     * Waits until a server has something to say; for workers with GEARMAN_WORKER_NON_BLOCKING.
+     * Waits until there is a job for work(); for workers with GEARMAN_WORKER_NON_BLOCKING.
      *
-     * @return bool false when the timeout is over (GEARMAN_TIMEOUT), or with a warning if there is no connection to
-     *     wait for (GEARMAN_NO_ACTIVE_FDS).
+     * While no server is there it pauses for up to a second and tries again, once a call.
+     *
+     * @return bool false when the timeout is over (GEARMAN_TIMEOUT), or with a warning if no server is there to wait
+     *     for (GEARMAN_NO_ACTIVE_FDS).
      */
     public function wait(): bool {}
 
@@ -901,7 +903,8 @@ class GearmanWorker
      *
      * The program must end the job itself: sendComplete(), sendFail() or sendException().
      *
-     * @return GearmanJob|false false with a warning and GEARMAN_NO_JOBS if no job is waiting.
+     * @return GearmanJob|false false with a warning and GEARMAN_NO_JOBS if no job is waiting, or, for a non-blocking
+     *     worker, no server is there.
      */
     public function grabJob(): GearmanJob|false {}
 
@@ -943,8 +946,8 @@ class GearmanWorker
      * while (!$stop && ($worker->work() || $worker->returnCode() === GEARMAN_TIMEOUT));
      * ```
      *
-     * @return bool true when a job was done. false without a warning: timeout (GEARMAN_TIMEOUT), no job for a
-     *     non-blocking worker (GEARMAN_IO_WAIT, GEARMAN_NO_JOBS), or a job that failed by GearmanJob::setReturn().
+     * @return bool true when a job was done. false without a warning: timeout (GEARMAN_TIMEOUT), no job or no server
+     *     for a non-blocking worker (GEARMAN_IO_WAIT, GEARMAN_NO_JOBS), or a job that failed by GearmanJob::setReturn().
      *     false with a warning: no servers, no functions, no server reached and the like.
      */
     public function work(): bool {}

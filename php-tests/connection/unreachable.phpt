@@ -69,6 +69,7 @@ show('ping', $worker, fn () => $worker->ping('x'));
 show('wait', $worker, fn () => $worker->wait());
 $worker->addOptions(GEARMAN_WORKER_NON_BLOCKING);
 show('work, non-blocking', $worker, fn () => $worker->work());
+show('grabJob, non-blocking', $worker, fn () => $worker->grabJob());
 
 // Of two servers the first is down.
 $client = new GearmanClient();
@@ -125,7 +126,8 @@ work, no functions               34 false GearmanWorker::work(): no functions ha
 work                             26 false GearmanWorker::work(): could not connect to 127.0.0.1:PORT: Connection refused
 grabJob                          26 false GearmanWorker::grabJob(): could not connect to 127.0.0.1:PORT: Connection refused
 ping                             26 false GearmanWorker::ping(): could not connect to 127.0.0.1:PORT: Connection refused
-wait                             26 false GearmanWorker::wait(): could not connect to 127.0.0.1:PORT: Connection refused
-work, non-blocking               26 false GearmanWorker::work(): could not connect to 127.0.0.1:PORT: Connection refused
+wait                              7 false GearmanWorker::wait(): no server is there: could not connect to 127.0.0.1:PORT: Connection refused
+work, non-blocking               35 false 
+grabJob, non-blocking            35 false GearmanWorker::grabJob(): no server is there: could not connect to 127.0.0.1:PORT: Connection refused
 two servers: doBackground         0 "H:" 
 two servers: ping                26 false GearmanClient::ping(): could not connect to 127.0.0.1:PORT: Connection refused

@@ -80,6 +80,14 @@ pub enum Error {
     /// An argument that cannot be sent.
     #[error("{0}")]
     Argument(&'static str),
+    /// No server is there, said as something less than a failure: see [`Error::away`].
+    #[error("no server is there: {reason}")]
+    Away {
+        /// What it is said as.
+        code: Code,
+        /// Why none is there.
+        reason: Box<Error>,
+    },
     /// There is nothing to wait for.
     #[error("no active file descriptors: there is nothing to wait for")]
     NothingToWaitFor,
@@ -132,6 +140,18 @@ impl Error {
         }
     }
 
+    /// That a server is gone or cannot be reached, said as `code`: for callers to whom it is the same whether there is
+    /// no job or nobody who could have one. Other errors stay what they are.
+    #[must_use]
+    pub fn away(self, code: Code) -> Error {
+        match self {
+            Error::Resolve { .. } | Error::Connect { .. } | Error::Lost { .. } => {
+                Error::Away { code, reason: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+
     /// The code that libgearman reports in this case.
     pub fn code(&self) -> Code {
         match self {
@@ -139,7 +159,7 @@ impl Error {
             Error::Resolve { .. } => Code::Getaddrinfo,
             Error::Connect { .. } => Code::CouldNotConnect,
             Error::Lost { .. } => Code::LostConnection,
-            Error::Protocol { code, .. } => *code,
+            Error::Protocol { code, .. } | Error::Away { code, .. } => *code,
             Error::TooLarge { .. } => Code::DataTooLarge,
             Error::Server { code, .. } => code.unwrap_or(Code::ServerError),
             Error::Timeout { .. } => Code::Timeout,

@@ -118,6 +118,11 @@ impl Peer {
         self.error.as_ref().filter(|_| !lasts)
     }
 
+    /// Is it up, and has something that makes sense come over this connection?
+    pub fn has_spoken(&self) -> bool {
+        self.is_up() && self.spoke
+    }
+
     /// When it should be tried again: at once unless the last tries failed.
     pub fn due(&self) -> Instant {
         self.due
@@ -135,11 +140,6 @@ impl Peer {
             State::Connecting { deadline, .. } => Some(*deadline),
             State::Up(_) => None,
         }
-    }
-
-    /// Tries it again at once, whatever its pause is.
-    pub fn hurry(&mut self) {
-        self.due = Instant::now();
     }
 
     /// How long to wait after the last of `failures`. Spread by ±25%, so that a restarted server does not
@@ -408,8 +408,6 @@ mod tests {
             advance(pause).await;
         }
         assert!(longest > LAST_PAUSE.mul_f64(0.7));
-        peer.hurry();
-        assert!(peer.is_due());
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,8 @@
 //!
 //! One server is asked at a time, so that never more than one job is on its way here, unless more are wanted
 //! ([`Worker::prefetch`]). A server that has none is told to wake us (PRE_SLEEP, NOOP) and is left alone until
-//! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`.
+//! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
+//! server is there, who asks too often is held back: see `worker/pace.rs`.
 
 use crate::connection::Packet;
 use crate::duty::{Abilities, Duty, Heard, Turn, Way};
@@ -24,8 +25,10 @@ use tokio::time::Instant;
 
 mod direct;
 mod echo;
+mod pace;
 use direct::Rest;
 use echo::Echo;
+use pace::Pace;
 
 /// A worker of one or more job servers.
 #[derive(Debug, Default)]
@@ -52,6 +55,8 @@ pub struct Worker {
     held: VecDeque<Job>,
     /// Why a server is of no use that could be connected to.
     failed: Option<Error>,
+    /// Holds back calls that are made without end and without a server.
+    pace: Pace,
     /// The process that last began a call.
     process: Process,
 }
@@ -190,6 +195,10 @@ impl Worker {
     /// server can be reached, [`Error::Lost`], [`Error::Protocol`] or [`Error::TooLarge`] when the last that could be
     /// reached is of no use (the first time at once, later after a pause that grows up to a second).
     pub async fn next_job(&mut self, until: Option<Instant>) -> Result<Job> {
+        self.paced(async |w| w.wait_for_next(until).await).await
+    }
+
+    async fn wait_for_next(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
         let begun = Instant::now();
         if let Some(job) = drive(self, until, Worker::wake, |w, cx| w.poll_job(cx)).await {
@@ -205,6 +214,10 @@ impl Worker {
     /// As [`Worker::next_job`] but for the timeout, and [`Error::WouldBlock`] where a server has yet to answer,
     /// [`Error::NoJobs`] where all have.
     pub async fn look_for_job(&mut self) -> Result<Job> {
+        self.paced(Worker::look_once).await
+    }
+
+    async fn look_once(&mut self) -> Result<Job> {
         self.check()?;
         self.turn_classic();
         match look(|cx| self.poll_servers(cx, Rest::Classic)).await.flatten() {
@@ -223,10 +236,18 @@ impl Worker {
     pub async fn wait_for_job(&mut self, until: Option<Instant>) -> Result<()> {
         loop {
             let job = self.next_job(until).await?;
-            // Not if its connection ended at the next word: the server has given it to another worker then.
-            let post = &self.servers[job.server];
+            // Not if its connection has ended, at the next word or while nobody looked: the server has given it to
+            // another worker then.
+            let (server, post) = (job.server, &self.servers[job.server]);
             if post.peer.is_up() && post.peer.serial == job.serial {
                 self.held.push_front(job);
+            }
+            look(|cx| {
+                self.take_in(server, cx);
+                Poll::Ready(())
+            })
+            .await;
+            if !self.held.is_empty() {
                 return Ok(());
             }
         }
@@ -259,23 +280,23 @@ impl Worker {
     /// # Errors
     /// As [`Worker::next_job`], and [`Error::NoJobs`] where no server has one.
     pub async fn grab_job(&mut self, until: Option<Instant>) -> Result<Job> {
+        self.paced(async |w| w.ask_all(until).await).await
+    }
+
+    async fn ask_all(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
         self.turn_classic();
         let begun = Instant::now();
-        let down = !self.servers.iter().any(|p| p.peer.is_up());
         for post in &mut self.servers {
             // Those who sleep are asked as well: their NOOP may be on its way.
             if matches!(post.duty.turn, Turn::Asleep | Turn::NoJob) {
                 post.duty.turn = Turn::Awake;
             }
-            if down {
-                post.peer.hurry();
-            }
         }
         match drive(self, until, Worker::wake, |w, cx| w.poll_servers(cx, Rest::Never)).await {
             Some(Some(job)) => job,
             Some(None) => Err(self.unreachable().unwrap_or(Error::NoJobs)),
-            None => Err(self.timeout(begun.elapsed())),
+            None => Err(self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed()))),
         }
     }
 

@@ -11,6 +11,7 @@ mod hostile;
 mod liar;
 mod mutated;
 mod outages;
+mod pace;
 mod pool;
 mod prefetch;
 mod questions;
