@@ -1,5 +1,11 @@
 //! The text commands that share the port with the binary protocol: one line asks, one line or a
 //! list that ends in `.` answers. Read by the server, written by `gearadmin`.
+//!
+//! Words end at blanks, so what has a blank in its name cannot be named here. A command that changes something
+//! takes just its own words: `drop function resize images` is nothing that could be done to `resize`.
+
+use crate::MAX_FUNCTION;
+use crate::message::number;
 
 /// A command line from an operator or a monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +30,16 @@ pub enum Command<'a> {
     CreateFunction(&'a [u8]),
     /// `drop function NAME`.
     DropFunction(&'a [u8]),
-    /// `maxqueue NAME [LIMIT | HIGH NORMAL LOW]`: the words behind the name.
-    MaxQueue(&'a [u8], Vec<&'a [u8]>),
+    /// `maxqueue NAME [LIMIT | HIGH NORMAL LOW]`: by priority, high first; 0 is no limit.
+    MaxQueue(&'a [u8], [u32; 3]),
     /// `cancel job HANDLE`.
     CancelJob(&'a [u8]),
-    /// Something that starts like a command and lacks words: its name.
-    Incomplete(&'static str),
-    /// `show` with a word it does not know.
+    /// Something that starts like a command and has not the words it takes, neither fewer nor more: its name.
+    InvalidArguments(&'static str),
+    /// `show` with words it does not know.
     UnknownShow,
+    /// `cancel` with words it does not know.
+    UnknownCancel,
     /// Anything else: the line's first word.
     Unknown(&'a [u8]),
 }
@@ -51,16 +59,20 @@ impl<'a> Command<'a> {
             (b"version", _) => Command::Version,
             (b"getpid", _) => Command::GetPid,
             (b"verbose", _) => Command::Verbose,
-            (b"show", [what, ..]) if is(what, "jobs") => Command::ShowJobs,
-            (b"show", [what, jobs, ..]) if is(what, "unique") && is(jobs, "jobs") => Command::ShowUniqueJobs,
+            (b"show", [what]) if is(what, "jobs") => Command::ShowJobs,
+            (b"show", [what, jobs]) if is(what, "unique") && is(jobs, "jobs") => Command::ShowUniqueJobs,
             (b"show", [_, ..]) => Command::UnknownShow,
-            (b"create", [what, name, ..]) if is(what, "function") => Command::CreateFunction(name),
-            (b"drop", [what, name, ..]) if is(what, "function") => Command::DropFunction(name),
-            (b"create", _) => Command::Incomplete("create"),
-            (b"drop", _) => Command::Incomplete("drop"),
-            (b"maxqueue", [name, limits @ ..]) => Command::MaxQueue(name, limits.to_vec()),
-            (b"maxqueue", []) => Command::Incomplete("maxqueue"),
-            (b"cancel", [what, handle, ..]) if is(what, "job") => Command::CancelJob(handle),
+            (b"create", [what, name]) if is(what, "function") && is_name(name) => Command::CreateFunction(name),
+            (b"drop", [what, name]) if is(what, "function") && is_name(name) => Command::DropFunction(name),
+            (b"create", _) => Command::InvalidArguments("create"),
+            (b"drop", _) => Command::InvalidArguments("drop"),
+            (b"maxqueue", [name, words @ ..]) if is_name(name) => match limits(words) {
+                Some(limits) => Command::MaxQueue(name, limits),
+                None => Command::InvalidArguments("maxqueue"),
+            },
+            (b"maxqueue", _) => Command::InvalidArguments("maxqueue"),
+            (b"cancel", [what, handle]) if is(what, "job") => Command::CancelJob(handle),
+            (b"cancel", [_, _, ..]) => Command::UnknownCancel,
             _ => Command::Unknown(first),
         }
     }
@@ -69,6 +81,40 @@ impl<'a> Command<'a> {
 /// Is the answer to this command a list that ends in a line with a dot?
 pub fn is_listing(command: &str) -> bool {
     matches!(command, "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs")
+}
+
+/// Why no text command can speak of this function or job, where none can.
+pub fn unspeakable(name: &[u8]) -> Option<&'static str> {
+    match name {
+        b"" => Some("it is empty"),
+        _ if name.iter().any(u8::is_ascii_whitespace) => {
+            Some("text commands end names at blanks, tabs and line ends: it would be taken for another")
+        }
+        _ if name.contains(&0) => Some("no name holds a NUL"),
+        _ if name.len() > MAX_FUNCTION => Some("it is longer than any function's name"),
+        _ => None,
+    }
+}
+
+fn is_name(name: &[u8]) -> bool {
+    unspeakable(name).is_none()
+}
+
+/// One number is for all priorities, three are for high, normal and low. None at all, 0 and, as C's PROTOCOL says,
+/// negative ones lift the limit. Here something that is no number is part of a name, not a 0 as in C.
+fn limits(words: &[&[u8]]) -> Option<[u32; 3]> {
+    match words {
+        [] => Some([0; 3]),
+        [all] => limit(all).map(|all| [all; 3]),
+        [high, normal, low] => Some([limit(high)?, limit(normal)?, limit(low)?]),
+        _ => None,
+    }
+}
+
+fn limit(word: &[u8]) -> Option<u32> {
+    let (digits, negative) = word.strip_prefix(b"-").map_or((word, false), |digits| (digits, true));
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| if negative { 0 } else { number(digits) })
 }
 
 #[cfg(test)]
@@ -80,17 +126,62 @@ mod tests {
         assert_eq!(Command::parse(b"STATUS\r\n"), Command::Status);
         assert_eq!(Command::parse(b"  Show   Unique JOBS \n"), Command::ShowUniqueJobs);
         assert_eq!(Command::parse(b"create function Reverse\r\n"), Command::CreateFunction(b"Reverse"));
-        assert_eq!(Command::parse(b"maxqueue f 1 2 3\n"), Command::MaxQueue(b"f", vec![b"1", b"2", b"3"]));
+        assert_eq!(Command::parse(b"maxqueue f 1 2 3\n"), Command::MaxQueue(b"f", [1, 2, 3]));
     }
 
     #[test]
     fn what_lacks_words_and_what_is_unknown() {
-        assert_eq!(Command::parse(b"create\n"), Command::Incomplete("create"));
-        assert_eq!(Command::parse(b"maxqueue\n"), Command::Incomplete("maxqueue"));
+        assert_eq!(Command::parse(b"create\n"), Command::InvalidArguments("create"));
+        assert_eq!(Command::parse(b"maxqueue\n"), Command::InvalidArguments("maxqueue"));
         assert_eq!(Command::parse(b"show\n"), Command::Unknown(b"show"));
         assert_eq!(Command::parse(b"show foo\n"), Command::UnknownShow);
         assert_eq!(Command::parse(b"cancel job\n"), Command::Unknown(b"cancel"));
         assert_eq!(Command::parse(b"shutdown\n"), Command::Unknown(b"shutdown"));
         assert_eq!(Command::parse(b"\r\n"), Command::Unknown(b""));
+    }
+
+    /// `drop function resize images` dropped `resize`, with its jobs.
+    #[test]
+    fn what_is_left_over_is_refused() {
+        for (line, command) in [
+            ("drop function resize images", Command::InvalidArguments("drop")),
+            ("drop function resize\timages", Command::InvalidArguments("drop")),
+            ("create function resize images", Command::InvalidArguments("create")),
+            ("maxqueue resize images", Command::InvalidArguments("maxqueue")),
+            ("maxqueue resize images 1000", Command::InvalidArguments("maxqueue")),
+            ("maxqueue resize 2 1000", Command::InvalidArguments("maxqueue")),
+            ("maxqueue resize 1 2 3 4", Command::InvalidArguments("maxqueue")),
+            ("cancel job H:x:1 2", Command::UnknownCancel),
+            ("cancel function f", Command::UnknownCancel),
+            ("show jobs f", Command::UnknownShow),
+            ("show unique jobs f", Command::UnknownShow),
+            ("drop function resize\0images", Command::InvalidArguments("drop")),
+        ] {
+            assert_eq!(Command::parse(line.as_bytes()), command, "{line}");
+        }
+        let long = format!("create function {}", "x".repeat(MAX_FUNCTION + 1));
+        assert_eq!(Command::parse(long.as_bytes()), Command::InvalidArguments("create"));
+    }
+
+    #[test]
+    fn limits_are_numbers() {
+        for (words, limits) in [
+            ("", Some([0; 3])),
+            ("7", Some([7; 3])),
+            ("0", Some([0; 3])),
+            ("-1", Some([0; 3])),
+            ("1 -2 3", Some([1, 0, 3])),
+            ("99999999999999999999", Some([u32::MAX; 3])),
+            ("1x", None),
+            ("1.5", None),
+            ("-", None),
+            ("--1", None),
+            ("1 2 x", None),
+        ] {
+            let line = format!("maxqueue f {words}");
+            let expected =
+                limits.map_or(Command::InvalidArguments("maxqueue"), |limits| Command::MaxQueue(b"f", limits));
+            assert_eq!(Command::parse(line.as_bytes()), expected, "{line}");
+        }
     }
 }

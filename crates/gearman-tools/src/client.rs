@@ -5,13 +5,13 @@
 
 use crate::error::{Error, Result};
 use crate::flags::Lines;
-use crate::report;
+use crate::{print, print_error, report};
 use gearman_core::client::Client;
 use gearman_core::message::Priority;
 use gearman_core::peer::Settings;
 use gearman_core::servers::{Address, Server};
 use gearman_core::task::{Ask, Event, TaskId};
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -147,40 +147,26 @@ impl Submitter {
         };
         match event {
             Event::Created(handle) if self.orders.verbose => {
-                write_out(&[b"Task created: ", handle, b"\n"])?;
+                print(&[b"Task created: ", handle, b"\n"])?;
             }
-            Event::Data(data) | Event::Complete(data) => write_out(&[&prefix, data])?,
+            Event::Data(data) | Event::Complete(data) => print(&[&prefix, data])?,
             Event::Status { numerator, denominator } => {
                 let percent = (u64::from(*numerator) * 100).checked_div(u64::from(*denominator));
                 let line = format!("{}% Complete\n", percent.unwrap_or(0));
-                write_out(&[&prefix, line.as_bytes()])?;
+                print(&[&prefix, line.as_bytes()])?;
             }
-            Event::Warning(text) => write_err(&[&prefix, text]),
+            Event::Warning(text) => print_error(&[&prefix, text]),
             Event::Exception(text) => {
                 self.well = false;
-                write_err(&[&prefix, text]);
+                print_error(&[&prefix, text]);
             }
             Event::Fail => {
                 self.well = false;
-                write_err(&[&prefix, b"Job failed\n"]);
+                print_error(&[&prefix, b"Job failed\n"]);
             }
             Event::Error(error) => self.failed(error),
             Event::Created(_) | Event::Known(_) | Event::Echoed(_) => {}
         }
         Ok(())
-    }
-}
-
-fn write_out(parts: &[&[u8]]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    let written = parts.iter().try_for_each(|part| out.write_all(part));
-    written.and_then(|()| out.flush()).map_err(Error::io("write to standard output"))
-}
-
-/// Where standard error is closed nobody wants to know.
-fn write_err(parts: &[&[u8]]) {
-    let mut err = io::stderr().lock();
-    for part in parts {
-        let _ = err.write_all(part);
     }
 }

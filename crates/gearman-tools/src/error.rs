@@ -20,6 +20,9 @@ pub enum Error {
         /// The system's words.
         reason: io::Error,
     },
+    /// Standard output cannot be written.
+    #[error("could not write to standard output: {0}")]
+    Output(io::Error),
     /// An answer that no server should give.
     #[error("the server's answer to {command} is not understood: {line}")]
     Answer {
@@ -34,6 +37,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Nobody reads our output any more: no reason to say anything, or to go on.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Error::Output(reason) if reason.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// An [`Error::Io`] for something that was tried: `.map_err(Error::io("read a file"))`.
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
         let what = what.into();

@@ -2,10 +2,10 @@
 //! tools: options and data may be mixed, the last of a repeated option counts, and a number may have
 //! blanks around it (`"-p 4730"` as one argument).
 
+use crate::ended;
 use crate::error::{Error, Result};
-use clap::builder::NonEmptyStringValueParser;
-use clap::error::ErrorKind;
 use clap::{ArgAction, Parser};
+use gearman_core::admin::{self, Command};
 use gearman_core::message::Priority;
 use gearman_core::servers::{Address, Server};
 use std::ffi::OsString;
@@ -115,6 +115,7 @@ Exit status:
   0  all went well
   1  a job failed or could not be submitted, a worker could not work, or the
      options were wrong
+  141  nobody reads its output any more, as in gearman ... | head
 
 Examples:
   gearman -w -f wc -- wc -l            a worker that counts lines
@@ -195,10 +196,10 @@ pub struct Gearadmin {
     pub watch: Option<Duration>,
 
     /// Make a function known
-    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
+    #[arg(long, value_parser = word, value_name = "FUNCTION", help_heading = "What to do")]
     pub create_function: Option<String>,
     /// Forget a function that nobody works on; its queued jobs fail
-    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "FUNCTION", help_heading = "What to do")]
+    #[arg(long, value_parser = word, value_name = "FUNCTION", help_heading = "What to do")]
     pub drop_function: Option<String>,
     /// Most jobs that a function may have: one number for all priorities, or three for high, normal and
     /// low; none or 0: no limit
@@ -207,14 +208,15 @@ pub struct Gearadmin {
         value_names = ["FUNCTION", "LIMIT"],
         num_args = 1..=4,
         allow_hyphen_values = false,
+        value_parser = word,
         help_heading = "What to do"
     )]
     pub max_queue: Option<Vec<String>>,
     /// Remove a job from its queue
-    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "HANDLE", help_heading = "What to do")]
+    #[arg(long, value_parser = word, value_name = "HANDLE", help_heading = "What to do")]
     pub cancel_job: Option<String>,
 
-    /// The C tool ignores words that belong to no option.
+    /// The C tool ignores words that belong to no option. So does this one, where it only asks.
     #[arg(hide = true)]
     ignored: Vec<OsString>,
 }
@@ -240,6 +242,11 @@ Watch:
 Exit status:
   0  the server answered, even if it refused
   1  the server could not be asked, or the options were wrong
+  141  nobody reads its output any more, as in gearadmin ... | head
+
+Names:
+  Text commands end them at blanks: a function or job with one in its name
+  cannot be told of, and is refused before anything is asked.
 
 Examples:
   gearadmin --status
@@ -251,27 +258,40 @@ Examples:
 
 impl Gearadmin {
     /// The lines to send, in the order in which the C tool sends them.
-    pub fn commands(&self) -> Vec<String> {
-        let mut commands = Vec::new();
-        let mut add = |wanted: bool, command: &str| {
-            if wanted {
-                commands.push(command.to_string());
-            }
-        };
-        let named = |command: &str, name: &Option<String>| format!("{command} {}", name.as_deref().unwrap_or_default());
-        add(self.getpid, "getpid");
-        add(self.create_function.is_some(), &named("create function", &self.create_function));
-        add(self.drop_function.is_some(), &named("drop function", &self.drop_function));
-        add(self.max_queue.is_some(), &named("maxqueue", &self.max_queue.as_ref().map(|words| words.join(" "))));
-        add(self.show_jobs, "show jobs");
-        add(self.show_unique_jobs, "show unique jobs");
-        add(self.cancel_job.is_some(), &named("cancel job", &self.cancel_job));
-        add(self.server_verbose, "verbose");
-        add(self.server_version, "version");
-        add(self.workers, "workers");
-        add(self.priority_status, "prioritystatus");
-        add(self.status, "status");
-        commands
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for limits that are none, and for a name that may be two words.
+    pub fn commands(&self) -> Result<Vec<String>> {
+        let named = |command: &str, name: &Option<String>| name.as_ref().map(|name| format!("{command} {name}"));
+        let max_queue = self.max_queue.as_ref().map(|words| format!("maxqueue {}", words.join(" ")));
+        if max_queue.as_ref().is_some_and(|line| !matches!(Command::parse(line.as_bytes()), Command::MaxQueue(..))) {
+            return Err(Error::Usage("--max-queue: behind the function there is no number, one, or three"));
+        }
+        let create = named("create function", &self.create_function);
+        let drop = named("drop function", &self.drop_function);
+        let cancel = named("cancel job", &self.cancel_job);
+        let changes = [&create, &drop, &max_queue, &cancel].into_iter().any(Option::is_some);
+        if changes && !self.ignored.is_empty() {
+            return Err(Error::Usage(
+                "there are words that belong to no option, and no text command can speak of a name with blanks",
+            ));
+        }
+        let ask = |wanted: bool, command: &str| wanted.then(|| command.to_owned());
+        let commands = [
+            ask(self.getpid, "getpid"),
+            create,
+            drop,
+            max_queue,
+            ask(self.show_jobs, "show jobs"),
+            ask(self.show_unique_jobs, "show unique jobs"),
+            cancel,
+            ask(self.server_verbose, "verbose"),
+            ask(self.server_version, "version"),
+            ask(self.workers, "workers"),
+            ask(self.priority_status, "prioritystatus"),
+            ask(self.status, "status"),
+        ];
+        Ok(commands.into_iter().flatten().collect())
     }
 
     /// The server to ask.
@@ -375,13 +395,9 @@ impl Lines {
 /// # Errors
 /// The exit status, when everything has been said.
 pub fn parse<F: Parser>(arguments: impl IntoIterator<Item = OsString>) -> std::result::Result<F, ExitCode> {
-    F::try_parse_from(arguments).map_err(|error| {
-        // A closed standard output or error leaves nobody to tell.
-        let _ = error.print();
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-            _ => ExitCode::FAILURE,
-        }
+    F::try_parse_from(arguments).map_err(|error| match error.print() {
+        _ if error.use_stderr() => ExitCode::FAILURE,
+        printed => ended(F::command().get_name(), printed.map(|()| true).map_err(Error::Output)),
     })
 }
 
@@ -400,6 +416,11 @@ fn number<T: FromStr>(text: &str) -> std::result::Result<T, T::Err> {
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds = text.trim().parse().ok().filter(|s: &f64| (0.1..=86400.0).contains(s));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds, from 0.1 to 86400".into())
+}
+
+/// What a text command can name.
+fn word(text: &str) -> std::result::Result<String, &'static str> {
+    admin::unspeakable(text.as_bytes()).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn trimmed(text: &str) -> std::result::Result<String, std::convert::Infallible> {
@@ -470,7 +491,7 @@ mod tests {
                    --show-unique-jobs --cancel-job=H:x:1 --create-function=a --drop-function b --getpid --max-queue c 1 2 3";
         let flags = Gearadmin::try_parse_from(all.split(' ')).unwrap();
         assert_eq!(
-            flags.commands(),
+            flags.commands().unwrap(),
             [
                 "getpid",
                 "create function a",

@@ -31,9 +31,43 @@ pub mod worker;
 pub use error::{Error, Result};
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
-/// A line on standard error, behind the program's name. Where that is closed nobody wants to know.
+/// The exit status where nobody reads the output to its end (`| head`): what a shell says of SIGPIPE, by which other
+/// tools end then.
+const UNREAD: u8 = 128 + 13;
+
+/// On standard output, at once.
+///
+/// # Errors
+/// [`Error::Output`].
+pub fn print(parts: &[&[u8]]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let written = parts.iter().try_for_each(|part| out.write_all(part));
+    written.and_then(|()| out.flush()).map_err(Error::Output)
+}
+
+/// On standard error. Where that cannot be written nobody wants to know.
+pub fn print_error(parts: &[&[u8]]) {
+    let mut err = io::stderr().lock();
+    let _ = parts.iter().try_for_each(|part| err.write_all(part));
+}
+
+/// A line on standard error, behind the program's name.
 pub fn report(program: &str, what: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{program}: {what}");
+    print_error(&[format!("{program}: {what}\n").as_bytes()]);
+}
+
+/// How a program ends, after what went wrong was said. True: all went well.
+pub fn ended(program: &str, outcome: Result<bool>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if error.is_unread() => ExitCode::from(UNREAD),
+        Err(error) => {
+            report(program, error);
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! Where a table that changes is shown: in place on a terminal, one below the other elsewhere.
 
 use crate::error::{Error, Result};
-use crate::report;
 use crate::watch::View;
+use crate::{print, report};
 use gearman_core::servers::Server;
 use nix::sys::signal::{Signal, raise};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
 /// The other screen, no cursor, and long lines are cut.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l";
 /// All as it was.
-const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+const LEAVE: &[u8] = b"\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// A terminal is given back as it was when this is dropped.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Screen {
             suspended: handle(SignalKind::from_raw(Signal::SIGTSTP as i32))?,
         };
         if screen.terminal {
-            write(ENTER)?;
+            print(&[ENTER])?;
         }
         Ok(screen)
     }
@@ -60,7 +60,7 @@ impl Screen {
         }
         // The empty line tells a program that reads this that the table is whole.
         text.push_str("\n\n");
-        write(&text)
+        print(&[text.as_bytes()])
     }
 
     fn draw(&self, view: &View) -> Result<()> {
@@ -72,7 +72,7 @@ impl Screen {
         let lines = title.into_iter().chain(view.lines(Some((width, height.saturating_sub(2))))).take(height);
         text.push_str(&lines.map(|line| line + "\x1b[K").collect::<Vec<_>>().join("\n"));
         text.push_str("\x1b[J");
-        write(&text)
+        print(&[text.as_bytes()])
     }
 
     /// Waits, while the terminal may change its size or go away for a time.
@@ -83,11 +83,11 @@ impl Screen {
                 _ = self.resized.recv() => {}
                 _ = self.suspended.recv() => {
                     if self.terminal {
-                        write(LEAVE)?;
+                        print(&[LEAVE])?;
                     }
                     raise(Signal::SIGSTOP).map_err(|e| Error::io("stop")(e.into()))?;
                     if self.terminal {
-                        write(ENTER)?;
+                        print(&[ENTER])?;
                     }
                 }
             }
@@ -102,13 +102,7 @@ impl Drop for Screen {
     fn drop(&mut self) {
         if self.terminal {
             // Nobody sees it where it fails.
-            let _ = write(LEAVE);
+            let _ = print(&[LEAVE]);
         }
     }
-}
-
-fn write(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(Error::io("write to standard output"))
 }

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::flags::Lines;
-use crate::report;
+use crate::{print, report};
 use gearman_core::job::Job;
 use gearman_core::message::Update;
 use gearman_core::peer::Settings;
@@ -12,7 +12,7 @@ use gearman_core::worker::Worker;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -40,7 +40,8 @@ pub struct Duties {
 /// and it was said what did not.
 ///
 /// # Errors
-/// [`Error::Gearman`] for names that no function can have, [`Error::Io`] for signals.
+/// [`Error::Gearman`] for names that no function can have, [`Error::Io`] for signals, [`Error::Output`] where nobody
+/// reads what is printed.
 pub async fn run(duties: &Duties, servers: Vec<(Server, Vec<Address>)>) -> Result<bool> {
     let mut worker = Worker::new(Settings::default());
     for (server, addresses) in servers {
@@ -55,11 +56,11 @@ pub async fn run(duties: &Duties, servers: Vec<(Server, Vec<Address>)>) -> Resul
         biased;
         _ = terminated.recv() => Ok(true),
         _ = interrupted.recv() => Ok(true),
-        well = serve(&mut worker, duties) => Ok(well),
+        well = serve(&mut worker, duties) => well,
     }
 }
 
-async fn serve(worker: &mut Worker, duties: &Duties) -> bool {
+async fn serve(worker: &mut Worker, duties: &Duties) -> Result<bool> {
     let mut left = duties.count;
     let mut well = true;
     // The last trouble that was reported, so that a server that stays away is told of once.
@@ -70,12 +71,17 @@ async fn serve(worker: &mut Worker, duties: &Duties) -> bool {
         match worker.next_job(until).await {
             Ok(mut job) => {
                 trouble = None;
-                if let Err(error) = attend(worker, &mut job, duties).await {
-                    well = false;
-                    report("gearman", error);
-                    // A result that no packet can hold fails its job. Of no effect where the job has ended, or
-                    // went back to the server with its connection.
-                    let _ = say(worker, &mut job, Update::Fail).await;
+                match attend(worker, &mut job, duties).await {
+                    Ok(()) => {}
+                    // The job goes back to the server with the connection, for another worker.
+                    Err(error) if error.is_unread() => return Err(error),
+                    Err(error) => {
+                        well = false;
+                        report("gearman", error);
+                        // A result that no packet can hold fails its job. Of no effect where the job has ended,
+                        // or went back to the server with its connection.
+                        let _ = say(worker, &mut job, Update::Fail).await;
+                    }
                 }
             }
             Err(error) => {
@@ -90,7 +96,7 @@ async fn serve(worker: &mut Worker, duties: &Duties) -> bool {
         if left > 0 {
             left -= 1;
             if left == 0 {
-                return well;
+                return Ok(well);
             }
         }
     }
@@ -99,15 +105,9 @@ async fn serve(worker: &mut Worker, duties: &Duties) -> bool {
 /// One job. An error is about this job only.
 async fn attend(worker: &mut Worker, job: &mut Job, duties: &Duties) -> Result<()> {
     let Some((program, arguments)) = duties.command.split_first() else {
-        let mut out = io::stdout().lock();
-        let printed = out.write_all(&job.workload).and_then(|()| out.flush());
         // What could not be printed was not done.
-        let update = match &printed {
-            Ok(()) => Update::Complete(b""),
-            Err(_) => Update::Fail,
-        };
-        say(worker, job, update).await?;
-        return printed.map_err(Error::io("write to standard output"));
+        print(&[&job.workload])?;
+        return say(worker, job, Update::Complete(b"")).await;
     };
     let outcome = match Running::start(program, arguments) {
         Ok(running) => running.attend(worker, job, duties.lines).await?,

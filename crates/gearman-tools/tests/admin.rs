@@ -111,6 +111,28 @@ fn wrong_options_exit_with_1() {
         assert_eq!(ended.status, Some(1), "{wrong:?}");
         assert!(!ended.err.is_empty());
     }
+    // Such a function cannot be spoken of: another would be hit, the one called like the first word.
+    for (unspeakable, reason) in [
+        (&["--drop-function", "resize images"][..], "text commands end names at blanks"),
+        (&["--drop-function", "resize\timages"], "text commands end names at blanks"),
+        (&["--drop-function", "resize\nimages"], "text commands end names at blanks"),
+        (&["--drop-function", " resize"], "text commands end names at blanks"),
+        (&["--drop-function", ""], "it is empty"),
+        (&["--drop-function", "resize", "images"], "no text command can speak of a name with blanks"),
+        (&["--create-function", "resize images"], "text commands end names at blanks"),
+        (&["--create-function", &"x".repeat(513)], "it is longer than any function's name"),
+        (&["--cancel-job", "H:x:1 2"], "text commands end names at blanks"),
+        (&["--max-queue", "resize images", "1000"], "text commands end names at blanks"),
+        (&["--max-queue", "resize 1000"], "text commands end names at blanks"),
+        (&["--max-queue", "resize", "images"], "behind the function there is no number, one, or three"),
+        (&["--max-queue", "resize", "images", "1000"], "behind the function there is no number, one, or three"),
+        (&["--max-queue", "resize", "2", "1000"], "behind the function there is no number, one, or three"),
+    ] {
+        // Nobody listens there: it is refused before.
+        let ended = run("gearadmin", "1", unspeakable);
+        assert_eq!((ended.status, &ended.out[..]), (Some(1), &b""[..]), "{unspeakable:?}");
+        assert!(ended.err.contains(reason), "{unspeakable:?}: {}", ended.err);
+    }
     let help = run("gearadmin", "1", &["--help"]);
     assert_eq!(help.status, Some(0));
     assert!(String::from_utf8(help.out).unwrap().contains("--priority-status"));

@@ -5,6 +5,7 @@
 mod admin;
 mod client;
 mod server;
+mod unwritable;
 mod util;
 mod watch;
 mod worker;

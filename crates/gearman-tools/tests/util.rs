@@ -108,7 +108,7 @@ fn frame(magic: &[u8], command: u32, arguments: &[&[u8]]) -> Vec<u8> {
     packet
 }
 
-fn program(name: &str, port: &str, arguments: &[&str]) -> Command {
+pub(crate) fn program(name: &str, port: &str, arguments: &[&str]) -> Command {
     let path = match name {
         "gearman" => env!("CARGO_BIN_EXE_gearman"),
         _ => env!("CARGO_BIN_EXE_gearadmin"),

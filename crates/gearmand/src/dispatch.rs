@@ -34,7 +34,7 @@ pub(crate) fn dispatch(
         Request::GrabJob(grab) => store.grab(now, peer, grab, mail),
         Request::Work(work) => store.work(now, peer, &work, owner, mail),
         Request::PreSleep => store.pre_sleep(now, peer, mail),
-        Request::CanDo { function, timeout } => store.can_do(peer, function, timeout, mail),
+        Request::CanDo { function, timeout } => store.can_do(now, peer, function, timeout, mail),
         Request::CantDo(function) => store.cant_do(now, peer, function, mail),
         Request::ResetAbilities => store.reset_abilities(now, peer, mail),
         Request::GetStatus(handle) => store.get_status(peer, handle, mail),

@@ -36,19 +36,25 @@ fn sleeps(peers: &Slab<Peer>, function: u32) -> impl Fn(u64, u32) -> bool {
 
 impl Store {
     /// CAN_DO and CAN_DO_TIMEOUT.
-    pub(crate) fn can_do(&mut self, peer: u32, name: &[u8], limit: Option<&[u8]>, mail: &mut Mail) {
+    pub(crate) fn can_do(&mut self, now: &Now, peer: u32, name: &[u8], limit: Option<&[u8]>, mail: &mut Mail) {
         if name.len() > MAX_FUNCTION {
             return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
         }
-        let Some(function) = self.function(name) else {
+        let worker = &self.peers[peer];
+        let has = || self.functions.find(name).is_some_and(|function| worker.ability(function).is_some());
+        if worker.abilities.len() >= ABILITIES && !has() {
+            if let Some(unsaid) = self.limits.abilities.happened(now.steady) {
+                let name = name.escape_ascii();
+                tracing::warn!("function {name} refused: a worker may have {ABILITIES} functions{unsaid}");
+            }
+            return mail.error(peer, Code::QueueError.name(), "Too many functions");
+        }
+        let Some(function) = self.function(now, name) else {
             return mail.error(peer, Code::QueueError.name(), "Too many functions");
         };
         let worker = &mut self.peers[peer];
         self.announced += 1;
         let ability = Ability { function, announced: self.announced, timeout: limit.and_then(timeout) };
-        if worker.abilities.len() >= ABILITIES {
-            return mail.error(peer, Code::QueueError.name(), "Too many functions");
-        }
         let known = worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some();
         // The one announced last is asked first.
         worker.abilities.push_front(ability);

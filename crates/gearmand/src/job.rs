@@ -1,6 +1,6 @@
 //! Jobs, and how they are found: by handle, by unique key, by number.
 
-use crate::persist::Key;
+use crate::persist;
 use crate::slab::{NONE, Slab};
 use bytes::Bytes;
 use gearman_core::message::{Decimal, Priority};
@@ -64,7 +64,7 @@ pub(crate) struct Extra {
     /// Seconds since 1970 at which it may run. Only until then.
     pub(crate) due: u64,
     /// The key of its row, where that does not follow from the job.
-    pub(crate) row: Option<Box<Key>>,
+    pub(crate) row: Option<Box<persist::Key>>,
     /// When its function's timeout runs out. Only while its worker is on it.
     pub(crate) deadline: Option<Duration>,
 }
@@ -108,15 +108,23 @@ impl Job {
         self.extra.get_or_insert_default()
     }
 
-    /// What other jobs with the same function and key are the same as this by. Key `-` stands for
-    /// the workload.
-    fn key(&self) -> (&[u8], &[u8]) {
+    fn key(&self) -> Option<Key<'_>> {
         key(self.unique(), self.workload())
     }
 }
 
-fn key<'a>(unique: &'a [u8], workload: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-    (unique, if unique == b"-" { workload } else { b"" })
+/// What other jobs of the same function are the same as a job by: its unique key, and the workload where the key
+/// stands for that.
+type Key<'a> = (&'a [u8], &'a [u8]);
+
+/// Key `-` stands for the workload. An empty one is no key, as in C (libgearman-server/job.cc).
+fn key<'a>(unique: &'a [u8], workload: &'a [u8]) -> Option<Key<'a>> {
+    match unique {
+        b"" => None,
+        b"-" if workload.is_empty() => None,
+        b"-" => Some((unique, workload)),
+        _ => Some((unique, b"")),
+    }
 }
 
 /// A unique key and a workload in memory of their own.
@@ -169,7 +177,7 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl Jobs {
-    fn key_hash(&self, function: u32, key: (&[u8], &[u8])) -> u32 {
+    fn key_hash(&self, function: u32, key: Key<'_>) -> u32 {
         self.hasher.hash_one((function, key)) as u32
     }
 
@@ -201,7 +209,7 @@ impl Jobs {
 
     /// Takes a job in that is to get its number later: until then it is not found by that.
     pub(crate) fn insert_unnumbered(&mut self, job: Job) -> u32 {
-        let hash = (job.unique != 0).then(|| self.key_hash(job.function, job.key()));
+        let hash = job.key().map(|key| self.key_hash(job.function, key));
         let id = self.slab.insert(job);
         if let Some(hash) = hash {
             self.uniques.insert_unique(spread(hash), (hash, id), |entry| spread(entry.0));
@@ -214,8 +222,8 @@ impl Jobs {
         if let Ok(entry) = self.numbers.find_entry(number_hash(job.number), |other| *other == id) {
             entry.remove();
         }
-        if job.unique != 0 {
-            let hash = self.key_hash(job.function, job.key());
+        if let Some(key) = job.key() {
+            let hash = self.key_hash(job.function, key);
             if let Ok(entry) = self.uniques.find_entry(spread(hash), |entry| entry.1 == id) {
                 entry.remove();
             }
@@ -234,14 +242,11 @@ impl Jobs {
 
     /// The job that a submit with this key is the same as.
     pub(crate) fn by_unique(&self, function: u32, unique: &[u8], workload: &[u8]) -> Option<u32> {
-        if unique.is_empty() {
-            return None;
-        }
-        let key = key(unique, workload);
+        let key = key(unique, workload)?;
         let hash = self.key_hash(function, key);
         let same = |entry: &(u32, u32)| {
             let job = &self.slab[entry.1];
-            entry.0 == hash && job.function == function && job.key() == key
+            entry.0 == hash && job.function == function && job.key() == Some(key)
         };
         self.uniques.find(spread(hash), same).map(|entry| entry.1)
     }

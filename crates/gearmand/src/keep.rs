@@ -79,7 +79,7 @@ impl Store {
         if row.key.len() > MAX_UNIQUE || !(1..=MAX_FUNCTION).contains(&row.function.len()) {
             return Err("its unique_key is longer than 64 bytes, or its function_name than 512, or empty");
         }
-        let function = self.function(row.function).ok_or("there are too many functions")?;
+        let function = self.function(now, row.function).ok_or("there are too many functions")?;
         let (unique, number) = Key::read(row.key);
         let mut job = Job::new(function, row.priority, true, Payload::new(unique, row.data, None));
         job.stored = true;

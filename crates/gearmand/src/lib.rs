@@ -11,6 +11,7 @@
 //! persist         what a durable queue is: a trait
 //! journal         changes on their way there
 //! mail            what is to be sent, by connection
+//! seldom          what the log says only now and then
 //! schedule        when a SUBMIT_JOB_SCHED runs
 //! store           all state: clients submit and ask …
 //! grab, work      … workers get jobs, are woken, and end them
@@ -43,6 +44,7 @@ mod mail;
 pub mod persist;
 mod queue;
 mod schedule;
+mod seldom;
 mod server;
 mod slab;
 pub mod sqlite;

@@ -92,8 +92,10 @@ impl Log {
             level != Level::Notice || *event.level() < tracing::Level::INFO || event.target() == NOTICE
         };
         let file = !matches!(*self.target, Target::None);
-        let file = file.then(|| layer().event_format(Line).with_writer(self.clone()));
-        let syslog = self.syslog.clone().map(|syslog| layer().event_format(Bare).with_writer(syslog));
+        // A log that cannot be written goes on without its lines: to say so on stderr would panic where stderr is it.
+        let file = file.then(|| layer().event_format(Line).with_writer(self.clone()).log_internal_errors(false));
+        let syslog = self.syslog.clone();
+        let syslog = syslog.map(|s| layer().event_format(Bare).with_writer(s).log_internal_errors(false));
         let registry = tracing_subscriber::registry().with(filter::filter_fn(wanted)).with(most);
         // Fails only where there is one already.
         let _ = registry.with(file).with(syslog).try_init();

@@ -14,19 +14,19 @@ use gearmand::config::{DEFAULT_LOG, DEFAULT_PID, Level, Options, Usage};
 use gearmand::{Config, Server};
 use log::Log;
 use notify::notify;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use syslog::Syslog;
 
+/// The exit status where nobody reads the help to its end (`| head`): what a shell says of SIGPIPE.
+const UNREAD: u8 = 128 + 13;
+
 fn main() -> ExitCode {
     let (options, unused) = match Options::read(std::env::args_os()) {
         Ok(read) => read,
-        // The C server exits with 1 where clap would say 2.
-        Err(Usage::Clap(error)) => {
-            let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()));
-        }
+        Err(Usage::Clap(error)) => return shown(&error),
         Err(error) => return failed(&error.to_string()),
     };
     let remarks = remarks(&options, unused);
@@ -51,9 +51,19 @@ fn failed(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-#[allow(clippy::print_stderr)] // Nobody listens to the log yet, or it is what failed.
+/// Nobody listens to the log yet, or it is what failed. Where stderr cannot be written, nobody is told.
 fn say(text: &str) {
-    eprintln!("gearmand: {text}");
+    let _ = writeln!(io::stderr(), "gearmand: {text}");
+}
+
+/// Shows help or what is wrong with the options. The C server exits with 1 where clap would say 2.
+fn shown(usage: &clap::Error) -> ExitCode {
+    match usage.print() {
+        _ if usage.use_stderr() => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(UNREAD),
+        Err(error) => failed(&format!("cannot write to standard output: {error}")),
+    }
 }
 
 /// What may surprise someone who comes from the C server.

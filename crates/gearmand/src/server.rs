@@ -8,6 +8,7 @@ use crate::journal::Settled;
 use crate::keeper::Keeper;
 use crate::mail::Mail;
 use crate::persist::{Persist, PersistError};
+use crate::seldom::Seldom;
 use crate::store::{Now, Rules, Store};
 use crate::text::About;
 use crate::threads::Threads;
@@ -48,6 +49,8 @@ pub enum Stop {
 const FLUSH: Duration = Duration::from_secs(1);
 /// How long nobody is accepted when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+/// How often the log says that connections cannot be accepted, and that they are refused.
+const TROUBLE: Duration = Duration::from_secs(10);
 /// Memory is given back when so many jobs have gone.
 const TRIM: usize = 10_000;
 /// At the latest so long after that.
@@ -78,6 +81,10 @@ pub(crate) struct State {
     stopping: bool,
     /// Who brings jobs to the durable queue.
     keeper: Option<Keeper>,
+    /// When the log says that nobody can be accepted.
+    exhausted: Seldom,
+    /// When it says that there are connections enough.
+    crowded: Seldom,
 }
 
 /// The state, in the hands of every task.
@@ -282,6 +289,22 @@ impl State {
             turn: Now::default(),
             stopping: false,
             keeper: None,
+            exhausted: Seldom::every(TROUBLE),
+            crowded: Seldom::every(TROUBLE),
+        }
+    }
+
+    /// The system will not give another connection.
+    fn cannot_accept(&mut self, error: &io::Error) {
+        if let Some(unsaid) = self.exhausted.happened(self.begin.elapsed()) {
+            tracing::error!("cannot accept connections: {error}{unsaid}");
+        }
+    }
+
+    /// A connection is one too many.
+    fn refused(&mut self, name: &str) {
+        if let Some(unsaid) = self.crowded.happened(self.begin.elapsed()) {
+            tracing::warn!("connection from {name} refused, there are {} already{unsaid}", self.open);
         }
     }
 
@@ -453,7 +476,7 @@ async fn accept(listener: Accept, threads: Arc<Threads<Place>>) {
             Ok(()) => {}
             Err(error) if is_one_connection(&error) => {}
             Err(error) => {
-                tracing::error!("cannot accept connections: {error}");
+                threads.this().1.shared.lock().cannot_accept(&error);
                 tokio::time::sleep(EXHAUSTED).await;
             }
         }
@@ -472,7 +495,7 @@ fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<Place>) -> 
     let stream = if thread.id() == threads.this().0.id() { stream } else { stream.hand_to(thread)? };
     let mut state = shared.lock();
     if state.open >= state.config.max_connections {
-        tracing::warn!("connection from {name} refused, there are {} already", state.open);
+        state.refused(&name);
         return Ok(());
     }
     let peer = state.store.connect(stream.as_raw_fd(), from.map(|address| address.ip().to_canonical()));

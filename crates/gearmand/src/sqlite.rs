@@ -27,13 +27,16 @@ pub struct Sqlite {
     name: String,
     /// Changes were made that are not committed.
     begun: bool,
+    /// No other program can look at the file: see [`Sqlite::open`].
+    alone: bool,
     /// Keeps a second server away from these jobs. After `db`, so that it is let go last: closing
     /// any descriptor of the file drops SQLite's own locks.
     _lock: Flock<File>,
 }
 
 impl Sqlite {
-    /// Opens or makes the file, and the table in it.
+    /// Opens or makes the file, and the table in it. What is there can be read on a full disk, too: the index that
+    /// those who look at the file share is a file of its own (`-shm`), and alone one needs none.
     ///
     /// # Errors
     /// [`PersistError`] where the file cannot be written, is held by another server, or is no such queue.
@@ -41,9 +44,17 @@ impl Sqlite {
         let name = format!("the queue {} (table {table})", file.display());
         let fail = |reason: String| PersistError { queue: name.clone(), reason };
         let lock = lock(file).map_err(&fail)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(file, flags).map_err(|e| fail(reason(&e)))?;
         let quoted = format!("\"{}\"", table.replace('"', "\"\""));
+        let (db, alone) = match connect(file, &quoted, "NORMAL") {
+            Err(error) if may_lack_room(&error) => {
+                let db = connect(file, &quoted, "EXCLUSIVE").map_err(|_| fail(reason(&error)))?;
+                // Left by the first try; nobody else can have it open.
+                let _ = std::fs::remove_file(format!("{}-shm", file.display()));
+                tracing::warn!("{name}: there is no room on the disk; until there is, no other program can look at it");
+                (db, true)
+            }
+            opened => (opened.map_err(|e| fail(reason(&e)))?, false),
+        };
         let sqlite = Sqlite {
             db,
             insert: format!("INSERT OR REPLACE INTO {quoted} VALUES (?1, ?2, ?3, ?4, ?5)"),
@@ -53,27 +64,18 @@ impl Sqlite {
             ),
             name: name.clone(),
             begun: false,
+            alone,
             _lock: lock,
         };
-        sqlite.set_up(&quoted).map_err(|e| fail(reason(&e)))?;
         sqlite.check_columns(table).map_err(fail)?;
         Ok(sqlite)
     }
 
-    fn set_up(&self, table: &str) -> rusqlite::Result<()> {
-        self.db.busy_timeout(BUSY)?;
-        // Readers and the writer do not wait for each other, and a commit is one write to the disk.
-        self.db.pragma_update(None, "journal_mode", "WAL")?;
-        self.db.pragma_update(None, "synchronous", "FULL")?;
-        self.db.pragma_update(None, "wal_autocheckpoint", 4000)?;
-        self.db.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        // Also shows that the file can be written.
-        self.db.execute_batch(&format!(
-            "BEGIN IMMEDIATE;
-             CREATE TABLE IF NOT EXISTS {table} (unique_key TEXT, function_name TEXT, priority INTEGER,
-                 data BLOB, when_to_run INTEGER, PRIMARY KEY (unique_key, function_name));
-             COMMIT"
-        ))
+    /// There was room for a commit, so there may be for others. Where there is not, the next commit tries again.
+    fn share(&mut self) {
+        // Out of WAL and back: within, the mode of locking stays as it is.
+        let modes = "PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL";
+        self.alone = self.db.execute_batch(modes).is_err();
     }
 
     fn check_columns(&self, table: &str) -> Result<(), String> {
@@ -154,11 +156,40 @@ impl Persist for Sqlite {
         match self.db.execute_batch("COMMIT") {
             Ok(()) => {
                 self.begun = false;
+                if self.alone {
+                    self.share();
+                }
                 Ok(())
             }
             Err(error) => Err(self.undo(&error)),
         }
     }
+}
+
+/// The file, with the table. Nothing is written where that is there already.
+fn connect(file: &Path, table: &str, locking: &str) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(file, flags)?;
+    db.busy_timeout(BUSY)?;
+    db.pragma_update(None, "locking_mode", locking)?;
+    // Readers and the writer do not wait for each other, and a commit is one write to the disk.
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Also shows that the file can be written.
+    db.execute_batch(&format!(
+        "BEGIN IMMEDIATE;
+         CREATE TABLE IF NOT EXISTS {table} (unique_key TEXT, function_name TEXT, priority INTEGER,
+             data BLOB, when_to_run INTEGER, PRIMARY KEY (unique_key, function_name));
+         COMMIT"
+    ))?;
+    Ok(db)
+}
+
+/// SQLite tells of a full disk as such only where it writes to the file itself.
+fn may_lack_room(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
 }
 
 /// Bytes as TEXT, UTF-8 or not: the C server stores and looks for keys so.
@@ -216,4 +247,34 @@ fn reason(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{error}: {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a server started on a full disk, nobody could look at its file until the next start.
+    #[test]
+    fn alone_until_there_was_room_for_a_commit() {
+        let file = std::env::temp_dir().join(format!("gearmand-alone-{}.db", std::process::id()));
+        let mut queue = Sqlite::open(&file, "t").unwrap();
+        queue.db = Connection::open_in_memory().unwrap(); // closes the file
+        (queue.db, queue.alone) = (connect(&file, "t", "EXCLUSIVE").unwrap(), true);
+        let look = || {
+            let other = Connection::open(&file).unwrap();
+            other.busy_timeout(Duration::ZERO).unwrap();
+            other.query_one("SELECT count(*) FROM t", [], |row| row.get::<_, u32>(0))
+        };
+        look().unwrap_err();
+        for n in 1..3 {
+            let key = [n as u8];
+            let row = Row { key: &key, function: b"f", priority: Priority::Normal, data: b"", due: 0 };
+            queue.add(&row).unwrap();
+            queue.flush().unwrap();
+            assert_eq!(look().unwrap(), n);
+        }
+        assert!(!queue.alone);
+        drop(queue);
+        std::fs::remove_file(&file).unwrap();
+    }
 }

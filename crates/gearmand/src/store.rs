@@ -15,6 +15,7 @@ use crate::job::{Handles, Job, Jobs, Payload, State};
 use crate::journal::{self, Durable, Journal};
 use crate::mail::{Held, Mail, NOT_REMOVED};
 use crate::schedule::{Schedule, Unfit, epoch};
+use crate::seldom::Limits;
 use crate::slab::{NONE, Slab};
 use crate::workers::{Functions, Peer, Waiter};
 use bytes::Bytes;
@@ -88,6 +89,8 @@ pub(crate) struct Store {
     pub(crate) draining: bool,
     /// Changes on their way to the durable queue.
     pub(crate) journal: Journal,
+    /// When the log speaks of limits.
+    pub(crate) limits: Limits,
 }
 
 impl Store {
@@ -109,6 +112,7 @@ impl Store {
             running: 0,
             draining: false,
             journal: Journal::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -143,12 +147,15 @@ impl Store {
     }
 
     /// The function of this name, which appears when it is named first. `None` when there are too many.
-    pub(crate) fn function(&mut self, name: &[u8]) -> Option<u32> {
+    pub(crate) fn function(&mut self, now: &Now, name: &[u8]) -> Option<u32> {
         if let Some(id) = self.functions.find(name) {
             return Some(id);
         }
         if self.functions.len() >= self.rules.functions {
-            tracing::warn!("function {} refused, there are {} already", name.escape_ascii(), self.functions.len());
+            if let Some(unsaid) = self.limits.functions.happened(now.steady) {
+                let (name, count) = (name.escape_ascii(), self.functions.len());
+                tracing::warn!("function {name} refused, there are {count} already{unsaid}");
+            }
             return None;
         }
         tracing::info!("new function {}", name.escape_ascii());
@@ -175,12 +182,16 @@ impl Store {
                 return mail.error(peer, Code::QueueError.name(), "Server is shutting down");
             }
             None => {
-                let Some(function) = self.function(submit.function) else {
+                let Some(function) = self.function(now, submit.function) else {
                     return mail.error(peer, Code::QueueError.name(), "Too many functions");
                 };
                 let f = &mut self.functions[function];
                 let limit = f.limits[submit.priority as usize];
                 if limit != 0 && f.total >= limit {
+                    if let Some(unsaid) = self.limits.queue.happened(now.steady) {
+                        let name = f.name.escape_ascii();
+                        tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{unsaid}");
+                    }
                     return mail.error(peer, Code::QueueError.name(), "Job queue is full");
                 }
                 f.total += 1;

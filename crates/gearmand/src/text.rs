@@ -4,7 +4,7 @@
 use crate::mail::Mail;
 use crate::store::{Now, Store};
 use gearman_core::admin::Command;
-use gearman_core::message::{Priority, number};
+use gearman_core::message::Priority;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -28,13 +28,13 @@ pub(crate) fn answer(store: &mut Store, about: &About, now: &Now, peer: u32, lin
         Command::Version => format!("OK {}\n", env!("CARGO_PKG_VERSION")).into(),
         Command::GetPid => format!("OK {}\n", std::process::id()).into(),
         Command::Verbose => format!("OK {}\n", about.level).into(),
-        Command::CreateFunction(name) => match store.function(name) {
+        Command::CreateFunction(name) => match store.function(now, name) {
             Some(_) => b"OK\r\n".to_vec(),
             None => b"ERR TOO_MANY_FUNCTIONS\r\n".to_vec(),
         },
         Command::DropFunction(name) => drop_function(store, now, name, mail),
         Command::MaxQueue(name, limits) => {
-            store.functions.limit(name, max_queue(&limits), about.limits);
+            store.functions.limit(name, limits, about.limits);
             b"OK\r\n".to_vec()
         }
         Command::CancelJob(handle) => match store.by_handle(handle) {
@@ -44,11 +44,12 @@ pub(crate) fn answer(store: &mut Store, about: &About, now: &Now, peer: u32, lin
             }
             None => b"ERR UNKNOWN_JOB\r\n".to_vec(),
         },
-        Command::Incomplete(command) => {
+        Command::InvalidArguments(command) => {
             let text = "ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+";
             format!("{text}{command}\r\n").into()
         }
         Command::UnknownShow => b"ERR UNKNOWN_SHOW_ARGUMENTS\r\n".to_vec(),
+        Command::UnknownCancel => b"ERR UNKNOWN_ERROR\r\n".to_vec(),
         Command::Unknown(word) => [b"ERR UNKNOWN_COMMAND Unknown+server+command", word, b"\r\n"].concat(),
     };
     mail.send(peer, |out| gearman_core::codec::Sink::put(out, &answer));
@@ -125,16 +126,6 @@ fn show_unique_jobs(store: &Store) -> Vec<u8> {
 fn end(mut out: Vec<u8>) -> Vec<u8> {
     out.extend_from_slice(b".\n");
     out
-}
-
-/// One number is for all priorities, three are for high, normal and low; without one, or by 0, the
-/// limit is lifted.
-fn max_queue(limits: &[&[u8]]) -> [u32; 3] {
-    match limits {
-        [] => [0; 3],
-        [high, normal, low, ..] => [number(high), number(normal), number(low)],
-        [all, ..] => [number(all); 3],
-    }
 }
 
 /// Operators purge a function by dropping it: its queued jobs fail.

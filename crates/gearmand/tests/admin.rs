@@ -66,6 +66,18 @@ async fn words_and_lines() {
         ("shutdown\n", &format!("{unknown}shutdown\r\n")),
         ("bogus words\n", &format!("{unknown}bogus\r\n")),
         ("show foo\n", "ERR UNKNOWN_SHOW_ARGUMENTS\r\n"),
+        // More words than a command takes, as the C server answers them.
+        ("status of all\n", ".\n"),
+        ("show jobs f\n", "ERR UNKNOWN_SHOW_ARGUMENTS\r\n"),
+        ("create function resize images\n", &format!("{incomplete}create\r\n")),
+        ("drop function resize images\n", &format!("{incomplete}drop\r\n")),
+        ("cancel job H:test:1 2\n", "ERR UNKNOWN_ERROR\r\n"),
+        ("cancel function resize\n", "ERR UNKNOWN_ERROR\r\n"),
+        ("maxqueue f -1\n", "OK\r\n"),
+        // Those C takes, or ends the connection for them.
+        ("maxqueue resize images 1000\n", &format!("{incomplete}maxqueue\r\n")),
+        ("maxqueue resize images\n", &format!("{incomplete}maxqueue\r\n")),
+        ("maxqueue resize 1 2 3 4\n", &format!("{incomplete}maxqueue\r\n")),
     ] {
         peer.text(line, answer).await;
     }
@@ -121,6 +133,27 @@ async fn dropping_and_cancelling() {
     client.expect(WORK_FAIL, &[&b"H:test:3"[..]]).await;
     admin.text("status\n", ".\n").await;
     admin.text("show jobs\n", ".\n").await;
+}
+
+/// A name with a blank was taken for its first word: `resize` was dropped with its jobs, its limit was lifted, and a
+/// job of it was cancelled.
+#[tokio::test]
+async fn a_name_with_blanks_hits_no_other_function() {
+    let server = Server::start().await;
+    let mut client = server.peer().await;
+    let mut admin = server.peer().await;
+    admin.text("maxqueue resize 1\n", "OK\r\n").await;
+    client.submit("resize", "", b"").await;
+    let refused = "ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+";
+    admin.text("drop function resize images\r\n", &format!("{refused}drop\r\n")).await;
+    admin.text("maxqueue resize images\r\n", &format!("{refused}maxqueue\r\n")).await;
+    admin.text("maxqueue resize images 1000\r\n", &format!("{refused}maxqueue\r\n")).await;
+    admin.text("create function crop images\r\n", &format!("{refused}create\r\n")).await;
+    admin.text("cancel job H:test:1 H:test:2\r\n", "ERR UNKNOWN_ERROR\r\n").await;
+    admin.text("status\n", "resize\t1\t0\t0\n.\n").await;
+    let full: &[&[u8]] = &[&b"QUEUE_ERROR"[..], b"Job queue is full"];
+    client.send(SUBMIT_JOB, &[&b"resize"[..], b"", b""]).await;
+    client.expect(ERROR, full).await;
 }
 
 #[tokio::test]

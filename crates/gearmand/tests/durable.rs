@@ -9,13 +9,13 @@ use nix::sys::signal::Signal;
 use rusqlite::Connection;
 
 const SUBMIT_JOB_EPOCH: u32 = 36;
-const REFUSED: &str = "QUEUE_ERROR\\x00The job could not be stored";
+pub(crate) const REFUSED: &str = "QUEUE_ERROR\\x00The job could not be stored";
 
-fn queue(file: &str) -> [String; 3] {
+pub(crate) fn queue(file: &str) -> [String; 3] {
     ["--queue-type=libsqlite3".into(), format!("--libsqlite3-db={file}"), "--job-handle-prefix=H".into()]
 }
 
-fn start(file: &str, folder: &Folder) -> Running {
+pub(crate) fn start(file: &str, folder: &Folder) -> Running {
     let queue = queue(file);
     Running::start(&queue.each_ref().map(String::as_str), folder)
 }
@@ -28,11 +28,11 @@ fn refused(file: &str, more: &[&str]) -> String {
     stderr(&output)
 }
 
-fn peer(server: &Running) -> Wire {
+pub(crate) fn peer(server: &Running) -> Wire {
     Wire::new(server.connect())
 }
 
-fn rows(file: &str) -> Vec<String> {
+pub(crate) fn rows(file: &str) -> Vec<String> {
     let db = Connection::open(file).unwrap();
     let row = "function_name || '|' || unique_key || '|' || priority || '|' || typeof(data) || '|' || when_to_run";
     let mut select = db.prepare(&format!("SELECT CAST({row} AS BLOB) FROM gearman_queue ORDER BY rowid")).unwrap();
@@ -176,39 +176,6 @@ fn while_another_program_holds_the_file_jobs_are_refused_and_others_served() {
     }
     assert_eq!(rows(&file), Vec::<String>::new());
     assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
-}
-
-/// A disk of one megabyte, in a mount namespace of the server's own.
-#[test]
-fn on_a_full_disk_jobs_are_refused_until_there_is_room() {
-    let folder = Folder::new("full");
-    let disk = folder.file("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let may = std::process::Command::new("unshare").args(["--map-root-user", "--mount", "true"]).output();
-    if !may.is_ok_and(|output| output.status.success()) {
-        return println!("skipped: no namespaces here");
-    }
-    let script = format!(
-        "mount -t tmpfs -o size=1m tmpfs '{disk}' && dd if=/dev/zero of='{disk}/filler' bs=1k count=300 2>/dev/null && exec \"$@\""
-    );
-    let wrapper = ["unshare", "--map-root-user", "--mount", "sh", "-c", &script, "sh"];
-    let queue = queue(&format!("{disk}/queue.db"));
-    let server = Running::within(&wrapper, &queue.each_ref().map(String::as_str), &folder);
-    let mut client = peer(&server);
-    let workload = vec![b'x'; 10_000];
-    let mut stored = 0;
-    let error = loop {
-        match client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]) {
-            (JOB_CREATED, _) => stored += 1,
-            (_, error) => break error,
-        }
-        assert!(stored < 200, "the disk does not fill");
-    };
-    assert_eq!(error, REFUSED);
-    let total = format!("f\t{stored}\t0\t0\n");
-    assert_eq!(ask(&mut server.connect(), "status\n"), total, "the others are kept, and the server lives");
-    std::fs::remove_file(format!("/proc/{}/root{disk}/filler", server.child.id())).unwrap();
-    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]).0, JOB_CREATED);
 }
 
 #[test]

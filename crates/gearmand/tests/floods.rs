@@ -92,6 +92,9 @@ async fn functions_of_one_worker() {
     worker.sync().await;
     worker.send(CAN_DO, &[&b"one more"[..]]).await;
     worker.expect(ERROR, &[&b"QUEUE_ERROR"[..], b"Too many functions"]).await;
+    // Who has one already may announce it again, with another timeout for instance.
+    worker.send(CAN_DO, &[&b"0"[..]]).await;
+    worker.sync().await;
     let mut client = server.peer().await;
     client.submit("7", "", b"").await;
     assert_eq!(worker.ask(GRAB_JOB, &[]).await.0, JOB_ASSIGN);

@@ -284,7 +284,7 @@ async fn limits_of_queues_in_every_form() {
         (" 2", [2, 0, 0]),
         (" 1 2 3", [1, 1, 1]),
         (" 0 1 0", [3, 0, 3]),
-        (" x", [3, 3, 3]),
+        (" -1", [3, 3, 3]),
     ]
     .into_iter()
     .enumerate()

@@ -5,9 +5,11 @@
 
 mod admin;
 mod direct;
+mod disk;
 mod durable;
 mod floods;
 mod limits;
+mod logs;
 mod misbehaving;
 mod operating;
 mod packets;
@@ -16,5 +18,6 @@ mod service;
 mod stopping;
 mod threads;
 mod torture;
+mod unwritable;
 mod util;
 mod wire;

@@ -151,7 +151,8 @@ impl Peer {
     pub(crate) async fn text(&mut self, line: &str, expected: &str) {
         self.raw(line.as_bytes()).await;
         let mut answer = vec![0; expected.len()];
-        self.stream.read_exact(&mut answer).await.unwrap();
+        let read = tokio::time::timeout(LONG, self.stream.read_exact(&mut answer)).await;
+        assert!(read.is_ok_and(|read| read.is_ok()), "{line:?}: {} instead of {expected}", answer.escape_ascii());
         assert_eq!(String::from_utf8_lossy(&answer), expected);
     }
 

@@ -5,8 +5,7 @@
 use gearman_tools::flags::{Gearadmin, parse};
 use gearman_tools::json::Document;
 use gearman_tools::text::{Answer, Session};
-use gearman_tools::{Error, Result, report, watch};
-use std::io::{self, Write};
+use gearman_tools::{Error, Result, ended, print, print_error, watch};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -14,13 +13,7 @@ fn main() -> ExitCode {
         Ok(flags) => flags,
         Err(status) => return status,
     };
-    match run(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report("gearadmin", error);
-            ExitCode::FAILURE
-        }
-    }
+    ended("gearadmin", run(&flags).map(|()| true))
 }
 
 fn run(flags: &Gearadmin) -> Result<()> {
@@ -28,7 +21,7 @@ fn run(flags: &Gearadmin) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::io("start"))?;
         return watch::run(flags.server()?, flags.patience(), interval, runtime);
     }
-    let commands = flags.commands();
+    let commands = flags.commands()?;
     if commands.is_empty() {
         return Err(Error::Usage("No option execution operation given. What can be asked: gearadmin --help"));
     }
@@ -41,22 +34,12 @@ fn run(flags: &Gearadmin) -> Result<()> {
             continue;
         }
         match Answer::read(&answer) {
-            Answer::Said(text) => print(text)?,
-            Answer::Refused(text) => {
-                // Where standard error is closed nobody wants to know.
-                let mut err = io::stderr().lock();
-                let _ = err.write_all(b"Error: ").and_then(|()| err.write_all(text));
-            }
+            Answer::Said(text) => print(&[text])?,
+            Answer::Refused(text) => print_error(&[b"Error: ", text]),
         }
     }
     match document {
-        Some(document) => print(&document.write()?),
+        Some(document) => print(&[&document.write()?]),
         None => Ok(()),
     }
-}
-
-fn print(text: &[u8]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text).and_then(|()| out.flush());
-    written.map_err(Error::io("write to standard output"))
 }

@@ -6,7 +6,7 @@ use gearman_tools::client::{Input, Orders, Submitter};
 use gearman_tools::daemon::{PidFile, detach};
 use gearman_tools::flags::{Gearman, parse};
 use gearman_tools::worker::{self, Duties};
-use gearman_tools::{Error, Result, report};
+use gearman_tools::{Error, Result, ended};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
@@ -16,14 +16,7 @@ fn main() -> ExitCode {
         Ok(flags) => flags,
         Err(status) => return status,
     };
-    match run(flags) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            report("gearman", error);
-            ExitCode::FAILURE
-        }
-    }
+    ended("gearman", run(flags))
 }
 
 fn run(flags: Gearman) -> Result<bool> {

@@ -19,9 +19,9 @@ pub(crate) fn check(store: &Store) {
         counted.0 += 1;
         counted.1 += u32::from(job.state == State::Running);
         assert_eq!(store.jobs.by_number(job.number), Some(id));
-        if !job.unique().is_empty() {
-            assert_eq!(store.jobs.by_unique(job.function, job.unique(), job.workload()), Some(id), "one job of a key");
-        }
+        let keyless = matches!((job.unique(), job.workload()), (b"", _) | (b"-", b""));
+        let same = store.jobs.by_unique(job.function, job.unique(), job.workload());
+        assert_eq!(same, (!keyless).then_some(id), "one job of a key");
         assert!(job.background || job.waiters != NONE || job.state == State::Running, "nobody waits for it");
     }
     for (id, function) in store.functions.iter() {

@@ -193,6 +193,9 @@ fn jobs_of_one_key_are_one_job() {
     assert_eq!(b.ask(one, submit("f", "-", "x")), "JOB_CREATED H:5");
     assert_eq!(b.ask(one, submit("f", "-", "y")), "JOB_CREATED H:6");
     assert_eq!(b.ask(two, submit("f", "-", "x")), "JOB_CREATED H:5");
+    // No workload is no key: two such jobs became one, which C keeps apart.
+    assert_eq!(b.ask(one, submit("f", "-", "")), "JOB_CREATED H:7");
+    assert_eq!(b.ask(two, submit("f", "-", "")), "JOB_CREATED H:8");
     b.send(worker, Request::CantDo(b"g"));
     b.said(worker);
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
@@ -201,7 +204,7 @@ fn jobs_of_one_key_are_one_job() {
     b.send(worker, work("H:1", Update::Complete(b"r")));
     assert_eq!(b.said(one), "WORK_COMPLETE H:1|r");
     assert_eq!(b.said(two), "WORK_COMPLETE H:1|r, WORK_COMPLETE H:1|r");
-    assert_eq!(b.ask(two, submit("f", "k", "")), "JOB_CREATED H:7");
+    assert_eq!(b.ask(two, submit("f", "k", "")), "JOB_CREATED H:9");
 }
 
 #[test]
