@@ -6,11 +6,15 @@ use crate::persist::{Persist, PersistError};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long until it is tried again to remove jobs that are done.
 const AGAIN: Duration = Duration::from_secs(1);
+/// And at the end, when nobody else waits.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long an end tries to write what would be lost.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Most batches of one commit.
 const BATCHES: usize = 10_000;
 
@@ -89,6 +93,9 @@ impl Work {
             self.commit(&batches);
             batches.clear();
         }
+        if !self.undone.is_empty() {
+            let _ = self.patiently(|this| this.store(std::iter::empty()));
+        }
         tracing::info!("the durable queue wrote {} changes in {} commits", self.changes, self.commits);
         if !self.undone.is_empty() {
             let n = self.undone.len();
@@ -98,7 +105,10 @@ impl Work {
 
     fn commit(&mut self, batches: &[Batch]) {
         let changes = || batches.iter().flat_map(Batch::changes);
-        let mut added = self.store(changes());
+        let mut added = match batches.iter().any(|batch| batch.last) {
+            true => self.patiently(|this| this.store(changes())),
+            false => self.store(changes()),
+        };
         if let Err(error) = &added {
             self.failed(error);
             // Without what needs room, at least no job runs twice.
@@ -118,6 +128,24 @@ impl Work {
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
         let _ = self.settled.send(Settled { batch: self.last, added: added.is_ok(), done });
+    }
+
+    /// The server ends: what fails is tried for [`PATIENCE`], as another program may hold the file for a while.
+    fn patiently(&mut self, store: impl Fn(&mut Work) -> Result<(), PersistError>) -> Result<(), PersistError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut told = false;
+        loop {
+            let stored = store(self);
+            let Err(error) = &stored else { return stored };
+            if Instant::now() >= deadline {
+                return stored;
+            }
+            if !std::mem::replace(&mut told, true) {
+                let seconds = PATIENCE.as_secs();
+                tracing::error!("{error}; the end waits for it, up to {seconds} s: else jobs are lost or run again");
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Brings all of these to disk, or none.

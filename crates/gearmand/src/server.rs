@@ -4,10 +4,11 @@
 use crate::config::{Config, Keepalive};
 use crate::connection::{Connection, Reader, SCRATCH, Writer, rounds, serve};
 use crate::job::Handles;
-use crate::journal::Settled;
+use crate::journal::{Durable, Settled};
 use crate::keeper::Keeper;
 use crate::mail::Mail;
 use crate::persist::{Persist, PersistError};
+use crate::socket_file::SocketFile;
 use crate::store::{Now, Rules, Store};
 use crate::text::About;
 use crate::threads::Threads;
@@ -29,8 +30,8 @@ use tracing::Instrument;
 pub enum Listener {
     /// An Internet address.
     Tcp(std::net::TcpListener),
-    /// A socket in the file system; who made it removes it.
-    Unix(std::os::unix::net::UnixListener),
+    /// A socket in the file system. Its file is gone before nobody listens any more.
+    Unix(SocketFile, std::os::unix::net::UnixListener),
 }
 
 /// Whether to go on.
@@ -76,6 +77,8 @@ pub(crate) struct State {
     pub(crate) turn: Now,
     /// Only what was said is still brought out.
     stopping: bool,
+    /// Jobs that were to be stored at the end, and could not be.
+    lost: usize,
     /// Who brings jobs to the durable queue.
     keeper: Option<Keeper>,
 }
@@ -139,23 +142,33 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with the jobs of this queue, where it has one.
+    /// A server with the jobs of this queue, where it has one. Reading them takes long when there are many, and ends
+    /// when `stop` says so.
     ///
     /// # Errors
     /// When the queue cannot be read to its end.
-    pub fn new(config: Config, queue: Option<Box<dyn Persist>>) -> Result<Server, PersistError> {
+    pub fn new(
+        config: Config,
+        queue: Option<Box<dyn Persist>>,
+        stop: &watch::Receiver<Stop>,
+    ) -> Result<Server, PersistError> {
         let news = Arc::new(Notify::new());
         let mut state = State::new(config, news.clone());
         let mut settled = None;
         if let Some(mut queue) = queue {
             let now = state.begin_turn();
             let store = &mut state.store;
-            queue.replay(&mut |row| store.restore(&now, &row))?;
+            tracing::info!("reading the durable queue");
+            queue.replay(&mut |row| match *stop.borrow() {
+                Stop::No => store.restore(&now, &row),
+                Stop::Drain | Stop::Now => Err("the server is to stop"),
+            })?;
             store.restored();
             if store.jobs.len() > 0 {
                 tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", store.jobs.len());
             }
-            let no_thread = |e| PersistError { queue: "the queue".into(), reason: format!("no thread for it: {e}") };
+            let no_thread =
+                |e| PersistError { queue: "the queue".into(), reason: format!("no thread for it: {e}"), held: false };
             let (keeper, news) = Keeper::start(queue).map_err(no_thread)?;
             (state.keeper, settled) = (Some(keeper), Some(news));
         }
@@ -167,7 +180,7 @@ impl Server {
     /// runtime with I/O and time.
     ///
     /// # Errors
-    /// Those of handing the listeners to the runtime.
+    /// Those of handing the listeners to the runtime; and where jobs were lost that [`Durable::AtEnd`] was to keep.
     pub async fn run(mut self, listeners: Vec<Listener>, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
         let count = self.shared.lock().config.threads;
         let threads = Arc::new(Threads::start(count, |runtime| Place::new(&self.shared, runtime))?);
@@ -210,7 +223,10 @@ impl Server {
         }
         tasks.accept.drain(..).for_each(|task| task.abort());
         self.last_words().await;
-        Ok(())
+        match self.shared.lock().lost {
+            0 => Ok(()),
+            n => Err(io::Error::other(format!("{n} jobs are lost: the durable queue could not be written"))),
+        }
     }
 
     /// Stores what is to be stored, and then brings out what was said.
@@ -253,7 +269,7 @@ async fn next(settled: &mut Option<UnboundedReceiver<Settled>>) -> Settled {
 /// # Errors
 /// As [`Server::run`].
 pub async fn run(listeners: Vec<Listener>, config: Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
-    Server::new(config, None).map_err(io::Error::other)?.run(listeners, stop).await
+    Server::new(config, None, &stop).map_err(io::Error::other)?.run(listeners, stop).await
 }
 
 impl State {
@@ -281,6 +297,7 @@ impl State {
             trim: None,
             turn: Now::default(),
             stopping: false,
+            lost: 0,
             keeper: None,
         }
     }
@@ -328,8 +345,9 @@ impl State {
     }
 
     fn store_batch(&mut self) {
-        while let Some(batch) = self.store.journal.take() {
+        while let Some(mut batch) = self.store.journal.take() {
             let number = batch.number;
+            batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.keeper.as_ref().is_some_and(|keeper| keeper.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
                 self.settle(Settled { batch: number, added: false, done: false });
@@ -338,6 +356,9 @@ impl State {
     }
 
     fn settle(&mut self, settled: Settled) {
+        if self.stopping && !settled.added && self.config.durable == Durable::AtEnd {
+            self.lost += self.store.journal.storing().count();
+        }
         let now = self.begin_turn();
         self.store.settle(&now, settled, &mut self.mail);
     }
@@ -359,7 +380,11 @@ impl State {
 /// A listener in the runtime's hands.
 enum Accept {
     Tcp(tokio::net::TcpListener),
-    Unix(tokio::net::UnixListener),
+    /// Its file goes first.
+    Unix {
+        _file: SocketFile,
+        listener: tokio::net::UnixListener,
+    },
 }
 
 /// A connection that was accepted.
@@ -408,9 +433,9 @@ impl Accept {
                 listener.set_nonblocking(true)?;
                 Accept::Tcp(tokio::net::TcpListener::from_std(listener)?)
             }
-            Listener::Unix(listener) => {
+            Listener::Unix(file, listener) => {
                 listener.set_nonblocking(true)?;
-                Accept::Unix(tokio::net::UnixListener::from_std(listener)?)
+                Accept::Unix { _file: file, listener: tokio::net::UnixListener::from_std(listener)? }
             }
         })
     }
@@ -425,7 +450,7 @@ impl Accept {
                 let _ = stream.set_nodelay(true).and_then(|()| probe());
                 Ok((Stream::Tcp(stream), Some(address)))
             }
-            Accept::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+            Accept::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), None)),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::persist::{Persist, PersistError, Row};
 use gearman_core::message::Priority;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
@@ -39,8 +40,8 @@ impl Sqlite {
     /// [`PersistError`] where the file cannot be written, is held by another server, or is no such queue.
     pub fn open(file: &Path, table: &str) -> Result<Sqlite, PersistError> {
         let name = format!("the queue {} (table {table})", file.display());
-        let fail = |reason: String| PersistError { queue: name.clone(), reason };
-        let lock = lock(file).map_err(&fail)?;
+        let fail = |reason: String| PersistError { queue: name.clone(), reason, held: false };
+        let lock = lock(file).map_err(|(reason, held)| PersistError { held, ..fail(reason) })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(file, flags).map_err(|e| fail(reason(&e)))?;
         let quoted = format!("\"{}\"", table.replace('"', "\"\""));
@@ -55,7 +56,7 @@ impl Sqlite {
             begun: false,
             _lock: lock,
         };
-        sqlite.set_up(&quoted).map_err(|e| fail(reason(&e)))?;
+        sqlite.set_up(&quoted).map_err(|e| PersistError { held: is_busy(&e), ..fail(reason(&e)) })?;
         sqlite.check_columns(table).map_err(fail)?;
         Ok(sqlite)
     }
@@ -110,7 +111,7 @@ impl Sqlite {
         {
             tracing::error!("{}: {}", self.name, reason(&error));
         }
-        PersistError { queue: self.name.clone(), reason: reason(error) }
+        PersistError { queue: self.name.clone(), reason: reason(error), held: is_busy(error) }
     }
 }
 
@@ -128,7 +129,7 @@ impl Persist for Sqlite {
             }
             Ok(())
         };
-        read().map_err(|reason| PersistError { queue: self.name.clone(), reason })
+        read().map_err(|reason| PersistError { queue: self.name.clone(), reason, held: false })
     }
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), PersistError> {
@@ -170,12 +171,16 @@ impl ToSql for Text<'_> {
     }
 }
 
-/// Takes the file for this process alone, making it where there is none.
-fn lock(file: &Path) -> Result<Flock<File>, String> {
+/// Takes the file for this process alone, making it where there is none. Or why not, and whether another has it.
+fn lock(file: &Path) -> Result<Flock<File>, (String, bool)> {
     let opened = File::options().read(true).write(true).create(true).truncate(false).open(file);
-    let opened = opened.map_err(|e| format!("it cannot be written: {e}"))?;
-    Flock::lock(opened, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, _)| "another server has it: stop that, or name another file by --libsqlite3-db".to_owned())
+    let opened = opened.map_err(|e| (format!("it cannot be written: {e}"), false))?;
+    Flock::lock(opened, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => {
+            ("another server has it: stop that, or name another file by --libsqlite3-db".to_owned(), true)
+        }
+        error => (format!("it cannot be locked: {error}"), false),
+    })
 }
 
 fn read_row<'a>(row: &'a rusqlite::Row<'_>) -> Result<Row<'a>, String> {
@@ -199,6 +204,10 @@ fn read_row<'a>(row: &'a rusqlite::Row<'_>) -> Result<Row<'a>, String> {
         data: bytes(3, "data")?,
         due: u64::try_from(number(4, "when_to_run")?).unwrap_or_default(),
     })
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// What is wrong, and how to mend it.
