@@ -40,6 +40,8 @@ pub struct Config {
     pub keepalive: Option<Keepalive>,
     /// Which background jobs outlive the server, where it has a durable queue.
     pub durable: Durable,
+    /// How long an end tries to store what would be lost.
+    pub patience: Duration,
     /// The log level's name, for the text command `verbose`.
     pub level: Level,
     /// What time it is, since 1970. Tests have their own.
@@ -66,6 +68,7 @@ impl Default for Config {
             threads: 1,
             keepalive: Some(Keepalive::default()),
             durable: Durable::No,
+            patience: Duration::from_secs(30),
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
             zone: jiff::tz::TimeZone::system(),
@@ -294,6 +297,10 @@ pub struct Options {
     /// Where the syslog daemon listens, for tests. Its name leaves the beginnings of --syslog alone.
     #[arg(long, hide = true, value_name = "PATH", default_value = "/dev/log")]
     pub journal_socket: PathBuf,
+
+    /// Seconds that an end tries to store what would be lost, for tests.
+    #[arg(long, hide = true, value_name = "SECONDS", default_value = "30", value_parser = number::<u64>)]
+    pub patience: u64,
 
     /// Seconds to wait for a port, a socket or a queue that another server still has; 0 gives up at once
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = number::<u64>)]
@@ -585,6 +592,7 @@ impl Options {
                 (true, false) => Durable::Always,
                 (true, true) => Durable::AtEnd,
             },
+            patience: Duration::from_secs(self.patience),
             exceptions: self.exceptions,
             direct_assignment: self.direct_assignment == Switch::On,
             level: self.verbose,

@@ -13,8 +13,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 const AGAIN: Duration = Duration::from_secs(1);
 /// And at the end, when nobody else waits.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long an end tries to write what would be lost.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Most batches of one commit.
 const BATCHES: usize = 10_000;
 
@@ -30,10 +28,13 @@ impl Keeper {
     ///
     /// # Errors
     /// The system's, when there can be no thread.
-    pub(crate) fn start(queue: Box<dyn Persist>) -> io::Result<(Keeper, UnboundedReceiver<Settled>)> {
+    pub(crate) fn start(
+        queue: Box<dyn Persist>,
+        patience: Duration,
+    ) -> io::Result<(Keeper, UnboundedReceiver<Settled>)> {
         let (batches, received) = channel();
         let (settled, news) = unbounded_channel();
-        let work = move || Work::new(queue, settled).run(&received);
+        let work = move || Work::new(queue, patience, settled).run(&received);
         let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
         Ok((Keeper { batches: Some(batches), thread: Some(thread) }, news))
     }
@@ -60,6 +61,8 @@ type Done = (Box<[u8]>, Box<[u8]>);
 
 struct Work {
     queue: Box<dyn Persist>,
+    /// How long an end tries to write what would be lost.
+    patience: Duration,
     /// Jobs that are done, by key and function, and could not be removed.
     undone: Vec<Done>,
     /// The last try failed, and the log says so.
@@ -73,8 +76,8 @@ struct Work {
 }
 
 impl Work {
-    fn new(queue: Box<dyn Persist>, settled: UnboundedSender<Settled>) -> Work {
-        Work { queue, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, settled }
+    fn new(queue: Box<dyn Persist>, patience: Duration, settled: UnboundedSender<Settled>) -> Work {
+        Work { queue, patience, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, settled }
     }
 
     fn run(mut self, received: &Receiver<Batch>) {
@@ -130,18 +133,18 @@ impl Work {
         let _ = self.settled.send(Settled { batch: self.last, added: added.is_ok(), done });
     }
 
-    /// The server ends: what fails is tried for [`PATIENCE`], as another program may hold the file for a while.
+    /// The server ends: what fails is tried again, as another program may hold the file for a while.
     fn patiently(&mut self, store: impl Fn(&mut Work) -> Result<(), PersistError>) -> Result<(), PersistError> {
-        let deadline = Instant::now() + PATIENCE;
+        let begin = Instant::now();
         let mut told = false;
         loop {
             let stored = store(self);
             let Err(error) = &stored else { return stored };
-            if Instant::now() >= deadline {
+            if begin.elapsed() >= self.patience {
                 return stored;
             }
             if !std::mem::replace(&mut told, true) {
-                let seconds = PATIENCE.as_secs();
+                let seconds = self.patience.as_secs();
                 tracing::error!("{error}; the end waits for it, up to {seconds} s: else jobs are lost or run again");
             }
             std::thread::sleep(PAUSE);

@@ -169,7 +169,7 @@ impl Server {
             }
             let no_thread =
                 |e| PersistError { queue: "the queue".into(), reason: format!("no thread for it: {e}"), held: false };
-            let (keeper, news) = Keeper::start(queue).map_err(no_thread)?;
+            let (keeper, news) = Keeper::start(queue, state.config.patience).map_err(no_thread)?;
             (state.keeper, settled) = (Some(keeper), Some(news));
         }
         let shared = Shared { state: Arc::new(Mutex::new(state)), round: Arc::default() };
