@@ -119,11 +119,12 @@ fn cannot_be_had(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
+type Sockets = Vec<(SocketAddr, Socket)>;
 type Missing = Vec<(SocketAddr, io::Error)>;
 
 /// All addresses of all places with one port, which is the first one's where it is 0; and those that the host has not.
-fn internet(places: &[Place], mut port: u16) -> Result<(Vec<(SocketAddr, Socket)>, Missing), (SocketAddr, io::Error)> {
-    let (mut sockets, mut missing) = (Vec::new(), Missing::new());
+fn internet(places: &[Place], mut port: u16) -> Result<(Sockets, Missing), (SocketAddr, io::Error)> {
+    let (mut sockets, mut missing) = (Sockets::new(), Missing::new());
     for mut address in wanted(places) {
         address.set_port(port);
         match one(address) {

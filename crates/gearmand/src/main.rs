@@ -83,11 +83,19 @@ fn run(options: &Options, remarks: Vec<String>, caller: Option<Caller>) -> Resul
 }
 
 /// Starts, and serves until the last job.
-async fn serve(options: &Options, mut remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
     // Before all that takes time, and before anybody can know of this process.
-    let signals = Signals::listen().map_err(|e| format!("cannot listen to signals: {e}"))?;
+    let mut signals = Signals::listen().map_err(|e| format!("cannot listen to signals: {e}"))?;
     daemon::umask();
-    let log = open_log(options, &mut remarks)?;
+    let opened = {
+        let (options, mut remarks) = (options.clone(), remarks);
+        start::aside(move || open_log(&options, &mut remarks).map(|log| (log, remarks)))
+    };
+    // A pipe may have nobody who reads it.
+    let (log, remarks) = tokio::select! {
+        opened = opened => opened??,
+        () = signals.end() => return unready("a signal", caller),
+    };
     log.start(options.verbose);
     let tell = |remark: &str| {
         tracing::warn!("{remark}");

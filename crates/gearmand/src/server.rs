@@ -225,7 +225,10 @@ impl Server {
         self.last_words().await;
         match self.shared.lock().lost {
             0 => Ok(()),
-            n => Err(io::Error::other(format!("{n} jobs are lost: the durable queue could not be written"))),
+            n => {
+                tracing::error!("{n} jobs are lost: the durable queue could not be written");
+                Err(io::Error::other(format!("{n} jobs are lost: the durable queue could not be written")))
+            }
         }
     }
 

@@ -33,6 +33,15 @@ impl Signals {
         })
     }
 
+    /// Ends with the first that ends a server, where nobody follows them yet.
+    pub(crate) async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.drain.recv() => {}
+        }
+    }
+
     /// Does what they say, in a task of its own, for as long as the runtime lives. SIGTERM and SIGINT let running jobs
     /// end for `patience` first.
     pub(crate) fn follow(mut self, log: Log, patience: Duration) -> watch::Receiver<Stop> {

@@ -78,7 +78,7 @@ async fn open_queue(options: &Options) -> Result<Queue, Refused> {
 }
 
 /// On a thread of its own: this one hears signals.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("cannot start: {e}"))
 }
 

@@ -1,6 +1,6 @@
 //! Every signal at every moment of a start and of an end.
 
-use crate::process::{Folder, Running, gearmand};
+use crate::process::{Folder, Running, gearmand, until};
 use crate::service::AtWork;
 use crate::util::{JOB_CREATED, SUBMIT_JOB_BG};
 use crate::wire::Wire;
@@ -163,6 +163,20 @@ impl Running {
             self.line_with("draining");
         }
     }
+}
+
+/// A log that is a pipe without a reader keeps a start waiting before there is anything to be seen of it.
+#[test]
+fn sigterm_while_the_log_is_opened() {
+    let folder = Folder::new("log-pipe");
+    let log = folder.file("log");
+    nix::unistd::mkfifo(log.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut server = Running::begin(gearmand(), &["-l", &log], &folder);
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let caught = |line: &str| line.strip_prefix("SigCgt:").map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    let handled = || status().lines().find_map(caught).unwrap() & (1 << (SIGTERM as u64 - 1)) != 0;
+    until(handled);
+    server.stop();
 }
 
 /// At every moment, what these signals do; in the end nothing is left.
