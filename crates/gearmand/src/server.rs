@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -121,12 +121,23 @@ impl Drop for Place {
 /// The tasks of a server: they end with it.
 struct Tasks {
     shared: Shared,
-    accept: Vec<AbortHandle>,
+    accept: Vec<JoinHandle<()>>,
+}
+
+impl Tasks {
+    /// Nobody is accepted any more; when this returns, the sockets are closed and their files are gone.
+    async fn close(&mut self) {
+        for task in self.accept.drain(..) {
+            task.abort();
+            // Ended by us, or by itself.
+            let _ = task.await;
+        }
+    }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        self.accept.iter().for_each(AbortHandle::abort);
+        self.accept.iter().for_each(JoinHandle::abort);
         let state = self.shared.lock();
         state.connections.iter().flatten().filter_map(|c| c.task.as_ref()).for_each(AbortHandle::abort);
     }
@@ -189,7 +200,7 @@ impl Server {
         for listener in listeners {
             let listener = Accept::new(listener)?;
             let accepting = accept(listener, threads.clone());
-            tasks.accept.push(tokio::spawn(accepting).abort_handle());
+            tasks.accept.push(tokio::spawn(accepting));
         }
         loop {
             let deadline = self.shared.turn(State::tick);
@@ -212,16 +223,16 @@ impl Server {
             }
             let wish = *stop.borrow_and_update();
             if wish == Stop::Drain && !self.shared.lock().store.draining {
-                tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
-                tasks.accept.drain(..).for_each(|task| task.abort());
                 self.shared.lock().store.draining = true;
+                tasks.close().await;
+                tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
             let state = self.shared.lock();
             if wish == Stop::Now || (state.store.draining && state.store.running == 0) {
                 break;
             }
         }
-        tasks.accept.drain(..).for_each(|task| task.abort());
+        tasks.close().await;
         self.last_words().await;
         match self.shared.lock().lost {
             0 => Ok(()),
