@@ -1,5 +1,5 @@
 //! From the options to a server that listens. All that takes long is waited for, so that signals are heard meanwhile:
-//! whoever drops [`start`] stops it, and nothing is left of it.
+//! whoever drops what [`start()`] returns stops it, and nothing is left of it.
 
 use crate::bind::{self, Bound};
 use crate::daemon::{self, Other};
