@@ -56,6 +56,22 @@ check_that 'log file' test -e /var/log/gearmand.log
 context='gearmand -d: '
 daemon 'its own'
 
+# A restart by `kill` and `gearmand`, with nothing in between, and a socket in the folder it is called from.
+context='kill; gearmand -d: '
+cd "$scratch"
+"$GEARMAND" -d -u root -L 127.0.0.1 -L unix://socket
+first=$(server_pid)
+kill -TERM "$first"
+"$GEARMAND" -d -u root -L 127.0.0.1 -L unix://socket
+check 'the second starts' 0 $?
+second=$(server_pid)
+check 'the pid file is its own' "$second" "$(cat /var/gearmand.pid)"
+check 'so is the socket' "$second" "$("$GEARADMIN" -h "unix://$scratch/socket" --getpid)"
+kill -USR1 "$second"
+check_that 'SIGUSR1 ends it' await gone "$second"
+check_that 'nothing is left' test ! -e /var/gearmand.pid -a ! -e socket
+cd "$root"
+
 # As a user who may not write there.
 context='gearmand -d, nothing may be written: '
 rm -rf /var/log

@@ -4,6 +4,7 @@
 use crate::journal::Durable;
 use crate::persist::{Persist, PersistError};
 use crate::sqlite::{DEFAULT_TABLE, Sqlite};
+use crate::words::{self, Word};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub struct Config {
     pub keepalive: Option<Keepalive>,
     /// Which background jobs outlive the server, where it has a durable queue.
     pub durable: Durable,
+    /// How long an end tries to store what would be lost.
+    pub patience: Duration,
     /// The log level's name, for the text command `verbose`.
     pub level: Level,
     /// What time it is, since 1970. Tests have their own.
@@ -65,6 +68,7 @@ impl Default for Config {
             threads: 1,
             keepalive: Some(Keepalive::default()),
             durable: Durable::No,
+            patience: Duration::from_secs(30),
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
             zone: jiff::tz::TimeZone::system(),
@@ -149,6 +153,10 @@ pub const DEFAULT_FILE: &str = "/etc/gearmand.conf";
 
 /// More threads than any machine has use for are a mistake.
 const MAX_THREADS: u32 = 1024;
+/// What Linux takes for TCP_KEEPIDLE and TCP_KEEPINTVL.
+const MAX_PROBE_SECONDS: i64 = 32_767;
+/// And for TCP_KEEPCNT.
+const MAX_PROBES: i64 = 127;
 /// Heading of options that do nothing.
 const WITHOUT: &str = "Without effect; taken because C gearmand has them";
 
@@ -156,11 +164,12 @@ const BEHIND: &str = "\
 Signals:
   TERM, INT  stop; with --drain-timeout, running jobs may end first
   USR1       drain: no more jobs are taken or handed out; stop when the
-             running ones have ended
+             running ones have ended, however long that takes
   HUP        open the log anew
 
 Environment:
-  GEARMAND_PORT  port to listen on, where --port is not given
+  GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
+                 Kubernetes sets for a service of that name, it is ignored
   NOTIFY_SOCKET  set by systemd for services of Type=notify
 
 Files:
@@ -172,7 +181,8 @@ Files:
 
 Exit status:
   0  stopped by a signal, or --help, --version, --check-args
-  1  the options are wrong, or the server could not start
+  1  the options are wrong, the server could not start, or jobs were lost
+     at the end that --store-queue-on-shutdown was to keep
 
 Examples:
   gearmand -d
@@ -275,8 +285,8 @@ pub struct Options {
     #[arg(long)]
     pub store_queue_on_shutdown: bool,
 
-    /// File with more options, separated by blanks or line ends; the command line has the last word;
-    /// @FILE is the same [default: /etc/gearmand.conf, where it exists]
+    /// File with more options, separated by blanks or line ends; # begins a remark; the command line has
+    /// the last word; @FILE is the same [default: /etc/gearmand.conf, where it exists]
     #[arg(long, value_name = "FILE", value_parser = text)]
     pub config_file: Option<String>,
 
@@ -288,8 +298,16 @@ pub struct Options {
     #[arg(long, hide = true, value_name = "PATH", default_value = "/dev/log")]
     pub journal_socket: PathBuf,
 
+    /// Seconds that an end tries to store what would be lost, for tests.
+    #[arg(long, hide = true, value_name = "SECONDS", default_value = "30", value_parser = number::<u64>)]
+    pub patience: u64,
+
+    /// Seconds to wait for a port, a socket or a queue that another server still has; 0 gives up at once
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = number::<u64>)]
+    pub bind_wait: u64,
+
     /// Seconds that running jobs may take to end after SIGTERM or SIGINT; 0 stops at once, and so does
-    /// a second signal
+    /// a second signal. SIGUSR1 waits for them without end
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = number::<u64>)]
     pub drain_timeout: u64,
 
@@ -369,6 +387,16 @@ fn text(argument: &str) -> Result<String, String> {
     Ok(argument.trim_start().to_owned())
 }
 
+/// GEARMAND_PORT; empty where there is none.
+fn variable() -> String {
+    std::env::var_os("GEARMAND_PORT").unwrap_or_default().to_string_lossy().trim().to_owned()
+}
+
+/// `tcp://10.96.0.1:4730` is in the environment of every container beside a service named gearmand.
+fn is_of_kubernetes(port: &str) -> bool {
+    port.contains("://")
+}
+
 fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(argument: &str) -> Result<T, T::Err> {
     argument.trim().parse()
 }
@@ -403,31 +431,45 @@ impl Options {
     /// # Errors
     /// [`Usage`] where the server should not start.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<(Options, Vec<String>), Usage> {
-        let given: Vec<OsString> = arguments.into_iter().collect();
-        let first = Options::parse_words(&given)?;
+        let given: Vec<Word> = arguments.into_iter().map(|word| Word::from(word.as_os_str())).collect();
+        let given = expanded(given)?;
+        let first = Options::parse(&given).map_err(|error| Options::placed(error, &given))?;
         let words = match &first.0.config_file {
             Some(file) => file_words(file)?,
-            None if std::path::Path::new(DEFAULT_FILE).exists() => file_words(DEFAULT_FILE)?,
+            None if Path::new(DEFAULT_FILE).exists() => file_words(DEFAULT_FILE)?,
             None => Vec::new(),
         };
-        let (options, unused) = if words.is_empty() {
-            first
-        } else {
-            let (name, rest) = given.split_at(given.len().min(1));
-            Options::parse_words(&[name, &words, rest].concat())?
-        };
+        let (name, rest) = given.split_at(given.len().min(1));
+        let words = [name, &expanded(words)?, rest].concat();
+        Options::checked(&words).map_err(|error| Options::placed(error, &words))
+    }
+
+    /// The options, where the server may start with them.
+    fn checked(words: &[Word]) -> Result<(Options, Vec<String>), Usage> {
+        let (options, unused) = Options::parse(words)?;
         options.check()?;
         Ok((options, unused))
     }
 
-    fn parse_words(words: &[OsString]) -> Result<(Options, Vec<String>), Usage> {
-        let mut expanded = Vec::new();
-        for word in words {
-            match word.to_str().and_then(|w| w.strip_prefix('@')) {
-                Some(file) => expanded.extend(file_words(file)?),
-                None => expanded.push(word.clone()),
+    /// An error of these words, with the line of the file that it is about.
+    fn placed(error: Usage, words: &[Word]) -> Usage {
+        let reason = match &error {
+            // --help and --version.
+            Usage::Clap(error) if !error.use_stderr() => None,
+            // clap's first paragraph: what follows is about the command line.
+            Usage::Clap(error) => {
+                error.to_string().split("\n\n").next().map(|s| s.trim_start_matches("error: ").to_owned())
             }
+            error => Some(error.to_string()),
+        };
+        let place = || words::wrong_line(words, |words| Options::checked(words).is_ok());
+        match reason.and_then(|reason| Some((place()?, reason))) {
+            Some((place, reason)) => Usage::option(place.to_string(), reason),
+            None => error,
         }
+    }
+
+    fn parse(words: &[Word]) -> Result<(Options, Vec<String>), Usage> {
         let mut command = Options::command();
         let hidden = |name: &'static str| clap::Arg::new(name).long(name).hide(true);
         for name in PLUGINS {
@@ -439,7 +481,7 @@ impl Options {
         for name in &REFUSED[1..] {
             command = command.arg(hidden(name).num_args(1));
         }
-        let matches = command.try_get_matches_from(expanded)?;
+        let matches = command.try_get_matches_from(words.iter().map(|word| &word.text))?;
         let set = |name: &&&str| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
         if let Some(name) = REFUSED.iter().find(set) {
             return Err(Usage::option(format!("--{name}"), "this server has no TLS"));
@@ -484,7 +526,21 @@ impl Options {
             let reason = format!("at most {} characters and no blanks", crate::job::MAX_PREFIX);
             return Err(Usage::option("--job-handle-prefix", reason));
         }
+        for (option, value, most) in [
+            ("--keepalive-idle", self.keepalive_idle, MAX_PROBE_SECONDS),
+            ("--keepalive-interval", self.keepalive_interval, MAX_PROBE_SECONDS),
+            ("--keepalive-count", self.keepalive_count, MAX_PROBES),
+        ] {
+            if !(-1..=most).contains(&value) {
+                return Err(Usage::option(format!("{option} {value}"), format!("must be from -1 to {most}")));
+            }
+        }
         self.port().map(drop)
+    }
+
+    /// Whether there is a durable queue.
+    pub fn is_durable(&self) -> bool {
+        self.queue_type == SQLITE
     }
 
     /// Opens the durable queue, where there is to be one.
@@ -493,7 +549,7 @@ impl Options {
     /// See [`Sqlite::open`].
     pub fn open_queue(&self) -> Result<Option<Box<dyn Persist>>, PersistError> {
         match &self.libsqlite3_db {
-            Some(file) if self.queue_type == SQLITE => {
+            Some(file) if self.is_durable() => {
                 Ok(Some(Box::new(Sqlite::open(Path::new(file), &self.libsqlite3_table)?)))
             }
             _ => Ok(None),
@@ -505,14 +561,21 @@ impl Options {
     /// # Errors
     /// [`Usage`] where GEARMAND_PORT is none.
     pub fn port(&self) -> Result<u16, Usage> {
-        match (self.port, std::env::var("GEARMAND_PORT")) {
+        match (self.port, variable()) {
             (Some(port), _) => Ok(port),
-            (None, Ok(port)) => {
-                let reason = |_| "must be a number from 0 to 65535";
-                port.trim().parse().map_err(|e| Usage::option(format!("GEARMAND_PORT={port}"), reason(e)))
+            (None, text) if text.is_empty() || is_of_kubernetes(&text) => Ok(gearman_core::DEFAULT_PORT),
+            (None, text) => {
+                let wrong = |_| Usage::option(format!("GEARMAND_PORT={text}"), "must be a number from 0 to 65535");
+                text.parse().map_err(wrong)
             }
-            (None, Err(_)) => Ok(gearman_core::DEFAULT_PORT),
         }
+    }
+
+    /// What may surprise about the port.
+    pub fn port_remark(&self) -> Option<String> {
+        let text = Some(variable()).filter(|text| self.port.is_none() && is_of_kubernetes(text))?;
+        let why = "Kubernetes sets it for a service named gearmand; --port names another port";
+        Some(format!("GEARMAND_PORT={text} is ignored: {why}"))
     }
 
     /// What the server is to run with.
@@ -529,6 +592,7 @@ impl Options {
                 (true, false) => Durable::Always,
                 (true, true) => Durable::AtEnd,
             },
+            patience: Duration::from_secs(self.patience),
             exceptions: self.exceptions,
             direct_assignment: self.direct_assignment == Switch::On,
             level: self.verbose,
@@ -543,11 +607,20 @@ impl Options {
     }
 }
 
-fn file_words(file: &str) -> Result<Vec<OsString>, Usage> {
-    let text =
-        std::fs::read_to_string(PathBuf::from(file)).map_err(|e| Usage::option(format!("--config-file {file}"), e))?;
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    Ok(lines.flat_map(str::split_whitespace).map(OsString::from).collect())
+/// The words, with those of the files that are named as @FILE.
+fn expanded(words: Vec<Word>) -> Result<Vec<Word>, Usage> {
+    let mut expanded = Vec::new();
+    for word in words {
+        match word.text.to_str().and_then(|w| w.strip_prefix('@')) {
+            Some(file) => expanded.extend(file_words(file)?),
+            None => expanded.push(word),
+        }
+    }
+    Ok(expanded)
+}
+
+fn file_words(file: &str) -> Result<Vec<Word>, Usage> {
+    words::of_file(file).map_err(|e| Usage::option(format!("--config-file {file}"), e))
 }
 
 #[cfg(test)]
@@ -591,6 +664,10 @@ mod tests {
             "--ssl",
             "-qmysql",
             "--config-file=/nowhere/x",
+            "--keepalive-idle=32768",
+            "--keepalive-interval=99999999999",
+            "--keepalive-count=128",
+            "--keepalive-count=-2",
         ] {
             let error = read(&[bad]).unwrap_err().to_string();
             assert!(!error.is_empty(), "{bad}");

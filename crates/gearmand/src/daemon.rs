@@ -1,11 +1,13 @@
 //! Leaving the terminal behind (`-d`), and other privileges (`-u`).
 
 use nix::sys::stat::Mode;
-use nix::unistd::{ForkResult, Uid, User, chown, fork, pipe, setgid, setgroups, setsid, setuid};
+use nix::unistd::{ForkResult, Gid, Uid, User, chown, fork, pipe, setegid, seteuid, setgid, setgroups, setsid, setuid};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 /// What the process that was called is told when all is well.
 const READY: u8 = b'!';
@@ -46,6 +48,12 @@ pub(crate) fn detach() -> io::Result<Side> {
 }
 
 impl Caller {
+    /// Ends when nobody waits any more: the process that was called was killed.
+    pub(crate) async fn gone(&self) -> io::Result<()> {
+        // A pipe that nobody reads any more is in error.
+        Sender::from_file(self.0.try_clone()?)?.ready(Interest::ERROR).await.map(drop)
+    }
+
     /// All is well: the process that was called exits, and the terminal is let go.
     pub(crate) fn ready(mut self) -> io::Result<()> {
         std::env::set_current_dir("/")?;
@@ -59,19 +67,51 @@ impl Caller {
     }
 }
 
-/// Becomes another user, who gets the files that the server will write again.
-pub(crate) fn become_user(name: &str, files: &[&Path]) -> Result<(), String> {
-    let said = |e: nix::Error| format!("--user {name}: {e}");
-    let user = User::from_name(name).map_err(said)?.ok_or_else(|| format!("--user {name}: no such user"))?;
-    if Uid::effective() == user.uid {
-        return Ok(());
+/// The user to become, where that is another.
+#[derive(Debug)]
+pub(crate) struct Other(User);
+
+impl Other {
+    pub(crate) fn find(name: &str) -> Result<Option<Other>, String> {
+        let user = User::from_name(name).map_err(|e| format!("--user {name}: {e}"))?;
+        let user = user.ok_or_else(|| format!("--user {name}: no such user"))?;
+        Ok(if Uid::effective() == user.uid { None } else { Some(Other(user)) })
     }
-    for file in files {
-        chown(*file, Some(user.uid), Some(user.gid)).map_err(said)?;
+
+    /// Files are that user's until the guard is dropped: it may do no more than the server may later.
+    pub(crate) fn borrow(&self) -> Result<Borrowed, String> {
+        let own = Borrowed(Uid::effective(), Gid::effective());
+        self.said(setgroups(&[self.0.gid]))?;
+        self.said(setegid(self.0.gid))?;
+        self.said(seteuid(self.0.uid))?;
+        Ok(own)
     }
-    setgroups(&[user.gid]).map_err(said)?;
-    setgid(user.gid).map_err(said)?;
-    setuid(user.uid).map_err(said)
+
+    /// From here on there is no way back. These files, which the server will write again or remove, are that user's.
+    pub(crate) fn settle(&self, files: &[&Path]) -> Result<(), String> {
+        for file in files {
+            self.said(chown(*file, Some(self.0.uid), Some(self.0.gid)))?;
+        }
+        self.said(setgroups(&[self.0.gid]))?;
+        self.said(setgid(self.0.gid))?;
+        self.said(setuid(self.0.uid))
+    }
+
+    fn said<T>(&self, done: nix::Result<T>) -> Result<T, String> {
+        done.map_err(|e| format!("--user {}: {e}", self.0.name))
+    }
+}
+
+/// Whose rights come back.
+#[derive(Debug)]
+pub(crate) struct Borrowed(Uid, Gid);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if let Err(error) = seteuid(self.0).and_then(|()| setegid(self.1)) {
+            tracing::error!("cannot take the own rights back: {error}");
+        }
+    }
 }
 
 /// A core file as large as the user may write. Whoever changed users has to ask for it once more.

@@ -102,6 +102,8 @@ impl Journal {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) number: u64,
+    /// Nobody can ask for these jobs once more: they are stored now, or lost.
+    pub(crate) last: bool,
     entries: Vec<Entry>,
     /// Keys, functions and small workloads of all entries, one behind the other.
     bytes: Vec<u8>,

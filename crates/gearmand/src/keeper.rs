@@ -6,11 +6,13 @@ use crate::persist::{Persist, PersistError};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long until it is tried again to remove jobs that are done.
 const AGAIN: Duration = Duration::from_secs(1);
+/// And at the end, when nobody else waits.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Most batches of one commit.
 const BATCHES: usize = 10_000;
 
@@ -26,10 +28,13 @@ impl Keeper {
     ///
     /// # Errors
     /// The system's, when there can be no thread.
-    pub(crate) fn start(queue: Box<dyn Persist>) -> io::Result<(Keeper, UnboundedReceiver<Settled>)> {
+    pub(crate) fn start(
+        queue: Box<dyn Persist>,
+        patience: Duration,
+    ) -> io::Result<(Keeper, UnboundedReceiver<Settled>)> {
         let (batches, received) = channel();
         let (settled, news) = unbounded_channel();
-        let work = move || Work::new(queue, settled).run(&received);
+        let work = move || Work::new(queue, patience, settled).run(&received);
         let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
         Ok((Keeper { batches: Some(batches), thread: Some(thread) }, news))
     }
@@ -56,6 +61,8 @@ type Done = (Box<[u8]>, Box<[u8]>);
 
 struct Work {
     queue: Box<dyn Persist>,
+    /// How long an end tries to write what would be lost.
+    patience: Duration,
     /// Jobs that are done, by key and function, and could not be removed.
     undone: Vec<Done>,
     /// The last try failed, and the log says so.
@@ -69,8 +76,8 @@ struct Work {
 }
 
 impl Work {
-    fn new(queue: Box<dyn Persist>, settled: UnboundedSender<Settled>) -> Work {
-        Work { queue, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, settled }
+    fn new(queue: Box<dyn Persist>, patience: Duration, settled: UnboundedSender<Settled>) -> Work {
+        Work { queue, patience, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, settled }
     }
 
     fn run(mut self, received: &Receiver<Batch>) {
@@ -89,6 +96,9 @@ impl Work {
             self.commit(&batches);
             batches.clear();
         }
+        if !self.undone.is_empty() {
+            let _ = self.patiently(|this| this.store(std::iter::empty()));
+        }
         tracing::info!("the durable queue wrote {} changes in {} commits", self.changes, self.commits);
         if !self.undone.is_empty() {
             let n = self.undone.len();
@@ -98,7 +108,10 @@ impl Work {
 
     fn commit(&mut self, batches: &[Batch]) {
         let changes = || batches.iter().flat_map(Batch::changes);
-        let mut added = self.store(changes());
+        let mut added = match batches.iter().any(|batch| batch.last) {
+            true => self.patiently(|this| this.store(changes())),
+            false => self.store(changes()),
+        };
         if let Err(error) = &added {
             self.failed(error);
             // Without what needs room, at least no job runs twice.
@@ -118,6 +131,24 @@ impl Work {
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
         let _ = self.settled.send(Settled { batch: self.last, added: added.is_ok(), done });
+    }
+
+    /// The server ends: what fails is tried again, as another program may hold the file for a while.
+    fn patiently(&mut self, store: impl Fn(&mut Work) -> Result<(), PersistError>) -> Result<(), PersistError> {
+        let begin = Instant::now();
+        let mut told = false;
+        loop {
+            let stored = store(self);
+            let Err(error) = &stored else { return stored };
+            if begin.elapsed() >= self.patience {
+                return stored;
+            }
+            if !std::mem::replace(&mut told, true) {
+                let seconds = self.patience.as_secs();
+                tracing::error!("{error}; the end waits for it, up to {seconds} s: else jobs are lost or run again");
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Brings all of these to disk, or none.

@@ -18,11 +18,13 @@
 //! keep            … jobs go to the durable queue, and come back
 //! text            admin commands -> answers
 //! dispatch        a packet -> a call of the store
+//! words           of a command line and of files
 //! config          every option, with default and meaning
 //! ---- below: sockets ----
 //! keeper          the thread that serves the durable queue
 //! sqlite          which may be an SQLite file
 //! threads         what connections are spread over
+//! socket_file     a socket's name in the file system
 //! connection      bytes of one connection -> turns; a turn's answers -> sockets
 //! server          accept, timers, stopping
 //! ```
@@ -47,16 +49,19 @@ mod schedule;
 mod seldom;
 mod server;
 mod slab;
+mod socket_file;
 pub mod sqlite;
 mod store;
 mod text;
 mod threads;
+mod words;
 mod work;
 mod workers;
 
 pub use config::Config;
 pub use journal::Durable;
 pub use server::{Listener, Server, Stop, run};
+pub use socket_file::SocketFile;
 
 /// The version that `version` answers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

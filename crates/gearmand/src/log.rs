@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-const NOTICE: &str = "gearmand::notice";
+pub(crate) const NOTICE: &str = "gearmand::notice";
 
 /// Where the log goes.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! The job server's program: flags -> configuration -> bind -> run -> exit code.
+//! The job server's program: flags -> start -> run -> exit code.
 
 #![deny(unsafe_code)]
 
@@ -6,16 +6,19 @@ mod bind;
 mod daemon;
 mod log;
 mod notify;
+mod pid;
 mod signals;
+mod start;
 mod syslog;
+mod wait;
 
 use daemon::{Caller, Side};
-use gearmand::config::{DEFAULT_LOG, DEFAULT_PID, Level, Options, Usage};
-use gearmand::{Config, Server};
-use log::Log;
+use gearmand::config::{DEFAULT_LOG, Level, Options, Usage};
+use log::{Log, NOTICE};
 use notify::notify;
+use signals::Signals;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use syslog::Syslog;
@@ -40,7 +43,7 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match start(&options, remarks, caller) {
+    match run(&options, remarks, caller) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -73,52 +76,83 @@ fn remarks(options: &Options, unused: Vec<String>) -> Vec<String> {
         let meant = "a job is begun once; in C gearmand 1.1 it meant no limit, which is -1 now";
         remarks.push(format!("--job-retries 0: {meant}"));
     }
+    remarks.extend(options.port_remark());
     remarks
 }
 
-/// Everything between the command line and the last job.
-fn start(options: &Options, mut remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+/// How long an end waits for a thread that cannot be told to end: it may be looking for a host's name.
+const ABANDON: Duration = Duration::from_secs(2);
+
+/// Everything between the command line and the exit.
+fn run(options: &Options, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
+    let end = runtime.block_on(serve(options, remarks, caller));
+    runtime.shutdown_timeout(ABANDON);
+    end
+}
+
+/// Starts, and serves until the last job.
+async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+    // Before all that takes time, and before anybody can know of this process.
+    let mut signals = Signals::listen().map_err(|e| format!("cannot listen to signals: {e}"))?;
     daemon::umask();
-    let log = open_log(options, &mut remarks)?;
+    let opened = {
+        let (options, mut remarks) = (options.clone(), remarks);
+        start::aside(move || open_log(&options, &mut remarks).map(|log| (log, remarks)))
+    };
+    // A pipe may have nobody who reads it.
+    let (log, remarks) = tokio::select! {
+        opened = opened => opened??,
+        () = signals.end() => return unready("a signal", caller),
+    };
     log.start(options.verbose);
-    for remark in remarks {
+    let tell = |remark: &str| {
         tracing::warn!("{remark}");
         // By default the log has errors only.
         if !(log.is_stderr() && options.verbose >= Level::Warning) {
-            say(&remark);
+            say(remark);
         }
+    };
+    remarks.iter().for_each(|remark| tell(remark));
+    let mut stop = signals.follow(log.clone(), Duration::from_secs(options.drain_timeout));
+    let told = stop.clone();
+    let start = start::start(options, &log, &told, tell);
+    let ready = tokio::select! {
+        biased;
+        _ = stop.changed() => return unready("a signal", caller),
+        ready = start => ready?,
+        () = abandoned(caller.as_ref()) => return unready("the end of the process that was called", caller),
+    };
+    for name in &ready.bound.names {
+        tracing::info!(target: NOTICE, "listening on {name}");
     }
-    descriptors(options)?;
-    let port = options.port().map_err(|e| e.to_string())?;
-    let mut bound = bind::bind(&options.listen, port, options.backlog)?;
-    let pid = PidFile::write(options)?;
-    if let Some(user) = &options.user {
-        let files: Vec<&Path> = log.path().into_iter().chain(pid.path()).chain(bound.paths()).collect();
-        daemon::become_user(user, &files)?;
+    if let Some(caller) = caller {
+        caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;
     }
-    if options.coredump {
-        daemon::allow_core().map_err(|e| format!("--coredump: {e}"))?;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
-    let mut config: Config = options.config();
-    config.trim = trim;
-    let queue = options.open_queue().map_err(|e| e.to_string())?;
-    let server = Server::new(config, queue).map_err(|e| e.to_string())?;
-    runtime.block_on(async {
-        let stop = signals::listen(log, Duration::from_secs(options.drain_timeout))
-            .map_err(|e| format!("cannot listen to signals: {e}"))?;
-        for name in &bound.names {
-            tracing::info!(target: "gearmand::notice", "listening on {name}");
-        }
-        if let Some(caller) = caller {
-            caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;
-        }
-        notify("READY=1");
-        server.run(std::mem::take(&mut bound.listeners), stop).await.map_err(|e| e.to_string())
-    })?;
-    tracing::info!(target: "gearmand::notice", "stopped");
+    notify("READY=1");
+    // The file with the number goes last.
+    let _pid = ready.pid;
+    ready.server.run(ready.bound.listeners, stop).await.map_err(|e| e.to_string())?;
+    tracing::info!(target: NOTICE, "stopped");
     Ok(())
+}
+
+/// Whoever waits is told that there is no server.
+fn unready(why: &str, caller: Option<Caller>) -> Result<(), String> {
+    tracing::info!(target: NOTICE, "the start was stopped by {why}");
+    caller.map_or(Ok(()), |_| Err(format!("the start was stopped by {why}")))
+}
+
+/// The process that was called ended before it heard that all is well: whoever called it does not want a server.
+async fn abandoned(caller: Option<&Caller>) {
+    if let Some(caller) = caller {
+        match caller.gone().await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!("cannot see whether the process that was called lives: {error}"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// The log file, syslog, or both where both were asked for. Without a syslog daemon the file does.
@@ -145,52 +179,6 @@ fn open_file(options: &Options, remarks: &mut Vec<String>) -> Result<Log, String
             remarks.push(format!("cannot write {DEFAULT_LOG}, logging to stderr: {error}"));
             Log::stderr()
         })),
-    }
-}
-
-/// As many descriptors as were asked for, or as the user may have.
-fn descriptors(options: &Options) -> Result<(), String> {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let said = |e: nix::Error| format!("--file-descriptors: {e}");
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(said)?;
-    match options.file_descriptors {
-        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(said),
-        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(said),
-    }
-}
-
-/// The file with our number; gone when we are.
-#[derive(Debug)]
-struct PidFile(Option<PathBuf>);
-
-impl PidFile {
-    fn write(options: &Options) -> Result<PidFile, String> {
-        let file = options.pid_file.as_deref().unwrap_or(DEFAULT_PID);
-        if file.is_empty() {
-            return Ok(PidFile(None));
-        }
-        let path = std::path::absolute(file).map_err(|e| format!("--pid-file {file}: {e}"))?;
-        match std::fs::write(&path, format!("{}\n", std::process::id())) {
-            Ok(()) => Ok(PidFile(Some(path))),
-            Err(error) if options.pid_file.is_some() => Err(format!("--pid-file {file}: {error}")),
-            Err(error) => {
-                tracing::warn!("cannot write {file}: {error}");
-                Ok(PidFile(None))
-            }
-        }
-    }
-
-    fn path(&self) -> Option<&Path> {
-        self.0.as_deref()
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Without privileges any more, it may have to stay.
-            let _ = std::fs::remove_file(path);
-        }
     }
 }
 

@@ -41,6 +41,8 @@ pub struct PersistError {
     pub queue: String,
     /// What is wrong with it, and how to mend it.
     pub reason: String,
+    /// Somebody has it, who may let it go.
+    pub held: bool,
 }
 
 /// A job as it is stored.

@@ -4,11 +4,12 @@
 use crate::config::{Config, Keepalive};
 use crate::connection::{Connection, Reader, SCRATCH, Writer, rounds, serve};
 use crate::job::Handles;
-use crate::journal::Settled;
+use crate::journal::{Durable, Settled};
 use crate::keeper::Keeper;
 use crate::mail::Mail;
 use crate::persist::{Persist, PersistError};
 use crate::seldom::Seldom;
+use crate::socket_file::SocketFile;
 use crate::store::{Now, Rules, Store};
 use crate::text::About;
 use crate::threads::Threads;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -30,8 +31,8 @@ use tracing::Instrument;
 pub enum Listener {
     /// An Internet address.
     Tcp(std::net::TcpListener),
-    /// A socket in the file system; who made it removes it.
-    Unix(std::os::unix::net::UnixListener),
+    /// A socket in the file system. Its file is gone before nobody listens any more.
+    Unix(SocketFile, std::os::unix::net::UnixListener),
 }
 
 /// Whether to go on.
@@ -79,6 +80,8 @@ pub(crate) struct State {
     pub(crate) turn: Now,
     /// Only what was said is still brought out.
     stopping: bool,
+    /// Jobs that were to be stored at the end, and could not be.
+    lost: usize,
     /// Who brings jobs to the durable queue.
     keeper: Option<Keeper>,
     /// When the log says that nobody can be accepted.
@@ -125,12 +128,23 @@ impl Drop for Place {
 /// The tasks of a server: they end with it.
 struct Tasks {
     shared: Shared,
-    accept: Vec<AbortHandle>,
+    accept: Vec<JoinHandle<()>>,
+}
+
+impl Tasks {
+    /// Nobody is accepted any more; when this returns, the sockets are closed and their files are gone.
+    async fn close(&mut self) {
+        for task in self.accept.drain(..) {
+            task.abort();
+            // Ended by us, or by itself.
+            let _ = task.await;
+        }
+    }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        self.accept.iter().for_each(AbortHandle::abort);
+        self.accept.iter().for_each(JoinHandle::abort);
         let state = self.shared.lock();
         state.connections.iter().flatten().filter_map(|c| c.task.as_ref()).for_each(AbortHandle::abort);
     }
@@ -146,24 +160,34 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with the jobs of this queue, where it has one.
+    /// A server with the jobs of this queue, where it has one. Reading them takes long when there are many, and ends
+    /// when `stop` says so.
     ///
     /// # Errors
     /// When the queue cannot be read to its end.
-    pub fn new(config: Config, queue: Option<Box<dyn Persist>>) -> Result<Server, PersistError> {
+    pub fn new(
+        config: Config,
+        queue: Option<Box<dyn Persist>>,
+        stop: &watch::Receiver<Stop>,
+    ) -> Result<Server, PersistError> {
         let news = Arc::new(Notify::new());
         let mut state = State::new(config, news.clone());
         let mut settled = None;
         if let Some(mut queue) = queue {
             let now = state.begin_turn();
             let store = &mut state.store;
-            queue.replay(&mut |row| store.restore(&now, &row))?;
+            tracing::info!("reading the durable queue");
+            queue.replay(&mut |row| match *stop.borrow() {
+                Stop::No => store.restore(&now, &row),
+                Stop::Drain | Stop::Now => Err("the server is to stop"),
+            })?;
             store.restored();
             if store.jobs.len() > 0 {
                 tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", store.jobs.len());
             }
-            let no_thread = |e| PersistError { queue: "the queue".into(), reason: format!("no thread for it: {e}") };
-            let (keeper, news) = Keeper::start(queue).map_err(no_thread)?;
+            let no_thread =
+                |e| PersistError { queue: "the queue".into(), reason: format!("no thread for it: {e}"), held: false };
+            let (keeper, news) = Keeper::start(queue, state.config.patience).map_err(no_thread)?;
             (state.keeper, settled) = (Some(keeper), Some(news));
         }
         let shared = Shared { state: Arc::new(Mutex::new(state)), round: Arc::default() };
@@ -174,7 +198,7 @@ impl Server {
     /// runtime with I/O and time.
     ///
     /// # Errors
-    /// Those of handing the listeners to the runtime.
+    /// Those of handing the listeners to the runtime; and where jobs were lost that [`Durable::AtEnd`] was to keep.
     pub async fn run(mut self, listeners: Vec<Listener>, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
         let count = self.shared.lock().config.threads;
         let threads = Arc::new(Threads::start(count, |runtime| Place::new(&self.shared, runtime))?);
@@ -183,7 +207,7 @@ impl Server {
         for listener in listeners {
             let listener = Accept::new(listener)?;
             let accepting = accept(listener, threads.clone());
-            tasks.accept.push(tokio::spawn(accepting).abort_handle());
+            tasks.accept.push(tokio::spawn(accepting));
         }
         loop {
             let deadline = self.shared.turn(State::tick);
@@ -206,18 +230,24 @@ impl Server {
             }
             let wish = *stop.borrow_and_update();
             if wish == Stop::Drain && !self.shared.lock().store.draining {
-                tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
-                tasks.accept.drain(..).for_each(|task| task.abort());
                 self.shared.lock().store.draining = true;
+                tasks.close().await;
+                tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
             let state = self.shared.lock();
             if wish == Stop::Now || (state.store.draining && state.store.running == 0) {
                 break;
             }
         }
-        tasks.accept.drain(..).for_each(|task| task.abort());
+        tasks.close().await;
         self.last_words().await;
-        Ok(())
+        match self.shared.lock().lost {
+            0 => Ok(()),
+            n => {
+                tracing::error!("{n} jobs are lost: the durable queue could not be written");
+                Err(io::Error::other(format!("{n} jobs are lost: the durable queue could not be written")))
+            }
+        }
     }
 
     /// Stores what is to be stored, and then brings out what was said.
@@ -260,7 +290,7 @@ async fn next(settled: &mut Option<UnboundedReceiver<Settled>>) -> Settled {
 /// # Errors
 /// As [`Server::run`].
 pub async fn run(listeners: Vec<Listener>, config: Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
-    Server::new(config, None).map_err(io::Error::other)?.run(listeners, stop).await
+    Server::new(config, None, &stop).map_err(io::Error::other)?.run(listeners, stop).await
 }
 
 impl State {
@@ -288,6 +318,7 @@ impl State {
             trim: None,
             turn: Now::default(),
             stopping: false,
+            lost: 0,
             keeper: None,
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
@@ -351,8 +382,9 @@ impl State {
     }
 
     fn store_batch(&mut self) {
-        while let Some(batch) = self.store.journal.take() {
+        while let Some(mut batch) = self.store.journal.take() {
             let number = batch.number;
+            batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.keeper.as_ref().is_some_and(|keeper| keeper.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
                 self.settle(Settled { batch: number, added: false, done: false });
@@ -361,6 +393,9 @@ impl State {
     }
 
     fn settle(&mut self, settled: Settled) {
+        if self.stopping && !settled.added && self.config.durable == Durable::AtEnd {
+            self.lost += self.store.journal.storing().count();
+        }
         let now = self.begin_turn();
         self.store.settle(&now, settled, &mut self.mail);
     }
@@ -382,7 +417,11 @@ impl State {
 /// A listener in the runtime's hands.
 enum Accept {
     Tcp(tokio::net::TcpListener),
-    Unix(tokio::net::UnixListener),
+    /// Its file goes first.
+    Unix {
+        _file: SocketFile,
+        listener: tokio::net::UnixListener,
+    },
 }
 
 /// A connection that was accepted.
@@ -431,9 +470,9 @@ impl Accept {
                 listener.set_nonblocking(true)?;
                 Accept::Tcp(tokio::net::TcpListener::from_std(listener)?)
             }
-            Listener::Unix(listener) => {
+            Listener::Unix(file, listener) => {
                 listener.set_nonblocking(true)?;
-                Accept::Unix(tokio::net::UnixListener::from_std(listener)?)
+                Accept::Unix { _file: file, listener: tokio::net::UnixListener::from_std(listener)? }
             }
         })
     }
@@ -448,7 +487,7 @@ impl Accept {
                 let _ = stream.set_nodelay(true).and_then(|()| probe());
                 Ok((Stream::Tcp(stream), Some(address)))
             }
-            Accept::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+            Accept::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), None)),
         }
     }
 }

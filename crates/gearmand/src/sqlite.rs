@@ -3,6 +3,7 @@
 
 use crate::persist::{Persist, PersistError, Row};
 use gearman_core::message::Priority;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
@@ -42,8 +43,8 @@ impl Sqlite {
     /// [`PersistError`] where the file cannot be written, is held by another server, or is no such queue.
     pub fn open(file: &Path, table: &str) -> Result<Sqlite, PersistError> {
         let name = format!("the queue {} (table {table})", file.display());
-        let fail = |reason: String| PersistError { queue: name.clone(), reason };
-        let lock = lock(file).map_err(&fail)?;
+        let fail = |reason: String| PersistError { queue: name.clone(), reason, held: false };
+        let lock = lock(file).map_err(|(reason, held)| PersistError { held, ..fail(reason) })?;
         let quoted = format!("\"{}\"", table.replace('"', "\"\""));
         let (db, alone) = match connect(file, &quoted, "NORMAL") {
             Err(error) if may_lack_room(&error) => {
@@ -53,7 +54,7 @@ impl Sqlite {
                 tracing::warn!("{name}: there is no room on the disk; until there is, no other program can look at it");
                 (db, true)
             }
-            opened => (opened.map_err(|e| fail(reason(&e)))?, false),
+            opened => (opened.map_err(|e| PersistError { held: is_busy(&e), ..fail(reason(&e)) })?, false),
         };
         let sqlite = Sqlite {
             db,
@@ -112,7 +113,7 @@ impl Sqlite {
         {
             tracing::error!("{}: {}", self.name, reason(&error));
         }
-        PersistError { queue: self.name.clone(), reason: reason(error) }
+        PersistError { queue: self.name.clone(), reason: reason(error), held: is_busy(error) }
     }
 }
 
@@ -130,7 +131,7 @@ impl Persist for Sqlite {
             }
             Ok(())
         };
-        read().map_err(|reason| PersistError { queue: self.name.clone(), reason })
+        read().map_err(|reason| PersistError { queue: self.name.clone(), reason, held: false })
     }
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), PersistError> {
@@ -201,12 +202,16 @@ impl ToSql for Text<'_> {
     }
 }
 
-/// Takes the file for this process alone, making it where there is none.
-fn lock(file: &Path) -> Result<Flock<File>, String> {
+/// Takes the file for this process alone, making it where there is none. Or why not, and whether another has it.
+fn lock(file: &Path) -> Result<Flock<File>, (String, bool)> {
     let opened = File::options().read(true).write(true).create(true).truncate(false).open(file);
-    let opened = opened.map_err(|e| format!("it cannot be written: {e}"))?;
-    Flock::lock(opened, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, _)| "another server has it: stop that, or name another file by --libsqlite3-db".to_owned())
+    let opened = opened.map_err(|e| (format!("it cannot be written: {e}"), false))?;
+    Flock::lock(opened, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => {
+            ("another server has it: stop that, or name another file by --libsqlite3-db".to_owned(), true)
+        }
+        error => (format!("it cannot be locked: {error}"), false),
+    })
 }
 
 fn read_row<'a>(row: &'a rusqlite::Row<'_>) -> Result<Row<'a>, String> {
@@ -230,6 +235,10 @@ fn read_row<'a>(row: &'a rusqlite::Row<'_>) -> Result<Row<'a>, String> {
         data: bytes(3, "data")?,
         due: u64::try_from(number(4, "when_to_run")?).unwrap_or_default(),
     })
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// What is wrong, and how to mend it.

@@ -22,7 +22,7 @@ pub(crate) fn start(file: &str, folder: &Folder) -> Running {
 
 /// A start that must fail. What it said.
 fn refused(file: &str, more: &[&str]) -> String {
-    let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "-P", ""];
+    let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "-P", "", "--bind-wait=0"];
     let output = gearmand().args(fixed).args(queue(file)).args(more).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     stderr(&output)
@@ -196,5 +196,61 @@ fn stored_at_the_end_only() {
     assert_eq!(worker.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
     worker.send(&[(WORK_COMPLETE, &[b"H:1", b""])]).unwrap();
     assert_eq!(worker.ask(ECHO_REQ, &[b"x"]).0, ECHO_RES);
+    assert_eq!(rows(&file), Vec::<String>::new());
+}
+
+/// A backup that held the file for two seconds at that moment cost all jobs, and nobody was told.
+#[test]
+fn what_is_stored_at_the_end_waits_for_the_file() {
+    let folder = Folder::new("at-end-held");
+    let file = folder.file("queue.db");
+    let queue = queue(&file);
+    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown"].map(AsRef::as_ref);
+    let mut server = Running::start(&options, &folder);
+    assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
+    let other = Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    server.signal(Signal::SIGTERM);
+    server.line_with("the end waits for it");
+    other.execute_batch("COMMIT").unwrap();
+    assert!(server.child.wait().unwrap().success());
+    assert_eq!(rows(&file), ["f|k|1|blob|0"]);
+}
+
+/// The table is gone, so that no waiting helps.
+#[test]
+fn jobs_that_are_lost_at_the_end_are_no_success() {
+    let folder = Folder::new("at-end-lost");
+    let file = folder.file("queue.db");
+    let queue = queue(&file);
+    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown", "--patience=1"].map(AsRef::as_ref);
+    let mut server = Running::start(&options, &folder);
+    for key in [b"a", b"b"] {
+        assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", key, b"x"]).0, JOB_CREATED);
+    }
+    Connection::open(&file).unwrap().execute_batch("DROP TABLE gearman_queue").unwrap();
+    server.signal(Signal::SIGTERM);
+    server.line_with("gearmand: 2 jobs are lost");
+    assert_eq!(server.child.wait().unwrap().code(), Some(1));
+}
+
+/// A worker was told nothing of its job's end, as that could not be written; it is done nevertheless.
+#[test]
+fn what_is_done_at_the_end_waits_for_the_file_too() {
+    let folder = Folder::new("done-held");
+    let file = folder.file("queue.db");
+    let mut server = start(&file, &folder);
+    let mut worker = peer(&server);
+    assert_eq!(worker.ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
+    worker.send(&[(CAN_DO, &[b"f"])]).unwrap();
+    assert_eq!(worker.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
+    let other = Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    worker.send(&[(WORK_COMPLETE, &[b"H:1", b""])]).unwrap();
+    assert_eq!(worker.ask(ECHO_REQ, &[b"x"]).0, ERROR);
+    server.signal(Signal::SIGTERM);
+    server.line_with("the end waits for it");
+    other.execute_batch("COMMIT").unwrap();
+    assert!(server.child.wait().unwrap().success());
     assert_eq!(rows(&file), Vec::<String>::new());
 }

@@ -79,6 +79,8 @@ fn systemd_takes_the_unit() {
         Ok(output) => assert!(output.status.success() && output.stderr.is_empty(), "{}", stderr(&output)),
         Err(_) => eprintln!("skipped: there is no systemd-analyze"),
     }
+    // With a limit, systemd kills the server behind a drain that takes longer.
+    assert!(unit.contains("\nKillSignal=SIGUSR1\nTimeoutStopSec=infinity\n"));
     let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/gearmand ")).unwrap();
     assert_eq!(check(&command.split(' ').collect::<Vec<_>>()), (true, String::new()));
 }

@@ -1,11 +1,13 @@
 //! The program: exit codes, `-d`, signals.
 
+use crate::util::LONG;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
 
 pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
@@ -42,7 +44,9 @@ impl Drop for Folder {
 pub(crate) struct Running {
     pub(crate) child: Child,
     log: BufReader<std::process::ChildStderr>,
-    port: u16,
+    pub(crate) port: u16,
+    /// The lines of the log that were read.
+    pub(crate) seen: Vec<String>,
 }
 
 impl Running {
@@ -63,20 +67,34 @@ impl Running {
         Running::run(command, arguments, folder)
     }
 
-    fn run(mut command: Command, arguments: &[&str], folder: &Folder) -> Running {
+    fn run(command: Command, arguments: &[&str], folder: &Folder) -> Running {
+        let mut running = Running::begin(command, arguments, folder);
+        running.listens();
+        running
+    }
+
+    /// Does not wait until it listens.
+    pub(crate) fn begin(mut command: Command, arguments: &[&str], folder: &Folder) -> Running {
         let pid = folder.file("pid");
         let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "--verbose=INFO", "-P", &pid];
         let mut child = command.args(fixed).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut running = Running { child, log, port: 0 };
-        running.port = running.line_with("listening on 127.0.0.1:").rsplit(':').next().unwrap().trim().parse().unwrap();
-        running
+        Running { child, log, port: 0, seen: Vec::new() }
+    }
+
+    pub(crate) fn listens(&mut self) {
+        const WORDS: &str = "listening on 127.0.0.1:";
+        let seen = self.seen.iter().find(|line| line.contains(WORDS)).cloned();
+        let line = seen.unwrap_or_else(|| self.line_with(WORDS));
+        self.port = line.rsplit(':').next().unwrap().trim().parse().unwrap();
     }
 
     pub(crate) fn line_with(&mut self, part: &str) -> String {
         loop {
             let mut line = String::new();
-            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "the log ended without \"{part}\"");
+            let n = self.log.read_line(&mut line).unwrap();
+            assert_ne!(n, 0, "the log ended without \"{part}\": {:?}", self.seen);
+            self.seen.push(line.clone());
             if line.contains(part) {
                 return line;
             }
@@ -85,6 +103,12 @@ impl Running {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// By SIGTERM.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        assert!(self.child.wait().unwrap().success());
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -96,6 +120,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits for what is to become true.
+pub(crate) fn until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::yield_now();
     }
 }
 
@@ -144,9 +177,51 @@ fn options_from_a_file() {
     assert_eq!(check("--verbose=INFO\n# a remark\n--listen 127.0.0.1\t-t 2\n", &[]), Some(0));
     assert_eq!(check("--verbose=LOUD\n", &[]), Some(1));
     assert_eq!(check("--verbose=INFO\n", &["--verbose=DEBUG"]), Some(0), "the command line has the last word");
+    assert_eq!(check("--port 4730 # the usual one\n-t 2 #--bogus\n", &[]), Some(0), "a remark behind an option");
     std::fs::write(&file, "--bogus").unwrap();
     let output = gearmand().args(["--check-args", &format!("@{file}")]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn an_error_in_a_file_names_its_line() {
+    let folder = Folder::new("line");
+    let file = folder.file("conf");
+    let check = |text: &str, how: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let output = gearmand().arg("--check-args").args(how).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        stderr(&output)
+    };
+    let (option, short) = (format!("--config-file={file}"), format!("@{file}"));
+    for (text, line, reason) in [
+        ("--verbose=INFO\n# a remark\n--port many\n--threads 2\n", 3, "invalid value 'many' for '--port"),
+        ("--listen ::1\n\n--threads 5000 # too many\n-t4\n--port 5000000\n", 5, "'5000000' for '--port"),
+        ("-t4\n--queue-type mysql\n", 2, "--queue-type mysql: this server has"),
+        ("--verbose INFO\n--bogus\n", 2, "unexpected argument '--bogus' found"),
+        ("--verbose INFO\nword\n-t4", 2, "unexpected argument 'word' found"),
+        ("-t4\n--ssl\n", 2, "--ssl: this server has no TLS"),
+    ] {
+        for how in [&option, &short] {
+            let said = check(text, &["-L::1", how]);
+            assert!(said.starts_with(&format!("gearmand: {file}:{line}: ")) && said.contains(reason), "{said}");
+        }
+    }
+    let said = check("-t4\n", &[&option, "--port=many"]);
+    assert!(said.starts_with("error: invalid value 'many'"), "{said}");
+    let said = check("-t4\n", &[&option, "--threads=5000"]);
+    assert_eq!(said, "gearmand: --threads 5000: at most 1024\n");
+}
+
+/// The system refuses them for each connection, which nobody noticed.
+#[test]
+fn probes_beyond_the_limits_of_the_system_are_refused() {
+    for option in ["--keepalive-idle=32768", "--keepalive-interval=9999999999", "--keepalive-count=128"] {
+        let output = gearmand().args(["--check-args", option]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{option}");
+    }
+    let most = ["--keepalive-idle=32767", "--keepalive-interval=32767", "--keepalive-count=127"];
+    assert!(gearmand().arg("--check-args").args(most).output().unwrap().status.success());
 }
 
 #[test]
@@ -181,7 +256,7 @@ fn a_daemon_is_there_when_its_caller_returns() {
     assert_eq!(ask(&mut stream, "getpid\n"), format!("OK {id}\n"));
     // Bound by the first, so the second says so to its caller.
     let port = port.to_string();
-    let second = ["-d", "-p", &port, "-L", "127.0.0.1", "-l", "none", "-P", &folder.file("other")];
+    let second = ["-d", "-p", &port, "-L", "127.0.0.1", "-l", "none", "-P", &folder.file("other"), "--bind-wait=0"];
     let output = gearmand().args(second).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(&format!("cannot listen on 127.0.0.1:{port}")), "{}", stderr(&output));
@@ -252,7 +327,8 @@ fn a_socket_in_the_file_system() {
     assert_eq!(answer, "OK 2.2.0\n");
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
-    let output = gearmand().args([&listen, "-l", "none", "-P", &folder.file("second")]).output().unwrap();
+    let second = [&listen, "-p", "0", "-l", "none", "-P", &folder.file("second"), "--bind-wait", "0"];
+    let output = gearmand().args(second).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "somebody answers there");
     server.signal(Signal::SIGTERM);
     server.child.wait().unwrap();
@@ -263,10 +339,80 @@ fn a_socket_in_the_file_system() {
 fn the_port_from_the_environment() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let output =
-        gearmand().env("GEARMAND_PORT", &port).args(["-L", "127.0.0.1", "-l", "none", "-P", ""]).output().unwrap();
+    let arguments = ["-L", "127.0.0.1", "-l", "none", "-P", "", "--bind-wait", "0"];
+    let output = gearmand().env("GEARMAND_PORT", &port).args(arguments).output().unwrap();
     assert!(stderr(&output).contains(&port), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// Compose files set it to nothing, and Kubernetes to the address of a service named gearmand.
+#[test]
+fn what_the_environment_says_of_no_port_is_no_error() {
+    let check = |port: &str, arguments: &[&str]| {
+        let output = gearmand().env("GEARMAND_PORT", port).arg("--check-args").args(arguments).output().unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    assert_eq!(check("", &[]), (Some(0), String::new()));
+    assert_eq!(check(" ", &[]), (Some(0), String::new()));
+    let (code, said) = check("tcp://10.96.0.1:4730", &[]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("GEARMAND_PORT=tcp://10.96.0.1:4730 is ignored"), "{said}");
+    assert_eq!(check("tcp://10.96.0.1:4730", &["--port=0"]), (Some(0), String::new()));
+    assert_eq!(check("47 30", &[]).0, Some(1));
+}
+
+/// A name that stands for several addresses, some of them named already.
+#[test]
+fn names_that_overlap() {
+    let folder = Folder::new("overlap");
+    let socket = folder.file("socket");
+    let twice = [format!("-Lunix://{socket}"), format!("-Lunix://{}/./socket", folder.file(""))];
+    let names = ["-L", "localhost", "-L127.0.0.1", "-L", "[::1]", "-L", "localhost", &twice[0], &twice[1]];
+    let mut server = Running::start(&names, &folder);
+    assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
+    server.stop();
+    // Whatever stands for all of them.
+    let mut server = Running::begin(gearmand(), &["-L", "0.0.0.0"], &folder);
+    let line = server.line_with("listening on 0.0.0.0:");
+    server.port = line.rsplit(':').next().unwrap().trim().parse().unwrap();
+    assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
+    server.stop();
+    assert!(!std::path::Path::new(&socket).exists());
+}
+
+/// As in containers without IPv6, where /etc/hosts gives localhost both addresses nevertheless.
+#[test]
+fn an_address_that_the_host_lacks_is_skipped_where_its_name_has_another() {
+    let folder = Folder::new("lacking");
+    std::fs::write(folder.file("hosts"), "192.0.2.77 both\n127.0.0.1 both\n192.0.2.77 neither\n").unwrap();
+    let may = Command::new("unshare").args(["--map-root-user", "--mount", "true"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        return println!("skipped: no namespaces here");
+    }
+    let script = format!("mount --bind '{}' /etc/hosts && exec \"$@\"", folder.file("hosts"));
+    let wrapper = ["unshare", "--map-root-user", "--mount", "sh", "-c", &script, "sh"];
+    let mut server = Running::within(&wrapper, &["-L", "both"], &folder);
+    assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
+    assert!(server.seen.iter().any(|line| line.contains("WARNING") && line.contains("192.0.2.77 of both")));
+    server.stop();
+    let rest = ["-p0", "-P", "", "-l", "none", "-L", "127.0.0.1", "-L", "neither"];
+    let output =
+        Command::new(wrapper[0]).args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_gearmand")).args(rest).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot listen on neither: "), "{}", stderr(&output));
+}
+
+/// A daemon goes to the folder /, and found neither socket nor pid file under their names when it ended.
+#[test]
+fn a_daemon_removes_what_was_named_from_the_folder_it_was_called_in() {
+    let folder = Folder::new("relative");
+    let listen = ["-p", "0", "-L", "127.0.0.1", "-L", "unix://rel.sock"];
+    let output = gearmand().args(["-d", "-l", "log", "-P", "pid"]).args(listen).current_dir(folder.file("")).output();
+    assert!(output.unwrap().status.success());
+    assert!(std::path::Path::new(&folder.file("rel.sock")).exists());
+    kill(Pid::from_raw(folder.read("pid").trim().parse().unwrap()), Signal::SIGTERM).unwrap();
+    until(|| !std::path::Path::new(&folder.file("pid")).exists());
+    assert!(!std::path::Path::new(&folder.file("rel.sock")).exists());
 }
 
 #[test]

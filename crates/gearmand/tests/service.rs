@@ -1,7 +1,9 @@
 //! The program as a service: ends that wait for jobs, the service manager, syslog.
 
 use crate::process::{Folder, Running};
-use crate::util::{CAN_DO, ERROR, GRAB_JOB, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE, packet};
+use crate::util::{
+    CAN_DO, CAN_DO_TIMEOUT, ERROR, GRAB_JOB, JOB_ASSIGN, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE, packet,
+};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -23,14 +25,14 @@ fn read(stream: &mut TcpStream) -> (u32, Vec<u8>) {
 }
 
 /// A client that waits for a job, and the worker that runs it.
-struct AtWork {
+pub(crate) struct AtWork {
     client: TcpStream,
     worker: TcpStream,
     handle: Vec<u8>,
 }
 
 impl AtWork {
-    fn begin(server: &Running) -> AtWork {
+    pub(crate) fn begin(server: &Running) -> AtWork {
         let (mut client, mut worker) = (server.connect(), server.connect());
         send(&mut client, SUBMIT_JOB, &[&b"f"[..], b"", b"x"]);
         let (_, handle) = read(&mut client);
@@ -40,34 +42,75 @@ impl AtWork {
         AtWork { client, worker, handle }
     }
 
-    /// No more jobs are taken, and this one ends as if nothing had happened.
-    fn finish(&mut self) {
+    /// No more jobs are taken.
+    fn refused(&mut self) {
         send(&mut self.client, SUBMIT_JOB_BG, &[&b"f"[..], b"", b""]);
         let (command, error) = read(&mut self.client);
         assert_eq!(command, ERROR);
         assert!(error.starts_with(b"QUEUE_ERROR\0"), "{}", error.escape_ascii());
+    }
+
+    /// And this one ends as if nothing had happened.
+    pub(crate) fn finish(&mut self) {
+        self.refused();
         send(&mut self.worker, WORK_COMPLETE, &[&self.handle, b"done"]);
         assert_eq!(read(&mut self.client), (WORK_COMPLETE, [&self.handle[..], b"\0done"].concat()));
     }
 }
 
+/// The patience of SIGTERM ended this wait as well, after no second at all where none was given: the job was lost.
 #[test]
-fn sigusr1_lets_running_jobs_end_and_sigterm_ends_that() {
+fn sigusr1_waits_for_a_job_that_takes_longer_than_the_patience() {
     let folder = Folder::new("usr1");
+    let queue = format!("--libsqlite3-db={}", folder.file("queue.db"));
+    for patience in ["--drain-timeout=0", "--drain-timeout=1"] {
+        for durable in [&[][..], &["--queue-type=libsqlite3", &queue]] {
+            let mut server = Running::start(&[&[patience], durable].concat(), &folder);
+            let mut job = AtWork::begin(&server);
+            // Two seconds are over when this one has run out of time.
+            let mut timed = server.connect();
+            send(&mut timed, CAN_DO_TIMEOUT, &[&b"timed"[..], b"2"]);
+            send(&mut timed, SUBMIT_JOB, &[&b"timed"[..], b"", b""]);
+            read(&mut timed);
+            send(&mut timed, GRAB_JOB, &[]);
+            assert_eq!(read(&mut timed).0, JOB_ASSIGN);
+            server.signal(Signal::SIGUSR1);
+            server.line_with("draining");
+            server.line_with("ran out of time");
+            job.finish();
+            assert!(server.child.wait().unwrap().success());
+        }
+    }
+}
+
+#[test]
+fn sigterm_ends_a_drain_or_begins_its_patience() {
+    let folder = Folder::new("usr1-term");
     let mut server = Running::start(&[], &folder);
-    let mut job = AtWork::begin(&server);
+    let _job = AtWork::begin(&server);
     server.signal(Signal::SIGUSR1);
     server.line_with("draining");
-    assert!(server.child.try_wait().unwrap().is_none());
-    job.finish();
-    assert!(server.child.wait().unwrap().success());
+    server.stop();
 
-    let mut server = Running::start(&["--drain-timeout=600"], &folder);
+    let mut server = Running::start(&["--drain-timeout=1"], &folder);
     let _job = AtWork::begin(&server);
     server.signal(Signal::SIGUSR1);
     server.line_with("draining");
     server.signal(Signal::SIGTERM);
+    server.line_with("jobs are still running after 1 s");
     assert!(server.child.wait().unwrap().success());
+
+    let mut server = Running::start(&["--drain-timeout=600"], &folder);
+    let mut job = AtWork::begin(&server);
+    server.signal(Signal::SIGUSR1);
+    server.line_with("draining");
+    server.signal(Signal::SIGTERM);
+    // Both have been heard, and a second SIGTERM ends the patience.
+    server.signal(Signal::SIGUSR2);
+    server.line_with("SIGUSR2");
+    assert!(server.child.try_wait().unwrap().is_none());
+    job.refused();
+    server.stop();
 }
 
 #[test]
