@@ -11,6 +11,7 @@ use crate::persist::{Persist, PersistError};
 use crate::store::{Now, Rules, Store};
 use crate::text::About;
 use crate::threads::Threads;
+use crate::wakeups::ALL;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -260,7 +261,7 @@ impl State {
     fn new(config: Config, news: Arc<Notify>) -> State {
         let rules = Rules {
             runs: config.job_runs,
-            wakeup: config.wakeup.max(1),
+            wakeup: if config.wakeup == 0 { ALL } else { config.wakeup },
             exceptions: config.exceptions,
             functions: config.max_functions,
             durable: config.durable,
