@@ -141,7 +141,7 @@ impl Store {
             }
             let function = self.jobs.slab[found.job].function;
             self.hand_on(peer, function);
-            return self.noop(now, peer, function, Step::default(), mail);
+            return self.noop(peer, function, Step::first(now.steady), mail);
         }
         self.peers[peer].woken = NONE;
         if slept != 0 {
@@ -161,11 +161,11 @@ impl Store {
     }
 
     /// Wakes a worker that sleeps.
-    fn noop(&mut self, now: &Now, peer: u32, function: u32, step: Step, mail: &mut Mail) {
+    fn noop(&mut self, peer: u32, function: u32, step: Step, mail: &mut Mail) {
         let worker = &mut self.peers[peer];
         (worker.slept, worker.asleep, worker.woken) = (worker.asleep, 0, function);
         let slept = worker.slept;
-        if !self.wakeups.sent(now.steady, peer, slept, step, |wakeup| open(&self.peers, wakeup)) {
+        if !self.wakeups.sent(peer, slept, step, |wakeup| open(&self.peers, wakeup)) {
             self.peers[peer].woken = NONE;
         }
         mail.response(peer, &Response::Noop);
@@ -210,7 +210,7 @@ impl Store {
             let Some(of) = self.functions.get_mut(function) else { continue };
             let jobs = std::mem::take(&mut of.calls).min(of.queue.len());
             for _ in 0..jobs {
-                self.wake(now, function, Step::default(), self.rules.wakeup, mail);
+                self.wake(now, function, Step::first(now.steady), self.rules.wakeup, mail);
             }
         }
     }
@@ -325,7 +325,7 @@ impl Store {
                     // It had a more urgent one to do, which others were woken for: the next for ours.
                 }
                 None => {
-                    self.noop(now, peer, function, step, mail);
+                    self.noop(peer, function, step, mail);
                     left -= 1;
                 }
             }
@@ -355,7 +355,7 @@ impl Store {
         if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
             let name = worker.id.as_deref().unwrap_or(b"-");
             tracing::debug!("worker {} (descriptor {}) does not answer a wake-up", name.escape_ascii(), worker.fd);
-            let (step, more) = wakeup.step.next();
+            let (step, more) = wakeup.next(now.steady);
             self.wake(now, function, step, more, mail);
         }
     }

@@ -9,20 +9,24 @@ use std::time::Duration;
 
 /// So long one is waited for that was woken first, one that was woken in its place, and those after that. The last
 /// step has no wait: then nobody is left to be woken.
-const PATIENCE: [Duration; 3] = [Duration::from_millis(2), Duration::from_millis(4), Duration::from_millis(4)];
+const PATIENCE: [Duration; 3] = [Duration::from_millis(2), Duration::from_millis(2), Duration::from_millis(4)];
 /// So many are woken then in the place of each.
 const MORE: [u32; 3] = [1, 8, ALL];
 /// Everyone who sleeps.
 pub(crate) const ALL: u32 = u32::MAX;
+/// A timer may be so late. That adds up to no more, however many steps there are.
+const LATE: Duration = Duration::from_millis(1);
 
-/// How often others were woken before, for the same job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Step(usize);
+/// How often others were woken before, for the same job, and since when those of this time are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    nth: usize,
+    begin: Duration,
+}
 
 impl Step {
-    /// When one that nobody answered is over: so many more are woken, and are waited for like this.
-    pub(crate) fn next(self) -> (Step, u32) {
-        (Step(self.0 + 1), MORE.get(self.0).copied().unwrap_or_default())
+    pub(crate) fn first(now: Duration) -> Step {
+        Step { nth: 0, begin: now }
     }
 }
 
@@ -34,7 +38,15 @@ pub(crate) struct Wakeup {
     /// The connection, and its `Peer::slept`: void when that differs.
     pub(crate) peer: u32,
     pub(crate) slept: u64,
-    pub(crate) step: Step,
+    nth: usize,
+}
+
+impl Wakeup {
+    /// It is over: so many more are woken, in this step.
+    pub(crate) fn next(&self, now: Duration) -> (Step, u32) {
+        let begin = self.when.max(now.saturating_sub(LATE));
+        (Step { nth: self.nth + 1, begin }, MORE.get(self.nth).copied().unwrap_or_default())
+    }
 }
 
 /// All of them, oldest first in each step: there they wait equally long.
@@ -45,20 +57,13 @@ pub(crate) struct Wakeups {
 
 impl Wakeups {
     /// One was sent. `false`: it is not waited for. `open`: has this one no answer yet?
-    pub(crate) fn sent(
-        &mut self,
-        now: Duration,
-        peer: u32,
-        slept: u64,
-        step: Step,
-        open: impl Fn(&Wakeup) -> bool,
-    ) -> bool {
-        let (Some(line), Some(patience)) = (self.steps.get_mut(step.0), PATIENCE.get(step.0)) else { return false };
+    pub(crate) fn sent(&mut self, peer: u32, slept: u64, step: Step, open: impl Fn(&Wakeup) -> bool) -> bool {
+        let (Some(line), Some(patience)) = (self.steps.get_mut(step.nth), PATIENCE.get(step.nth)) else { return false };
         // Those with an answer are forgotten first: usually nobody is left.
         while line.front().is_some_and(|wakeup| !open(wakeup)) {
             line.pop_front();
         }
-        line.push_back(Wakeup { when: now + *patience, peer, slept, step });
+        line.push_back(Wakeup { when: step.begin + *patience, peer, slept, nth: step.nth });
         true
     }
 

@@ -239,7 +239,7 @@ fn those_that_are_stopped_lose_no_job_and_hold_none_up() {
     while b.said(workers[11]).is_empty() {
         b.tick_ms(1);
     }
-    assert!(b.now.steady - begin < Duration::from_millis(15));
+    assert!(b.now.steady - begin < Duration::from_millis(11));
     assert_eq!(b.ask(workers[11], GRAB), "JOB_ASSIGN H:1|f|x");
     b.send(workers[11], work("H:1", Update::Complete(b"r")));
     assert_eq!(b.said(client), "JOB_CREATED H:1, WORK_COMPLETE H:1|r");
