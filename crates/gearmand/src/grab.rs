@@ -165,7 +165,7 @@ impl Store {
         let worker = &mut self.peers[peer];
         (worker.slept, worker.asleep, worker.woken) = (worker.asleep, 0, function);
         let slept = worker.slept;
-        if !self.wakeups.sent(peer, slept, step, |wakeup| open(&self.peers, wakeup)) {
+        if !self.wakeups.sent(peer, slept, step) {
             self.peers[peer].woken = NONE;
         }
         mail.response(peer, &Response::Noop);

@@ -14,6 +14,7 @@
 //! - what a worker says of a job counts while it runs it, and after a timeout took it away as long as nobody else
 //!   has it.
 
+use crate::grab::open;
 use crate::job::{Handles, Job, Jobs, Payload, State};
 use crate::journal::{self, Durable, Journal};
 use crate::mail::{Held, Mail, NOT_REMOVED};
@@ -278,13 +279,14 @@ impl Store {
     }
 
     /// When [`Store::tick`] has something to do.
-    pub(crate) fn deadline(&self, now: &Now) -> Option<Duration> {
+    pub(crate) fn deadline(&mut self, now: &Now) -> Option<Duration> {
         // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
         let wall =
             |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
         let deadline = self.deadlines.first().map(|(when, _)| *when);
-        [delayed, deadline, self.wakeups.next()].into_iter().flatten().min()
+        let wakeup = self.wakeups.next(|wakeup| open(&self.peers, wakeup));
+        [delayed, deadline, wakeup].into_iter().flatten().min()
     }
 
     /// What is due: jobs whose time has come, timeouts, workers that do not wake up.

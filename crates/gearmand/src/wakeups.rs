@@ -56,20 +56,22 @@ pub(crate) struct Wakeups {
 }
 
 impl Wakeups {
-    /// One was sent. `false`: it is not waited for. `open`: has this one no answer yet?
-    pub(crate) fn sent(&mut self, peer: u32, slept: u64, step: Step, open: impl Fn(&Wakeup) -> bool) -> bool {
+    /// One was sent. `false`: it is not waited for.
+    pub(crate) fn sent(&mut self, peer: u32, slept: u64, step: Step) -> bool {
         let (Some(line), Some(patience)) = (self.steps.get_mut(step.nth), PATIENCE.get(step.nth)) else { return false };
-        // Those with an answer are forgotten first: usually nobody is left.
-        while line.front().is_some_and(|wakeup| !open(wakeup)) {
-            line.pop_front();
-        }
         line.push_back(Wakeup { when: step.begin + *patience, peer, slept, nth: step.nth });
         true
     }
 
-    /// When the next is over.
-    pub(crate) fn next(&self) -> Option<Duration> {
-        self.steps.iter().filter_map(|line| Some(line.front()?.when)).min()
+    /// When the next is over. `open`: has this one no answer yet? Those that have are forgotten; usually nobody is left.
+    pub(crate) fn next(&mut self, open: impl Fn(&Wakeup) -> bool) -> Option<Duration> {
+        let next = |line: &mut VecDeque<Wakeup>| {
+            while line.front().is_some_and(|wakeup| !open(wakeup)) {
+                line.pop_front();
+            }
+            Some(line.front()?.when)
+        };
+        self.steps.iter_mut().filter_map(next).min()
     }
 
     /// One that is over.
