@@ -18,7 +18,7 @@ pub struct Config {
     pub handle_prefix: String,
     /// How often a job is begun before it counts as failed; `None` is as often as it takes.
     pub job_runs: Option<u16>,
-    /// How many sleeping workers are woken for each job.
+    /// How many sleeping workers are woken for each job at once, before it is seen whether they answer; 0 is all.
     pub wakeup: u32,
     /// Clients get exceptions without asking for them.
     pub exceptions: bool,
@@ -334,8 +334,8 @@ pub struct Options {
     )]
     pub verbose: Level,
 
-    /// Sleeping workers to wake for each job; 0 is 1
-    #[arg(short, long, value_name = "N", default_value = "0", value_parser = number::<u32>)]
+    /// Sleeping workers to wake for each job at once; others follow when they do not answer. 0 is all
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = number::<u32>)]
     pub worker_wakeup: u32,
 
     /// Whether a sleeping worker that asks for it gets jobs without being woken for them
@@ -586,7 +586,7 @@ impl Options {
         Config {
             handle_prefix: self.job_handle_prefix.clone().unwrap_or(default.handle_prefix),
             job_runs: (self.job_retries >= 0).then(|| self.job_retries.clamp(1, i64::from(u16::MAX)) as u16),
-            wakeup: self.worker_wakeup.max(1),
+            wakeup: self.worker_wakeup,
             durable: match (self.queue_type == SQLITE, self.store_queue_on_shutdown) {
                 (false, _) => Durable::No,
                 (true, false) => Durable::Always,

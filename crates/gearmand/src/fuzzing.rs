@@ -8,6 +8,7 @@
 //! ```text
 //! 0 c 0           connects, or leaves
 //! 0 t 5 .....     five seconds pass
+//! 0 m 5 .....     five milliseconds pass
 //! 0 l 7 version   a line of text
 //! 0 7 5 f\0\0ab   any other kind is the number of a command, here SUBMIT_JOB
 //! ```
@@ -23,6 +24,7 @@ use crate::slab::NONE;
 use crate::store::check::check;
 use crate::store::{Now, Rules, Store};
 use crate::text::{About, answer};
+use crate::wakeups::ALL;
 use gearman_core::codec::{Decoded, decode};
 use gearman_core::message::{Request, Response};
 use gearman_core::packet::{Command, Frame, Magic};
@@ -68,6 +70,8 @@ struct World {
 struct Known {
     background: bool,
     worker: u32,
+    /// Connections from which a timeout took it.
+    overdue: Vec<u32>,
     function: Box<[u8]>,
     waiters: Vec<u32>,
 }
@@ -77,7 +81,7 @@ impl World {
     fn new(first: u8) -> World {
         let rules = Rules {
             runs: Some(u16::from(first & 3)).filter(|runs| *runs != 0),
-            wakeup: 1 + u32::from(first >> 2 & 1),
+            wakeup: if first & 4 == 0 { 1 } else { ALL },
             exceptions: first & 8 != 0,
             functions: FUNCTIONS,
             durable: Durable::No,
@@ -98,8 +102,9 @@ impl World {
                 self.mail.open(peer);
                 self.connections[who] = Some(peer);
             }
-            b't' => {
-                let time = Duration::from_secs(data.len() as u64);
+            b't' | b'm' => {
+                let unit = if kind == b't' { Duration::from_secs(1) } else { Duration::from_millis(1) };
+                let time = unit * data.len() as u32;
                 self.now = Now { steady: self.now.steady + time, wall: self.now.wall + time };
                 let next = self.store.tick(&self.now, &mut self.mail);
                 assert!(next.is_none_or(|next| next > self.now.steady), "what is due was not done");
@@ -116,7 +121,10 @@ impl World {
             }
         }
         self.judge(&before, |world, number, job| match kind {
-            b't' => world.store.rules.runs.is_some() && job.worker != NONE,
+            b't' | b'm' => {
+                let unwanted = !job.background && job.waiters.is_empty();
+                job.worker != NONE && (world.store.rules.runs.is_some() || unwanted)
+            }
             b'l' => may_end_by(data, number, job),
             command => may_end(world, command, data, number, job, world.connections[who]),
         });
@@ -140,7 +148,9 @@ impl World {
             let function = self.store.functions[job.function].name.clone();
             let waiters = self.store.waiters_of(job).collect();
             let worker = if job.state == State::Running { job.worker } else { NONE };
-            (job.number, Known { background: job.background, worker, function, waiters })
+            let overdue = self.store.peers.iter().filter(|(_, peer)| peer.overdue.contains(&job.number));
+            let overdue = overdue.map(|(id, _)| id).collect();
+            (job.number, Known { background: job.background, worker, overdue, function, waiters })
         });
         known.collect()
     }
@@ -185,7 +195,8 @@ fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, pe
             let frame = Frame { magic: Magic::Request, number: command as u32, body };
             let Ok(Request::Work(work)) = Request::parse(command, &frame) else { return false };
             let ends = work.is_last() && work.handle == format!("H:{number}").as_bytes();
-            ends && Some(job.worker) == peer
+            let late = job.worker == NONE && peer.is_some_and(|peer| job.overdue.contains(&peer));
+            ends && (Some(job.worker) == peer || late)
         }
     }
 }

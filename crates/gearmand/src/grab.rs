@@ -1,18 +1,21 @@
 //! Workers: what they can do, which job each gets, and who is woken when there is one. A worker that asked for
 //! direct assignment ("all-yours") is not woken but given the job at once.
 
-use crate::job::State;
+use crate::job::{State, number_hash};
 use crate::mail::Mail;
+use crate::queue::Priorities;
 use crate::slab::{NONE, Slab};
 use crate::store::{Now, Store};
+use crate::wakeups::{Step, Wakeup};
 use crate::workers::{Ability, Peer};
 use gearman_core::message::{Assign, Grab, Priority, Response, number};
 use gearman_core::outbox::SHARE;
 use gearman_core::{Code, MAX_CLIENT_ID, MAX_FUNCTION};
 use std::time::Duration;
 
-/// A worker that was woken and says nothing for so long may be stopped or far away: another is woken.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A worker that sleeps and was heard within this time is given a job without being woken. One that was not may be
+/// stopped: its system takes what is sent to it, and nobody works on it.
+const AWAKE: Duration = Duration::from_secs(3);
 /// Most functions of one worker: each of its requests may look at all of them.
 const ABILITIES: usize = 10_000;
 
@@ -26,12 +29,25 @@ fn timeout(argument: &[u8]) -> Option<Duration> {
     }
 }
 
-/// A job for a worker: which of its abilities, the priority, the job.
-type Found = (usize, Priority, u32);
+/// A job for a worker.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Which of its abilities.
+    ability: usize,
+    priority: Priority,
+    job: u32,
+    /// Jobs of lower priorities wait that it could have instead.
+    ahead: bool,
+}
 
 /// Is this still true: the connection sleeps since then, and can do that?
 fn sleeps(peers: &Slab<Peer>, function: u32) -> impl Fn(u64, u32) -> bool {
     move |since, peer| peers.get(peer).is_some_and(|p| p.asleep == since && p.ability(function).is_some())
+}
+
+/// Is this wake-up not answered yet? Who asks for a job has, and hears at the end of the round whether there is one.
+pub(crate) fn open(peers: &Slab<Peer>, wakeup: &Wakeup) -> bool {
+    peers.get(wakeup.peer).is_some_and(|p| p.woken != NONE && p.slept == wakeup.slept && !p.asking)
 }
 
 impl Store {
@@ -94,8 +110,7 @@ impl Store {
             let current = &self.jobs.slab[job];
             next = (current.prev != NONE).then_some(current.prev);
             if current.function == function {
-                let first = next.is_none();
-                self.give_back(now, job, first, mail);
+                self.give_back(now, job, mail);
             }
         }
         if self.peers[peer].woken == function {
@@ -114,6 +129,7 @@ impl Store {
     pub(crate) fn hear(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
         self.answer(now, peer, mail);
         let worker = &mut self.peers[peer];
+        worker.heard = now.steady;
         if worker.direct {
             worker.asleep = 0;
         }
@@ -121,6 +137,7 @@ impl Store {
 
     /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now, or the job itself.
     pub(crate) fn pre_sleep(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
+        self.moves_on(now, peer);
         let slept = self.peers[peer].asleep;
         self.sleeps += 1;
         self.peers[peer].asleep = self.sleeps;
@@ -128,9 +145,9 @@ impl Store {
             if self.peers[peer].direct {
                 return self.give(now, peer, found, mail);
             }
-            let function = self.jobs.slab[found.2].function;
+            let function = self.jobs.slab[found.job].function;
             self.hand_on(peer, function);
-            return self.noop(now, peer, function, mail);
+            return self.noop(peer, function, Step::first(now.steady), mail);
         }
         self.peers[peer].woken = NONE;
         if slept != 0 {
@@ -150,18 +167,13 @@ impl Store {
     }
 
     /// Wakes a worker that sleeps.
-    fn noop(&mut self, now: &Now, peer: u32, function: u32, mail: &mut Mail) {
+    fn noop(&mut self, peer: u32, function: u32, step: Step, mail: &mut Mail) {
         let worker = &mut self.peers[peer];
         (worker.slept, worker.asleep, worker.woken) = (worker.asleep, 0, function);
         let slept = worker.slept;
-        // Those who answered are forgotten first: usually nobody is left.
-        while let Some((_, peer, slept)) = self.woken.front().copied() {
-            if self.peers.get(peer).is_some_and(|p| p.woken != NONE && p.slept == slept) {
-                break;
-            }
-            self.woken.pop_front();
+        if !self.wakeups.sent(peer, slept, step) {
+            self.peers[peer].woken = NONE;
         }
-        self.woken.push_back((now.steady + PATIENCE, peer, slept));
         mail.response(peer, &Response::Noop);
     }
 
@@ -169,6 +181,7 @@ impl Store {
     pub(crate) fn grab(&mut self, now: &Now, peer: u32, grab: Grab, mail: &mut Mail) {
         let worker = &mut self.peers[peer];
         (worker.asleep, worker.form) = (0, grab);
+        self.moves_on(now, peer);
         match self.first_for(peer) {
             Some(found) => self.give(now, peer, found, mail),
             None => {
@@ -203,13 +216,17 @@ impl Store {
             let Some(of) = self.functions.get_mut(function) else { continue };
             let jobs = std::mem::take(&mut of.calls).min(of.queue.len());
             for _ in 0..jobs {
-                self.wake(now, function, mail);
+                self.wake(now, function, Step::first(now.steady), self.rules.wakeup, mail);
             }
         }
     }
 
     /// Gives a worker the job that was found for it.
-    fn give(&mut self, now: &Now, peer: u32, (ability, priority, job): Found, mail: &mut Mail) {
+    fn give(&mut self, now: &Now, peer: u32, found: Found, mail: &mut Mail) {
+        let Found { ability, priority, job, ahead } = found;
+        if ahead {
+            self.pass(peer, priority, job);
+        }
         let worker = &mut self.peers[peer];
         worker.asleep = 0;
         // The function just served is asked last the next time.
@@ -217,7 +234,7 @@ impl Store {
             worker.abilities.push_back(ability);
         }
         let function = self.jobs.slab[job].function;
-        self.functions[function].queue.list(priority).remove(&mut self.jobs.slab, job);
+        self.functions[function].queue.take(&mut self.jobs.slab, priority, job);
         self.functions[function].running += 1;
         self.running += 1;
         self.peers[peer].running.push_back(&mut self.jobs.slab, job);
@@ -253,13 +270,30 @@ impl Store {
         if self.draining {
             return None;
         }
+        let mut waiting = Priorities::default();
         let abilities = self.peers[peer].abilities.iter().enumerate();
         let queued = abilities.filter_map(|(i, a)| {
-            let (priority, job) = self.functions[a.function].queue.first()?;
-            Some((i, priority, job))
+            let queue = &self.functions[a.function].queue;
+            waiting |= queue.waiting();
+            Some((i, queue.next()?))
         });
         // The first of those with the best priority.
-        queued.min_by_key(|found| found.1)
+        let (ability, next) = queued.min_by_key(|(_, next)| next.rank())?;
+        Some(Found { ability, priority: next.priority, job: next.job, ahead: waiting.below(next.priority) })
+    }
+
+    /// A worker is given this job ahead of lower ones. Those of one function count that, so that lower ones are let
+    /// through equally often however many functions have some; of which function is left to chance, so that all are.
+    fn pass(&mut self, peer: u32, priority: Priority, job: u32) {
+        let abilities = &self.peers[peer].abilities;
+        let (before, behind) = (0..abilities.len(), 0..abilities.len());
+        let chance = number_hash(self.jobs.slab[job].number) as usize % abilities.len().max(1);
+        for ability in before.chain(behind).skip(chance) {
+            let queue = &mut self.functions[abilities[ability].function].queue;
+            if queue.waiting().below(priority) {
+                return queue.pass(priority);
+            }
+        }
     }
 
     /// Puts a job at the end of its queue; somebody is woken for it. Not for a job that nobody waits for.
@@ -280,16 +314,16 @@ impl Store {
         }
     }
 
-    /// Gives one job of this function to a worker that sleeps, or wakes as many as are to be woken for it.
-    fn wake(&mut self, now: &Now, function: u32, mail: &mut Mail) {
-        let mut left = self.rules.wakeup;
+    /// Gives one job of this function to a worker that sleeps, or wakes up to `left` for it.
+    fn wake(&mut self, now: &Now, function: u32, step: Step, mut left: u32, mail: &mut Mail) {
         while left > 0 && !self.draining {
             let sleeps = sleeps(&self.peers, function);
             let Some(peer) = self.functions[function].wake(sleeps) else { return };
-            let direct = self.peers[peer].direct;
+            let worker = &self.peers[peer];
+            let direct = worker.direct && now.steady.saturating_sub(worker.heard) <= AWAKE;
             match self.first_for(peer).filter(|_| direct) {
                 Some(found) => {
-                    let given = self.jobs.slab[found.2].function;
+                    let given = self.jobs.slab[found.job].function;
                     self.give(now, peer, found, mail);
                     if given == function {
                         return;
@@ -297,7 +331,7 @@ impl Store {
                     // It had a more urgent one to do, which others were woken for: the next for ours.
                 }
                 None => {
-                    self.noop(now, peer, function, mail);
+                    self.noop(peer, function, step, mail);
                     left -= 1;
                 }
             }
@@ -316,14 +350,19 @@ impl Store {
         }
     }
 
-    /// A worker had the time to answer a wake-up.
-    pub(crate) fn overslept(&mut self, peer: u32, slept: u64) {
-        let Some(worker) = self.peers.get(peer).filter(|p| p.woken != NONE && p.slept == slept) else { return };
-        let function = worker.woken;
+    /// A worker had the time to answer a wake-up. If it did not, it is not waited for: where a job still waits, others
+    /// are woken for it. It sleeps no more until it says so, so jobs that come go to those who answer.
+    pub(crate) fn overslept(&mut self, now: &Now, wakeup: &Wakeup, mail: &mut Mail) {
+        if !open(&self.peers, wakeup) {
+            return;
+        }
+        let worker = &mut self.peers[wakeup.peer];
+        let function = std::mem::replace(&mut worker.woken, NONE);
         if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
             let name = worker.id.as_deref().unwrap_or(b"-");
             tracing::debug!("worker {} (descriptor {}) does not answer a wake-up", name.escape_ascii(), worker.fd);
-            self.call(function);
+            let (step, more) = wakeup.next(now.steady);
+            self.wake(now, function, step, more, mail);
         }
     }
 

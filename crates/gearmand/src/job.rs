@@ -167,7 +167,7 @@ pub(crate) struct Jobs {
     last: u64,
 }
 
-fn number_hash(number: u64) -> u64 {
+pub(crate) fn number_hash(number: u64) -> u64 {
     // Spreads a sequence over all bits (Fibonacci hashing): the table looks at both ends.
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
 }

@@ -8,6 +8,7 @@
 //! queue           lists threaded through jobs; a function's three priorities
 //! job             jobs, by handle and by unique key
 //! workers         connections and functions, as the store sees them
+//! wakeups         wake-ups without an answer, and who is woken then
 //! persist         what a durable queue is: a trait
 //! journal         changes on their way there
 //! mail            what is to be sent, by connection
@@ -54,6 +55,7 @@ pub mod sqlite;
 mod store;
 mod text;
 mod threads;
+mod wakeups;
 mod words;
 mod work;
 mod workers;

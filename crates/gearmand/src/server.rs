@@ -13,6 +13,7 @@ use crate::socket_file::SocketFile;
 use crate::store::{Now, Rules, Store};
 use crate::text::About;
 use crate::threads::Threads;
+use crate::wakeups::ALL;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -102,6 +103,21 @@ impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere ends one connection, not all.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what is due, and says when there will be something again. When the timer comes, those that it was set for have
+    /// usually done what they had to: then there is no turn.
+    fn tick(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let now = state.begin_turn();
+        let mut next = state.deadline(&now);
+        if next.is_some_and(|when| when <= now.steady) {
+            state.tick();
+            next = state.deadline(&now);
+            self.round.notify_one();
+        }
+        state.armed = next;
+        next.map(|when| state.begin + when)
     }
 }
 
@@ -210,7 +226,7 @@ impl Server {
             tasks.accept.push(tokio::spawn(accepting));
         }
         loop {
-            let deadline = self.shared.turn(State::tick);
+            let deadline = self.shared.tick();
             let timer = async {
                 match deadline {
                     Some(when) => tokio::time::sleep_until(when).await,
@@ -297,7 +313,7 @@ impl State {
     fn new(config: Config, news: Arc<Notify>) -> State {
         let rules = Rules {
             runs: config.job_runs,
-            wakeup: config.wakeup.max(1),
+            wakeup: if config.wakeup == 0 { ALL } else { config.wakeup },
             exceptions: config.exceptions,
             functions: config.max_functions,
             durable: config.durable,
@@ -345,16 +361,19 @@ impl State {
         self.turn
     }
 
-    /// What is due; when there will be something again.
-    fn tick(&mut self) -> Option<Instant> {
-        let now = self.begin_turn();
-        let due = self.store.tick(&now, &mut self.mail);
+    /// When something is due.
+    fn deadline(&mut self, now: &Now) -> Option<Duration> {
+        self.store.deadline(now).into_iter().chain(self.trim).min()
+    }
+
+    /// What is due.
+    fn tick(&mut self) {
+        let now = self.turn;
+        self.store.tick(&now, &mut self.mail);
         if self.trim.is_some_and(|when| when <= now.steady) {
             (self.trim, self.most) = (None, self.store.jobs.len());
             (self.config.trim)();
         }
-        self.armed = due.into_iter().chain(self.trim).min();
-        self.armed.map(|when| self.begin + when)
     }
 
     /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
@@ -366,7 +385,7 @@ impl State {
         if self.trim.is_none() && self.most > TRIM && jobs < self.most / 8 {
             self.trim = Some(now.steady + TRIM_EVERY);
         }
-        let due = self.store.deadline(&now).into_iter().chain(self.trim).min();
+        let due = self.deadline(&now);
         let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
         if earlier || (self.store.draining && self.store.running == 0) {
             self.news.notify_one();

@@ -7,16 +7,21 @@
 //! What always holds:
 //! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
 //! - `Function::total` and `running` count just that;
-//! - where a job is queued at the end of a round, everyone who sleeps and can run it is awake, or as many were
-//!   woken as there are jobs, and whoever was woken and does not take it hands the wake-up on; a worker with
-//!   direct assignment is given the job where others are woken.
+//! - where a job is queued at the end of a round, nobody sleeps who can run it, or as many were woken as there are
+//!   jobs and are waited for: one who then does something else hands the wake-up on at once, and one who says
+//!   nothing when its time is over (`wakeups.rs`), which it has as long as it is waited for. A worker with
+//!   direct assignment that was heard lately is given the job where others are woken;
+//! - what a worker says of a job counts while it runs it, and after a timeout took it away as long as nobody else
+//!   has it.
 
+use crate::grab::open;
 use crate::job::{Handles, Job, Jobs, Payload, State};
 use crate::journal::{self, Durable, Journal};
 use crate::mail::{Held, Mail, NOT_REMOVED};
 use crate::schedule::{Schedule, Unfit, epoch};
 use crate::seldom::Limits;
 use crate::slab::{NONE, Slab};
+use crate::wakeups::Wakeups;
 use crate::workers::{Functions, Peer, Waiter};
 use bytes::Bytes;
 use gearman_core::message::{Decimal, Response, Start, Status, Submit};
@@ -37,7 +42,7 @@ pub(crate) mod tests;
 pub(crate) struct Rules {
     /// How often a job may be begun; `None` is as often as it takes.
     pub(crate) runs: Option<u16>,
-    /// How many workers are woken for each job.
+    /// How many workers are woken for each job at once; [`ALL`](crate::wakeups::ALL) is all.
     pub(crate) wakeup: u32,
     /// Whether connections begin with the option "exceptions" on.
     pub(crate) exceptions: bool,
@@ -73,9 +78,8 @@ pub(crate) struct Store {
     pub(crate) delayed: BTreeSet<(u64, u32)>,
     /// Jobs whose function has a timeout and whose worker is on them.
     pub(crate) deadlines: BTreeSet<(Duration, u32)>,
-    /// Workers that were woken, with the time at which they are given up: (when, connection,
-    /// `Peer::slept`). Most of them have long spoken when their time comes.
-    pub(crate) woken: VecDeque<(Duration, u32, u64)>,
+    /// Workers that were woken, with the time at which they are given up. Most of them have long spoken then.
+    pub(crate) wakeups: Wakeups,
     /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
     pub(crate) asking: VecDeque<u32>,
     pub(crate) called: VecDeque<u32>,
@@ -104,7 +108,7 @@ impl Store {
             waiters: Slab::default(),
             delayed: BTreeSet::new(),
             deadlines: BTreeSet::new(),
-            woken: VecDeque::new(),
+            wakeups: Wakeups::default(),
             asking: VecDeque::new(),
             called: VecDeque::new(),
             sleeps: 0,
@@ -136,8 +140,7 @@ impl Store {
         }
         self.reset_abilities(now, peer, mail);
         while let Some(job) = self.peers[peer].running.tail() {
-            let first = self.peers[peer].running.len() == 1;
-            self.give_back(now, job, first, mail);
+            self.give_back(now, job, mail);
         }
     }
 
@@ -287,14 +290,14 @@ impl Store {
     }
 
     /// When [`Store::tick`] has something to do.
-    pub(crate) fn deadline(&self, now: &Now) -> Option<Duration> {
+    pub(crate) fn deadline(&mut self, now: &Now) -> Option<Duration> {
         // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
         let wall =
             |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
         let deadline = self.deadlines.first().map(|(when, _)| *when);
-        let woken = self.woken.front().map(|(when, _, _)| *when);
-        [delayed, deadline, woken].into_iter().flatten().min()
+        let wakeup = self.wakeups.next(|wakeup| open(&self.peers, wakeup));
+        [delayed, deadline, wakeup].into_iter().flatten().min()
     }
 
     /// What is due: jobs whose time has come, timeouts, workers that do not wake up.
@@ -306,9 +309,8 @@ impl Store {
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
             self.time_out(now, job, mail);
         }
-        while let Some((_, peer, slept)) = self.woken.front().copied().filter(|(when, _, _)| *when <= now.steady) {
-            self.woken.pop_front();
-            self.overslept(peer, slept);
+        while let Some(wakeup) = self.wakeups.over(now.steady) {
+            self.overslept(now, &wakeup, mail);
         }
         self.deadline(now)
     }
@@ -333,14 +335,12 @@ impl Store {
         let Some(job) = self.jobs.slab.get_mut(id) else { return };
         let (function, priority, worker) = (job.function, job.priority, job.worker);
         match job.state {
-            State::Queued => self.functions[function].queue.list(priority).remove(&mut self.jobs.slab, id),
+            State::Queued => self.functions[function].queue.remove(&mut self.jobs.slab, priority, id),
             State::Storing => {}
             State::Delayed => drop(self.delayed.remove(&(job.extra().due, id))),
             State::Running => {
-                if let Some(deadline) = job.extra.as_mut().and_then(|e| e.deadline.take()) {
-                    self.deadlines.remove(&(deadline, id));
-                }
                 job.worker = NONE;
+                self.stop_clock(id);
                 self.peers[worker].running.remove(&mut self.jobs.slab, id);
                 self.functions[function].running -= 1;
                 self.running -= 1;

@@ -8,6 +8,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// Of so many jobs that a timeout took from it a worker's results are waited for.
+pub(crate) const OVERDUE: usize = 64;
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -24,10 +27,12 @@ pub(crate) struct Peer {
     pub(crate) waits: u32,
     /// Since which PRE_SLEEP it sleeps; 0 when awake. Larger is later, and no two are the same.
     pub(crate) asleep: u64,
-    /// It got a NOOP for a job of this function and has not asked for a job since; NONE otherwise.
+    /// It got a NOOP for a job of this function, has not asked for a job since, and is waited for; NONE otherwise.
     pub(crate) woken: u32,
     /// What `asleep` was when it was woken last. As long as it has not slept since, that NOOP is the last.
     pub(crate) slept: u64,
+    /// When its last packet came.
+    pub(crate) heard: Duration,
     /// Its GRAB_JOB found no job, and is not answered yet: see `Store::match_up`.
     pub(crate) asking: bool,
     /// Gets jobs without being woken for them: it asked for that by "all-yours".
@@ -36,9 +41,14 @@ pub(crate) struct Peer {
     pub(crate) form: Grab,
     /// The number of the job that it ended last; 0 for none.
     pub(crate) ended: u64,
-    /// The number of the job that was taken from it last while it ran it, because its time was over or
-    /// an operator wanted it so; 0 for none.
+    /// Numbers of jobs that a timeout took from it, and that it has not ended since: oldest first, the last
+    /// [`OVERDUE`]. It ends them all the same where nobody else has them.
+    pub(crate) overdue: Vec<u64>,
+    /// The number of the job that failed last while it had it, because it was tried too often or an operator wanted
+    /// it so; 0 for none. Nobody told it.
     pub(crate) lost: u64,
+    /// It is still on a job that was taken from it, as far as we know: those that it has are not begun.
+    pub(crate) late: bool,
     /// Wants exceptions as exceptions.
     pub(crate) exceptions: bool,
 }
@@ -77,13 +87,27 @@ impl Peer {
             asleep: 0,
             woken: NONE,
             slept: 0,
+            heard: Duration::ZERO,
             asking: false,
             direct: false,
             form: Grab::Plain,
             ended: 0,
+            overdue: Vec::new(),
             lost: 0,
+            late: false,
             exceptions,
         }
+    }
+
+    /// A timeout takes a job from it.
+    pub(crate) fn runs_over(&mut self, number: u64) {
+        if self.overdue.contains(&number) {
+            return;
+        }
+        if self.overdue.len() == OVERDUE {
+            self.overdue.remove(0);
+        }
+        self.overdue.push(number);
     }
 
     pub(crate) fn ability(&self, function: u32) -> Option<usize> {

@@ -2,13 +2,6 @@
 
 use crate::util::*;
 
-const OPTION_REQ: u32 = 26;
-const OPTION_RES: u32 = 27;
-const ALL_YOURS: u32 = 24;
-const JOB_ASSIGN_UNIQ: u32 = 31;
-const SUBMIT_JOB_HIGH_BG: u32 = 32;
-const SUBMIT_JOB_LOW_BG: u32 = 34;
-
 async fn direct(server: &Server, functions: &[&str]) -> Peer {
     let mut worker = server.worker(functions).await;
     worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;

@@ -2,7 +2,8 @@
 
 use crate::process::{Folder, Running, ask, gearmand, stderr};
 use crate::util::{
-    CAN_DO, ECHO_REQ, ECHO_RES, ERROR, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE,
+    CAN_DO, CAN_DO_TIMEOUT, ECHO_REQ, ECHO_RES, ERROR, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG,
+    WORK_COMPLETE,
 };
 use crate::wire::Wire;
 use nix::sys::signal::Signal;
@@ -66,6 +67,27 @@ fn jobs_come_back_after_sigterm_and_after_kill_9() {
     assert_eq!(rows(&file).len(), 3);
     let server = start(&file, &folder);
     assert_eq!(ask(&mut server.connect(), "status\n"), "f\t3\t0\t0\n", "the one that ran when it was killed too");
+}
+
+/// A worker that is killed, or a server, after a result that came late, is no reason to run the job again.
+#[test]
+fn a_job_whose_result_came_late_does_not_come_back() {
+    let folder = Folder::new("late");
+    let file = folder.file("queue.db");
+    let mut server = start(&file, &folder);
+    assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
+    let mut worker = peer(&server);
+    worker.send(&[(CAN_DO_TIMEOUT, &[b"f", b"1000"])]).unwrap();
+    assert_eq!(worker.ask(GRAB_JOB, &[]), (JOB_ASSIGN, "H:1\\x00f\\x00x".into()));
+    let mut admin = server.connect();
+    while ask(&mut admin, "status\n") != "f\t1\t0\t1\n" {
+        std::thread::yield_now();
+    }
+    worker.send(&[(WORK_COMPLETE, &[b"H:1", b"late"])]).unwrap();
+    assert_eq!(worker.ask(ECHO_REQ, &[b"x"]).0, ECHO_RES);
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    assert!(rows(&file).is_empty());
 }
 
 #[test]

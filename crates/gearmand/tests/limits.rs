@@ -206,20 +206,23 @@ async fn as_often_as_the_operator_allows() {
 
 #[tokio::test]
 async fn as_many_are_woken_as_the_operator_wants() {
-    let server = Server::with(|config| config.wakeup = 2).await;
-    let mut workers = Vec::new();
-    for _ in 0..4 {
-        let mut worker = server.worker(&["f"]).await;
-        worker.send(PRE_SLEEP, &[]).await;
-        worker.sync().await;
-        workers.push(worker);
-    }
-    server.peer().await.submit("f", "", b"").await;
-    for worker in &mut workers[..2] {
-        worker.expect(NOOP, &[]).await;
-    }
-    for worker in &mut workers {
-        worker.sync().await;
+    for (wakeup, woken) in [(1, 1), (2, 2), (0, 4)] {
+        let server = Server::with(|config| config.wakeup = wakeup).await;
+        let _clock = Frozen::new();
+        let mut workers = Vec::new();
+        for _ in 0..4 {
+            let mut worker = server.worker(&["f"]).await;
+            worker.send(PRE_SLEEP, &[]).await;
+            worker.sync().await;
+            workers.push(worker);
+        }
+        server.peer().await.submit("f", "", b"").await;
+        for worker in &mut workers[..woken] {
+            worker.expect(NOOP, &[]).await;
+        }
+        for worker in &mut workers {
+            worker.sync().await;
+        }
     }
 }
 

@@ -285,6 +285,7 @@ async fn a_job_that_kills_its_workers_fails_in_the_end() {
 #[tokio::test]
 async fn a_hundred_sleep_and_one_is_woken() {
     let server = Server::start().await;
+    let _clock = Frozen::new();
     let mut workers = Vec::new();
     for _ in 0..100 {
         let mut worker = server.worker(&["f"]).await;

@@ -73,6 +73,7 @@ pub(crate) const CAN_DO_TIMEOUT: u32 = 23;
 pub(crate) const ALL_YOURS: u32 = 24;
 pub(crate) const WORK_EXCEPTION: u32 = 25;
 pub(crate) const OPTION_REQ: u32 = 26;
+pub(crate) const OPTION_RES: u32 = 27;
 pub(crate) const WORK_DATA: u32 = 28;
 pub(crate) const WORK_WARNING: u32 = 29;
 pub(crate) const GRAB_JOB_UNIQ: u32 = 30;
@@ -182,3 +183,30 @@ pub(crate) async fn until(server: &Server, line: &str, expected: &str) {
 
 /// Longer than anything takes: a test that hangs fails.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// The clock of a test stands still until this is dropped, but for [`Frozen::pass`]: nothing is late because the machine
+/// is slow. A paused clock alone goes on whenever nobody has anything to do.
+pub(crate) struct Frozen {
+    _held: std::sync::mpsc::Sender<()>,
+}
+
+impl Frozen {
+    pub(crate) fn new() -> Frozen {
+        tokio::time::pause();
+        let (held, holds) = std::sync::mpsc::channel::<()>();
+        // As long as this blocks, the clock does not go on by itself.
+        tokio::task::spawn_blocking(move || holds.recv());
+        Frozen { _held: held }
+    }
+
+    /// The timers of a server count whole milliseconds: what waits for one more than that has surely come.
+    pub(crate) async fn pass(&self, milliseconds: u64) {
+        tokio::time::advance(Duration::from_millis(milliseconds)).await;
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        tokio::time::resume();
+    }
+}

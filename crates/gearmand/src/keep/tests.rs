@@ -232,6 +232,41 @@ fn a_job_over_is_removed_whatever_ended_it() {
     assert_eq!(d.b.store.jobs.len(), 0);
 }
 
+/// A result that comes when the function's time is over ends the job in the queue too, also when its row is only on its
+/// way there.
+#[test]
+fn a_late_result_removes_the_row() {
+    for on_its_way in [false, true] {
+        let mut d = Disk::new();
+        let (client, worker) = (d.b.connect(), d.b.connect());
+        d.b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
+        if on_its_way {
+            d.b.send(client, submit("f", "k", "x"));
+        } else {
+            d.b.send(client, background("f", "k", "x"));
+            d.commit();
+        }
+        assert_eq!(d.b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
+        if on_its_way {
+            // Whoever joins it in the background makes it one that is kept.
+            d.b.send(client, background("f", "k", "x"));
+            d.take();
+        }
+        d.b.tick(5);
+        assert_eq!((d.b.store.running, d.b.store.jobs.len()), (0, 1));
+        d.b.send(worker, work("H:1", Update::Complete(b"r")));
+        check(&d.b);
+        d.commit();
+        assert_eq!((d.keys(), d.b.store.jobs.len()), (Vec::new(), 0));
+        let heard =
+            if on_its_way { "JOB_CREATED H:1, JOB_CREATED H:1, WORK_COMPLETE H:1|r" } else { "JOB_CREATED H:1" };
+        assert_eq!(d.b.said(client), heard);
+        check(&d.b);
+        d.restart();
+        assert_eq!(d.b.store.jobs.len(), 0);
+    }
+}
+
 #[test]
 fn what_comes_back_after_a_restart() {
     let mut d = Disk::new();

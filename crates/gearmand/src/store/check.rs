@@ -4,8 +4,10 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use crate::job::State;
+use crate::queue::AHEAD;
 use crate::slab::NONE;
 use crate::store::Store;
+use crate::workers::OVERDUE;
 use gearman_core::message::Priority;
 use std::collections::{HashMap, HashSet};
 
@@ -30,6 +32,8 @@ pub(crate) fn check(store: &Store) {
         assert_eq!(function.workers as usize, able);
         let mut queue = function.queue.clone();
         for priority in Priority::ALL {
+            let passed = queue.passed(priority);
+            assert!(passed <= AHEAD && (passed == 0 || queue.len_of(priority) > 0), "{passed} went before nobody");
             let (mut next, mut n) = (queue.list(priority).head, 0);
             while next != NONE {
                 let job = &jobs[next];
@@ -59,6 +63,17 @@ pub(crate) fn check(store: &Store) {
     }
     for (_, peer) in store.peers.iter().filter(|(_, p)| p.asleep != 0) {
         assert_eq!(peer.woken, NONE, "who sleeps was not woken since");
+    }
+    for (id, peer) in store.peers.iter().filter(|(_, p)| p.woken != NONE && !p.asking) {
+        let waited_for = store.wakeups.iter().any(|w| w.peer == id && w.slept == peer.slept);
+        assert!(waited_for, "nobody sees when connection {id} does not answer");
+    }
+    for step in store.wakeups.steps() {
+        assert!(step.is_sorted_by_key(|wakeup| wakeup.when), "who was woken later is given up earlier");
+    }
+    for (id, peer) in store.peers.iter() {
+        let twice = peer.overdue.iter().any(|n| peer.overdue.iter().filter(|m| *m == n).count() > 1);
+        assert!(!twice && peer.overdue.len() <= OVERDUE, "connection {id}: {:?}", peer.overdue);
     }
     let mut running = 0;
     for (peer, state) in store.peers.iter() {

@@ -196,11 +196,69 @@ fn a_function_timeout_counts_from_the_moment_the_job_was_given() {
     let (client, worker) = (b.connect(), direct(&mut b, &[]));
     b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
     b.send(worker, Request::PreSleep);
-    b.tick(60);
+    b.tick(3);
     b.send(client, background("f", "", "x"));
     b.tick(4);
     assert_eq!(b.store.running, 1);
     b.tick(1);
     assert_eq!(b.store.running, 0);
+    check(&b);
+}
+
+/// A worker that is stopped (SIGSTOP, a suspended machine) looks like one that sleeps, and its system takes what is sent
+/// to it: it swallowed a job. So only who was heard within three seconds is given one unasked.
+#[test]
+fn one_that_was_not_heard_for_long_is_woken_first() {
+    let mut b = Bench::new();
+    let (client, worker) = (b.connect(), direct(&mut b, &["f"]));
+    for (silent, said) in [(0, "JOB_ASSIGN H:1|f|x"), (3000, "JOB_ASSIGN H:2|f|x"), (3001, "NOOP")] {
+        b.send(worker, Request::PreSleep);
+        b.tick_ms(silent);
+        b.send(client, background("f", "", "x"));
+        assert_eq!(b.said(worker), said, "after {silent} ms");
+        check(&b);
+    }
+    assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:3|f|x");
+    // It was heard, so the next is given to it.
+    b.send(worker, Request::PreSleep);
+    b.send(client, background("f", "", "x"));
+    assert_eq!(b.said(worker), "JOB_ASSIGN H:4|f|x");
+}
+
+#[test]
+fn those_that_are_stopped_lose_no_job_and_hold_none_up() {
+    let mut b = Bench::new();
+    let client = b.connect();
+    let workers = [0; 12].map(|_| direct(&mut b, &["f"]));
+    workers.iter().for_each(|worker| b.send(*worker, Request::PreSleep));
+    b.tick(60);
+    workers.iter().for_each(|worker| drop(b.said(*worker)));
+    b.send(client, submit("f", "", "x"));
+    // The last one is alive.
+    let begin = b.now.steady;
+    while b.said(workers[11]).is_empty() {
+        b.tick_ms(1);
+    }
+    assert!(b.now.steady - begin < Duration::from_millis(11));
+    assert_eq!(b.ask(workers[11], GRAB), "JOB_ASSIGN H:1|f|x");
+    b.send(workers[11], work("H:1", Update::Complete(b"r")));
+    assert_eq!(b.said(client), "JOB_CREATED H:1, WORK_COMPLETE H:1|r");
+    check(&b);
+    // The others go on: they ask, and nothing is there.
+    assert_eq!(b.ask(workers[0], GRAB), "NOOP, NO_JOB");
+}
+
+/// In the place of a silent one, one that was heard lately is given the job.
+#[test]
+fn the_one_that_is_awake_gets_the_job_of_one_that_is_stopped() {
+    let mut b = Bench::new();
+    let (client, stopped, awake) = (b.connect(), direct(&mut b, &["f"]), direct(&mut b, &["f"]));
+    b.send(stopped, Request::PreSleep);
+    b.tick(60);
+    b.send(awake, Request::PreSleep);
+    b.send(client, background("f", "", "x"));
+    assert_eq!((b.said(stopped), b.said(awake)), ("NOOP".into(), String::new()));
+    b.tick_ms(2);
+    assert_eq!(b.said(awake), "JOB_ASSIGN H:1|f|x");
     check(&b);
 }

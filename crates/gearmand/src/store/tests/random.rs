@@ -20,6 +20,7 @@ enum Step {
     Cancel(u8),
     Drop(u8),
     Tick(u8),
+    TickMs(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -49,7 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (any::<u8>(), any::<u8>(), 0..6u8).prop_map(|(peer, job, update)| Work { peer, job, update }),
         1 => any::<u8>().prop_map(Cancel),
         1 => (0..3u8).prop_map(Drop),
-        2 => (0..3u8).prop_map(Tick),
+        2 => (0..5u8).prop_map(Tick),
+        4 => (0..6u8).prop_map(TickMs),
     ]
 }
 
@@ -120,6 +122,7 @@ fn run(b: &mut Bench, peers: &mut Vec<u32>, step: &Step) {
             crate::text::answer(&mut b.store, &about, &b.now, peers[0], line.as_bytes(), &mut b.mail);
         }
         Step::Tick(seconds) => b.tick(seconds.into()),
+        Step::TickMs(milliseconds) => b.tick_ms(milliseconds.into()),
     }
     b.end_round();
     for peer in peers {

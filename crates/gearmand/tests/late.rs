@@ -1,0 +1,55 @@
+//! Results that come when the time of their function is over.
+
+use crate::util::*;
+
+/// One worker, whose function always takes longer than its limit: the timeout took the job from it, its result was
+/// dropped, and it got the job again, for ever. C's own tests hang on that.
+#[tokio::test]
+async fn a_job_that_always_outlives_its_timeout_ends() {
+    let server = Server::start().await;
+    let clock = Frozen::new();
+    let (mut client, mut worker) = (server.peer().await, server.peer().await);
+    worker.send(CAN_DO_TIMEOUT, &[&b"f"[..], b"5000"]).await;
+    worker.send(GRAB_JOB, &[]).await;
+    worker.expect(NO_JOB, &[]).await;
+    worker.send(PRE_SLEEP, &[]).await;
+    worker.sync().await;
+    let handle = client.submit("f", "", b"x").await;
+    worker.expect(NOOP, &[]).await;
+    worker.send(GRAB_JOB, &[]).await;
+    worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+    for _ in 0..20 {
+        clock.pass(1000).await;
+    }
+    client.send(GET_STATUS, &[&handle]).await;
+    client.expect(STATUS_RES, &[&handle, b"1", b"0", b"0", b"0"]).await;
+    worker.send(WORK_DATA, &[&handle, b"part"]).await;
+    worker.send(WORK_COMPLETE, &[&handle, b"late"]).await;
+    client.expect(WORK_DATA, &[&handle, b"part"]).await;
+    client.expect(WORK_COMPLETE, &[&handle, b"late"]).await;
+    worker.send(GRAB_JOB, &[]).await;
+    worker.expect(NO_JOB, &[]).await;
+}
+
+#[tokio::test]
+async fn one_that_is_too_slow_beside_one_that_is_not() {
+    let server = Server::start().await;
+    let clock = Frozen::new();
+    let mut client = server.peer().await;
+    let handle = client.submit("f", "", b"x").await;
+    let mut slow = server.peer().await;
+    slow.send(CAN_DO_TIMEOUT, &[&b"f"[..], b"5000"]).await;
+    slow.send(GRAB_JOB, &[]).await;
+    slow.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+    let mut other = server.worker(&["f"]).await;
+    other.send(PRE_SLEEP, &[]).await;
+    other.sync().await;
+    clock.pass(5001).await;
+    other.expect(NOOP, &[]).await;
+    other.send(GRAB_JOB, &[]).await;
+    other.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+    slow.send(WORK_COMPLETE, &[&handle, b"late"]).await;
+    slow.expect(ERROR, &[&b"JOB_NOT_FOUND"[..], b"Job given in work result not found"]).await;
+    other.send(WORK_COMPLETE, &[&handle, b"r"]).await;
+    client.expect(WORK_COMPLETE, &[&handle, b"r"]).await;
+}
