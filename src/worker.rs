@@ -340,7 +340,11 @@ fn is_quiet(code: Code) -> bool {
 /// $stop. Programs that want to tell it from a job ask for it.
 fn interrupted(call: Call, this: &Worker) {
     let tell = this.has(option::STOP_WAIT_ON_SIGNAL);
-    if tell { this.outcome.interrupted() } else { this.outcome.set(Code::Success) }
+    if tell {
+        this.outcome.interrupted()
+    } else {
+        this.outcome.set(Code::Success)
+    }
     call.returns(!tell);
 }
 

@@ -17,7 +17,7 @@ use crate::pool::Pool;
 use crate::process::Process;
 use crate::route::Route;
 use crate::servers::{Address, Server};
-use crate::task::{Ask, Event, Listener, Parts, Task, TaskId};
+use crate::task::{Ask, Event, Kind, LONG_KEYS, Listener, Parts, Task, TaskId, option};
 use crate::unique::{self, Unique};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
@@ -327,6 +327,7 @@ impl Client {
     /// False: enough waits to be written there already.
     fn send(&mut self, i: usize, id: TaskId) -> bool {
         let route = &mut self.servers[i];
+        let long_keys = route.long_keys;
         let Some(connection) = route.for_request(self.exceptions) else {
             return false;
         };
@@ -336,8 +337,14 @@ impl Client {
         let Some(task) = self.tasks.get_mut(id.index as usize) else {
             return true;
         };
-        connection.outbox().share(std::mem::take(&mut task.packet));
-        route.link.sent(id, task.kind);
+        let packet = std::mem::take(&mut task.packet);
+        if task.kind.needs_leave(&packet) && !long_keys {
+            option(connection.outbox(), LONG_KEYS);
+            route.link.asked_leave(id, packet);
+        } else {
+            connection.outbox().share(packet);
+            route.link.sent(id, task.kind);
+        }
         true
     }
 
@@ -447,8 +454,16 @@ impl Client {
         let response = Response::parse(&frame).map_err(|e| e.at(name))?;
         let heard = route.link.hear(response, name, |part| packet.keep(part)).map_err(|e| e.at(name))?;
         route.peer.heard();
-        if let Heard::Event(id, event, last) = heard {
-            self.tell(id, event, last);
+        match heard {
+            Heard::Event(id, event, last) => self.tell(id, event, last),
+            Heard::Leave(id, question) => {
+                route.long_keys = true;
+                if let Some(connection) = route.peer.up() {
+                    connection.outbox().share(question);
+                    route.link.sent(id, Kind::StatusUnique);
+                }
+            }
+            Heard::Nothing => {}
         }
         Ok(())
     }
