@@ -44,7 +44,10 @@ impl Server {
     /// assert!(Server::new("localhost", 70000).is_err());
     /// ```
     pub fn new(host: &str, port: i64) -> Result<Server> {
-        let refuse = |reason: &str| Error::Resolve { server: format!("{host}:{port}"), reason: reason.into() };
+        let refuse = |reason: &str| Error::Resolve {
+            server: if port == 0 { host.into() } else { format!("{host}:{port}") },
+            reason: reason.into(),
+        };
         if let Some(path) = host.strip_prefix("unix://") {
             return match path {
                 "" => Err(refuse("a path must follow unix://")),
