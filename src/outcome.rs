@@ -54,7 +54,8 @@ impl Outcome {
     pub(crate) fn note(&self, code: i64, text: impl Display) {
         let name = Code::from_number(code).map_or("an unknown code", Code::name);
         self.code.set(code);
-        self.text.set(Bytes::from(format!("{name}: {text}")));
+        // As in the warning, which cannot hold a NUL.
+        self.text.set(Bytes::from(format!("{name}: {text}").replace('\0', "\\0")));
     }
     /// Notes an error.
     pub(crate) fn fail(&self, error: &Error) {
