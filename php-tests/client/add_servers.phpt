@@ -41,7 +41,7 @@ foreach ([GearmanClient::class, GearmanWorker::class] as $class) {
         try {
             new $class();
         } catch (GearmanException $e) {
-            return strstr($e->getMessage(), ': could not');
+            return str_contains($e->getMessage(), ': could not resolve local host:4730: ');
         }
     });
     putenv('GEARMAN_SERVERS');
@@ -79,7 +79,7 @@ GearmanClient
 - none of a bad list: local host: false, false, NO_SERVERS
 - nor is anything lost: true, false, true
 - of the environment: true
-- a bad one of the environment: ': could not resolve local host: a host name holds no blanks and no NUL'
+- a bad one of the environment: true
 - of the setting: true
 GearmanWorker
 - one: true, SUCCESS, true
@@ -110,5 +110,5 @@ GearmanWorker
 - none of a bad list: local host: false, false, NO_SERVERS
 - nor is anything lost: true, false, true
 - of the environment: true
-- a bad one of the environment: ': could not resolve local host: a host name holds no blanks and no NUL'
+- a bad one of the environment: true
 - of the setting: true

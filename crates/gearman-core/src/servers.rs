@@ -44,10 +44,7 @@ impl Server {
     /// assert!(Server::new("localhost", 70000).is_err());
     /// ```
     pub fn new(host: &str, port: i64) -> Result<Server> {
-        let refuse = |reason: &str| Error::Resolve {
-            server: if port == 0 { host.into() } else { format!("{host}:{port}") },
-            reason: reason.into(),
-        };
+        let refuse = |reason: &str| Error::Resolve { server: format!("{host}:{port}"), reason: reason.into() };
         if let Some(path) = host.strip_prefix("unix://") {
             return match path {
                 "" => Err(refuse("a path must follow unix://")),
@@ -63,8 +60,8 @@ impl Server {
             "" => DEFAULT_HOST,
             host => host,
         };
-        match host.contains(|c: char| c == '\0' || c.is_whitespace()) {
-            true => Err(refuse("a host name holds no blanks and no NUL")),
+        match host.contains('\0') {
+            true => Err(refuse("a host name holds no NUL")),
             false => Ok(Server::Tcp { host: host.into(), port }),
         }
     }
@@ -186,10 +183,7 @@ mod tests {
             ["a:1", "b:4730", "c:2", "[::1]:7", "unix:///run/g.sock"]
         );
         assert_eq!(list("a, "), ["a:4730", "localhost:4730"]);
-        for inside in ["a b", " a", "a\t"] {
-            assert!(Server::new(inside, 1).is_err());
-        }
-        assert!(list("a :1,a: 1,[::1]x,[::1] :1").iter().all(|entry| entry.starts_with("error")));
+        assert!(list("a: 1,[::1]x,[::1] :1").iter().all(|entry| entry.starts_with("error")));
     }
 
     #[test]
