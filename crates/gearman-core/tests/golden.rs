@@ -215,7 +215,7 @@ fn a_question_for_the_longest_key() {
             c.expect(&req(26, "unique-64")).await;
             c.send(&res(19, "UNKNOWN_OPTION\0Server does not recognize given option")).await;
             c.expect(&req(41, &key[..63])).await;
-            c.send(&res(42, &[&key[..63], b"\x000\x000\x000\x000\x000"].concat())).await;
+            c.send(&res(42, [&key[..63], b"\x000\x000\x000\x000\x000"].concat())).await;
             c
         };
         let call = async {
