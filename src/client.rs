@@ -5,6 +5,7 @@
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
 use crate::call::{Call, Reply, Str, args, handlers, string};
+use crate::callback::ByReference;
 use crate::held::Held;
 use crate::ini;
 use crate::object::{Class, Entry, Zvals};
@@ -41,6 +42,8 @@ pub(crate) mod option {
 pub(crate) struct Client {
     /// The callbacks, then the tasks that are not over and what calls in progress hold.
     pub(crate) zvals: Zvals,
+    /// What the callbacks take by reference.
+    pub(crate) by_reference: Cell<[ByReference; CALLBACKS]>,
     pub(crate) core: RefCell<core::Client>,
     pub(crate) outcome: Outcome,
     /// Milliseconds without word from a server, negative: any number.
@@ -71,6 +74,7 @@ impl Class for Client {
     fn new() -> Self {
         Client {
             zvals: Zvals::new(CALLBACKS),
+            by_reference: Cell::default(),
             core: RefCell::new(new_core()),
             outcome: Outcome::new(),
             timeout: Cell::new(-1),
@@ -217,10 +221,10 @@ fn submit(call: Call, priority: Priority, background: bool) {
         }
         Ok(other) => {
             let (code, text) = match other {
-                Event::Exception(_) => (Code::WorkException, "WORK_EXCEPTION: the job ended by an exception"),
-                _ => (Code::WorkFail, "WORK_FAIL: the job failed"),
+                Event::Exception(_) => (Code::WorkException, "the job ended by an exception"),
+                _ => (Code::WorkFail, "the job failed"),
             };
-            this.outcome.ended(code.number(), text);
+            this.outcome.note(code.number(), text);
             call.returns(&b""[..]);
         }
         Err(failure) => {
@@ -355,14 +359,14 @@ handlers! {
         };
         call.returns(status(known));
     }
-    /// Unlike its sibling it does not set returnCode().
+    /// Unlike its sibling it leaves returnCode() alone, as in pecl, unless there was no answer.
     fn job_status_by_unique_key(call) {
         let mut unique = Str::NULL;
         let this = args!(call, Client, "S", &mut unique);
         let known = match this.ask(Ask::status_unique(unique.or_empty())) {
             Ok(Event::Known(known)) => known,
             Ok(_) => Known::default(),
-            Err(failure) => match Outcome::new().report(call, failure) {
+            Err(failure) => match this.outcome.report(call, failure) {
                 true => Known::default(),
                 false => return,
             },
@@ -411,12 +415,12 @@ handlers! {
         let this = args!(call, Client, "");
         match this.run() {
             Ok(code) => {
-                this.outcome.set_number(code);
-                if !is_good(code) {
-                    let name = Code::from_number(code).map_or("an unknown code", Code::name);
-                    call.warn(format_args!("a callback returned {name} ({code})"));
+                if is_good(code) {
+                    this.outcome.set_number(code);
+                    call.returns(true);
+                } else if this.outcome.refuse(call, code, format_args!("a callback returned {code}")) {
+                    call.returns(false);
                 }
-                call.returns(is_good(code));
             }
             Err(failure) => if this.outcome.report(call, failure) {
                 call.returns(false);

@@ -35,7 +35,7 @@ static ENTRIES: IniEntryDefs<8> = IniEntryDefs::new([
         ..IniEntryDef::new(c"gearman.direct_assignment", c"1", IniEntryPermission::All)
     },
     IniEntryDef { on_modify: Some(jobs), ..IniEntryDef::new(c"gearman.prefetch", c"0", IniEntryPermission::All) },
-    IniEntryDef::new(c"gearman.servers", c"", IniEntryPermission::All),
+    IniEntryDef { on_modify: Some(anything), ..IniEntryDef::new(c"gearman.servers", c"", IniEntryPermission::All) },
     IniEntryDef::end(),
 ]);
 
@@ -46,7 +46,7 @@ pub(crate) fn register(module: c_int) {
 
 type Check =
     unsafe extern "C" fn(*mut zend_ini_entry, *mut zend_string, *mut c_void, *mut c_void, *mut c_void, c_int) -> c_int;
-const _: [Check; 4] = [milliseconds, packet_size, switch, jobs];
+const _: [Check; 5] = [milliseconds, packet_size, switch, jobs, anything];
 
 /// FAILURE: ini_set() returns false; in php.ini, the default stays.
 fn check(value: *mut zend_string, good: impl Fn(&str) -> bool) -> c_int {
@@ -101,6 +101,18 @@ unsafe extern "C" fn jobs(
     _: c_int,
 ) -> c_int {
     check(value, number_in(0..=1000))
+}
+
+/// Without one, ini_restore() does nothing.
+unsafe extern "C" fn anything(
+    _: *mut zend_ini_entry,
+    _: *mut zend_string,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: c_int,
+) -> c_int {
+    ZEND_RESULT_CODE_SUCCESS
 }
 
 /// One hash look-up; ext-php-rs's `ini_values()` copies the whole table.

@@ -128,9 +128,10 @@ fn send(call: Call, this: &Job, update: Update<'_>) {
 }
 
 /// A number of a status: C peers keep 32 bits.
-fn count(call: Call, n: i64) -> Option<Decimal> {
+fn count(call: Call, this: &Job, n: i64) -> Option<Decimal> {
     let good = u32::try_from(n).ok().map(|n| Decimal::new(n.into()));
     if good.is_none() {
+        this.code.set(Code::InvalidArgument.number());
         call.warn(format_args!("{n} cannot be sent as a status: numbers from 0 to 4294967295 can"));
         call.returns(false);
     }
@@ -168,8 +169,8 @@ handlers! {
     fn send_status(call) {
         let (mut numerator, mut denominator) = (0i64, 0i64);
         let this = args!(call, Job, "ll", &mut numerator, &mut denominator);
-        let Some(n) = count(call, numerator) else { return };
-        let Some(d) = count(call, denominator) else { return };
+        let Some(n) = count(call, this, numerator) else { return };
+        let Some(d) = count(call, this, denominator) else { return };
         send(call, this, Update::Status(n.as_ref(), d.as_ref()));
     }
     fn send_complete(call) {

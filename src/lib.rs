@@ -10,6 +10,7 @@
 //! signal.rs      running PHP's signal handlers while a call waits
 //! held.rs        bytes that an object holds and PHP copies
 //! callback.rs    calling PHP with nothing held
+//! thrown.rs      what a client hears of an exception
 //! outcome.rs     returnCode(), error(), and what becomes of a core error
 //! servers.rs     addServer() and its kin, the same for clients and workers
 //! client.rs, task.rs, worker.rs, job.rs              the four classes
@@ -36,6 +37,7 @@ mod signal;
 mod sys;
 mod task;
 mod tasks;
+mod thrown;
 mod worker;
 
 use arginfo::Const;

@@ -2,13 +2,18 @@
 //! subclass skips `parent::__construct()`, refuses serialize() and cannot report zvals to the
 //! cycle collector.
 use crate::arginfo::ClassDef;
+use ext_php_rs::alloc::emalloc;
 use ext_php_rs::ffi::*;
 use ext_php_rs::types::Zval;
+use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
 use std::mem::{ManuallyDrop, MaybeUninit, offset_of, replace, size_of, zeroed};
 use std::ptr::{addr_of, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+/// What PHP's headers say of a reference (zend_types.h): its type, and that the collector does not begin there.
+const GC_REFERENCE: u32 = IS_REFERENCE | 1 << 4;
 
 /// The object as PHP allocates it: state in front, declared properties behind.
 #[repr(C)]
@@ -111,7 +116,8 @@ pub(crate) fn object_state<T: Class>(zv: &Zval) -> &T {
     unsafe { state(zv.value.obj) }
 }
 
-fn object_zval(object: *mut zend_object) -> Zval {
+/// `object` as a value: takes over a reference to it.
+pub(crate) fn object_zval(object: *mut zend_object) -> Zval {
     let mut zv = Zval::new();
     zv.value.obj = object;
     zv.u1.type_info = IS_OBJECT_EX;
@@ -165,6 +171,27 @@ unsafe extern "C" fn get_gc<T: Class>(
     }
 }
 
+/// Makes a reference of PHP's out of a value: what `&$x` does with `$x`.
+///
+/// # Safety
+/// `zv` points to a zval that nobody borrows.
+unsafe fn refer(zv: *mut Zval) {
+    // SAFETY: as above. The allocation, which may longjmp, comes first; a reference has one owner, this zval.
+    unsafe {
+        if (*zv).is_reference() {
+            return;
+        }
+        let reference = emalloc(Layout::new::<zend_reference>()).cast::<zend_reference>();
+        let mut made: zend_reference = zeroed();
+        made.gc.refcount = 1;
+        made.gc.u.type_info = GC_REFERENCE;
+        reference.write(made);
+        (&raw mut (*reference).val).write(zv.read());
+        (*zv).value.ref_ = reference;
+        (*zv).u1.type_info = IS_REFERENCE_EX;
+    }
+}
+
 /// One zval of an object. Never borrowed while PHP code might run, as in [`Zvals`].
 #[derive(Default)]
 pub(crate) struct Place(UnsafeCell<Zval>);
@@ -174,6 +201,17 @@ impl Place {
     pub(crate) fn get(&self) -> Zval {
         // SAFETY: one thread, and a look that runs no PHP code.
         unsafe { &*self.0.get() }.shallow_clone()
+    }
+    /// The same behind a reference of PHP's, where there is one.
+    pub(crate) fn value(&self) -> Zval {
+        // SAFETY: as above.
+        unsafe { &*self.0.get() }.dereference().shallow_clone()
+    }
+    /// What is there is a reference of PHP's from now on, and this is another to the same.
+    pub(crate) fn reference(&self) -> Zval {
+        // SAFETY: as above.
+        unsafe { refer(self.0.get()) };
+        self.get()
     }
     /// Gives out what was there.
     #[must_use = "drop it when nothing is borrowed: its destructor is PHP code"]
@@ -213,6 +251,11 @@ impl Zvals {
     }
     pub(crate) fn is_null(&self, i: usize) -> bool {
         self.with(|list, _| list[i].is_null())
+    }
+    /// What is there is a reference of PHP's from now on.
+    pub(crate) fn refer(&self, i: usize) {
+        // SAFETY: nobody borrows it, and nobody else looks at the list meanwhile.
+        unsafe { refer(self.with(|list, _| &raw mut list[i])) };
     }
     /// Gives out what was there.
     #[must_use = "drop it when nothing is borrowed: its destructor is PHP code"]

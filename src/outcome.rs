@@ -4,6 +4,7 @@ use crate::held::Held;
 use bytes::Bytes;
 use gearman_core::{Code, Error};
 use std::cell::Cell;
+use std::fmt::Display;
 
 /// Why a call did not do what it was asked for.
 #[derive(Debug)]
@@ -49,26 +50,37 @@ impl Outcome {
         self.code.set(code);
         self.text.set(None);
     }
-    /// Notes how a job ended that did not end well, which is no failure of the call.
-    pub(crate) fn ended(&self, code: i64, text: &'static str) {
+    /// Notes what went wrong, with words for `error()`.
+    pub(crate) fn note(&self, code: i64, text: impl Display) {
+        let name = Code::from_number(code).map_or("an unknown code", Code::name);
         self.code.set(code);
-        self.text.set(Bytes::from_static(text.as_bytes()));
+        // As in the warning, which cannot hold a NUL.
+        self.text.set(Bytes::from(format!("{name}: {text}").replace('\0', "\\0")));
     }
-    /// Notes an error, with its words for `error()`.
+    /// Notes an error.
     pub(crate) fn fail(&self, error: &Error) {
-        self.code.set(error.code().number());
-        self.text.set(Bytes::from(format!("{}: {error}", error.code())));
+        self.note(error.code().number(), error);
+    }
+    /// Notes what went wrong and warns of it in the same words, which are moved here: an error handler may longjmp.
+    /// False: return at once.
+    pub(crate) fn refuse(&self, call: Call, code: i64, text: impl Display) -> bool {
+        self.note(code, &text);
+        call.warn(text);
+        !crate::sys::exception_pending()
+    }
+    /// Notes that a call returned for a signal.
+    pub(crate) fn interrupted(&self) {
+        self.note(Code::IoWait.number(), "a signal was handled");
     }
     /// Notes a failure and warns of it, unless PHP code threw. False: return at once.
     pub(crate) fn report(&self, call: Call, failure: Failure) -> bool {
         match failure {
-            Failure::Thrown => return false,
-            Failure::Signal => self.set(Code::IoWait),
-            Failure::Gearman(error) => {
-                self.fail(&error);
-                call.warn(error);
+            Failure::Thrown => false,
+            Failure::Signal => {
+                self.interrupted();
+                true
             }
+            Failure::Gearman(error) => self.refuse(call, error.code().number(), error),
         }
-        !crate::sys::exception_pending()
     }
 }

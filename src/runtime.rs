@@ -19,6 +19,8 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
 use std::pin::{Pin, pin};
 use std::ptr::null_mut;
 use std::sync::Once;
@@ -170,6 +172,7 @@ fn runtime() -> io::Result<&'static Looping> {
     if let Some(p) = unsafe { old.as_ref() }.filter(|p| p.ours()) {
         return Ok(p);
     }
+    let gaps = fill_stdio()?;
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -187,12 +190,26 @@ fn runtime() -> io::Result<&'static Looping> {
             }
         })
         .build()?;
+    drop(gaps);
     RUNTIME.set(Box::into_raw(Box::new(PerProcess::new(Looping { tick: Cell::default(), runtime }))));
     crate::pool::disown();
     // SAFETY: the cell holds the new one now; nobody else has the old pointer.
     unsafe { free(old) };
     // SAFETY: made two lines above.
     Ok(unsafe { &*RUNTIME.get() })
+}
+
+/// In a process that runs without standard descriptors, those of a runtime would take their places, and what is printed
+/// would go into its waker. So something else is there while one is built.
+fn fill_stdio() -> io::Result<Vec<UnixDatagram>> {
+    let mut gaps = Vec::new();
+    loop {
+        let next = UnixDatagram::unbound()?; // of the lowest number that is free
+        if next.as_raw_fd() > libc::STDERR_FILENO {
+            return Ok(gaps);
+        }
+        gaps.push(next);
+    }
 }
 
 fn set_errno(value: i32) {

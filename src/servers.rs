@@ -39,8 +39,8 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
 
 pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: i64, setup: bool) {
     let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| Server::new(host, port));
-    let added = server.and_then(|server| add(this, server));
-    added_servers(call, this, added, setup);
+    let found = server.and_then(|server| find(this, server));
+    added_servers(call, this, found.map(|(server, addresses)| this.add(server, addresses)), setup);
 }
 
 pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup: bool) {
@@ -48,17 +48,18 @@ pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup
     added_servers(call, this, added, setup);
 }
 
+/// All of them, or none where one is no server.
 fn add_list(this: &impl Endpoint, list: &str) -> Result<(), Error> {
-    for server in Server::list(list) {
-        add(this, server?)?;
-    }
+    let servers = Server::list(list).collect::<Result<Vec<_>, _>>()?;
+    let found = servers.into_iter().map(|server| find(this, server)).collect::<Result<Vec<_>, _>>()?;
+    found.into_iter().for_each(|(server, addresses)| this.add(server, addresses));
     Ok(())
 }
 
-fn add(this: &impl Endpoint, server: Server) -> Result<(), Error> {
+/// A server with its addresses, unless they are not needed.
+fn find(this: &impl Endpoint, server: Server) -> Result<(Server, Vec<Address>), Error> {
     let addresses = if this.is_kept(&server) { Vec::new() } else { server.resolve()? };
-    this.add(server, addresses);
-    Ok(())
+    Ok((server, addresses))
 }
 
 /// What remains to be done once servers were added, or not.

@@ -23,6 +23,8 @@ unsafe extern "C" {
     pub(crate) fn zval_try_get_string_func(op: *mut zval) -> *mut zend_string;
     pub(crate) fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
     pub(crate) fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
+    pub(crate) fn zend_get_exception_base(object: *mut zend_object) -> *mut zend_class_entry;
+    pub(crate) fn zend_release_fcall_info_cache(found: *mut zend_fcall_info_cache);
     pub(crate) fn zend_timeout() -> !;
     pub(crate) fn zend_ini_long(name: *const c_char, len: usize, orig: c_int) -> zend_long;
     pub(crate) fn zend_ini_string(name: *const c_char, len: usize, orig: c_int) -> *mut c_char;
@@ -41,6 +43,14 @@ pub(crate) fn eg() -> *mut zend_executor_globals {
 pub(crate) fn exception_pending() -> bool {
     // SAFETY: see `eg`; the field is a plain pointer.
     unsafe { !(*eg()).exception.is_null() }
+}
+
+/// Is exit() on its way out, or what PHP throws into a fiber that is destroyed before its end?
+pub(crate) fn exit_pending() -> bool {
+    // SAFETY: see `eg`.
+    let exception = unsafe { (*eg()).exception };
+    // SAFETY: both only look at the class.
+    !exception.is_null() && unsafe { zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception) }
 }
 
 /// A literal that ends in `\0` as a C string.

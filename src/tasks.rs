@@ -185,12 +185,14 @@ impl Client {
         let zvals = &self.zvals;
         let callable = zvals.add(zvals.get(kind as usize));
         let object = zvals.add(zvals.get(place));
-        let context = zvals.add(task.context.get());
+        let by_reference = self.by_reference.get()[kind as usize];
+        // The task's own, so that what becomes of it there is what its next callback gets.
+        let context = zvals.add(if by_reference.context() { task.context.reference() } else { task.context.value() });
         // Not in this frame, which a longjmp would end without a trace.
         task.told.set(Some(event));
         let result = match task.has_context.get() {
-            true => callback::call(zvals, callable, [object, context]),
-            false => callback::call(zvals, callable, [object]),
+            true => callback::call(zvals, callable, [object, context], by_reference),
+            false => callback::call(zvals, callable, [object], by_reference),
         };
         let code = result.map(|result| {
             let code = callback::long(zvals, result);
@@ -300,14 +302,17 @@ pub(crate) fn add(call: Call, priority: Priority, background: bool) {
 pub(crate) fn set_callback(call: Call, kind: Callback) {
     let mut f = null_mut::<zval>();
     let this = args!(call, Client, "z", &mut f);
-    if !callback::is_callable(f) {
-        if !exception_pending() {
-            // autoloading may have thrown
-            call.warn("function is not callable");
+    let Some(by_reference) = callback::parameters(f) else {
+        let code = Code::InvalidArgument.number();
+        // Autoloading may have thrown.
+        if !exception_pending() && this.outcome.refuse(call, code, "function is not callable") {
             call.returns(false);
         }
         return;
-    }
+    };
+    let mut all = this.by_reference.get();
+    all[kind as usize] = by_reference;
+    this.by_reference.set(all);
     // SAFETY: an argument of this call. What was there is dropped at once, with nothing borrowed.
     drop(this.zvals.replace(kind as usize, unsafe { (*f).shallow_clone() }));
     match kind {

@@ -4,16 +4,17 @@
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
 use crate::call::{Call, Str, args, handlers};
-use crate::callback;
+use crate::callback::{self, ByReference, Text};
 use crate::ini;
 use crate::job::{self, Job};
 use crate::object::{Class, Entry, Zvals, instantiate, object_state};
 use crate::outcome::{Failure, Outcome};
 use crate::runtime::{OnSignal, catch_up, finish, wait_for};
 use crate::servers::{self, Endpoint};
-use crate::sys::{eg, exception_pending, zend_is_graceful_exit, zend_is_unwind_exit, zval_try_get_string_func};
-use ext_php_rs::ffi::{self, zend_object, zend_string, zval};
-use ext_php_rs::types::{ZendStr, Zval};
+use crate::sys::{exception_pending, exit_pending};
+use crate::thrown;
+use ext_php_rs::ffi::zval;
+use ext_php_rs::types::Zval;
 use gearman_core::duty::Abilities;
 use gearman_core::message::{Grab, Update};
 use gearman_core::servers::{Address, Server};
@@ -62,6 +63,7 @@ pub(crate) struct Worker {
 struct Function {
     callable: usize,
     context: usize,
+    by_reference: ByReference,
 }
 
 impl Class for Worker {
@@ -213,7 +215,7 @@ impl Worker {
         let place = self.zvals.add(object);
         // SAFETY: listed at `place` until it is removed below; a longjmp leaves it there.
         let this = unsafe { self.zvals.state::<Job>(place) };
-        let result = callback::call(&this.zvals, job::CALLABLE, [job::THIS, job::CONTEXT]);
+        let result = callback::call(&this.zvals, job::CALLABLE, [job::THIS, job::CONTEXT], function.by_reference);
         let ended = match result {
             Some(result) => self.answer(this, result),
             None => self.answer_thrown(this),
@@ -251,35 +253,37 @@ impl Worker {
 
     /// The function threw or called exit(). The exception stays pending, and leaves work().
     fn answer_thrown(&self, job: &Job) -> Result<i64, Failure> {
-        // SAFETY: an exception is pending.
-        let exception = unsafe { (*eg()).exception };
-        // SAFETY: as above. The second is what PHP throws into a fiber that is destroyed before its end.
-        if unsafe { zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception) } {
+        // Which may take PHP code, and that may call exit().
+        let text = if exit_pending() || job.has_ended() { Vec::new() } else { thrown::describe(&job.zvals) };
+        if exit_pending() {
             // The job is not done. Its connection is closed, so that the server gives it to another worker.
             if let Some(unfinished) = job.end() {
                 self.core.borrow_mut().give_back(&unfinished);
             }
         } else {
             // No need to tell of a failure to tell: the exception itself comes out of work().
-            let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&describe(exception))) };
-            self.outcome.set(Code::WorkException);
+            let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&text)) };
+            self.outcome.note(Code::WorkException.number(), "the function threw");
         }
         Err(Failure::Thrown)
     }
 
-    fn set_function(&self, name: &[u8], callable: Zval, context: Zval, timeout: i64) -> Result<(), Error> {
+    fn set_function(
+        &self,
+        name: &[u8],
+        callable: Zval,
+        by_reference: ByReference,
+        context: Zval,
+        timeout: i64,
+    ) -> Result<(), Error> {
         self.core.borrow_mut().abilities.add(name, milliseconds(timeout))?;
-        let known = self.functions.borrow().get(name).copied();
-        match known {
-            Some(function) => {
-                drop(self.zvals.replace(function.callable, callable));
-                drop(self.zvals.replace(function.context, context));
-            }
-            None => {
-                let function = Function { callable: self.zvals.add(callable), context: self.zvals.add(context) };
-                self.functions.borrow_mut().insert(name.to_vec(), function);
-            }
+        let (callable, context) = (self.zvals.add(callable), self.zvals.add(context));
+        if by_reference.context() {
+            self.zvals.refer(context); // one and the same for every job, so that what is counted there stays
         }
+        let function = Function { callable, context, by_reference };
+        let replaced = self.functions.borrow_mut().insert(name.to_vec(), function);
+        self.drop_function(replaced);
         self.options.set(self.options.get() | option::CHANGE);
         Ok(())
     }
@@ -287,12 +291,16 @@ impl Worker {
     fn drop_functions(&self, names: impl IntoIterator<Item = Vec<u8>>) {
         for name in names {
             let function = self.functions.borrow_mut().remove(&name);
-            if let Some(function) = function {
-                drop(self.zvals.remove(function.callable));
-                drop(self.zvals.remove(function.context));
-            }
+            self.drop_function(function);
         }
         self.options.set(self.options.get() | option::CHANGE);
+    }
+
+    fn drop_function(&self, function: Option<Function>) {
+        if let Some(function) = function {
+            drop(self.zvals.remove(function.callable));
+            drop(self.zvals.remove(function.context));
+        }
     }
 
     /// Changes what the worker can do, and reports it.
@@ -320,59 +328,6 @@ fn milliseconds(seconds: i64) -> u64 {
     u64::try_from(seconds).map_or(0, |s| s.saturating_mul(1000))
 }
 
-/// A result as text. Owned by the frame for as long as no PHP code runs.
-struct Text(*mut zend_string);
-
-impl Text {
-    /// What lies at `i`, converted as PHP does it. `None`: that threw.
-    fn of(zvals: &Zvals, i: usize) -> Option<Text> {
-        let mut lent = zvals.lend(i);
-        let zv: *mut zval = &raw mut *lent;
-        // SAFETY: the zval is held by `zvals`; __toString() and error handlers may run, nothing is owned here.
-        let text = unsafe { zval_try_get_string_func(zv) };
-        if text.is_null() {
-            return None;
-        }
-        let text = Text(text);
-        // An error handler may have thrown at "Array to string conversion".
-        if exception_pending() { None } else { Some(text) }
-    }
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: a zend_string with a reference of ours.
-        unsafe { (*self.0.cast::<ZendStr>()).as_bytes() }
-    }
-}
-
-impl Drop for Text {
-    fn drop(&mut self) {
-        // SAFETY: the reference that zval_try_get_string gave.
-        unsafe { ffi::ext_php_rs_zend_string_release(self.0) };
-    }
-}
-
-/// `Class: message`, which the client gets.
-fn describe(exception: *mut zend_object) -> Vec<u8> {
-    let name = "message";
-    // SAFETY: a Throwable: its class has a name, and its base class a property `message`, read without running PHP code.
-    unsafe {
-        let class = (*exception).ce;
-        let base = match ffi::instanceof_function_slow(class, ffi::zend_ce_exception) {
-            true => ffi::zend_ce_exception,
-            false => ffi::zend_ce_error,
-        };
-        let mut room = Zval::new();
-        let message = ffi::zend_read_property(base, exception, name.as_ptr().cast(), name.len(), true, &raw mut room);
-        // The name of an anonymous class goes on with a NUL and the file it is in, which is nobody's business.
-        let name = (*(*class).name.cast::<ZendStr>()).as_bytes();
-        let mut text = name.split(|b| *b == 0).next().unwrap_or_default().to_vec();
-        if let Some(message) = message.as_ref().and_then(Zval::zend_str) {
-            text.extend_from_slice(b": ");
-            text.extend_from_slice(message.as_bytes());
-        }
-        text
-    }
-}
-
 fn change_options(call: Call, change: impl FnOnce(i64, i64) -> i64) {
     let mut given = 0i64;
     let this = args!(call, Worker, "l", &mut given);
@@ -394,7 +349,11 @@ fn is_quiet(code: Code) -> bool {
 /// $stop. Programs that want to tell it from a job ask for it.
 fn interrupted(call: Call, this: &Worker) {
     let tell = this.has(option::STOP_WAIT_ON_SIGNAL);
-    this.outcome.set(if tell { Code::IoWait } else { Code::Success });
+    if tell {
+        this.outcome.interrupted()
+    } else {
+        this.outcome.set(Code::Success)
+    }
     call.returns(!tell);
 }
 
@@ -453,12 +412,15 @@ handlers! {
         this.options.set(this.options.get() | option::TIMEOUT_RETURN);
         call.returns(true);
     }
-    /// An id that cannot be one is refused without a word, as in pecl.
+    /// An id that cannot be one is refused without a warning, as in pecl.
     fn set_id(call) {
         let mut id = Str::NULL;
         let this = args!(call, Worker, "S", &mut id);
         this.core.borrow_mut().begin();
         let set = this.core.borrow_mut().set_id(id.or_empty());
+        if let Err(error) = &set {
+            this.outcome.fail(error);
+        }
         call.returns(set.is_ok());
     }
 
@@ -482,21 +444,24 @@ handlers! {
         let this = args!(call, Worker, "zz|zl", &mut name, &mut f, &mut context, &mut timeout);
         // SAFETY: arguments of this call.
         let (name, given) = unsafe { ((*name).zend_str(), context.as_ref()) };
+        let refused = Code::InvalidArgument.number();
         let Some(name) = name else {
-            call.warn("the function's name must be a string");
-            return call.returns(false);
-        };
-        if !callback::is_callable(f) {
-            if !exception_pending() {
-                call.warn(format_args!("function {} is not callable", name.as_bytes().escape_ascii()));
+            if this.outcome.refuse(call, refused, "the function's name must be a string") {
                 call.returns(false);
             }
             return;
-        }
+        };
+        let Some(by_reference) = callback::parameters(f) else {
+            let text = format_args!("function {} is not callable", name.as_bytes().escape_ascii());
+            if !exception_pending() && this.outcome.refuse(call, refused, text) {
+                call.returns(false);
+            }
+            return;
+        };
         // SAFETY: as above.
         let callable = unsafe { (*f).shallow_clone() };
         let context = given.map_or_else(Zval::new, Zval::shallow_clone);
-        match this.set_function(name.as_bytes(), callable, context, timeout) {
+        match this.set_function(name.as_bytes(), callable, by_reference, context, timeout) {
             Ok(()) => {
                 this.outcome.set(Code::Success);
                 call.returns(true);
@@ -530,23 +495,21 @@ handlers! {
         let this = args!(call, Worker, "");
         match this.work() {
             Ok(Ended::Job(code)) => {
-                let success = code == Code::Success.number();
+                let (success, text) = (code == Code::Success.number(), "the function ended the job with this code");
                 if success {
                     this.outcome.set(Code::Success);
-                } else {
-                    this.outcome.ended(code, "the function ended the job with this code");
-                }
-                let code = Code::from_number(code).unwrap_or(Code::UnknownState);
-                if !success && !is_quiet(code) {
-                    call.warn(format_args!("the function ended with {code}"));
+                } else if Code::from_number(code).is_some_and(is_quiet) {
+                    this.outcome.note(code, text);
+                } else if !this.outcome.refuse(call, code, text) {
+                    return;
                 }
                 call.returns(success);
             }
             Ok(Ended::NoCallable(function)) => {
-                this.outcome.set(Code::InvalidFunctionName);
-                // Moved, not lent: an error handler may longjmp.
-                call.warn(function + ": a job for it came, and it is registered without a callable: use addFunction()");
-                call.returns(false);
+                let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
+                if this.outcome.refuse(call, Code::InvalidFunctionName.number(), text) {
+                    call.returns(false);
+                }
             }
             Err(Failure::Signal) => interrupted(call, this),
             Err(failure) => no_job(call, this, failure),

@@ -274,8 +274,8 @@ class GearmanClient
     /**
      * How the last call that talks to servers ended: GEARMAN_SUCCESS or another GEARMAN_* return code.
      *
-     * Set by addServer(), addServers(), do*(), addTask*(), runTasks(), jobStatus(), ping() and wait(). Look at it
-     * after do*(), where '' can be a result as well as a failure.
+     * Set by addServer(), addServers(), do*(), addTask*(), runTasks(), jobStatus(), ping() and wait(), and by all that
+     * is refused. Look at it after do*(), where '' can be a result as well as a failure.
      *
      * @return int<0, 53>
      */
@@ -284,7 +284,8 @@ class GearmanClient
     /**
      * The text of the last failure.
      *
-     * @return string|false false if nothing has failed. Do not rely on it after a success: ask returnCode().
+     * @return string|false The name of returnCode() and the words of the warning, if there was one; false if nothing has
+     *     failed.
      */
     public function error(): string|false {}
 
@@ -360,9 +361,9 @@ class GearmanClient
      * Adds the servers of a list such as 'host1:4730,host2,:4731'.
      *
      * @param string|null $servers host:port, separated by commas; without host localhost, without port 4730, null or
-     *     '' is localhost:4730.
+     *     '' is localhost:4730. Blanks around the entries are ignored.
      * @param bool $setupExceptionHandler As for addServer().
-     * @return bool false with a warning and GEARMAN_GETADDRINFO at a bad entry; those before it stay.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added.
      * @throws GearmanException If a server added so far cannot be reached.
      */
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}
@@ -390,7 +391,7 @@ class GearmanClient
      *
      * @param string $function Name of the function, 1 to 512 bytes.
      * @param string $workload Bytes for the worker; may not be empty.
-     * @param string|null $unique Key that makes equal jobs one, at most 63 bytes; null or '' has one made up.
+     * @param string|null $unique Key that makes equal jobs one, at most 64 bytes; null or '' has one made up.
      * @return string The result; '' when the job or the call failed.
      * @see GearmanClient::doNormal()
      */
@@ -412,7 +413,7 @@ class GearmanClient
      * @param string $function Name of the function, 1 to 512 bytes.
      * @param string $workload Bytes for the worker; may not be empty.
      * @param string|null $unique Jobs of one function with the same key, queued or running, are one job, whose result
-     *     all waiting clients get. At most 63 bytes; null or '' has a key made up, '#' takes a hash of the workload,
+     *     all waiting clients get. At most 64 bytes; null or '' has a key made up, '#' takes a hash of the workload,
      *     '-' the workload itself.
      * @return string The data the worker sent and its result, joined; '' when the job or the call failed.
      */
@@ -505,9 +506,10 @@ class GearmanClient
     public function jobStatus(string $job_handle): array {}
 
     /**
-     * Asks the servers how far the job with this unique key is. Leaves returnCode() as it was.
+     * Asks the servers how far the job with this unique key is. Leaves returnCode() as it was, unless it fails.
      *
-     * @param string $unique_key The key given when the job was submitted, at most 63 bytes.
+     * @param string $unique_key The key given when the job was submitted, at most 64 bytes. C job servers know keys of
+     *     63 at most: asked for a longer one there, it fails.
      * @return array{bool, bool, int<0, max>, int<0, max>} As jobStatus().
      */
     public function jobStatusByUniqueKey(string $unique_key): array {}
@@ -537,7 +539,8 @@ class GearmanClient
      *
      * @param string $function_name Name of the function, 1 to 512 bytes.
      * @param string|int|float $workload Bytes for the worker; may not be empty.
-     * @param mixed $context Anything; given to the callbacks as second argument. Left out, they get the task alone.
+     * @param mixed $context Anything; given to the callbacks as second argument, also by reference. Left out, they get the
+     *     task alone.
      * @param string|null $unique_key Key as for doNormal().
      * @return GearmanTask|false false with a warning if the arguments cannot be used.
      */
@@ -762,7 +765,7 @@ class GearmanWorker
      * How the last call that talks to servers ended: GEARMAN_SUCCESS or another GEARMAN_* return code.
      *
      * Set by addServer(), addServers(), addFunction(), register(), unregister(), unregisterAll(), work(), grabJob(),
-     * ping() and wait(). After a job it is the code the job ended with.
+     * ping() and wait(), and by all that is refused. After a job it is the code the job ended with.
      *
      * @return int<0, 53>
      */
@@ -771,7 +774,8 @@ class GearmanWorker
     /**
      * The text of the last failure.
      *
-     * @return string|false false if nothing has failed. Do not rely on it after a success: ask returnCode().
+     * @return string|false The name of returnCode() and the words of the warning, if there was one; false if nothing has
+     *     failed.
      */
     public function error(): string|false {}
 
@@ -857,9 +861,9 @@ class GearmanWorker
      * Adds the servers of a list such as 'host1:4730,host2,:4731'.
      *
      * @param string|null $servers host:port, separated by commas; without host localhost, without port 4730, null or
-     *     '' is localhost:4730.
+     *     '' is localhost:4730. Blanks around the entries are ignored.
      * @param bool $setupExceptionHandler As for addServer().
-     * @return bool false with a warning and GEARMAN_GETADDRINFO at a bad entry; those before it stay.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added.
      * @throws GearmanException If a server added so far cannot be reached.
      */
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}
@@ -926,7 +930,8 @@ class GearmanWorker
      *
      * @param string $function_name 1 to 512 bytes.
      * @param callable(GearmanJob, mixed): mixed $function
-     * @param mixed $context Given to the function as second argument.
+     * @param mixed $context Given to the function as second argument. If it takes that by reference, what it makes of it
+     *     is what it gets for the next job.
      * @param int $timeout Seconds a job may take before the server gives up on it; 0 has no limit.
      * @return bool false with a warning if the name cannot be used or the callable cannot be called.
      */

@@ -57,6 +57,22 @@ foreach ([
         $worker->addFunction('f', fn() => '', ['worker' => $worker]);
         return $worker;
     },
+    'the context of a function that takes it by reference' => function () {
+        $function = unique_function_name();
+        $worker = worker();
+        $worker->addFunction($function, function ($job, &$context) { $context = [$context, $context]; }, $worker);
+        client()->doBackground($function, 'x');
+        $worker->work();
+        return $worker;
+    },
+    'the context of a task, taken by reference' => function () {
+        $client = client();
+        $client->addOptions(GEARMAN_CLIENT_NON_BLOCKING);
+        $client->setCreatedCallback(function ($task, &$context) { $context = [$task, $context]; return GEARMAN_PAUSE; });
+        $client->addTask(unique_function_name(), 'x', $client);
+        while ($client->runTasks() && $client->returnCode() !== GEARMAN_PAUSE);
+        return $client;
+    },
     'a client and a worker' => function () {
         [$client, $worker] = [client(), worker()];
         $client->setCompleteCallback(fn() => $worker);
@@ -96,6 +112,8 @@ a task that holds itself: true, true
 a task in a property: true, true
 a function: true, true
 the context of a function: true, true
+the context of a function that takes it by reference: true, true
+the context of a task, taken by reference: true, true
 a client and a worker: true, true
 a property: true, true
 after use: true, true

@@ -21,7 +21,7 @@ use crate::process::Process;
 use crate::route::Route;
 use crate::search::{Answer, Origins};
 use crate::servers::{Address, Server};
-use crate::task::{Ask, Event, Listener, Parts, Task, TaskId};
+use crate::task::{Ask, Event, Kind, LONG_KEYS, Listener, Parts, Task, TaskId, option};
 use crate::unique::{self, Unique};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
@@ -313,6 +313,7 @@ impl Client {
     /// False: enough waits to be written there already.
     fn send(&mut self, i: usize, id: TaskId) -> bool {
         let route = &mut self.servers[i];
+        let long_keys = route.long_keys;
         let Some(connection) = route.for_request(self.exceptions) else {
             return false;
         };
@@ -325,8 +326,14 @@ impl Client {
         if let Some(search) = &mut task.search {
             search.asks(i);
         }
-        connection.outbox().share(std::mem::take(&mut task.packet));
-        route.link.sent(id, task.kind);
+        let packet = std::mem::take(&mut task.packet);
+        if task.kind.needs_leave(&packet) && !long_keys {
+            option(connection.outbox(), LONG_KEYS);
+            route.link.asked_leave(id, packet);
+        } else {
+            connection.outbox().share(packet);
+            route.link.sent(id, task.kind);
+        }
         true
     }
 
@@ -399,13 +406,23 @@ impl Client {
         let response = Response::parse(&frame).map_err(|e| e.at(name))?;
         let heard = route.link.hear(response, name, |part| packet.keep(part)).map_err(|e| e.at(name))?;
         route.peer.heard();
-        if let Heard::Event(id, event, last) = heard {
-            if self.servers.len() > 1
-                && let Event::Created(handle) = &event
-            {
-                self.origins.remember(handle, i);
+        match heard {
+            Heard::Event(id, event, last) => {
+                if self.servers.len() > 1
+                    && let Event::Created(handle) = &event
+                {
+                    self.origins.remember(handle, i);
+                }
+                self.tell(id, event, last);
             }
-            self.tell(id, event, last);
+            Heard::Leave(id, question) => {
+                route.long_keys = true;
+                if let Some(connection) = route.peer.up() {
+                    connection.outbox().share(question);
+                    route.link.sent(id, Kind::StatusUnique);
+                }
+            }
+            Heard::Nothing => {}
         }
         Ok(())
     }

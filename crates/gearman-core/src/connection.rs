@@ -22,7 +22,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::mem::{forget, replace};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -290,13 +290,23 @@ impl Drop for Connection {
     }
 }
 
+/// In a process without standard descriptors a socket would become one of them, and what is printed would go to the
+/// server.
+fn above_stdio(socket: Socket) -> io::Result<Socket> {
+    match socket.as_raw_fd() {
+        // The copy has a number from 3 on: std sees to that for the same reason.
+        0..=2 => Ok(OwnedFd::from(socket).try_clone()?.into()),
+        _ => Ok(socket),
+    }
+}
+
 /// The socket's options are set before it connects, so that they hold from the first packet on.
 fn begin(address: &Address) -> io::Result<(Stream, bool)> {
     let (target, domain) = match address {
         Address::Tcp(a) => (SockAddr::from(*a), Domain::for_address(*a)),
         Address::Unix(path) => (SockAddr::unix(path)?, Domain::UNIX),
     };
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
+    let socket = above_stdio(Socket::new(domain, Type::STREAM.nonblocking(), None)?)?;
     if domain != Domain::UNIX {
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL))?;

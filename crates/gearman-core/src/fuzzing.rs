@@ -102,13 +102,18 @@ struct Asking {
 impl Side for Asking {
     fn ask(&mut self, kind: u8) {
         let kinds = [Kind::Foreground, Kind::Background, Kind::Status, Kind::StatusUnique, Kind::Echo];
-        let Some(kind) = kinds.get(usize::from(kind) % 6) else {
+        let kind = usize::from(kind) % (kinds.len() + 2);
+        if kind == kinds.len() {
             self.link.sent_option();
             return self.asked.push_back(None);
-        };
+        }
         self.serial += 1;
-        self.link.sent(TaskId { index: self.serial, serial: self.serial }, *kind);
-        self.asked.push_back(Some((self.serial, *kind)));
+        let task = TaskId { index: self.serial, serial: self.serial };
+        match kinds.get(kind) {
+            Some(kind) => self.link.sent(task, *kind),
+            None => self.link.asked_leave(task, Bytes::new()),
+        }
+        self.asked.push_back(Some((self.serial, kinds.get(kind).copied().unwrap_or(Kind::StatusUnique))));
     }
 
     fn hear(&mut self, response: Response<'_>) -> bool {
@@ -125,6 +130,11 @@ impl Side for Asking {
                 }
             }
             Ok(Heard::Event(task, event, last)) => self.answered(task.serial, &event, last),
+            Ok(Heard::Leave(task, _)) => {
+                assert_eq!(self.asked.pop_front().flatten(), Some((task.serial, Kind::StatusUnique)));
+                self.link.sent(task, Kind::StatusUnique);
+                self.asked.push_back(Some((task.serial, Kind::StatusUnique)));
+            }
         }
         let idle = self.asked.is_empty() && self.running.is_empty();
         assert_eq!(self.link.is_idle(), idle);

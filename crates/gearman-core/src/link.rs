@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::message::{Response, Update, number};
-use crate::task::{Event, Kind, Known, TaskId};
+use crate::task::{Event, Kind, Known, NO_LONG_KEYS, TaskId};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 
@@ -19,9 +19,11 @@ pub(crate) struct Link {
     jobs: HashMap<Bytes, Waiting>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Asked {
     Task(TaskId, Kind),
+    /// OPTION_REQ [`LONG_KEYS`], and the question that is sent if the answer is yes.
+    Leave(TaskId, Bytes),
     /// OPTION_REQ; nobody waits for it.
     Option,
 }
@@ -40,6 +42,8 @@ struct Waiting {
 pub(crate) enum Heard {
     /// For this task; true: the last.
     Event(TaskId, Event, bool),
+    /// This question of a task may be sent now.
+    Leave(TaskId, Bytes),
     /// Of no interest.
     Nothing,
 }
@@ -53,6 +57,11 @@ impl Link {
         self.asked.push_back(Asked::Option);
     }
 
+    /// A question is held back until the server says that it answers such.
+    pub(crate) fn asked_leave(&mut self, task: TaskId, question: Bytes) {
+        self.asked.push_back(Asked::Leave(task, question));
+    }
+
     /// Does nothing wait for this connection?
     pub(crate) fn is_idle(&self) -> bool {
         self.asked.is_empty() && self.jobs.is_empty()
@@ -63,7 +72,7 @@ impl Link {
         let mut jobs: Vec<TaskId> = self.jobs.drain().flat_map(|(_, w)| w.tasks).collect();
         jobs.sort_by_key(|t| t.serial);
         let asked = self.asked.drain(..).filter_map(|a| match a {
-            Asked::Task(task, _) => Some(task),
+            Asked::Task(task, _) | Asked::Leave(task, _) => Some(task),
             Asked::Option => None,
         });
         jobs.extend(asked);
@@ -90,6 +99,15 @@ impl Link {
             Some(Asked::Option) if matches!(response, Response::Option(_) | Response::Error { .. }) => {
                 self.asked.pop_front();
                 return Ok(Heard::Nothing);
+            }
+            Some(Asked::Leave(task, question)) => {
+                let heard = match response {
+                    Response::Option(_) => Heard::Leave(*task, question.clone()),
+                    Response::Error { .. } => Heard::Event(*task, Event::Error(Box::new(NO_LONG_KEYS)), true),
+                    other => return Err(unasked(&other)),
+                };
+                self.asked.pop_front();
+                return Ok(heard);
             }
             Some(Asked::Option) | None => return Err(unasked(&response)),
         };
@@ -239,6 +257,20 @@ mod tests {
         }
         assert_eq!(link.end(), (1..=6).map(task).collect::<Vec<_>>());
         assert_eq!(hear(&mut link, work(b"a", Update::Fail)), Ok(Heard::Nothing));
+    }
+
+    #[test]
+    fn a_question_that_a_server_may_not_answer_waits_for_its_leave() {
+        let mut link = Link::default();
+        let question = Bytes::from_static(b"question");
+        for n in 1..=3 {
+            link.asked_leave(task(n), question.clone());
+        }
+        assert_eq!(hear(&mut link, Response::Option(b"unique-64")), Ok(Heard::Leave(task(1), question)));
+        let refused = Heard::Event(task(2), Event::Error(NO_LONG_KEYS.into()), true);
+        assert_eq!(hear(&mut link, Response::Error { code: b"X", text: b"no" }), Ok(refused));
+        assert!(hear(&mut link, Response::JobCreated(b"H")).is_err());
+        assert_eq!(link.end(), [task(3)]);
     }
 
     #[test]

@@ -18,13 +18,15 @@ pub(crate) struct Route {
     pub(crate) used: Instant,
     /// The server knows of our wish to hear of exceptions.
     told: bool,
+    /// The server said that it can be asked about keys of [`crate::MAX_UNIQUE`] bytes.
+    pub(crate) long_keys: bool,
     /// Where connections come from and go to.
     pool: Option<Pool>,
 }
 
 impl Route {
     pub(crate) fn new(peer: Peer, pool: Option<Pool>) -> Route {
-        Route { peer, link: Link::default(), tried: None, used: Instant::now(), told: false, pool }
+        Route { peer, link: Link::default(), tried: None, used: Instant::now(), told: false, long_keys: false, pool }
     }
 
     /// Where no connection is there or on its way, takes one that another client has left.
@@ -34,6 +36,7 @@ impl Route {
             connection.set_limit(settings.max_packet);
             self.peer.adopt(connection);
             self.told = told;
+            self.long_keys = false;
             self.used = Instant::now();
         }
     }
@@ -41,6 +44,7 @@ impl Route {
     /// A connection was made, and the server knows nothing of us.
     pub(crate) fn made(&mut self) {
         self.told = false;
+        self.long_keys = false;
         self.used = Instant::now();
         if let Some(pool) = &self.pool {
             pool.made();

@@ -1,11 +1,11 @@
 //! Where job servers are: `host:port,host2:port`, `[::1]:4730`, `unix:///path`. Parsing is pure;
-//! [`Server::resolve`] asks the system's resolver.
+//! [`lookup`], and so [`Server::resolve`], asks the system.
 
 use crate::error::{Error, Result};
 use crate::{DEFAULT_HOST, DEFAULT_PORT};
-use std::fmt;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
+use std::{fmt, io};
 
 /// One job server, as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -67,29 +67,32 @@ impl Server {
     }
 
     /// Every entry of a list such as `10.0.0.1:4730,backup,:4731,[::1]:4730,unix:///run/gearmand.sock`,
-    /// in order. A missing host is localhost, a missing port 4730; blanks behind a port are ignored.
-    /// An entry that cannot be used is an `Err` in its place, so that those before it may be kept.
+    /// in order. A missing host is localhost, a missing port 4730; blanks around an entry are ignored.
+    /// An entry that cannot be used is an `Err` in its place: collect them before one is used, so that a list with a
+    /// mistake in it is refused as a whole.
     pub fn list(list: &str) -> impl Iterator<Item = Result<Server>> + '_ {
-        list.split(',').map(Server::parse)
+        list.split(',').map(|entry| Server::parse(entry.trim()))
     }
 
     fn parse(entry: &str) -> Result<Server> {
         if entry.starts_with("unix://") {
-            return Server::new(entry.trim_end(), 0);
+            return Server::new(entry, 0);
         }
+        let refuse = |reason| Error::Resolve { server: entry.into(), reason };
         let (host, port) = match entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, port)) => (host, port.strip_prefix(':')),
-            None => match entry.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (entry, None),
-            },
+            Some((host, "")) => (host, ""),
+            Some((host, port)) => {
+                (host, port.strip_prefix(':').ok_or_else(|| refuse(format!("\"{port}\" is no port behind ]")))?)
+            }
+            None => entry.split_once(':').unwrap_or((entry, "")),
         };
-        let port = match port.map(str::trim_end) {
-            None | Some("") => 0,
-            Some(digits) => digits.parse().ok().filter(|p| (0..=65535).contains(p)).ok_or_else(|| Error::Resolve {
-                server: entry.into(),
-                reason: format!("\"{digits}\" is no port, a number from 1 to 65535 is"),
-            })?,
+        let port = match port {
+            "" => 0,
+            digits => digits
+                .parse()
+                .ok()
+                .filter(|p| (0..=65535).contains(p))
+                .ok_or_else(|| refuse(format!("\"{digits}\" is no port, a number from 1 to 65535 is")))?,
         };
         Server::new(host, port)
     }
@@ -104,14 +107,46 @@ impl Server {
             Server::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
             Server::Tcp { host, port } => (host.as_str(), *port),
         };
-        if let Ok(ip) = host.parse::<IpAddr>() {
-            return Ok(vec![Address::Tcp((ip, port).into())]);
-        }
         let failed = |reason: String| Error::Resolve { server: self.to_string(), reason };
-        let found = (host, port).to_socket_addrs().map_err(|e| failed(e.to_string()))?;
-        let found: Vec<_> = found.map(Address::Tcp).collect();
-        if found.is_empty() { Err(failed("no address".into())) } else { Ok(found) }
+        let found = lookup(host, port).map_err(|e| failed(e.to_string()))?;
+        if found.is_empty() {
+            Err(failed("no address".into()))
+        } else {
+            Ok(found.into_iter().map(Address::Tcp).collect())
+        }
     }
+}
+
+/// The addresses of a host, given by name or address, in the order to try them. Only names that are not localhost's are
+/// asked of the system's resolver, which may take seconds.
+///
+/// # Errors
+/// The resolver's.
+///
+/// ```
+/// # use gearman_core::servers::lookup;
+/// let found = lookup("localhost", 4730).unwrap();
+/// assert!(found.contains(&"127.0.0.1:4730".parse().unwrap()));
+/// assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 4730));
+/// ```
+pub fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![(ip, port).into()]);
+    }
+    if is_localhost(host) {
+        // As a resolver orders them (RFC 6724): IPv6 first, where there is any.
+        let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+        let v6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok().then_some(v6);
+        return Ok(v6.into_iter().chain([(Ipv4Addr::LOCALHOST, port).into()]).collect());
+    }
+    Ok((host, port).to_socket_addrs()?.collect())
+}
+
+/// `localhost`, and every name under it: they are the loopback, and no name server is asked for them (RFC 6761). The
+/// files of a minimal container have no line for them either.
+fn is_localhost(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
 }
 
 impl fmt::Display for Server {
@@ -140,6 +175,17 @@ mod tests {
         assert_eq!(list("a:1 ,b:2\n"), ["a:1", "b:2"]);
     }
 
+    /// "a:4730, b:4730", as people write lists, was refused, after its first server had been added.
+    #[test]
+    fn blanks_around_an_entry_are_not_part_of_it() {
+        assert_eq!(
+            list(" a:1,\tb , c:2 ,\n[::1]:7 ,  unix:///run/g.sock "),
+            ["a:1", "b:4730", "c:2", "[::1]:7", "unix:///run/g.sock"]
+        );
+        assert_eq!(list("a, "), ["a:4730", "localhost:4730"]);
+        assert!(list("a: 1,[::1]x,[::1] :1").iter().all(|entry| entry.starts_with("error")));
+    }
+
     #[test]
     fn and_what_it_cannot_read() {
         assert_eq!(list("[::1]:7,[::1],unix:///run/g.sock"), ["[::1]:7", "[::1]:4730", "unix:///run/g.sock"]);
@@ -151,6 +197,21 @@ mod tests {
         assert_eq!(bad[0], "a:1");
         assert_eq!(bad[1], "error: could not resolve b:x: \"x\" is no port, a number from 1 to 65535 is");
         assert!(bad[2].contains("\"70000\" is no port"));
+    }
+
+    /// Minimal containers have no /etc/hosts, and nobody else to ask: "localhost" could not be resolved there.
+    #[test]
+    fn localhost_needs_no_resolver() {
+        for name in ["localhost", "LocalHost", "localhost.", "gearmand.localhost", "a.b.localhost."] {
+            assert!(is_localhost(name), "{name}");
+        }
+        for name in ["localhost.example", "notlocalhost", "localhost..", "", ".", "local"] {
+            assert!(!is_localhost(name), "{name}");
+        }
+        let found = lookup("no-such-name.localhost", 7).unwrap();
+        assert_eq!(found.last(), Some(&([127, 0, 0, 1], 7).into()));
+        let v6: Vec<SocketAddr> = UdpSocket::bind("[::1]:0").iter().map(|_| "[::1]:7".parse().unwrap()).collect();
+        assert_eq!(found[..found.len() - 1], v6);
     }
 
     #[test]

@@ -16,6 +16,14 @@ pub struct TaskId {
     pub(crate) serial: u32,
 }
 
+/// The option with which a server says that it can be asked about keys of [`MAX_UNIQUE`] bytes. C servers (seen: 1.1.20)
+/// never answer a question about one, and do not know the option.
+pub(crate) const LONG_KEYS: &[u8] = b"unique-64";
+
+/// What becomes of the question where they do not.
+pub(crate) const NO_LONG_KEYS: Error =
+    Error::Argument("this server can be asked about unique keys of at most 63 bytes: to one of 64 it would not answer");
+
 /// What kind of answer a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -35,6 +43,11 @@ impl Kind {
     /// Does it ask for what a server knows of a job?
     pub(crate) fn is_question(self) -> bool {
         matches!(self, Kind::Status | Kind::StatusUnique)
+    }
+
+    /// May this question only be put to a server that knows [`LONG_KEYS`]?
+    pub(crate) fn needs_leave(self, packet: &[u8]) -> bool {
+        self == Kind::StatusUnique && packet.len() == crate::packet::HEADER + MAX_UNIQUE
     }
 }
 
@@ -90,16 +103,13 @@ impl Ask {
         ask(Kind::Status, Command::GetStatus, &[], &handle[..handle.len().min(MAX_HANDLE - 1)])
     }
 
-    /// What the server knows of the job with this key.
+    /// What the server knows of the job with this key. Of one of [`MAX_UNIQUE`] bytes not every server says anything:
+    /// then the answer is [`Error::Argument`].
     ///
     /// # Errors
-    /// [`Error::Argument`] for keys that cannot be one, or not be asked for: a job may have a key of
-    /// [`MAX_UNIQUE`] bytes, but C servers (seen: 1.1.20) never answer a question about that.
+    /// [`Error::Argument`] for keys that cannot be one.
     pub fn status_unique(unique: &[u8]) -> Result<Ask> {
         check_unique(unique)?;
-        if unique.len() == MAX_UNIQUE {
-            return Err(Error::Argument("servers can be asked for a unique key of at most 63 bytes"));
-        }
         ask(Kind::StatusUnique, Command::GetStatusUnique, &[], unique)
     }
 

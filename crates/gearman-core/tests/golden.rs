@@ -1,9 +1,10 @@
 //! Bytes written out by hand, as the protocol's description has them: each message, and a worked
 //! exchange between a client, a worker and the server.
 
-use crate::util::{Script, ask, join, within};
+use crate::util::{Script, ask, join, req, res, within};
 use bytes::Bytes;
 use gearman_core::codec::{Decoded, decode};
+use gearman_core::error::Error;
 use gearman_core::message::{Assign, Grab, Priority, Request, Response, Start, Status, Submit, Update, Work};
 use gearman_core::task::{Ask, Event, Known};
 
@@ -189,5 +190,49 @@ fn a_question_for_a_key() {
         let (_, known) = join(server, ask(&mut client, Ask::status_unique(b"key").unwrap(), None)).await;
         let expected = Known { known: true, running: true, numerator: 5, denominator: 10, clients: 2 };
         assert_eq!(known, Ok(Event::Known(expected)));
+    });
+}
+
+/// C servers never answer a question about a key of 64 bytes, and whoever asks waits for ever: so a server is asked
+/// first whether it does. Once a connection, and only for such keys.
+#[test]
+fn a_question_for_the_longest_key() {
+    within(async || {
+        let script = Script::tcp().await;
+        let mut client = script.client();
+        let key = [b'k'; 64];
+        let answer = [&key[..], b"\x001\x000\x000\x000\x001"].concat();
+        let server = async {
+            let mut c = script.accept().await;
+            c.expect(&req(26, "unique-64")).await;
+            c.send(&res(27, "unique-64")).await;
+            for _ in 0..2 {
+                c.expect(&req(41, key)).await;
+                c.send(&res(42, &answer)).await;
+            }
+            drop(c); // a new connection may be to another server
+            let mut c = script.accept().await;
+            c.expect(&req(26, "unique-64")).await;
+            c.send(&res(19, "UNKNOWN_OPTION\0Server does not recognize given option")).await;
+            c.expect(&req(41, &key[..63])).await;
+            c.send(&res(42, [&key[..63], b"\x000\x000\x000\x000\x000"].concat())).await;
+            c
+        };
+        let call = async {
+            let known = Event::Known(Known { known: true, clients: 1, ..Known::default() });
+            for _ in 0..2 {
+                assert_eq!(ask(&mut client, Ask::status_unique(&key).unwrap(), None).await, Ok(known.clone()));
+            }
+            let refused = loop {
+                match ask(&mut client, Ask::status_unique(&key).unwrap(), None).await {
+                    Err(Error::Lost { .. }) => {} // the end of the connection may only be seen by this question
+                    other => break other,
+                }
+            };
+            assert!(matches!(refused, Err(Error::Argument(_))), "{refused:?}");
+            let shorter = ask(&mut client, Ask::status_unique(&key[..63]).unwrap(), None).await;
+            assert_eq!(shorter, Ok(Event::Known(Known::default())));
+        };
+        join(server, call).await;
     });
 }

@@ -481,6 +481,7 @@ mod tests {
         };
         assert_eq!(names(None, None), ["127.0.0.1:1"]);
         assert_eq!(names(Some("127.0.0.1:2,127.0.0.2"), None), ["127.0.0.1:2", "127.0.0.2:4730"]);
+        assert_eq!(names(Some(" 127.0.0.1:2 , 127.0.0.2"), None), ["127.0.0.1:2", "127.0.0.2:4730"]);
         assert_eq!(names(Some(""), None), ["localhost:4730"]);
         assert_eq!(names(None, Some("127.0.0.1:3")), ["127.0.0.1:3", "127.0.0.1:1"]);
     }

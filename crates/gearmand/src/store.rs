@@ -280,6 +280,7 @@ impl Store {
         match name {
             b"exceptions" => self.peers[peer].exceptions = true,
             b"all-yours" if self.rules.direct => self.all_yours(peer),
+            b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
             _ => return mail.error(peer, Code::UnknownOption.name(), "Server does not recognize given option"),
         }
         mail.response(peer, &Response::Option(name));

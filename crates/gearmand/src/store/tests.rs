@@ -232,6 +232,7 @@ fn exceptions_for_those_who_asked() {
     let mut b = Bench::new();
     let (one, two, worker) = (b.connect(), b.connect(), b.worker(&["f"]));
     assert_eq!(b.ask(one, Request::Option(b"exceptions")), "OPTION_RES exceptions");
+    assert_eq!(b.ask(one, Request::Option(b"unique-64")), "OPTION_RES unique-64");
     let refused = "ERROR UNKNOWN_OPTION|Server does not recognize given option";
     assert_eq!(b.ask(one, Request::Option(b"all-mine")), refused);
     b.send(one, submit("f", "k", ""));
