@@ -6,6 +6,7 @@ use gearman_core::peer::Settings;
 use gearman_core::servers::Server;
 use gearman_core::task::{Ask, Event, TaskId};
 use gearman_core::worker::Worker;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -15,22 +16,32 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Longer than any test takes, so that what hangs fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Runs a test in a runtime of its own. In a thread of its own as well: a loop that never yields
-/// would get past every timer of the runtime.
+/// Runs a test in a runtime of its own, in a thread of its own. What is not done by the deadline is dropped where it
+/// waits, so that its thread ends; a loop that never waits can only be ended with the process.
 pub(crate) fn within(test: impl AsyncFnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
+    let _watched = properties::watch(DEADLINE + Duration::from_secs(5));
+    let (running, ended) = mpsc::channel::<Infallible>();
+    let (give_up, given_up) = oneshot::channel();
     let thread = std::thread::spawn(move || {
+        let _running = running; // dropped when all else is, the runtime too
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(test());
-        let _ = done.send(());
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                Ok(()) = given_up => panic!("still not done after {DEADLINE:?}"),
+                () = test() => {}
+            }
+        });
     });
-    if wait.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("still not done after {DEADLINE:?}");
+    // Not by the runtime's clock: tests stop it, and put it forward.
+    if ended.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let _ = give_up.send(());
     }
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
