@@ -22,10 +22,15 @@ use tokio::time::Instant;
 /// Longer than any test takes, so that what hangs fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Runs a test in a runtime of its own, in a thread of its own. What is not done by the deadline is dropped where it
-/// waits, so that its thread ends; a loop that never waits can only be ended with the process.
+/// Runs a test in a runtime of its own.
 pub(crate) fn within(test: impl AsyncFnOnce() + Send + 'static) {
-    let _watched = properties::watch(DEADLINE + Duration::from_secs(5));
+    ends_within(DEADLINE, test);
+}
+
+/// In a thread of its own as well. What is not done in time is dropped where it waits, so that its thread ends; a loop
+/// that never waits can only be ended with the process.
+fn ends_within(limit: Duration, test: impl AsyncFnOnce() + Send + 'static) {
+    let _watched = properties::watch(limit + Duration::from_secs(5));
     let (running, ended) = mpsc::channel::<Infallible>();
     let (give_up, given_up) = oneshot::channel();
     let thread = std::thread::spawn(move || {
@@ -34,18 +39,36 @@ pub(crate) fn within(test: impl AsyncFnOnce() + Send + 'static) {
         runtime.block_on(async {
             tokio::select! {
                 biased;
-                Ok(()) = given_up => panic!("still not done after {DEADLINE:?}"),
+                Ok(()) = given_up => panic!("still not done after {limit:?}"),
                 () = test() => {}
             }
         });
     });
     // Not by the runtime's clock: tests stop it, and put it forward.
-    if ended.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+    if ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
         let _ = give_up.send(());
     }
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// The threads of tests that went round for ever went on beside all later ones.
+#[test]
+fn what_does_not_end_is_ended() {
+    let held = Arc::new(());
+    let lent = held.clone();
+    let run = move || {
+        ends_within(Duration::from_millis(50), async move || {
+            let _lent = lent;
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+    };
+    let panic = std::panic::catch_unwind(run).unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), "still not done after 50ms");
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 /// Both, each woken for itself alone: a wake-up that one of them forgot to arrange is not made up for by

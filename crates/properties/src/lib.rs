@@ -23,7 +23,7 @@ pub const LONGEST_CASE: Duration = Duration::from_secs(60);
 
 /// Properties as `proptest!` takes them, after the number of cases.
 ///
-/// ```ignore
+/// ```text
 /// properties! {
 ///     cases: 256;
 ///
