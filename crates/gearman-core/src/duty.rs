@@ -126,8 +126,8 @@ struct Lull {
     vain: u32,
     /// So many are to be left out now.
     left: u32,
-    /// The server said that there may be a job: that question is not in vain, whatever its answer.
-    woken: bool,
+    /// The server called for the question that is being asked: it is not in vain, whatever its answer.
+    called: bool,
 }
 
 impl Lull {
@@ -135,7 +135,7 @@ impl Lull {
     const BEGINS: u32 = 4;
 
     fn asked(&mut self, found: bool) {
-        if !std::mem::take(&mut self.woken) {
+        if !std::mem::take(&mut self.called) {
             self.vain = if found { 0 } else { self.vain + 1 };
             self.left = (1 << self.vain.min(Self::BEGINS + 4)) >> Self::BEGINS;
         }
@@ -156,6 +156,8 @@ pub(crate) struct Duty {
     pub(crate) dry: bool,
     /// The form of the last of them.
     form: Option<Grab>,
+    /// NOOP came, and no GRAB_JOB has followed yet.
+    woken: bool,
     lull: Lull,
     /// It is an old server that does not know GRAB_JOB_ALL.
     old: bool,
@@ -245,16 +247,18 @@ impl Duty {
         self.form = Some(form);
         let form = if self.old && form == Grab::All { Grab::Uniq } else { form };
         Request::GrabJob(form).encode(out);
+        self.lull.called |= std::mem::take(&mut self.woken);
         self.grabs += 1;
         self.turn = Turn::Grabbing;
     }
 
     /// May we go to sleep without having asked for a job? PRE_SLEEP has an answer too where there is one: the job
     /// itself in the direct way, in the form of the last grab; else NOOP, which pays where the question is
-    /// likely to be in vain. NOOP is always followed.
+    /// likely to be in vain. NOOP is always followed by a question: a server that only ever wakes its workers need
+    /// not do so twice.
     pub(crate) fn may_sleep(&self, form: Grab) -> bool {
         let unasked = if self.way == Way::Direct { self.form == Some(form) } else { self.lull.left > 0 };
-        unasked && !self.lull.woken
+        unasked && !self.woken
     }
 
     pub(crate) fn sleep(&mut self, out: &mut impl Sink) {
@@ -312,10 +316,11 @@ impl Duty {
     pub(crate) fn hear<'a>(&mut self, response: Response<'a>) -> Result<Heard<'a>> {
         match response {
             Response::Noop => {
-                // While a grab is unanswered it tells nothing new: the answer to the grab does.
+                // While a grab is unanswered it tells nothing new: the answer to the grab does. Otherwise it counts,
+                // also where we are up already, or about to be, and it was on its way to a sleeper.
+                self.woken |= self.grabs == 0;
                 if matches!(self.turn, Turn::NoJob | Turn::Asleep) {
                     self.turn = Turn::Awake;
-                    self.lull.woken = true;
                 }
             }
             Response::NoJob if self.grabs > 0 => {
@@ -373,8 +378,12 @@ impl Duty {
                 self.asked.pop_front();
             } else if self.way == Way::Asked {
                 self.way = Way::Refused;
-            } else if unknown && self.turn == Turn::Grabbing && !self.old {
-                (self.old, self.turn, self.grabs) = (true, Turn::Awake, 0);
+            } else if unknown && self.grabs > 0 && !self.old {
+                // The question stands, in another form.
+                (self.old, self.grabs, self.woken) = (true, 0, true);
+                if self.turn == Turn::Grabbing {
+                    self.turn = Turn::Awake;
+                }
             }
         }
     }

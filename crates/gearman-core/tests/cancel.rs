@@ -177,6 +177,23 @@ async fn leave(worker: &mut Worker, polls: &mut Cycle) {
     }
 }
 
+fn run_jobs(polls: Vec<usize>, chunks: Vec<usize>, classic: bool) {
+    within(async move || {
+        let script = Script::tcp().await;
+        let mut worker = script.worker(b"f");
+        worker.classic = classic;
+        join(job_server(&script, Cycle(chunks, 0)), dropped_waits(&mut worker, Cycle(polls, 0))).await;
+    });
+}
+
+/// Here the server says yes to direct assignment and only ever wakes. Each wait was given up as soon as it slept, so
+/// that each NOOP came before the echo by which the worker rose. It was forgotten: the next wait went to sleep
+/// again without a question, and so for ever.
+#[test]
+fn a_worker_that_is_woken_while_it_rises() {
+    run_jobs(vec![1, 2], vec![39, 36], false);
+}
+
 fn cycle(most: usize) -> impl Strategy<Value = Vec<usize>> {
     vec(1..=most, 1..20)
 }
@@ -199,11 +216,6 @@ properties! {
 
     #[test]
     fn a_worker_loses_nothing(polls in cycle(4), chunks in cycle(40), classic: bool) {
-        within(async move || {
-            let script = Script::tcp().await;
-            let mut worker = script.worker(b"f");
-            worker.classic = classic;
-            join(job_server(&script, Cycle(chunks, 0)), dropped_waits(&mut worker, Cycle(polls, 0))).await;
-        });
+        run_jobs(polls, chunks, classic);
     }
 }

@@ -333,9 +333,8 @@ fn a_server_that_says_yes_and_only_wakes() {
                 c.expect([done(n), sleep()].concat()).await;
             }
             c.expect(&ask).await;
+            // It is woken as it leaves: the next wait begins with the question.
             c.send([res(6, ""), answer].concat()).await;
-            c.expect(sleep()).await;
-            c.send(res(6, "")).await;
             c.expect(req(39, "")).await;
             c.send(job(4)).await;
             c

@@ -86,6 +86,22 @@ fn an_old_server_is_asked_in_a_form_it_knows() {
     assert_eq!(duty.turn, Turn::Grabbing);
 }
 
+#[test]
+fn a_question_that_was_refused_still_stands() {
+    for rises in [false, true] {
+        let (mut duty, mut out) = (at(Way::Direct, Turn::Awake), Vec::new());
+        duty.grab(Grab::All, &mut Vec::new());
+        if rises {
+            duty.rise(&mut Vec::new());
+        }
+        duty.hear(Response::Error { code: b"INVALID_COMMAND", text: b"" }).unwrap();
+        settle(&mut duty);
+        assert!(!duty.may_sleep(Grab::All));
+        duty.grab(Grab::All, &mut out);
+        assert_eq!(commands(&out), ["GRAB_JOB_UNIQ"]);
+    }
+}
+
 fn job<'a>() -> Response<'a> {
     Response::JobAssign(Assign { handle: b"H", function: b"f", unique: None, reducer: None, workload: b"" })
 }
@@ -278,4 +294,144 @@ fn what_a_server_may_not_say_is_an_error() {
     assert!(Duty::default().hear(Response::NoJob).is_err());
     assert!(Duty::default().hear(Response::Echo(b"x")).is_err());
     assert!(Duty::default().hear(Response::JobCreated(b"H:x:1")).is_err());
+}
+
+/// A worker of this kind whose turn it is, by the way it comes there. With a history of questions in vain, so that
+/// it leaves out what it may.
+fn at(way: Way, turn: Turn) -> Duty {
+    let out = &mut Vec::new();
+    let mut duty = Duty { way, ..Duty::default() };
+    duty.grab(Grab::Plain, out);
+    duty.hear(job()).unwrap();
+    duty.lull.left = 16;
+    if turn == Turn::Awake {
+        return duty;
+    }
+    duty.grab(Grab::Plain, out);
+    if turn == Turn::Grabbing {
+        return duty;
+    }
+    duty.hear(Response::NoJob).unwrap();
+    if turn == Turn::NoJob {
+        return duty;
+    }
+    duty.lull.left = 16;
+    duty.sleep(out);
+    if turn == Turn::Rising {
+        duty.rise(out);
+    }
+    assert_eq!(duty.turn, turn);
+    duty
+}
+
+/// What the worker of a call that waits says where it is its turn; see `Worker::ask`.
+fn say(duty: &mut Duty) -> Vec<String> {
+    match duty.turn {
+        Turn::Awake => wait(duty),
+        Turn::NoJob => {
+            let mut out = Vec::new();
+            duty.sleep(&mut out);
+            commands(&out)
+        }
+        Turn::Grabbing | Turn::Asleep | Turn::Rising => Vec::new(),
+    }
+}
+
+/// The server answers all that is unanswered: it has no job.
+fn settle(duty: &mut Duty) {
+    while duty.grabs > 0 {
+        duty.hear(Response::NoJob).unwrap();
+    }
+    while !duty.asked.is_empty() {
+        duty.hear(Response::Echo(b"awake")).unwrap();
+    }
+}
+
+/// Whose turn it is, what is heard, whose turn it is then, and what is said next in the direct way and in the classic
+/// one, once what was asked before is answered. A NOOP that came while the worker rose was dropped once: it slept
+/// again with a job in the queue.
+#[test]
+fn what_is_said_after_what_was_heard() {
+    use Turn::{Asleep, Awake, Grabbing, NoJob, Rising};
+    const GRAB: &str = "GRAB_JOB";
+    const SLEEP: &str = "PRE_SLEEP";
+    const NEVER: &str = ""; // who is classic need not rise
+    let (noop, none, echo) = (Response::Noop, Response::NoJob, Response::Echo(b"awake"));
+    let table = [
+        (Awake, noop, Awake, GRAB, GRAB),
+        (Awake, job(), Awake, SLEEP, GRAB),
+        // What the server says before it answers, it knows when it does.
+        (Grabbing, noop, Grabbing, SLEEP, SLEEP),
+        (Grabbing, none, NoJob, SLEEP, SLEEP),
+        (Grabbing, job(), Awake, SLEEP, GRAB),
+        (NoJob, noop, Awake, GRAB, GRAB),
+        (NoJob, job(), Awake, SLEEP, GRAB),
+        (Asleep, noop, Awake, GRAB, GRAB),
+        (Asleep, job(), Awake, SLEEP, GRAB),
+        (Rising, noop, Rising, GRAB, NEVER),
+        (Rising, job(), Rising, SLEEP, NEVER),
+        (Rising, echo, Awake, SLEEP, NEVER),
+    ];
+    for turn in [Awake, Grabbing, NoJob, Asleep, Rising] {
+        for heard in [noop, none, job(), echo] {
+            let row = table.iter().find(|row| (row.0, row.1) == (turn, heard));
+            for way in [Way::Direct, Way::Classic] {
+                if (way, turn) == (Way::Classic, Rising) {
+                    continue;
+                }
+                let mut duty = at(way, turn);
+                let what = format!("{way:?} {turn:?} {heard:?}");
+                let Some((.., then, direct, classic)) = row else {
+                    assert!(duty.hear(heard).is_err(), "{what}");
+                    continue;
+                };
+                duty.hear(heard).expect(&what);
+                assert_eq!(duty.turn, *then, "{what}");
+                settle(&mut duty);
+                assert_eq!(say(&mut duty), [if way == Way::Direct { *direct } else { *classic }], "{what}");
+            }
+        }
+    }
+}
+
+/// Everything that can be said and heard, in every order, six steps deep.
+#[test]
+fn a_noop_is_followed_by_a_question_before_the_next_sleep() {
+    for way in [Way::Direct, Way::Classic] {
+        for turn in [Turn::Awake, Turn::Grabbing, Turn::NoJob, Turn::Asleep] {
+            (0..7usize.pow(6)).for_each(|order| walk(at(way, turn), order));
+        }
+    }
+}
+
+/// Six steps; which, the digits of `order` say.
+fn walk(mut duty: Duty, order: usize) {
+    let mut owed = false;
+    for digit in 0..6 {
+        match order / 7usize.pow(digit) % 7 {
+            0 => {
+                owed |= duty.grabs == 0;
+                duty.hear(Response::Noop).unwrap();
+            }
+            1 if duty.grabs > 0 => _ = duty.hear(Response::NoJob).unwrap(),
+            2 => _ = duty.hear(job()).unwrap(),
+            3 if !duty.asked.is_empty() => _ = duty.hear(Response::Echo(b"awake")).unwrap(),
+            4 => duty.rise(&mut Vec::new()),
+            5 => duty.speak(&mut Vec::new()),
+            6 => follow(&mut duty, &mut owed, order),
+            _ => {} // there is nothing to answer
+        }
+    }
+    // Where it got to, a server that has no job lulls it.
+    for _ in 0..3 {
+        settle(&mut duty);
+        follow(&mut duty, &mut owed, order);
+    }
+    assert_eq!(duty.turn, Turn::Asleep, "{order}");
+}
+
+fn follow(duty: &mut Duty, owed: &mut bool, order: usize) {
+    let said = say(duty);
+    assert!(!*owed || said != ["PRE_SLEEP"], "{order}: it was woken and did not ask");
+    *owed &= said.is_empty();
 }
