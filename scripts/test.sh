@@ -43,8 +43,8 @@ keep() {
         IFS= read -r -t "$silence" line || status=$?
         text+=$line
         if [ "$status" -gt 128 ]; then # nothing came in time
-            text=${text##*$'\r'}
-            printf '   ... %s goes on, %s by now %s\n' "$2" "$(clock $((SECONDS - begin)))" "$text"
+            line=${text%$'\r'}
+            printf '   ... %s goes on, %s by now %s\n' "$2" "$(clock $((SECONDS - begin)))" "${line##*$'\r'}"
             continue
         fi
         text=${text##*$'\r'} text=${text#$'\e[K'}
