@@ -1,11 +1,12 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test bench torture stress soak memory fuzz matrix lint audit clean
+.PHONY: help build man install uninstall demo test properties bench torture stress soak memory fuzz matrix lint audit clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
 	@echo 'make man        the manual pages alone, into target/man'
 	@echo 'make demo       see it work: server, workers, clients (port 4730)'
-	@echo 'make test       all tests; installs what they need'
+	@echo 'make test       all tests; installs what they need (PROFILE=release tests what users get: CI does)'
+	@echo 'make properties every property with 100 times its cases (CASES_FACTOR=100)'
 	@echo 'make bench      every path side by side with pecl on C gearmand (BENCH_ONLY=do,drain some of them)'
 	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
 	@echo 'make stress     10,000 forks, a million exchanges with a server that lies, a host that vanishes'
@@ -34,6 +35,9 @@ demo:
 
 test:
 	@scripts/test.sh
+
+properties:
+	@scripts/properties.sh
 
 bench:
 	@scripts/bench.sh

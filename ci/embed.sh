@@ -6,8 +6,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
 
-ext=${EXT:-$root/target/release/gearman_rs.so}
-gearmand=${GEARMAND:-$root/target/release/gearmand}
+ext=${EXT:-$built/gearman_rs.so}
+gearmand=${GEARMAND:-$built/gearmand}
 passed=0 failed=0 server=''
 scratch=$(mktemp -d)
 

@@ -7,7 +7,7 @@ set -euo pipefail
 
 jobs=${JOBS:-1000000}
 scripts/need.sh build
-scripts/build.sh
+PROFILE=release scripts/build.sh
 scratch=$(mktemp -d)
 server='' worker=''
 # shellcheck disable=SC2086

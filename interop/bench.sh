@@ -9,7 +9,7 @@ export PHP BENCH_PECL=$PECL_GEARMAN_SO BENCH_LIBS=$PEER_LIBS BENCH_REDIS='' BENC
 export BENCH_MODULE=$MODULE BENCH_GEARMAND=$GEARMAND BENCH_SCRIPTS=$root/bench
 export BENCH_SCRATCH=$scratch BENCH_SERVER_USER="${server_user[*]}"
 
-bench() { target/release/bench --quick --rounds 1 --out "$scratch" --only "$1" >>"$log" 2>&1; }
+bench() { "$built/bench" --quick --rounds 1 --out "$scratch" --only "$1" >>"$log" 2>&1; }
 for row in do tasks drain page server submit-unique latency depth; do
     check_that "bench: $row" bench "$row"
 done

@@ -14,10 +14,10 @@ if [ -z "${C_GEARMAND:-}" ]; then
     set +a
 fi
 
-GEARMAND=$root/target/release/gearmand
-GEARMAN=$root/target/release/gearman
-GEARADMIN=$root/target/release/gearadmin
-MODULE=$root/target/release/gearman_rs.so
+GEARMAND=$built/gearmand
+GEARMAN=$built/gearman
+GEARADMIN=$built/gearadmin
+MODULE=$built/gearman_rs.so
 for file in "$GEARMAND" "$GEARMAN" "$GEARADMIN" "$MODULE"; do
     [ -f "$file" ] || die "$file is missing: make build"
 done

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# run.sh [FILE.phpt...]: the PHP tests, by PHP's own run-tests.php, beside a job server of their own.
+# run.sh [FILE.phpt...]: the PHP tests, by PHP's own run-tests.php, beside a job server of their own. Module and server are those
+# of the last build, or of PROFILE's: release, dev.
 #
-#   EXT=/path/module.so     another module than target/release/gearman_rs.so
-#   GEARMAND=/path/gearmand another job server than target/release/gearmand
+#   EXT=/path/module.so     another module
+#   GEARMAND=/path/gearmand another job server
 #   JOBS=1                  so many tests at a time (2)
 #   RUN_TESTS_ARGS=...      more arguments for run-tests.php: "-m -d pcre.jit=0" runs under valgrind
 #                           (which takes the code that PCRE generates for an error)
@@ -21,8 +22,8 @@ here=$PWD
 . "$(dirname "$0")/../scripts/lib.sh"
 
 absolute() { (cd "$here" && realpath -sm "$1"); }
-ext=$(absolute "${EXT:-$root/target/release/gearman_rs.so}")
-gearmand=$(absolute "${GEARMAND:-$root/target/release/gearmand}")
+ext=$(absolute "${EXT:-$built/gearman_rs.so}")
+gearmand=$(absolute "${GEARMAND:-$built/gearmand}")
 server='' runner_pid=''
 [ -f "$ext" ] || die "$ext is missing: make build"
 [ -x "$gearmand" ] || die "$gearmand is missing: make build"

@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 scripts/need.sh build bench
-scripts/build.sh
+PROFILE=release scripts/build.sh
 if [ "${BENCH_LIST:-}" ]; then exec target/release/bench --list; fi
 peers=$(scripts/peers.sh && scripts/bench-peers.sh)
 set -a

@@ -1,18 +1,46 @@
 #!/usr/bin/env bash
-# Builds the module and the programs into target/release, and their manual pages into target/man.
+# build.sh [GROUP...]: the module and the programs, with cargo's profile PROFILE:
+#
+#   release   as users get them, and the manual pages (default)
+#   dev       for tests: without manual pages, but with Rust's own tests
+#   demo      soon there: the module, the server and the tools alone
+#
+# Before, it installs what is missing; for the groups of need.sh that are named as well.
 set -euo pipefail
+export PROFILE=${PROFILE:-release}
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-scripts/need.sh build
-# The module alone: built together with the server, it would get the server's features of tokio.
-cargo build --release -p gearman_rs
-cargo build --release --workspace --exclude gearman_rs
-scripts/man.sh
+case $PROFILE in
+    # Just what `cargo test` wants, which finds it there; the programs are the same ones.
+    dev) programs=(--workspace --exclude gearman_rs --all-targets) ;;
+    demo) programs=(-p gearmand -p gearman-tools) ;;
+    *) programs=(--workspace --exclude gearman_rs) ;;
+esac
+
+# PHP is fetched beside what is compiled without it, unless somebody would have to type a password there.
+scripts/need.sh rust
+needed=''
+if [ "$(id -u)" = 0 ]; then
+    scripts/need.sh build "$@" &
+    needed=$!
+else
+    scripts/need.sh build "$@"
+fi
+status=0
+cargo build --profile "$PROFILE" "${programs[@]}" || status=$?
+if [ "$needed" ]; then wait "$needed" || die "What building needs could not be installed: it is told above."; fi
+[ "$status" = 0 ] || exit "$status"
+# Alone: built together with the server, it would get the server's features of tokio.
+cargo build --profile "$PROFILE" -p gearman_rs
+if [ "$PROFILE" = demo ]; then exit; fi
+if [ "$PROFILE" = release ]; then scripts/man.sh; fi
 
 # Moved into place, not written over: a PHP that runs with the old module keeps it.
-cd target/release
+cd "$built"
 if ! cmp -s libgearman_rs.so gearman_rs.so; then
     cp libgearman_rs.so gearman_rs.so.new
     mv gearman_rs.so.new gearman_rs.so
 fi
+# The last build: scripts/lib.sh.
+ln -sfn "${built##*/}" "$root/target/built"

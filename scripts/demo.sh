@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The job server, two PHP workers and a client, and a pair of shell commands, at work together.
+# The job server, two PHP workers and a client, and a pair of shell commands, at work together. Built for this alone, so
+# that it is there soon: what is in target/release stays as it is.
 set -euo pipefail
+export PROFILE=demo
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 port=4730 # the programs in examples/article/ name it
-out=target/demo
+out=target/demo/out
 started=()
 step="starting"
 
@@ -48,7 +50,7 @@ answer() {
 
 # workers_of FUNCTION: how many there are.
 workers_of() {
-    target/release/gearadmin --port "$port" --status | awk -F'\t' -v f="$1" '$1 == f { n = $4 } END { print n + 0 }'
+    "$built"/gearadmin --host 127.0.0.1 --port "$port" --status | awk -F'\t' -v f="$1" '$1 == f { n = $4 } END { print n + 0 }'
 }
 has_workers() { [ "$(workers_of "$1")" -ge "$2" ]; }
 alive() { kill -0 "$1" 2>/dev/null || fail "$2 ended: $(cat "$out/$3")"; }
@@ -57,7 +59,7 @@ server_ready() { alive "$1" gearmand gearmand.out && [ "$(ask "$port" getpid)" =
 
 scripts/build.sh
 mkdir -p "$out"
-php=("$PHP" -n -d "extension=$root/target/release/gearman_rs.so")
+php=("$PHP" -n -d "extension=$built/libgearman_rs.so")
 
 head_line "The job server"
 if speaks_gearman "$port"; then
@@ -66,7 +68,7 @@ elif listens "$port"; then
     fail "port $port is taken by something that does not speak Gearman"
 else
     echo "\$ gearmand -L 127.0.0.1 -p $port"
-    background gearmand.out target/release/gearmand -L 127.0.0.1 -p "$port" "${server_user[@]}" -l stderr -P "$root/$out/gearmand.pid"
+    background gearmand.out "$built"/gearmand -L 127.0.0.1 -p "$port" "${server_user[@]}" -l stderr -P "$root/$out/gearmand.pid"
     wait_for 10 server_ready "${started[0]}" || fail "gearmand does not answer: $(cat "$out/gearmand.out")"
     echo "It listens: $(ask "$port" version)"
 fi
@@ -93,18 +95,18 @@ answer "${php[@]}" examples/article/client.php
 head_line "The same from the command line"
 echo "\$ gearman -w -f wc -- wc -l &"
 before=$(workers_of wc)
-background wc.out target/release/gearman -h 127.0.0.1 -p "$port" -w -f wc -- wc -l
+background wc.out "$built"/gearman -h 127.0.0.1 -p "$port" -w -f wc -- wc -l
 wc_ready() {
     alive "${started[-1]}" "gearman -w" wc.out
     has_workers wc $((before + 1))
 }
 wait_for 10 wc_ready || fail "the worker does not register: $(cat "$out/wc.out")"
 echo "\$ gearman -f wc < /etc/passwd"
-answer target/release/gearman -h 127.0.0.1 -p "$port" -f wc </etc/passwd
+answer "$built"/gearman -h 127.0.0.1 -p "$port" -f wc </etc/passwd
 [ "$answer" = "$(wc -l </etc/passwd)" ] || fail "expected $(wc -l </etc/passwd)"
 
 head_line "What the server says (function, jobs, running, workers)"
 echo "\$ gearadmin --status"
-answer target/release/gearadmin --port "$port" --status
+answer "$built"/gearadmin --host 127.0.0.1 --port "$port" --status
 
 printf '\nAll of it worked. Stopping what was started here.\n'

@@ -66,7 +66,7 @@ install_all() {
     ini=$(ini_file)
     if [ -z "$DESTDIR" ]; then refuse_beside_pecl; fi
     for program in "${programs[@]/#/release/}" release/gearman_rs.so "${pages[@]/#man?/man}"; do
-        [ -f "target/$program" ] || { scripts/build.sh && break; }
+        [ -f "target/$program" ] || { PROFILE=release scripts/build.sh && break; }
     done
     if ! writable "$module" || ! writable "$bin/x" || ! writable "$man/x"; then
         die "No right to write to $(dirname "$module"), $bin or $man: as root, or with DESTDIR and PREFIX"

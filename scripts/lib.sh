@@ -18,6 +18,14 @@ PHP="${PHP:-php}" PHP_CONFIG="${PHP_CONFIG:-php-config}"
 # The README names files under target/, so another target folder of the user's is not ours.
 export CARGO_TARGET_DIR="$root/target"
 
+# Where the module and the programs are that scripts run: built with cargo's profile PROFILE, or those of the last build.
+# "release" is what users get, "dev" what make test takes.
+case ${PROFILE:-} in
+    "") built=$(readlink -e target/built || echo "$root/target/release") ;;
+    dev) built=$root/target/debug ;;
+    *) built=$root/target/$PROFILE ;;
+esac
+
 # rustup puts cargo there, but a shell opened before does not look there yet.
 if ! command -v cargo >/dev/null && [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
     PATH="$HOME/.cargo/bin:$PATH"

@@ -4,4 +4,6 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-cargo run --quiet --release -p man -- target/man
+# As one of the workspace, with whose features everything is built already.
+cargo build --quiet --release --workspace --exclude gearman_rs --bin man
+target/release/man target/man

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh build|test|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh rust|build|test|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -28,14 +28,19 @@ need_cargo() {
         die "cargo is $found: building needs Rust $wanted or newer. $hint"
 }
 
-need_build() {
+# What has nothing to do with PHP.
+need_rust() {
     need_cargo
+    have cc || want gcc libc6-dev
+}
+
+need_build() {
+    need_rust
     local php
     php=php$(php_version)
     have "$PHP" || want "$php-cli"
     has_php_headers || want "$php-dev"
     has_libclang || want libclang-dev
-    have cc || want gcc libc6-dev
 }
 
 need_test() {
@@ -82,13 +87,13 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh build|test|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh rust|build|test|bench|stress|matrix..."
 for group in "$@"; do
     case $group in
-        build | test | bench | stress | matrix) "need_$group" ;;
+        rust | build | test | bench | stress | matrix) "need_$group" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done
 install_missing
-check_php
+if [ "$*" != rust ]; then check_php; fi
 case " $* " in *" test "*) scripts/peers.sh >/dev/null ;; esac

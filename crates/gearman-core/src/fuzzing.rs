@@ -265,6 +265,7 @@ fn understood(mut sent: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use properties::properties;
     use proptest::prelude::*;
 
     /// What fuzzing begins with, and what it once found.
@@ -303,8 +304,9 @@ mod tests {
         prop::collection::vec(deed, 0..100).prop_map(|deeds| deeds.concat())
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    properties! {
+        cases: 2000;
+
         #[test]
         fn any_deeds(bytes in deeds()) {
             client(&bytes);

@@ -6,6 +6,7 @@ use gearman_core::client::Client;
 use gearman_core::message::{Priority, Update};
 use gearman_core::task::{Ask, Event};
 use gearman_core::worker::Worker;
+use properties::properties;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -197,8 +198,8 @@ fn cycle(most: usize) -> impl Strategy<Value = Vec<usize>> {
     vec(1..=most, 1..20)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+properties! {
+    cases: 48;
 
     #[test]
     fn a_client_loses_nothing(polls in cycle(4), chunks in cycle(40)) {

@@ -4,6 +4,7 @@
 use gearman_core::codec::{Decoded, decode, encode};
 use gearman_core::message::{Request, Response};
 use gearman_core::packet::{Command, Frame, HEADER, Magic, Sender};
+use properties::properties;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -67,8 +68,8 @@ fn read(pieces: &[&[u8]]) -> Vec<(Magic, u32, Vec<u8>)> {
     found
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+properties! {
+    cases: 256;
 
     #[test]
     fn splits_do_not_matter(

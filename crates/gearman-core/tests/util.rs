@@ -6,6 +6,7 @@ use gearman_core::peer::Settings;
 use gearman_core::servers::Server;
 use gearman_core::task::{Ask, Event, TaskId};
 use gearman_core::worker::Worker;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -15,26 +16,59 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Longer than any test takes, so that what hangs fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Runs a test in a runtime of its own. In a thread of its own as well: a loop that never yields
-/// would get past every timer of the runtime.
+/// Runs a test in a runtime of its own.
 pub(crate) fn within(test: impl AsyncFnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
+    ends_within(DEADLINE, test);
+}
+
+/// In a thread of its own as well. What is not done in time is dropped where it waits, so that its thread ends; a loop
+/// that never waits can only be ended with the process.
+fn ends_within(limit: Duration, test: impl AsyncFnOnce() + Send + 'static) {
+    let _watched = properties::watch(limit + Duration::from_secs(5));
+    let (running, ended) = mpsc::channel::<Infallible>();
+    let (give_up, given_up) = oneshot::channel();
     let thread = std::thread::spawn(move || {
+        let _running = running; // dropped when all else is, the runtime too
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(test());
-        let _ = done.send(());
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                Ok(()) = given_up => panic!("still not done after {limit:?}"),
+                () = test() => {}
+            }
+        });
     });
-    if wait.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("still not done after {DEADLINE:?}");
+    // Not by the runtime's clock: tests stop it, and put it forward.
+    if ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let _ = give_up.send(());
     }
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// The threads of tests that went round for ever went on beside all later ones.
+#[test]
+fn what_does_not_end_is_ended() {
+    let held = Arc::new(());
+    let lent = held.clone();
+    let run = move || {
+        ends_within(Duration::from_millis(50), async move || {
+            let _lent = lent;
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+    };
+    let panic = std::panic::catch_unwind(run).unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), "still not done after 50ms");
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 /// Both, each woken for itself alone: a wake-up that one of them forgot to arrange is not made up for by

@@ -51,6 +51,7 @@ mod tests {
     use super::*;
     use crate::store::tests::{Bench, check};
     use gearman_core::packet::{Command, Sender};
+    use properties::properties;
     use proptest::prelude::*;
 
     #[test]
@@ -77,8 +78,9 @@ mod tests {
         prop::collection::vec(word, 0..5).prop_map(|words| words.join(&0))
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    properties! {
+        cases: 256;
+
         #[test]
         fn any_packets_from_anybody(
             packets in prop::collection::vec((0..4usize, 0..45u32, any::<u8>(), body(), any::<bool>()), 1..150),

@@ -228,6 +228,7 @@ fn endings(mut sent: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use properties::properties;
     use proptest::prelude::*;
 
     /// What fuzzing begins with, and what it once found.
@@ -243,8 +244,9 @@ mod tests {
         }
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    properties! {
+        cases: 256;
+
         #[test]
         fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
             run(&bytes);

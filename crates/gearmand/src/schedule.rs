@@ -127,6 +127,7 @@ pub(crate) fn epoch(seconds: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use jiff::Zoned;
+    use properties::properties;
     use proptest::prelude::*;
 
     fn parse(fields: &str) -> Result<Schedule, Unfit> {
@@ -273,8 +274,9 @@ mod tests {
             && is(schedule.weekday, shown.weekday().to_monday_zero_offset())
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    properties! {
+        cases: 256;
+
         /// No such minute lies between now and the answer; and the answer is one, unless clocks were set
         /// forward over it.
         #[test]

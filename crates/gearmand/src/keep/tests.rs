@@ -5,6 +5,7 @@ use super::*;
 use crate::journal::{Batch, Change};
 use crate::store::tests::{Bench, GRAB, background, check, job, submit, work};
 use gearman_core::message::{Priority, Request, Start, Submit, Update};
+use properties::properties;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 
@@ -384,8 +385,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+properties! {
+    cases: 256;
+
     /// Batches settle late and may fail, servers are killed: what was acknowledged and is not over has a row, and
     /// when all is settled, nothing else has.
     #[test]

@@ -1,6 +1,7 @@
 //! Random operations: what always holds does after each.
 
 use super::*;
+use properties::properties;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -130,8 +131,9 @@ fn run(b: &mut Bench, peers: &mut Vec<u32>, step: &Step) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+properties! {
+    cases: 256;
+
     #[test]
     fn whatever_happens(steps in prop::collection::vec(step(), 1..200), runs in prop::option::of(1..3u16)) {
         let mut b = Bench::with(|rules| rules.runs = runs);
