@@ -7,6 +7,7 @@ use gearman_core::message::Priority;
 use gearman_core::servers::Server;
 use gearman_core::task::{Ask, Event, TaskId};
 use gearman_core::{Code, Error};
+use properties::properties;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -235,13 +236,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 64,
-        max_shrink_iters: 200,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+properties! {
+    cases: 64;
 
     #[test]
     fn each_task_ends_once_or_is_still_to_be_sent(servers in 1..4usize, deeds in vec(deed(), 1..40)) {
