@@ -23,12 +23,14 @@
 //! keeper          the thread that serves the durable queue
 //! sqlite          which may be an SQLite file
 //! threads         what connections are spread over
+//! alarm           a timer for short waits
 //! connection      bytes of one connection -> turns; a turn's answers -> sockets
 //! server          accept, timers, stopping
 //! ```
 
 #![forbid(unsafe_code)]
 
+mod alarm;
 pub mod config;
 mod connection;
 mod dispatch;
