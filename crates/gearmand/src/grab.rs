@@ -45,11 +45,6 @@ fn sleeps(peers: &Slab<Peer>, function: u32) -> impl Fn(u64, u32) -> bool {
     move |since, peer| peers.get(peer).is_some_and(|p| p.asleep == since && p.ability(function).is_some())
 }
 
-/// Is this wake-up not answered yet? Who asks for a job has, and hears at the end of the round whether there is one.
-pub(crate) fn open(peers: &Slab<Peer>, wakeup: &Wakeup) -> bool {
-    peers.get(wakeup.peer).is_some_and(|p| p.woken != NONE && p.slept == wakeup.slept && !p.asking)
-}
-
 impl Store {
     /// CAN_DO and CAN_DO_TIMEOUT.
     pub(crate) fn can_do(&mut self, now: &Now, peer: u32, name: &[u8], limit: Option<&[u8]>, mail: &mut Mail) {
@@ -353,7 +348,7 @@ impl Store {
     /// A worker had the time to answer a wake-up. If it did not, it is not waited for: where a job still waits, others
     /// are woken for it. It sleeps no more until it says so, so jobs that come go to those who answer.
     pub(crate) fn overslept(&mut self, now: &Now, wakeup: &Wakeup, mail: &mut Mail) {
-        if !open(&self.peers, wakeup) {
+        if !wakeup.is_open(&self.peers) {
             return;
         }
         let worker = &mut self.peers[wakeup.peer];

@@ -26,12 +26,14 @@
 //! sqlite          which may be an SQLite file
 //! threads         what connections are spread over
 //! socket_file     a socket's name in the file system
+//! alarm           a timer for short waits
 //! connection      bytes of one connection -> turns; a turn's answers -> sockets
 //! server          accept, timers, stopping
 //! ```
 
 #![forbid(unsafe_code)]
 
+mod alarm;
 pub mod config;
 mod connection;
 mod dispatch;

@@ -1,6 +1,7 @@
 //! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`], and all
 //! state is behind one lock, held for a turn and never while something is read or written.
 
+use crate::alarm::Alarm;
 use crate::config::{Config, Keepalive};
 use crate::connection::{Connection, Reader, SCRATCH, Writer, rounds, serve};
 use crate::job::Handles;
@@ -225,11 +226,12 @@ impl Server {
             let accepting = accept(listener, threads.clone());
             tasks.accept.push(tokio::spawn(accepting));
         }
+        let mut alarm = Alarm::new();
         loop {
             let deadline = self.shared.tick();
             let timer = async {
                 match deadline {
-                    Some(when) => tokio::time::sleep_until(when).await,
+                    Some(when) => alarm.until(when).await,
                     None => std::future::pending().await,
                 }
             };
@@ -386,7 +388,7 @@ impl State {
             self.trim = Some(now.steady + TRIM_EVERY);
         }
         let due = self.deadline(&now);
-        let earlier = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
+        let earlier = due.is_some_and(|due| due <= now.steady || self.armed.is_none_or(|armed| due < armed));
         if earlier || (self.store.draining && self.store.running == 0) {
             self.news.notify_one();
         }

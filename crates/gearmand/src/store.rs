@@ -14,7 +14,6 @@
 //! - what a worker says of a job counts while it runs it, and after a timeout took it away as long as nobody else
 //!   has it.
 
-use crate::grab::open;
 use crate::job::{Handles, Job, Jobs, Payload, State};
 use crate::journal::{self, Durable, Journal};
 use crate::mail::{Held, Mail, NOT_REMOVED};
@@ -297,7 +296,7 @@ impl Store {
             |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
         let deadline = self.deadlines.first().map(|(when, _)| *when);
-        let wakeup = self.wakeups.next(|wakeup| open(&self.peers, wakeup));
+        let wakeup = self.wakeups.next(&self.peers);
         [delayed, deadline, wakeup].into_iter().flatten().min()
     }
 

@@ -4,6 +4,8 @@
 //! see that. So one that does not answer at once is not waited for, others are woken in its place: few at first,
 //! because it may only be slow, and soon all.
 
+use crate::slab::{NONE, Slab};
+use crate::workers::Peer;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -42,6 +44,11 @@ pub(crate) struct Wakeup {
 }
 
 impl Wakeup {
+    /// Is it not answered yet? Who asks for a job has, and hears at the end of the round whether there is one.
+    pub(crate) fn is_open(&self, peers: &Slab<Peer>) -> bool {
+        peers.get(self.peer).is_some_and(|p| p.woken != NONE && p.slept == self.slept && !p.asking)
+    }
+
     /// It is over: so many more are woken, in this step.
     pub(crate) fn next(&self, now: Duration) -> (Step, u32) {
         let begin = self.when.max(now.saturating_sub(LATE));
@@ -63,10 +70,10 @@ impl Wakeups {
         true
     }
 
-    /// When the next is over. `open`: has this one no answer yet? Those that have are forgotten; usually nobody is left.
-    pub(crate) fn next(&mut self, open: impl Fn(&Wakeup) -> bool) -> Option<Duration> {
+    /// When the next is over. Those with an answer are forgotten; usually nobody is left.
+    pub(crate) fn next(&mut self, peers: &Slab<Peer>) -> Option<Duration> {
         let next = |line: &mut VecDeque<Wakeup>| {
-            while line.front().is_some_and(|wakeup| !open(wakeup)) {
+            while line.front().is_some_and(|wakeup| !wakeup.is_open(peers)) {
                 line.pop_front();
             }
             Some(line.front()?.when)

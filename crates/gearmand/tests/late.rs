@@ -18,11 +18,8 @@ async fn a_job_that_always_outlives_its_timeout_ends() {
     worker.expect(NOOP, &[]).await;
     worker.send(GRAB_JOB, &[]).await;
     worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
-    for _ in 0..20 {
-        clock.pass(1000).await;
-    }
-    client.send(GET_STATUS, &[&handle]).await;
-    client.expect(STATUS_RES, &[&handle, b"1", b"0", b"0", b"0"]).await;
+    clock.pass(20_000).await;
+    until(&server, "status\n", "f\t1\t0\t1\n.\n").await;
     worker.send(WORK_DATA, &[&handle, b"part"]).await;
     worker.send(WORK_COMPLETE, &[&handle, b"late"]).await;
     client.expect(WORK_DATA, &[&handle, b"part"]).await;

@@ -199,7 +199,8 @@ impl Frozen {
         Frozen { _held: held }
     }
 
-    /// The timers of a server count whole milliseconds: what waits for one more than that has surely come.
+    /// The timers of a server count whole milliseconds: what waits for one more than that has surely come. A timer that was
+    /// set for a short wait goes by the system's clock; the server looks at its own when that goes off.
     pub(crate) async fn pass(&self, milliseconds: u64) {
         tokio::time::advance(Duration::from_millis(milliseconds)).await;
     }
