@@ -145,14 +145,16 @@ impl Client {
         }
     }
 
-    /// Waits for news of any task, at most as long as setTimeout() says.
+    /// Waits for news of any task, at most as long as setTimeout() says. They may have come to a call that a signal handler
+    /// makes meanwhile, and then there may be nothing else to come.
     pub(crate) fn turn(&self) -> Result<(), Failure> {
-        let timeout = self.timeout.get();
+        let (timeout, news) = (self.timeout.get(), self.core.borrow().news());
         let until = u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms.min(1 << 40)));
         let on_signal = if self.has(option::STOP_WAIT_ON_SIGNAL) { OnSignal::Return } else { OnSignal::Resume };
         wait_for(on_signal, || async {
             let mut core = self.core.borrow_mut();
             match timeout {
+                _ if core.news() != news => Ok(()),
                 0 => core.look().await.and_then(|news| if news { Ok(()) } else { Err(core.timeout(Duration::ZERO)) }),
                 _ => core.turn(until).await,
             }
@@ -359,17 +361,22 @@ handlers! {
         };
         call.returns(status(known));
     }
-    /// Unlike its sibling it leaves returnCode() alone, as in pecl, unless there was no answer.
+    /// Unlike its sibling it leaves returnCode() alone, as in pecl, unless there was no answer, now or the last time.
     fn job_status_by_unique_key(call) {
         let mut unique = Str::NULL;
         let this = args!(call, Client, "S", &mut unique);
         let known = match this.ask(Ask::status_unique(unique.or_empty())) {
-            Ok(Event::Known(known)) => known,
-            Ok(_) => Known::default(),
-            Err(failure) => match this.outcome.report(call, failure) {
-                true => Known::default(),
-                false => return,
-            },
+            Ok(answer) => {
+                this.outcome.answered();
+                if let Event::Known(known) = answer { known } else { Known::default() }
+            }
+            Err(failure) => {
+                if !this.outcome.report(call, failure) {
+                    return;
+                }
+                this.outcome.unanswered();
+                Known::default()
+            }
         };
         call.returns(status(known));
     }

@@ -27,11 +27,13 @@ impl From<Error> for Failure {
 pub(crate) struct Outcome {
     code: Cell<i64>,
     text: Held,
+    /// It is that of a question, whose answers say nothing of an outcome.
+    question: Cell<bool>,
 }
 
 impl Outcome {
     pub(crate) fn new() -> Self {
-        Outcome { code: Cell::new(Code::Success.number()), text: Held::default() }
+        Outcome { code: Cell::new(Code::Success.number()), text: Held::default(), question: Cell::default() }
     }
     /// What `returnCode()` gives.
     pub(crate) fn code(&self) -> i64 {
@@ -49,11 +51,23 @@ impl Outcome {
     pub(crate) fn set_number(&self, code: i64) {
         self.code.set(code);
         self.text.set(None);
+        self.question.set(false);
+    }
+    /// A question was not answered, as was noted.
+    pub(crate) fn unanswered(&self) {
+        self.question.set(true);
+    }
+    /// A question was answered, which leaves alone what other calls came to. Only that an earlier one was not is past.
+    pub(crate) fn answered(&self) {
+        if self.question.get() {
+            self.set(Code::Success);
+        }
     }
     /// Notes what went wrong, with words for `error()`.
     pub(crate) fn note(&self, code: i64, text: impl Display) {
         let name = Code::from_number(code).map_or("an unknown code", Code::name);
         self.code.set(code);
+        self.question.set(false);
         // As in the warning, which cannot hold a NUL.
         self.text.set(Bytes::from(format!("{name}: {text}").replace('\0', "\\0")));
     }

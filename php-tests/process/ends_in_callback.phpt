@@ -57,24 +57,28 @@ stop_child($serving, SIGKILL);
 function program(string $kind, callable $end): void
 {
     global $function;
+    // Keys of its own: with those of the program before, which was killed, it would share the job that is still run for
+    // that, and may hear of its end first.
+    $key = fn (string $name) => $name . '-' . getmypid();
+    $name = fn (GearmanTask $task) => strstr($task->unique(), '-', true);
     $client = new GearmanClient();
     $client->addServer(HOST, PORT);
     $client->setTimeout(10000);
-    $client->{'set' . ucfirst($kind) . 'Callback'}(function (GearmanTask $task) use ($end) {
-        $task->unique() === 'first' && $end();
+    $client->{'set' . ucfirst($kind) . 'Callback'}(function (GearmanTask $task) use ($end, $name) {
+        $name($task) === 'first' && $end();
     });
     $client->addTask($function, $kind, new class () {
         public function __destruct()
         {
             echo "\n  context let go";
         }
-    }, 'first');
-    $client->addTask($function, 'next', null, 'second');
-    register_shutdown_function(function () use ($client, $function) {
+    }, $key('first'));
+    $client->addTask($function, 'next', null, $key('second'));
+    register_shutdown_function(function () use ($client, $function, $key, $name) {
         ini_set('memory_limit', '256M');
-        $client->setCompleteCallback(fn ($task) => print $task->unique() . ' complete, ');
+        $client->setCompleteCallback(fn ($task) => print $name($task) . ' complete, ');
         echo "\n  shutdown: ", $client->doNormal($function, 'abc'), ', ';
-        $client->addTask($function, 'third', null, 'third');
+        $client->addTask($function, 'third', null, $key('third'));
         echo json_encode([$client->runTasks(), $client->returnCode()]), "\n";
     });
     try {

@@ -56,6 +56,8 @@ pub struct Client {
     call: u64,
     /// Tasks of [`Client::add`] that are not over.
     running: usize,
+    /// What became known so far.
+    news: u64,
     uniques: unique::Uniques,
     /// Where the last jobs went, if there is more than one server.
     origins: Origins,
@@ -231,6 +233,12 @@ impl Client {
     /// Are tasks of [`Client::add`] unfinished, or events of theirs not taken?
     pub fn has_tasks(&self) -> bool {
         self.running > 0 || !self.events.is_empty()
+    }
+
+    /// Counts what became known. Who waits by turns that may be given up between, for other calls of this client, sees by
+    /// it that the news came in one of those.
+    pub fn news(&self) -> u64 {
+        self.news
     }
 
     /// How the task of a call ended, once it has: the parts of its result joined.
@@ -429,6 +437,7 @@ impl Client {
 
     fn tell(&mut self, id: TaskId, event: Event, last: bool) {
         let limit = self.settings.max_packet;
+        self.news += 1;
         let Some(task) = self.task(id).filter(|t| !t.ended) else {
             return;
         };
