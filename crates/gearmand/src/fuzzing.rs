@@ -17,14 +17,14 @@
 #![allow(clippy::panic)]
 
 use crate::Durable;
-use crate::dispatch::dispatch;
-use crate::job::{Handles, State};
-use crate::mail::Mail;
-use crate::slab::NONE;
-use crate::store::check::check;
-use crate::store::{Now, Rules, Store};
-use crate::text::{About, answer};
-use crate::wakeups::ALL;
+use crate::admin::text::{About, answer};
+use crate::broker::arena::NONE;
+use crate::broker::check::check;
+use crate::broker::dispatch::dispatch;
+use crate::broker::jobs::{Handles, State};
+use crate::broker::wakeups::ALL;
+use crate::broker::{Now, Rules, Store};
+use crate::outgoing::Mail;
 use gearman_core::codec::{Decoded, decode};
 use gearman_core::message::{Request, Response};
 use gearman_core::packet::{Command, Frame, Magic};

@@ -33,39 +33,23 @@
 
 #![forbid(unsafe_code)]
 
-mod alarm;
+mod admin;
+mod broker;
 pub mod config;
-mod connection;
-mod dispatch;
+pub mod durable;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod grab;
-mod job;
-mod journal;
-mod keep;
-mod keeper;
-mod mail;
-pub mod persist;
-mod queue;
-mod schedule;
+mod net;
+mod outgoing;
 mod seldom;
 mod server;
-mod slab;
-mod socket_file;
-pub mod sqlite;
-mod store;
-mod text;
-mod threads;
-mod wakeups;
-mod words;
-mod work;
-mod workers;
+mod shared;
 
 pub use config::Config;
-pub use journal::Durable;
-pub use server::{Listener, Server, Stop, run};
-pub use socket_file::SocketFile;
+pub use durable::Durable;
+pub use net::listener::{Listener, SocketFile};
+pub use server::{Server, Stop, run};
 
 /// The version that `version` answers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

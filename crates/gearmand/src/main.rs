@@ -2,26 +2,19 @@
 
 #![deny(unsafe_code)]
 
-mod bind;
-mod daemon;
-mod log;
-mod notify;
-mod pid;
-mod signals;
-mod start;
-mod syslog;
-mod wait;
+mod process;
 
-use daemon::{Caller, Side};
+use crate::process::daemon::{self, Caller, Side};
+use crate::process::log::{Log, NOTICE};
+use crate::process::notify::notify;
+use crate::process::signals::Signals;
+use crate::process::start;
+use crate::process::syslog::Syslog;
 use gearmand::config::{DEFAULT_LOG, Level, Options, Usage};
-use log::{Log, NOTICE};
-use notify::notify;
-use signals::Signals;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use syslog::Syslog;
 
 /// The exit status where nobody reads the help to its end (`| head`): what a shell says of SIGPIPE.
 const UNREAD: u8 = 128 + 13;

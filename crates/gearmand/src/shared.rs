@@ -1,0 +1,386 @@
+//! The state that all connections and timers share, and its lock. Held for a step of work and never while something is
+//! read or written.
+//!
+//! All steps that one look at the sockets brings are a *round*. At the end of a round workers get their jobs, changes go
+//! to the durable queue, and all that was sent leaves in one write for each connection.
+
+use crate::admin::text::About;
+use crate::broker::jobs::Handles;
+use crate::broker::wakeups::ALL;
+use crate::broker::{Now, Rules, Store};
+use crate::config::Config;
+use crate::durable::Durable;
+use crate::durable::batch::Settled;
+use crate::durable::writer::Keeper;
+use crate::net::stream::{Watch, Writer};
+use crate::outgoing::{Mail, Parcel};
+use crate::seldom::Seldom;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// How often the log says that connections cannot be accepted, and that they are refused.
+const TROUBLE: Duration = Duration::from_secs(10);
+/// Memory is given back when so many jobs have gone.
+const TRIM: usize = 10_000;
+/// At the latest so long after that.
+const TRIM_EVERY: Duration = Duration::from_secs(2);
+
+/// A connection as the server holds it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    writer: Arc<Writer>,
+    /// Its task.
+    pub(crate) waker: Option<Waker>,
+    /// Its task waits until all is written that may be.
+    pub(crate) full: bool,
+    /// See [`Writer::watch`].
+    watched: Option<Watch>,
+    /// It is to be closed, and why.
+    pub(crate) closing: Option<String>,
+    task: AbortHandle,
+}
+
+impl Connection {
+    pub(crate) fn new(writer: Arc<Writer>, task: AbortHandle) -> Connection {
+        Connection { writer, waker: None, full: false, watched: None, closing: None, task }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// All that connections share. See [`Shared`].
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) mail: Mail,
+    pub(crate) config: Config,
+    pub(crate) about: About,
+    /// By the number that the store gave.
+    connections: Vec<Option<Connection>>,
+    open: usize,
+    begin: Instant,
+    /// For when the timer is set; `None`: for nothing.
+    armed: Option<Duration>,
+    /// The timer is to look again, or the last job of a drain has ended.
+    news: Arc<Notify>,
+    /// Most jobs since memory was given back.
+    most: usize,
+    /// When it is to be given back.
+    trim: Option<Duration>,
+    /// When the turn began that is going on or was the last.
+    turn: Now,
+    /// Only what was said is still brought out.
+    pub(crate) stopping: bool,
+    /// Jobs that were to be stored at the end, and could not be.
+    pub(crate) lost: usize,
+    /// Who brings jobs to the durable queue.
+    pub(crate) keeper: Option<Keeper>,
+    /// When the log says that nobody can be accepted.
+    exhausted: Seldom,
+    /// When it says that there are connections enough.
+    crowded: Seldom,
+}
+
+/// The state, in the hands of every task.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    state: Arc<Mutex<State>>,
+    /// A turn was had on this thread: its round is to be ended, see [`Shared::turn`].
+    round: Arc<Notify>,
+}
+
+impl Shared {
+    pub(crate) fn new(state: State) -> Shared {
+        Shared { state: Arc::new(Mutex::new(state)), round: Arc::default() }
+    }
+
+    /// The same state, with rounds of its own.
+    pub(crate) fn for_another_thread(&self) -> Shared {
+        Shared { state: self.state.clone(), round: Arc::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere ends one connection, not all.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what is due, and says when there will be something again. When the timer comes, those that it was set for have
+    /// usually done what they had to: then there is no turn.
+    pub(crate) fn tick(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let now = state.begin_turn();
+        let mut next = state.deadline(&now);
+        if next.is_some_and(|when| when <= now.steady) {
+            state.tick();
+            next = state.deadline(&now);
+            self.round.notify_one();
+        }
+        state.armed = next;
+        next.map(|when| state.begin + when)
+    }
+}
+
+/// Ends the rounds of one thread. It is woken by the first turn of each, behind the tasks of all connections that
+/// had something to read then.
+pub(crate) async fn end_rounds(shared: Shared) {
+    loop {
+        shared.round.notified().await;
+        shared.end_round();
+    }
+}
+
+impl Shared {
+    /// One turn: something is done with the state. All turns that one look at the sockets brings are a round, at the
+    /// end of which everyone who was spoken to hears it.
+    pub(crate) fn turn<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+        let done = what(&mut self.lock());
+        self.round.notify_one();
+        done
+    }
+
+    pub(crate) fn end_round(&self) {
+        let mut state = self.lock();
+        state.match_up();
+        state.after_round();
+        self.deliver(state);
+    }
+
+    /// Writes what waits for one peer.
+    pub(crate) fn write(&self, peer: u32) {
+        let mut state = self.lock();
+        state.mail.touch(peer);
+        self.deliver(state);
+    }
+
+    fn deliver<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        while let Some((mut parcel, writer)) = state.next_parcel() {
+            drop(state);
+            let written = writer.write(&mut parcel.bytes);
+            state = self.lock();
+            state.sent(parcel, written);
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(config: Config, news: Arc<Notify>) -> State {
+        let rules = Rules {
+            runs: config.job_runs,
+            wakeup: if config.wakeup == 0 { ALL } else { config.wakeup },
+            exceptions: config.exceptions,
+            functions: config.max_functions,
+            durable: config.durable,
+            direct: config.direct_assignment,
+            zone: config.zone.clone(),
+        };
+        State {
+            store: Store::new(rules, Handles::new(&config.handle_prefix)),
+            mail: Mail::new(config.max_backlog),
+            about: About { level: config.level.name(), limits: config.max_functions },
+            config,
+            connections: Vec::new(),
+            open: 0,
+            begin: Instant::now(),
+            armed: None,
+            news,
+            most: 0,
+            trim: None,
+            turn: Now::default(),
+            stopping: false,
+            lost: 0,
+            keeper: None,
+            exhausted: Seldom::every(TROUBLE),
+            crowded: Seldom::every(TROUBLE),
+        }
+    }
+
+    /// There are as many connections as there may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.open >= self.config.max_connections
+    }
+
+    /// A connection came. The number it is known by from now on: [`State::insert`] follows.
+    pub(crate) fn connect(&mut self, fd: RawFd, ip: Option<IpAddr>) -> u32 {
+        let peer = self.store.connect(fd, ip);
+        self.mail.open(peer);
+        peer
+    }
+
+    /// The connection under a number that is new.
+    pub(crate) fn insert(&mut self, peer: u32, connection: Connection) {
+        if self.connections.len() <= peer as usize {
+            self.connections.resize_with(peer as usize + 1, || None);
+        }
+        self.connections[peer as usize] = Some(connection);
+        self.open += 1;
+    }
+
+    /// Ends the tasks of all connections.
+    pub(crate) fn abort_all(&self) {
+        self.connections.iter().flatten().for_each(|connection| connection.task.abort());
+    }
+
+    /// The system will not give another connection.
+    pub(crate) fn cannot_accept(&mut self, error: &io::Error) {
+        if let Some(unsaid) = self.exhausted.happened(self.begin.elapsed()) {
+            tracing::error!("cannot accept connections: {error}{unsaid}");
+        }
+    }
+
+    /// A connection is one too many.
+    pub(crate) fn refused(&mut self, name: &str) {
+        if let Some(unsaid) = self.crowded.happened(self.begin.elapsed()) {
+            tracing::warn!("connection from {name} refused, there are {} already{unsaid}", self.open);
+        }
+    }
+
+    /// A turn begins.
+    pub(crate) fn begin_turn(&mut self) -> Now {
+        self.turn = Now { steady: self.begin.elapsed(), wall: (self.config.clock)() };
+        self.turn
+    }
+
+    /// When something is due.
+    fn deadline(&mut self, now: &Now) -> Option<Duration> {
+        self.store.deadline(now).into_iter().chain(self.trim).min()
+    }
+
+    /// What is due.
+    fn tick(&mut self) {
+        let now = self.turn;
+        self.store.tick(&now, &mut self.mail);
+        if self.trim.is_some_and(|when| when <= now.steady) {
+            (self.trim, self.most) = (None, self.store.jobs.len());
+            (self.config.trim)();
+        }
+    }
+
+    /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
+    pub(crate) fn after_round(&mut self) {
+        self.store_batch();
+        let jobs = self.store.jobs.len();
+        self.most = self.most.max(jobs);
+        let now = self.turn;
+        if self.trim.is_none() && self.most > TRIM && jobs < self.most / 8 {
+            self.trim = Some(now.steady + TRIM_EVERY);
+        }
+        let due = self.deadline(&now);
+        let earlier = due.is_some_and(|due| due <= now.steady || self.armed.is_none_or(|armed| due < armed));
+        if earlier || (self.store.draining && self.store.running == 0) {
+            self.news.notify_one();
+        }
+        self.look_for_the_end();
+    }
+
+    /// Whoever waits for the last words to be said hears that they were.
+    pub(crate) fn look_for_the_end(&self) {
+        if self.stopping && self.mail.is_empty() {
+            self.news.notify_one();
+        }
+    }
+
+    fn store_batch(&mut self) {
+        while let Some(mut batch) = self.store.journal.take() {
+            let number = batch.number;
+            batch.last = self.stopping && self.config.durable == Durable::AtEnd;
+            if !self.keeper.as_ref().is_some_and(|keeper| keeper.send(batch)) {
+                tracing::error!("the thread of the durable queue is gone: jobs are refused");
+                self.settle(Settled { batch: number, added: false, done: false });
+            }
+        }
+    }
+
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        if self.stopping && !settled.added && self.config.durable == Durable::AtEnd {
+            self.lost += self.store.journal.storing().count();
+        }
+        let now = self.begin_turn();
+        self.store.settle(&now, settled, &mut self.mail);
+    }
+
+    pub(crate) fn leave(&mut self, peer: u32) {
+        let now = self.begin_turn();
+        self.store.leave(&now, peer, &mut self.mail);
+    }
+
+    pub(crate) fn release(&mut self, peer: u32) {
+        self.mail.close(peer);
+        self.store.release(peer);
+        if self.connections.get_mut(peer as usize).and_then(Option::take).is_some() {
+            self.open -= 1;
+        }
+    }
+
+    fn match_up(&mut self) {
+        let now = self.turn;
+        self.store.match_up(&now, &mut self.mail);
+    }
+
+    /// Something is to be sent to this connection, which may be a job that it did not ask for.
+    fn watch(&mut self, peer: u32) {
+        let Some(worker) = self.store.peers.get(peer).filter(|worker| worker.direct) else { return };
+        let probe = self.config.keepalive.unwrap_or_default();
+        let how = if worker.running.len() > 1 { Watch::Alive } else { Watch::Reached };
+        // Who has asked in advance once will do so again.
+        if let Some(connection) = self.connection(peer).filter(|c| c.watched < Some(how)) {
+            connection.watched = Some(how);
+            if let Err(error) = connection.writer.watch(how, &probe) {
+                tracing::warn!("a worker that dies may keep its job for long: {error}");
+            }
+        }
+    }
+
+    pub(crate) fn connection(&mut self, peer: u32) -> Option<&mut Connection> {
+        self.connections.get_mut(peer as usize)?.as_mut()
+    }
+
+    /// What is to be written next, and where to.
+    fn next_parcel(&mut self) -> Option<(Parcel, Arc<Writer>)> {
+        while let Some(peer) = self.mail.next_dirty() {
+            self.watch(peer);
+            if self.mail.overflowed(peer) {
+                let limit = self.config.max_backlog;
+                self.close(peer, format!("it does not read, and more than {limit} bytes wait for it"));
+            } else if let Some(connection) = self.connections.get(peer as usize).and_then(Option::as_ref)
+                && let Some(parcel) = self.mail.parcel(peer)
+            {
+                return Some((parcel, connection.writer.clone()));
+            }
+        }
+        None
+    }
+
+    /// A parcel was written as far as the socket took it.
+    fn sent(&mut self, parcel: Parcel, written: io::Result<()>) {
+        let (peer, rest) = (parcel.peer, !parcel.bytes.is_empty());
+        if !self.mail.sent(parcel) {
+            return;
+        }
+        match written {
+            Err(error) => self.close(peer, error.to_string()),
+            // Its task waits for a socket that is full, or for the peer to have read.
+            Ok(()) => self.connection(peer).filter(|c| rest || c.full).map_or((), |c| c.wake()),
+        }
+        self.look_for_the_end();
+    }
+
+    /// Closes a connection, by waking its task.
+    fn close(&mut self, peer: u32, reason: String) {
+        self.mail.close(peer);
+        if let Some(connection) = self.connection(peer) {
+            connection.closing.get_or_insert(reason);
+            connection.wake();
+        }
+    }
+}
