@@ -2,9 +2,9 @@
 //! in [`crate::shared`]. Nothing of the protocol here.
 
 use crate::config::Config;
-use crate::durable::batch::Settled;
-use crate::durable::writer::Keeper;
-use crate::durable::{Persist, PersistError};
+use crate::durable::batch::BatchResult;
+use crate::durable::writer::Writer;
+use crate::durable::{Backend, BackendError};
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
 use crate::net::listener::{Accept, Listener};
@@ -90,7 +90,7 @@ pub struct Server {
     shared: Shared,
     news: Arc<Notify>,
     /// What becomes of batches; `None` without a durable queue.
-    settled: Option<UnboundedReceiver<Settled>>,
+    settled: Option<UnboundedReceiver<BatchResult>>,
 }
 
 impl Server {
@@ -101,30 +101,30 @@ impl Server {
     /// When the queue cannot be read to its end.
     pub fn new(
         config: Config,
-        queue: Option<Box<dyn Persist>>,
+        queue: Option<Box<dyn Backend>>,
         stop: &watch::Receiver<Stop>,
-    ) -> Result<Server, PersistError> {
+    ) -> Result<Server, BackendError> {
         let news = Arc::new(Notify::new());
         // A line has to fit into the buffer that it is read into.
         let config = Config { max_line: config.max_line.min(SCRATCH - 1), ..config };
         let mut state = State::new(config, news.clone());
         let mut settled = None;
         if let Some(mut queue) = queue {
-            let now = state.begin_turn();
-            let store = &mut state.store;
+            let now = state.read_clock();
+            let broker = &mut state.broker;
             tracing::info!("reading the durable queue");
             queue.replay(&mut |row| match *stop.borrow() {
-                Stop::No => store.restore(&now, &row),
+                Stop::No => broker.restore(&now, &row),
                 Stop::Drain | Stop::Now => Err("the server is to stop"),
             })?;
-            store.restored();
-            if store.jobs.len() > 0 {
-                tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", store.jobs.len());
+            broker.restored();
+            if broker.jobs.len() > 0 {
+                tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", broker.jobs.len());
             }
             let no_thread =
-                |e| PersistError { queue: "the queue".into(), reason: format!("no thread for it: {e}"), held: false };
-            let (keeper, news) = Keeper::start(queue, state.config.patience).map_err(no_thread)?;
-            (state.keeper, settled) = (Some(keeper), Some(news));
+                |e| BackendError { queue: "the queue".into(), reason: format!("no thread for it: {e}"), held: false };
+            let (writer, news) = Writer::start(queue, state.config.patience).map_err(no_thread)?;
+            (state.writer, settled) = (Some(writer), Some(news));
         }
         let shared = Shared::new(state);
         Ok(Server { shared, news, settled })
@@ -163,21 +163,21 @@ impl Server {
                 () = timer => {}
                 () = self.news.notified() => {}
                 () = told => {}
-                settled = next(&mut self.settled) => self.shared.turn(|state| state.settle(settled)),
+                settled = next(&mut self.settled) => self.shared.with_state(|state| state.settle(settled)),
             }
             let wish = *stop.borrow_and_update();
-            if wish == Stop::Drain && !self.shared.lock().store.draining {
-                self.shared.lock().store.draining = true;
+            if wish == Stop::Drain && !self.shared.lock().broker.draining {
+                self.shared.lock().broker.draining = true;
                 tasks.close().await;
                 tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
             let state = self.shared.lock();
-            if wish == Stop::Now || (state.store.draining && state.store.running == 0) {
+            if wish == Stop::Now || (state.broker.draining && state.broker.running == 0) {
                 break;
             }
         }
         tasks.close().await;
-        self.last_words().await;
+        self.finish().await;
         match self.shared.lock().lost {
             0 => Ok(()),
             n => {
@@ -188,31 +188,31 @@ impl Server {
     }
 
     /// Stores what is to be stored, and then brings out what was said.
-    async fn last_words(&mut self) {
-        self.shared.turn(|state| {
-            (state.stopping, state.store.draining) = (true, true);
-            state.store.keep_all();
+    async fn finish(&mut self) {
+        self.shared.with_state(|state| {
+            (state.stopping, state.broker.draining) = (true, true);
+            state.broker.store_all();
         });
-        while self.settled.is_some() && self.shared.lock().store.journal.last().is_some() {
+        while self.settled.is_some() && self.shared.lock().broker.changes.last().is_some() {
             let settled = next(&mut self.settled).await;
-            self.shared.turn(|state| state.settle(settled));
+            self.shared.with_state(|state| state.settle(settled));
         }
         let last = Instant::now() + FLUSH;
-        while Instant::now() < last && !self.shared.lock().mail.is_empty() {
+        while Instant::now() < last && !self.shared.lock().outgoing.is_empty() {
             tokio::select! {
                 () = tokio::time::sleep_until(last) => {}
                 () = self.news.notified() => {}
             }
         }
         // Its thread ends with all written, and the file closed.
-        let keeper = self.shared.lock().keeper.take();
-        drop(keeper);
+        let writer = self.shared.lock().writer.take();
+        drop(writer);
     }
 }
 
 /// The next news of the durable queue. Never, where there is none, or its thread is gone: who sends it a
 /// batch sees that.
-async fn next(settled: &mut Option<UnboundedReceiver<Settled>>) -> Settled {
+async fn next(settled: &mut Option<UnboundedReceiver<BatchResult>>) -> BatchResult {
     if let Some(news) = settled
         && let Some(settled) = news.recv().await
     {
@@ -260,13 +260,13 @@ fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>)
         state.refused(&name);
         return Ok(());
     }
-    let peer = state.connect(stream.as_raw_fd(), from.map(|address| address.ip().to_canonical()));
+    let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip().to_canonical()));
     tracing::info!("connection from {name}");
     // What the log says of this connection begins with its name.
     let named = tracing::info_span!("connection", message = name);
     let (reader, writer) = stream.split();
     let writer = Arc::new(writer);
-    let task = thread.spawn(serve(shared.clone(), peer, reader, writer.clone()).instrument(named)).abort_handle();
-    state.insert(peer, Connection::new(writer, task));
+    let task = thread.spawn(serve(shared.clone(), session, reader, writer.clone()).instrument(named)).abort_handle();
+    state.insert(session, Connection::new(writer, task));
     Ok(())
 }

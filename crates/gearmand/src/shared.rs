@@ -7,13 +7,13 @@
 use crate::admin::text::About;
 use crate::broker::jobs::Handles;
 use crate::broker::wakeups::ALL;
-use crate::broker::{Now, Rules, Store};
+use crate::broker::{Broker, Now, Rules};
 use crate::config::Config;
 use crate::durable::Durable;
-use crate::durable::batch::Settled;
-use crate::durable::writer::Keeper;
-use crate::net::stream::{Watch, Writer};
-use crate::outgoing::{Mail, Parcel};
+use crate::durable::batch::BatchResult;
+use crate::durable::writer::Writer;
+use crate::net::stream::{Watch, WriteHalf};
+use crate::outgoing::{InFlight, Outgoing};
 use crate::seldom::Seldom;
 use std::io;
 use std::net::IpAddr;
@@ -35,12 +35,12 @@ const TRIM_EVERY: Duration = Duration::from_secs(2);
 /// A connection as the server holds it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    writer: Arc<Writer>,
+    writer: Arc<WriteHalf>,
     /// Its task.
     pub(crate) waker: Option<Waker>,
     /// Its task waits until all is written that may be.
     pub(crate) full: bool,
-    /// See [`Writer::watch`].
+    /// See [`WriteHalf::watch`].
     watched: Option<Watch>,
     /// It is to be closed, and why.
     pub(crate) closing: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(writer: Arc<Writer>, task: AbortHandle) -> Connection {
+    pub(crate) fn new(writer: Arc<WriteHalf>, task: AbortHandle) -> Connection {
         Connection { writer, waker: None, full: false, watched: None, closing: None, task }
     }
 
@@ -62,8 +62,8 @@ impl Connection {
 /// All that connections share. See [`Shared`].
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) store: Store,
-    pub(crate) mail: Mail,
+    pub(crate) broker: Broker,
+    pub(crate) outgoing: Outgoing,
     pub(crate) config: Config,
     pub(crate) about: About,
     /// By the number that the store gave.
@@ -79,13 +79,13 @@ pub(crate) struct State {
     /// When it is to be given back.
     trim: Option<Duration>,
     /// When the turn began that is going on or was the last.
-    turn: Now,
+    now: Now,
     /// Only what was said is still brought out.
     pub(crate) stopping: bool,
     /// Jobs that were to be stored at the end, and could not be.
     pub(crate) lost: usize,
     /// Who brings jobs to the durable queue.
-    pub(crate) keeper: Option<Keeper>,
+    pub(crate) writer: Option<Writer>,
     /// When the log says that nobody can be accepted.
     exhausted: Seldom,
     /// When it says that there are connections enough.
@@ -119,7 +119,7 @@ impl Shared {
     /// usually done what they had to: then there is no turn.
     pub(crate) fn tick(&self) -> Option<Instant> {
         let mut state = self.lock();
-        let now = state.begin_turn();
+        let now = state.read_clock();
         let mut next = state.deadline(&now);
         if next.is_some_and(|when| when <= now.steady) {
             state.tick();
@@ -143,7 +143,7 @@ pub(crate) async fn end_rounds(shared: Shared) {
 impl Shared {
     /// One turn: something is done with the state. All turns that one look at the sockets brings are a round, at the
     /// end of which everyone who was spoken to hears it.
-    pub(crate) fn turn<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn with_state<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
         let done = what(&mut self.lock());
         self.round.notify_one();
         done
@@ -157,18 +157,18 @@ impl Shared {
     }
 
     /// Writes what waits for one peer.
-    pub(crate) fn write(&self, peer: u32) {
+    pub(crate) fn write(&self, session: u32) {
         let mut state = self.lock();
-        state.mail.touch(peer);
+        state.outgoing.touch(session);
         self.deliver(state);
     }
 
     fn deliver<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        while let Some((mut parcel, writer)) = state.next_parcel() {
+        while let Some((mut in_flight, writer)) = state.next_write() {
             drop(state);
-            let written = writer.write(&mut parcel.bytes);
+            let written = writer.write(&mut in_flight.bytes);
             state = self.lock();
-            state.sent(parcel, written);
+            state.sent(in_flight, written);
         }
     }
 }
@@ -185,8 +185,8 @@ impl State {
             zone: config.zone.clone(),
         };
         State {
-            store: Store::new(rules, Handles::new(&config.handle_prefix)),
-            mail: Mail::new(config.max_backlog),
+            broker: Broker::new(rules, Handles::new(&config.handle_prefix)),
+            outgoing: Outgoing::new(config.max_backlog),
             about: About { level: config.level.name(), limits: config.max_functions },
             config,
             connections: Vec::new(),
@@ -196,10 +196,10 @@ impl State {
             news,
             most: 0,
             trim: None,
-            turn: Now::default(),
+            now: Now::default(),
             stopping: false,
             lost: 0,
-            keeper: None,
+            writer: None,
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
         }
@@ -212,17 +212,17 @@ impl State {
 
     /// A connection came. The number it is known by from now on: [`State::insert`] follows.
     pub(crate) fn connect(&mut self, fd: RawFd, ip: Option<IpAddr>) -> u32 {
-        let peer = self.store.connect(fd, ip);
-        self.mail.open(peer);
-        peer
+        let session = self.broker.connect(fd, ip);
+        self.outgoing.open(session);
+        session
     }
 
     /// The connection under a number that is new.
-    pub(crate) fn insert(&mut self, peer: u32, connection: Connection) {
-        if self.connections.len() <= peer as usize {
-            self.connections.resize_with(peer as usize + 1, || None);
+    pub(crate) fn insert(&mut self, session: u32, connection: Connection) {
+        if self.connections.len() <= session as usize {
+            self.connections.resize_with(session as usize + 1, || None);
         }
-        self.connections[peer as usize] = Some(connection);
+        self.connections[session as usize] = Some(connection);
         self.open += 1;
     }
 
@@ -233,35 +233,35 @@ impl State {
 
     /// The system will not give another connection.
     pub(crate) fn cannot_accept(&mut self, error: &io::Error) {
-        if let Some(unsaid) = self.exhausted.happened(self.begin.elapsed()) {
-            tracing::error!("cannot accept connections: {error}{unsaid}");
+        if let Some(omitted) = self.exhausted.happened(self.begin.elapsed()) {
+            tracing::error!("cannot accept connections: {error}{omitted}");
         }
     }
 
     /// A connection is one too many.
     pub(crate) fn refused(&mut self, name: &str) {
-        if let Some(unsaid) = self.crowded.happened(self.begin.elapsed()) {
-            tracing::warn!("connection from {name} refused, there are {} already{unsaid}", self.open);
+        if let Some(omitted) = self.crowded.happened(self.begin.elapsed()) {
+            tracing::warn!("connection from {name} refused, there are {} already{omitted}", self.open);
         }
     }
 
     /// A turn begins.
-    pub(crate) fn begin_turn(&mut self) -> Now {
-        self.turn = Now { steady: self.begin.elapsed(), wall: (self.config.clock)() };
-        self.turn
+    pub(crate) fn read_clock(&mut self) -> Now {
+        self.now = Now { steady: self.begin.elapsed(), wall: (self.config.clock)() };
+        self.now
     }
 
     /// When something is due.
     fn deadline(&mut self, now: &Now) -> Option<Duration> {
-        self.store.deadline(now).into_iter().chain(self.trim).min()
+        self.broker.deadline(now).into_iter().chain(self.trim).min()
     }
 
     /// What is due.
     fn tick(&mut self) {
-        let now = self.turn;
-        self.store.tick(&now, &mut self.mail);
+        let now = self.now;
+        self.broker.tick(&now, &mut self.outgoing);
         if self.trim.is_some_and(|when| when <= now.steady) {
-            (self.trim, self.most) = (None, self.store.jobs.len());
+            (self.trim, self.most) = (None, self.broker.jobs.len());
             (self.config.trim)();
         }
     }
@@ -269,71 +269,71 @@ impl State {
     /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
     pub(crate) fn after_round(&mut self) {
         self.store_batch();
-        let jobs = self.store.jobs.len();
+        let jobs = self.broker.jobs.len();
         self.most = self.most.max(jobs);
-        let now = self.turn;
+        let now = self.now;
         if self.trim.is_none() && self.most > TRIM && jobs < self.most / 8 {
             self.trim = Some(now.steady + TRIM_EVERY);
         }
         let due = self.deadline(&now);
         let earlier = due.is_some_and(|due| due <= now.steady || self.armed.is_none_or(|armed| due < armed));
-        if earlier || (self.store.draining && self.store.running == 0) {
+        if earlier || (self.broker.draining && self.broker.running == 0) {
             self.news.notify_one();
         }
-        self.look_for_the_end();
+        self.check_finished();
     }
 
     /// Whoever waits for the last words to be said hears that they were.
-    pub(crate) fn look_for_the_end(&self) {
-        if self.stopping && self.mail.is_empty() {
+    pub(crate) fn check_finished(&self) {
+        if self.stopping && self.outgoing.is_empty() {
             self.news.notify_one();
         }
     }
 
     fn store_batch(&mut self) {
-        while let Some(mut batch) = self.store.journal.take() {
+        while let Some(mut batch) = self.broker.changes.take() {
             let number = batch.number;
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
-            if !self.keeper.as_ref().is_some_and(|keeper| keeper.send(batch)) {
+            if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                self.settle(Settled { batch: number, added: false, done: false });
+                self.settle(BatchResult { batch: number, added: false, done: false });
             }
         }
     }
 
-    pub(crate) fn settle(&mut self, settled: Settled) {
-        if self.stopping && !settled.added && self.config.durable == Durable::AtEnd {
-            self.lost += self.store.journal.storing().count();
+    pub(crate) fn settle(&mut self, result: BatchResult) {
+        if self.stopping && !result.added && self.config.durable == Durable::AtEnd {
+            self.lost += self.broker.changes.storing().count();
         }
-        let now = self.begin_turn();
-        self.store.settle(&now, settled, &mut self.mail);
+        let now = self.read_clock();
+        self.broker.settle(&now, result, &mut self.outgoing);
     }
 
-    pub(crate) fn leave(&mut self, peer: u32) {
-        let now = self.begin_turn();
-        self.store.leave(&now, peer, &mut self.mail);
+    pub(crate) fn leave(&mut self, session: u32) {
+        let now = self.read_clock();
+        self.broker.leave(&now, session, &mut self.outgoing);
     }
 
-    pub(crate) fn release(&mut self, peer: u32) {
-        self.mail.close(peer);
-        self.store.release(peer);
-        if self.connections.get_mut(peer as usize).and_then(Option::take).is_some() {
+    pub(crate) fn release(&mut self, session: u32) {
+        self.outgoing.close(session);
+        self.broker.release(session);
+        if self.connections.get_mut(session as usize).and_then(Option::take).is_some() {
             self.open -= 1;
         }
     }
 
     fn match_up(&mut self) {
-        let now = self.turn;
-        self.store.match_up(&now, &mut self.mail);
+        let now = self.now;
+        self.broker.match_up(&now, &mut self.outgoing);
     }
 
     /// Something is to be sent to this connection, which may be a job that it did not ask for.
-    fn watch(&mut self, peer: u32) {
-        let Some(worker) = self.store.peers.get(peer).filter(|worker| worker.direct) else { return };
+    fn watch(&mut self, session: u32) {
+        let Some(worker) = self.broker.sessions.get(session).filter(|worker| worker.direct) else { return };
         let probe = self.config.keepalive.unwrap_or_default();
         let how = if worker.running.len() > 1 { Watch::Alive } else { Watch::Reached };
         // Who has asked in advance once will do so again.
-        if let Some(connection) = self.connection(peer).filter(|c| c.watched < Some(how)) {
+        if let Some(connection) = self.connection(session).filter(|c| c.watched < Some(how)) {
             connection.watched = Some(how);
             if let Err(error) = connection.writer.watch(how, &probe) {
                 tracing::warn!("a worker that dies may keep its job for long: {error}");
@@ -341,44 +341,44 @@ impl State {
         }
     }
 
-    pub(crate) fn connection(&mut self, peer: u32) -> Option<&mut Connection> {
-        self.connections.get_mut(peer as usize)?.as_mut()
+    pub(crate) fn connection(&mut self, session: u32) -> Option<&mut Connection> {
+        self.connections.get_mut(session as usize)?.as_mut()
     }
 
     /// What is to be written next, and where to.
-    fn next_parcel(&mut self) -> Option<(Parcel, Arc<Writer>)> {
-        while let Some(peer) = self.mail.next_dirty() {
-            self.watch(peer);
-            if self.mail.overflowed(peer) {
+    fn next_write(&mut self) -> Option<(InFlight, Arc<WriteHalf>)> {
+        while let Some(session) = self.outgoing.next_dirty() {
+            self.watch(session);
+            if self.outgoing.overflowed(session) {
                 let limit = self.config.max_backlog;
-                self.close(peer, format!("it does not read, and more than {limit} bytes wait for it"));
-            } else if let Some(connection) = self.connections.get(peer as usize).and_then(Option::as_ref)
-                && let Some(parcel) = self.mail.parcel(peer)
+                self.close(session, format!("it does not read, and more than {limit} bytes wait for it"));
+            } else if let Some(connection) = self.connections.get(session as usize).and_then(Option::as_ref)
+                && let Some(in_flight) = self.outgoing.begin_write(session)
             {
-                return Some((parcel, connection.writer.clone()));
+                return Some((in_flight, connection.writer.clone()));
             }
         }
         None
     }
 
     /// A parcel was written as far as the socket took it.
-    fn sent(&mut self, parcel: Parcel, written: io::Result<()>) {
-        let (peer, rest) = (parcel.peer, !parcel.bytes.is_empty());
-        if !self.mail.sent(parcel) {
+    fn sent(&mut self, in_flight: InFlight, written: io::Result<()>) {
+        let (session, rest) = (in_flight.session, !in_flight.bytes.is_empty());
+        if !self.outgoing.sent(in_flight) {
             return;
         }
         match written {
-            Err(error) => self.close(peer, error.to_string()),
+            Err(error) => self.close(session, error.to_string()),
             // Its task waits for a socket that is full, or for the peer to have read.
-            Ok(()) => self.connection(peer).filter(|c| rest || c.full).map_or((), |c| c.wake()),
+            Ok(()) => self.connection(session).filter(|c| rest || c.full).map_or((), |c| c.wake()),
         }
-        self.look_for_the_end();
+        self.check_finished();
     }
 
     /// Closes a connection, by waking its task.
-    fn close(&mut self, peer: u32, reason: String) {
-        self.mail.close(peer);
-        if let Some(connection) = self.connection(peer) {
+    fn close(&mut self, session: u32, reason: String) {
+        self.outgoing.close(session);
+        if let Some(connection) = self.connection(session) {
             connection.closing.get_or_insert(reason);
             connection.wake();
         }

@@ -1,8 +1,8 @@
 //! The text commands: a line in, an answer out. Answers are byte for byte those of the C server
 //! (libgearman-server/text.cc), CRLF and LF in the same places.
 
-use crate::broker::{Now, Store};
-use crate::outgoing::Mail;
+use crate::broker::{Broker, Now};
+use crate::outgoing::Outgoing;
 use gearman_core::admin::Command;
 use gearman_core::message::Priority;
 use std::collections::BTreeSet;
@@ -18,28 +18,35 @@ pub(crate) struct About {
 }
 
 /// Answers one line.
-pub(crate) fn answer(store: &mut Store, about: &About, now: &Now, peer: u32, line: &[u8], mail: &mut Mail) {
+pub(crate) fn answer(
+    broker: &mut Broker,
+    about: &About,
+    now: &Now,
+    session: u32,
+    line: &[u8],
+    outgoing: &mut Outgoing,
+) {
     let answer = match Command::parse(line) {
-        Command::Status => status(store),
-        Command::PriorityStatus => priority_status(store),
-        Command::Workers => workers(store),
-        Command::ShowJobs => show_jobs(store),
-        Command::ShowUniqueJobs => show_unique_jobs(store),
+        Command::Status => status(broker),
+        Command::PriorityStatus => priority_status(broker),
+        Command::Workers => workers(broker),
+        Command::ShowJobs => show_jobs(broker),
+        Command::ShowUniqueJobs => show_unique_jobs(broker),
         Command::Version => format!("OK {}\n", env!("CARGO_PKG_VERSION")).into(),
         Command::GetPid => format!("OK {}\n", std::process::id()).into(),
         Command::Verbose => format!("OK {}\n", about.level).into(),
-        Command::CreateFunction(name) => match store.function(now, name) {
+        Command::CreateFunction(name) => match broker.function(now, name) {
             Some(_) => b"OK\r\n".to_vec(),
             None => b"ERR TOO_MANY_FUNCTIONS\r\n".to_vec(),
         },
-        Command::DropFunction(name) => drop_function(store, now, name, mail),
+        Command::DropFunction(name) => drop_function(broker, now, name, outgoing),
         Command::MaxQueue(name, limits) => {
-            store.functions.limit(name, limits, about.limits);
+            broker.functions.limit(name, limits, about.limits);
             b"OK\r\n".to_vec()
         }
-        Command::CancelJob(handle) => match store.by_handle(handle) {
+        Command::CancelJob(handle) => match broker.by_handle(handle) {
             Some(job) => {
-                store.fail(now, job, mail);
+                broker.fail(now, job, outgoing);
                 b"OK\r\n".to_vec()
             }
             None => b"ERR UNKNOWN_JOB\r\n".to_vec(),
@@ -52,7 +59,7 @@ pub(crate) fn answer(store: &mut Store, about: &About, now: &Now, peer: u32, lin
         Command::UnknownCancel => b"ERR UNKNOWN_ERROR\r\n".to_vec(),
         Command::Unknown(word) => [b"ERR UNKNOWN_COMMAND Unknown+server+command", word, b"\r\n"].concat(),
     };
-    mail.send(peer, |out| gearman_core::codec::Sink::put(out, &answer));
+    outgoing.send(session, |out| gearman_core::codec::Sink::put(out, &answer));
 }
 
 /// A line of a list: bytes as they are, numbers as decimals.
@@ -66,46 +73,46 @@ macro_rules! line {
     }};
 }
 
-fn status(store: &Store) -> Vec<u8> {
+fn status(broker: &Broker) -> Vec<u8> {
     let mut out = Vec::new();
-    for (_, f) in store.functions.iter() {
+    for (_, f) in broker.functions.iter() {
         line!(out, &f.name, "\t{}\t{}\t{}", f.total, f.running, f.workers);
     }
     end(out)
 }
 
-fn priority_status(store: &Store) -> Vec<u8> {
+fn priority_status(broker: &Broker) -> Vec<u8> {
     let mut out = Vec::new();
-    for (_, f) in store.functions.iter() {
+    for (_, f) in broker.functions.iter() {
         let [high, normal, low] = Priority::ALL.map(|p| f.queue.len_of(p));
         line!(out, &f.name, "\t{high}\t{normal}\t{low}\t{}", f.workers);
     }
     end(out)
 }
 
-fn workers(store: &Store) -> Vec<u8> {
+fn workers(broker: &Broker) -> Vec<u8> {
     let mut out = Vec::new();
-    for (_, peer) in store.peers.iter() {
-        let ip = peer.ip.map_or_else(|| "unix".to_owned(), |ip| ip.to_canonical().to_string());
-        out.extend_from_slice(format!("{} {ip} ", peer.fd).as_bytes());
-        out.extend_from_slice(peer.id.as_deref().unwrap_or(b"-"));
+    for (_, session) in broker.sessions.iter() {
+        let ip = session.ip.map_or_else(|| "unix".to_owned(), |ip| ip.to_canonical().to_string());
+        out.extend_from_slice(format!("{} {ip} ", session.fd).as_bytes());
+        out.extend_from_slice(session.id.as_deref().unwrap_or(b"-"));
         out.extend_from_slice(b" :");
         // They change places as they are served; here the one announced last is first, as in C.
-        let mut abilities: Vec<_> = peer.abilities.iter().collect();
+        let mut abilities: Vec<_> = session.abilities.iter().collect();
         abilities.sort_unstable_by_key(|ability| std::cmp::Reverse(ability.announced));
         for ability in abilities {
             out.push(b' ');
-            out.extend_from_slice(&store.functions[ability.function].name);
+            out.extend_from_slice(&broker.functions[ability.function].name);
         }
         out.push(b'\n');
     }
     end(out)
 }
 
-fn show_jobs(store: &Store) -> Vec<u8> {
+fn show_jobs(broker: &Broker) -> Vec<u8> {
     let mut out = Vec::new();
-    for (_, job) in store.jobs.slab.iter() {
-        let handle = store.handles.write(job.number);
+    for (_, job) in broker.jobs.arena.iter() {
+        let handle = broker.handles.write(job.number);
         let background = u8::from(job.background);
         // Nobody waits any more, and it will not be run again.
         let ignored = u8::from(!job.background && job.waiters == crate::broker::arena::NONE);
@@ -114,9 +121,9 @@ fn show_jobs(store: &Store) -> Vec<u8> {
     end(out)
 }
 
-fn show_unique_jobs(store: &Store) -> Vec<u8> {
+fn show_unique_jobs(broker: &Broker) -> Vec<u8> {
     let mut out = Vec::new();
-    for (_, job) in store.jobs.slab.iter() {
+    for (_, job) in broker.jobs.arena.iter() {
         out.extend_from_slice(job.unique());
         out.push(b'\n');
     }
@@ -129,23 +136,24 @@ fn end(mut out: Vec<u8>) -> Vec<u8> {
 }
 
 /// Operators purge a function by dropping it: its queued jobs fail.
-fn drop_function(store: &mut Store, now: &Now, name: &[u8], mail: &mut Mail) -> Vec<u8> {
-    let Some(id) = store.functions.find(name) else { return b"ERR function not found\r\n".to_vec() };
-    let function = &store.functions[id];
+fn drop_function(broker: &mut Broker, now: &Now, name: &[u8], outgoing: &mut Outgoing) -> Vec<u8> {
+    let Some(id) = broker.functions.find(name) else { return b"ERR function not found\r\n".to_vec() };
+    let function = &broker.functions[id];
     if function.workers > 0 || function.running > 0 {
         return b"ERR there are still connected workers or executing clients\r\n".to_vec();
     }
-    while let Some((_, job)) = store.functions[id].queue.first() {
-        store.fail(now, job, mail);
+    while let Some((_, job)) = broker.functions[id].queue.first() {
+        broker.fail(now, job, outgoing);
     }
-    if store.functions[id].total > 0 {
-        let delayed = store.delayed.iter().map(|(_, job)| *job);
-        let storing = store.journal.storing().filter_map(|number| store.jobs.by_number(number));
-        let of_it: BTreeSet<u32> = delayed.chain(storing).filter(|job| store.jobs.slab[*job].function == id).collect();
+    if broker.functions[id].total > 0 {
+        let delayed = broker.delayed.iter().map(|(_, job)| *job);
+        let storing = broker.changes.storing().filter_map(|number| broker.jobs.by_number(number));
+        let of_it: BTreeSet<u32> =
+            delayed.chain(storing).filter(|job| broker.jobs.arena[*job].function == id).collect();
         for job in of_it {
-            store.fail(now, job, mail);
+            broker.fail(now, job, outgoing);
         }
     }
-    store.functions.remove(id);
+    broker.functions.remove(id);
     b"OK\r\n".to_vec()
 }

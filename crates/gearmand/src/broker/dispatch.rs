@@ -1,7 +1,7 @@
 //! One packet in, a call of the store, and answers into the mail. Pure.
 
-use crate::broker::{Now, Store};
-use crate::outgoing::Mail;
+use crate::broker::{Broker, Now};
+use crate::outgoing::Outgoing;
 use bytes::Bytes;
 use gearman_core::Code;
 use gearman_core::message::Request;
@@ -10,39 +10,39 @@ use gearman_core::packet::{Frame, Magic};
 /// Does what a packet asks for. `owner` is the buffer that the packet was read into, where it holds
 /// nothing else and is worth keeping.
 pub(crate) fn dispatch(
-    store: &mut Store,
+    broker: &mut Broker,
     now: &Now,
-    peer: u32,
+    session: u32,
     frame: &Frame<'_>,
     owner: Option<&Bytes>,
-    mail: &mut Mail,
+    outgoing: &mut Outgoing,
 ) {
-    store.hear(now, peer, mail);
+    broker.receive(now, session, outgoing);
     if frame.magic == Magic::Response {
-        return mail.error(peer, Code::InvalidMagic.name(), "Request magic expected");
+        return outgoing.error(session, Code::InvalidMagic.name(), "Request magic expected");
     }
     let Some(command) = frame.command().filter(|c| c.sender() != gearman_core::packet::Sender::Server) else {
-        return mail.error(peer, Code::InvalidCommand.name(), "Command not expected");
+        return outgoing.error(session, Code::InvalidCommand.name(), "Command not expected");
     };
     let request = match Request::parse(command, frame) {
         Ok(request) => request,
         // The next packet begins where its header says, so the connection can stay.
-        Err(error) => return mail.error(peer, Code::InvalidPacket.name(), &error.to_string()),
+        Err(error) => return outgoing.error(session, Code::InvalidPacket.name(), &error.to_string()),
     };
     match request {
-        Request::Submit(submit) => store.submit(now, peer, &submit, owner, mail),
-        Request::GrabJob(grab) => store.grab(now, peer, grab, mail),
-        Request::Work(work) => store.work(now, peer, &work, owner, mail),
-        Request::PreSleep => store.pre_sleep(now, peer, mail),
-        Request::CanDo { function, timeout } => store.can_do(now, peer, function, timeout, mail),
-        Request::CantDo(function) => store.cant_do(now, peer, function, mail),
-        Request::ResetAbilities => store.reset_abilities(now, peer, mail),
-        Request::GetStatus(handle) => store.get_status(peer, handle, mail),
-        Request::GetStatusUnique(unique) => store.get_status_unique(peer, unique, mail),
-        Request::Echo(data) => store.echo(peer, data, owner, mail),
-        Request::Option(name) => store.option(peer, name, mail),
-        Request::SetClientId(id) => store.set_client_id(peer, id, mail),
-        Request::AllYours => store.all_yours(peer),
+        Request::Submit(submit) => broker.submit(now, session, &submit, owner, outgoing),
+        Request::GrabJob(grab) => broker.grab(now, session, grab, outgoing),
+        Request::Work(work) => broker.work(now, session, &work, owner, outgoing),
+        Request::PreSleep => broker.pre_sleep(now, session, outgoing),
+        Request::CanDo { function, timeout } => broker.can_do(now, session, function, timeout, outgoing),
+        Request::CantDo(function) => broker.cant_do(now, session, function, outgoing),
+        Request::ResetAbilities => broker.reset_abilities(now, session, outgoing),
+        Request::GetStatus(handle) => broker.get_status(session, handle, outgoing),
+        Request::GetStatusUnique(unique) => broker.get_status_unique(session, unique, outgoing),
+        Request::Echo(data) => broker.echo(session, data, owner, outgoing),
+        Request::Option(name) => broker.option(session, name, outgoing),
+        Request::SetClientId(id) => broker.set_client_id(session, id, outgoing),
+        Request::AllYours => broker.all_yours(session),
     }
 }
 
@@ -57,14 +57,14 @@ mod tests {
     #[test]
     fn commands_of_a_server_are_refused() {
         let mut b = Bench::new();
-        let peer = b.connect();
+        let session = b.connect();
         for command in Command::ALL {
             let frame = Frame { magic: Magic::Request, number: *command as u32, body: b"" };
-            dispatch(&mut b.store, &b.now, peer, &frame, None, &mut b.mail);
+            dispatch(&mut b.broker, &b.now, session, &frame, None, &mut b.outgoing);
             b.end_round();
-            let said = b.said(peer);
-            let refused = said == "ERROR INVALID_COMMAND|Command not expected";
-            assert_eq!(refused, command.sender() == Sender::Server, "{command}: {said}");
+            let received = b.received(session);
+            let refused = received == "ERROR INVALID_COMMAND|Command not expected";
+            assert_eq!(refused, command.sender() == Sender::Server, "{command}: {received}");
         }
     }
 
@@ -87,15 +87,15 @@ mod tests {
             rounds in prop::collection::vec(1..10usize, 1..150),
         ) {
             let mut b = Bench::new();
-            let peers = [b.connect(), b.connect(), b.connect(), b.connect()];
+            let sessions = [b.connect(), b.connect(), b.connect(), b.connect()];
             let mut rounds = rounds.into_iter().cycle();
             let mut left = 1;
-            for (peer, number, magic, body, own) in packets {
+            for (session, number, magic, body, own) in packets {
                 let magic = if magic == 0 { Magic::Response } else { Magic::Request };
                 let owner = own.then(|| Bytes::from(body.clone()));
                 let body = owner.as_deref().unwrap_or(&body);
                 let frame = Frame { magic, number, body };
-                dispatch(&mut b.store, &b.now, peers[peer], &frame, owner.as_ref(), &mut b.mail);
+                dispatch(&mut b.broker, &b.now, sessions[session], &frame, owner.as_ref(), &mut b.outgoing);
                 check(&b);
                 left -= 1;
                 if left == 0 {
@@ -103,7 +103,7 @@ mod tests {
                     b.end_round();
                     check(&b);
                 }
-                peers.iter().for_each(|p| drop(b.said(*p)));
+                sessions.iter().for_each(|p| drop(b.received(*p)));
             }
         }
     }

@@ -21,26 +21,26 @@ pub(crate) struct Function {
     pub(crate) limits: [u32; 3],
     /// So many jobs came for which workers are to be woken at the end of the round.
     pub(crate) calls: u32,
-    /// Workers that sleep, longest first, as (`Peer::asleep`, connection). An entry is void when the
+    /// Workers that sleep, longest first, as (`Session::asleep`, connection). An entry is void when the
     /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
     sleepers: VecDeque<(u64, u32)>,
 }
 
 impl Function {
     /// A worker went to sleep; or one that sleeps learned this function.
-    pub(crate) fn sleeps(&mut self, since: u64, peer: u32, valid: impl Fn(u64, u32) -> bool) {
+    pub(crate) fn sleeps(&mut self, since: u64, session: u32, valid: impl Fn(u64, u32) -> bool) {
         // Void entries are swept out before they outnumber the workers, so each costs little.
         if self.sleepers.len() > 16 + 2 * self.workers as usize {
-            self.sleepers.retain(|(since, peer)| valid(*since, *peer));
+            self.sleepers.retain(|(since, session)| valid(*since, *session));
         }
-        self.sleepers.push_back((since, peer));
+        self.sleepers.push_back((since, session));
     }
 
     /// The one that sleeps longest.
     pub(crate) fn wake(&mut self, valid: impl Fn(u64, u32) -> bool) -> Option<u32> {
-        while let Some((since, peer)) = self.sleepers.pop_front() {
-            if valid(since, peer) {
-                return Some(peer);
+        while let Some((since, session)) = self.sleepers.pop_front() {
+            if valid(since, session) {
+                return Some(session);
             }
         }
         None

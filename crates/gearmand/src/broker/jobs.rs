@@ -1,6 +1,6 @@
 //! Jobs, and how they are found: by handle, by unique key, by number.
 
-use crate::broker::arena::{NONE, Slab};
+use crate::broker::arena::{Arena, NONE};
 use crate::durable::RowKey;
 use bytes::Bytes;
 use gearman_core::message::{Decimal, Priority};
@@ -164,7 +164,7 @@ impl Payload {
 /// All jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
-    pub(crate) slab: Slab<Job>,
+    pub(crate) arena: Arena<Job>,
     /// By the number in the handle. Numbers are ours and in sequence: no peer can choose them.
     numbers: HashTable<u32>,
     /// By function and key; with a hash that is seeded, because peers choose the keys. The hash is
@@ -211,14 +211,14 @@ impl Jobs {
     }
 
     fn set_number(&mut self, id: u32, number: u64) {
-        self.slab[id].number = number;
-        self.numbers.insert_unique(number_hash(number), id, |id| number_hash(self.slab[*id].number));
+        self.arena[id].number = number;
+        self.numbers.insert_unique(number_hash(number), id, |id| number_hash(self.arena[*id].number));
     }
 
     /// Takes a job in that is to get its number later: until then it is not found by that.
     pub(crate) fn insert_unnumbered(&mut self, job: Job) -> u32 {
         let hash = job.key().map(|key| self.key_hash(job.function, key));
-        let id = self.slab.insert(job);
+        let id = self.arena.insert(job);
         if let Some(hash) = hash {
             self.uniques.insert_unique(spread(hash), (hash, id), |entry| spread(entry.0));
         }
@@ -226,7 +226,7 @@ impl Jobs {
     }
 
     pub(crate) fn remove(&mut self, id: u32) -> Option<Job> {
-        let job = self.slab.get(id)?;
+        let job = self.arena.get(id)?;
         if let Ok(entry) = self.numbers.find_entry(number_hash(job.number), |other| *other == id) {
             entry.remove();
         }
@@ -237,15 +237,15 @@ impl Jobs {
             }
         }
         if self.numbers.capacity() > 1024 && self.numbers.len() < self.numbers.capacity() / 8 {
-            let jobs = &self.slab;
+            let jobs = &self.arena;
             self.numbers.shrink_to(self.numbers.len() * 2, |id| jobs.get(*id).map_or(0, |j| number_hash(j.number)));
             self.uniques.shrink_to(self.uniques.len() * 2, |entry| spread(entry.0));
         }
-        self.slab.remove(id)
+        self.arena.remove(id)
     }
 
     pub(crate) fn by_number(&self, number: u64) -> Option<u32> {
-        self.numbers.find(number_hash(number), |id| self.slab[*id].number == number).copied()
+        self.numbers.find(number_hash(number), |id| self.arena[*id].number == number).copied()
     }
 
     /// The job that a submit with this key is the same as.
@@ -253,14 +253,14 @@ impl Jobs {
         let key = key(unique, workload)?;
         let hash = self.key_hash(function, key);
         let same = |entry: &(u32, u32)| {
-            let job = &self.slab[entry.1];
+            let job = &self.arena[entry.1];
             entry.0 == hash && job.function == function && job.key() == Some(key)
         };
         self.uniques.find(spread(hash), same).map(|entry| entry.1)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slab.len()
+        self.arena.len()
     }
 }
 

@@ -1,5 +1,5 @@
 //! All state of the server: jobs, functions, connections and who waits for whom. No sockets and no
-//! clock: time is an argument, and what is to be sent is put into [`Mail`].
+//! clock: time is an argument, and what is to be sent is put into [`Outgoing`].
 //!
 //! Here: connections come and go, clients submit and ask. What workers do is in `grab.rs` (which job,
 //! and who is woken for it) and `work.rs` (what becomes of it).
@@ -14,14 +14,14 @@
 //! - what a worker says of a job counts while it runs it, and after a timeout took it away as long as nobody else
 //!   has it.
 
-use crate::broker::arena::{NONE, Slab};
+use crate::broker::arena::{Arena, NONE};
 use crate::broker::functions::Functions;
 use crate::broker::jobs::{Handles, Job, Jobs, State};
-use crate::broker::sessions::{Peer, Waiter};
+use crate::broker::sessions::{Session, Waiter};
 use crate::broker::wakeups::Wakeups;
 use crate::durable::Durable;
-use crate::durable::batch::Journal;
-use crate::outgoing::{Held, Mail, NOT_REMOVED};
+use crate::durable::batch::PendingChanges;
+use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
 use crate::seldom::Limits;
 use bytes::Bytes;
 use gearman_core::Code;
@@ -79,13 +79,13 @@ pub(crate) struct Now {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct Broker {
     pub(crate) rules: Rules,
     pub(crate) handles: Handles,
     pub(crate) jobs: Jobs,
     pub(crate) functions: Functions,
-    pub(crate) peers: Slab<Peer>,
-    pub(crate) waiters: Slab<Waiter>,
+    pub(crate) sessions: Arena<Session>,
+    pub(crate) waiters: Arena<Waiter>,
     /// Jobs that wait for their time, by seconds since 1970.
     pub(crate) delayed: BTreeSet<(u64, u32)>,
     /// Jobs whose function has a timeout and whose worker is on them.
@@ -104,20 +104,20 @@ pub(crate) struct Store {
     /// No new jobs, and none are handed out any more.
     pub(crate) draining: bool,
     /// Changes on their way to the durable queue.
-    pub(crate) journal: Journal,
+    pub(crate) changes: PendingChanges,
     /// When the log speaks of limits.
     pub(crate) limits: Limits,
 }
 
-impl Store {
-    pub(crate) fn new(rules: Rules, handles: Handles) -> Store {
-        Store {
+impl Broker {
+    pub(crate) fn new(rules: Rules, handles: Handles) -> Broker {
+        Broker {
             rules,
             handles,
             jobs: Jobs::default(),
             functions: Functions::default(),
-            peers: Slab::default(),
-            waiters: Slab::default(),
+            sessions: Arena::default(),
+            waiters: Arena::default(),
             delayed: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             wakeups: Wakeups::default(),
@@ -127,38 +127,38 @@ impl Store {
             announced: 0,
             running: 0,
             draining: false,
-            journal: Journal::default(),
+            changes: PendingChanges::default(),
             limits: Limits::default(),
         }
     }
 
     /// A connection came; it is known by this number until it is released.
     pub(crate) fn connect(&mut self, fd: i32, ip: Option<IpAddr>) -> u32 {
-        self.peers.insert(Peer::new(fd, ip, self.rules.exceptions))
+        self.sessions.insert(Session::new(fd, ip, self.rules.exceptions))
     }
 
     /// A connection ended: its jobs go back, and jobs that only it waited for are dropped. It may be
     /// told so again; what is still to be sent to it stays.
-    pub(crate) fn leave(&mut self, now: &Now, peer: u32, mail: &mut Mail) {
-        (self.peers[peer].asleep, self.peers[peer].asking) = (0, false);
+    pub(crate) fn leave(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        (self.sessions[session].asleep, self.sessions[session].asking) = (0, false);
         // First as a client: what it alone waits for is not handed to anybody.
-        while let Some(waiter) = self.peers.get(peer).map(|p| p.waits).filter(|w| *w != NONE) {
+        while let Some(waiter) = self.sessions.get(session).map(|p| p.waits).filter(|w| *w != NONE) {
             let job = self.waiters[waiter].job;
             self.unlink(waiter);
-            let left = &self.jobs.slab[job];
+            let left = &self.jobs.arena[job];
             if left.waiters == NONE && !left.background && left.state != State::Running {
                 self.remove(job);
             }
         }
-        self.reset_abilities(now, peer, mail);
-        while let Some(job) = self.peers[peer].running.tail() {
-            self.give_back(now, job, mail);
+        self.reset_abilities(now, session, outgoing);
+        while let Some(job) = self.sessions[session].running.tail() {
+            self.give_back(now, job, outgoing);
         }
     }
 
     /// The number of a connection that left may be given to another.
-    pub(crate) fn release(&mut self, peer: u32) {
-        self.peers.remove(peer);
+    pub(crate) fn release(&mut self, session: u32) {
+        self.sessions.remove(session);
     }
 
     /// The function of this name, which appears when it is named first. `None` when there are too many.
@@ -167,9 +167,9 @@ impl Store {
             return Some(id);
         }
         if self.functions.len() >= self.rules.functions {
-            if let Some(unsaid) = self.limits.functions.happened(now.steady) {
+            if let Some(omitted) = self.limits.functions.happened(now.steady) {
                 let (name, count) = (name.escape_ascii(), self.functions.len());
-                tracing::warn!("function {name} refused, there are {count} already{unsaid}");
+                tracing::warn!("function {name} refused, there are {count} already{omitted}");
             }
             return None;
         }
@@ -179,7 +179,7 @@ impl Store {
 
     /// Puts a job where it waits for a worker, or for its time.
     pub(crate) fn place(&mut self, now: &Now, id: u32) {
-        let job = &mut self.jobs.slab[id];
+        let job = &mut self.jobs.arena[id];
         match job.extra.as_ref().map(|e| e.due).filter(|due| *due > now.wall.as_secs()) {
             None => self.enqueue(id),
             Some(due) => {
@@ -190,70 +190,72 @@ impl Store {
     }
 
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
-    pub(crate) fn echo(&mut self, peer: u32, data: &[u8], owner: Option<&Bytes>, mail: &mut Mail) {
-        if self.journal.behind {
-            return mail.error(peer, Code::QueueError.name(), NOT_REMOVED);
+    pub(crate) fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
+        if self.changes.behind {
+            return outgoing.error(session, Code::QueueError.name(), NOT_REMOVED);
         }
-        let batch = self.journal.last();
+        let batch = self.changes.last();
         let data = crate::outgoing::Payload::new(data, owner);
-        mail.held(peer, batch, Held::Echo, |mail| mail.packet(peer, Command::EchoRes, &[], &data));
+        outgoing.after_batch(session, batch, Answer::Echo, |outgoing| {
+            outgoing.packet(session, Command::EchoRes, &[], &data)
+        });
     }
 
     /// GET_STATUS.
-    pub(crate) fn get_status(&self, peer: u32, handle: &[u8], mail: &mut Mail) {
-        let job = self.by_handle(handle).map(|id| &self.jobs.slab[id]);
+    pub(crate) fn get_status(&self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
+        let job = self.by_handle(handle).map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
-        mail.response(peer, &Response::Status { handle, status });
+        outgoing.response(session, &Response::Status { handle, status });
     }
 
     /// GET_STATUS_UNIQUE: of the first function that has a job of this key.
-    pub(crate) fn get_status_unique(&self, peer: u32, unique: &[u8], mail: &mut Mail) {
+    pub(crate) fn get_status_unique(&self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
         let mut found = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
-        let job = found.next().map(|id| &self.jobs.slab[id]);
+        let job = found.next().map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
         let clients = Decimal::new(job.map_or(0, |j| self.waiters_of(j).count() as u64));
-        mail.response(peer, &Response::StatusUnique { unique, status, clients: clients.as_ref() });
+        outgoing.response(session, &Response::StatusUnique { unique, status, clients: clients.as_ref() });
     }
 
     /// OPTION_REQ.
-    pub(crate) fn option(&mut self, peer: u32, name: &[u8], mail: &mut Mail) {
+    pub(crate) fn option(&mut self, session: u32, name: &[u8], outgoing: &mut Outgoing) {
         match name {
-            b"exceptions" => self.peers[peer].exceptions = true,
-            b"all-yours" if self.rules.direct => self.all_yours(peer),
+            b"exceptions" => self.sessions[session].exceptions = true,
+            b"all-yours" if self.rules.direct => self.all_yours(session),
             b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
-            _ => return mail.error(peer, Code::UnknownOption.name(), "Server does not recognize given option"),
+            _ => return outgoing.error(session, Code::UnknownOption.name(), "Server does not recognize given option"),
         }
-        mail.response(peer, &Response::Option(name));
+        outgoing.response(session, &Response::Option(name));
     }
 
     pub(crate) fn by_handle(&self, handle: &[u8]) -> Option<u32> {
         self.handles.parse(handle).and_then(|number| self.jobs.by_number(number))
     }
 
-    /// When [`Store::tick`] has something to do.
+    /// When [`Broker::tick`] has something to do.
     pub(crate) fn deadline(&mut self, now: &Now) -> Option<Duration> {
         // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
         let wall =
             |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
         let deadline = self.deadlines.first().map(|(when, _)| *when);
-        let wakeup = self.wakeups.next(&self.peers);
+        let wakeup = self.wakeups.next(&self.sessions);
         [delayed, deadline, wakeup].into_iter().flatten().min()
     }
 
     /// What is due: jobs whose time has come, timeouts, workers that do not wake up.
-    pub(crate) fn tick(&mut self, now: &Now, mail: &mut Mail) -> Option<Duration> {
+    pub(crate) fn tick(&mut self, now: &Now, outgoing: &mut Outgoing) -> Option<Duration> {
         while let Some((due, job)) = self.delayed.first().copied().filter(|(due, _)| *due <= now.wall.as_secs()) {
             self.delayed.remove(&(due, job));
             self.enqueue(job);
         }
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
-            self.time_out(now, job, mail);
+            self.time_out(now, job, outgoing);
         }
         while let Some(wakeup) = self.wakeups.over(now.steady) {
-            self.overslept(now, &wakeup, mail);
+            self.overslept(now, &wakeup, outgoing);
         }
         self.deadline(now)
     }
@@ -261,30 +263,30 @@ impl Store {
     /// Takes a job out of all lists and forgets it. Nobody is told.
     pub(crate) fn remove(&mut self, id: u32) {
         self.unplace(id);
-        while let Some(waiter) = self.jobs.slab.get(id).map(|j| j.waiters).filter(|w| *w != NONE) {
+        while let Some(waiter) = self.jobs.arena.get(id).map(|j| j.waiters).filter(|w| *w != NONE) {
             self.unlink(waiter);
         }
         if let Some(job) = self.jobs.remove(id) {
             self.functions[job.function].total -= 1;
             if job.stored {
                 let key = job.row_key();
-                self.journal.done(key.as_ref(), &self.functions[job.function].name);
+                self.changes.done(key.as_ref(), &self.functions[job.function].name);
             }
         }
     }
 
     /// Takes a job out of the place it is in.
     pub(crate) fn unplace(&mut self, id: u32) {
-        let Some(job) = self.jobs.slab.get_mut(id) else { return };
+        let Some(job) = self.jobs.arena.get_mut(id) else { return };
         let (function, priority, worker) = (job.function, job.priority, job.worker);
         match job.state {
-            State::Queued => self.functions[function].queue.remove(&mut self.jobs.slab, priority, id),
+            State::Queued => self.functions[function].queue.remove(&mut self.jobs.arena, priority, id),
             State::Storing => {}
             State::Delayed => drop(self.delayed.remove(&(job.extra().due, id))),
             State::Running => {
                 job.worker = NONE;
                 self.stop_clock(id);
-                self.peers[worker].running.remove(&mut self.jobs.slab, id);
+                self.sessions[worker].running.remove(&mut self.jobs.arena, id);
                 self.functions[function].running -= 1;
                 self.running -= 1;
             }
@@ -294,18 +296,18 @@ impl Store {
     fn unlink(&mut self, id: u32) {
         let Some(waiter) = self.waiters.remove(id) else { return };
         match waiter.prev {
-            NONE => self.jobs.slab[waiter.job].waiters = waiter.next,
+            NONE => self.jobs.arena[waiter.job].waiters = waiter.next,
             prev => self.waiters[prev].next = waiter.next,
         }
         if waiter.next != NONE {
             self.waiters[waiter.next].prev = waiter.prev;
         }
-        match waiter.peer_prev {
-            NONE => self.peers[waiter.peer].waits = waiter.peer_next,
-            prev => self.waiters[prev].peer_next = waiter.peer_next,
+        match waiter.session_prev {
+            NONE => self.sessions[waiter.session].waits = waiter.session_next,
+            prev => self.waiters[prev].session_next = waiter.session_next,
         }
-        if waiter.peer_next != NONE {
-            self.waiters[waiter.peer_next].peer_prev = waiter.peer_prev;
+        if waiter.session_next != NONE {
+            self.waiters[waiter.session_next].session_prev = waiter.session_prev;
         }
     }
 
@@ -315,7 +317,7 @@ impl Store {
         std::iter::from_fn(move || {
             let waiter = self.waiters.get(next)?;
             next = waiter.next;
-            Some(waiter.peer)
+            Some(waiter.session)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Lists of jobs that are threaded through the jobs themselves: joining, leaving from anywhere and
 //! asking for the next cost the same whatever the depth, and nothing beside the job is allocated.
 
-use crate::broker::arena::{NONE, Slab};
+use crate::broker::arena::{Arena, NONE};
 use crate::broker::jobs::Job;
 use gearman_core::message::Priority;
 
@@ -37,7 +37,7 @@ impl List {
         (self.head != NONE).then_some(self.head)
     }
 
-    pub(crate) fn push_back(&mut self, jobs: &mut Slab<Job>, id: u32) {
+    pub(crate) fn push_back(&mut self, jobs: &mut Arena<Job>, id: u32) {
         let job = &mut jobs[id];
         (job.prev, job.next) = (self.tail, NONE);
         match self.tail {
@@ -48,7 +48,7 @@ impl List {
         self.len += 1;
     }
 
-    pub(crate) fn push_front(&mut self, jobs: &mut Slab<Job>, id: u32) {
+    pub(crate) fn push_front(&mut self, jobs: &mut Arena<Job>, id: u32) {
         let job = &mut jobs[id];
         (job.prev, job.next) = (NONE, self.head);
         match self.head {
@@ -60,7 +60,7 @@ impl List {
     }
 
     /// Takes a job out that is in this list.
-    pub(crate) fn remove(&mut self, jobs: &mut Slab<Job>, id: u32) {
+    pub(crate) fn remove(&mut self, jobs: &mut Arena<Job>, id: u32) {
         let job = &mut jobs[id];
         let (prev, next) = (job.prev, job.next);
         (job.prev, job.next) = (NONE, NONE);
@@ -152,13 +152,13 @@ impl Queue {
     }
 
     /// A job of this priority is handed out.
-    pub(crate) fn take(&mut self, jobs: &mut Slab<Job>, priority: Priority, id: u32) {
+    pub(crate) fn take(&mut self, jobs: &mut Arena<Job>, priority: Priority, id: u32) {
         self.passed[priority as usize] = 0;
         self.lists[priority as usize].remove(jobs, id);
     }
 
     /// A job of this priority does not wait any more.
-    pub(crate) fn remove(&mut self, jobs: &mut Slab<Job>, priority: Priority, id: u32) {
+    pub(crate) fn remove(&mut self, jobs: &mut Arena<Job>, priority: Priority, id: u32) {
         let list = &mut self.lists[priority as usize];
         list.remove(jobs, id);
         if list.is_empty() {

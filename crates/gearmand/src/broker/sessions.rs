@@ -15,7 +15,7 @@ pub(crate) const OVERDUE: usize = 64;
 
 /// One connection.
 #[derive(Debug)]
-pub(crate) struct Peer {
+pub(crate) struct Session {
     /// Its file descriptor and address, for `workers`.
     pub(crate) fd: i32,
     pub(crate) ip: Option<IpAddr>,
@@ -34,8 +34,8 @@ pub(crate) struct Peer {
     /// What `asleep` was when it was woken last. As long as it has not slept since, that NOOP is the last.
     pub(crate) slept: u64,
     /// When its last packet came.
-    pub(crate) heard: Duration,
-    /// Its GRAB_JOB found no job, and is not answered yet: see `Store::match_up`.
+    pub(crate) last_packet: Duration,
+    /// Its GRAB_JOB found no job, and is not answered yet: see `Broker::match_up`.
     pub(crate) asking: bool,
     /// Gets jobs without being woken for them: it asked for that by "all-yours".
     pub(crate) direct: bool,
@@ -67,19 +67,19 @@ pub(crate) struct Ability {
 /// One client that waits for one job. In two lists: the job's waiters and the connection's waits.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    pub(crate) peer: u32,
+    pub(crate) session: u32,
     pub(crate) job: u32,
     /// Neighbours among those who wait for the job.
     pub(crate) next: u32,
     pub(crate) prev: u32,
     /// Neighbours among those jobs that the connection waits for.
-    pub(crate) peer_next: u32,
-    pub(crate) peer_prev: u32,
+    pub(crate) session_next: u32,
+    pub(crate) session_prev: u32,
 }
 
-impl Peer {
-    pub(crate) fn new(fd: i32, ip: Option<IpAddr>, exceptions: bool) -> Peer {
-        Peer {
+impl Session {
+    pub(crate) fn new(fd: i32, ip: Option<IpAddr>, exceptions: bool) -> Session {
+        Session {
             fd,
             ip,
             id: None,
@@ -89,7 +89,7 @@ impl Peer {
             asleep: 0,
             woken: NONE,
             slept: 0,
-            heard: Duration::ZERO,
+            last_packet: Duration::ZERO,
             asking: false,
             direct: false,
             form: Grab::Plain,

@@ -3,26 +3,26 @@
 
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Job, Payload, State};
-use crate::broker::{Now, Store};
+use crate::broker::{Broker, Now};
 use crate::durable::Durable;
-use crate::durable::batch::Settled;
+use crate::durable::batch::BatchResult;
 use crate::durable::{Row, RowKey};
-use crate::outgoing::Mail;
+use crate::outgoing::Outgoing;
 use gearman_core::{MAX_FUNCTION, MAX_UNIQUE};
 
-impl Store {
+impl Broker {
     /// A background job is to be kept, or is kept. The batch after which it is, where that is still to come.
-    pub(crate) fn keep(&mut self, id: u32) -> Option<u64> {
-        let job = &self.jobs.slab[id];
+    pub(crate) fn persist(&mut self, id: u32) -> Option<u64> {
+        let job = &self.jobs.arena[id];
         match job.stored {
-            true => self.journal.batch_of(job.number),
+            true => self.changes.batch_of(job.number),
             false if self.rules.durable == Durable::Always => Some(self.store(id)),
             false => None,
         }
     }
 
     fn store(&mut self, id: u32) -> u64 {
-        let job = &mut self.jobs.slab[id];
+        let job = &mut self.jobs.arena[id];
         job.stored = true;
         let (job, key) = (&*job, job.row_key());
         let row = Row {
@@ -32,39 +32,39 @@ impl Store {
             data: job.workload(),
             due: job.extra.as_ref().map_or(0, |e| e.due),
         };
-        self.journal.add(job.number, &row, || job.shared_workload())
+        self.changes.add(job.number, &row, || job.shared_workload())
     }
 
     /// The server stops: what is to outlive it goes to the queue now.
-    pub(crate) fn keep_all(&mut self) {
+    pub(crate) fn store_all(&mut self) {
         if self.rules.durable != Durable::AtEnd {
             return;
         }
-        let unkept = self.jobs.slab.iter().filter(|(_, job)| job.background && !job.stored);
-        for id in unkept.map(|(id, _)| id).collect::<Vec<_>>() {
+        let unstored = self.jobs.arena.iter().filter(|(_, job)| job.background && !job.stored);
+        for id in unstored.map(|(id, _)| id).collect::<Vec<_>>() {
             self.store(id);
         }
     }
 
     /// It is known what became of a batch of changes.
-    pub(crate) fn settle(&mut self, now: &Now, settled: Settled, mail: &mut Mail) {
-        self.journal.behind = !settled.done;
-        self.journal.settle(settled.batch);
-        while let Some(number) = self.journal.next_settled() {
+    pub(crate) fn settle(&mut self, now: &Now, result: BatchResult, outgoing: &mut Outgoing) {
+        self.changes.behind = !result.done;
+        self.changes.settle(result.batch);
+        while let Some(number) = self.changes.next_settled() {
             // It may be over meanwhile.
             let Some(id) = self.jobs.by_number(number) else { continue };
-            match settled.added {
-                true if self.jobs.slab[id].state == State::Storing => self.place(now, id),
+            match result.added {
+                true if self.jobs.arena[id].state == State::Storing => self.place(now, id),
                 true => {}
-                false => self.not_kept(now, id),
+                false => self.not_stored(now, id),
             }
         }
-        mail.settle(settled);
+        outgoing.settle(result);
     }
 
     /// A job could not be stored, and its background client is told so. Others may still wait for it.
-    fn not_kept(&mut self, now: &Now, id: u32) {
-        let job = &mut self.jobs.slab[id];
+    fn not_stored(&mut self, now: &Now, id: u32) {
+        let job = &mut self.jobs.arena[id];
         (job.stored, job.background) = (false, false);
         match job.state {
             State::Running => {}
@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// Takes in a job of the durable queue, when the server starts; or says what is wrong with it. After the
-    /// last comes [`Store::restored`].
+    /// last comes [`Broker::restored`].
     pub(crate) fn restore(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
         if row.key.len() > MAX_UNIQUE || !(1..=MAX_FUNCTION).contains(&row.function.len()) {
             return Err("its unique_key is longer than 64 bytes, or its function_name than 512, or empty");
@@ -104,7 +104,7 @@ impl Store {
 
     /// All jobs of the durable queue have come. Those without a number of their own get one.
     pub(crate) fn restored(&mut self) {
-        let unnumbered = self.jobs.slab.iter().filter(|(_, job)| job.number == 0);
+        let unnumbered = self.jobs.arena.iter().filter(|(_, job)| job.number == 0);
         for id in unnumbered.map(|(id, _)| id).collect::<Vec<_>>() {
             self.jobs.number(id);
         }

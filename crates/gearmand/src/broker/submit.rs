@@ -4,44 +4,51 @@ use crate::broker::arena::NONE;
 use crate::broker::jobs::{Job, Payload, State};
 use crate::broker::schedule::{Schedule, Unfit, epoch};
 use crate::broker::sessions::Waiter;
-use crate::broker::{Now, Store};
-use crate::outgoing::{Held, Mail};
+use crate::broker::{Broker, Now};
+use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
 use gearman_core::message::{Response, Start, Submit};
 use gearman_core::{Code, MAX_FUNCTION, MAX_UNIQUE};
 
-impl Store {
+impl Broker {
     /// SUBMIT_JOB* and its relatives.
-    pub(crate) fn submit(&mut self, now: &Now, peer: u32, submit: &Submit<'_>, owner: Option<&Bytes>, mail: &mut Mail) {
+    pub(crate) fn submit(
+        &mut self,
+        now: &Now,
+        session: u32,
+        submit: &Submit<'_>,
+        owner: Option<&Bytes>,
+        outgoing: &mut Outgoing,
+    ) {
         if submit.unique.len() > MAX_UNIQUE {
-            return mail.error(peer, Code::ArgumentTooLarge.name(), "Unique value too large");
+            return outgoing.error(session, Code::ArgumentTooLarge.name(), "Unique value too large");
         }
         if submit.function.len() > MAX_FUNCTION || submit.reducer.is_some_and(|r| r.len() > MAX_FUNCTION) {
-            return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
+            return outgoing.error(session, Code::ArgumentTooLarge.name(), "Function value too large");
         }
         let due = match self.due(now, submit.start) {
             Ok(due) => due,
-            Err(unfit) => return mail.error(peer, Code::InvalidArgument.name(), &unfit.to_string()),
+            Err(unfit) => return outgoing.error(session, Code::InvalidArgument.name(), &unfit.to_string()),
         };
         let known = self.functions.find(submit.function);
         let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
         let (job, new) = match same {
             Some(job) => (job, false),
             None if self.draining => {
-                return mail.error(peer, Code::QueueError.name(), "Server is shutting down");
+                return outgoing.error(session, Code::QueueError.name(), "Server is shutting down");
             }
             None => {
                 let Some(function) = self.function(now, submit.function) else {
-                    return mail.error(peer, Code::QueueError.name(), "Too many functions");
+                    return outgoing.error(session, Code::QueueError.name(), "Too many functions");
                 };
                 let f = &mut self.functions[function];
                 let limit = f.limits[submit.priority as usize];
                 if limit != 0 && f.total >= limit {
-                    if let Some(unsaid) = self.limits.queue.happened(now.steady) {
+                    if let Some(omitted) = self.limits.queue.happened(now.steady) {
                         let name = f.name.escape_ascii();
-                        tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{unsaid}");
+                        tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{omitted}");
                     }
-                    return mail.error(peer, Code::QueueError.name(), "Job queue is full");
+                    return outgoing.error(session, Code::QueueError.name(), "Job queue is full");
                 }
                 f.total += 1;
                 let payload = Payload::new(submit.unique, submit.workload, owner);
@@ -53,21 +60,23 @@ impl Store {
             }
         };
         if let Some(due) = due.filter(|_| new) {
-            self.jobs.slab[job].extra().due = due;
+            self.jobs.arena[job].extra().due = due;
         }
         let batch = if submit.background {
-            self.jobs.slab[job].background = true;
-            self.keep(job)
+            self.jobs.arena[job].background = true;
+            self.persist(job)
         } else {
-            self.wait_for(peer, job);
+            self.wait_for(session, job);
             None
         };
-        let handle = self.handles.write(self.jobs.slab[job].number);
-        mail.held(peer, batch, Held::Created, |mail| mail.response(peer, &Response::JobCreated(handle.as_ref())));
+        let handle = self.handles.write(self.jobs.arena[job].number);
+        outgoing.after_batch(session, batch, Answer::Created, |outgoing| {
+            outgoing.response(session, &Response::JobCreated(handle.as_ref()))
+        });
         match batch {
             _ if !new => {}
             None => self.place(now, job),
-            Some(_) => self.jobs.slab[job].state = State::Storing,
+            Some(_) => self.jobs.arena[job].state = State::Storing,
         }
     }
 
@@ -81,16 +90,16 @@ impl Store {
         Ok(Some(due).filter(|due| *due > now.wall.as_secs()))
     }
 
-    fn wait_for(&mut self, peer: u32, job: u32) {
-        let (next, peer_next) = (self.jobs.slab[job].waiters, self.peers[peer].waits);
-        let id = self.waiters.insert(Waiter { peer, job, next, prev: NONE, peer_next, peer_prev: NONE });
+    fn wait_for(&mut self, session: u32, job: u32) {
+        let (next, session_next) = (self.jobs.arena[job].waiters, self.sessions[session].waits);
+        let id = self.waiters.insert(Waiter { session, job, next, prev: NONE, session_next, session_prev: NONE });
         if next != NONE {
             self.waiters[next].prev = id;
         }
-        if peer_next != NONE {
-            self.waiters[peer_next].peer_prev = id;
+        if session_next != NONE {
+            self.waiters[session_next].session_prev = id;
         }
-        self.jobs.slab[job].waiters = id;
-        self.peers[peer].waits = id;
+        self.jobs.arena[job].waiters = id;
+        self.sessions[session].waits = id;
     }
 }

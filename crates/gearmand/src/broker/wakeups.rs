@@ -4,8 +4,8 @@
 //! see that. So one that does not answer at once is not waited for, others are woken in its place: few at first,
 //! because it may only be slow, and soon all.
 
-use crate::broker::arena::{NONE, Slab};
-use crate::broker::sessions::Peer;
+use crate::broker::arena::{Arena, NONE};
+use crate::broker::sessions::Session;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -37,16 +37,16 @@ impl Step {
 pub(crate) struct Wakeup {
     /// When it is no longer waited for.
     pub(crate) when: Duration,
-    /// The connection, and its `Peer::slept`: void when that differs.
-    pub(crate) peer: u32,
+    /// The connection, and its `Session::slept`: void when that differs.
+    pub(crate) session: u32,
     pub(crate) slept: u64,
     nth: usize,
 }
 
 impl Wakeup {
     /// Is it not answered yet? Who asks for a job has, and hears at the end of the round whether there is one.
-    pub(crate) fn is_open(&self, peers: &Slab<Peer>) -> bool {
-        peers.get(self.peer).is_some_and(|p| p.woken != NONE && p.slept == self.slept && !p.asking)
+    pub(crate) fn is_open(&self, sessions: &Arena<Session>) -> bool {
+        sessions.get(self.session).is_some_and(|p| p.woken != NONE && p.slept == self.slept && !p.asking)
     }
 
     /// It is over: so many more are woken, in this step.
@@ -64,16 +64,16 @@ pub(crate) struct Wakeups {
 
 impl Wakeups {
     /// One was sent. `false`: it is not waited for.
-    pub(crate) fn sent(&mut self, peer: u32, slept: u64, step: Step) -> bool {
+    pub(crate) fn sent(&mut self, session: u32, slept: u64, step: Step) -> bool {
         let (Some(line), Some(patience)) = (self.steps.get_mut(step.nth), PATIENCE.get(step.nth)) else { return false };
-        line.push_back(Wakeup { when: step.begin + *patience, peer, slept, nth: step.nth });
+        line.push_back(Wakeup { when: step.begin + *patience, session, slept, nth: step.nth });
         true
     }
 
     /// When the next is over. Those with an answer are forgotten; usually nobody is left.
-    pub(crate) fn next(&mut self, peers: &Slab<Peer>) -> Option<Duration> {
+    pub(crate) fn next(&mut self, sessions: &Arena<Session>) -> Option<Duration> {
         let next = |line: &mut VecDeque<Wakeup>| {
-            while line.front().is_some_and(|wakeup| !wakeup.is_open(peers)) {
+            while line.front().is_some_and(|wakeup| !wakeup.is_open(sessions)) {
                 line.pop_front();
             }
             Some(line.front()?.when)

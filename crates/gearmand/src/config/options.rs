@@ -5,7 +5,7 @@ use crate::config::file::{self, Word};
 use crate::config::{Config, Keepalive, Level};
 use crate::durable::Durable;
 use crate::durable::sqlite::{DEFAULT_TABLE, Sqlite};
-use crate::durable::{Persist, PersistError};
+use crate::durable::{Backend, BackendError};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -427,7 +427,7 @@ impl Options {
     ///
     /// # Errors
     /// See [`Sqlite::open`].
-    pub fn open_queue(&self) -> Result<Option<Box<dyn Persist>>, PersistError> {
+    pub fn open_queue(&self) -> Result<Option<Box<dyn Backend>>, BackendError> {
         match &self.libsqlite3_db {
             Some(file) if self.is_durable() => {
                 Ok(Some(Box::new(Sqlite::open(Path::new(file), &self.libsqlite3_table)?)))

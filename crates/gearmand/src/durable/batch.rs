@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Journal {
+pub(crate) struct PendingChanges {
     /// What the turn has changed so far.
     batch: Batch,
     /// The last batch that was taken.
@@ -24,7 +24,7 @@ pub(crate) struct Journal {
     pub(crate) behind: bool,
 }
 
-impl Journal {
+impl PendingChanges {
     /// A job is to be stored. The batch it goes with.
     pub(crate) fn add(&mut self, number: u64, row: &Row<'_>, data: impl FnOnce() -> Bytes) -> u64 {
         let batch = self.taken + 1;
@@ -174,7 +174,7 @@ impl Batch {
 
 /// What became of batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Settled {
+pub(crate) struct BatchResult {
     /// Of all up to this one that were not settled before.
     pub(crate) batch: u64,
     /// Their jobs are stored; all of them, or none.
@@ -193,13 +193,13 @@ mod tests {
 
     #[test]
     fn changes_are_read_as_they_were_made() {
-        let mut journal = Journal::default();
+        let mut changes = PendingChanges::default();
         let large = vec![b'x'; SHARE];
-        assert_eq!(journal.add(1, &row(b"k", b"data"), || panic!("small ones are copied")), 1);
-        journal.done(b"k", b"f");
-        journal.add(2, &row(b"", &large), || Bytes::from(large.clone()));
-        journal.add(3, &row(b"l", b""), Bytes::new);
-        let batch = journal.take().unwrap();
+        assert_eq!(changes.add(1, &row(b"k", b"data"), || panic!("small ones are copied")), 1);
+        changes.done(b"k", b"f");
+        changes.add(2, &row(b"", &large), || Bytes::from(large.clone()));
+        changes.add(3, &row(b"l", b""), Bytes::new);
+        let batch = changes.take().unwrap();
         let changes: Vec<_> = batch.changes().collect();
         let done = Change::Done { key: b"k", function: b"f" };
         assert_eq!(
@@ -210,19 +210,19 @@ mod tests {
 
     #[test]
     fn who_waits_for_what() {
-        let mut journal = Journal::default();
-        assert_eq!((journal.last(), journal.take().is_none()), (None, true));
-        journal.add(1, &row(b"k", b""), Bytes::new);
-        assert_eq!(journal.last(), Some(1));
-        assert_eq!(journal.take().unwrap().number, 1);
-        assert_eq!(journal.last(), Some(1));
-        assert_eq!(journal.add(2, &row(b"l", b""), Bytes::new), 2);
-        assert_eq!((journal.last(), journal.batch_of(1), journal.batch_of(2)), (Some(2), Some(1), Some(2)));
-        journal.settle(1);
-        assert_eq!((journal.next_settled(), journal.next_settled()), (Some(1), None));
-        assert_eq!((journal.last(), journal.batch_of(1)), (Some(2), None));
-        journal.take();
-        journal.settle(2);
-        assert_eq!((journal.next_settled(), journal.last()), (Some(2), None));
+        let mut changes = PendingChanges::default();
+        assert_eq!((changes.last(), changes.take().is_none()), (None, true));
+        changes.add(1, &row(b"k", b""), Bytes::new);
+        assert_eq!(changes.last(), Some(1));
+        assert_eq!(changes.take().unwrap().number, 1);
+        assert_eq!(changes.last(), Some(1));
+        assert_eq!(changes.add(2, &row(b"l", b""), Bytes::new), 2);
+        assert_eq!((changes.last(), changes.batch_of(1), changes.batch_of(2)), (Some(2), Some(1), Some(2)));
+        changes.settle(1);
+        assert_eq!((changes.next_settled(), changes.next_settled()), (Some(1), None));
+        assert_eq!((changes.last(), changes.batch_of(1)), (Some(2), None));
+        changes.take();
+        changes.settle(2);
+        assert_eq!((changes.next_settled(), changes.last()), (Some(2), None));
     }
 }

@@ -22,37 +22,37 @@ pub enum Durable {
 /// Jobs on disk. Called from one thread, which may be kept waiting; others may own the same rows.
 ///
 /// A new kind of queue is one more implementation of this, and its options.
-pub trait Persist: Send {
+pub trait Backend: Send {
     /// Gives out every job that is stored, oldest first.
     ///
     /// # Errors
     /// When not all could be read, or `take` says that a row cannot be. A server must not start then: jobs
     /// would be missing.
-    fn replay(&mut self, take: &mut dyn FnMut(Row<'_>) -> Result<(), &'static str>) -> Result<(), PersistError>;
+    fn replay(&mut self, take: &mut dyn FnMut(Row<'_>) -> Result<(), &'static str>) -> Result<(), BackendError>;
 
     /// A job is to be kept. One with the same key and function is replaced.
     ///
     /// # Errors
     /// Then nothing that was asked for since the last `flush` is kept.
-    fn add(&mut self, row: &Row<'_>) -> Result<(), PersistError>;
+    fn add(&mut self, row: &Row<'_>) -> Result<(), BackendError>;
 
     /// The job with this key need not be kept any more. No error where there is none.
     ///
     /// # Errors
-    /// As [`Persist::add`].
-    fn done(&mut self, key: &[u8], function: &[u8]) -> Result<(), PersistError>;
+    /// As [`Backend::add`].
+    fn done(&mut self, key: &[u8], function: &[u8]) -> Result<(), BackendError>;
 
     /// Returns when all that was asked for since the last time is safe from a power cut.
     ///
     /// # Errors
-    /// As [`Persist::add`].
-    fn flush(&mut self) -> Result<(), PersistError>;
+    /// As [`Backend::add`].
+    fn flush(&mut self) -> Result<(), BackendError>;
 }
 
 /// Why a queue cannot be used, in words for an operator.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{queue}: {reason}")]
-pub struct PersistError {
+pub struct BackendError {
     /// Which: a file, with its table.
     pub queue: String,
     /// What is wrong with it, and how to mend it.

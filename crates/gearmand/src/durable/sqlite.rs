@@ -1,7 +1,7 @@
 //! The durable queue in an SQLite file, in the table of C gearmand's `libsqlite3` queue: either server can
 //! go on with what the other left.
 
-use crate::durable::{Persist, PersistError, Row};
+use crate::durable::{Backend, BackendError, Row};
 use gearman_core::message::Priority;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -40,11 +40,11 @@ impl Sqlite {
     /// those who look at the file share is a file of its own (`-shm`), and alone one needs none.
     ///
     /// # Errors
-    /// [`PersistError`] where the file cannot be written, is held by another server, or is no such queue.
-    pub fn open(file: &Path, table: &str) -> Result<Sqlite, PersistError> {
+    /// [`BackendError`] where the file cannot be written, is held by another server, or is no such queue.
+    pub fn open(file: &Path, table: &str) -> Result<Sqlite, BackendError> {
         let name = format!("the queue {} (table {table})", file.display());
-        let fail = |reason: String| PersistError { queue: name.clone(), reason, held: false };
-        let lock = lock(file).map_err(|(reason, held)| PersistError { held, ..fail(reason) })?;
+        let fail = |reason: String| BackendError { queue: name.clone(), reason, held: false };
+        let lock = lock(file).map_err(|(reason, held)| BackendError { held, ..fail(reason) })?;
         let quoted = format!("\"{}\"", table.replace('"', "\"\""));
         let (db, alone) = match connect(file, &quoted, "NORMAL") {
             Err(error) if may_lack_room(&error) => {
@@ -54,7 +54,7 @@ impl Sqlite {
                 tracing::warn!("{name}: there is no room on the disk; until there is, no other program can look at it");
                 (db, true)
             }
-            opened => (opened.map_err(|e| PersistError { held: is_busy(&e), ..fail(reason(&e)) })?, false),
+            opened => (opened.map_err(|e| BackendError { held: is_busy(&e), ..fail(reason(&e)) })?, false),
         };
         let sqlite = Sqlite {
             db,
@@ -98,14 +98,14 @@ impl Sqlite {
     }
 
     /// Does one thing within the transaction that the next flush commits.
-    fn change(&mut self, what: impl FnOnce(&Sqlite) -> rusqlite::Result<usize>) -> Result<(), PersistError> {
+    fn change(&mut self, what: impl FnOnce(&Sqlite) -> rusqlite::Result<usize>) -> Result<(), BackendError> {
         let begun = if self.begun { Ok(()) } else { self.db.execute_batch("BEGIN IMMEDIATE") };
         self.begun = begun.is_ok();
         begun.and_then(|()| what(self).map(drop)).map_err(|e| self.undo(&e))
     }
 
     /// Forgets all changes since the last commit, for this reason.
-    fn undo(&mut self, error: &rusqlite::Error) -> PersistError {
+    fn undo(&mut self, error: &rusqlite::Error) -> BackendError {
         // Some errors have undone them already.
         if std::mem::take(&mut self.begun)
             && !self.db.is_autocommit()
@@ -113,28 +113,28 @@ impl Sqlite {
         {
             tracing::error!("{}: {}", self.name, reason(&error));
         }
-        PersistError { queue: self.name.clone(), reason: reason(error), held: is_busy(error) }
+        BackendError { queue: self.name.clone(), reason: reason(error), held: is_busy(error) }
     }
 }
 
-impl Persist for Sqlite {
-    fn replay(&mut self, take: &mut dyn FnMut(Row<'_>) -> Result<(), &'static str>) -> Result<(), PersistError> {
+impl Backend for Sqlite {
+    fn replay(&mut self, take: &mut dyn FnMut(Row<'_>) -> Result<(), &'static str>) -> Result<(), BackendError> {
         let mut read = || -> Result<(), String> {
-            let said = |e: rusqlite::Error| reason(&e);
-            let mut select = self.db.prepare(&self.select).map_err(said)?;
-            let mut rows = select.query([]).map_err(said)?;
+            let received = |e: rusqlite::Error| reason(&e);
+            let mut select = self.db.prepare(&self.select).map_err(received)?;
+            let mut rows = select.query([]).map_err(received)?;
             let mut number = 0u64;
-            while let Some(row) = rows.next().map_err(said)? {
+            while let Some(row) = rows.next().map_err(received)? {
                 number += 1;
                 let taken = read_row(row).and_then(|row| take(row).map_err(str::to_owned));
                 taken.map_err(|e| format!("row {number} of its table: {e}"))?;
             }
             Ok(())
         };
-        read().map_err(|reason| PersistError { queue: self.name.clone(), reason, held: false })
+        read().map_err(|reason| BackendError { queue: self.name.clone(), reason, held: false })
     }
 
-    fn add(&mut self, row: &Row<'_>) -> Result<(), PersistError> {
+    fn add(&mut self, row: &Row<'_>) -> Result<(), BackendError> {
         self.change(|this| {
             this.db.prepare_cached(&this.insert)?.execute((
                 Text(row.key),
@@ -146,11 +146,11 @@ impl Persist for Sqlite {
         })
     }
 
-    fn done(&mut self, key: &[u8], function: &[u8]) -> Result<(), PersistError> {
+    fn done(&mut self, key: &[u8], function: &[u8]) -> Result<(), BackendError> {
         self.change(|this| this.db.prepare_cached(&this.delete)?.execute((Text(key), Text(function))))
     }
 
-    fn flush(&mut self) -> Result<(), PersistError> {
+    fn flush(&mut self) -> Result<(), BackendError> {
         if !self.begun {
             return Ok(());
         }

@@ -1,8 +1,8 @@
 //! The thread that brings changes to the durable queue. All that came while it was busy goes with the next
 //! commit, so a commit is shared by as many as wait for it, and nobody else is kept waiting.
 
-use crate::durable::batch::{Batch, Change, Settled};
-use crate::durable::{Persist, PersistError};
+use crate::durable::batch::{Batch, BatchResult, Change};
+use crate::durable::{Backend, BackendError};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -18,25 +18,25 @@ const BATCHES: usize = 10_000;
 
 /// The thread, from the server's side. It ends, and is waited for, when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct Writer {
     batches: Option<Sender<Batch>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Keeper {
+impl Writer {
     /// Begins to serve a queue. What is received tells what became of the batches.
     ///
     /// # Errors
     /// The system's, when there can be no thread.
     pub(crate) fn start(
-        queue: Box<dyn Persist>,
+        queue: Box<dyn Backend>,
         patience: Duration,
-    ) -> io::Result<(Keeper, UnboundedReceiver<Settled>)> {
+    ) -> io::Result<(Writer, UnboundedReceiver<BatchResult>)> {
         let (batches, received) = channel();
         let (settled, news) = unbounded_channel();
         let work = move || Work::new(queue, patience, settled).run(&received);
         let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
-        Ok((Keeper { batches: Some(batches), thread: Some(thread) }, news))
+        Ok((Writer { batches: Some(batches), thread: Some(thread) }, news))
     }
 
     /// Hands a batch over. False: the thread is gone, and nothing will be stored any more.
@@ -45,7 +45,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Writer {
     fn drop(&mut self) {
         self.batches = None;
         if let Some(thread) = self.thread.take()
@@ -60,7 +60,7 @@ impl Drop for Keeper {
 type Done = (Box<[u8]>, Box<[u8]>);
 
 struct Work {
-    queue: Box<dyn Persist>,
+    queue: Box<dyn Backend>,
     /// How long an end tries to write what would be lost.
     patience: Duration,
     /// Jobs that are done, by key and function, and could not be removed.
@@ -72,11 +72,11 @@ struct Work {
     /// What was brought to disk so far.
     commits: u64,
     changes: u64,
-    settled: UnboundedSender<Settled>,
+    settled: UnboundedSender<BatchResult>,
 }
 
 impl Work {
-    fn new(queue: Box<dyn Persist>, patience: Duration, settled: UnboundedSender<Settled>) -> Work {
+    fn new(queue: Box<dyn Backend>, patience: Duration, settled: UnboundedSender<BatchResult>) -> Work {
         Work { queue, patience, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, settled }
     }
 
@@ -130,11 +130,11 @@ impl Work {
         let done = self.undone.is_empty();
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
-        let _ = self.settled.send(Settled { batch: self.last, added: added.is_ok(), done });
+        let _ = self.settled.send(BatchResult { batch: self.last, added: added.is_ok(), done });
     }
 
     /// The server ends: what fails is tried again, as another program may hold the file for a while.
-    fn patiently(&mut self, store: impl Fn(&mut Work) -> Result<(), PersistError>) -> Result<(), PersistError> {
+    fn patiently(&mut self, store: impl Fn(&mut Work) -> Result<(), BackendError>) -> Result<(), BackendError> {
         let begin = Instant::now();
         let mut told = false;
         loop {
@@ -152,7 +152,7 @@ impl Work {
     }
 
     /// Brings all of these to disk, or none.
-    fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), PersistError> {
+    fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
         for (key, function) in &self.undone {
             self.queue.done(key, function)?;
         }
@@ -180,7 +180,7 @@ impl Work {
         self.undone.extend(done);
     }
 
-    fn failed(&mut self, error: &PersistError) {
+    fn failed(&mut self, error: &BackendError) {
         if !std::mem::replace(&mut self.failing, true) {
             tracing::error!("jobs are refused, they cannot be stored: {error}");
         }

@@ -8,7 +8,7 @@
 
 use crate::admin::text;
 use crate::broker::dispatch::dispatch;
-use crate::net::stream::{Reader, Writer};
+use crate::net::stream::{ReadHalf, WriteHalf};
 use crate::shared::{Shared, State};
 use bytes::{BufMut, Bytes};
 use gearman_core::codec::{Decoded, decode};
@@ -21,32 +21,32 @@ use tokio::io::ReadBuf;
 /// Size of the buffer that all connections read into.
 pub(crate) const SCRATCH: usize = 64 * 1024;
 /// Turns of one connection before others have theirs.
-const TURNS: usize = 4;
+const READS: usize = 4;
 /// A peer for whom so much waits has to read before it is heard again.
-const HEARD: usize = 1024 * 1024;
+const UNREAD: usize = 1024 * 1024;
 thread_local! {
     /// What all connections of a thread read into.
     static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(shared: Shared, peer: u32, reader: Reader, writer: Arc<Writer>) {
-    let mut task = Task { shared: shared.clone(), peer, reader, writer, input: Input::default() };
+pub(crate) async fn serve(shared: Shared, session: u32, reader: ReadHalf, writer: Arc<WriteHalf>) {
+    let mut task = Task { shared: shared.clone(), session, reader, writer, input: Input::default() };
     let reason = std::future::poll_fn(|cx| SHARED.with_borrow_mut(|scratch| task.poll(cx, scratch))).await;
     shared.end_round(); // it may have been told why
-    shared.turn(|state| {
+    shared.with_state(|state| {
         tracing::info!("connection closed: {reason}");
-        state.leave(peer);
-        state.release(peer);
+        state.leave(session);
+        state.release(session);
     });
 }
 
 /// One connection at work.
 struct Task {
     shared: Shared,
-    peer: u32,
-    reader: Reader,
-    writer: Arc<Writer>,
+    session: u32,
+    reader: ReadHalf,
+    writer: Arc<WriteHalf>,
     input: Input,
 }
 
@@ -60,8 +60,8 @@ struct Waiting {
 impl Task {
     /// Goes on with one connection, until it is over.
     fn poll(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<String> {
-        for _ in 0..TURNS {
-            let waiting = match self.shared.lock().look(cx, self.peer, &self.input) {
+        for _ in 0..READS {
+            let waiting = match self.shared.lock().look(cx, self.session, &self.input) {
                 Ok(waiting) => waiting,
                 Err(reason) => return Poll::Ready(reason),
             };
@@ -69,7 +69,7 @@ impl Task {
                 match self.writer.poll_write_ready(cx) {
                     Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
                     Poll::Ready(Ok(())) => {
-                        self.shared.write(self.peer);
+                        self.shared.write(self.session);
                         continue;
                     }
                     Poll::Pending => {}
@@ -92,7 +92,7 @@ impl Task {
 
     /// Reads once, and does what that asks for; ends with the reason why the connection is over.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8], waiting: usize) -> Poll<Result<(), String>> {
-        let peer = self.peer;
+        let session = self.session;
         let n = if self.input.stalled { None } else { Some(ready!(self.input.read(cx, &mut self.reader, scratch))) };
         match n {
             Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
@@ -104,12 +104,14 @@ impl Task {
                 // What it asked for before it stopped sending is answered; it is nobody's client or
                 // worker any more.
                 self.input.ended = true;
-                self.shared.turn(|state| state.leave(peer));
+                self.shared.with_state(|state| state.leave(session));
             }
             Some(Ok(_)) if self.input.grows() => {}
             n => {
                 let n = n.and_then(Result::ok).unwrap_or_default();
-                return Poll::Ready(self.shared.turn(|state| state.hear(peer, &mut self.input, scratch, n)));
+                return Poll::Ready(
+                    self.shared.with_state(|state| state.receive(session, &mut self.input, scratch, n)),
+                );
             }
         }
         Poll::Ready(Ok(()))
@@ -131,7 +133,7 @@ struct Input {
 impl Input {
     /// The peer has to read first: so many bytes wait for it.
     fn must_wait(&self, waiting: usize) -> bool {
-        self.ended || waiting > HEARD || (self.stalled && waiting > 0)
+        self.ended || waiting > UNREAD || (self.stalled && waiting > 0)
     }
 
     /// There is more to read of a large packet.
@@ -140,7 +142,7 @@ impl Input {
     }
 
     /// Reads what there is: behind what is kept of a packet, in the shared buffer where that fits.
-    fn read(&mut self, cx: &mut Context<'_>, reader: &mut Reader, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn read(&mut self, cx: &mut Context<'_>, reader: &mut ReadHalf, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
         let kept = self.partial.len();
         if self.need <= SCRATCH {
             let mut buffer = ReadBuf::new(&mut scratch[kept..]);
@@ -158,9 +160,9 @@ impl Input {
 
 impl State {
     /// What waits for a peer; or why its connection is over. From now on its task is woken when that changes.
-    fn look(&mut self, cx: &Context<'_>, peer: u32, input: &Input) -> Result<Waiting, String> {
-        let waiting = Waiting { bytes: self.mail.waiting(peer), writable: self.mail.writable(peer) };
-        let connection = self.connection(peer).ok_or("it is gone")?;
+    fn look(&mut self, cx: &Context<'_>, session: u32, input: &Input) -> Result<Waiting, String> {
+        let waiting = Waiting { bytes: self.outgoing.waiting(session), writable: self.outgoing.writable(session) };
+        let connection = self.connection(session).ok_or("it is gone")?;
         if let Some(reason) = connection.closing.take() {
             return Err(reason);
         }
@@ -173,13 +175,13 @@ impl State {
     }
 
     /// Everything that one read of `n` bytes brought.
-    fn hear(&mut self, peer: u32, input: &mut Input, scratch: &mut [u8], n: usize) -> Result<(), String> {
-        let now = self.begin_turn();
+    fn receive(&mut self, session: u32, input: &mut Input, scratch: &mut [u8], n: usize) -> Result<(), String> {
+        let now = self.read_clock();
         if input.need > SCRATCH {
             input.need = 0;
             let packet = Bytes::from(std::mem::take(&mut input.partial));
             if let Ok(Decoded::Frame(frame, _)) = decode(&packet, self.config.max_packet) {
-                dispatch(&mut self.store, &now, peer, &frame, Some(&packet), &mut self.mail);
+                dispatch(&mut self.broker, &now, session, &frame, Some(&packet), &mut self.outgoing);
             }
             return Ok(());
         }
@@ -188,7 +190,7 @@ impl State {
         let mut rest = &scratch[..kept + n];
         (input.need, input.stalled) = (0, false);
         while let Some(first) = rest.first() {
-            if self.mail.waiting(peer) > HEARD {
+            if self.outgoing.waiting(session) > UNREAD {
                 input.stalled = true;
                 break;
             }
@@ -201,13 +203,13 @@ impl State {
                 };
                 let (line, behind) = rest.split_at(end + 1);
                 rest = behind;
-                self.store.answer(&now, peer, &mut self.mail);
-                text::answer(&mut self.store, &self.about, &now, peer, line, &mut self.mail);
+                self.broker.answer(&now, session, &mut self.outgoing);
+                text::answer(&mut self.broker, &self.about, &now, session, line, &mut self.outgoing);
                 continue;
             }
             match decode(rest, self.config.max_packet) {
                 Ok(Decoded::Frame(frame, size)) => {
-                    dispatch(&mut self.store, &now, peer, &frame, None, &mut self.mail);
+                    dispatch(&mut self.broker, &now, session, &frame, None, &mut self.outgoing);
                     rest = &rest[size..];
                 }
                 Ok(Decoded::Partial(need)) => {

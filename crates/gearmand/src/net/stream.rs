@@ -39,15 +39,15 @@ impl Stream {
         })
     }
 
-    pub(crate) fn split(self) -> (Reader, Writer) {
+    pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Stream::Tcp(stream) => {
                 let (reader, writer) = stream.into_split();
-                (Reader::Tcp(reader), Writer::Tcp(writer))
+                (ReadHalf::Tcp(reader), WriteHalf::Tcp(writer))
             }
             Stream::Unix(stream) => {
                 let (reader, writer) = stream.into_split();
-                (Reader::Unix(reader), Writer::Unix(writer))
+                (ReadHalf::Unix(reader), WriteHalf::Unix(writer))
             }
         }
     }
@@ -74,38 +74,38 @@ pub(crate) enum Watch {
 
 /// Where a connection's bytes come from.
 #[derive(Debug)]
-pub(crate) enum Reader {
+pub(crate) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
 }
 
 /// Where they go. In the hands of the server, so that whoever has something to say says it at once.
 #[derive(Debug)]
-pub(crate) enum Writer {
+pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
 }
 
-impl Reader {
+impl ReadHalf {
     /// As [`AsyncRead`], which sees by itself when a socket is drained: a `try_read` would need one more
     /// call of the system to learn it.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
-            Reader::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
-            Reader::Unix(half) => Pin::new(half).poll_read(cx, buffer),
+            ReadHalf::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
+            ReadHalf::Unix(half) => Pin::new(half).poll_read(cx, buffer),
         }
     }
 
     /// Into memory that was never written to. The future keeps nothing from one poll to the next.
     pub(crate) fn poll_read_buf(&mut self, cx: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
         match self {
-            Reader::Tcp(half) => pin!(half.read_buf(buffer)).poll(cx),
-            Reader::Unix(half) => pin!(half.read_buf(buffer)).poll(cx),
+            ReadHalf::Tcp(half) => pin!(half.read_buf(buffer)).poll(cx),
+            ReadHalf::Unix(half) => pin!(half.read_buf(buffer)).poll(cx),
         }
     }
 }
 
-impl Writer {
+impl WriteHalf {
     /// Writes what the socket takes now.
     pub(crate) fn write(&self, bytes: &mut Outbox) -> io::Result<()> {
         while !bytes.is_empty() {
@@ -135,21 +135,21 @@ impl Writer {
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Writer::Tcp(half) => half.try_write(bytes),
-            Writer::Unix(half) => half.try_write(bytes),
+            WriteHalf::Tcp(half) => half.try_write(bytes),
+            WriteHalf::Unix(half) => half.try_write(bytes),
         }
     }
 
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Writer::Tcp(half) => half.try_write_vectored(pieces),
-            Writer::Unix(half) => half.try_write_vectored(pieces),
+            WriteHalf::Tcp(half) => half.try_write_vectored(pieces),
+            WriteHalf::Unix(half) => half.try_write_vectored(pieces),
         }
     }
 
     /// The other side is noticed soon when it is dead.
     pub(crate) fn watch(&self, how: Watch, probe: &Keepalive) -> io::Result<()> {
-        let Writer::Tcp(half) = self else { return Ok(()) };
+        let WriteHalf::Tcp(half) = self else { return Ok(()) };
         let reached = (how == Watch::Reached).then_some(REACHED);
         SockRef::from(half.as_ref()).set_tcp_user_timeout(reached)?;
         keepalive(half.as_ref(), probe)
@@ -157,8 +157,8 @@ impl Writer {
 
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Writer::Tcp(half) => half.as_ref().poll_write_ready(cx),
-            Writer::Unix(half) => half.as_ref().poll_write_ready(cx),
+            WriteHalf::Tcp(half) => half.as_ref().poll_write_ready(cx),
+            WriteHalf::Unix(half) => half.as_ref().poll_write_ready(cx),
         }
     }
 }
@@ -187,9 +187,9 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (_, half) = stream.into_split();
-        let writer = Writer::Tcp(half);
+        let writer = WriteHalf::Tcp(half);
         writer.watch(Watch::Reached, &Keepalive::default()).unwrap();
-        let Writer::Tcp(half) = &writer else { unreachable!() };
+        let WriteHalf::Tcp(half) = &writer else { unreachable!() };
         let socket = SockRef::from(half.as_ref());
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(REACHED));
         assert!(socket.keepalive().unwrap());

@@ -66,7 +66,7 @@ pub(crate) async fn start(
     Ok(Ready { server, bound, pid })
 }
 
-type Queue = Option<Box<dyn gearmand::durable::Persist>>;
+type Queue = Option<Box<dyn gearmand::durable::Backend>>;
 
 async fn open_queue(options: &Options) -> Result<Queue, Refused> {
     if !options.is_durable() {

@@ -11,7 +11,7 @@ fn of(priority: usize, function: &str) -> Request<'_> {
 fn served_before(b: &mut Bench, worker: u32, client: u32, urgent: &str, handle: &str) -> usize {
     for n in 0..1000 {
         b.send(client, of(0, urgent));
-        b.said(worker);
+        b.received(worker);
         let got = b.ask(worker, GRAB);
         let got = got.split([' ', '|']).nth(1).unwrap().to_owned();
         b.send(worker, work(&got, Update::Complete(b"")));
@@ -43,7 +43,7 @@ fn the_same_with_direct_assignment() {
     b.send(client, of(2, "f"));
     for n in 0.. {
         b.send(client, of(0, "f"));
-        b.said(worker);
+        b.received(worker);
         let got = b.ask(worker, Request::PreSleep);
         if got.starts_with("JOB_ASSIGN H:1|") {
             assert_eq!(n, i32::from(AHEAD));
@@ -64,10 +64,10 @@ fn normal_and_low_jobs_both_come_to_their_turn() {
     let mut served = [0; 3];
     for _ in 0..5 * (usize::from(AHEAD) + 2) {
         b.send(client, of(0, "f"));
-        b.said(worker);
+        b.received(worker);
         let got = b.ask(worker, GRAB);
         let number: u64 = got.split([':', '|']).nth(1).unwrap().parse().unwrap();
-        let priority = b.store.jobs.slab[b.store.jobs.by_number(number).unwrap()].priority;
+        let priority = b.broker.jobs.arena[b.broker.jobs.by_number(number).unwrap()].priority;
         served[priority as usize] += 1;
         b.send(worker, work(&format!("H:{number}"), Update::Complete(b"")));
         check(&b);
@@ -97,7 +97,7 @@ fn low_jobs_of_many_functions() {
         let (handle, function) = got.split_once('|').unwrap();
         *served.entry(function.split('|').next().unwrap().to_owned()).or_insert(0) += 1;
         b.send(worker, work(handle.split_once(' ').unwrap().1, Update::Complete(b"")));
-        b.said(client);
+        b.received(client);
         // Workers come and go: what was counted is not lost with them.
         if n % 37 == 0 {
             b.leave(worker);
@@ -125,10 +125,10 @@ fn a_short_queue_is_served_in_strict_order() {
         }
         let mut last = Priority::High;
         for _ in 0..90 {
-            b.said(worker);
+            b.received(worker);
             let got = b.ask(worker, GRAB);
             let number: u64 = got.split([':', '|']).nth(1).unwrap().parse().unwrap();
-            let priority = b.store.jobs.slab[b.store.jobs.by_number(number).unwrap()].priority;
+            let priority = b.broker.jobs.arena[b.broker.jobs.by_number(number).unwrap()].priority;
             assert!(priority >= last);
             last = priority;
             b.send(worker, work(&format!("H:{number}"), Update::Complete(b"")));
@@ -145,7 +145,7 @@ fn low_jobs_that_are_gone_do_not_count() {
     b.send(other, Request::Submit(Submit { priority: Priority::Low, ..job("f", "", "") }));
     for n in 2..100 {
         b.send(client, of(0, "f"));
-        b.said(worker);
+        b.received(worker);
         assert_eq!(b.ask(worker, GRAB), format!("JOB_ASSIGN H:{n}|f|f"));
         b.send(worker, work(&format!("H:{n}"), Update::Complete(b"")));
     }

@@ -17,16 +17,16 @@ fn late(b: &mut Bench) -> (u32, u32) {
     let (client, worker) = (b.connect(), hurried(b));
     b.send(client, submit("f", "k", "x"));
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
-    b.said(client);
+    b.received(client);
     b.tick(5);
-    assert_eq!(b.store.running, 0);
+    assert_eq!(b.broker.running, 0);
     (client, worker)
 }
 
 /// Nothing is left of the job.
 fn over(b: &Bench) {
     check(b);
-    assert_eq!((b.store.jobs.len(), b.store.waiters.len(), b.store.deadlines.len()), (0, 0, 0));
+    assert_eq!((b.broker.jobs.len(), b.broker.waiters.len(), b.broker.deadlines.len()), (0, 0, 0));
 }
 
 #[test]
@@ -36,12 +36,12 @@ fn while_the_job_is_queued_again() {
         (Update::Fail, "WORK_FAIL H:1"),
         (Update::Exception(b"e"), "WORK_FAIL H:1"),
     ];
-    for (ending, heard) in endings {
+    for (ending, last_packet) in endings {
         let mut b = Bench::new();
         let (client, worker) = late(&mut b);
         let other = b.worker(&["f"]);
         assert_eq!(b.ask(worker, work("H:1", ending)), "", "{ending:?}");
-        assert_eq!(b.said(client), heard);
+        assert_eq!(b.received(client), last_packet);
         over(&b);
         assert_eq!(b.ask(other, GRAB), "NO_JOB");
         assert_eq!(b.ask(worker, GRAB), "NO_JOB");
@@ -57,10 +57,10 @@ fn what_comes_before_the_result_is_passed_on() {
     for update in [Update::Data(b"part"), Update::Warning(b"hm"), Update::Status(b"1", b"2")] {
         assert_eq!(b.ask(worker, work("H:1", update)), "");
     }
-    assert_eq!(b.said(client), "WORK_DATA H:1|part, WORK_WARNING H:1|hm, WORK_STATUS H:1|1|2");
+    assert_eq!(b.received(client), "WORK_DATA H:1|part, WORK_WARNING H:1|hm, WORK_STATUS H:1|1|2");
     assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|0|1|2");
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
 
@@ -72,13 +72,13 @@ fn while_another_worker_has_the_job() {
     assert_eq!(b.ask(other, GRAB), "JOB_ASSIGN H:1|f|x");
     assert_eq!(b.ask(worker, work("H:1", Update::Data(b"part"))), "", "nobody told it");
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"late"))), FOUND);
-    assert_eq!(b.said(client), "");
+    assert_eq!(b.received(client), "");
     check(&b);
     // It has ended what it had, so its next words on that are not late but wrong.
     let exists = "ERROR JOB_NOT_FOUND|Job does not exist on server";
     assert_eq!(b.ask(worker, work("H:1", Update::Data(b"part"))), exists);
     b.send(other, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
 
@@ -89,11 +89,11 @@ fn when_another_worker_has_ended_the_job() {
     let other = b.worker(&["f"]);
     b.send(other, GRAB);
     b.send(other, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     let exception = "ERROR JOB_NOT_FOUND|An exception was received for a job that does not exist";
     assert_eq!(b.ask(worker, work("H:1", Update::Exception(b"late"))), exception);
     assert_eq!(b.ask(worker, work("H:1", Update::Fail)), "", "said already");
-    assert_eq!(b.said(client), "");
+    assert_eq!(b.received(client), "");
     over(&b);
 }
 
@@ -105,7 +105,7 @@ fn when_the_other_worker_died_with_it() {
     b.send(other, GRAB);
     b.leave(other);
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
 
@@ -121,7 +121,7 @@ fn of_several_who_were_too_slow_the_first_ends_the_job() {
         let [first, second] = if first == 0 { [one, two] } else { [two, one] };
         assert_eq!(b.ask(first, work("H:1", Update::Complete(b"first"))), "");
         assert_eq!(b.ask(second, work("H:1", Update::Complete(b"second"))), FOUND);
-        assert_eq!(b.said(client), "WORK_COMPLETE H:1|first");
+        assert_eq!(b.received(client), "WORK_COMPLETE H:1|first");
         over(&b);
     }
 }
@@ -134,7 +134,7 @@ fn when_it_has_got_the_job_again_itself() {
     b.tick(5);
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"r"))), "", "it ran twice, and nobody needs to know");
 }
@@ -143,11 +143,11 @@ fn when_it_has_got_the_job_again_itself() {
 fn when_the_job_was_cancelled_or_dropped() {
     let mut b = Bench::new();
     let (client, worker) = late(&mut b);
-    let job = b.store.by_handle(b"H:1").unwrap();
-    b.store.fail(&b.now, job, &mut b.mail);
-    assert_eq!(b.said(client), "WORK_FAIL H:1");
+    let job = b.broker.by_handle(b"H:1").unwrap();
+    b.broker.fail(&b.now, job, &mut b.outgoing);
+    assert_eq!(b.received(client), "WORK_FAIL H:1");
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"r"))), FOUND);
-    assert_eq!(b.said(client), "");
+    assert_eq!(b.received(client), "");
     over(&b);
 }
 
@@ -170,7 +170,7 @@ fn only_the_connection_that_had_it_may_end_it() {
     b.leave(worker);
     assert_eq!(hurried(&mut b), worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"forged"))), FOUND);
-    assert_eq!(b.said(client), "");
+    assert_eq!(b.received(client), "");
     assert_eq!(b.ask(other, GRAB), "JOB_ASSIGN H:1|f|x");
     check(&b);
 }
@@ -183,9 +183,9 @@ fn a_job_that_was_given_back_is_not_late() {
     b.send(client, submit("f", "", "x"));
     b.send(worker, GRAB);
     b.send(worker, Request::CantDo(b"f"));
-    b.said(worker);
+    b.received(worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"r"))), FOUND);
-    assert_eq!(b.said(client), "JOB_CREATED H:1");
+    assert_eq!(b.received(client), "JOB_CREATED H:1");
     check(&b);
 }
 
@@ -194,15 +194,15 @@ fn while_the_job_is_delayed() {
     let mut b = Bench::new();
     let (client, worker) = late(&mut b);
     // Nothing delays such a job today; what does must not lose the result.
-    let job = b.store.by_handle(b"H:1").unwrap();
-    b.store.unplace(job);
-    b.store.jobs.slab[job].extra().due = b.now.wall.as_secs() + 60;
-    b.store.place(&b.now, job);
-    assert_eq!(b.store.delayed.len(), 1);
+    let job = b.broker.by_handle(b"H:1").unwrap();
+    b.broker.unplace(job);
+    b.broker.jobs.arena[job].extra().due = b.now.wall.as_secs() + 60;
+    b.broker.place(&b.now, job);
+    assert_eq!(b.broker.delayed.len(), 1);
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
-    assert!(b.store.delayed.is_empty());
+    assert!(b.broker.delayed.is_empty());
 }
 
 /// A timeout is a try. When it was the last, the job has failed, and nothing can follow.
@@ -211,11 +211,11 @@ fn the_last_try() {
     let mut b = Bench::with(|rules| rules.runs = Some(2));
     let (client, worker) = late(&mut b);
     b.send(worker, GRAB);
-    b.said(worker);
+    b.received(worker);
     b.tick(5);
-    assert_eq!(b.said(client), "WORK_FAIL H:1");
+    assert_eq!(b.received(client), "WORK_FAIL H:1");
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"r"))), "", "nobody told it");
-    assert_eq!(b.said(client), "");
+    assert_eq!(b.received(client), "");
     over(&b);
 }
 
@@ -224,7 +224,7 @@ fn a_late_result_is_no_try() {
     let mut b = Bench::with(|rules| rules.runs = Some(2));
     let (client, worker) = late(&mut b);
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
 
@@ -238,25 +238,25 @@ fn those_that_the_worker_has_in_advance() {
         b.send(client, background("f", "", workload));
         b.send(worker, GRAB);
     }
-    b.store.rules.runs = Some(2);
+    b.broker.rules.runs = Some(2);
     b.tick(5);
     b.tick(3);
     // The first is over at last; the second has five seconds from now.
-    b.said(worker);
+    b.received(worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b""))), "");
     b.tick(4);
-    assert_eq!((b.store.running, b.store.jobs.len()), (2, 2));
+    assert_eq!((b.broker.running, b.broker.jobs.len()), (2, 2));
     b.tick(1);
-    assert_eq!((b.store.running, b.store.jobs.len()), (1, 2));
+    assert_eq!((b.broker.running, b.broker.jobs.len()), (1, 2));
     check(&b);
     // It is on the second for good: the third, not begun, goes back in its time, and that is no try.
     b.tick(5);
-    assert_eq!(b.store.running, 0);
-    let tries = |b: &Bench, n| b.store.jobs.slab[b.store.jobs.by_number(n).unwrap()].tries;
+    assert_eq!(b.broker.running, 0);
+    let tries = |b: &Bench, n| b.broker.jobs.arena[b.broker.jobs.by_number(n).unwrap()].tries;
     assert_eq!((tries(&b, 2), tries(&b, 3)), (1, 0));
     b.send(worker, work("H:2", Update::Complete(b"")));
     b.send(worker, work("H:3", Update::Complete(b"")));
-    assert_eq!(b.said(worker), "");
+    assert_eq!(b.received(worker), "");
     over(&b);
 }
 
@@ -270,7 +270,7 @@ fn the_death_of_a_worker_that_was_late_is_no_try_of_the_next_job() {
     }
     b.tick(5);
     b.leave(worker);
-    let tries = |b: &Bench, n| b.store.jobs.slab[b.store.jobs.by_number(n).unwrap()].tries;
+    let tries = |b: &Bench, n| b.broker.jobs.arena[b.broker.jobs.by_number(n).unwrap()].tries;
     assert_eq!((tries(&b, 1), tries(&b, 2)), (1, 0));
     check(&b);
 }
@@ -284,16 +284,16 @@ fn one_that_forgets_its_late_jobs() {
         assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
         b.tick(5);
     }
-    assert_eq!(b.said(client), "WORK_FAIL H:1");
+    assert_eq!(b.received(client), "WORK_FAIL H:1");
     over(&b);
     // What it has not ended is remembered, but not without limit.
     for n in 2..200 {
         b.send(client, background("f", "", ""));
-        b.store.rules.runs = None;
+        b.broker.rules.runs = None;
         b.send(worker, GRAB);
         b.tick(5);
-        let job = b.store.jobs.by_number(n).unwrap();
-        b.store.fail(&b.now, job, &mut b.mail);
+        let job = b.broker.jobs.by_number(n).unwrap();
+        b.broker.fail(&b.now, job, &mut b.outgoing);
         check(&b);
     }
 }

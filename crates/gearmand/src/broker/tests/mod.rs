@@ -15,8 +15,8 @@ mod wakeups;
 
 /// A store with its mail and a clock that only the test moves.
 pub(crate) struct Bench {
-    pub(crate) store: Store,
-    pub(crate) mail: Mail,
+    pub(crate) broker: Broker,
+    pub(crate) outgoing: Outgoing,
     pub(crate) now: Now,
 }
 
@@ -37,49 +37,49 @@ impl Bench {
         };
         change(&mut rules);
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
-        Bench { store: Store::new(rules, Handles::new("H")), mail: Mail::new(1 << 20), now }
+        Bench { broker: Broker::new(rules, Handles::new("H")), outgoing: Outgoing::new(1 << 20), now }
     }
 
     pub(crate) fn connect(&mut self) -> u32 {
-        let peer = self.store.connect(0, None);
-        self.mail.open(peer);
-        peer
+        let session = self.broker.connect(0, None);
+        self.outgoing.open(session);
+        session
     }
 
-    pub(crate) fn leave(&mut self, peer: u32) {
-        self.store.leave(&self.now, peer, &mut self.mail);
-        self.mail.close(peer);
-        self.store.release(peer);
+    pub(crate) fn leave(&mut self, session: u32) {
+        self.broker.leave(&self.now, session, &mut self.outgoing);
+        self.outgoing.close(session);
+        self.broker.release(session);
         self.end_round();
     }
 
     pub(crate) fn end_round(&mut self) {
-        self.store.match_up(&self.now, &mut self.mail);
+        self.broker.match_up(&self.now, &mut self.outgoing);
     }
 
     /// A round of one packet.
-    pub(crate) fn send(&mut self, peer: u32, request: Request<'_>) {
-        self.hear(peer, request);
+    pub(crate) fn send(&mut self, session: u32, request: Request<'_>) {
+        self.receive(session, request);
         self.end_round();
     }
 
     /// One packet, and the round goes on.
-    pub(crate) fn hear(&mut self, peer: u32, request: Request<'_>) {
+    pub(crate) fn receive(&mut self, session: u32, request: Request<'_>) {
         let mut bytes = Vec::new();
         request.encode(&mut bytes);
         let Ok(Decoded::Frame(frame, _)) = decode(&bytes, 1 << 20) else { panic!("cannot read {request:?}") };
-        dispatch(&mut self.store, &self.now, peer, &frame, None, &mut self.mail);
+        dispatch(&mut self.broker, &self.now, session, &frame, None, &mut self.outgoing);
     }
 
     /// Sends, and says what came back to the same connection.
-    pub(crate) fn ask(&mut self, peer: u32, request: Request<'_>) -> String {
-        self.send(peer, request);
-        self.said(peer)
+    pub(crate) fn ask(&mut self, session: u32, request: Request<'_>) -> String {
+        self.send(session, request);
+        self.received(session)
     }
 
     /// What was sent to a connection: `NAME argument|argument`, packets separated by blanks.
-    pub(crate) fn said(&mut self, peer: u32) -> String {
-        let bytes = self.mail.take(peer);
+    pub(crate) fn received(&mut self, session: u32) -> String {
+        let bytes = self.outgoing.take(session);
         let mut rest = &bytes[..];
         let mut all = Vec::new();
         while !rest.is_empty() {
@@ -99,16 +99,16 @@ impl Bench {
     pub(crate) fn tick_ms(&mut self, milliseconds: u64) {
         self.now.steady += Duration::from_millis(milliseconds);
         self.now.wall += Duration::from_millis(milliseconds);
-        self.store.tick(&self.now, &mut self.mail);
+        self.broker.tick(&self.now, &mut self.outgoing);
         self.end_round();
     }
 
     pub(crate) fn worker(&mut self, functions: &[&str]) -> u32 {
-        let peer = self.connect();
+        let session = self.connect();
         for function in functions {
-            self.send(peer, can_do(function));
+            self.send(session, can_do(function));
         }
-        peer
+        session
     }
 }
 
@@ -149,16 +149,16 @@ fn a_job_from_submit_to_complete() {
     assert_eq!(b.ask(worker, GRAB), "NO_JOB");
     assert_eq!(b.ask(worker, Request::PreSleep), "");
     assert_eq!(b.ask(client, submit("f", "u", "data")), "JOB_CREATED H:1");
-    assert_eq!(b.said(worker), "NOOP");
+    assert_eq!(b.received(worker), "NOOP");
     assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|0|0|0");
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|data");
     b.send(worker, work("H:1", Update::Status(b"3", b"10")));
     b.send(worker, work("H:1", Update::Data(b"part")));
     b.send(worker, work("H:1", Update::Warning(b"hm")));
-    assert_eq!(b.said(client), "WORK_STATUS H:1|3|10, WORK_DATA H:1|part, WORK_WARNING H:1|hm");
+    assert_eq!(b.received(client), "WORK_STATUS H:1|3|10, WORK_DATA H:1|part, WORK_WARNING H:1|hm");
     assert_eq!(b.ask(client, Request::GetStatusUnique(b"u")), "STATUS_RES_UNIQUE u|1|1|3|10|1");
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"result"))), "");
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|result");
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|result");
     assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|0|0|0|0");
 }
 
@@ -205,13 +205,13 @@ fn jobs_of_one_key_are_one_job() {
     assert_eq!(b.ask(one, submit("f", "-", "")), "JOB_CREATED H:7");
     assert_eq!(b.ask(two, submit("f", "-", "")), "JOB_CREATED H:8");
     b.send(worker, Request::CantDo(b"g"));
-    b.said(worker);
+    b.received(worker);
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
     // Running, and still the same job; who asks twice hears twice.
     assert_eq!(b.ask(two, submit("f", "k", "")), "JOB_CREATED H:1");
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(one), "WORK_COMPLETE H:1|r");
-    assert_eq!(b.said(two), "WORK_COMPLETE H:1|r, WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(one), "WORK_COMPLETE H:1|r");
+    assert_eq!(b.received(two), "WORK_COMPLETE H:1|r, WORK_COMPLETE H:1|r");
     assert_eq!(b.ask(two, submit("f", "k", "")), "JOB_CREATED H:9");
 }
 
@@ -239,12 +239,12 @@ fn exceptions_for_those_who_asked() {
     b.send(one, submit("f", "k", ""));
     b.send(two, submit("f", "k", ""));
     b.send(worker, GRAB);
-    b.said(one);
-    b.said(two);
+    b.received(one);
+    b.received(two);
     b.send(worker, work("H:1", Update::Exception(b"oops")));
-    assert_eq!(b.said(one), "WORK_EXCEPTION H:1|oops");
-    assert_eq!(b.said(two), "WORK_FAIL H:1");
-    b.said(worker);
+    assert_eq!(b.received(one), "WORK_EXCEPTION H:1|oops");
+    assert_eq!(b.received(two), "WORK_FAIL H:1");
+    b.received(worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Fail)), "", "a second ending is ignored");
 }
 
@@ -263,10 +263,10 @@ fn work_on_what_is_not_ones_own() {
     assert_eq!(b.ask(other, work("H:1", Update::Warning(b""))), exists);
     let exception = "ERROR JOB_NOT_FOUND|An exception was received for a job that does not exist";
     assert_eq!(b.ask(other, work("H:1", Update::Exception(b""))), exception);
-    b.said(client);
+    b.received(client);
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r");
-    b.said(worker);
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
+    b.received(worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Data(b""))), exists);
 }
 
@@ -280,14 +280,14 @@ fn a_dead_workers_jobs_go_back_in_front() {
     b.send(worker, GRAB);
     b.send(worker, GRAB);
     b.send(other, Request::PreSleep);
-    b.said(other);
+    b.received(other);
     b.leave(worker);
     check(&b);
     for workload in ["1", "2", "3"] {
         assert_eq!(b.ask(other, GRAB), format!("JOB_ASSIGN H:{workload}|f|{workload}"));
     }
     // The second was only held, not tried.
-    let tries = |b: &Bench, n| b.store.jobs.slab[b.store.jobs.by_number(n).unwrap()].tries;
+    let tries = |b: &Bench, n| b.broker.jobs.arena[b.broker.jobs.by_number(n).unwrap()].tries;
     assert_eq!([1, 2, 3].map(|n| tries(&b, n)), [1, 0, 0]);
     b.send(other, Request::CantDo(b"f"));
     assert_eq!([1, 2, 3].map(|n| tries(&b, n)), [2, 0, 0]);
@@ -301,12 +301,12 @@ fn job_retries() {
     b.send(client, submit("f", "", "x"));
     for _ in 0..2 {
         let worker = b.worker(&["f"]);
-        b.said(client);
+        b.received(client);
         assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
         b.leave(worker);
     }
-    assert_eq!(b.said(client), "WORK_FAIL H:1");
-    assert_eq!(b.store.jobs.len(), 0);
+    assert_eq!(b.received(client), "WORK_FAIL H:1");
+    assert_eq!(b.broker.jobs.len(), 0);
     check(&b);
 }
 
@@ -319,18 +319,18 @@ fn a_timeout_puts_a_job_at_the_end() {
         b.send(client, background("f", "", workload));
     }
     b.send(worker, GRAB);
-    b.said(worker);
-    assert_eq!(b.store.deadline(&b.now), Some(b.now.steady + Duration::from_secs(5)));
+    b.received(worker);
+    assert_eq!(b.broker.deadline(&b.now), Some(b.now.steady + Duration::from_secs(5)));
     b.tick(4);
-    assert_eq!(b.store.running, 1);
+    assert_eq!(b.broker.running, 1);
     b.tick(1);
-    assert_eq!(b.store.running, 0);
+    assert_eq!(b.broker.running, 0);
     check(&b);
     assert_eq!(b.ask(worker, work("H:1", Update::Data(b""))), "", "too late, but no mistake");
     assert_eq!(b.ask(other, GRAB), "JOB_ASSIGN H:2|f|2");
     assert_eq!(b.ask(other, GRAB), "JOB_ASSIGN H:1|f|1");
     b.tick(3600);
-    assert_eq!(b.store.running, 2, "the other worker has no timeout");
+    assert_eq!(b.broker.running, 2, "the other worker has no timeout");
 }
 
 #[test]
@@ -345,10 +345,10 @@ fn the_clock_of_a_job_starts_when_the_one_before_it_ends() {
     b.tick(1);
     b.send(worker, work("H:1", Update::Complete(b"")));
     b.tick(1);
-    assert_eq!(b.store.running, 1);
+    assert_eq!(b.broker.running, 1);
     check(&b);
     b.tick(1);
-    assert_eq!(b.store.running, 0);
+    assert_eq!(b.broker.running, 0);
 }
 
 #[test]
@@ -360,19 +360,19 @@ fn a_hundred_sleep_and_one_is_woken() {
         b.send(*worker, Request::PreSleep);
     }
     b.send(client, background("f", "", ""));
-    let woken: Vec<u32> = workers.iter().copied().filter(|w| !b.said(*w).is_empty()).collect();
+    let woken: Vec<u32> = workers.iter().copied().filter(|w| !b.received(*w).is_empty()).collect();
     assert_eq!(woken, [workers[99]], "the one asleep longest");
     // It dies before it asks, so the next gets its job.
     b.leave(workers[99]);
-    assert_eq!(b.said(workers[98]), "NOOP");
+    assert_eq!(b.received(workers[98]), "NOOP");
     // This one takes something else.
     b.send(client, Request::Submit(Submit { priority: Priority::High, ..job("g", "", "") }));
-    assert_eq!(b.said(workers[97]), "NOOP");
+    assert_eq!(b.received(workers[97]), "NOOP");
     assert_eq!(b.ask(workers[98], GRAB), "JOB_ASSIGN H:2|g|");
-    assert_eq!(b.said(workers[96]), "NOOP");
+    assert_eq!(b.received(workers[96]), "NOOP");
     // And this one does nothing at all.
     b.tick_ms(2);
-    assert_eq!(b.said(workers[95]), "NOOP");
+    assert_eq!(b.received(workers[95]), "NOOP");
     check(&b);
 }
 
@@ -383,7 +383,7 @@ fn as_many_are_woken_as_the_operator_wants() {
     let workers: Vec<u32> = (0..5).map(|_| b.worker(&["f"])).collect();
     workers.iter().for_each(|worker| b.send(*worker, Request::PreSleep));
     b.send(client, background("f", "", ""));
-    let woken: Vec<bool> = workers.iter().map(|w| b.said(*w) == "NOOP").collect();
+    let woken: Vec<bool> = workers.iter().map(|w| b.received(*w) == "NOOP").collect();
     assert_eq!(woken, [true, true, true, false, false]);
 }
 
@@ -407,12 +407,12 @@ fn jobs_with_a_time() {
     assert_eq!(b.ask(client, Request::Submit(later)), "JOB_CREATED H:1");
     assert_eq!(b.ask(worker, GRAB), "NO_JOB");
     b.send(worker, Request::PreSleep);
-    assert_eq!(b.store.deadline(&b.now), Some(b.now.steady + Duration::from_secs(60)));
+    assert_eq!(b.broker.deadline(&b.now), Some(b.now.steady + Duration::from_secs(60)));
     b.tick(89);
-    assert_eq!(b.said(worker), "");
+    assert_eq!(b.received(worker), "");
     check(&b);
     b.tick(1);
-    assert_eq!(b.said(worker), "NOOP");
+    assert_eq!(b.received(worker), "NOOP");
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
     let past = Submit { start: Start::Epoch(b"7"), background: true, ..job("f", "", "y") };
     b.send(client, Request::Submit(past));
@@ -437,11 +437,11 @@ fn a_wall_clock_that_is_set_while_a_job_waits_for_its_time() {
     let sooner = (b.now.wall.as_secs() + 7200).to_string();
     b.send(client, later(Start::Epoch(sooner.as_bytes())));
     b.now.wall += Duration::from_secs(7200);
-    assert!(b.store.deadline(&b.now).unwrap() <= b.now.steady + Duration::from_secs(60));
+    assert!(b.broker.deadline(&b.now).unwrap() <= b.now.steady + Duration::from_secs(60));
     b.tick(0);
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|");
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:3|f|");
-    assert_eq!(b.store.deadline(&b.now), Some(b.now.steady + Duration::from_secs(60)), "the last waits for ever");
+    assert_eq!(b.broker.deadline(&b.now), Some(b.now.steady + Duration::from_secs(60)), "the last waits for ever");
     check(&b);
 }
 
@@ -452,8 +452,8 @@ fn a_schedule_in_the_zone_of_the_server() {
     // 13:46:40 on 12 January 1970 in London, and 10:46:40 there.
     let fields: [&[u8]; 5] = [b"47", b"10", b"12", b"", b"*"];
     b.send(client, Request::Submit(Submit { start: Start::Schedule(fields), background: true, ..job("f", "k", "") }));
-    assert_eq!(b.store.delayed.first().map(|d| d.0), Some(1_000_020));
-    assert_eq!(b.said(client), "JOB_CREATED H:1");
+    assert_eq!(b.broker.delayed.first().map(|d| d.0), Some(1_000_020));
+    assert_eq!(b.received(client), "JOB_CREATED H:1");
     // Who joins it by its key waits with it.
     assert_eq!(b.ask(client, submit("f", "k", "")), "JOB_CREATED H:1");
     assert_eq!(b.ask(client, Request::GetStatusUnique(b"k")), "STATUS_RES_UNIQUE k|1|0|0|0|1");
@@ -474,8 +474,8 @@ fn what_is_too_large() {
     for i in 0..120 {
         b.send(client, submit(&format!("f{i}"), "", ""));
     }
-    assert_eq!(b.store.functions.len(), 100);
-    assert!(b.said(client).ends_with("ERROR QUEUE_ERROR|Too many functions"));
+    assert_eq!(b.broker.functions.len(), 100);
+    assert!(b.received(client).ends_with("ERROR QUEUE_ERROR|Too many functions"));
 }
 
 #[test]
@@ -485,15 +485,15 @@ fn draining() {
     b.send(client, submit("f", "k", ""));
     b.send(client, submit("f", "", ""));
     b.send(worker, GRAB);
-    b.store.draining = true;
+    b.broker.draining = true;
     assert_eq!(b.ask(idle, GRAB), "NO_JOB");
     assert_eq!(b.ask(idle, Request::PreSleep), "");
-    b.said(client);
+    b.received(client);
     assert_eq!(b.ask(client, submit("f", "new", "")), "ERROR QUEUE_ERROR|Server is shutting down");
     assert_eq!(b.ask(client, submit("f", "k", "")), "JOB_CREATED H:1");
     b.send(worker, work("H:1", Update::Complete(b"r")));
-    assert_eq!(b.said(client), "WORK_COMPLETE H:1|r, WORK_COMPLETE H:1|r");
-    assert_eq!(b.store.running, 0);
+    assert_eq!(b.received(client), "WORK_COMPLETE H:1|r, WORK_COMPLETE H:1|r");
+    assert_eq!(b.broker.running, 0);
 }
 
 #[test]
@@ -502,17 +502,17 @@ fn a_job_that_is_cancelled_while_it_runs() {
     let (client, worker) = (b.connect(), b.worker(&["f"]));
     b.send(client, submit("f", "", ""));
     b.send(worker, GRAB);
-    let job = b.store.by_handle(b"H:1").unwrap();
-    b.store.fail(&b.now, job, &mut b.mail);
-    assert_eq!(b.said(client), "JOB_CREATED H:1, WORK_FAIL H:1");
-    b.said(worker);
+    let job = b.broker.by_handle(b"H:1").unwrap();
+    b.broker.fail(&b.now, job, &mut b.outgoing);
+    assert_eq!(b.received(client), "JOB_CREATED H:1, WORK_FAIL H:1");
+    b.received(worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b""))), "");
-    assert_eq!(b.said(client), "");
+    assert_eq!(b.received(client), "");
     check(&b);
 }
 
 pub(crate) fn check(b: &Bench) {
-    super::check::check(&b.store);
+    super::check::check(&b.broker);
 }
 
 /// In one round, whoever comes first.
@@ -524,25 +524,25 @@ fn jobs_and_who_asks_for_one_are_brought_together() {
         b.send(sleeper, Request::PreSleep);
         for _ in 0..3 {
             if job_first {
-                b.hear(client, background("f", "", "x"));
+                b.receive(client, background("f", "", "x"));
             }
-            b.hear(worker, GRAB);
+            b.receive(worker, GRAB);
             if !job_first {
-                assert_eq!(b.said(worker), "");
-                b.hear(client, background("f", "", "x"));
+                assert_eq!(b.received(worker), "");
+                b.receive(client, background("f", "", "x"));
             }
             b.end_round();
-            assert!(b.said(worker).starts_with("JOB_ASSIGN"));
-            assert_eq!(b.said(sleeper), "", "nothing is left for it");
+            assert!(b.received(worker).starts_with("JOB_ASSIGN"));
+            assert_eq!(b.received(sleeper), "", "nothing is left for it");
             check(&b);
         }
         // As many are woken as jobs are left, not as came.
-        b.hear(worker, GRAB);
-        b.hear(client, background("f", "", "x"));
-        b.hear(client, background("f", "", "x"));
+        b.receive(worker, GRAB);
+        b.receive(client, background("f", "", "x"));
+        b.receive(client, background("f", "", "x"));
         b.end_round();
-        assert!(b.said(worker).starts_with("JOB_ASSIGN"));
-        assert_eq!(b.said(sleeper), "NOOP");
+        assert!(b.received(worker).starts_with("JOB_ASSIGN"));
+        assert_eq!(b.received(sleeper), "NOOP");
         check(&b);
     }
 }
@@ -551,19 +551,19 @@ fn jobs_and_who_asks_for_one_are_brought_together() {
 fn a_question_is_answered_before_the_next() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), b.worker(&["f"]));
-    b.hear(worker, GRAB);
-    b.hear(worker, Request::Echo(b"e"));
-    assert_eq!(b.said(worker), "NO_JOB, ECHO_RES e");
-    b.hear(worker, GRAB);
-    b.hear(client, background("f", "", "x"));
-    b.hear(worker, Request::PreSleep);
-    assert_eq!(b.said(worker), "JOB_ASSIGN H:1|f|x");
+    b.receive(worker, GRAB);
+    b.receive(worker, Request::Echo(b"e"));
+    assert_eq!(b.received(worker), "NO_JOB, ECHO_RES e");
+    b.receive(worker, GRAB);
+    b.receive(client, background("f", "", "x"));
+    b.receive(worker, Request::PreSleep);
+    assert_eq!(b.received(worker), "JOB_ASSIGN H:1|f|x");
     // Who has left gets nothing, nor whoever has its number then.
-    b.hear(worker, GRAB);
-    b.hear(client, background("f", "", "y"));
+    b.receive(worker, GRAB);
+    b.receive(client, background("f", "", "y"));
     b.leave(worker);
     assert_eq!(b.worker(&["f"]), worker);
     b.end_round();
-    assert_eq!(b.said(worker), "");
+    assert_eq!(b.received(worker), "");
     check(&b);
 }

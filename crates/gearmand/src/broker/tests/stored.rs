@@ -4,7 +4,7 @@
 use super::*;
 use super::{Bench, GRAB, background, check, job, submit, work};
 use crate::durable::Row;
-use crate::durable::batch::{Batch, Change, Settled};
+use crate::durable::batch::{Batch, BatchResult, Change};
 use gearman_core::message::{Priority, Request, Start, Submit, Update};
 use properties::properties;
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ impl Disk {
 
     /// The batch so far is on its way.
     fn take(&mut self) {
-        self.way.extend(self.b.store.journal.take());
+        self.way.extend(self.b.broker.changes.take());
     }
 
     /// All batches on their way go with one commit. On a full disk jobs can still be removed.
@@ -57,7 +57,7 @@ impl Disk {
                 Change::Done { key, function } => drop(self.rows.remove(&(key.to_vec(), function.to_vec()))),
             }
         }
-        self.settle(Settled { batch: last, added: good, done: true });
+        self.settle(BatchResult { batch: last, added: good, done: true });
     }
 
     fn write(&mut self, row: &Row<'_>) {
@@ -67,9 +67,9 @@ impl Disk {
         self.rows.insert(name, (row.priority, row.data.to_vec(), row.due));
     }
 
-    fn settle(&mut self, settled: Settled) {
-        let Bench { store, mail, now } = &mut self.b;
-        store.settle(now, settled, mail);
+    fn settle(&mut self, result: BatchResult) {
+        let Bench { broker, outgoing, now } = &mut self.b;
+        broker.settle(now, result, outgoing);
         self.b.end_round();
     }
 
@@ -82,9 +82,9 @@ impl Disk {
         for name in &self.order {
             let Some((priority, data, due)) = self.rows.get(name) else { continue };
             let row = Row { key: &name.0, function: &name.1, priority: *priority, data, due: *due };
-            self.b.store.restore(&now, &row).unwrap();
+            self.b.broker.restore(&now, &row).unwrap();
         }
-        self.b.store.restored();
+        self.b.broker.restored();
         self.b.end_round();
         check(&self.b);
     }
@@ -104,7 +104,7 @@ fn a_job_is_answered_and_handed_out_when_it_is_stored() {
     let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
     d.b.send(worker, Request::PreSleep);
     assert_eq!(d.b.ask(client, background("f", "k", "data")), "");
-    assert_eq!((d.b.said(worker), d.b.ask(worker, GRAB)), (String::new(), "NO_JOB".into()));
+    assert_eq!((d.b.received(worker), d.b.ask(worker, GRAB)), (String::new(), "NO_JOB".into()));
     check(&d.b);
     // Others are served meanwhile, and what follows on the same connection keeps its order.
     let other = d.b.connect();
@@ -112,8 +112,8 @@ fn a_job_is_answered_and_handed_out_when_it_is_stored() {
     assert_eq!(d.b.ask(client, Request::GetStatus(b"H:9")), "");
     d.b.send(worker, Request::PreSleep);
     d.commit();
-    assert_eq!(d.b.said(client), "JOB_CREATED H:1, STATUS_RES H:9|0|0|0|0");
-    assert_eq!(d.b.said(worker), "NOOP");
+    assert_eq!(d.b.received(client), "JOB_CREATED H:1, STATUS_RES H:9|0|0|0|0");
+    assert_eq!(d.b.received(worker), "NOOP");
     assert_eq!(d.keys(), ["f k"]);
     assert_eq!(d.b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|data");
     d.b.send(worker, work("H:1", Update::Complete(b"")));
@@ -121,7 +121,7 @@ fn a_job_is_answered_and_handed_out_when_it_is_stored() {
     assert_eq!(d.keys(), Vec::<String>::new());
     // Foreground jobs are not stored.
     assert_eq!(d.b.ask(client, submit("f", "k", "data")), "JOB_CREATED H:2");
-    assert!(d.b.store.journal.take().is_none());
+    assert!(d.b.broker.changes.take().is_none());
 }
 
 #[test]
@@ -130,12 +130,12 @@ fn a_job_that_cannot_be_stored_is_refused_and_gone() {
     let client = d.b.connect();
     d.b.send(client, background("f", "k", "data"));
     d.fail();
-    assert_eq!(d.b.said(client), "ERROR QUEUE_ERROR|The job could not be stored");
+    assert_eq!(d.b.received(client), "ERROR QUEUE_ERROR|The job could not be stored");
     assert_eq!(d.b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|0|0|0|0");
     check(&d.b);
     d.b.send(client, background("f", "k", "data"));
     d.commit();
-    assert_eq!(d.b.said(client), "JOB_CREATED H:2");
+    assert_eq!(d.b.received(client), "JOB_CREATED H:2");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn joining_makes_a_foreground_job_one_that_is_kept() {
     d.b.send(other, background("f", "k", "data"));
     d.b.send(other, background("f", "k", "data"));
     d.commit();
-    assert_eq!(d.b.said(other), "JOB_CREATED H:1, JOB_CREATED H:1");
+    assert_eq!(d.b.received(other), "JOB_CREATED H:1, JOB_CREATED H:1");
     d.b.leave(client);
     d.restart();
     assert_eq!(d.keys(), ["f k"]);
@@ -161,14 +161,14 @@ fn a_join_that_cannot_be_stored_leaves_the_job_as_it_was() {
     d.b.send(client, submit("f", "k", "data"));
     d.b.send(other, background("f", "k", "data"));
     // A second one joins in the next batch: it must not take the first one's row for stored.
-    let first = d.b.store.journal.take().unwrap();
+    let first = d.b.broker.changes.take().unwrap();
     d.b.send(other, background("f", "k", "data"));
     d.b.send(other, background("g", "", "data"));
-    let second = d.b.store.journal.take().unwrap();
-    d.settle(Settled { batch: first.number, added: false, done: true });
-    d.settle(Settled { batch: second.number, added: true, done: true });
+    let second = d.b.broker.changes.take().unwrap();
+    d.settle(BatchResult { batch: first.number, added: false, done: true });
+    d.settle(BatchResult { batch: second.number, added: true, done: true });
     let refused = "ERROR QUEUE_ERROR|The job could not be stored";
-    assert_eq!(d.b.said(other), format!("{refused}, {refused}, JOB_CREATED H:2"));
+    assert_eq!(d.b.received(other), format!("{refused}, {refused}, JOB_CREATED H:2"));
     check(&d.b);
     d.b.leave(client);
     check(&d.b);
@@ -185,7 +185,7 @@ fn an_echo_comes_back_when_all_before_it_is_stored() {
     d.b.send(worker, work("H:1", Update::Complete(b"")));
     assert_eq!(d.b.ask(worker, Request::Echo(b"done?")), "");
     d.commit();
-    assert_eq!(d.b.said(worker), "ECHO_RES done?");
+    assert_eq!(d.b.received(worker), "ECHO_RES done?");
     assert_eq!(d.b.ask(worker, Request::Echo(b"again")), "ECHO_RES again");
 }
 
@@ -198,19 +198,19 @@ fn an_echo_is_refused_while_jobs_that_are_done_cannot_be_removed() {
     d.b.ask(worker, GRAB);
     d.b.send(worker, work("H:1", Update::Complete(b"")));
     d.b.send(worker, Request::Echo(b"done?"));
-    let batch = d.b.store.journal.take().unwrap();
-    d.settle(Settled { batch: batch.number, added: true, done: false });
+    let batch = d.b.broker.changes.take().unwrap();
+    d.settle(BatchResult { batch: batch.number, added: true, done: false });
     let refused = "ERROR QUEUE_ERROR|Jobs that are done could not be removed from the queue";
-    assert_eq!(d.b.said(worker), refused);
+    assert_eq!(d.b.received(worker), refused);
     assert_eq!(d.b.ask(worker, Request::Echo(b"x")), refused);
-    d.settle(Settled { batch: batch.number, added: true, done: true });
+    d.settle(BatchResult { batch: batch.number, added: true, done: true });
     assert_eq!(d.b.ask(worker, Request::Echo(b"x")), "ECHO_RES x");
 }
 
 #[test]
 fn a_job_over_is_removed_whatever_ended_it() {
     let mut d = Disk::new();
-    d.b.store.rules.runs = Some(1);
+    d.b.broker.rules.runs = Some(1);
     let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
     for unique in ["complete", "fail", "exception", "lost", "cancelled"] {
         d.b.send(client, background("f", unique, "x"));
@@ -226,12 +226,12 @@ fn a_job_over_is_removed_whatever_ended_it() {
     d.b.leave(worker);
     for line in ["cancel job H:5\n", "drop function dropped\n"] {
         let about = crate::admin::text::About { level: "ERROR", limits: 10 };
-        crate::admin::text::answer(&mut d.b.store, &about, &d.b.now, client, line.as_bytes(), &mut d.b.mail);
+        crate::admin::text::answer(&mut d.b.broker, &about, &d.b.now, client, line.as_bytes(), &mut d.b.outgoing);
     }
     d.commit();
     assert_eq!(d.keys(), Vec::<String>::new());
     check(&d.b);
-    assert_eq!(d.b.store.jobs.len(), 0);
+    assert_eq!(d.b.broker.jobs.len(), 0);
 }
 
 /// A result that comes when the function's time is over ends the job in the queue too, also when its row is only on its
@@ -255,17 +255,17 @@ fn a_late_result_removes_the_row() {
             d.take();
         }
         d.b.tick(5);
-        assert_eq!((d.b.store.running, d.b.store.jobs.len()), (0, 1));
+        assert_eq!((d.b.broker.running, d.b.broker.jobs.len()), (0, 1));
         d.b.send(worker, work("H:1", Update::Complete(b"r")));
         check(&d.b);
         d.commit();
-        assert_eq!((d.keys(), d.b.store.jobs.len()), (Vec::new(), 0));
-        let heard =
+        assert_eq!((d.keys(), d.b.broker.jobs.len()), (Vec::new(), 0));
+        let last_packet =
             if on_its_way { "JOB_CREATED H:1, JOB_CREATED H:1, WORK_COMPLETE H:1|r" } else { "JOB_CREATED H:1" };
-        assert_eq!(d.b.said(client), heard);
+        assert_eq!(d.b.received(client), last_packet);
         check(&d.b);
         d.restart();
-        assert_eq!(d.b.store.jobs.len(), 0);
+        assert_eq!(d.b.broker.jobs.len(), 0);
     }
 }
 
@@ -293,7 +293,7 @@ fn what_comes_back_after_a_restart() {
     // Keys of their own survive, and those without one are no duplicates of each other.
     d.b.send(client, background("f", "-", "-"));
     d.b.send(client, background("f", "high", "x"));
-    assert!(d.b.store.journal.take().is_none(), "both are the same as one that is stored");
+    assert!(d.b.broker.changes.take().is_none(), "both are the same as one that is stored");
     let grab = |d: &mut Disk| d.b.ask(worker, Request::GrabJob(gearman_core::message::Grab::Uniq));
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:8|f|high|high");
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:2|f||");
@@ -320,7 +320,7 @@ fn rows_of_another_server_are_found_again_by_their_own_keys() {
     }
     d.restart();
     let worker = d.b.worker(&["f", "g"]);
-    let numbers: HashSet<_> = d.b.store.jobs.slab.iter().map(|(_, job)| job.number).collect();
+    let numbers: HashSet<_> = d.b.broker.jobs.arena.iter().map(|(_, job)| job.number).collect();
     assert_eq!(numbers, HashSet::from([5, 6, 7, 8, 9]));
     for _ in 5..=9 {
         assert!(d.b.ask(worker, GRAB).starts_with("JOB_ASSIGN"));
@@ -338,8 +338,8 @@ fn rows_that_no_job_can_be_made_of_are_named() {
     let long = [b'k'; 65];
     for (key, function) in [(&long[..], &b"f"[..]), (b"k", b""), (b"k", &[b'f'; 513])] {
         let row = Row { key, function, priority: Priority::Normal, data: b"", due: 0 };
-        let Bench { store, now, .. } = &mut d.b;
-        assert!(store.restore(now, &row).is_err());
+        let Bench { broker, now, .. } = &mut d.b;
+        assert!(broker.restore(now, &row).is_err());
     }
     check(&d.b);
 }
@@ -347,7 +347,7 @@ fn rows_that_no_job_can_be_made_of_are_named() {
 #[test]
 fn at_the_end_all_that_is_left_is_stored() {
     let mut d = Disk::new();
-    d.b.store.rules.durable = Durable::AtEnd;
+    d.b.broker.rules.durable = Durable::AtEnd;
     let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
     for unique in ["done", "running", "queued"] {
         assert!(d.b.ask(client, background("f", unique, "x")).starts_with("JOB_CREATED"));
@@ -356,8 +356,8 @@ fn at_the_end_all_that_is_left_is_stored() {
     d.b.send(worker, GRAB);
     d.b.send(worker, work("H:1", Update::Complete(b"")));
     d.b.send(worker, GRAB);
-    assert!(d.b.store.journal.take().is_none());
-    d.b.store.keep_all();
+    assert!(d.b.broker.changes.take().is_none());
+    d.b.broker.store_all();
     d.commit();
     assert_eq!(d.keys(), ["f queued", "f running"]);
 }
@@ -405,7 +405,7 @@ properties! {
                 Step::Grab => d.b.send(worker, GRAB),
                 Step::End(n) => {
                     let running: Vec<u64> =
-                        d.b.store.jobs.slab.iter().filter(|(_, j)| j.state == State::Running).map(|(_, j)| j.number).collect();
+                        d.b.broker.jobs.arena.iter().filter(|(_, j)| j.state == State::Running).map(|(_, j)| j.number).collect();
                     if let Some(number) = running.get(usize::from(n) % running.len().max(1)) {
                         d.b.send(worker, work(&format!("H:{number}"), Update::Complete(b"")));
                     }
@@ -423,15 +423,15 @@ properties! {
             }
             check(&d.b);
             // Every background job that no batch is on its way for is on disk as it is.
-            let way: HashSet<u64> = d.b.store.journal.storing().collect();
-            for (_, job) in d.b.store.jobs.slab.iter().filter(|(_, j)| j.background && !way.contains(&j.number)) {
+            let way: HashSet<u64> = d.b.broker.changes.storing().collect();
+            for (_, job) in d.b.broker.jobs.arena.iter().filter(|(_, j)| j.background && !way.contains(&j.number)) {
                 let name = (job.row_key().as_ref().to_vec(), b"f".to_vec());
                 prop_assert!(job.stored && d.rows.contains_key(&name), "{} has no row", show(&name.0));
             }
-            d.b.mail.take(client);
-            d.b.mail.take(worker);
+            d.b.outgoing.take(client);
+            d.b.outgoing.take(worker);
         }
         d.commit();
-        prop_assert_eq!(d.b.store.jobs.slab.iter().filter(|(_, j)| j.stored).count(), d.rows.len());
+        prop_assert_eq!(d.b.broker.jobs.arena.iter().filter(|(_, j)| j.stored).count(), d.rows.len());
     }
 }

@@ -12,7 +12,7 @@ fn sleepers(b: &mut Bench, n: usize) -> Vec<u32> {
 
 /// How many were woken since this was asked last.
 fn woken(b: &mut Bench, workers: &[u32]) -> usize {
-    workers.iter().filter(|worker| b.said(**worker) == "NOOP").count()
+    workers.iter().filter(|worker| b.received(**worker) == "NOOP").count()
 }
 
 /// Workers of two servers sleep at both and are busy with one. The other server woke one of them after the other and
@@ -25,10 +25,10 @@ fn the_idle_one_among_many_is_woken_soon() {
         let (busy, idle) = (sleepers(&mut b, silent), sleepers(&mut b, 1)[0]);
         let begin = b.now.steady;
         b.send(client, background("f", "", "x"));
-        while b.said(idle).is_empty() {
+        while b.received(idle).is_empty() {
             check(&b);
             // As a timer that is late by up to a millisecond.
-            let due = b.store.deadline(&b.now).unwrap();
+            let due = b.broker.deadline(&b.now).unwrap();
             b.tick_ms((due - b.now.steady).as_millis() as u64 + 1);
         }
         let waited = b.now.steady - begin;
@@ -38,12 +38,12 @@ fn the_idle_one_among_many_is_woken_soon() {
         // Nobody is woken for a job that is taken, however long the others are silent.
         woken(&mut b, &busy);
         b.tick(60);
-        assert_eq!((woken(&mut b, &busy), b.store.deadline(&b.now)), (0, None));
+        assert_eq!((woken(&mut b, &busy), b.broker.deadline(&b.now)), (0, None));
         // The next job goes to the one who answers, and to nobody before it.
         b.send(idle, GRAB);
         assert_eq!(b.ask(idle, Request::PreSleep), "NO_JOB");
         b.send(client, background("f", "", "y"));
-        assert_eq!((b.said(idle), woken(&mut b, &busy)), ("NOOP".into(), 0));
+        assert_eq!((b.received(idle), woken(&mut b, &busy)), ("NOOP".into(), 0));
     }
 }
 
@@ -69,7 +69,7 @@ fn nobody_else_is_woken_where_the_first_answers() {
     for round in 0..20 {
         let first = workers[round % 5];
         b.send(client, background("f", "", "x"));
-        assert_eq!(b.said(first), "NOOP");
+        assert_eq!(b.received(first), "NOOP");
         b.tick_ms(1);
         assert!(b.ask(first, GRAB).starts_with("JOB_ASSIGN"));
         b.send(first, GRAB);
@@ -114,7 +114,7 @@ fn who_answers_late_is_at_the_end_of_the_line() {
     b.send(workers[0], Request::PreSleep);
     for next in [workers[2], workers[0]] {
         b.send(client, background("f", "", "x"));
-        assert_eq!(b.said(next), "NOOP");
+        assert_eq!(b.received(next), "NOOP");
     }
     check(&b);
 }
@@ -153,7 +153,7 @@ fn one_who_lies_down_while_a_job_waits_gets_it() {
     b.send(client, background("f", "", "x"));
     b.tick_ms(7);
     let late = sleepers(&mut b, 1)[0];
-    assert_eq!(b.said(late), "NOOP");
+    assert_eq!(b.received(late), "NOOP");
     assert_eq!(b.ask(late, GRAB), "JOB_ASSIGN H:1|f|x");
     woken(&mut b, &silent);
     b.tick_ms(50);
@@ -170,7 +170,7 @@ fn a_server_that_was_held_up_goes_on_step_by_step() {
     b.send(client, background("f", "", "x"));
     for (wait, woken_by_then) in [(1000, 2), (1000, 10), (1000, 100)] {
         b.tick_ms(wait);
-        assert_eq!(workers.iter().filter(|worker| b.store.peers[**worker].asleep == 0).count(), woken_by_then);
+        assert_eq!(workers.iter().filter(|worker| b.broker.sessions[**worker].asleep == 0).count(), woken_by_then);
         check(&b);
     }
 }
