@@ -30,3 +30,5 @@ allowed=$(grep -rlE 'allow\(unsafe_code|expect\(unsafe_code' crates --include='*
 # A property that hangs or shrinks for ever looks like a slow test: crates/properties sees to that.
 unbounded=$(grep -rl 'proptest! *{' crates --include='*.rs' | grep -v '^crates/properties/' || true)
 [ -z "$unbounded" ] || die "properties! in place of proptest! in $unbounded"
+
+scripts/map.sh crates/gearmand/src
