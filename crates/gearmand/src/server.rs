@@ -253,7 +253,7 @@ impl Server {
                 tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
             let state = self.shared.lock();
-            if wish == Stop::Now || (state.store.draining && state.store.running == 0) {
+            if wish == Stop::Now || state.store.is_drained() {
                 break;
             }
         }
@@ -389,7 +389,7 @@ impl State {
         }
         let due = self.deadline(&now);
         let earlier = due.is_some_and(|due| due <= now.steady || self.armed.is_none_or(|armed| due < armed));
-        if earlier || (self.store.draining && self.store.running == 0) {
+        if earlier || self.store.is_drained() {
             self.news.notify_one();
         }
         self.look_for_the_end();

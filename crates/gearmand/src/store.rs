@@ -315,6 +315,12 @@ impl Store {
         self.deadline(now)
     }
 
+    /// A drain is over: no worker is on a job any more. One whose time was over is still on it, and may end it.
+    pub(crate) fn is_drained(&self) -> bool {
+        let waited_for = |peer: &Peer| peer.overdue.iter().any(|number| self.jobs.by_number(*number).is_some());
+        self.draining && self.running == 0 && !self.peers.iter().any(|(_, peer)| waited_for(peer))
+    }
+
     /// Takes a job out of all lists and forgets it. Nobody is told.
     pub(crate) fn remove(&mut self, id: u32) {
         self.unplace(id);
