@@ -3,7 +3,7 @@ use crate::sys::{zend_ini_long, zend_ini_string};
 use ext_php_rs::ffi::{ZEND_RESULT_CODE_FAILURE, ZEND_RESULT_CODE_SUCCESS, zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
-use gearman_core::peer::Settings;
+use gearman_core::server_connection::Settings;
 use std::ffi::{CStr, c_int, c_void};
 use std::time::Duration;
 

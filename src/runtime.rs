@@ -13,7 +13,7 @@ use crate::outcome::Failure;
 use crate::signal::{self, Handlers};
 use crate::sys::eg;
 use gearman_core::Error;
-use gearman_core::process::{self, Process};
+use gearman_core::net::fork::{self, Process};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -230,14 +230,14 @@ unsafe fn free(runtime: *mut PerProcess<Looping>) {
 /// For the start of the module. The system forgets the handler when it unloads the module.
 pub(crate) fn hear_of_forks() {
     extern "C" fn child() {
-        process::forked();
+        fork::forked();
     }
     // The embed SAPI starts one module more than once.
     static HEARD: Once = Once::new();
     HEARD.call_once(|| {
         // SAFETY: the handler only counts; where it cannot be had, the system is asked as before.
         if unsafe { libc::pthread_atfork(None, None, Some(child)) } == 0 {
-            process::tell_of_forks();
+            fork::tell_of_forks();
         }
     });
 }

@@ -3,7 +3,7 @@ use crate::call::{Call, Str};
 use crate::ini;
 use crate::outcome::{Failure, Outcome};
 use ext_php_rs::ffi::zend_throw_exception;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, Server};
 use gearman_core::{Code, Error};
 use std::ffi::CString;
 

@@ -5,7 +5,7 @@ use crate::object::{Class, Entry, Place};
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
 use gearman_core::Code;
-use gearman_core::task::Event;
+use gearman_core::client::task::Event;
 use std::cell::Cell;
 
 /// What is known of a task. Its client fills it in, and empties it when the task is over.

@@ -15,9 +15,9 @@ use crate::sys::{exception_pending, exit_pending};
 use crate::thrown;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
-use gearman_core::duty::Abilities;
-use gearman_core::message::{Grab, Update};
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, Server};
+use gearman_core::protocol::message::{Grab, Update};
+use gearman_core::worker::protocol::Abilities;
 use gearman_core::{Code, Error, worker as core};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -143,7 +143,7 @@ impl Worker {
     }
 
     /// The next job, waiting for it as the options say.
-    fn next_job(&self, on_signal: OnSignal) -> Result<gearman_core::job::Job, Failure> {
+    fn next_job(&self, on_signal: OnSignal) -> Result<gearman_core::worker::job::Job, Failure> {
         let at_once = self.has(option::NON_BLOCKING) || self.until().is_some() && self.timeout.get() == 0;
         if !at_once {
             catch_up()?;

@@ -2,10 +2,10 @@
 //! what it means.
 #![no_main]
 
-use gearman_core::admin;
-use gearman_core::codec::{Decoded, decode, encode};
-use gearman_core::message::{Request, Response};
-use gearman_core::packet::{Command, Frame};
+use gearman_core::protocol::admin;
+use gearman_core::protocol::codec::{Decoded, decode, encode};
+use gearman_core::protocol::message::{Request, Response};
+use gearman_core::protocol::packet::{Command, Frame};
 
 /// Small, so that what is too large is found.
 const LIMIT: usize = 1000;

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::histogram::Histogram;
 use crate::hub::{Event, Hub, Outbox};
 use crate::server::Server;
-use gearman_core::message::{Grab, Priority, Request, Response, Start, Submit, Update, Work};
+use gearman_core::protocol::message::{Grab, Priority, Request, Response, Start, Submit, Update, Work};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::time::{Duration, Instant};
 

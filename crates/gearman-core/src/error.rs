@@ -1,6 +1,6 @@
 //! The one error of this crate, and what follows from it.
 
-use crate::code::Code;
+use crate::return_code::Code;
 use std::fmt::Display;
 
 /// A result with this crate's error.

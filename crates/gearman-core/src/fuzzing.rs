@@ -15,12 +15,12 @@
 // What is found ends the program.
 #![allow(clippy::panic)]
 
-use crate::codec::{Decoded, decode};
-use crate::duty::{Abilities, Duty, Heard as Told, Turn, Way};
-use crate::link::{Heard, Link};
-use crate::message::{Assign, Grab, Request, Response};
-use crate::packet::{Command, Magic};
-use crate::task::{Event, Kind, TaskId};
+use crate::client::pending::{Heard, Link};
+use crate::client::task::{Event, Kind, TaskId};
+use crate::protocol::codec::{Decoded, decode};
+use crate::protocol::message::{Assign, Grab, Request, Response};
+use crate::protocol::packet::{Command, Magic};
+use crate::worker::protocol::{Abilities, Duty, Heard as Told, Turn, Way};
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
 

@@ -1,74 +1,59 @@
 //! The Gearman protocol, with a client and a worker for it. Knows nothing of PHP and nothing of
 //! the job server's inside.
 //!
-//! Each file uses only those above it:
+//! Each file uses only those that stand above it here, and a folder's `mod.rs` all of its own:
 //!
 //! ```text
-//! code            gearman_return_t: what a call, or the wire, says of an outcome
-//! error           the one Error, and what follows from it
-//! packet          commands, their arguments, a frame of bytes
-//! codec           bytes -> frame, incremental and bounded; frame -> bytes
-//! message         frame <-> typed Request and Response
-//! admin           the text commands on the same port
-//! outbox          what waits to be written to a socket
-//! servers         "host:port,…" and unix:///path
+//! return_code             gearman_return_t: the result of a call, as a number and a name
+//! error                   the one Error, and its return code
+//! protocol/               bytes; no I/O
+//!     packet              commands, their arguments, a frame of bytes
+//!     codec               bytes -> frame, incremental and bounded; frame -> bytes
+//!     message             frame <-> typed Request and Response
+//!     names               which function names and unique keys there can be
+//!     admin               the text commands on the same port
+//!     write_buffer        what waits to be written to a socket
+//! net/                    sockets, where they lead, and which process made them
+//!     address             "host:port,…" and unix:///path
 //! ---- feature "client" ----
-//! process         which process this is, asked cheaply
-//! connection      the only file with sockets
-//! unique          keys for jobs that were given none
-//! peer            a server and the way to it: connecting, waiting after failures
-//! pool            idle connections, for the next client
-//! task, link      client state, pure: what was asked for, and which answer is whose
-//! search          which servers are asked about a job
-//! route           a server as a client uses it
-//! client          drives tasks over peers; yields events
-//! job, duty       worker state, pure: abilities, grab / pre-sleep / noop
-//! worker          drives duties over peers; yields jobs
+//!     fork                which process this is, asked cheaply
+//!     connection          the only file with sockets
+//! server_connection       a server and the way to it: connecting, waiting after failures
+//! client/                 any number of tasks over any number of servers; yields events
+//!     unique              keys for jobs that were given none
+//!     pool                idle connections, for the next client
+//!     task                what can be asked for, and what becomes known of it; pure
+//!     search              which servers are asked about a job; pure
+//!     ongoing             tasks that are not over, and who waits for them; pure
+//!     pending             requests whose answers are due on one connection; pure
+//!     server              a server as a client uses it
+//!     dispatch            which server a waiting task goes to
+//! worker/                 jobs of any number of servers, one at a time
+//!     job                 a job that was given to this worker
+//!     protocol            abilities, grab / pre-sleep / noop on one connection; pure
+//!     server              a server as a worker uses it
+//!     direct, echo, pace  jobs without a grab, and ahead; ECHO_REQ; calls in vain
 //! ```
 
 #![forbid(unsafe_code)]
 
-pub mod admin;
-pub mod code;
-pub mod codec;
 pub mod error;
-pub mod message;
-pub mod outbox;
-pub mod packet;
-pub mod servers;
+pub mod net;
+pub mod protocol;
+pub mod return_code;
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "client")]
-pub mod connection;
-#[cfg(feature = "client")]
-pub mod duty;
 #[cfg(all(feature = "client", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "client")]
-pub mod job;
-#[cfg(feature = "client")]
-pub mod link;
-#[cfg(feature = "client")]
-pub mod peer;
-#[cfg(feature = "client")]
-pub mod pool;
-#[cfg(feature = "client")]
-pub mod process;
-#[cfg(feature = "client")]
-mod route;
-#[cfg(feature = "client")]
-mod search;
-#[cfg(feature = "client")]
-pub mod task;
-#[cfg(feature = "client")]
-pub mod unique;
+pub mod server_connection;
 #[cfg(feature = "client")]
 pub mod worker;
 
-pub use code::Code;
 pub use error::{Error, Result};
+pub use return_code::Code;
 
 /// The port of a job server where none is given.
 pub const DEFAULT_PORT: u16 = 4730;

@@ -3,8 +3,8 @@
 
 use crate::util::{Script, Wire, join, poll_times, res, within};
 use gearman_core::client::Client;
-use gearman_core::message::{Priority, Update};
-use gearman_core::task::{Ask, Event};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::worker::Worker;
 use properties::properties;
 use proptest::collection::vec;

@@ -6,9 +6,9 @@ use crate::util::{
 };
 use bytes::Bytes;
 use gearman_core::client::Client;
-use gearman_core::message::Priority;
-use gearman_core::peer::Settings;
-use gearman_core::task::{Ask, Event};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::protocol::message::Priority;
+use gearman_core::server_connection::Settings;
 use gearman_core::{Code, Error};
 use std::time::Duration;
 

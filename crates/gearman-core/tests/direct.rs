@@ -1,7 +1,7 @@
 //! Direct assignment: a worker of one server, which gives it jobs while it sleeps.
 
 use crate::util::{Script, Wire, join, poll_times, req, res, soon, within, worker};
-use gearman_core::message::{Grab, Update};
+use gearman_core::protocol::message::{Grab, Update};
 use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 

@@ -4,12 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
 use gearman_core::client::Client;
-use gearman_core::message::{Priority, Update};
-use gearman_core::peer::Settings;
-use gearman_core::pool::{Counts, Pool};
-use gearman_core::process;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event};
+use gearman_core::client::pool::{Counts, Pool};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::net::address::Server;
+use gearman_core::net::fork;
+use gearman_core::protocol::message::{Priority, Update};
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 use nix::sys::signal::{Signal, kill};
@@ -27,7 +27,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 
 fn main() {
     forks();
-    process::tell_of_forks();
+    fork::tell_of_forks();
     TOLD.store(true, Relaxed);
     forks();
 }
@@ -118,7 +118,7 @@ fn in_child(run: impl FnOnce()) -> Pid {
         ForkResult::Child => {
             alarm::set(10);
             if TOLD.load(Relaxed) {
-                process::forked();
+                fork::forked();
             }
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
             exit(i32::from(done.is_err()));

@@ -3,9 +3,9 @@
 use crate::util::{
     Script, Wire, alone, ask, client_with, echo, events, join, pass, req, res, soon, within, worker_with,
 };
-use gearman_core::message::{Priority, Update};
-use gearman_core::peer::Settings;
-use gearman_core::task::Ask;
+use gearman_core::client::task::Ask;
+use gearman_core::protocol::message::{Priority, Update};
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 use std::time::Duration;

@@ -3,9 +3,9 @@
 
 use crate::util::{Script, Wire, alone, ask, client, echo, end, join, req, res, unused_path, within};
 use gearman_core::client::Client;
-use gearman_core::message::Priority;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event, TaskId};
+use gearman_core::client::task::{Ask, Event, TaskId};
+use gearman_core::net::address::Server;
+use gearman_core::protocol::message::Priority;
 use gearman_core::{Code, Error};
 use properties::properties;
 use proptest::collection::vec;

@@ -2,7 +2,7 @@
 
 use crate::util::{Script, hanging, join, pass, req, res, unused_path, within, worker};
 use gearman_core::error::Result;
-use gearman_core::servers::Server;
+use gearman_core::net::address::Server;
 use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 use std::time::Duration;

@@ -2,10 +2,10 @@
 
 use crate::util::{Script, ask, echo, join, pass, req, res, soon, within};
 use gearman_core::client::Client;
-use gearman_core::message::Priority;
-use gearman_core::peer::Settings;
-use gearman_core::pool::{Counts, Pool};
-use gearman_core::task::{Ask, Event};
+use gearman_core::client::pool::{Counts, Pool};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::protocol::message::Priority;
+use gearman_core::server_connection::Settings;
 use std::time::Duration;
 
 fn client(script: &Script, pool: &Pool) -> Client {

@@ -2,7 +2,7 @@
 
 use crate::util::{Script, join, req, res, soon, within, worker};
 use gearman_core::Code;
-use gearman_core::message::Update;
+use gearman_core::protocol::message::Update;
 use gearman_core::worker::Worker;
 
 fn grab(n: usize) -> Vec<u8> {

@@ -3,10 +3,10 @@
 use crate::util::{
     Script, Wire, ask, client, client_with, echo, end, events, hanging, join, pass, refusing, req, res, soon, within,
 };
-use gearman_core::message::Priority;
-use gearman_core::peer::Settings;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event, Known};
+use gearman_core::client::task::{Ask, Event, Known};
+use gearman_core::net::address::Server;
+use gearman_core::protocol::message::Priority;
+use gearman_core::server_connection::Settings;
 use gearman_core::{Code, Error};
 use std::time::Duration;
 

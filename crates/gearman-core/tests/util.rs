@@ -1,10 +1,10 @@
 //! A scripted peer that asserts the exact bytes it gets, and short ways to ask a client.
 
 use gearman_core::client::Client;
+use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
-use gearman_core::peer::Settings;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event, TaskId};
+use gearman_core::net::address::Server;
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use std::convert::Infallible;
 use std::future::poll_fn;

@@ -4,8 +4,8 @@ use crate::util::{
     Script, hanging, impatient, join, pass, poll_times, refusing, req, res, soon, unused_path, within, worker,
     worker_with,
 };
-use gearman_core::message::{Grab, Update};
-use gearman_core::servers::Server;
+use gearman_core::net::address::Server;
+use gearman_core::protocol::message::{Grab, Update};
 use gearman_core::worker::Worker;
 use gearman_core::{Code, Error};
 use std::time::Duration;

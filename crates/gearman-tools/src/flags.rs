@@ -5,9 +5,9 @@
 use crate::ended;
 use crate::error::{Error, Result};
 use clap::{ArgAction, Parser};
-use gearman_core::admin::{self, Command};
-use gearman_core::message::Priority;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, Server};
+use gearman_core::protocol::admin::{self, Command};
+use gearman_core::protocol::message::Priority;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;

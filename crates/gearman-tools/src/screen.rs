@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::watch::View;
 use crate::{print, report};
-use gearman_core::servers::Server;
+use gearman_core::net::address::Server;
 use nix::sys::signal::{Signal, raise};
 use std::io::{self, IsTerminal};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};

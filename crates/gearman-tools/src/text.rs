@@ -2,8 +2,9 @@
 //! a dot comes. Blocking: there is nothing else to do meanwhile.
 
 use crate::error::Result;
-use gearman_core::servers::{Address, Server};
-use gearman_core::{Error, admin};
+use gearman_core::Error;
+use gearman_core::net::address::{Address, Server};
+use gearman_core::protocol::admin;
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::listing::{self, Function};
 use crate::screen::Screen;
 use crate::text::Session;
-use gearman_core::servers::Server;
+use gearman_core::net::address::Server;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;

@@ -4,11 +4,11 @@
 use crate::error::{Error, Result};
 use crate::flags::Lines;
 use crate::{print, report};
-use gearman_core::job::Job;
-use gearman_core::message::Update;
-use gearman_core::peer::Settings;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, Server};
+use gearman_core::protocol::message::Update;
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
+use gearman_core::worker::job::Job;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 
 use crate::wait::Refused;
 use gearman_core::error::Error;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, Server};
 use gearmand::{Listener, SocketFile};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;

@@ -8,8 +8,8 @@ use crate::slab::{NONE, Slab};
 use crate::store::{Now, Store};
 use crate::wakeups::{Step, Wakeup};
 use crate::workers::{Ability, Peer};
-use gearman_core::message::{Assign, Grab, Priority, Response, number};
-use gearman_core::outbox::SHARE;
+use gearman_core::protocol::message::{Assign, Grab, Priority, Response, number};
+use gearman_core::protocol::write_buffer::SHARE;
 use gearman_core::{Code, MAX_CLIENT_ID, MAX_FUNCTION};
 use std::time::Duration;
 

@@ -7,10 +7,10 @@
 use crate::journal::Settled;
 use bytes::{Buf, Bytes};
 use gearman_core::Code;
-use gearman_core::codec::{Sink, encode, head};
-use gearman_core::message::Response;
-use gearman_core::outbox::{Outbox, SHARE};
-use gearman_core::packet::{Command, Magic};
+use gearman_core::protocol::codec::{Sink, encode, head};
+use gearman_core::protocol::message::Response;
+use gearman_core::protocol::packet::{Command, Magic};
+use gearman_core::protocol::write_buffer::{Outbox, SHARE};
 use std::collections::VecDeque;
 
 /// Packets from this size on are remembered by their place, see [`Letter::beyond`].

@@ -6,8 +6,8 @@ use crate::slab::NONE;
 use crate::store::{Now, Store};
 use bytes::Bytes;
 use gearman_core::Code;
-use gearman_core::message::{Update, Work, number};
-use gearman_core::packet::Command;
+use gearman_core::protocol::message::{Update, Work, number};
+use gearman_core::protocol::packet::Command;
 
 impl Store {
     /// WORK_*: to those who wait for the job.

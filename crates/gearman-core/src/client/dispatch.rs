@@ -1,9 +1,10 @@
 //! Which server a waiting task goes to, and what becomes of it where there is none.
 
 use super::Client;
+use crate::client::ongoing::Listener;
+use crate::client::search::Search;
+use crate::client::task::{Event, TaskId};
 use crate::error::{Error, Result};
-use crate::search::Search;
-use crate::task::{Event, Listener, TaskId};
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 

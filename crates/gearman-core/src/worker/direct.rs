@@ -5,9 +5,9 @@
 //! word: it says that it is awake, and what comes before the answer is a job to be run.
 
 use super::{Post, Worker};
-use crate::duty::{Turn, Way};
-use crate::job::Job;
-use crate::peer::drive;
+use crate::server_connection::drive;
+use crate::worker::job::Job;
+use crate::worker::protocol::{Turn, Way};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};

@@ -2,7 +2,7 @@
 
 use super::Worker;
 use crate::error::{Error, Result};
-use crate::peer::drive;
+use crate::server_connection::drive;
 use bytes::Bytes;
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Echo {
     server: usize,
-    /// The connection, by [`crate::peer::Peer::serial`].
+    /// The connection, by [`crate::server_connection::Peer::serial`].
     serial: u64,
     /// Tells it from earlier ones that were given up.
     pub(super) number: u32,

@@ -9,7 +9,7 @@ static FORKS: AtomicU64 = AtomicU64::new(0);
 /// getpid(2), where somebody [tells of forks](tell_of_forks); and a number that is not given twice.
 ///
 /// ```
-/// use gearman_core::process::Process;
+/// use gearman_core::net::fork::Process;
 /// assert_eq!(Process::this(), Process::this());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

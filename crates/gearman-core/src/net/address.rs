@@ -38,7 +38,7 @@ impl Server {
     /// [`Error::Resolve`] for what can't be a host, and for ports outside 0–65535.
     ///
     /// ```
-    /// # use gearman_core::servers::Server;
+    /// # use gearman_core::net::address::Server;
     /// assert_eq!(Server::new("", 0).unwrap().to_string(), "localhost:4730");
     /// assert_eq!(Server::new("::1", 4731).unwrap().to_string(), "[::1]:4731");
     /// assert!(Server::new("localhost", 70000).is_err());
@@ -124,7 +124,7 @@ impl Server {
 /// The resolver's.
 ///
 /// ```
-/// # use gearman_core::servers::lookup;
+/// # use gearman_core::net::address::lookup;
 /// let found = lookup("localhost", 4730).unwrap();
 /// assert!(found.contains(&"127.0.0.1:4730".parse().unwrap()));
 /// assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 4730));

@@ -4,7 +4,7 @@ use super::*;
 
 fn commands(bytes: &[u8]) -> Vec<String> {
     let (mut rest, mut all) = (bytes, Vec::new());
-    while let Ok(crate::codec::Decoded::Frame(frame, size)) = crate::codec::decode(rest, 1000) {
+    while let Ok(crate::protocol::codec::Decoded::Frame(frame, size)) = crate::protocol::codec::decode(rest, 1000) {
         all.push(format!("{} {}", frame.command().unwrap(), frame.body.escape_ascii()).trim_end().to_string());
         rest = &rest[size..];
     }

@@ -10,12 +10,12 @@
 //! would be taken out of its parent's set too. The owner ends it with shutdown(2), so that a forked
 //! child which never touches Gearman does not keep it open.
 
-use crate::codec::{Decoded, decode};
 use crate::error::{Error, Result};
-use crate::outbox::Outbox;
-use crate::packet::{Frame, HEADER, Magic};
-use crate::process::Process;
-use crate::servers::{Address, Server};
+use crate::net::address::{Address, Server};
+use crate::net::fork::Process;
+use crate::protocol::codec::{Decoded, decode};
+use crate::protocol::packet::{Frame, HEADER, Magic};
+use crate::protocol::write_buffer::Outbox;
 use bytes::{Buf, Bytes, BytesMut};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::fmt::Display;

@@ -1,10 +1,10 @@
 //! A server as a client uses it: the way to it, which answers are due there, and what it was told.
 
-use crate::connection::Connection;
-use crate::link::Link;
-use crate::peer::{Peer, Settings};
-use crate::pool::Pool;
-use crate::task::option;
+use crate::client::pending::Link;
+use crate::client::pool::Pool;
+use crate::client::task::option;
+use crate::net::connection::Connection;
+use crate::server_connection::{Peer, Settings};
 use tokio::time::Instant;
 
 /// One server of a client.

@@ -1,10 +1,10 @@
 //! What one server knows of a worker: which functions it announced, and whose turn it is to speak.
 //! Pure.
 
-use crate::codec::Sink;
 use crate::error::{Error, Result};
-use crate::message::{Assign, Decimal, Grab, Request, Response};
-use crate::task::check_function;
+use crate::protocol::codec::Sink;
+use crate::protocol::message::{Assign, Decimal, Grab, Request, Response};
+use crate::protocol::names::check_function;
 use bytes::Bytes;
 use std::collections::VecDeque;
 

@@ -4,9 +4,9 @@
 //! first out. News of jobs are matched by handle. A task that nobody waits for any more keeps its
 //! place, so that its late answer is never taken for another's.
 
+use crate::client::task::{Event, Kind, Known, NO_LONG_KEYS, TaskId};
 use crate::error::{Error, Result};
-use crate::message::{Response, Update, number};
-use crate::task::{Event, Kind, Known, NO_LONG_KEYS, TaskId};
+use crate::protocol::message::{Response, Update, number};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 
@@ -161,7 +161,7 @@ impl Link {
     }
 }
 
-fn known(status: crate::message::Status<'_>, clients: &[u8]) -> Known {
+fn known(status: crate::protocol::message::Status<'_>, clients: &[u8]) -> Known {
     Known {
         known: status.known,
         running: status.running,
@@ -203,7 +203,7 @@ fn unasked(response: &Response<'_>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Status, Work};
+    use crate::protocol::message::{Status, Work};
 
     fn task(n: u32) -> TaskId {
         TaskId { index: n, serial: n }

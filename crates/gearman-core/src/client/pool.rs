@@ -3,11 +3,11 @@
 //!
 //! Only what is as good as new goes in: nothing unanswered, nothing half read or half written. Whether
 //! it still lives is seen when it is taken out. Another process than the one that made the connections
-//! finds none of them ([`crate::connection`], Forks).
+//! finds none of them ([`crate::net::connection`], Forks).
 
-use crate::connection::Connection;
-use crate::process::Process;
-use crate::servers::Server;
+use crate::net::address::Server;
+use crate::net::connection::Connection;
+use crate::net::fork::Process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;

@@ -8,14 +8,14 @@
 //! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
 //! server is there, who asks too often is held back: see `worker/pace.rs`.
 
-use crate::connection::Packet;
-use crate::duty::{Abilities, Duty, Heard, Turn, Way};
 use crate::error::{Error, Result};
-use crate::job::Job;
-use crate::message::{Assign, Grab, Request, Response, Update, Work};
-use crate::peer::{Peer, Settings, drive, look, wait};
-use crate::process::Process;
-use crate::servers::{Address, Server};
+use crate::net::address::{Address, Server};
+use crate::net::connection::Packet;
+use crate::net::fork::Process;
+use crate::protocol::message::{Assign, Grab, Request, Response, Update, Work};
+use crate::server_connection::{Peer, Settings, drive, look, wait};
+use crate::worker::job::Job;
+use crate::worker::protocol::{Abilities, Duty, Heard, Turn, Way};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -25,7 +25,9 @@ use tokio::time::Instant;
 
 mod direct;
 mod echo;
+pub mod job;
 mod pace;
+pub mod protocol;
 use direct::Rest;
 use echo::Echo;
 use pace::Pace;
@@ -109,7 +111,7 @@ impl Worker {
     }
 
     /// To be called once when a call of the user's begins: gives up what another process made (see
-    /// [`crate::connection`]), its jobs among that.
+    /// [`crate::net::connection`]), its jobs among that.
     pub fn begin(&mut self) {
         let process = Process::this();
         let forked = std::mem::replace(&mut self.process, process) != process;

@@ -3,9 +3,9 @@
 //!
 //! A handle alone does not tell its server: servers on one host use the same prefix, and number their jobs alike.
 
+use crate::client::task::{Event, Kind};
 use crate::error::Error;
-use crate::packet::HEADER;
-use crate::task::{Event, Kind};
+use crate::protocol::packet::HEADER;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};

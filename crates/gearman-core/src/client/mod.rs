@@ -9,20 +9,28 @@
 //! [`Client::add`] waits for the next call: each ends once, by an answer or because it was sent and lost.
 
 mod dispatch;
+mod ongoing;
+pub(crate) mod pending;
+pub mod pool;
+mod search;
+mod server;
+pub mod task;
+pub mod unique;
 
-use crate::codec::Sink;
-use crate::connection::{Connection, Packet};
+use crate::client::ongoing::{Listener, Ongoing, Parts};
+use crate::client::pending::Heard;
+use crate::client::pool::Pool;
+use crate::client::search::{Answer, Origins};
+use crate::client::server::Route;
+use crate::client::task::{Ask, Event, Kind, LONG_KEYS, TaskId, option};
+use crate::client::unique::Unique;
 use crate::error::{Error, Result};
-use crate::link::Heard;
-use crate::message::Response;
-use crate::peer::{Peer, Settings, drive, look};
-use crate::pool::Pool;
-use crate::process::Process;
-use crate::route::Route;
-use crate::search::{Answer, Origins};
-use crate::servers::{Address, Server};
-use crate::task::{Ask, Event, Kind, LONG_KEYS, Listener, Parts, Task, TaskId, option};
-use crate::unique::{self, Unique};
+use crate::net::address::{Address, Server};
+use crate::net::connection::{Connection, Packet};
+use crate::net::fork::Process;
+use crate::protocol::codec::Sink;
+use crate::protocol::message::Response;
+use crate::server_connection::{Peer, Settings, drive, look};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -44,7 +52,7 @@ pub struct Client {
     /// Where the connections of servers added from now on come from and go to.
     pool: Option<Pool>,
     servers: Vec<Route>,
-    tasks: Slab<Task>,
+    tasks: Slab<Ongoing>,
     /// Tasks in the order they were asked for, not sent yet.
     waiting: VecDeque<TaskId>,
     /// What became known of tasks of [`Client::add`].
@@ -100,7 +108,7 @@ impl Client {
     }
 
     /// For a call that goes on with what the last one began: gives up what another process made (see
-    /// [`crate::connection`]) and connections that ended while nobody looked. Where tasks are to be sent, each
+    /// [`crate::net::connection`]) and connections that ended while nobody looked. Where tasks are to be sent, each
     /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
     pub fn resume(&mut self) {
         let process = Process::this();
@@ -193,13 +201,13 @@ impl Client {
     fn insert(&mut self, ask: Ask, listener: Listener, server: Option<usize>) -> TaskId {
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
-        let task = Task { kind: ask.kind, packet: ask.packet, server, search: None, listener, serial, ended: false };
+        let task = Ongoing { kind: ask.kind, packet: ask.packet, server, search: None, listener, serial, ended: false };
         let id = TaskId { index: self.tasks.insert(task) as u32, serial };
         self.waiting.push_back(id);
         id
     }
 
-    fn task(&mut self, id: TaskId) -> Option<&mut Task> {
+    fn task(&mut self, id: TaskId) -> Option<&mut Ongoing> {
         self.tasks.get_mut(id.index as usize).filter(|t| t.serial == id.serial)
     }
 

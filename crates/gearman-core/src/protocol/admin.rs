@@ -5,7 +5,7 @@
 //! takes just its own words: `drop function resize images` is nothing that could be done to `resize`.
 
 use crate::MAX_FUNCTION;
-use crate::message::number;
+use crate::protocol::message::number;
 
 /// A command line from an operator or a monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! A server and the way to it: not connected, on the way, or up. Shared by client and worker.
 
-use crate::connection::Connection;
 use crate::error::{Error, Result};
-use crate::servers::{Address, Server};
+use crate::net::address::{Address, Server};
+use crate::net::connection::Connection;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A job as a worker holds it.
 
-use crate::process::Process;
+use crate::net::fork::Process;
 use bytes::Bytes;
 
 /// A job that a server gave to this worker.

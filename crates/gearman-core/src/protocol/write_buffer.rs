@@ -1,6 +1,6 @@
 //! What waits to be written to one socket.
 
-use crate::codec::Sink;
+use crate::protocol::codec::Sink;
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io::IoSlice;

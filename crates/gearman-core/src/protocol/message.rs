@@ -1,10 +1,10 @@
 //! Packets with a meaning: what a peer asks ([`Request`]) and what the server says ([`Response`]).
 //! Everything is borrowed from the buffer it was read from.
 
-use crate::code::Code;
-use crate::codec::{Sink, encode};
 use crate::error::{Error, Result};
-use crate::packet::{Command, Frame, Magic};
+use crate::protocol::codec::{Sink, encode};
+use crate::protocol::packet::{Command, Frame, Magic};
+use crate::return_code::Code;
 
 /// A job's place among others. Lower is earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -516,7 +516,7 @@ impl Decimal {
     /// The digits of `n`.
     ///
     /// ```
-    /// assert_eq!(gearman_core::message::Decimal::new(4730).as_ref(), b"4730");
+    /// assert_eq!(gearman_core::protocol::message::Decimal::new(4730).as_ref(), b"4730");
     /// ```
     pub fn new(mut n: u64) -> Decimal {
         let (mut digits, mut start) = ([0; 20], 20);
