@@ -19,9 +19,9 @@ use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
 use gearman_core::client as core;
 use gearman_core::client::task::{Ask, Event, Known, TaskId};
-use gearman_core::net::address::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::protocol::message::Priority;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ptr::null_mut;
@@ -98,10 +98,10 @@ impl Endpoint for Client {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
-    fn add(&self, server: Server, addresses: Vec<Address>) {
+    fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
     }
-    fn is_kept(&self, server: &Server) -> bool {
+    fn is_kept(&self, server: &ServerAddress) -> bool {
         self.core.borrow().is_kept(server)
     }
     fn has_servers(&self) -> bool {
@@ -211,20 +211,20 @@ fn submit(call: Call, priority: Priority, background: bool) {
     let unique = this.core.borrow_mut().unique(unique.or_empty(), workload);
     match this.ask(Ask::submit(priority, background, function, unique.as_ref(), workload)) {
         Ok(Event::Created(handle)) => {
-            this.outcome.set(Code::Success);
+            this.outcome.set(ReturnCode::Success);
             this.handle.set(Bytes::copy_from_slice(&handle)); // for long, see Event
             call.returns(this.handle.or_empty());
         }
         Ok(Event::Complete(result)) => {
-            this.outcome.set(Code::Success);
+            this.outcome.set(ReturnCode::Success);
             this.reply.set(result);
             call.returns(this.reply.or_empty());
             this.reply.set(None);
         }
         Ok(other) => {
             let (code, text) = match other {
-                Event::Exception(_) => (Code::WorkException, "the job ended by an exception"),
-                _ => (Code::WorkFail, "the job failed"),
+                Event::Exception(_) => (ReturnCode::WorkException, "the job ended by an exception"),
+                _ => (ReturnCode::WorkFail, "the job failed"),
             };
             this.outcome.note(code.number(), text);
             call.returns(&b""[..]);
@@ -350,7 +350,7 @@ handlers! {
         let this = args!(call, Client, "S", &mut handle);
         let known = match this.ask(Ask::status(handle.or_empty())) {
             Ok(Event::Known(known)) => {
-                this.outcome.set(Code::Success);
+                this.outcome.set(ReturnCode::Success);
                 known
             }
             Ok(_) => Known::default(),
@@ -385,7 +385,7 @@ handlers! {
         let this = args!(call, Client, "S", &mut data);
         match this.ping(data.or_empty()) {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.outcome.set(ReturnCode::Success);
                 call.returns(true);
             }
             Err(failure) => if this.outcome.report(call, failure) {
@@ -455,7 +455,7 @@ handlers! {
         };
         match waited {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.outcome.set(ReturnCode::Success);
                 call.returns(true);
             }
             Err(failure) => if this.outcome.report(call, failure) {

@@ -13,7 +13,7 @@ use ext_php_rs::types::Zval;
 use gearman_core::protocol::message::{Decimal, Update};
 use gearman_core::worker::Worker;
 use gearman_core::worker::job as core;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::cell::{Cell, RefCell};
 use std::rc::Weak;
 
@@ -112,7 +112,7 @@ fn send(call: Call, this: &Job, update: Update<'_>) {
     let fruitless = this.job.borrow().is_none();
     match this.send(update) {
         Ok(()) => {
-            this.code.set(Code::Success.number());
+            this.code.set(ReturnCode::Success.number());
             call.returns(true);
         }
         Err(Failure::Gearman(error)) => {
@@ -131,7 +131,7 @@ fn send(call: Call, this: &Job, update: Update<'_>) {
 fn count(call: Call, this: &Job, n: i64) -> Option<Decimal> {
     let good = u32::try_from(n).ok().map(|n| Decimal::new(n.into()));
     if good.is_none() {
-        this.code.set(Code::InvalidArgument.number());
+        this.code.set(ReturnCode::InvalidArgument.number());
         call.warn(format_args!("{n} cannot be sent as a status: numbers from 0 to 4294967295 can"));
         call.returns(false);
     }
@@ -148,8 +148,8 @@ handlers! {
     fn set_return(call) {
         let mut code = 0i64;
         let this = args!(call, Job, "l", &mut code);
-        if Code::from_number(code).is_none() {
-            call.warn(format_args!("{code} is no return code: those are 0 to {}", Code::MaxReturn.number()));
+        if ReturnCode::from_number(code).is_none() {
+            call.warn(format_args!("{code} is no return code: those are 0 to {}", ReturnCode::MaxReturn.number()));
             return call.returns(false);
         }
         this.code.set(code);
@@ -182,7 +182,7 @@ handlers! {
         let mut text = Str::NULL;
         let this = args!(call, Job, "S", &mut text);
         if text.or_empty().is_empty() {
-            this.code.set(Code::InvalidArgument.number());
+            this.code.set(ReturnCode::InvalidArgument.number());
             call.warn("the text of an exception must not be empty");
             return call.returns(false);
         }

@@ -2,7 +2,7 @@
 use crate::call::Call;
 use crate::held::Held;
 use bytes::Bytes;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::cell::Cell;
 use std::fmt::Display;
 
@@ -33,7 +33,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn new() -> Self {
-        Outcome { code: Cell::new(Code::Success.number()), text: Held::default(), question: Cell::default() }
+        Outcome { code: Cell::new(ReturnCode::Success.number()), text: Held::default(), question: Cell::default() }
     }
     /// What `returnCode()` gives.
     pub(crate) fn code(&self) -> i64 {
@@ -44,7 +44,7 @@ impl Outcome {
         self.text.get()
     }
     /// Notes an outcome without words.
-    pub(crate) fn set(&self, code: Code) {
+    pub(crate) fn set(&self, code: ReturnCode) {
         self.set_number(code.number());
     }
     /// Notes an outcome that a program made up.
@@ -60,12 +60,12 @@ impl Outcome {
     /// A question was answered, which leaves alone what other calls came to. Only that an earlier one was not is past.
     pub(crate) fn answered(&self) {
         if self.question.get() {
-            self.set(Code::Success);
+            self.set(ReturnCode::Success);
         }
     }
     /// Notes what went wrong, with words for `error()`.
     pub(crate) fn note(&self, code: i64, text: impl Display) {
-        let name = Code::from_number(code).map_or("an unknown code", Code::name);
+        let name = ReturnCode::from_number(code).map_or("an unknown code", ReturnCode::name);
         self.code.set(code);
         self.question.set(false);
         // As in the warning, which cannot hold a NUL.
@@ -84,7 +84,7 @@ impl Outcome {
     }
     /// Notes that a call returned for a signal.
     pub(crate) fn interrupted(&self) {
-        self.note(Code::IoWait.number(), "a signal was handled");
+        self.note(ReturnCode::IoWait.number(), "a signal was handled");
     }
     /// Notes a failure and warns of it, unless PHP code threw. False: return at once.
     pub(crate) fn report(&self, call: Call, failure: Failure) -> bool {

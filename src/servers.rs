@@ -3,16 +3,16 @@ use crate::call::{Call, Str};
 use crate::ini;
 use crate::outcome::{Failure, Outcome};
 use ext_php_rs::ffi::zend_throw_exception;
-use gearman_core::net::address::{Address, Server};
-use gearman_core::{Code, Error};
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::{Error, ReturnCode};
 use std::ffi::CString;
 
 /// What GearmanClient and GearmanWorker have in common.
 pub(crate) trait Endpoint {
     fn outcome(&self) -> &Outcome;
-    fn add(&self, server: Server, addresses: Vec<Address>);
+    fn add(&self, server: ServerAddress, addresses: Vec<Address>);
     /// Is a connection to this server at hand, so that its name need not be looked up?
-    fn is_kept(&self, _server: &Server) -> bool {
+    fn is_kept(&self, _server: &ServerAddress) -> bool {
         false
     }
     /// Has it any server?
@@ -38,7 +38,7 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
 }
 
 pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: i64, setup: bool) {
-    let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| Server::new(host, port));
+    let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| ServerAddress::new(host, port));
     let found = server.and_then(|server| find(this, server));
     added_servers(call, this, found.map(|(server, addresses)| this.add(server, addresses)), setup);
 }
@@ -50,14 +50,14 @@ pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup
 
 /// All of them, or none where one is no server.
 fn add_list(this: &impl Endpoint, list: &str) -> Result<(), Error> {
-    let servers = Server::list(list).collect::<Result<Vec<_>, _>>()?;
+    let servers = ServerAddress::list(list).collect::<Result<Vec<_>, _>>()?;
     let found = servers.into_iter().map(|server| find(this, server)).collect::<Result<Vec<_>, _>>()?;
     found.into_iter().for_each(|(server, addresses)| this.add(server, addresses));
     Ok(())
 }
 
 /// A server with its addresses, unless they are not needed.
-fn find(this: &impl Endpoint, server: Server) -> Result<(Server, Vec<Address>), Error> {
+fn find(this: &impl Endpoint, server: ServerAddress) -> Result<(ServerAddress, Vec<Address>), Error> {
     let addresses = if this.is_kept(&server) { Vec::new() } else { server.resolve()? };
     Ok((server, addresses))
 }
@@ -70,7 +70,7 @@ fn added_servers(call: Call, this: &impl Endpoint, added: Result<(), Error>, set
         }
         return;
     }
-    this.outcome().set(Code::Success);
+    this.outcome().set(ReturnCode::Success);
     if setup {
         this.want_exceptions();
         if !ini::lazy_connect() {

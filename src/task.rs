@@ -4,7 +4,7 @@ use crate::held::Held;
 use crate::object::{Class, Entry, Place};
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
-use gearman_core::Code;
+use gearman_core::ReturnCode;
 use gearman_core::client::task::Event;
 use std::cell::Cell;
 
@@ -87,10 +87,10 @@ impl Task {
     /// Takes in what became known; may be told the same twice.
     pub(crate) fn learn(&self, event: Event, unbuffered: bool) {
         self.code.set(match &event {
-            Event::Fail => Code::WorkFail.number(),
-            Event::Exception(_) => Code::WorkException.number(),
+            Event::Fail => ReturnCode::WorkFail.number(),
+            Event::Exception(_) => ReturnCode::WorkException.number(),
             Event::Error(error) => error.code().number(),
-            _ => Code::Success.number(),
+            _ => ReturnCode::Success.number(),
         });
         self.unbuffered.set(unbuffered && matches!(event, Event::Complete(_) | Event::Data(_)));
         let (mut known, mut running, mut data) = (true, self.running.get(), None);

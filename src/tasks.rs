@@ -18,7 +18,7 @@ use ext_php_rs::types::Zval;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::client::unique::Unique;
 use gearman_core::protocol::message::Priority;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr::null_mut;
 
@@ -76,9 +76,9 @@ impl Client {
             Err(Failure::Gearman(error @ Error::Lost { .. })) => self.lose_all(&error),
             other => other,
         };
-        self.unfinished.set(matches!(ended, Ok(code) if code == Code::IoWait.number()));
+        self.unfinished.set(matches!(ended, Ok(code) if code == ReturnCode::IoWait.number()));
         match ended {
-            Ok(code) if code != Code::Success.number() => ended,
+            Ok(code) if code != ReturnCode::Success.number() => ended,
             Ok(_) | Err(Failure::Gearman(_)) => match self.failed.take() {
                 Some(first) => Err((*first).into()),
                 None => ended,
@@ -96,7 +96,7 @@ impl Client {
                 if exception_pending() {
                     return Err(Failure::Thrown);
                 }
-                if code != Code::Success.number() {
+                if code != ReturnCode::Success.number() {
                     return Ok(code);
                 }
             }
@@ -104,11 +104,11 @@ impl Client {
                 continue; // by a callback
             }
             if !self.core.borrow().has_tasks() {
-                return Ok(Code::Success.number());
+                return Ok(ReturnCode::Success.number());
             }
             if self.has(option::NON_BLOCKING) {
                 if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().look().await })? {
-                    return Ok(Code::IoWait.number());
+                    return Ok(ReturnCode::IoWait.number());
                 }
             } else {
                 self.turn()?;
@@ -124,7 +124,7 @@ impl Client {
         while let Some((id, event)) = self.next_event() {
             self.tell(id, event)?;
         }
-        Ok(Code::Success.number())
+        Ok(ReturnCode::Success.number())
     }
 
     /// A task was lost, or refused.
@@ -139,7 +139,7 @@ impl Client {
 
     /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
     fn tell(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
-        let Some(place) = self.sent.borrow().get(&id).copied() else { return Ok(Code::Success.number()) };
+        let Some(place) = self.sent.borrow().get(&id).copied() else { return Ok(ReturnCode::Success.number()) };
         // SAFETY: places in `sent` hold tasks; this one stays listed until the end of this function, or
         // until a callback's own runTasks() has ended it, after which it is not touched.
         let task = unsafe { self.zvals.state::<Task>(place) };
@@ -153,12 +153,12 @@ impl Client {
             Event::Exception(_) => (Callback::Exception, true),
             Event::Fail => (Callback::Fail, true),
             Event::Known(_) => (Callback::Status, true),
-            Event::Echoed(_) => return Ok(Code::Success.number()),
+            Event::Echoed(_) => return Ok(ReturnCode::Success.number()),
             Event::Error(error) => {
                 self.note(error);
                 learn(event);
                 self.end_task(id);
-                return Ok(Code::Success.number());
+                return Ok(ReturnCode::Success.number());
             }
         };
         let code = if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
@@ -167,20 +167,20 @@ impl Client {
             if !unseen {
                 learn(event);
             }
-            Ok(Code::Success.number())
+            Ok(ReturnCode::Success.number())
         } else {
             learn(event.clone());
             self.call_back(id, event, task, place, kind)
         };
         // Where it paused, the next runTasks() calls it again for the same event.
-        if last && code.as_ref().map_or(true, |code| *code == Code::Success.number()) {
+        if last && code.as_ref().map_or(true, |code| *code == ReturnCode::Success.number()) {
             self.end_task(id);
         }
         code
     }
 
     fn call_back(&self, id: TaskId, event: Event, task: &Task, place: usize, kind: Callback) -> Result<i64, Failure> {
-        let success = Code::Success.number();
+        let success = ReturnCode::Success.number();
         // References of the call's own: the callback may replace itself, or end its task by running it.
         let zvals = &self.zvals;
         let callable = zvals.add(zvals.get(kind as usize));
@@ -208,7 +208,7 @@ impl Client {
             Some(_) if exception_pending() => Err(Failure::Thrown),
             // What true and most arrays come to. As a code it would say "would block", and ask for a
             // pause that no one meant.
-            Some(code) if code == success || code == Code::IoWait.number() => Ok(success),
+            Some(code) if code == success || code == ReturnCode::IoWait.number() => Ok(success),
             Some(code) => {
                 self.again.set(event.map(|event| (id, event)));
                 Ok(code)
@@ -255,7 +255,7 @@ impl Client {
         }
         let place = self.zvals.add(object.shallow_clone());
         self.added.borrow_mut().push_back((place, ask));
-        self.outcome.set(Code::Success);
+        self.outcome.set(ReturnCode::Success);
         call.returns(object);
     }
 }
@@ -271,14 +271,14 @@ pub(crate) fn new_task(function: Zval, unique: Zval) -> Zval {
 /// Does this code end runTasks() with true?
 pub(crate) fn is_good(code: i64) -> bool {
     let good = [
-        Code::Success,
-        Code::Pause,
-        Code::IoWait,
-        Code::WorkStatus,
-        Code::WorkData,
-        Code::WorkException,
-        Code::WorkWarning,
-        Code::WorkFail,
+        ReturnCode::Success,
+        ReturnCode::Pause,
+        ReturnCode::IoWait,
+        ReturnCode::WorkStatus,
+        ReturnCode::WorkData,
+        ReturnCode::WorkException,
+        ReturnCode::WorkWarning,
+        ReturnCode::WorkFail,
     ];
     good.iter().any(|c| c.number() == code)
 }
@@ -303,7 +303,7 @@ pub(crate) fn set_callback(call: Call, kind: Callback) {
     let mut f = null_mut::<zval>();
     let this = args!(call, Client, "z", &mut f);
     let Some(by_reference) = callback::parameters(f) else {
-        let code = Code::InvalidArgument.number();
+        let code = ReturnCode::InvalidArgument.number();
         // Autoloading may have thrown.
         if !exception_pending() && this.outcome.refuse(call, code, "function is not callable") {
             call.returns(false);

@@ -15,10 +15,10 @@ use crate::sys::{exception_pending, exit_pending};
 use crate::thrown;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
-use gearman_core::net::address::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::protocol::message::{Grab, Update};
 use gearman_core::worker::protocol::Abilities;
-use gearman_core::{Code, Error, worker as core};
+use gearman_core::{Error, ReturnCode, worker as core};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ptr::null_mut;
@@ -93,7 +93,7 @@ impl Endpoint for Worker {
     fn outcome(&self) -> &Outcome {
         &self.outcome
     }
-    fn add(&self, server: Server, addresses: Vec<Address>) {
+    fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
     }
     fn has_servers(&self) -> bool {
@@ -174,7 +174,7 @@ impl Worker {
     /// for it leave the waiting to wait(), and go on only for that.
     fn told(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Gearman(error) if self.has(option::NON_BLOCKING) => error.away(Code::NoJobs).into(),
+            Failure::Gearman(error) if self.has(option::NON_BLOCKING) => error.away(ReturnCode::NoJobs).into(),
             other => other,
         }
     }
@@ -231,7 +231,7 @@ impl Worker {
     /// The function returned: tells the server, and gives the code that work() ends with.
     fn answer(&self, job: &Job, result: usize) -> Result<i64, Failure> {
         let code = job.code();
-        let good = [Code::Success, Code::Shutdown].iter().any(|c| c.number() == code);
+        let good = [ReturnCode::Success, ReturnCode::Shutdown].iter().any(|c| c.number() == code);
         let sent = match (job.has_ended(), good) {
             (true, _) => Ok(()),
             (false, false) => job.send(Update::Fail),
@@ -263,7 +263,7 @@ impl Worker {
         } else {
             // No need to tell of a failure to tell: the exception itself comes out of work().
             let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&text)) };
-            self.outcome.note(Code::WorkException.number(), "the function threw");
+            self.outcome.note(ReturnCode::WorkException.number(), "the function threw");
         }
         Err(Failure::Thrown)
     }
@@ -308,7 +308,7 @@ impl Worker {
         let changed = change(&mut self.core.borrow_mut().abilities);
         match changed {
             Ok(()) => {
-                self.outcome.set(Code::Success);
+                self.outcome.set(ReturnCode::Success);
                 self.options.set(self.options.get() | option::CHANGE);
                 call.returns(true);
                 true
@@ -341,8 +341,15 @@ fn change_options(call: Call, change: impl FnOnce(i64, i64) -> i64) {
 }
 
 /// Does work() say false without a warning?
-fn is_quiet(code: Code) -> bool {
-    matches!(code, Code::IoWait | Code::WorkFail | Code::WorkException | Code::Timeout | Code::NoJobs)
+fn is_quiet(code: ReturnCode) -> bool {
+    matches!(
+        code,
+        ReturnCode::IoWait
+            | ReturnCode::WorkFail
+            | ReturnCode::WorkException
+            | ReturnCode::Timeout
+            | ReturnCode::NoJobs
+    )
 }
 
 /// A signal was handled. No job was run, and nothing is wrong: `while (!$stop && $worker->work());` looks at
@@ -352,7 +359,7 @@ fn interrupted(call: Call, this: &Worker) {
     if tell {
         this.outcome.interrupted()
     } else {
-        this.outcome.set(Code::Success)
+        this.outcome.set(ReturnCode::Success)
     }
     call.returns(!tell);
 }
@@ -444,7 +451,7 @@ handlers! {
         let this = args!(call, Worker, "zz|zl", &mut name, &mut f, &mut context, &mut timeout);
         // SAFETY: arguments of this call.
         let (name, given) = unsafe { ((*name).zend_str(), context.as_ref()) };
-        let refused = Code::InvalidArgument.number();
+        let refused = ReturnCode::InvalidArgument.number();
         let Some(name) = name else {
             if this.outcome.refuse(call, refused, "the function's name must be a string") {
                 call.returns(false);
@@ -463,7 +470,7 @@ handlers! {
         let context = given.map_or_else(Zval::new, Zval::shallow_clone);
         match this.set_function(name.as_bytes(), callable, by_reference, context, timeout) {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.outcome.set(ReturnCode::Success);
                 call.returns(true);
             }
             Err(error) => if this.outcome.report(call, error.into()) {
@@ -495,10 +502,10 @@ handlers! {
         let this = args!(call, Worker, "");
         match this.work() {
             Ok(Ended::Job(code)) => {
-                let (success, text) = (code == Code::Success.number(), "the function ended the job with this code");
+                let (success, text) = (code == ReturnCode::Success.number(), "the function ended the job with this code");
                 if success {
-                    this.outcome.set(Code::Success);
-                } else if Code::from_number(code).is_some_and(is_quiet) {
+                    this.outcome.set(ReturnCode::Success);
+                } else if ReturnCode::from_number(code).is_some_and(is_quiet) {
                     this.outcome.note(code, text);
                 } else if !this.outcome.refuse(call, code, text) {
                     return;
@@ -507,7 +514,7 @@ handlers! {
             }
             Ok(Ended::NoCallable(function)) => {
                 let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
-                if this.outcome.refuse(call, Code::InvalidFunctionName.number(), text) {
+                if this.outcome.refuse(call, ReturnCode::InvalidFunctionName.number(), text) {
                     call.returns(false);
                 }
             }
@@ -523,7 +530,7 @@ handlers! {
             Ok(job) => {
                 let object = instantiate::<Job>();
                 object_state::<Job>(&object).begin(job, Rc::downgrade(&this.core));
-                this.outcome.set(Code::Success);
+                this.outcome.set(ReturnCode::Success);
                 call.returns(object);
             }
             Err(failure) => if this.outcome.report(call, this.told(failure)) {
@@ -536,12 +543,12 @@ handlers! {
         let this = args!(call, Worker, "");
         match this.wait() {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.outcome.set(ReturnCode::Success);
                 call.returns(true);
             }
             Err(Failure::Signal) => interrupted(call, this),
             Err(Failure::Gearman(Error::NoServers | Error::NoFunctions)) => no_job(call, this, Error::NothingToWaitFor.into()),
-            Err(Failure::Gearman(error)) => no_job(call, this, error.away(Code::NoActiveFds).into()),
+            Err(Failure::Gearman(error)) => no_job(call, this, error.away(ReturnCode::NoActiveFds).into()),
             Err(failure) => no_job(call, this, failure),
         }
     }
@@ -560,7 +567,7 @@ handlers! {
         }
         match result {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.outcome.set(ReturnCode::Success);
                 call.returns(true);
             }
             Err(failure) => if this.outcome.report(call, failure) {

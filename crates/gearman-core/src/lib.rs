@@ -53,7 +53,7 @@ pub mod server_connection;
 pub mod worker;
 
 pub use error::{Error, Result};
-pub use return_code::Code;
+pub use return_code::ReturnCode;
 
 /// The port of a job server where none is given.
 pub const DEFAULT_PORT: u16 = 4730;

@@ -1,7 +1,7 @@
 //! A server and the way to it: not connected, on the way, or up. Shared by client and worker.
 
 use crate::error::{Error, Result};
-use crate::net::address::{Address, Server};
+use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Connection;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -32,7 +32,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// One server of a client or a worker.
 #[derive(Debug)]
 pub struct Peer {
-    server: Server,
+    server: ServerAddress,
     /// `server` in words, for messages.
     name: String,
     state: State,
@@ -62,7 +62,7 @@ enum State {
 
 impl Peer {
     /// A server that is not connected to yet, and the addresses it was resolved to, if it was.
-    pub fn new(server: Server, resolved: Vec<Address>) -> Peer {
+    pub fn new(server: ServerAddress, resolved: Vec<Address>) -> Peer {
         Peer {
             name: server.to_string(),
             server,
@@ -83,7 +83,7 @@ impl Peer {
     }
 
     /// Where it is.
-    pub fn server(&self) -> &Server {
+    pub fn server(&self) -> &ServerAddress {
         &self.server
     }
 
@@ -371,7 +371,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("gearman-core-peer-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
-        (Peer::new(Server::Unix(path.clone()), Vec::new()), listener)
+        (Peer::new(ServerAddress::Unix(path.clone()), Vec::new()), listener)
     }
 
     /// Connects; that needs no waiting on a unix socket.
@@ -383,7 +383,7 @@ mod tests {
     }
 
     fn remove(peer: &Peer) {
-        if let Server::Unix(path) = &peer.server {
+        if let ServerAddress::Unix(path) = &peer.server {
             std::fs::remove_file(path).unwrap();
         }
     }

@@ -9,7 +9,7 @@ use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::protocol::message::Priority;
 use gearman_core::server_connection::Settings;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 
 fn submit(unique: &str, workload: &[u8]) -> Ask {
@@ -48,7 +48,7 @@ fn a_refused_connection_names_server_and_reason() {
             assert_eq!(error.to_string(), format!("could not connect to {server}: Connection refused"));
         }
         client.begin();
-        assert_eq!(client.connect_all().await.unwrap_err().code(), Code::CouldNotConnect);
+        assert_eq!(client.connect_all().await.unwrap_err().code(), ReturnCode::CouldNotConnect);
     });
 }
 
@@ -202,7 +202,7 @@ fn the_next_server_is_taken_when_the_first_has_died() {
         };
         let calls = async {
             let lost = ask(&mut client, Ask::echo(b"one").unwrap(), None).await;
-            assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+            assert_eq!(lost.unwrap_err().code(), ReturnCode::LostConnection);
             echo(&mut client, b"two").await;
         };
         join(server, calls).await;
@@ -254,7 +254,7 @@ fn a_connection_that_was_closed_after_a_timeout_is_made_anew() {
         let script = Script::tcp().await;
         let mut client = script.client();
         let (c, timeout) = join(script.accept(), ask(&mut client, background(b"w"), soon())).await;
-        assert_eq!(timeout.unwrap_err().code(), Code::Timeout);
+        assert_eq!(timeout.unwrap_err().code(), ReturnCode::Timeout);
         drop(c);
         pass(Duration::from_secs(1)).await;
         let server = async {
@@ -286,10 +286,10 @@ fn a_late_answer_is_nobody_elses() {
             let Error::Timeout { server, waited } = &error else {
                 panic!("{error}");
             };
-            assert_eq!((server, error.code()), (&script.server().to_string(), Code::Timeout));
+            assert_eq!((server, error.code()), (&script.server().to_string(), ReturnCode::Timeout));
             assert!(*waited > 0);
             let error = ask(&mut client, submit("", b"w"), soon()).await.unwrap_err();
-            assert_eq!(error.code(), Code::Timeout);
+            assert_eq!(error.code(), ReturnCode::Timeout);
             echo(&mut client, b"two").await;
             let new = ask(&mut client, submit("", b"w"), None).await;
             assert_eq!(new, Ok(Event::Complete(bytes("new"))));
@@ -314,7 +314,7 @@ fn half_an_answer_that_comes_too_late_is_nobody_elses_either() {
         };
         let calls = async {
             let error = ask(&mut client, Ask::echo(b"one").unwrap(), soon()).await.unwrap_err();
-            assert_eq!(error.code(), Code::Timeout);
+            assert_eq!(error.code(), ReturnCode::Timeout);
             echo(&mut client, b"two").await;
         };
         join(server, calls).await;
@@ -327,9 +327,9 @@ fn refusals_name_the_code_and_leave_the_connection() {
         let script = Script::tcp().await;
         let mut client = script.client();
         let cases = [
-            ("QUEUE_ERROR", Code::QueueError),
-            ("GEARMAN_QUEUE_ERROR", Code::QueueError),
-            ("NEWS_TO_US", Code::ServerError),
+            ("QUEUE_ERROR", ReturnCode::QueueError),
+            ("GEARMAN_QUEUE_ERROR", ReturnCode::QueueError),
+            ("NEWS_TO_US", ReturnCode::ServerError),
         ];
         let server = async {
             let mut c = script.accept().await;

@@ -6,12 +6,12 @@
 use gearman_core::client::Client;
 use gearman_core::client::pool::{Counts, Pool};
 use gearman_core::client::task::{Ask, Event};
-use gearman_core::net::address::Server;
+use gearman_core::net::address::ServerAddress;
 use gearman_core::net::fork;
 use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, alarm, fork};
@@ -40,7 +40,7 @@ fn forks() {
     drop(listener);
 
     let mut runtime = new_runtime();
-    let address = Server::new("127.0.0.1", i64::from(port)).unwrap();
+    let address = ServerAddress::new("127.0.0.1", i64::from(port)).unwrap();
     let (mut client, mut worker) = (Client::new(Settings::default()), Worker::new(Settings::default()));
     client.add_server(address.clone(), Vec::new());
     worker.add_server(address.clone(), Vec::new());
@@ -104,7 +104,9 @@ fn forks() {
         }
         runtime.block_on(client.turn(None)).unwrap();
     };
-    assert!(matches!(ended, Event::Error(e) if matches!(e.code(), Code::LostConnection | Code::CouldNotConnect)));
+    assert!(
+        matches!(ended, Event::Error(e) if matches!(e.code(), ReturnCode::LostConnection | ReturnCode::CouldNotConnect))
+    );
 }
 
 fn new_runtime() -> Runtime {

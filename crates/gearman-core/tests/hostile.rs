@@ -7,7 +7,7 @@ use gearman_core::client::task::Ask;
 use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 
 /// What a hostile server says before it waits for what becomes of it, and what must be reported.
@@ -218,11 +218,11 @@ fn a_worker_reports_a_server_that_closes_at_once_and_rests_before_it_tries_again
         let work = async {
             for _ in 0..4 {
                 let error = worker.next_job(None).await.unwrap_err();
-                assert_eq!(error.code(), Code::LostConnection, "{error}");
+                assert_eq!(error.code(), ReturnCode::LostConnection, "{error}");
             }
             // It rests now, for far longer than this.
             let none = worker.next_job(Some(tokio::time::Instant::now())).await.unwrap_err();
-            assert_eq!(none.code(), Code::LostConnection);
+            assert_eq!(none.code(), ReturnCode::LostConnection);
         };
         tokio::select! { () = server => {}, () = alone(work) => {} }
     });
@@ -233,7 +233,7 @@ async fn closed_once() -> (Script, Worker) {
     let script = Script::tcp().await;
     let mut worker = script.worker(b"f");
     let (_, lost) = join(async { drop(script.accept().await) }, worker.next_job(None)).await;
-    assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+    assert_eq!(lost.unwrap_err().code(), ReturnCode::LostConnection);
     pass(Duration::from_secs(1)).await;
     (script, worker)
 }
@@ -250,7 +250,7 @@ fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until
             c
         };
         let (mut c, none) = join(server, worker.next_job(soon())).await;
-        assert_eq!(none.unwrap_err().code(), Code::LostConnection);
+        assert_eq!(none.unwrap_err().code(), ReturnCode::LostConnection);
 
         let server = async {
             c.send(res(10, "")).await;
@@ -258,7 +258,7 @@ fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until
             c
         };
         let (_c, none) = join(server, worker.next_job(soon())).await;
-        assert_eq!(none.unwrap_err().code(), Code::Timeout);
+        assert_eq!(none.unwrap_err().code(), ReturnCode::Timeout);
     });
 }
 
@@ -267,10 +267,10 @@ fn a_worker_whose_time_is_up_does_not_hear_of_earlier_connections_when_one_lasts
     within(async || {
         let (script, mut worker) = closed_once().await;
         let (_c, none) = join(script.accept(), worker.next_job(soon())).await;
-        assert_eq!(none.unwrap_err().code(), Code::LostConnection);
+        assert_eq!(none.unwrap_err().code(), ReturnCode::LostConnection);
         // A server that hangs is not one that closes.
         pass(Duration::from_secs(1)).await;
-        assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+        assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
     });
 }
 

@@ -4,9 +4,9 @@
 use crate::util::{Script, Wire, alone, ask, client, echo, end, join, req, res, unused_path, within};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
-use gearman_core::net::address::Server;
+use gearman_core::net::address::ServerAddress;
 use gearman_core::protocol::message::Priority;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use properties::properties;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -151,7 +151,10 @@ impl Program {
                     Event::Created(_) if !background => _ = self.open.insert(id, (key, background)),
                     Event::Created(_) | Event::Complete(_) => {}
                     Event::Error(error) => {
-                        assert!(matches!(error.code(), Code::LostConnection | Code::QueueError), "{key}: {error}");
+                        assert!(
+                            matches!(error.code(), ReturnCode::LostConnection | ReturnCode::QueueError),
+                            "{key}: {error}"
+                        );
                         failed.get_or_insert(*error);
                     }
                     other => panic!("{other:?}"),
@@ -170,7 +173,7 @@ impl Program {
 async fn play(servers: usize, deeds: Vec<Deed>) {
     let seen = Rc::new(Seen::default());
     let places: Vec<Place> = (0..servers).map(|_| Place::new(&seen)).collect();
-    let addresses: Vec<Server> = places.iter().map(|place| Server::Unix(place.path.clone())).collect();
+    let addresses: Vec<ServerAddress> = places.iter().map(|place| ServerAddress::Unix(place.path.clone())).collect();
     let mut program = Program { client: client(&addresses), open: HashMap::new(), keys: 0 };
     for deed in deeds {
         match deed {
@@ -261,7 +264,7 @@ fn tasks_are_not_sent_where_nobody_is() {
         program.add(DONE, true);
         let (failed, ended) = program.run(None).await;
         assert_eq!(failed, None);
-        assert_eq!(ended.unwrap_err().code(), Code::CouldNotConnect);
+        assert_eq!(ended.unwrap_err().code(), ReturnCode::CouldNotConnect);
         assert_eq!(program.open.len(), 1);
     });
 }

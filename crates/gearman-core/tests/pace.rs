@@ -2,9 +2,9 @@
 
 use crate::util::{Script, hanging, join, pass, req, res, unused_path, within, worker};
 use gearman_core::error::Result;
-use gearman_core::net::address::Server;
+use gearman_core::net::address::ServerAddress;
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ fn without_a_server_there_are_less_than_a_hundred_calls_a_second() {
         within(async move || {
             tokio::time::pause();
             // Refused without any packet, so that only the clock, which is paused, tells the time.
-            let nobody = || Server::Unix(unused_path());
+            let nobody = || ServerAddress::Unix(unused_path());
             for servers in [&[][..], &[nobody()], &[nobody(), nobody(), nobody()]] {
                 let mut worker = worker(servers, b"f");
                 assert!(seconds(&mut worker, 300, kind).await > 3.0, "{kind:?} {}", servers.len());
@@ -137,7 +137,7 @@ fn a_job_that_waits_goes_with_its_connection() {
                 Err(error) => break error,
             }
         };
-        assert_eq!(gone.code(), Code::CouldNotConnect);
+        assert_eq!(gone.code(), ReturnCode::CouldNotConnect);
         assert!(worker.take_held().is_none());
     });
 }

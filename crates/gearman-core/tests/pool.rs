@@ -296,7 +296,7 @@ fn limits_are_those_of_the_client_not_of_the_connection() {
             small.set_pool(pool.clone());
             small.add_server(script.server(), Vec::new());
             let error = ask(&mut small, Ask::echo(b"y").unwrap(), None).await.unwrap_err();
-            assert_eq!(error.code(), gearman_core::Code::DataTooLarge);
+            assert_eq!(error.code(), gearman_core::ReturnCode::DataTooLarge);
         };
         join(server, calls).await;
         assert_eq!(pool.counts(), counts(0, 1, 1));

@@ -1,7 +1,7 @@
 //! Jobs asked for in advance.
 
 use crate::util::{Script, join, req, res, soon, within, worker};
-use gearman_core::Code;
+use gearman_core::ReturnCode;
 use gearman_core::protocol::message::Update;
 use gearman_core::worker::Worker;
 
@@ -65,7 +65,7 @@ fn many_are_asked_for_in_one_write_and_seldom() {
             for n in 1..8 {
                 run(&mut worker, n).await;
             }
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
         };
         join(server, work).await;
     });

@@ -3,7 +3,7 @@
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
-use gearman_core::net::address::Server;
+use gearman_core::net::address::ServerAddress;
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use std::convert::Infallible;
@@ -169,10 +169,10 @@ impl Script {
         Script(Listener::Unix(UnixListener::bind(&path).unwrap(), path))
     }
 
-    pub(crate) fn server(&self) -> Server {
+    pub(crate) fn server(&self) -> ServerAddress {
         match &self.0 {
             Listener::Tcp(l) => tcp_server(l.local_addr().unwrap().port()),
-            Listener::Unix(_, path) => Server::Unix(path.clone()),
+            Listener::Unix(_, path) => ServerAddress::Unix(path.clone()),
         }
     }
 
@@ -207,8 +207,8 @@ impl Drop for Script {
     }
 }
 
-pub(crate) fn tcp_server(port: u16) -> Server {
-    Server::new("127.0.0.1", i64::from(port)).unwrap()
+pub(crate) fn tcp_server(port: u16) -> ServerAddress {
+    ServerAddress::new("127.0.0.1", i64::from(port)).unwrap()
 }
 
 /// A path that no other test uses.
@@ -219,7 +219,7 @@ pub(crate) fn unused_path() -> PathBuf {
 }
 
 /// A port that refuses connections, as long as the socket lives.
-pub(crate) fn refusing() -> (TcpSocket, Server) {
+pub(crate) fn refusing() -> (TcpSocket, ServerAddress) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let server = tcp_server(socket.local_addr().unwrap().port());
@@ -227,7 +227,7 @@ pub(crate) fn refusing() -> (TcpSocket, Server) {
 }
 
 /// A port to which connecting never comes to an end: its queue is full and nobody accepts.
-pub(crate) async fn hanging() -> (TcpListener, TcpStream, Server) {
+pub(crate) async fn hanging() -> (TcpListener, TcpStream, ServerAddress) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -241,11 +241,11 @@ pub(crate) fn impatient() -> Settings {
     Settings { connect_timeout: Duration::from_millis(50), ..Settings::default() }
 }
 
-pub(crate) fn client(servers: &[Server]) -> Client {
+pub(crate) fn client(servers: &[ServerAddress]) -> Client {
     client_with(Settings::default(), servers)
 }
 
-pub(crate) fn client_with(settings: Settings, servers: &[Server]) -> Client {
+pub(crate) fn client_with(settings: Settings, servers: &[ServerAddress]) -> Client {
     let mut client = Client::new(settings);
     for server in servers {
         client.add_server(server.clone(), Vec::new());
@@ -253,11 +253,11 @@ pub(crate) fn client_with(settings: Settings, servers: &[Server]) -> Client {
     client
 }
 
-pub(crate) fn worker(servers: &[Server], function: &[u8]) -> Worker {
+pub(crate) fn worker(servers: &[ServerAddress], function: &[u8]) -> Worker {
     worker_with(Settings::default(), servers, function)
 }
 
-pub(crate) fn worker_with(settings: Settings, servers: &[Server], function: &[u8]) -> Worker {
+pub(crate) fn worker_with(settings: Settings, servers: &[ServerAddress], function: &[u8]) -> Worker {
     let mut worker = Worker::new(settings);
     for server in servers {
         worker.add_server(server.clone(), Vec::new());

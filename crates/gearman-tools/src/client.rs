@@ -8,7 +8,7 @@ use crate::flags::Lines;
 use crate::{print, print_error, report};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
-use gearman_core::net::address::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::protocol::message::Priority;
 use gearman_core::server_connection::Settings;
 use std::io::{self, BufRead, Read};
@@ -60,7 +60,7 @@ pub struct Submitter {
 
 impl Submitter {
     /// A client of these servers. Connects when the first job is submitted.
-    pub fn new(orders: Orders, servers: Vec<(Server, Vec<Address>)>, runtime: Runtime) -> Submitter {
+    pub fn new(orders: Orders, servers: Vec<(ServerAddress, Vec<Address>)>, runtime: Runtime) -> Submitter {
         let mut client = Client::new(Settings::default());
         for (server, addresses) in servers {
             client.add_server(server, addresses);

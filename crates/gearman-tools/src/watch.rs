@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::listing::{self, Function};
 use crate::screen::Screen;
 use crate::text::Session;
-use gearman_core::net::address::Server;
+use gearman_core::net::address::ServerAddress;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ const NAME: usize = 8;
 /// # Errors
 /// As [`Session::connect`] where the server cannot be reached at the start; [`Error::Io`] for standard
 /// output and signals.
-pub fn run(server: Server, patience: Duration, interval: Duration, runtime: Runtime) -> Result<()> {
+pub fn run(server: ServerAddress, patience: Duration, interval: Duration, runtime: Runtime) -> Result<()> {
     let mut link = Link { server, patience, session: None };
     let ended = runtime.block_on(async {
         let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
@@ -83,7 +83,7 @@ async fn rounds(link: &mut Link, interval: Duration) -> Result<()> {
 
 /// The server, and the connection to it while there is one.
 struct Link {
-    server: Server,
+    server: ServerAddress,
     patience: Duration,
     session: Option<Session>,
 }

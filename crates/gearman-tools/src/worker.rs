@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::flags::Lines;
 use crate::{print, report};
-use gearman_core::net::address::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::protocol::message::Update;
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
@@ -42,7 +42,7 @@ pub struct Duties {
 /// # Errors
 /// [`Error::Gearman`] for names that no function can have, [`Error::Io`] for signals, [`Error::Output`] where nobody
 /// reads what is printed.
-pub async fn run(duties: &Duties, servers: Vec<(Server, Vec<Address>)>) -> Result<bool> {
+pub async fn run(duties: &Duties, servers: Vec<(ServerAddress, Vec<Address>)>) -> Result<bool> {
     let mut worker = Worker::new(Settings::default());
     for (server, addresses) in servers {
         worker.add_server(server, addresses);

@@ -3,7 +3,7 @@
 use crate::mail::Mail;
 use crate::store::{Now, Store};
 use bytes::Bytes;
-use gearman_core::Code;
+use gearman_core::ReturnCode;
 use gearman_core::protocol::message::Request;
 use gearman_core::protocol::packet::{Frame, Magic};
 
@@ -19,15 +19,15 @@ pub(crate) fn dispatch(
 ) {
     store.hear(now, peer, mail);
     if frame.magic == Magic::Response {
-        return mail.error(peer, Code::InvalidMagic.name(), "Request magic expected");
+        return mail.error(peer, ReturnCode::InvalidMagic.name(), "Request magic expected");
     }
     let Some(command) = frame.command().filter(|c| c.sender() != gearman_core::protocol::packet::Sender::Server) else {
-        return mail.error(peer, Code::InvalidCommand.name(), "Command not expected");
+        return mail.error(peer, ReturnCode::InvalidCommand.name(), "Command not expected");
     };
     let request = match Request::parse(command, frame) {
         Ok(request) => request,
         // The next packet begins where its header says, so the connection can stay.
-        Err(error) => return mail.error(peer, Code::InvalidPacket.name(), &error.to_string()),
+        Err(error) => return mail.error(peer, ReturnCode::InvalidPacket.name(), &error.to_string()),
     };
     match request {
         Request::Submit(submit) => store.submit(now, peer, &submit, owner, mail),

@@ -25,7 +25,7 @@ use crate::client::server::Route;
 use crate::client::task::{Ask, Event, Kind, LONG_KEYS, TaskId, option};
 use crate::client::unique::Unique;
 use crate::error::{Error, Result};
-use crate::net::address::{Address, Server};
+use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::{Connection, Packet};
 use crate::net::fork::Process;
 use crate::protocol::codec::Sink;
@@ -86,13 +86,13 @@ impl Client {
     }
 
     /// Has the pool a connection to this server? Then its name need not be resolved.
-    pub fn is_kept(&self, server: &Server) -> bool {
+    pub fn is_kept(&self, server: &ServerAddress) -> bool {
         self.pool.as_ref().is_some_and(|pool| pool.knows(server))
     }
 
     /// One more server, the last to be tried. Nothing is sent yet. `addresses` are those it was resolved
     /// to just now, and may be empty.
-    pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
+    pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
         self.servers.push(Route::new(Peer::new(server, addresses), self.pool.clone()));
     }
 

@@ -175,7 +175,7 @@ fn known(status: crate::protocol::message::Status<'_>, clients: &[u8]) -> Known 
 pub(crate) fn refused(server: &str, code: &[u8], text: &[u8]) -> Error {
     Error::Server {
         server: server.into(),
-        code: crate::Code::from_wire(code),
+        code: crate::ReturnCode::from_wire(code),
         name: String::from_utf8_lossy(code).into_owned(),
         text: String::from_utf8_lossy(text).into_owned(),
     }

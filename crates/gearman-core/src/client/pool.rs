@@ -5,7 +5,7 @@
 //! it still lives is seen when it is taken out. Another process than the one that made the connections
 //! finds none of them ([`crate::net::connection`], Forks).
 
-use crate::net::address::Server;
+use crate::net::address::ServerAddress;
 use crate::net::connection::Connection;
 use crate::net::fork::Process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ struct Inner {
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
-    server: Server,
+    server: ServerAddress,
     /// The server was told that exceptions are wished for. That can't be taken back.
     exceptions: bool,
     since: Instant,
@@ -73,7 +73,7 @@ impl Pool {
     }
 
     /// Is there one to this server, dead or alive?
-    pub fn knows(&self, server: &Server) -> bool {
+    pub fn knows(&self, server: &ServerAddress) -> bool {
         self.lock().idle.iter().any(|i| i.server == *server)
     }
 
@@ -94,7 +94,7 @@ impl Pool {
 
     /// A connection to this server that lives, and whether it was told of the wish for exceptions: never
     /// to one who does not wish for them.
-    pub(crate) fn take(&self, server: &Server, exceptions: bool) -> Option<(Connection, bool)> {
+    pub(crate) fn take(&self, server: &ServerAddress, exceptions: bool) -> Option<(Connection, bool)> {
         let mut inner = self.lock();
         loop {
             let find = |told| inner.idle.iter().rposition(|i| i.server == *server && i.exceptions == told);
@@ -108,7 +108,7 @@ impl Pool {
     }
 
     /// Keeps a connection on which nobody waits for anything, unless it is not fit for another client.
-    pub(crate) fn give(&self, server: Server, exceptions: bool, mut connection: Connection) {
+    pub(crate) fn give(&self, server: ServerAddress, exceptions: bool, mut connection: Connection) {
         if !connection.is_ours() || connection.has_input() || connection.has_output() {
             return;
         }

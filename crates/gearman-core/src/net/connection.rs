@@ -11,11 +11,11 @@
 //! child which never touches Gearman does not keep it open.
 
 use crate::error::{Error, Result};
-use crate::net::address::{Address, Server};
+use crate::net::address::{Address, ServerAddress};
 use crate::net::fork::Process;
 use crate::protocol::codec::{Decoded, decode};
 use crate::protocol::packet::{Frame, HEADER, Magic};
-use crate::protocol::write_buffer::Outbox;
+use crate::protocol::write_buffer::WriteBuffer;
 use bytes::{Buf, Bytes, BytesMut};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::fmt::Display;
@@ -85,7 +85,7 @@ pub struct Connection {
     server: String,
     connected: bool,
     inbox: BytesMut,
-    outbox: Outbox,
+    outbox: WriteBuffer,
     /// Largest packet body to accept.
     limit: usize,
 }
@@ -96,7 +96,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::Connect`] where the system refuses at once.
-    pub fn open(server: &Server, address: &Address, limit: usize) -> Result<Connection> {
+    pub fn open(server: &ServerAddress, address: &Address, limit: usize) -> Result<Connection> {
         let name = server.to_string();
         let failed = |e: io::Error| Error::Connect { server: name.clone(), reason: reason(&e) };
         let (stream, connected) = begin(address).map_err(failed)?;
@@ -106,7 +106,7 @@ impl Connection {
             server: server.to_string(),
             connected,
             inbox: BytesMut::new(),
-            outbox: Outbox::new(),
+            outbox: WriteBuffer::new(),
             limit,
         })
     }
@@ -143,7 +143,7 @@ impl Connection {
     }
 
     /// Where requests are appended; [`Connection::poll_flush`] sends them.
-    pub fn outbox(&mut self) -> &mut Outbox {
+    pub fn outbox(&mut self) -> &mut WriteBuffer {
         &mut self.outbox
     }
 
@@ -332,7 +332,11 @@ fn reason(e: &io::Error) -> String {
 }
 
 /// One piece is written by send(2), without the list of pieces, room for 64, that tokio makes for each writev(2).
-fn write<S: AsyncWrite + Unpin>(stream: &mut S, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
+fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    outbox: &mut WriteBuffer,
+) -> Poll<io::Result<usize>> {
     let Some(single) = outbox.single() else { return pin!(stream.write_buf(outbox)).poll(cx) };
     let n = ready!(Pin::new(stream).poll_write(cx, single))?;
     outbox.advance(n);
@@ -344,7 +348,7 @@ impl Stream {
     // over the wire, and `read_buf` notes after a short read that the socket is drained, which saves
     // a recv(2) that ends in EAGAIN for every answer.
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut WriteBuffer) -> Poll<io::Result<usize>> {
         match self {
             Stream::Tcp(s) => write(s, cx, outbox),
             Stream::Unix(s) => write(s, cx, outbox),
@@ -387,7 +391,7 @@ mod tests {
     async fn a_host_that_vanishes_is_noticed_whether_or_not_something_was_sent() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server::new("127.0.0.1", address.port().into()).unwrap();
+        let server = ServerAddress::new("127.0.0.1", address.port().into()).unwrap();
         let connection = Connection::open(&server, &Address::Tcp(address), 0).unwrap();
         let Stream::Tcp(stream) = &connection.stream else { unreachable!() };
         let socket = SockRef::from(stream);

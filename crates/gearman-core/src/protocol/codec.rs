@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::protocol::packet::{Command, Frame, HEADER, Magic};
-use crate::return_code::Code;
+use crate::return_code::ReturnCode;
 use bytes::BytesMut;
 
 /// What stands at the front of a read buffer.
@@ -57,7 +57,7 @@ fn be_u32(bytes: &[u8]) -> u32 {
 
 fn wrong_magic(seen: &[u8]) -> Error {
     let reason = format!("wrong magic \"{}\", expected \\0REQ or \\0RES", seen.escape_ascii());
-    Error::Protocol { code: Code::InvalidMagic, reason }
+    Error::Protocol { code: ReturnCode::InvalidMagic, reason }
 }
 
 /// Where packets are written to.

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::protocol::codec::{Sink, encode};
 use crate::protocol::packet::{Command, Frame, Magic};
-use crate::return_code::Code;
+use crate::return_code::ReturnCode;
 
 /// A job's place among others. Lower is earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -388,7 +388,7 @@ pub enum Response<'a> {
     Option(&'a [u8]),
     /// ERROR.
     Error {
-        /// A name of [`crate::Code`].
+        /// A name of [`crate::ReturnCode`].
         code: &'a [u8],
         /// For people.
         text: &'a [u8],
@@ -396,7 +396,7 @@ pub enum Response<'a> {
 }
 
 fn invalid(reason: std::fmt::Arguments<'_>) -> Error {
-    Error::Protocol { code: Code::InvalidCommand, reason: reason.to_string() }
+    Error::Protocol { code: ReturnCode::InvalidCommand, reason: reason.to_string() }
 }
 
 fn flag(on: bool) -> &'static [u8] {
@@ -413,7 +413,7 @@ impl<'a> Response<'a> {
         let command = frame.command().ok_or_else(|| invalid(format_args!("unknown command {}", frame.number)))?;
         if frame.magic == Magic::Request {
             let reason = format!("{command} with the magic of a request in answer");
-            return Err(Error::Protocol { code: Code::InvalidMagic, reason });
+            return Err(Error::Protocol { code: ReturnCode::InvalidMagic, reason });
         }
         if let Some(work) = Work::parse(command, frame)? {
             return Ok(Response::Work(work));

@@ -15,7 +15,7 @@ const KEEP: usize = 16 * 1024;
 /// Bytes in the order they are to be written: small ones gathered, large ones shared. Written by
 /// one system call a turn; as a [`Buf`] it knows how far the socket took it.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub struct WriteBuffer {
     /// Complete, in front of `tail`.
     chunks: VecDeque<Bytes>,
     /// Where small writes gather.
@@ -24,10 +24,10 @@ pub struct Outbox {
     chunked: usize,
 }
 
-impl Outbox {
+impl WriteBuffer {
     /// An empty one; allocates nothing.
-    pub fn new() -> Outbox {
-        Outbox::default()
+    pub fn new() -> WriteBuffer {
+        WriteBuffer::default()
     }
 
     /// Nothing to write?
@@ -67,8 +67,8 @@ impl Outbox {
     }
 
     /// Takes the first `n` bytes out, or all where there are fewer.
-    pub fn split_to(&mut self, mut n: usize) -> Outbox {
-        let mut first = Outbox::new();
+    pub fn split_to(&mut self, mut n: usize) -> WriteBuffer {
+        let mut first = WriteBuffer::new();
         while let Some(front) = self.chunks.front_mut() {
             if front.len() > n {
                 let begin = front.split_to(n);
@@ -90,17 +90,17 @@ impl Outbox {
     /// Gives memory back that an idle connection does not need. For an empty outbox only.
     pub fn shrink(&mut self) {
         if self.is_empty() && self.tail.capacity() > KEEP {
-            *self = Outbox::default();
+            *self = WriteBuffer::default();
         }
     }
 
     /// Drops all that waits.
     pub fn clear(&mut self) {
-        *self = Outbox::default();
+        *self = WriteBuffer::default();
     }
 }
 
-impl Buf for Outbox {
+impl Buf for WriteBuffer {
     fn remaining(&self) -> usize {
         self.len()
     }
@@ -134,7 +134,7 @@ impl Buf for Outbox {
     }
 }
 
-impl Sink for Outbox {
+impl Sink for WriteBuffer {
     fn put(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
     }
@@ -144,7 +144,7 @@ impl Sink for Outbox {
 mod tests {
     use super::*;
 
-    fn drain(outbox: &mut Outbox, step: usize) -> Vec<u8> {
+    fn drain(outbox: &mut WriteBuffer, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
         while outbox.has_remaining() {
             let n = step.min(outbox.chunk().len());
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn order_is_kept_across_copied_and_shared_pieces() {
         for step in [1, 7, SHARE, usize::MAX] {
-            let mut outbox = Outbox::new();
+            let mut outbox = WriteBuffer::new();
             let large = vec![b'x'; SHARE + 3];
             let mut expected = Vec::new();
             for piece in [&b"small"[..], &large, b"more", &large, &large, b"end"] {
@@ -174,7 +174,7 @@ mod tests {
     fn the_first_bytes_are_taken_out() {
         let whole = [&b"head"[..], &[b'x'; SHARE], b"tail"].concat();
         for n in [0, 3, 4, 5, 3 + SHARE, 4 + SHARE, 6 + SHARE, whole.len(), whole.len() + 1] {
-            let mut outbox = Outbox::new();
+            let mut outbox = WriteBuffer::new();
             outbox.put(b"head");
             outbox.share(Bytes::from(vec![b'x'; SHARE]));
             outbox.put(b"tail");
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn all_pieces_go_into_one_write() {
-        let mut outbox = Outbox::new();
+        let mut outbox = WriteBuffer::new();
         outbox.put(b"head");
         outbox.share(Bytes::from(vec![0; SHARE]));
         outbox.put(b"tail");

@@ -9,7 +9,7 @@
 //! server is there, who asks too often is held back: see `worker/pace.rs`.
 
 use crate::error::{Error, Result};
-use crate::net::address::{Address, Server};
+use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Packet;
 use crate::net::fork::Process;
 use crate::protocol::message::{Assign, Grab, Request, Response, Update, Work};
@@ -95,7 +95,7 @@ impl Worker {
 
     /// One more server. Nothing is sent yet. `addresses` are those it was resolved to just now, and may be
     /// empty.
-    pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
+    pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
         self.servers.push(Post {
             peer: Peer::new(server, addresses),
             duty: Duty::default(),
