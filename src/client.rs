@@ -155,8 +155,11 @@ impl Client {
             let mut core = self.core.borrow_mut();
             match timeout {
                 _ if core.news() != news => Ok(()),
-                0 => core.look().await.and_then(|news| if news { Ok(()) } else { Err(core.timeout(Duration::ZERO)) }),
-                _ => core.turn(until).await,
+                0 => core
+                    .poll_once()
+                    .await
+                    .and_then(|news| if news { Ok(()) } else { Err(core.timeout(Duration::ZERO)) }),
+                _ => core.wait(until).await,
             }
         })
     }

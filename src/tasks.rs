@@ -107,7 +107,7 @@ impl Client {
                 return Ok(ReturnCode::Success.number());
             }
             if self.has(option::NON_BLOCKING) {
-                if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().look().await })? {
+                if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().poll_once().await })? {
                     return Ok(ReturnCode::IoWait.number());
                 }
             } else {

@@ -152,12 +152,12 @@ impl Worker {
         let until = self.until();
         let job = wait_for(on_signal, || async {
             let mut core = self.core.borrow_mut();
-            if at_once { core.look_for_job().await } else { core.next_job(until).await }
+            if at_once { core.try_next_job().await } else { core.next_job(until).await }
         });
         match job {
             Err(Failure::Signal) => {
                 self.leave();
-                self.core.borrow_mut().take_held().ok_or(Failure::Signal)
+                self.core.borrow_mut().take_arrived().ok_or(Failure::Signal)
             }
             Err(Failure::Thrown) => {
                 self.leave(); // and the job is the next work()'s
@@ -182,7 +182,7 @@ impl Worker {
     /// A signal ended the wait: takes in a job that is on its way.
     fn leave(&self) {
         if self.core.borrow_mut().is_waiting_directly() {
-            finish(async { self.core.borrow_mut().leave().await });
+            finish(async { self.core.borrow_mut().stop_waiting().await });
         }
     }
 

@@ -31,9 +31,9 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// One server of a client or a worker.
 #[derive(Debug)]
-pub struct Peer {
-    server: ServerAddress,
-    /// `server` in words, for messages.
+pub struct ServerConnection {
+    address: ServerAddress,
+    /// `address` as text, for messages.
     name: String,
     state: State,
     /// Failures in a row.
@@ -50,7 +50,7 @@ pub struct Peer {
     /// When the last connection came up.
     since: Instant,
     /// Something that makes sense was heard over the last connection.
-    spoke: bool,
+    proven: bool,
 }
 
 #[derive(Debug)]
@@ -60,12 +60,12 @@ enum State {
     Up(Connection),
 }
 
-impl Peer {
+impl ServerConnection {
     /// A server that is not connected to yet, and the addresses it was resolved to, if it was.
-    pub fn new(server: ServerAddress, resolved: Vec<Address>) -> Peer {
-        Peer {
-            name: server.to_string(),
-            server,
+    pub fn new(address: ServerAddress, resolved: Vec<Address>) -> ServerConnection {
+        ServerConnection {
+            name: address.to_string(),
+            address,
             state: State::Down,
             failures: 0,
             due: Instant::now(),
@@ -73,7 +73,7 @@ impl Peer {
             resolved,
             serial: 0,
             since: Instant::now(),
-            spoke: false,
+            proven: false,
         }
     }
 
@@ -83,8 +83,8 @@ impl Peer {
     }
 
     /// Where it is.
-    pub fn server(&self) -> &ServerAddress {
-        &self.server
+    pub fn address(&self) -> &ServerAddress {
+        &self.address
     }
 
     /// The connection, if it is up.
@@ -119,8 +119,8 @@ impl Peer {
     }
 
     /// Is it up, and has something that makes sense come over this connection?
-    pub fn has_spoken(&self) -> bool {
-        self.is_up() && self.spoke
+    pub fn is_proven(&self) -> bool {
+        self.is_up() && self.proven
     }
 
     /// When it should be tried again: at once unless the last tries failed.
@@ -191,7 +191,7 @@ impl Peer {
                 State::Down => {
                     let addresses = match std::mem::take(&mut self.resolved) {
                         known if !known.is_empty() => known,
-                        _ => self.server.resolve().map_err(|e| self.fail(e))?,
+                        _ => self.address.resolve().map_err(|e| self.fail(e))?,
                     };
                     let none = Error::Connect { server: self.name.clone(), reason: "no address".into() };
                     self.next_address(
@@ -208,12 +208,12 @@ impl Peer {
     /// Not yet the end of `failures` and `error`: it may be one that accepts connections and closes them.
     fn come_up(&mut self) {
         if let State::Connecting { connection, .. } = std::mem::replace(&mut self.state, State::Down) {
-            self.stand(connection);
+            self.set_up(connection);
         }
-        self.spoke = false;
+        self.proven = false;
     }
 
-    fn stand(&mut self, connection: Connection) {
+    fn set_up(&mut self, connection: Connection) {
         self.state = State::Up(connection);
         self.serial += 1;
         self.since = Instant::now();
@@ -221,8 +221,8 @@ impl Peer {
 
     /// Takes over a connection that stands, and over which all was well.
     pub fn adopt(&mut self, connection: Connection) {
-        self.stand(connection);
-        self.heard();
+        self.set_up(connection);
+        self.prove();
     }
 
     /// Gives the connection out, if one is up.
@@ -243,7 +243,7 @@ impl Peer {
     ) -> Result<()> {
         while Instant::now() < deadline {
             let Some(address) = rest.next() else { break };
-            match Connection::open(&self.server, &address, settings.max_packet) {
+            match Connection::open(&self.address, &address, settings.max_packet) {
                 Ok(connection) => {
                     self.state = State::Connecting { connection, rest, deadline };
                     return Ok(());
@@ -263,8 +263,8 @@ impl Peer {
     }
 
     /// Something that makes sense came over the connection.
-    pub fn heard(&mut self) {
-        self.spoke = true;
+    pub fn prove(&mut self) {
+        self.proven = true;
         self.error = None;
     }
 
@@ -282,7 +282,7 @@ impl Peer {
         if !self.is_up() {
             return false;
         }
-        let senseless = !self.spoke || !matches!(error, Error::Lost { .. });
+        let senseless = !self.proven || !matches!(error, Error::Lost { .. });
         if senseless || self.since.elapsed() < LAST_PAUSE {
             self.fail(error);
         } else {
@@ -300,7 +300,7 @@ impl Peer {
     }
 
     /// Gives up a connection that another process made. True: there was one.
-    pub fn disown(&mut self) -> bool {
+    pub fn drop_foreign(&mut self) -> bool {
         let foreign = match &self.state {
             State::Down => false,
             State::Connecting { connection, .. } | State::Up(connection) => !connection.is_ours(),
@@ -318,7 +318,7 @@ fn took_too_long(server: &str, settings: &Settings) -> Error {
 }
 
 /// The future's output, or `None` at `until`. It is polled once at least.
-pub(crate) async fn wait<T>(until: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn with_deadline<T>(until: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
     match until {
         None => Some(future.await),
         Some(until) => timeout_at(until, future).await.ok(),
@@ -340,7 +340,7 @@ pub(crate) async fn drive<S, T>(
             Poll::Pending if wake(state) != at => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        match wait(at.into_iter().chain(until).min(), polled).await {
+        match with_deadline(at.into_iter().chain(until).min(), polled).await {
             Some(Some(done)) => return Some(done),
             None if until.is_some_and(|u| u <= Instant::now()) => return None,
             _ => {}
@@ -350,7 +350,7 @@ pub(crate) async fn drive<S, T>(
 
 /// Polls without waiting, after the runtime has looked at its sockets. Once: what is asked by this poll
 /// is answered to the next, whatever the speed of the server, so that programs see one behaviour.
-pub(crate) async fn look<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+pub(crate) async fn poll_once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
     tokio::task::yield_now().await;
     poll_fn(|cx| match poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
@@ -366,24 +366,24 @@ mod tests {
     use tokio::net::UnixListener;
     use tokio::time::advance;
 
-    /// A peer whose server takes connections as long as the listener lives.
-    fn peer(name: &str) -> (Peer, UnixListener) {
-        let path = std::env::temp_dir().join(format!("gearman-core-peer-{name}-{}", std::process::id()));
+    /// A server whose server takes connections as long as the listener lives.
+    fn server(name: &str) -> (ServerConnection, UnixListener) {
+        let path = std::env::temp_dir().join(format!("gearman-core-server-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
-        (Peer::new(ServerAddress::Unix(path.clone()), Vec::new()), listener)
+        (ServerConnection::new(ServerAddress::Unix(path.clone()), Vec::new()), listener)
     }
 
     /// Connects; that needs no waiting on a unix socket.
-    fn up(peer: &mut Peer) -> Result<bool> {
-        match peer.poll_up(&mut Context::from_waker(Waker::noop()), &Settings::default()) {
+    fn up(server: &mut ServerConnection) -> Result<bool> {
+        match server.poll_up(&mut Context::from_waker(Waker::noop()), &Settings::default()) {
             Poll::Ready(done) => done,
             Poll::Pending => panic!("a unix socket connects at once or not at all"),
         }
     }
 
-    fn remove(peer: &Peer) {
-        if let ServerAddress::Unix(path) = &peer.server {
+    fn remove(server: &ServerConnection) {
+        if let ServerAddress::Unix(path) = &server.address {
             std::fs::remove_file(path).unwrap();
         }
     }
@@ -394,15 +394,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_up_to_a_second_and_end_with_a_good_connection() {
-        let (mut peer, listener) = peer("pauses");
-        remove(&peer);
+        let (mut server, listener) = server("pauses");
+        remove(&server);
         drop(listener);
         let mut longest = Duration::ZERO;
         for _ in 0..20 {
-            assert!(peer.is_due());
-            assert!(matches!(up(&mut peer), Err(Error::Connect { .. })));
-            assert!(!peer.is_due() && peer.error().is_some());
-            let pause = peer.due() - Instant::now();
+            assert!(server.is_due());
+            assert!(matches!(up(&mut server), Err(Error::Connect { .. })));
+            assert!(!server.is_due() && server.error().is_some());
+            let pause = server.due() - Instant::now();
             longest = longest.max(pause);
             assert!(pause <= LAST_PAUSE.mul_f64(1.25));
             advance(pause).await;
@@ -412,39 +412,39 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_closes_without_a_word_is_a_failure() {
-        let (mut peer, _listener) = peer("mute");
+        let (mut server, _listener) = server("mute");
         let mut last = Duration::ZERO;
         for n in 1..=5 {
-            assert_eq!(up(&mut peer), Ok(true));
-            assert_eq!(up(&mut peer), Ok(false));
-            assert_eq!(peer.serial, n);
-            assert!(peer.lost(closed()));
-            let pause = peer.due() - Instant::now();
+            assert_eq!(up(&mut server), Ok(true));
+            assert_eq!(up(&mut server), Ok(false));
+            assert_eq!(server.serial, n);
+            assert!(server.lost(closed()));
+            let pause = server.due() - Instant::now();
             assert!(pause > last, "{pause:?} after {last:?}");
             last = pause;
         }
         // A good one makes up for it.
-        up(&mut peer).unwrap();
-        peer.heard();
+        up(&mut server).unwrap();
+        server.prove();
         advance(LAST_PAUSE).await;
-        assert!(!peer.lost(closed()));
-        assert!(peer.is_due() && peer.failures == 0);
-        remove(&peer);
+        assert!(!server.lost(closed()));
+        assert!(server.is_due() && server.failures == 0);
+        remove(&server);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_made_sense_and_closed_soon_is_no_failure_but_rests() {
-        let (mut peer, _listener) = peer("brief");
-        up(&mut peer).unwrap();
-        peer.heard();
-        assert!(!peer.lost(closed()));
-        assert!(!peer.is_due() && !peer.is_up());
-        assert!(!peer.lost(closed()), "it is down already");
+        let (mut server, _listener) = server("brief");
+        up(&mut server).unwrap();
+        server.prove();
+        assert!(!server.lost(closed()));
+        assert!(!server.is_due() && !server.is_up());
+        assert!(!server.lost(closed()), "it is down already");
         // What can not be understood is one, whatever came before.
-        up(&mut peer).unwrap();
-        peer.heard();
-        assert!(peer.lost(Error::protocol("rubbish")));
-        remove(&peer);
+        up(&mut server).unwrap();
+        server.prove();
+        assert!(server.lost(Error::protocol("rubbish")));
+        remove(&server);
     }
 
     #[tokio::test(start_paused = true)]

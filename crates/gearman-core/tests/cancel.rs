@@ -69,7 +69,7 @@ async fn dropped_turns(client: &mut Client, mut polls: Cycle) {
         client.forget(forgotten);
     }
     while client.has_tasks() || !echoes.is_empty() {
-        match poll_times(polls.next(), client.turn(None)).await {
+        match poll_times(polls.next(), client.wait(None)).await {
             Some(done) => done.unwrap(),
             None => tokio::task::yield_now().await,
         }
@@ -172,7 +172,7 @@ async fn dropped_waits(worker: &mut Worker, mut polls: Cycle) {
 
 async fn leave(worker: &mut Worker, polls: &mut Cycle) {
     tokio::task::yield_now().await;
-    while poll_times(polls.next(), worker.leave()).await.is_none() {
+    while poll_times(polls.next(), worker.stop_waiting()).await.is_none() {
         tokio::task::yield_now().await;
     }
 }

@@ -32,7 +32,7 @@ fn without_servers_or_tasks_there_is_nothing_to_wait_for() {
         let script = Script::tcp().await;
         let mut idle = script.client();
         idle.begin();
-        assert_eq!(idle.turn(None).await, Err(Error::NothingToWaitFor));
+        assert_eq!(idle.wait(None).await, Err(Error::NothingToWaitFor));
         let nowhere = idle.call_at(7, background(b"w"));
         assert_eq!(end(&mut idle, nowhere, None).await, Err(Error::NoServers));
     });
@@ -114,7 +114,7 @@ fn a_server_that_hangs_unwatched_disturbs_nobody() {
         client.begin();
         let unwatched = client.call_at(0, Ask::echo(b"nobody").unwrap());
         let now = Some(tokio::time::Instant::now());
-        assert!(matches!(client.turn(now).await, Err(Error::Timeout { .. })));
+        assert!(matches!(client.wait(now).await, Err(Error::Timeout { .. })));
         client.forget(unwatched);
         let server = async {
             let mut c = second.accept().await;
@@ -141,7 +141,7 @@ fn a_try_to_connect_is_begun_anew_when_nobody_looked_for_long() {
         let mut client = script.client();
         client.begin();
         let id = client.call(Ask::echo(b"nobody").unwrap());
-        let _ = poll_times(1, client.turn(None)).await;
+        let _ = poll_times(1, client.wait(None)).await;
         client.forget(id);
         pass(Duration::from_secs(60)).await;
         let server = async {

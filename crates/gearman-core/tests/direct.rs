@@ -138,7 +138,7 @@ fn a_job_for_who_has_left_is_the_next_calls() {
                 assert!(poll_times(1, worker.next_job(None)).await.is_none());
                 tokio::task::yield_now().await;
             }
-            worker.leave().await;
+            worker.stop_waiting().await;
             run(&mut worker, 1).await;
             assert!(poll_times(1, worker.next_job(None)).await.is_none());
         };

@@ -102,7 +102,7 @@ fn forks() {
         if let Some(end) = client.take_end(id) {
             break end;
         }
-        runtime.block_on(client.turn(None)).unwrap();
+        runtime.block_on(client.wait(None)).unwrap();
     };
     assert!(
         matches!(ended, Event::Error(e) if matches!(e.code(), ReturnCode::LostConnection | ReturnCode::CouldNotConnect))
@@ -136,7 +136,7 @@ fn connection(runtime: &Runtime, client: &mut Client) -> String {
         match client.take_end(id) {
             Some(Event::Created(handle)) => return String::from_utf8(handle.to_vec()).unwrap(),
             Some(other) => panic!("{other:?}"),
-            None => runtime.block_on(client.turn(None)).unwrap(),
+            None => runtime.block_on(client.wait(None)).unwrap(),
         }
     }
 }

@@ -141,7 +141,7 @@ async fn tasks(client: &mut Client, liar: &Liar, lots: &Lots) {
     }
     let until = soon();
     while client.has_tasks() {
-        if let Err(error) = client.turn(until).await {
+        if let Err(error) = client.wait(until).await {
             assert!(matches!(error, Error::Timeout { .. }), "{error}");
             break;
         }
@@ -204,7 +204,7 @@ async fn work(worker: &mut Worker, lots: &Lots) -> Result<Option<Job>> {
         0 => worker.echo(0, &workload(lots), soon()).await.map(|()| None),
         1 => {
             worker.abilities.add(b"g", lots.below(2) as u64 * 1000)?;
-            worker.look_for_job().await.map(Some)
+            worker.try_next_job().await.map(Some)
         }
         2 => {
             let _ = worker.abilities.remove(b"g");

@@ -163,7 +163,7 @@ impl Program {
             if !self.client.has_tasks() {
                 return (failed, Ok(()));
             }
-            if let Err(error) = self.client.turn(until).await {
+            if let Err(error) = self.client.wait(until).await {
                 return (failed, Err(error));
             }
         }

@@ -13,7 +13,7 @@ async fn hurry(worker: &mut Worker, n: usize) -> Result<()> {
     worker.begin();
     let now = Some(Instant::now());
     match n % 4 {
-        0 => worker.look_for_job().await.map(drop),
+        0 => worker.try_next_job().await.map(drop),
         1 => worker.grab_job(now).await.map(drop),
         2 => worker.next_job(now).await.map(drop),
         _ => worker.wait_for_job(now).await,
@@ -85,7 +85,7 @@ fn who_is_answered_is_not_held_back() {
         let mut worker = script.worker(b"f");
         let look = async {
             loop {
-                match worker.look_for_job().await {
+                match worker.try_next_job().await {
                     Err(Error::WouldBlock) => tokio::task::yield_now().await,
                     other => break other.unwrap_err(),
                 }
@@ -105,7 +105,7 @@ fn who_is_answered_is_not_held_back() {
         tokio::time::pause();
         let begun = Instant::now();
         for _ in 0..300 {
-            assert_eq!(worker.look_for_job().await.unwrap_err(), Error::NoJobs);
+            assert_eq!(worker.try_next_job().await.unwrap_err(), Error::NoJobs);
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
     });
@@ -138,6 +138,6 @@ fn a_job_that_waits_goes_with_its_connection() {
             }
         };
         assert_eq!(gone.code(), ReturnCode::CouldNotConnect);
-        assert!(worker.take_held().is_none());
+        assert!(worker.take_arrived().is_none());
     });
 }

@@ -318,12 +318,12 @@ fn a_late_wish_is_told_while_a_job_runs() {
         let calls = async {
             let id = client.add(Ask::submit(Priority::Normal, false, b"f", b"", b"w").unwrap());
             client.begin();
-            client.turn(None).await.unwrap();
+            client.wait(None).await.unwrap();
             assert!(matches!(client.next_event(), Some((of, Event::Created(_))) if of == id));
             client.want_exceptions();
             client.connect_all().await.unwrap();
             while !client.has_events() {
-                client.turn(None).await.unwrap();
+                client.wait(None).await.unwrap();
             }
             assert_eq!(client.next_event(), Some((id, Event::Exception("why".into()))));
         };

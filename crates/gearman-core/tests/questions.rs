@@ -191,7 +191,7 @@ fn a_question_that_nobody_could_be_asked_waits_for_the_next_call() {
         let mut client = client(&servers);
         let id = client.add(question("H:x:1"));
         client.begin();
-        assert_eq!(client.turn(None).await.unwrap_err().code(), ReturnCode::CouldNotConnect);
+        assert_eq!(client.wait(None).await.unwrap_err().code(), ReturnCode::CouldNotConnect);
         assert_eq!((client.next_event(), client.has_tasks()), (None, true));
         let ServerAddress::Unix(path) = &servers[1] else { panic!("a path") };
         let second = Script::at(path.clone());
@@ -227,7 +227,7 @@ fn a_server_that_hangs_keeps_only_the_question_waiting() {
             let id = client.call_at(1, Ask::echo(b"here").unwrap());
             end(&mut client, id, None).await.unwrap();
             client.add(question("H:x:1"));
-            client.turn(None).await.unwrap();
+            client.wait(None).await.unwrap();
             echo(&mut client, b"one").await;
             assert!(client.has_tasks());
         };

@@ -354,7 +354,7 @@ pub(crate) async fn end(client: &mut Client, id: TaskId, until: Option<Instant>)
             Some(end) => return Ok(end),
             None => {}
         }
-        if let Err(error) = client.turn(until).await {
+        if let Err(error) = client.wait(until).await {
             client.forget(id);
             return Err(error);
         }
@@ -373,7 +373,7 @@ pub(crate) async fn events(client: &mut Client) -> Vec<(TaskId, Event)> {
     while client.has_tasks() {
         all.extend(std::iter::from_fn(|| client.next_event()));
         if client.has_tasks() {
-            client.turn(None).await.unwrap();
+            client.wait(None).await.unwrap();
         }
     }
     all

@@ -346,11 +346,11 @@ fn a_look_asks_and_the_next_one_gives_what_has_come() {
         let mut worker = worker(&[down, script.server()], b"f");
         assert!(worker.connect_all().await.is_err());
         let mut c = script.accept().await;
-        assert_eq!(worker.look_for_job().await.unwrap_err(), Error::WouldBlock);
+        assert_eq!(worker.try_next_job().await.unwrap_err(), Error::WouldBlock);
         c.expect([req(1, "f"), req(39, "")].concat()).await;
         c.send(res(10, "")).await;
         let mut look = async || loop {
-            match worker.look_for_job().await {
+            match worker.try_next_job().await {
                 Err(Error::WouldBlock) => {}
                 other => break other,
             }
@@ -367,7 +367,7 @@ fn a_look_asks_and_the_next_one_gives_what_has_come() {
         )
         .await;
         job.unwrap();
-        let job = worker.look_for_job().await.unwrap();
+        let job = worker.try_next_job().await.unwrap();
         assert_eq!(&job.handle[..], b"H:x:1");
         worker.give_back(&job);
         c.ended().await;

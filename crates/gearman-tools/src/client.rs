@@ -109,7 +109,7 @@ impl Submitter {
         }
         while self.client.has_tasks() {
             let until = self.orders.patience.and_then(|p| Instant::now().checked_add(p));
-            if let Err(error) = self.runtime.block_on(self.client.turn(until)) {
+            if let Err(error) = self.runtime.block_on(self.client.wait(until)) {
                 self.failed(&error);
                 // Their answers are not awaited any more; the next workload's jobs are.
                 tasks.drain(..).for_each(|(id, _)| self.client.forget(id));

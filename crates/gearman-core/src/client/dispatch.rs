@@ -14,27 +14,27 @@ impl Client {
     /// # Errors
     /// Nobody can be reached in this call, and what waits stays for the next one.
     pub(super) fn dispatch(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        let (mut ended, mut place, mut unreachable) = (false, 0, None);
-        while let Some(id) = self.waiting.get(place).copied() {
-            match self.poll_route(id, cx) {
+        let (mut ended, mut index, mut unreachable) = (false, 0, None);
+        while let Some(id) = self.waiting.get(index).copied() {
+            match self.poll_destination(id, cx) {
                 // Others need not wait for a server that only this one needs.
-                Poll::Pending if self.is_up() => place += 1,
+                Poll::Pending if self.is_up() => index += 1,
                 Poll::Pending => return Ok(ended),
                 Poll::Ready(Ok(i)) => {
                     if !self.send(i, id) {
                         return Ok(ended);
                     }
-                    self.waiting.remove(place);
+                    self.waiting.remove(index);
                 }
                 Poll::Ready(Err(error)) => match self.poll_stays(id, cx) {
                     Poll::Pending => return Ok(ended),
                     Poll::Ready(true) => {
                         unreachable.get_or_insert(error);
-                        place += 1;
+                        index += 1;
                     }
                     Poll::Ready(false) => {
-                        self.waiting.remove(place);
-                        self.tell(id, Event::Error(error.into()), true);
+                        self.waiting.remove(index);
+                        self.report(id, Event::Error(error.into()), true);
                         ended = true;
                     }
                 },
@@ -47,10 +47,10 @@ impl Client {
     }
 
     fn is_up(&self) -> bool {
-        self.servers.iter().any(|r| r.peer.is_up())
+        self.servers.iter().any(|r| r.connection.is_up())
     }
 
-    fn poll_route(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+    fn poll_destination(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         let Some(task) = self.tasks.get(id.index as usize) else { return self.poll_any_server(cx) };
         match task.server {
             Some(i) => self.poll_server(i, cx),
@@ -71,11 +71,11 @@ impl Client {
     }
 
     fn poll_server(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        let Some(route) = self.servers.get(i) else {
+        let Some(server) = self.servers.get(i) else {
             return Poll::Ready(Err(Error::NoServers));
         };
-        if route.tried == Some(self.call) && !route.peer.is_up() {
-            return Poll::Ready(Err(route.peer.error().cloned().unwrap_or(Error::NoServers)));
+        if server.tried == Some(self.call) && !server.connection.is_up() {
+            return Poll::Ready(Err(server.connection.error().cloned().unwrap_or(Error::NoServers)));
         }
         match self.poll_connect(i, cx) {
             Poll::Pending => Poll::Pending,
@@ -92,7 +92,7 @@ impl Client {
         let begin = || Box::new(Search::begin(task.kind, &task.packet, &self.origins, self.servers.len()));
         let mut search = task.search.take().unwrap_or_else(begin);
         let server = loop {
-            let Some(i) = search.next(|i| self.servers[i].peer.is_up()) else {
+            let Some(i) = search.next(|i| self.servers[i].connection.is_up()) else {
                 break Poll::Ready(Err(search.failure()));
             };
             match self.poll_server(i, cx) {
@@ -109,15 +109,15 @@ impl Client {
     /// The first server in order that is up; else they are tried in order, those that failed lately
     /// last.
     fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        if let Some(first) = self.servers.iter().position(|r| r.peer.is_up()) {
+        if let Some(first) = self.servers.iter().position(|r| r.connection.is_up()) {
             return Poll::Ready(Ok(first));
         }
         let now = Instant::now();
         for patient in [true, false] {
             for i in 0..self.servers.len() {
-                let route = &self.servers[i];
-                let due = route.peer.is_connecting() || !patient || route.peer.due() <= now;
-                if route.tried == Some(self.call) || !due {
+                let server = &self.servers[i];
+                let due = server.connection.is_connecting() || !patient || server.connection.due() <= now;
+                if server.tried == Some(self.call) || !due {
                     continue;
                 }
                 match self.poll_connect(i, cx) {
@@ -127,7 +127,7 @@ impl Client {
                 }
             }
         }
-        let error = self.servers.iter().find_map(|r| r.peer.error().cloned());
+        let error = self.servers.iter().find_map(|r| r.connection.error().cloned());
         Poll::Ready(Err(error.unwrap_or(Error::NoServers)))
     }
 }

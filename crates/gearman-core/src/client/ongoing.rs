@@ -16,7 +16,7 @@ pub(crate) enum Listener {
     Nobody,
 }
 
-/// What a call has heard so far.
+/// What a call has received so far.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) data: Vec<Bytes>,

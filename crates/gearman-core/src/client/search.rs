@@ -114,7 +114,7 @@ impl Search {
     }
 
     /// A server has answered, or was lost before it could.
-    pub(crate) fn hear(&mut self, event: Event) -> Answer {
+    pub(crate) fn receive(&mut self, event: Event) -> Answer {
         match &event {
             Event::Known(known) if known.known => return Answer::Final(event),
             Event::Error(error) => _ = self.failed.get_or_insert_with(|| (**error).clone()),

@@ -46,7 +46,7 @@ impl Kind {
     }
 
     /// May this question only be put to a server that knows [`LONG_KEYS`]?
-    pub(crate) fn needs_leave(self, packet: &[u8]) -> bool {
+    pub(crate) fn needs_permission(self, packet: &[u8]) -> bool {
         self == Kind::StatusUnique && packet.len() == crate::protocol::packet::HEADER + MAX_UNIQUE
     }
 }
@@ -86,7 +86,7 @@ impl Ask {
         job(priority, background, function, unique, b"")
     }
 
-    /// Is JOB_CREATED all that is ever heard of it?
+    /// Is JOB_CREATED all that is ever received of it?
     pub fn is_background(&self) -> bool {
         self.kind == Kind::Background
     }

@@ -84,8 +84,8 @@ pub struct Connection {
     /// For messages.
     server: String,
     connected: bool,
-    inbox: BytesMut,
-    outbox: WriteBuffer,
+    read_buffer: BytesMut,
+    write_buffer: WriteBuffer,
     /// Largest packet body to accept.
     limit: usize,
 }
@@ -105,8 +105,8 @@ impl Connection {
             process: Process::this(),
             server: server.to_string(),
             connected,
-            inbox: BytesMut::new(),
-            outbox: WriteBuffer::new(),
+            read_buffer: BytesMut::new(),
+            write_buffer: WriteBuffer::new(),
             limit,
         })
     }
@@ -143,13 +143,13 @@ impl Connection {
     }
 
     /// Where requests are appended; [`Connection::poll_flush`] sends them.
-    pub fn outbox(&mut self) -> &mut WriteBuffer {
-        &mut self.outbox
+    pub fn write_buffer(&mut self) -> &mut WriteBuffer {
+        &mut self.write_buffer
     }
 
     /// Does something wait to be written?
     pub fn has_output(&self) -> bool {
-        !self.outbox.is_empty()
+        !self.write_buffer.is_empty()
     }
 
     /// Writes what the socket takes; ready when nothing is left.
@@ -157,14 +157,14 @@ impl Connection {
     /// # Errors
     /// [`Error::Lost`] with the system's reason.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        while self.outbox.has_remaining() {
-            match ready!(self.stream.poll_write(cx, &mut self.outbox)) {
+        while self.write_buffer.has_remaining() {
+            match ready!(self.stream.poll_write(cx, &mut self.write_buffer)) {
                 Ok(0) => return Poll::Ready(Err(self.lost("the socket takes no more"))),
                 Ok(_) => {}
                 Err(e) => return Poll::Ready(Err(self.lost(reason(&e)))),
             }
         }
-        self.outbox.shrink();
+        self.write_buffer.shrink();
         Poll::Ready(Ok(()))
     }
 
@@ -186,22 +186,22 @@ impl Connection {
     /// understood. After any of them the connection is of no more use.
     pub fn poll_packet(&mut self, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
         loop {
-            let want = match decode(&self.inbox, self.limit) {
+            let want = match decode(&self.read_buffer, self.limit) {
                 Ok(Decoded::Partial(want)) => want,
                 Ok(Decoded::Frame(Frame { magic, number, .. }, size)) => {
-                    let mut packet = self.inbox.split_to(size);
+                    let mut packet = self.read_buffer.split_to(size);
                     packet.advance(HEADER);
                     if size > LARGE {
                         // What is behind it would keep its memory, and read into it again, for ever.
-                        self.inbox = BytesMut::from(&self.inbox[..]);
+                        self.read_buffer = BytesMut::from(&self.read_buffer[..]);
                     }
                     return Poll::Ready(Ok(Packet { magic, number, body: packet.freeze() }));
                 }
                 Err(error) => return Poll::Ready(Err(self.at_this_server(error))),
             };
-            let room = want.saturating_sub(self.inbox.len()).clamp(READ, STEP);
-            self.inbox.reserve(room);
-            match ready!(self.stream.poll_read(cx, &mut self.inbox)) {
+            let room = want.saturating_sub(self.read_buffer.len()).clamp(READ, STEP);
+            self.read_buffer.reserve(room);
+            match ready!(self.stream.poll_read(cx, &mut self.read_buffer)) {
                 Ok(0) => return Poll::Ready(Err(self.closed())),
                 Ok(_) => {}
                 Err(e) => return Poll::Ready(Err(self.lost(reason(&e)))),
@@ -216,10 +216,10 @@ impl Connection {
 
     /// Gives memory back that an idle connection does not need.
     pub fn shrink(&mut self) {
-        if self.inbox.is_empty() {
-            self.inbox = BytesMut::new();
+        if self.read_buffer.is_empty() {
+            self.read_buffer = BytesMut::new();
         }
-        self.outbox.shrink();
+        self.write_buffer.shrink();
     }
 
     /// Has the other side closed an idle connection, or said something unasked? One recv(2) that does
@@ -235,7 +235,7 @@ impl Connection {
 
     /// Is something of what was read not taken yet?
     pub fn has_input(&self) -> bool {
-        !self.inbox.is_empty()
+        !self.read_buffer.is_empty()
     }
 
     /// How many bytes can be read right now, 1 for any number; `None` at the end of the stream.
@@ -263,7 +263,7 @@ impl Connection {
     }
 
     fn closed(&self) -> Error {
-        match self.inbox.len() {
+        match self.read_buffer.len() {
             0 => self.lost("the server closed the connection"),
             n => self.lost(format_args!("the server closed the connection in the middle of a packet, after {n} bytes")),
         }
@@ -335,11 +335,11 @@ fn reason(e: &io::Error) -> String {
 fn write<S: AsyncWrite + Unpin>(
     stream: &mut S,
     cx: &mut Context<'_>,
-    outbox: &mut WriteBuffer,
+    write_buffer: &mut WriteBuffer,
 ) -> Poll<io::Result<usize>> {
-    let Some(single) = outbox.single() else { return pin!(stream.write_buf(outbox)).poll(cx) };
+    let Some(single) = write_buffer.single() else { return pin!(stream.write_buf(write_buffer)).poll(cx) };
     let n = ready!(Pin::new(stream).poll_write(cx, single))?;
-    outbox.advance(n);
+    write_buffer.advance(n);
     Poll::Ready(Ok(n))
 }
 
@@ -348,19 +348,19 @@ impl Stream {
     // over the wire, and `read_buf` notes after a short read that the socket is drained, which saves
     // a recv(2) that ends in EAGAIN for every answer.
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, write_buffer: &mut WriteBuffer) -> Poll<io::Result<usize>> {
         match self {
-            Stream::Tcp(s) => write(s, cx, outbox),
-            Stream::Unix(s) => write(s, cx, outbox),
+            Stream::Tcp(s) => write(s, cx, write_buffer),
+            Stream::Unix(s) => write(s, cx, write_buffer),
             Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
-    /// Appends to `inbox` what has arrived, at most its spare room.
-    fn poll_read(&mut self, cx: &mut Context<'_>, inbox: &mut BytesMut) -> Poll<io::Result<usize>> {
+    /// Appends to `read_buffer` what has arrived, at most its spare room.
+    fn poll_read(&mut self, cx: &mut Context<'_>, read_buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self {
-            Stream::Tcp(s) => pin!(s.read_buf(inbox)).poll(cx),
-            Stream::Unix(s) => pin!(s.read_buf(inbox)).poll(cx),
+            Stream::Tcp(s) => pin!(s.read_buf(read_buffer)).poll(cx),
+            Stream::Unix(s) => pin!(s.read_buf(read_buffer)).poll(cx),
             Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }

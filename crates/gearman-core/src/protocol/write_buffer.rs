@@ -9,7 +9,7 @@ use std::io::IoSlice;
 /// more element for writev(2).
 pub const SHARE: usize = 16 * 1024;
 
-/// An empty outbox gives back buffers larger than this, so that an idle connection is small.
+/// An empty write_buffer gives back buffers larger than this, so that an idle connection is small.
 const KEEP: usize = 16 * 1024;
 
 /// Bytes in the order they are to be written: small ones gathered, large ones shared. Written by
@@ -87,7 +87,7 @@ impl WriteBuffer {
         first
     }
 
-    /// Gives memory back that an idle connection does not need. For an empty outbox only.
+    /// Gives memory back that an idle connection does not need. For an empty write_buffer only.
     pub fn shrink(&mut self) {
         if self.is_empty() && self.tail.capacity() > KEEP {
             *self = WriteBuffer::default();
@@ -144,12 +144,12 @@ impl Sink for WriteBuffer {
 mod tests {
     use super::*;
 
-    fn drain(outbox: &mut WriteBuffer, step: usize) -> Vec<u8> {
+    fn drain(write_buffer: &mut WriteBuffer, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
-        while outbox.has_remaining() {
-            let n = step.min(outbox.chunk().len());
-            all.extend_from_slice(&outbox.chunk()[..n]);
-            outbox.advance(n);
+        while write_buffer.has_remaining() {
+            let n = step.min(write_buffer.chunk().len());
+            all.extend_from_slice(&write_buffer.chunk()[..n]);
+            write_buffer.advance(n);
         }
         all
     }
@@ -157,16 +157,16 @@ mod tests {
     #[test]
     fn order_is_kept_across_copied_and_shared_pieces() {
         for step in [1, 7, SHARE, usize::MAX] {
-            let mut outbox = WriteBuffer::new();
+            let mut write_buffer = WriteBuffer::new();
             let large = vec![b'x'; SHARE + 3];
             let mut expected = Vec::new();
             for piece in [&b"small"[..], &large, b"more", &large, &large, b"end"] {
-                outbox.share(Bytes::copy_from_slice(piece));
+                write_buffer.share(Bytes::copy_from_slice(piece));
                 expected.extend_from_slice(piece);
             }
-            assert_eq!(outbox.len(), expected.len());
-            assert_eq!(drain(&mut outbox, step), expected);
-            assert!(outbox.is_empty());
+            assert_eq!(write_buffer.len(), expected.len());
+            assert_eq!(drain(&mut write_buffer, step), expected);
+            assert!(write_buffer.is_empty());
         }
     }
 
@@ -174,27 +174,27 @@ mod tests {
     fn the_first_bytes_are_taken_out() {
         let whole = [&b"head"[..], &[b'x'; SHARE], b"tail"].concat();
         for n in [0, 3, 4, 5, 3 + SHARE, 4 + SHARE, 6 + SHARE, whole.len(), whole.len() + 1] {
-            let mut outbox = WriteBuffer::new();
-            outbox.put(b"head");
-            outbox.share(Bytes::from(vec![b'x'; SHARE]));
-            outbox.put(b"tail");
-            let mut first = outbox.split_to(n);
+            let mut write_buffer = WriteBuffer::new();
+            write_buffer.put(b"head");
+            write_buffer.share(Bytes::from(vec![b'x'; SHARE]));
+            write_buffer.put(b"tail");
+            let mut first = write_buffer.split_to(n);
             let n = n.min(whole.len());
-            assert_eq!((first.len(), outbox.len()), (n, whole.len() - n));
+            assert_eq!((first.len(), write_buffer.len()), (n, whole.len() - n));
             assert_eq!(drain(&mut first, usize::MAX), whole[..n]);
-            assert_eq!(drain(&mut outbox, usize::MAX), whole[n..]);
+            assert_eq!(drain(&mut write_buffer, usize::MAX), whole[n..]);
         }
     }
 
     #[test]
     fn all_pieces_go_into_one_write() {
-        let mut outbox = WriteBuffer::new();
-        outbox.put(b"head");
-        outbox.share(Bytes::from(vec![0; SHARE]));
-        outbox.put(b"tail");
+        let mut write_buffer = WriteBuffer::new();
+        write_buffer.put(b"head");
+        write_buffer.share(Bytes::from(vec![0; SHARE]));
+        write_buffer.put(b"tail");
         let mut slices = [IoSlice::new(&[]); 8];
-        assert_eq!(outbox.chunks_vectored(&mut slices), 3);
-        outbox.advance(4 + SHARE + 4);
-        assert!(outbox.is_empty());
+        assert_eq!(write_buffer.chunks_vectored(&mut slices), 3);
+        write_buffer.advance(4 + SHARE + 4);
+        assert!(write_buffer.is_empty());
     }
 }

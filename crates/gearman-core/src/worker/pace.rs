@@ -48,7 +48,7 @@ impl Worker {
     /// Did a call fail for anything else than that no server has a job?
     fn is_vain(&self, error: &Error) -> bool {
         let idle = matches!(error, Error::Timeout { .. } | Error::NoJobs | Error::WouldBlock);
-        !idle || !self.servers.iter().any(|p| p.peer.has_spoken())
+        !idle || !self.servers.iter().any(|p| p.connection.is_proven())
     }
 }
 
