@@ -38,16 +38,16 @@ pub(crate) fn parameters(f: *mut zval) -> Option<ByReference> {
 }
 
 /// Calls what lies at `callable` with what lies at `arguments`, and puts the result into a place of its
-/// own. `None`: an exception is pending. An argument to be taken by reference becomes one in its place.
+/// own. `None`: an exception is pending. An argument to be taken by reference becomes one in its slot.
 pub(crate) fn call<const N: usize>(
     zvals: &Zvals,
     callable: usize,
     arguments: [usize; N],
     by_reference: ByReference,
 ) -> Option<usize> {
-    for (i, place) in arguments.into_iter().enumerate() {
+    for (i, slot) in arguments.into_iter().enumerate() {
         if by_reference.has(i) {
-            zvals.refer(place);
+            zvals.refer(slot);
         }
     }
     let mut callable = zvals.lend(callable);

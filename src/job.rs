@@ -3,10 +3,10 @@
     clippy::await_holding_refcell_ref,
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
+use crate::bytes_cell::BytesCell;
 use crate::call::{Call, Str, args, handlers};
-use crate::held::Held;
+use crate::failure::Failure;
 use crate::object::{Class, Entry, Zvals};
-use crate::outcome::Failure;
 use crate::runtime::{OnSignal, wait_for};
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
@@ -24,12 +24,12 @@ pub(crate) struct Job {
     job: RefCell<Option<core::Job>>,
     worker: RefCell<Weak<RefCell<Worker>>>,
     /// Part of the job that is being given to PHP.
-    lent: Held,
+    lent: BytesCell,
     /// What returnCode() gives, and the function ends with.
     code: Cell<i64>,
 }
 
-/// Places in `zvals`, of what a running function needs.
+/// Slots in `zvals`, of what a running function needs.
 pub(crate) const CALLABLE: usize = 0;
 pub(crate) const CONTEXT: usize = 1;
 pub(crate) const THIS: usize = 2;
@@ -44,7 +44,7 @@ impl Class for Job {
             zvals: Zvals::new(3),
             job: RefCell::default(),
             worker: RefCell::default(),
-            lent: Held::default(),
+            lent: BytesCell::default(),
             code: Cell::new(0),
         }
     }
@@ -99,7 +99,7 @@ impl Job {
         }
     }
 
-    /// A part of the job, `None` where there is no job. To be copied at once, as all of [`Held`]'s: the borrow
+    /// A part of the job, `None` where there is no job. To be copied at once, as all of [`BytesCell`]'s: the borrow
     /// has ended, which a longjmp out of PHP's allocator would not do.
     fn lend(&self, part: impl FnOnce(&core::Job) -> &Bytes) -> Option<&[u8]> {
         self.lent.set(self.job.borrow().as_ref().map(part).cloned());

@@ -31,7 +31,7 @@ pub(crate) fn disown() {
 }
 
 /// For phpinfo(): idle, reused and made so far.
-pub(crate) fn words() -> String {
+pub(crate) fn text() -> String {
     let Counts { idle, reused, made } = get().map_or_else(Counts::default, Pool::counts);
     format!("{idle} idle, {reused} reused, {made} made")
 }

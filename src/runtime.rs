@@ -9,7 +9,7 @@
 //! so `errno` tells: 0 before, EINTR after. Then the waiting future is woken and says "signal"
 //! instead of being polled on. No pipe, no knowledge of pcntl. What a signal between the last look
 //! and epoll_wait would lose is made good by a tick each second.
-use crate::outcome::Failure;
+use crate::failure::Failure;
 use crate::signal::{self, Handlers};
 use crate::sys::eg;
 use gearman_core::Error;
@@ -153,7 +153,7 @@ fn wait_with(waker: Option<Waker>) {
     drop(WAITING.replace(waker.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner));
 }
 
-fn heard() {
+fn signal_came() {
     SIGNAL.set(true);
     if let Some(waker) = WAITING.take() {
         ManuallyDrop::into_inner(waker).wake();
@@ -179,14 +179,14 @@ fn runtime() -> io::Result<&'static Looping> {
         .on_thread_park(|| {
             // A signal that came before raises no EINTR any more.
             if interrupted() || signal::pending() {
-                heard();
+                signal_came();
             }
             signal::release();
             set_errno(0);
         })
         .on_thread_unpark(|| {
             if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
-                heard();
+                signal_came();
             }
         })
         .build()?;
@@ -199,7 +199,7 @@ fn runtime() -> io::Result<&'static Looping> {
     Ok(unsafe { &*RUNTIME.get() })
 }
 
-/// In a process that runs without standard descriptors, those of a runtime would take their places, and what is printed
+/// In a process that runs without standard descriptors, those of a runtime would take their numbers, and what is printed
 /// would go into its waker. So something else is there while one is built.
 fn fill_stdio() -> io::Result<Vec<UnixDatagram>> {
     let mut gaps = Vec::new();
@@ -228,16 +228,16 @@ unsafe fn free(runtime: *mut PerProcess<Looping>) {
 }
 
 /// For the start of the module. The system forgets the handler when it unloads the module.
-pub(crate) fn hear_of_forks() {
+pub(crate) fn register_fork_handler() {
     extern "C" fn child() {
-        fork::forked();
+        fork::in_child();
     }
     // The embed SAPI starts one module more than once.
-    static HEARD: Once = Once::new();
-    HEARD.call_once(|| {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
         // SAFETY: the handler only counts; where it cannot be had, the system is asked as before.
         if unsafe { libc::pthread_atfork(None, None, Some(child)) } == 0 {
-            fork::tell_of_forks();
+            fork::handler_installed();
         }
     });
 }

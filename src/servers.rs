@@ -1,7 +1,7 @@
 //! addServer() and its kin: the same for clients and workers.
 use crate::call::{Call, Str};
+use crate::failure::{Failure, LastError};
 use crate::ini;
-use crate::outcome::{Failure, Outcome};
 use ext_php_rs::ffi::zend_throw_exception;
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::{Error, ReturnCode};
@@ -9,7 +9,7 @@ use std::ffi::CString;
 
 /// What GearmanClient and GearmanWorker have in common.
 pub(crate) trait Endpoint {
-    fn outcome(&self) -> &Outcome;
+    fn last_error(&self) -> &LastError;
     fn add(&self, server: ServerAddress, addresses: Vec<Address>);
     /// Is a connection to this server at hand, so that its name need not be looked up?
     fn is_kept(&self, _server: &ServerAddress) -> bool {
@@ -17,7 +17,7 @@ pub(crate) trait Endpoint {
     }
     /// Has it any server?
     fn has_servers(&self) -> bool;
-    /// Wishes to hear of exceptions, from now on.
+    /// Wishes to be sent exceptions, from now on.
     fn want_exceptions(&self);
     /// Connects to all servers.
     fn connect(&self) -> Result<(), Failure>;
@@ -32,7 +32,7 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
     let list = std::env::var("GEARMAN_SERVERS").ok().filter(|l| !l.is_empty()).or_else(ini::servers);
     let Some(list) = list else { return };
     if let Err(error) = add_list(this, &list) {
-        this.outcome().fail(&error);
+        this.last_error().fail(&error);
         throw(&format!("the default list of servers \"{list}\" (GEARMAN_SERVERS or gearman.servers): {error}"));
     }
 }
@@ -65,12 +65,12 @@ fn find(this: &impl Endpoint, server: ServerAddress) -> Result<(ServerAddress, V
 /// What remains to be done once servers were added, or not.
 fn added_servers(call: Call, this: &impl Endpoint, added: Result<(), Error>, setup: bool) {
     if let Err(error) = added {
-        if this.outcome().report(call, error.into()) {
+        if this.last_error().report(call, error.into()) {
             call.returns(false);
         }
         return;
     }
-    this.outcome().set(ReturnCode::Success);
+    this.last_error().set(ReturnCode::Success);
     if setup {
         this.want_exceptions();
         if !ini::lazy_connect() {

@@ -7,8 +7,8 @@
 use crate::call::{Call, Str, args, string};
 use crate::callback;
 use crate::client::{Client, option};
+use crate::failure::Failure;
 use crate::object::{instantiate, object_state};
-use crate::outcome::Failure;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers;
 use crate::sys::exception_pending;
@@ -61,9 +61,9 @@ impl Client {
     /// Hands the tasks that were added to the core, in order.
     fn send_added(&self) {
         loop {
-            let Some((place, ask)) = self.added.borrow_mut().pop_front() else { return };
+            let Some((slot, ask)) = self.added.borrow_mut().pop_front() else { return };
             let id = self.core.borrow_mut().add(ask);
-            self.sent.borrow_mut().insert(id, place);
+            self.sent.borrow_mut().insert(id, slot);
         }
     }
 
@@ -91,7 +91,7 @@ impl Client {
         loop {
             self.send_added();
             while let Some((id, event)) = self.next_event() {
-                let code = self.tell(id, event)?;
+                let code = self.report(id, event)?;
                 // A destructor of what the task held may have thrown.
                 if exception_pending() {
                     return Err(Failure::Thrown);
@@ -111,7 +111,7 @@ impl Client {
                     return Ok(ReturnCode::IoWait.number());
                 }
             } else {
-                self.turn()?;
+                self.wait_for_news()?;
             }
         }
     }
@@ -122,7 +122,7 @@ impl Client {
         self.note(error);
         self.begin();
         while let Some((id, event)) = self.next_event() {
-            self.tell(id, event)?;
+            self.report(id, event)?;
         }
         Ok(ReturnCode::Success.number())
     }
@@ -138,11 +138,11 @@ impl Client {
     }
 
     /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
-    fn tell(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
-        let Some(place) = self.sent.borrow().get(&id).copied() else { return Ok(ReturnCode::Success.number()) };
-        // SAFETY: places in `sent` hold tasks; this one stays listed until the end of this function, or
+    fn report(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
+        let Some(slot) = self.sent.borrow().get(&id).copied() else { return Ok(ReturnCode::Success.number()) };
+        // SAFETY: slots in `sent` hold tasks; this one stays listed until the end of this function, or
         // until a callback's own runTasks() has ended it, after which it is not touched.
-        let task = unsafe { self.zvals.state::<Task>(place) };
+        let task = unsafe { self.zvals.state::<Task>(slot) };
         let learn = |event| task.learn(event, self.has(option::UNBUFFERED_RESULT));
         let (kind, last) = match &event {
             Event::Created(_) => (Callback::Created, task.background.get()),
@@ -170,7 +170,7 @@ impl Client {
             Ok(ReturnCode::Success.number())
         } else {
             learn(event.clone());
-            self.call_back(id, event, task, place, kind)
+            self.call_back(id, event, task, slot, kind)
         };
         // Where it paused, the next runTasks() calls it again for the same event.
         if last && code.as_ref().map_or(true, |code| *code == ReturnCode::Success.number()) {
@@ -179,17 +179,17 @@ impl Client {
         code
     }
 
-    fn call_back(&self, id: TaskId, event: Event, task: &Task, place: usize, kind: Callback) -> Result<i64, Failure> {
+    fn call_back(&self, id: TaskId, event: Event, task: &Task, slot: usize, kind: Callback) -> Result<i64, Failure> {
         let success = ReturnCode::Success.number();
         // References of the call's own: the callback may replace itself, or end its task by running it.
         let zvals = &self.zvals;
         let callable = zvals.add(zvals.get(kind as usize));
-        let object = zvals.add(zvals.get(place));
+        let object = zvals.add(zvals.get(slot));
         let by_reference = self.by_reference.get()[kind as usize];
         // The task's own, so that what becomes of it there is what its next callback gets.
         let context = zvals.add(if by_reference.context() { task.context.reference() } else { task.context.value() });
         // Not in this frame, which a longjmp would end without a trace.
-        task.told.set(Some(event));
+        task.event.set(Some(event));
         let result = match task.has_context.get() {
             true => callback::call(zvals, callable, [object, context], by_reference),
             false => callback::call(zvals, callable, [object], by_reference),
@@ -199,7 +199,7 @@ impl Client {
             drop(zvals.remove(result));
             code
         });
-        let event = task.told.take();
+        let event = task.event.take();
         for held in [callable, object, context] {
             drop(zvals.remove(held));
         }
@@ -217,8 +217,8 @@ impl Client {
     }
 
     fn end_task(&self, id: TaskId) {
-        let Some(place) = self.sent.borrow_mut().remove(&id) else { return };
-        let object = self.zvals.remove(place);
+        let Some(slot) = self.sent.borrow_mut().remove(&id) else { return };
+        let object = self.zvals.remove(slot);
         let context = object_state::<Task>(&object).end(self.has(option::FREE_TASKS));
         drop(context);
         drop(object);
@@ -237,7 +237,7 @@ impl Client {
             Ok(ask) => ask,
             Err(error) => {
                 drop(object);
-                if self.outcome.report(call, error.into()) {
+                if self.last_error.report(call, error.into()) {
                     call.returns(false);
                 }
                 return;
@@ -250,12 +250,12 @@ impl Client {
         // SAFETY: null, or an argument of this call.
         if let Some(context) = unsafe { context.as_ref() } {
             task.has_context.set(true);
-            // The place was empty.
+            // The slot was empty.
             drop(task.context.replace(context.shallow_clone()));
         }
-        let place = self.zvals.add(object.shallow_clone());
-        self.added.borrow_mut().push_back((place, ask));
-        self.outcome.set(ReturnCode::Success);
+        let slot = self.zvals.add(object.shallow_clone());
+        self.added.borrow_mut().push_back((slot, ask));
+        self.last_error.set(ReturnCode::Success);
         call.returns(object);
     }
 }
@@ -305,7 +305,7 @@ pub(crate) fn set_callback(call: Call, kind: Callback) {
     let Some(by_reference) = callback::parameters(f) else {
         let code = ReturnCode::InvalidArgument.number();
         // Autoloading may have thrown.
-        if !exception_pending() && this.outcome.refuse(call, code, "function is not callable") {
+        if !exception_pending() && this.last_error.refuse(call, code, "function is not callable") {
             call.returns(false);
         }
         return;

@@ -5,10 +5,10 @@
 )]
 use crate::call::{Call, Str, args, handlers};
 use crate::callback::{self, ByReference, Text};
+use crate::failure::{Failure, LastError};
 use crate::ini;
 use crate::job::{self, Job};
 use crate::object::{Class, Entry, Zvals, instantiate, object_state};
-use crate::outcome::{Failure, Outcome};
 use crate::runtime::{OnSignal, catch_up, finish, wait_for};
 use crate::servers::{self, Endpoint};
 use crate::sys::{exception_pending, exit_pending};
@@ -49,7 +49,7 @@ pub(crate) struct Worker {
     zvals: Zvals,
     /// Shared with jobs, which must not keep it alive.
     core: Rc<RefCell<core::Worker>>,
-    outcome: Outcome,
+    last_error: LastError,
     /// Its server may give it jobs while it sleeps.
     direct: bool,
     /// Milliseconds, negative: none.
@@ -58,7 +58,7 @@ pub(crate) struct Worker {
     functions: RefCell<HashMap<Vec<u8>, Function>>,
 }
 
-/// Places in `zvals`.
+/// Slots in `zvals`.
 #[derive(Clone, Copy)]
 struct Function {
     callable: usize,
@@ -77,7 +77,7 @@ impl Class for Worker {
         Worker {
             zvals: Zvals::new(0),
             core: Rc::new(RefCell::new(core)),
-            outcome: Outcome::new(),
+            last_error: LastError::new(),
             direct: ini::direct_assignment(),
             timeout: Cell::new(-1),
             options: Cell::new(option::FRESH),
@@ -90,8 +90,8 @@ impl Class for Worker {
 }
 
 impl Endpoint for Worker {
-    fn outcome(&self) -> &Outcome {
-        &self.outcome
+    fn last_error(&self) -> &LastError {
+        &self.last_error
     }
     fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
@@ -156,23 +156,23 @@ impl Worker {
         });
         match job {
             Err(Failure::Signal) => {
-                self.leave();
+                self.stop_waiting();
                 self.core.borrow_mut().take_arrived().ok_or(Failure::Signal)
             }
             Err(Failure::Thrown) => {
-                self.leave(); // and the job is the next work()'s
+                self.stop_waiting(); // and the job is the next work()'s
                 Err(Failure::Thrown)
             }
             Err(Failure::Gearman(Error::WouldBlock | Error::NoJobs)) if !self.has(option::NON_BLOCKING) => {
                 Err(self.core.borrow().timeout(Duration::ZERO).into())
             }
-            other => other.map_err(|failure| self.told(failure)),
+            other => other.map_err(|failure| self.adapted(failure)),
         }
     }
 
     /// A NON_BLOCKING worker hears of servers that are gone as of jobs that are not there: the loops that are written
     /// for it leave the waiting to wait(), and go on only for that.
-    fn told(&self, failure: Failure) -> Failure {
+    fn adapted(&self, failure: Failure) -> Failure {
         match failure {
             Failure::Gearman(error) if self.has(option::NON_BLOCKING) => error.away(ReturnCode::NoJobs).into(),
             other => other,
@@ -180,7 +180,7 @@ impl Worker {
     }
 
     /// A signal ended the wait: takes in a job that is on its way.
-    fn leave(&self) {
+    fn stop_waiting(&self) {
         if self.core.borrow_mut().is_waiting_directly() {
             finish(async { self.core.borrow_mut().stop_waiting().await });
         }
@@ -192,7 +192,7 @@ impl Worker {
         let until = self.until();
         let waited = wait_for(OnSignal::Return, || async { self.core.borrow_mut().wait_for_job(until).await });
         if matches!(waited, Err(Failure::Signal | Failure::Thrown)) {
-            self.leave();
+            self.stop_waiting();
         }
         waited
     }
@@ -212,9 +212,9 @@ impl Worker {
         drop(zvals.replace(job::CALLABLE, self.zvals.get(function.callable)));
         drop(zvals.replace(job::CONTEXT, self.zvals.get(function.context)));
         drop(zvals.replace(job::THIS, object.shallow_clone())); // a cycle, broken below
-        let place = self.zvals.add(object);
-        // SAFETY: listed at `place` until it is removed below; a longjmp leaves it there.
-        let this = unsafe { self.zvals.state::<Job>(place) };
+        let slot = self.zvals.add(object);
+        // SAFETY: listed at `slot` until it is removed below; a longjmp leaves it there.
+        let this = unsafe { self.zvals.state::<Job>(slot) };
         let result = callback::call(&this.zvals, job::CALLABLE, [job::THIS, job::CONTEXT], function.by_reference);
         let ended = match result {
             Some(result) => self.answer(this, result),
@@ -224,7 +224,7 @@ impl Worker {
         for i in [job::CALLABLE, job::CONTEXT, job::THIS] {
             drop(this.zvals.replace(i, Zval::new()));
         }
-        drop(self.zvals.remove(place));
+        drop(self.zvals.remove(slot));
         ended.map(Ended::Job)
     }
 
@@ -247,7 +247,7 @@ impl Worker {
         match sent {
             Ok(()) => Ok(code),
             Err(_) if !job.is_ours() => Ok(code), // forked inside the function: it was never ours to answer
-            Err(failure) => Err(self.told(failure)),
+            Err(failure) => Err(self.adapted(failure)),
         }
     }
 
@@ -263,7 +263,7 @@ impl Worker {
         } else {
             // No need to tell of a failure to tell: the exception itself comes out of work().
             let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&text)) };
-            self.outcome.note(ReturnCode::WorkException.number(), "the function threw");
+            self.last_error.note(ReturnCode::WorkException.number(), "the function threw");
         }
         Err(Failure::Thrown)
     }
@@ -308,13 +308,13 @@ impl Worker {
         let changed = change(&mut self.core.borrow_mut().abilities);
         match changed {
             Ok(()) => {
-                self.outcome.set(ReturnCode::Success);
+                self.last_error.set(ReturnCode::Success);
                 self.options.set(self.options.get() | option::CHANGE);
                 call.returns(true);
                 true
             }
             Err(error) => {
-                if self.outcome.report(call, error.into()) {
+                if self.last_error.report(call, error.into()) {
                     call.returns(false);
                 }
                 false
@@ -357,9 +357,9 @@ fn is_quiet(code: ReturnCode) -> bool {
 fn interrupted(call: Call, this: &Worker) {
     let tell = this.has(option::STOP_WAIT_ON_SIGNAL);
     if tell {
-        this.outcome.interrupted()
+        this.last_error.interrupted()
     } else {
-        this.outcome.set(ReturnCode::Success)
+        this.last_error.set(ReturnCode::Success)
     }
     call.returns(!tell);
 }
@@ -367,9 +367,9 @@ fn interrupted(call: Call, this: &Worker) {
 /// Notes why there was no job, warning where pecl does, and gives PHP its false.
 fn no_job(call: Call, this: &Worker, failure: Failure) {
     match failure {
-        Failure::Gearman(error) if is_quiet(error.code()) => this.outcome.fail(&error),
+        Failure::Gearman(error) if is_quiet(error.code()) => this.last_error.fail(&error),
         other => {
-            if !this.outcome.report(call, other) {
+            if !this.last_error.report(call, other) {
                 return;
             }
         }
@@ -387,10 +387,10 @@ handlers! {
         args!(call, Worker, "");
     }
     fn return_code(call) {
-        call.returns(args!(call, Worker, "").outcome.code());
+        call.returns(args!(call, Worker, "").last_error.code());
     }
     fn error(call) {
-        call.returns(args!(call, Worker, "").outcome.error());
+        call.returns(args!(call, Worker, "").last_error.error());
     }
     fn get_errno(call) {
         args!(call, Worker, "");
@@ -426,7 +426,7 @@ handlers! {
         this.core.borrow_mut().begin();
         let set = this.core.borrow_mut().set_id(id.or_empty());
         if let Err(error) = &set {
-            this.outcome.fail(error);
+            this.last_error.fail(error);
         }
         call.returns(set.is_ok());
     }
@@ -453,14 +453,14 @@ handlers! {
         let (name, given) = unsafe { ((*name).zend_str(), context.as_ref()) };
         let refused = ReturnCode::InvalidArgument.number();
         let Some(name) = name else {
-            if this.outcome.refuse(call, refused, "the function's name must be a string") {
+            if this.last_error.refuse(call, refused, "the function's name must be a string") {
                 call.returns(false);
             }
             return;
         };
         let Some(by_reference) = callback::parameters(f) else {
             let text = format_args!("function {} is not callable", name.as_bytes().escape_ascii());
-            if !exception_pending() && this.outcome.refuse(call, refused, text) {
+            if !exception_pending() && this.last_error.refuse(call, refused, text) {
                 call.returns(false);
             }
             return;
@@ -470,10 +470,10 @@ handlers! {
         let context = given.map_or_else(Zval::new, Zval::shallow_clone);
         match this.set_function(name.as_bytes(), callable, by_reference, context, timeout) {
             Ok(()) => {
-                this.outcome.set(ReturnCode::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
-            Err(error) => if this.outcome.report(call, error.into()) {
+            Err(error) => if this.last_error.report(call, error.into()) {
                 call.returns(false);
             }
         }
@@ -504,17 +504,17 @@ handlers! {
             Ok(Ended::Job(code)) => {
                 let (success, text) = (code == ReturnCode::Success.number(), "the function ended the job with this code");
                 if success {
-                    this.outcome.set(ReturnCode::Success);
+                    this.last_error.set(ReturnCode::Success);
                 } else if ReturnCode::from_number(code).is_some_and(is_quiet) {
-                    this.outcome.note(code, text);
-                } else if !this.outcome.refuse(call, code, text) {
+                    this.last_error.note(code, text);
+                } else if !this.last_error.refuse(call, code, text) {
                     return;
                 }
                 call.returns(success);
             }
             Ok(Ended::NoCallable(function)) => {
                 let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
-                if this.outcome.refuse(call, ReturnCode::InvalidFunctionName.number(), text) {
+                if this.last_error.refuse(call, ReturnCode::InvalidFunctionName.number(), text) {
                     call.returns(false);
                 }
             }
@@ -530,10 +530,10 @@ handlers! {
             Ok(job) => {
                 let object = instantiate::<Job>();
                 object_state::<Job>(&object).begin(job, Rc::downgrade(&this.core));
-                this.outcome.set(ReturnCode::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(object);
             }
-            Err(failure) => if this.outcome.report(call, this.told(failure)) {
+            Err(failure) => if this.last_error.report(call, this.adapted(failure)) {
                 call.returns(false);
             }
         }
@@ -543,7 +543,7 @@ handlers! {
         let this = args!(call, Worker, "");
         match this.wait() {
             Ok(()) => {
-                this.outcome.set(ReturnCode::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
             Err(Failure::Signal) => interrupted(call, this),
@@ -567,10 +567,10 @@ handlers! {
         }
         match result {
             Ok(()) => {
-                this.outcome.set(ReturnCode::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
-            Err(failure) => if this.outcome.report(call, failure) {
+            Err(failure) => if this.last_error.report(call, failure) {
                 call.returns(false);
             }
         }

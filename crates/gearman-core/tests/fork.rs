@@ -27,7 +27,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 
 fn main() {
     forks();
-    fork::tell_of_forks();
+    fork::handler_installed();
     TOLD.store(true, Relaxed);
     forks();
 }
@@ -120,7 +120,7 @@ fn in_child(run: impl FnOnce()) -> Pid {
         ForkResult::Child => {
             alarm::set(10);
             if TOLD.load(Relaxed) {
-                fork::forked();
+                fork::in_child();
             }
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
             exit(i32::from(done.is_err()));

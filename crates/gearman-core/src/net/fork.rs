@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// A process, to be compared with another that it descends from or that descends from it. Cheaper than
-/// getpid(2), where somebody [tells of forks](tell_of_forks); and a number that is not given twice.
+/// getpid(2), where somebody [tells of forks](handler_installed); and a number that is not given twice.
 ///
 /// ```
 /// use gearman_core::net::fork::Process;
@@ -25,14 +25,14 @@ impl Process {
     }
 }
 
-/// To be called once, before anything else is made here, by who will call [`forked`] in each child: from
+/// To be called once, before anything else is made here, by who will call [`in_child`] in each child: from
 /// then on the system is not asked which process this is.
-pub fn tell_of_forks() {
+pub fn handler_installed() {
     FORKS.fetch_max(1, Relaxed);
 }
 
 /// To be called in a child before anything else happens there: it is a process of its own now. Touches nothing
 /// but a number, as is asked of a handler of pthread_atfork(3).
-pub fn forked() {
+pub fn in_child() {
     FORKS.fetch_add(1, Relaxed);
 }

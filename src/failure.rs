@@ -1,6 +1,6 @@
-//! What became of a call: `returnCode()`, `error()`, and what PHP hears of a core error.
+//! What became of a call: `returnCode()`, `error()`, and what PHP is told of a core error.
+use crate::bytes_cell::BytesCell;
 use crate::call::Call;
-use crate::held::Held;
 use bytes::Bytes;
 use gearman_core::{Error, ReturnCode};
 use std::cell::Cell;
@@ -23,17 +23,21 @@ impl From<Error> for Failure {
     }
 }
 
-/// The last outcome of an object.
-pub(crate) struct Outcome {
+/// What returnCode() and error() say of the last call of an object.
+pub(crate) struct LastError {
     code: Cell<i64>,
-    text: Held,
-    /// It is that of a question, whose answers say nothing of an outcome.
+    text: BytesCell,
+    /// It is that of a question; an answer to one does not change the return code.
     question: Cell<bool>,
 }
 
-impl Outcome {
+impl LastError {
     pub(crate) fn new() -> Self {
-        Outcome { code: Cell::new(ReturnCode::Success.number()), text: Held::default(), question: Cell::default() }
+        LastError {
+            code: Cell::new(ReturnCode::Success.number()),
+            text: BytesCell::default(),
+            question: Cell::default(),
+        }
     }
     /// What `returnCode()` gives.
     pub(crate) fn code(&self) -> i64 {
@@ -43,11 +47,11 @@ impl Outcome {
     pub(crate) fn error(&self) -> Option<&[u8]> {
         self.text.get()
     }
-    /// Notes an outcome without words.
+    /// Notes a code without text.
     pub(crate) fn set(&self, code: ReturnCode) {
         self.set_number(code.number());
     }
-    /// Notes an outcome that a program made up.
+    /// Notes a code that a program made up.
     pub(crate) fn set_number(&self, code: i64) {
         self.code.set(code);
         self.text.set(None);
@@ -63,7 +67,7 @@ impl Outcome {
             self.set(ReturnCode::Success);
         }
     }
-    /// Notes what went wrong, with words for `error()`.
+    /// Notes what went wrong, with a text for `error()`.
     pub(crate) fn note(&self, code: i64, text: impl Display) {
         let name = ReturnCode::from_number(code).map_or("an unknown code", ReturnCode::name);
         self.code.set(code);
@@ -75,7 +79,7 @@ impl Outcome {
     pub(crate) fn fail(&self, error: &Error) {
         self.note(error.code().number(), error);
     }
-    /// Notes what went wrong and warns of it in the same words, which are moved here: an error handler may longjmp.
+    /// Notes what went wrong and warns of it with the same text, which is moved here: an error handler may longjmp.
     /// False: return at once.
     pub(crate) fn refuse(&self, call: Call, code: i64, text: impl Display) -> bool {
         self.note(code, &text);
