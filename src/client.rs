@@ -148,13 +148,13 @@ impl Client {
     /// Waits for news of any task, at most as long as setTimeout() says. They may have come to a call that a signal handler
     /// makes meanwhile, and then there may be nothing else to come.
     pub(crate) fn wait_for_news(&self) -> Result<(), Failure> {
-        let (timeout, news) = (self.timeout.get(), self.core.borrow().news());
+        let (timeout, reports) = (self.timeout.get(), self.core.borrow().reports());
         let until = u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms.min(1 << 40)));
         let on_signal = if self.has(option::STOP_WAIT_ON_SIGNAL) { OnSignal::Return } else { OnSignal::Resume };
         wait_for(on_signal, || async {
             let mut core = self.core.borrow_mut();
             match timeout {
-                _ if core.news() != news => Ok(()),
+                _ if core.reports() != reports => Ok(()),
                 0 => core
                     .poll_once()
                     .await

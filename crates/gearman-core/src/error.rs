@@ -19,7 +19,7 @@ pub enum Error {
     Resolve {
         /// As the user wrote it.
         server: String,
-        /// The resolver's words.
+        /// The resolver's text.
         reason: String,
     },
     /// A connection could not be made.
@@ -27,7 +27,7 @@ pub enum Error {
     Connect {
         /// Host and port, or path.
         server: String,
-        /// The system's words.
+        /// The system's text.
         reason: String,
     },
     /// The connection ended, or had to be given up.
@@ -69,7 +69,7 @@ pub enum Error {
         /// The packet's text.
         text: String,
     },
-    /// Nothing was heard from the server for as long as the caller would wait.
+    /// Nothing came from the server for as long as the caller would wait.
     #[error("timeout reached, nothing was heard from {server} for {waited} ms")]
     Timeout {
         /// Host and port, or path; "the servers" where several were waited for.
@@ -80,10 +80,10 @@ pub enum Error {
     /// An argument that cannot be sent.
     #[error("{0}")]
     Argument(&'static str),
-    /// No server is there, said as something less than a failure: see [`Error::away`].
+    /// No server is there, reported as something less than a failure: see [`Error::away`].
     #[error("no server is there: {reason}")]
     Away {
-        /// What it is said as.
+        /// What it is reported as.
         code: ReturnCode,
         /// Why none is there.
         reason: Box<Error>,
@@ -140,8 +140,8 @@ impl Error {
         }
     }
 
-    /// That a server is gone or cannot be reached, said as `code`: for callers to whom it is the same whether there is
-    /// no job or nobody who could have one. Other errors stay what they are.
+    /// Reports as `code` that a server is gone or cannot be reached: for callers to whom it is the same whether there is
+    /// no job or no server. Other errors stay what they are.
     #[must_use]
     pub fn away(self, code: ReturnCode) -> Error {
         match self {

@@ -1,9 +1,9 @@
-//! Bytes as what a client, or a worker, does on one connection and what its server says, for the fuzz targets `client`
-//! and `worker` (fuzz/) and for tests that replay what those found. Of a client each task must end once, and
-//! answers without a handle must be for the task that was asked first; a worker must not lose count, and what it
-//! says must be what a server understands.
+//! Input of the fuzz targets `client` and `worker` (fuzz/), and of tests that replay what those found: the bytes are read as
+//! what a client, or a worker, does on one connection, and what its server sends. Each task of a client must end once, and
+//! answers without a handle must go to the task that was asked first. A worker must not lose count, and a server
+//! must understand all that it sends.
 //!
-//! A deed is its kind, a length and as many bytes:
+//! A step is its kind, a length and as many bytes:
 //!
 //! ```text
 //! ? 1 n           a request, by the number of its kind

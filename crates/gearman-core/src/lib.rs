@@ -32,7 +32,7 @@
 //!     job                 a job that was given to this worker
 //!     protocol            abilities, grab / pre-sleep / noop on one connection; pure
 //!     server              a server as a worker uses it
-//!     direct, echo, pace  jobs without a grab, and ahead; ECHO_REQ; calls in vain
+//!     direct, echo, pace  jobs without a grab, and ahead; ECHO_REQ; failing calls
 //! ```
 
 #![forbid(unsafe_code)]
@@ -60,11 +60,11 @@ pub const DEFAULT_PORT: u16 = 4730;
 /// The host of a job server where none is given.
 pub const DEFAULT_HOST: &str = "localhost";
 
-/// Largest unique key in bytes. C peers keep keys in 64 bytes with a NUL behind.
+/// Largest unique key in bytes. C peers keep keys in 64 bytes with a NUL after them.
 pub const MAX_UNIQUE: usize = 64;
 /// Largest function name in bytes.
 pub const MAX_FUNCTION: usize = 512;
-/// Largest job handle in bytes; C peers keep handles in 64 bytes with a NUL behind.
+/// Largest job handle in bytes; C peers keep handles in 64 bytes with a NUL after them.
 pub const MAX_HANDLE: usize = 64;
 /// Largest client id in bytes.
 pub const MAX_CLIENT_ID: usize = 254;

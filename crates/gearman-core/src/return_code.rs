@@ -1,9 +1,9 @@
-//! `gearman_return_t` of libgearman: the one vocabulary for outcomes. PHP sees the numbers, the
-//! wire carries the names without their prefix.
+//! `gearman_return_t` of libgearman: how a call ended. PHP programs get the numbers, ERROR packets
+//! carry the names without their prefix.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $value:literal $name:literal,)*) => {
-        /// Outcome of a call, with libgearman's numbers (libgearman-1.0/return.h).
+        /// How a call ended, with libgearman's numbers (libgearman-1.0/return.h).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(i32)]
         pub enum ReturnCode { $($(#[$doc])* $variant = $value,)* }
@@ -115,7 +115,7 @@ codes! {
     IgnorePacket = 45 "IGNORE_PACKET",
     /// An option that does not exist.
     UnknownOption = 46 "UNKNOWN_OPTION",
-    /// Nothing was heard for as long as the caller would wait.
+    /// Nothing came for as long as the caller would wait.
     Timeout = 47 "TIMEOUT",
     /// An argument is longer than the protocol allows.
     ArgumentTooLarge = 48 "ARGUMENT_TOO_LARGE",

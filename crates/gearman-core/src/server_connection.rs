@@ -1,4 +1,11 @@
-//! A server and the way to it: not connected, on the way, or up. Shared by client and worker.
+//! A server and the way to it: not connected, connecting, or connected. Shared by client and worker.
+//!
+//! Owns the connection, the addresses still to try, the failures in a row and the pause that follows them. Must never know
+//! what is sent over the connection.
+//!
+//! A connection counts as proven once something that makes sense came over it. A connection that ends unproven, or that
+//! did not last a second, counts as a failure to connect: the next one is made after a pause that doubles, from 20 ms up to
+//! a second.
 
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
@@ -40,16 +47,16 @@ pub struct ServerConnection {
     failures: u32,
     /// When it should be tried again.
     due: Instant,
-    /// The last failure, until something that makes sense is heard.
+    /// The last failure, until the connection is proven.
     error: Option<Error>,
     /// What the name was resolved to when the server was added: for the first try. Later ones ask
     /// again, since addresses change.
     resolved: Vec<Address>,
-    /// Counts connections that came up, so that what belonged to an earlier one is told apart.
+    /// Counts connections that came up, to tell what belonged to an earlier one.
     pub serial: u64,
     /// When the last connection came up.
     since: Instant,
-    /// Something that makes sense was heard over the last connection.
+    /// Something that makes sense came over the last connection.
     proven: bool,
 }
 
@@ -110,9 +117,8 @@ impl ServerConnection {
         matches!(self.state, State::Connecting { .. })
     }
 
-    /// Why it is of no use: the last failure, until a connection shows that it is a good one. Else what a caller
-    /// hears whose time is up would depend on whether a server that closes what it accepts has just accepted
-    /// or just closed.
+    /// Why it is of no use: the last failure, until a connection is proven or lasts. Else the error of a call whose time
+    /// is up would depend on whether a server that closes what it accepts has just accepted or just closed.
     pub fn error(&self) -> Option<&Error> {
         let lasts = self.is_up() && self.since.elapsed() >= LAST_PAUSE;
         self.error.as_ref().filter(|_| !lasts)
@@ -133,7 +139,7 @@ impl ServerConnection {
         matches!(self.state, State::Down) && self.due <= Instant::now()
     }
 
-    /// When to look at it though its socket says nothing: a try has taken too long, or the next is due.
+    /// When to look at it though its socket is not ready: a try has taken too long, or the next is due.
     pub fn wake(&self) -> Option<Instant> {
         match &self.state {
             State::Down => Some(self.due),
@@ -219,7 +225,7 @@ impl ServerConnection {
         self.since = Instant::now();
     }
 
-    /// Takes over a connection that stands, and over which all was well.
+    /// Takes over a connection that is up and proven.
     pub fn adopt(&mut self, connection: Connection) {
         self.set_up(connection);
         self.prove();
@@ -233,7 +239,7 @@ impl ServerConnection {
         }
     }
 
-    /// Goes on with the first address that does not fail at once. `error` is what the one before said.
+    /// Goes on with the first address that does not fail at once. `error` is that of the address before.
     fn next_address(
         &mut self,
         mut rest: IntoIter<Address>,
@@ -268,14 +274,14 @@ impl ServerConnection {
         self.error = None;
     }
 
-    /// Gives the connection up. It may be made anew at once.
+    /// Gives the connection up. It may be made again at once.
     pub fn down(&mut self) {
         self.state = State::Down;
         self.failures = 0;
         self.due = Instant::now();
     }
 
-    /// Gives the connection up for what was seen of it. Made anew at once if it was a good one; else after
+    /// Gives the connection up for what was seen of it. Made again at once if it was a good one; else after
     /// a pause, or a server that closes what it accepts would be connected to without end. True: nothing
     /// else than a failure to connect, since all that came over it is this error.
     pub fn lost(&mut self, error: Error) -> bool {
@@ -291,7 +297,7 @@ impl ServerConnection {
         senseless
     }
 
-    /// Begins a try anew that ran out of time while nobody looked. Whether it succeeded meanwhile is not
+    /// Begins a try again that ran out of time between two calls. Whether it succeeded meanwhile is not
     /// known before the runtime has run.
     pub fn refresh(&mut self) {
         if self.connect_deadline().is_some_and(|d| d <= Instant::now()) {
@@ -325,8 +331,8 @@ pub(crate) async fn with_deadline<T>(until: Option<Instant>, future: impl Future
     }
 }
 
-/// Polls until there is an outcome, or `None` at `until`. Polls also when the moment comes that `wake`
-/// tells of; that is asked anew after each poll, since a poll may begin a connection or lose one.
+/// Polls until it is ready, or `None` at `until`. Polls also at the moment that `wake`
+/// gives; that is asked again after each poll, since a poll may begin a connection or lose one.
 pub(crate) async fn drive<S, T>(
     state: &mut S,
     until: Option<Instant>,

@@ -1,4 +1,6 @@
 //! Which server a waiting task goes to, and what becomes of it where there is none.
+//!
+//! Tasks leave the queue in order. A task that only one server can answer does not hold up the others.
 
 use super::Client;
 use crate::client::ongoing::Listener;
@@ -12,7 +14,7 @@ impl Client {
     /// Hands waiting tasks to servers. True: some ended, for want of one.
     ///
     /// # Errors
-    /// Nobody can be reached in this call, and what waits stays for the next one.
+    /// No server can be reached in this call, and what waits stays for the next one.
     pub(super) fn dispatch(&mut self, cx: &mut Context<'_>) -> Result<bool> {
         let (mut ended, mut index, mut unreachable) = (false, 0, None);
         while let Some(id) = self.waiting.get(index).copied() {
@@ -86,7 +88,7 @@ impl Client {
     /// The next server to be asked about a job: one that is up, else the next one in order.
     ///
     /// # Errors
-    /// That of the first one that could not say, where nobody else is left.
+    /// That of the first server that could not answer, where no other is left.
     fn poll_search(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         let Some(task) = self.tasks.get_mut(id.index as usize) else { return Poll::Pending };
         let begin = || Box::new(Search::begin(task.kind, &task.packet, &self.origins, self.servers.len()));

@@ -1,12 +1,14 @@
-//! A client: any number of tasks over any number of servers, one write a turn.
+//! A client: any number of tasks over any number of servers, one write a round.
 //!
-//! Nothing is ever called back. [`Client::wait`] waits until something became known and returns;
-//! the caller then takes [`Client::next_event`]s, or the end of a call by [`Client::take_end`]. A turn
-//! can be dropped at any await and begun anew: all progress is in the client.
+//! Owns the tasks, the servers, and the events that were not taken yet. Must never know PHP, nor read a socket itself.
 //!
-//! A job goes to the first server, in the order they were added, that can be reached. So equal
-//! unique keys meet at one server. Where none can be reached, a call ends by that error, and a task of
-//! [`Client::add`] waits for the next call: each ends once, by an answer or because it was sent and lost.
+//! Nothing is ever called back. [`Client::wait`] returns as soon as something became known; the caller then takes
+//! [`Client::next_event`]s, or the end of a call by [`Client::take_end`]. A wait can be dropped at any await and begun
+//! again: all progress is in the client.
+//!
+//! A job goes to the first server, in the order they were added, that can be reached. So equal unique keys meet at one
+//! server. Where none can be reached, a call ends by that error, and a task of [`Client::add`] waits for the next call.
+//! Each task ends exactly once: by an answer, or because it was sent and its connection was lost.
 
 mod dispatch;
 mod ongoing;
@@ -57,15 +59,15 @@ pub struct Client {
     waiting: VecDeque<TaskId>,
     /// What became known of tasks of [`Client::add`].
     events: VecDeque<(TaskId, Event)>,
-    /// Wish to receive of exceptions; told to each server first.
+    /// Exceptions are wanted; the option is sent to each server first.
     exceptions: bool,
     serial: u32,
     /// Counts calls, so that a call tries a dead server at most once.
     call: u64,
     /// Tasks of [`Client::add`] that are not over.
     running: usize,
-    /// What became known so far.
-    news: u64,
+    /// Events reported so far.
+    reports: u64,
     uniques: unique::Uniques,
     /// Where the last jobs went, if there is more than one server.
     origins: Origins,
@@ -108,7 +110,7 @@ impl Client {
     }
 
     /// For a call that goes on with what the last one began: gives up what another process made (see
-    /// [`crate::net::connection`]) and connections that ended while nobody looked. Where tasks are to be sent, each
+    /// [`crate::net::connection`]) and connections that ended between two calls. Where tasks are to be sent, each
     /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
     pub fn resume(&mut self) {
         let process = Process::this();
@@ -135,13 +137,12 @@ impl Client {
         }
     }
 
-    /// Wishes to receive of exceptions, from every server and on every connection.
+    /// Wants exceptions, from every server and on every connection.
     pub fn want_exceptions(&mut self) {
         self.exceptions = true;
     }
 
-    /// Connects to every server. To be awaited by [`Client::wait`]-like callers in a loop: can be dropped and
-    /// called again.
+    /// Connects to every server. Can be dropped and called again.
     ///
     /// # Errors
     /// That of the first server that could not be reached, after all have been tried.
@@ -171,7 +172,7 @@ impl Client {
                     server.made();
                 }
                 if !server.pending.is_idle() {
-                    server.for_request(self.exceptions); // what runs already is to be received of, too
+                    server.for_request(self.exceptions); // for what runs already, too
                 }
                 Poll::Ready(Ok(()))
             }
@@ -217,7 +218,7 @@ impl Client {
         let counted = matches!(task.listener, Listener::Events);
         let unsent = !task.packet.is_empty();
         task.listener = Listener::Nobody;
-        task.search = None; // nobody else is to be asked
+        task.search = None; // no other server is to be asked
         if unsent || task.ended {
             self.tasks.remove(id.index as usize);
             self.waiting.retain(|w| *w != id);
@@ -233,7 +234,7 @@ impl Client {
         self.events.pop_front()
     }
 
-    /// Is there something for [`Client::next_event`] to tell?
+    /// Has [`Client::next_event`] something to give?
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
@@ -243,10 +244,10 @@ impl Client {
         self.running > 0 || !self.events.is_empty()
     }
 
-    /// Counts what became known. Who waits by turns that may be given up between, for other calls of this client, sees by
-    /// it that the news came in one of those.
-    pub fn news(&self) -> u64 {
-        self.news
+    /// How many events were reported so far. A caller whose wait was given up for another call of this client sees
+    /// by it that its event came during that one.
+    pub fn reports(&self) -> u64 {
+        self.reports
     }
 
     /// How the task of a call ended, once it has: the parts of its result joined.
@@ -268,7 +269,7 @@ impl Client {
     /// # Errors
     /// [`Error::Timeout`] at `until`; [`Error::NothingToWaitFor`]; [`Error::NoServers`]. That of a server where
     /// none can be reached: what waits to be sent goes out with the next call. Everything else is the end of a
-    /// task, and told there.
+    /// task, and reported there.
     pub async fn wait(&mut self, until: Option<Instant>) -> Result<()> {
         let begun = Instant::now();
         let connecting = |c: &Client| c.servers.iter().filter_map(|r| r.connection.connect_deadline()).min();
@@ -300,7 +301,7 @@ impl Client {
         if self.servers.is_empty() {
             return Poll::Ready(Err(Error::NoServers));
         }
-        // Also those that nobody waits for at present: their time may run out.
+        // Also those that no task waits for at present: their time may run out.
         for i in 0..self.servers.len() {
             if self.servers[i].connection.is_connecting() {
                 let _ = self.poll_connect(i, cx);
@@ -318,7 +319,7 @@ impl Client {
             for i in 0..self.servers.len() {
                 news |= self.exchange(i, cx);
             }
-            // One server's turn may have handed tasks to another whose turn was before.
+            // What one server answered may have handed tasks to another that was looked at before.
             if self.waiting.len() == waiting {
                 break;
             }
@@ -374,7 +375,7 @@ impl Client {
                 return received > 0; // nothing is expected: an idle connection is looked at in begin()
             }
             let flushed = connection.poll_flush(cx);
-            // Read also after a failed write: the server may have said why before it closed.
+            // Read also after a failed write: the server may have sent the reason before it closed.
             while let Poll::Ready(next) = self.poll_packet(i, cx) {
                 if let Err(error) = next.and_then(|packet| self.receive(i, &packet)) {
                     self.lose(i, &error);
@@ -393,7 +394,7 @@ impl Client {
                 }
                 // There is room again: hand over more, and go on while that is taken.
                 Poll::Ready(Ok(())) if !self.waiting.is_empty() => {
-                    // No error: that is for when nobody is up.
+                    // No error: that is for when no server is up.
                     received += usize::from(self.dispatch(cx).unwrap_or(false));
                     if !self.servers[i].connection.up().is_some_and(|c| c.has_output()) {
                         return received > 0;
@@ -445,7 +446,7 @@ impl Client {
 
     fn report(&mut self, id: TaskId, event: Event, last: bool) {
         let limit = self.settings.max_packet;
-        self.news += 1;
+        self.reports += 1;
         let Some(task) = self.task(id).filter(|t| !t.ended) else {
             return;
         };
@@ -481,7 +482,7 @@ impl Client {
         }
     }
 
-    /// The connection is of no use any more; whoever waited for it hears so.
+    /// The connection is of no use any more; every task that waited for it ends.
     fn lose(&mut self, i: usize, error: &Error) {
         let server = &mut self.servers[i];
         if !server.connection.lost(error.clone()) {

@@ -1,11 +1,13 @@
 //! Tasks that are not over, and who waits for them. Pure.
+//!
+//! A result in parts that grows beyond the limit for one packet ends its call with an error.
 
 use crate::client::search::Search;
 use crate::client::task::{Event, Kind};
 use crate::error::Error;
 use bytes::Bytes;
 
-/// Who hears of a task.
+/// Who is told what becomes known of a task.
 #[derive(Debug)]
 pub(crate) enum Listener {
     /// Each event is queued, for [`crate::client::Client::next_event`].

@@ -1,8 +1,11 @@
-//! Which answer is whose: what a client expects on one connection. Pure.
+//! The requests whose answers are due on one connection, and which answer belongs to which. Pure.
 //!
-//! Answers without a handle come in the order of their requests, so they are matched first in,
-//! first out. News of jobs are matched by handle. A task that nobody waits for any more keeps its
-//! index, so that its late answer is never taken for another's.
+//! Owns the order of the requests and the jobs that have not ended. Must never know sockets, or what a task was asked for.
+//!
+//! Answers without a handle come in the order of their requests, so they are matched first in, first out. Updates of jobs
+//! are matched by handle. A task that nobody waits for any more keeps its entry, so that its late answer is never taken for
+//! another's. A request leaves the queue only when it is answered: if its answer is wrong, it is among those that
+//! [`Pending::end`] returns.
 
 use crate::client::task::{Event, Kind, Known, NO_LONG_KEYS, TaskId};
 use crate::error::{Error, Result};
@@ -57,7 +60,7 @@ impl Pending {
         self.asked.push_back(Asked::Option);
     }
 
-    /// A question is held back until the server says that it answers such.
+    /// A question waits until the server answers that it knows such questions.
     pub(crate) fn asked_permission(&mut self, task: TaskId, question: Bytes) {
         self.asked.push_back(Asked::Permission(task, question));
     }
@@ -67,7 +70,7 @@ impl Pending {
         self.asked.is_empty() && self.jobs.is_empty()
     }
 
-    /// Everyone who waits, in order; none of them will receive anything here any more.
+    /// Everyone who waits, in order; none of them will get an answer here any more.
     pub(crate) fn end(&mut self) -> Vec<TaskId> {
         let mut jobs: Vec<TaskId> = self.jobs.drain().flat_map(|(_, w)| w.tasks).collect();
         jobs.sort_by_key(|t| t.serial);
@@ -93,7 +96,7 @@ impl Pending {
             return Err(Error::unexpected("the server sent a client what only workers get"));
         }
         // It leaves the queue only when it was answered: a wrong answer ends the connection, and
-        // then it must receive of that.
+        // then it must be told.
         let (task, kind) = match self.asked.front() {
             Some(Asked::Task(task, kind)) => (*task, *kind),
             Some(Asked::Option) if matches!(response, Response::Option(_) | Response::Error { .. }) => {
@@ -236,7 +239,7 @@ mod tests {
         assert!(pending.is_idle());
     }
 
-    /// It had left the queue already, was not told that the connection is lost, and its caller waited for ever.
+    /// It had left the queue already, was not among those whose connection is lost, and its caller waited for ever.
     #[test]
     fn who_got_a_wrong_answer_still_waits() {
         let mut pending = Pending::default();

@@ -1,4 +1,6 @@
-//! A server as a client uses it: the way to it, which answers are due there, and what it was told.
+//! A server as a client uses it: its connection, the answers that are due there, and the options that were sent.
+//!
+//! When it is dropped with nothing due, its connection goes to the pool.
 
 use crate::client::pending::Pending;
 use crate::client::pool::Pool;
@@ -12,13 +14,13 @@ use tokio::time::Instant;
 pub(crate) struct Server {
     pub(crate) connection: ServerConnection,
     pub(crate) pending: Pending,
-    /// The call in which it was last tried in vain.
+    /// The call in which connecting last failed.
     pub(crate) tried: Option<u64>,
     /// When something last went over it.
     pub(crate) used: Instant,
-    /// The server knows of our wish to receive of exceptions.
-    told: bool,
-    /// The server said that it can be asked about keys of [`crate::MAX_UNIQUE`] bytes.
+    /// The option `exceptions` was sent.
+    exceptions_sent: bool,
+    /// The server answered that it can be asked about keys of [`crate::MAX_UNIQUE`] bytes.
     pub(crate) long_keys: bool,
     /// Where connections come from and go to.
     pool: Option<Pool>,
@@ -31,27 +33,27 @@ impl Server {
             pending: Pending::default(),
             tried: None,
             used: Instant::now(),
-            told: false,
+            exceptions_sent: false,
             long_keys: false,
             pool,
         }
     }
 
-    /// Where no connection is there or on its way, takes one that another client has left.
+    /// Where there is no connection, and none being made, takes one that another client has left.
     pub(crate) fn reuse(&mut self, exceptions: bool, settings: &Settings) {
         let Some(pool) = self.pool.as_ref().filter(|_| self.connection.is_down()) else { return };
-        if let Some((mut connection, told)) = pool.take(self.connection.address(), exceptions) {
+        if let Some((mut connection, exceptions_sent)) = pool.take(self.connection.address(), exceptions) {
             connection.set_limit(settings.max_packet);
             self.connection.adopt(connection);
-            self.told = told;
+            self.exceptions_sent = exceptions_sent;
             self.long_keys = false;
             self.used = Instant::now();
         }
     }
 
-    /// A connection was made, and the server knows nothing of us.
+    /// A connection was made, and nothing was sent over it yet.
     pub(crate) fn made(&mut self) {
-        self.told = false;
+        self.exceptions_sent = false;
         self.long_keys = false;
         self.used = Instant::now();
         if let Some(pool) = &self.pool {
@@ -59,14 +61,14 @@ impl Server {
         }
     }
 
-    /// The connection, to append a request. The server is told of the wish for exceptions before the first
-    /// one: who asks nothing leaves no trace.
+    /// The connection, to append a request. The option `exceptions` is sent before the first
+    /// one: a client that asks nothing sends nothing.
     pub(crate) fn for_request(&mut self, exceptions: bool) -> Option<&mut Connection> {
         let connection = self.connection.up()?;
-        if exceptions && !self.told {
+        if exceptions && !self.exceptions_sent {
             option(connection.write_buffer(), b"exceptions");
             self.pending.sent_option();
-            self.told = true;
+            self.exceptions_sent = true;
         }
         Some(connection)
     }
@@ -76,7 +78,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let Some(pool) = self.pool.as_ref().filter(|_| self.pending.is_idle()) else { return };
         if let Some(connection) = self.connection.release() {
-            pool.give(self.connection.address().clone(), self.told, connection);
+            pool.give(self.connection.address().clone(), self.exceptions_sent, connection);
         }
     }
 }

@@ -1,4 +1,6 @@
-//! What a client asked for, one by one. Pure data.
+//! What a client can ask for ([`Ask`]), and what becomes known of it ([`Event`]). Pure data.
+//!
+//! An [`Ask`] is a whole packet that any server can read: what the protocol cannot carry is refused when it is made.
 
 use crate::error::{Error, Result};
 use crate::protocol::codec::{encode, head};
@@ -16,7 +18,7 @@ pub struct TaskId {
     pub(crate) serial: u32,
 }
 
-/// The option with which a server says that it can be asked about keys of [`MAX_UNIQUE`] bytes. C servers (seen: 1.1.20)
+/// The option by which a server shows that it can be asked about keys of [`MAX_UNIQUE`] bytes. C servers (seen: 1.1.20)
 /// never answer a question about one, and do not know the option.
 pub(crate) const LONG_KEYS: &[u8] = b"unique-64";
 
@@ -27,7 +29,7 @@ pub(crate) const NO_LONG_KEYS: Error =
 /// What kind of answer a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// JOB_CREATED, then the job's news until it ends.
+    /// JOB_CREATED, then the job's updates until it ends.
     Foreground,
     /// JOB_CREATED.
     Background,
@@ -86,7 +88,7 @@ impl Ask {
         job(priority, background, function, unique, b"")
     }
 
-    /// Is JOB_CREATED all that is ever received of it?
+    /// Is JOB_CREATED the only answer to it?
     pub fn is_background(&self) -> bool {
         self.kind == Kind::Background
     }
@@ -103,7 +105,7 @@ impl Ask {
         ask(Kind::Status, Command::GetStatus, &[], &handle[..handle.len().min(MAX_HANDLE - 1)])
     }
 
-    /// What the server knows of the job with this key. Of one of [`MAX_UNIQUE`] bytes not every server says anything:
+    /// What the server knows of the job with this key. Of one of [`MAX_UNIQUE`] bytes not every server answers:
     /// then the answer is [`Error::Argument`].
     ///
     /// # Errors
@@ -148,13 +150,13 @@ pub(crate) fn option(out: &mut impl crate::protocol::codec::Sink, name: &[u8]) {
     encode(out, Magic::Request, Command::OptionReq, &[name]);
 }
 
-/// What became known of a task. Bytes in it share memory with all that was read together with them: who keeps
-/// short ones for long had better copy them.
+/// What became known of a task. Bytes in it share memory with all that was read together with them: copy
+/// short ones that are kept for long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The server took the job; its handle. Ends a background task.
     Created(Bytes),
-    /// The worker told how far it is.
+    /// How far the worker is.
     Status {
         /// Done so far.
         numerator: u32,

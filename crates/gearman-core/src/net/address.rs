@@ -82,7 +82,7 @@ impl ServerAddress {
         let (host, port) = match entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, ""),
             Some((host, port)) => {
-                (host, port.strip_prefix(':').ok_or_else(|| refuse(format!("\"{port}\" is no port behind ]")))?)
+                (host, port.strip_prefix(':').ok_or_else(|| refuse(format!("\"{port}\" is no port after ]")))?)
             }
             None => entry.split_once(':').unwrap_or((entry, "")),
         };
@@ -97,11 +97,11 @@ impl ServerAddress {
         ServerAddress::new(host, port)
     }
 
-    /// The addresses behind the name, in the order to try them. Asks the system's resolver, which
+    /// The addresses that the name stands for, in the order to try them. Asks the system's resolver, which
     /// may take seconds; addresses are answered without it.
     ///
     /// # Errors
-    /// [`Error::Resolve`] with the resolver's words.
+    /// [`Error::Resolve`] with the resolver's text.
     pub fn resolve(&self) -> Result<Vec<Address>> {
         let (host, port) = match self {
             ServerAddress::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
@@ -199,7 +199,7 @@ mod tests {
         assert!(bad[2].contains("\"70000\" is no port"));
     }
 
-    /// Minimal containers have no /etc/hosts, and nobody else to ask: "localhost" could not be resolved there.
+    /// Minimal containers have no /etc/hosts, and no name server: "localhost" could not be resolved there.
     #[test]
     fn localhost_needs_no_resolver() {
         for name in ["localhost", "LocalHost", "localhost.", "gearmand.localhost", "a.b.localhost."] {

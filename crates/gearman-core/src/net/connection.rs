@@ -1,7 +1,9 @@
-//! One connection to a job server: the only file of this crate that knows sockets. Later kinds of
-//! stream (TLS) belong here.
+//! One connection to a job server: the only file of this crate with sockets. Other kinds of stream (TLS) belong here.
 //!
-//! Every `poll_*` can be abandoned and taken up again: progress lives in the connection, never in
+//! Owns the socket, what was read and not taken yet, and what waits to be written. Must never know what a packet
+//! means, or which requests are unanswered.
+//!
+//! Every `poll_*` can be abandoned and called again: progress is kept in the connection, never in
 //! a future. So a caller may leave the runtime at any moment, run something else, and come back.
 //!
 //! **Forks.** A connection remembers the process that made it. In any other process it must not be
@@ -31,18 +33,18 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// Room that a read is given at least: a page of small packets in one system call.
 const READ: usize = 16 * 1024;
-/// Largest step in which room for a large packet is made, so that a peer must send what it
+/// Largest step in which room for a large packet is made, so that the other side must send what it
 /// announces before we take memory for it.
 const STEP: usize = 4 << 20;
 /// Larger packets have memory of their own, which goes with them.
 const LARGE: usize = 128 * 1024;
-/// A host that says nothing for so long, though it was asked or has something to acknowledge, is dead. By the system's own
+/// A host that sends nothing for so long, though it was asked or has something to acknowledge, is dead. By the system's own
 /// settings that would take two hours, or a quarter of an hour where something was sent.
 ///
 /// The system takes a host for dead as well that acknowledges but has had no room for so long: its program is stopped,
-/// or hangs, and more was sent than fits between. Nothing less tells the system to give up on what nobody acknowledges.
+/// or hangs, and more was sent than fits between. No weaker option makes the system give up on what is not acknowledged.
 const DEAD: Duration = Duration::from_secs(120);
-/// Silence after which the system asks whether the other side still lives, and between further questions.
+/// Silence after which the system asks whether the other side is still there, and between further questions.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -192,7 +194,7 @@ impl Connection {
                     let mut packet = self.read_buffer.split_to(size);
                     packet.advance(HEADER);
                     if size > LARGE {
-                        // What is behind it would keep its memory, and read into it again, for ever.
+                        // What follows it would keep its memory, and read into it again, for ever.
                         self.read_buffer = BytesMut::from(&self.read_buffer[..]);
                     }
                     return Poll::Ready(Ok(Packet { magic, number, body: packet.freeze() }));
@@ -222,13 +224,13 @@ impl Connection {
         self.write_buffer.shrink();
     }
 
-    /// Has the other side closed an idle connection, or said something unasked? One recv(2) that does
+    /// Has the other side closed an idle connection, or sent something unasked? One recv(2) that does
     /// not wait. To be asked before a connection is used again after a pause.
     pub fn is_stale(&self) -> bool {
         self.has_input() || self.peek().is_none_or(|n| n > 0)
     }
 
-    /// Has the other side closed the connection, and was all read that it had said? One recv(2).
+    /// Has the other side closed the connection, and was all read that it had sent? One recv(2).
     pub fn has_ended(&self) -> bool {
         !self.has_input() && self.peek().is_none()
     }
@@ -325,7 +327,7 @@ fn begin(address: &Address) -> io::Result<(Stream, bool)> {
     Ok((stream, connected))
 }
 
-/// The system's words without Rust's "(os error N)".
+/// The system's text without Rust's "(os error N)".
 fn reason(e: &io::Error) -> String {
     let text = e.to_string();
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()

@@ -1,4 +1,6 @@
-//! The only sockets of this crate, where they lead, and which process made them.
+//! The only sockets of this crate, the addresses they connect to, and which process made them.
+//!
+//! Must never know what a packet means.
 
 pub mod address;
 #[cfg(feature = "client")]

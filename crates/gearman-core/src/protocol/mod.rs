@@ -1,4 +1,7 @@
-//! The protocol as bytes: commands, packets, text commands. No I/O, no clock, no state of a conversation.
+//! The protocol as bytes: packets with their arguments, the typed requests and responses, text commands.
+//!
+//! Must never know sockets, clocks, or the state of a conversation: the same bytes mean the same at any time. What is
+//! parsed is borrowed from the buffer it was read from.
 
 pub mod admin;
 pub mod codec;

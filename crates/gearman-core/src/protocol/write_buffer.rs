@@ -1,4 +1,6 @@
-//! What waits to be written to one socket.
+//! What waits to be written to one socket, in order.
+//!
+//! Owns the bytes; must never know the socket. Small writes are gathered, large payloads are shared and not copied.
 
 use crate::protocol::codec::Sink;
 use bytes::{Buf, Bytes, BytesMut};
@@ -9,11 +11,11 @@ use std::io::IoSlice;
 /// more element for writev(2).
 pub const SHARE: usize = 16 * 1024;
 
-/// An empty write_buffer gives back buffers larger than this, so that an idle connection is small.
+/// An empty write buffer gives back buffers larger than this, so that an idle connection is small.
 const KEEP: usize = 16 * 1024;
 
 /// Bytes in the order they are to be written: small ones gathered, large ones shared. Written by
-/// one system call a turn; as a [`Buf`] it knows how far the socket took it.
+/// one system call a round; as a [`Buf`] it knows how far the socket took it.
 #[derive(Debug, Default)]
 pub struct WriteBuffer {
     /// Complete, in front of `tail`.
@@ -87,7 +89,7 @@ impl WriteBuffer {
         first
     }
 
-    /// Gives memory back that an idle connection does not need. For an empty write_buffer only.
+    /// Gives memory back that an idle connection does not need. For an empty write buffer only.
     pub fn shrink(&mut self) {
         if self.is_empty() && self.tail.capacity() > KEEP {
             *self = WriteBuffer::default();
@@ -144,12 +146,12 @@ impl Sink for WriteBuffer {
 mod tests {
     use super::*;
 
-    fn drain(write_buffer: &mut WriteBuffer, step: usize) -> Vec<u8> {
+    fn drain(buffer: &mut WriteBuffer, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
-        while write_buffer.has_remaining() {
-            let n = step.min(write_buffer.chunk().len());
-            all.extend_from_slice(&write_buffer.chunk()[..n]);
-            write_buffer.advance(n);
+        while buffer.has_remaining() {
+            let n = step.min(buffer.chunk().len());
+            all.extend_from_slice(&buffer.chunk()[..n]);
+            buffer.advance(n);
         }
         all
     }
@@ -157,16 +159,16 @@ mod tests {
     #[test]
     fn order_is_kept_across_copied_and_shared_pieces() {
         for step in [1, 7, SHARE, usize::MAX] {
-            let mut write_buffer = WriteBuffer::new();
+            let mut buffer = WriteBuffer::new();
             let large = vec![b'x'; SHARE + 3];
             let mut expected = Vec::new();
             for piece in [&b"small"[..], &large, b"more", &large, &large, b"end"] {
-                write_buffer.share(Bytes::copy_from_slice(piece));
+                buffer.share(Bytes::copy_from_slice(piece));
                 expected.extend_from_slice(piece);
             }
-            assert_eq!(write_buffer.len(), expected.len());
-            assert_eq!(drain(&mut write_buffer, step), expected);
-            assert!(write_buffer.is_empty());
+            assert_eq!(buffer.len(), expected.len());
+            assert_eq!(drain(&mut buffer, step), expected);
+            assert!(buffer.is_empty());
         }
     }
 
@@ -174,27 +176,27 @@ mod tests {
     fn the_first_bytes_are_taken_out() {
         let whole = [&b"head"[..], &[b'x'; SHARE], b"tail"].concat();
         for n in [0, 3, 4, 5, 3 + SHARE, 4 + SHARE, 6 + SHARE, whole.len(), whole.len() + 1] {
-            let mut write_buffer = WriteBuffer::new();
-            write_buffer.put(b"head");
-            write_buffer.share(Bytes::from(vec![b'x'; SHARE]));
-            write_buffer.put(b"tail");
-            let mut first = write_buffer.split_to(n);
+            let mut buffer = WriteBuffer::new();
+            buffer.put(b"head");
+            buffer.share(Bytes::from(vec![b'x'; SHARE]));
+            buffer.put(b"tail");
+            let mut first = buffer.split_to(n);
             let n = n.min(whole.len());
-            assert_eq!((first.len(), write_buffer.len()), (n, whole.len() - n));
+            assert_eq!((first.len(), buffer.len()), (n, whole.len() - n));
             assert_eq!(drain(&mut first, usize::MAX), whole[..n]);
-            assert_eq!(drain(&mut write_buffer, usize::MAX), whole[n..]);
+            assert_eq!(drain(&mut buffer, usize::MAX), whole[n..]);
         }
     }
 
     #[test]
     fn all_pieces_go_into_one_write() {
-        let mut write_buffer = WriteBuffer::new();
-        write_buffer.put(b"head");
-        write_buffer.share(Bytes::from(vec![0; SHARE]));
-        write_buffer.put(b"tail");
+        let mut buffer = WriteBuffer::new();
+        buffer.put(b"head");
+        buffer.share(Bytes::from(vec![0; SHARE]));
+        buffer.put(b"tail");
         let mut slices = [IoSlice::new(&[]); 8];
-        assert_eq!(write_buffer.chunks_vectored(&mut slices), 3);
-        write_buffer.advance(4 + SHARE + 4);
-        assert!(write_buffer.is_empty());
+        assert_eq!(buffer.chunks_vectored(&mut slices), 3);
+        buffer.advance(4 + SHARE + 4);
+        assert!(buffer.is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! Ways to wait less: a server that gives a sleeping worker the job itself, and jobs asked for in advance.
 //!
-//! Direct assignment saves the way from NOOP to GRAB_JOB. It is for a worker of one server, which waits
-//! for nothing else: a job may be on its way at any moment. So the worker does not go away without a
-//! word: it says that it is awake, and what comes before the answer is a job to be run.
+//! Direct assignment saves the round trip from NOOP to GRAB_JOB. It is for a worker of one server, which waits
+//! for nothing else: a job may be on its way at any moment. So before the worker does anything else it sends an echo
+//! that says it is awake, and a job that comes before the answer is a job to be run.
 
 use super::Worker;
 use crate::server_connection::drive;
@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a server may take to hear that a worker has left off waiting.
+/// How long a server may take to answer that a worker has stopped waiting.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Servers that do not know of direct assignment: each is asked once in a process.
@@ -26,9 +26,9 @@ static REFUSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub(super) enum WhenIdle {
     /// Nothing.
     Never,
-    /// Says so, once the servers have been asked, and is woken.
+    /// Goes to sleep once the servers have been asked, and is woken.
     Classic,
-    /// The same, but it waits in any case: not every server need be asked before.
+    /// The same, but it waits in any case: not every server has to be asked first.
     Patient,
     /// Waits for the server to give it the next job at once.
     Direct,
@@ -72,8 +72,8 @@ impl Worker {
         WhenIdle::Patient
     }
 
-    /// A server that was asked for direct assignment gives jobs to a connection that is elsewhere with its
-    /// thoughts, so another connection is made. Not while jobs are unfinished, which would go back with it.
+    /// A server that was asked for direct assignment gives jobs to a worker that does not wait for them, so another
+    /// connection is made. Not while jobs are unfinished, which would go back with it.
     pub(super) fn leave_direct(&mut self) {
         for server in &mut self.servers {
             if matches!(server.protocol.assignment, Assignment::Asked | Assignment::Direct) && server.unfinished == 0 {
@@ -83,7 +83,7 @@ impl Worker {
         }
     }
 
-    /// To be called when a call that waited for a job was given up and is not begun anew: a job may be on its
+    /// To be called when a call that waited for a job was given up and is not begun again: a job may be on its
     /// way. It is then the next one that [`Worker::next_job`] or [`Worker::take_arrived`] gives. A server that does
     /// not answer within a second loses its connection, and gives the job to another worker.
     pub async fn stop_waiting(&mut self) {
@@ -144,7 +144,7 @@ impl Worker {
         stopped
     }
 
-    /// Takes in what a server said, up to more jobs than it can have been asked for: one, and those in advance.
+    /// Takes in what a server sent, up to more jobs than it can have been asked for: one, and those in advance.
     pub(super) fn receive_all(&mut self, i: usize, cx: &mut Context<'_>) {
         while self.arrived.len() <= self.prefetch + 1 {
             let Some(job) = self.receive_job(i, cx) else { return };
@@ -154,7 +154,7 @@ impl Worker {
 
     /// Asks the server that gave the last job for some in advance: seldom, and for many at once.
     pub(super) fn ask_ahead(&mut self, i: usize, cx: &mut Context<'_>) {
-        // Those that came together with that one, and word that there are no more.
+        // Those that came together with that one, and NO_JOB.
         self.receive_all(i, cx);
         let ahead = self.arrived.len() + self.servers.iter().map(|p| p.protocol.grabs).sum::<usize>();
         if ahead > self.prefetch / 2 {
@@ -163,7 +163,7 @@ impl Worker {
         let server = &mut self.servers[i];
         // Other servers than ours count a job's time from the moment they gave it.
         let timed = self.abilities.have_timeout() && server.protocol.assignment != Assignment::Direct;
-        let more = !server.protocol.dry && matches!(server.protocol.state, State::Awake | State::Grabbing);
+        let more = !server.protocol.last_was_empty && matches!(server.protocol.state, State::Awake | State::Grabbing);
         let Some(connection) = server.connection.up().filter(|_| more && !timed) else { return };
         for _ in ahead..self.prefetch {
             server.protocol.grab(self.grab, connection.write_buffer());

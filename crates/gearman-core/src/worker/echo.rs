@@ -1,4 +1,4 @@
-//! ECHO_REQ: does a server hear us?
+//! ECHO_REQ: does a server answer?
 
 use super::Worker;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ pub(super) struct Echo {
     server: usize,
     /// The connection, by [`crate::server_connection::ServerConnection::serial`].
     serial: u64,
-    /// Tells it from earlier ones that were given up.
+    /// Distinguishes it from earlier ones that were given up.
     pub(super) number: u32,
     /// What was sent.
     data: Bytes,

@@ -1,12 +1,15 @@
 //! A worker: takes jobs from any number of servers, one at a time.
 //!
+//! Owns the servers, the functions, and the jobs that arrived and were not taken yet. Must never know PHP, nor run a
+//! function itself.
+//!
 //! As in [`crate::client`], nothing is called back: [`Worker::next_job`] returns a job, the caller runs it and
-//! answers with [`Worker::send`]. Every await can be dropped and begun anew.
+//! answers with [`Worker::send`]. Every await can be dropped and begun again.
 //!
 //! One server is asked at a time, so that never more than one job is on its way here, unless more are wanted
-//! ([`Worker::prefetch`]). A server that has none is told to wake us (PRE_SLEEP, NOOP) and is left alone until
-//! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
-//! server is there, who asks too often is held back: see `worker/pace.rs`.
+//! ([`Worker::prefetch`]). A server that has none is asked to wake us (PRE_SLEEP, NOOP) and is left alone until
+//! it does. Where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
+//! server can be reached, calls that fail at once are slowed down: see `worker/pace.rs`.
 
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
@@ -45,11 +48,11 @@ pub struct Worker {
     pub grab: Grab,
     /// Waits to be woken (PRE_SLEEP, NOOP) also where its only server could give it the job itself.
     pub classic: bool,
-    /// So many jobs may wait here behind the one that is run. They go back to the server with the connection.
+    /// So many jobs may wait here while another is run. They go back to the server with the connection.
     pub prefetch: usize,
     id: Bytes,
     exceptions: bool,
-    /// The server to ask first: the one behind that which gave the last job.
+    /// The server to ask first: the one after that which gave the last job.
     next_server: usize,
     /// The echo that a call waits for.
     echo: Option<Echo>,
@@ -57,9 +60,9 @@ pub struct Worker {
     echoes: u32,
     /// Jobs that came while something else was waited for: the next to be run.
     arrived: VecDeque<Job>,
-    /// Why a server is of no use that could be connected to.
+    /// Why a server that could be connected to is of no use.
     failed: Option<Error>,
-    /// Holds back calls that are made without end and without a server.
+    /// Slows down calls that fail at once.
     pace: Pace,
     /// The process that last began a call.
     process: Process,
@@ -104,14 +107,14 @@ impl Worker {
         }
     }
 
-    /// Asks every server, now and on each new connection, to let clients hear of exceptions; a worker
-    /// has no use for it, but its programs may rely on the server having been asked.
+    /// Asks every server, now and on each new connection, for the option `exceptions`; a worker
+    /// has no use for it, but programs may rely on the server having been asked.
     pub fn want_exceptions(&mut self) {
         self.exceptions = true;
     }
 
     /// The name to show in the server's list of workers: 1 to 254 printable characters without blanks.
-    /// Told to connected servers at once, to others when they are connected to.
+    /// Sent to connected servers at once, to others when they are connected to.
     ///
     /// # Errors
     /// [`Error::Argument`] for what cannot be a name.
@@ -216,7 +219,7 @@ impl Worker {
     pub async fn wait_for_job(&mut self, until: Option<Instant>) -> Result<()> {
         loop {
             let job = self.next_job(until).await?;
-            // Not if its connection has ended, at the next word or while nobody looked: the server has given it to
+            // Not if its connection has ended meanwhile: the server has given it to
             // another worker then.
             let (i, server) = (job.server, &self.servers[job.server]);
             if server.connection.is_up() && server.connection.serial == job.serial {
@@ -233,7 +236,7 @@ impl Worker {
         }
     }
 
-    /// Has every server that is there said that it has no job?
+    /// Has every connected server answered that it has no job?
     fn is_answered(&self) -> bool {
         let mut up = self.servers.iter().filter(|p| p.connection.is_up()).peekable();
         up.peek().is_some() && up.all(|p| matches!(p.protocol.state, State::NoJob | State::Asleep))
@@ -250,7 +253,7 @@ impl Worker {
         }
     }
 
-    /// When to go on though no socket says anything.
+    /// When to go on though no socket is ready.
     fn wake(&self) -> Option<Instant> {
         self.servers.iter().filter_map(|p| p.connection.wake()).chain(self.answer_by()).min()
     }
@@ -293,8 +296,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Tells connected servers of changed functions. They take back what they gave us for those that we no longer
-    /// have.
+    /// Announces changed functions to connected servers. They take back the jobs they gave us for functions that we
+    /// no longer have.
     fn announce(&mut self) {
         for (i, server) in self.servers.iter_mut().enumerate() {
             let Some(connection) = server.connection.up() else { continue };
@@ -337,7 +340,7 @@ impl Worker {
         }
     }
 
-    /// Ready with `None`: every server has been asked and has no job. Unless `when_idle` is never, they were told to
+    /// Ready with `None`: every server has been asked and has no job. Unless `when_idle` is never, they will
     /// wake us.
     fn poll_servers(&mut self, cx: &mut Context<'_>, when_idle: WhenIdle) -> Poll<Option<Result<Job>>> {
         self.announce();
@@ -393,7 +396,7 @@ impl Worker {
         self.servers.iter().any(asked)
     }
 
-    /// Every server once, beginning with the one whose turn it is.
+    /// Every server once, beginning with [`Worker::next_server`].
     fn order(&self) -> impl Iterator<Item = usize> + use<> {
         let (n, first) = (self.servers.len(), self.next_server);
         (0..n).map(move |i| (first + i) % n)
@@ -446,7 +449,7 @@ impl Worker {
         asked
     }
 
-    /// Takes in what a server said, up to a job.
+    /// Takes in what a server sent, up to a job.
     fn receive_job(&mut self, i: usize, cx: &mut Context<'_>) -> Option<Job> {
         loop {
             let server = &mut self.servers[i];
@@ -509,7 +512,7 @@ impl Worker {
 
     /// The connection is of no use any more: it ended, or what came over it cannot be understood. No
     /// error of the user's unless nothing else ever came over it: the server gives its jobs to others,
-    /// and we connect anew.
+    /// and we connect again.
     fn lose(&mut self, i: usize, error: Error) {
         let server = &mut self.servers[i];
         server.forget();
@@ -519,7 +522,7 @@ impl Worker {
         }
     }
 
-    /// Says something of a job, and writes it if the socket takes it; else the next
+    /// Sends an update of a job, and writes it if the socket takes it; else the next
     /// [`Worker::flush_all`] does. After an update that ends the job nothing more is sent of it, and
     /// no error results from trying.
     ///
@@ -560,11 +563,11 @@ impl Worker {
         self.servers.iter_mut().any(Server::has_output)
     }
 
-    /// Waits until all that was said is written. Takes in meanwhile what comes: a server may hear no more
-    /// of a worker that does not take the jobs it asked for in advance.
+    /// Waits until all that was sent is written. Takes in meanwhile what comes: a server may stop reading from
+    /// a worker that does not take the jobs it asked for in advance.
     ///
     /// # Errors
-    /// [`Error::Timeout`] at `until`. A lost connection is no error here: it is told by the job's next send.
+    /// [`Error::Timeout`] at `until`. A lost connection is no error here: the job's next send returns it.
     pub async fn flush_all(&mut self, until: Option<Instant>) -> Result<()> {
         let begun = Instant::now();
         let flushed = poll_fn(|cx| {

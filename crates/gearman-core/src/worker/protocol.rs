@@ -1,5 +1,21 @@
-//! What one server knows of a worker: which functions it announced, and whose turn it is to speak.
-//! Pure.
+//! The worker's side of the protocol on one connection: which functions were announced, and whether a job may be asked
+//! for, is asked for, or is waited for asleep. Pure.
+//!
+//! Owns what the server was sent and has not answered. Must never know sockets, clocks, or other servers.
+//!
+//! ```text
+//! Awake     -- GRAB_JOB ----------------> Grabbing
+//! Grabbing  -- JOB_ASSIGN --------------> Awake
+//! Grabbing  -- NO_JOB ------------------> NoJob
+//! NoJob     -- PRE_SLEEP ---------------> Asleep
+//! Asleep    -- NOOP --------------------> Awake
+//! Asleep    -- JOB_ASSIGN (direct) -----> Awake
+//! Asleep    -- ECHO_REQ (direct) -------> Waking
+//! Waking    -- ECHO_RES ----------------> Awake
+//! ```
+//!
+//! Every answer belongs to a request: one that nobody asked for is an error, and ends the connection. A job that comes for
+//! a function which was taken back is passed over, since the server takes it back too.
 
 use crate::error::{Error, Result};
 use crate::protocol::codec::Sink;
@@ -21,7 +37,7 @@ pub struct Ability {
 #[derive(Clone, Debug, Default)]
 pub struct Abilities {
     list: Vec<Ability>,
-    /// Counts changes, so that a server that knows them all is seen at a glance.
+    /// Counts changes, so that one comparison shows whether a server knows them all.
     version: u64,
 }
 
@@ -82,26 +98,26 @@ impl Abilities {
 
 /// The option by which a worker asks for direct assignment.
 const ALL_YOURS: &[u8] = b"all-yours";
-/// What the echo brings back by which it says that it is awake.
+/// The data of the echo that says the worker is awake.
 const AWAKE: &[u8] = b"awake";
 
-/// Whose turn it is.
+/// What the worker may send next, or waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Ours: a job may be asked for.
+    /// A job may be asked for.
     #[default]
     Awake,
-    /// The server's: it was asked for a job.
+    /// A job was asked for, and the answer is due.
     Grabbing,
-    /// Ours: it has no job, and does not know that we wait for one.
+    /// The server has no job, and does not know that we wait for one.
     NoJob,
-    /// The server's: it will send NOOP when there may be a job, or the job itself.
+    /// The server will send NOOP when there may be a job, or the job itself.
     Asleep,
-    /// The server's: it was told that we no longer wait. A job may be on its way until it has answered.
+    /// We no longer wait, as the server was told by an echo. A job may be on its way until it has answered.
     Waking,
 }
 
-/// How the server hands out jobs.
+/// How the server assigns jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Assignment {
     /// Nothing was asked of it yet.
@@ -118,26 +134,26 @@ pub(crate) enum Assignment {
 }
 
 /// Is it worth asking for the next job after one has ended? Where jobs come one by one the answer is always no, and
-/// costs a packet each way at the moment in which the next job may be on its way to the server. So after some
-/// answers in vain most of those questions are left out.
+/// costs a packet each way just when the next job may be on its way to the server. So after some empty
+/// answers most of those questions are left out.
 #[derive(Debug, Default)]
 struct Backoff {
-    /// So many were in vain, one after the other.
-    vain: u32,
-    /// So many are to be left out now.
-    left: u32,
-    /// The server called for the question that is being asked: it is not in vain, whatever its answer.
+    /// So many answers in a row were empty.
+    empty: u32,
+    /// So many questions are to be left out now.
+    skips: u32,
+    /// NOOP called for the question that is being asked: its answer does not count.
     called: bool,
 }
 
 impl Backoff {
-    /// After so many answers in vain one question is left out, after each more twice as many, up to 16.
+    /// After so many empty answers one question is left out, after each more twice as many, up to 16.
     const BEGINS: u32 = 4;
 
     fn asked(&mut self, found: bool) {
         if !std::mem::take(&mut self.called) {
-            self.vain = if found { 0 } else { self.vain + 1 };
-            self.left = (1 << self.vain.min(Self::BEGINS + 4)) >> Self::BEGINS;
+            self.empty = if found { 0 } else { self.empty + 1 };
+            self.skips = (1 << self.empty.min(Self::BEGINS + 4)) >> Self::BEGINS;
         }
     }
 }
@@ -145,7 +161,7 @@ impl Backoff {
 /// The state of one connection of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Protocol {
-    /// What the server was told.
+    /// The functions that were announced.
     announced: Vec<Ability>,
     version: u64,
     pub(crate) state: State,
@@ -153,7 +169,7 @@ pub(crate) struct Protocol {
     /// GRAB_JOBs without an answer.
     pub(crate) grabs: usize,
     /// The last answer to one was that there is no job.
-    pub(crate) dry: bool,
+    pub(crate) last_was_empty: bool,
     /// The form of the last of them.
     form: Option<Grab>,
     /// NOOP came, and no GRAB_JOB has followed yet.
@@ -163,11 +179,11 @@ pub(crate) struct Protocol {
     old: bool,
     /// Requests that are answered in order, beside the grab.
     asked: VecDeque<Asked>,
-    /// Counts our own echoes.
+    /// Counts our own echoes, which mark a place in the stream of answers.
     marks: u32,
-    /// Functions that were taken away while a job could be on its assignment: one that comes before the echo of
+    /// Functions that were taken away while a job could be on its way: one that comes before the echo of
     /// this number has been taken back by the server.
-    gone: Vec<(u32, Bytes)>,
+    taken_back: Vec<(u32, Bytes)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,20 +208,20 @@ pub(crate) enum Received<'a> {
 }
 
 impl Protocol {
-    /// Tells the server what it does not know yet of the functions. True: some were taken away, and with them
+    /// Announces changes of the functions. True: some were taken away, and with them
     /// their jobs.
     pub(crate) fn announce(&mut self, wanted: &Abilities, out: &mut impl Sink) -> bool {
         if self.version == wanted.version {
             return false;
         }
         self.interrupt_sleep(out);
-        let mut gone = self.announced.iter().map(|a| a.function.clone()).collect::<Vec<_>>();
-        gone.retain(|function| !wanted.has(function));
-        self.expect_none(&gone, out);
-        if wanted.is_empty() && !gone.is_empty() {
+        let mut taken_back = self.announced.iter().map(|a| a.function.clone()).collect::<Vec<_>>();
+        taken_back.retain(|function| !wanted.has(function));
+        self.expect_none(&taken_back, out);
+        if wanted.is_empty() && !taken_back.is_empty() {
             Request::ResetAbilities.encode(out);
         } else {
-            gone.iter().for_each(|function| Request::CantDo(function).encode(out));
+            taken_back.iter().for_each(|function| Request::CantDo(function).encode(out));
         }
         // The last one first: servers ask the one announced last before the others, and so the one
         // that was added first is served first. libgearman does the same.
@@ -220,18 +236,18 @@ impl Protocol {
         if self.state == State::NoJob {
             self.state = State::Awake;
         }
-        !gone.is_empty()
+        !taken_back.is_empty()
     }
 
     /// The server is about to take back its jobs of these functions, also one that is on its way.
-    fn expect_none(&mut self, gone: &[Bytes], out: &mut impl Sink) {
-        if gone.is_empty() || (self.grabs == 0 && self.state != State::Waking) {
+    fn expect_none(&mut self, taken_back: &[Bytes], out: &mut impl Sink) {
+        if taken_back.is_empty() || (self.grabs == 0 && self.state != State::Waking) {
             return;
         }
         if self.state != State::Waking {
-            self.mark(out);
+            self.send_mark(out);
         }
-        self.gone.extend(gone.iter().map(|function| (self.marks, function.clone())));
+        self.taken_back.extend(taken_back.iter().map(|function| (self.marks, function.clone())));
     }
 
     /// Asks for direct assignment; to be called before the first [`Protocol::grab`] of a connection.
@@ -253,25 +269,25 @@ impl Protocol {
     }
 
     /// May we go to sleep without having asked for a job? PRE_SLEEP has an answer too where there is one: the job
-    /// itself in the direct assignment, in the form of the last grab; else NOOP, which pays where the question is
-    /// likely to be in vain. NOOP is always followed by a question: a server that only ever wakes its workers need
+    /// itself with direct assignment, in the form of the last grab; else NOOP, which pays where the question is
+    /// likely to have an empty answer. NOOP is always followed by a question: a server that only wakes its workers need
     /// not do so twice.
     pub(crate) fn may_sleep(&self, form: Grab) -> bool {
         let unasked =
-            if self.assignment == Assignment::Direct { self.form == Some(form) } else { self.backoff.left > 0 };
+            if self.assignment == Assignment::Direct { self.form == Some(form) } else { self.backoff.skips > 0 };
         unasked && !self.woken
     }
 
     pub(crate) fn sleep(&mut self, out: &mut impl Sink) {
         Request::PreSleep.encode(out);
         if self.state == State::Awake {
-            self.backoff.left = self.backoff.left.saturating_sub(1);
+            self.backoff.skips = self.backoff.skips.saturating_sub(1);
         }
         self.state = State::Asleep;
     }
 
-    /// We say something else. A server may take any word of a sleeping worker for the end of its sleep,
-    /// and would not wake it: so it is asked for a job once more. Where a job itself may be on its assignment, that is
+    /// To be called before anything else is sent. A server may take any packet of a sleeping worker for the end of its
+    /// sleep, and would not wake it: so it is asked for a job once more. Where a job itself may be on its way, that is
     /// waited for first, or there would be two.
     pub(crate) fn interrupt_sleep(&mut self, out: &mut impl Sink) {
         match self.state {
@@ -281,23 +297,23 @@ impl Protocol {
         }
     }
 
-    /// We do not wait for a job any more.
+    /// We do not wait for a job any more: where one may be on its way, an echo asks for the end of that.
     pub(crate) fn stop_waiting(&mut self, out: &mut impl Sink) {
         let waits = self.state == State::Asleep || self.state == State::Grabbing;
         if waits && self.assignment == Assignment::Direct {
-            self.mark(out);
+            self.send_mark(out);
             self.state = State::Waking;
         }
     }
 
-    fn mark(&mut self, out: &mut impl Sink) {
+    fn send_mark(&mut self, out: &mut impl Sink) {
         self.marks += 1;
         Request::Echo(AWAKE).encode(out);
         self.asked.push_back(Asked::Mark(self.marks));
     }
 
-    fn marked(&mut self, mark: u32) {
-        self.gone.retain(|(until, _)| *until > mark);
+    fn echo_returned(&mut self, mark: u32) {
+        self.taken_back.retain(|(until, _)| *until > mark);
         if self.state == State::Waking && mark == self.marks {
             self.state = if self.grabs > 0 { State::Grabbing } else { State::Awake };
         }
@@ -317,8 +333,8 @@ impl Protocol {
     pub(crate) fn receive<'a>(&mut self, response: Response<'a>) -> Result<Received<'a>> {
         match response {
             Response::Noop => {
-                // While a grab is unanswered it tells nothing new: the answer to the grab does. Otherwise it counts,
-                // also where we are up already, or about to be, and it was on its way to a sleeper.
+                // While a grab is unanswered it says nothing new: the answer to the grab does. Otherwise it counts,
+                // also where we are awake already, or about to be, and it was sent while we slept.
                 self.woken |= self.grabs == 0;
                 if matches!(self.state, State::NoJob | State::Asleep) {
                     self.state = State::Awake;
@@ -326,7 +342,7 @@ impl Protocol {
             }
             Response::NoJob if self.grabs > 0 => {
                 let last = self.answered();
-                self.dry = true;
+                self.last_was_empty = true;
                 self.backoff.asked(false);
                 if last && self.state == State::Grabbing {
                     self.state = State::NoJob;
@@ -334,12 +350,12 @@ impl Protocol {
             }
             Response::JobAssign(job) => {
                 let last = self.answered();
-                self.dry = false;
+                self.last_was_empty = false;
                 self.backoff.asked(true);
                 if last && self.state != State::Waking {
                     self.state = State::Awake;
                 }
-                let ours = !self.gone.iter().any(|(_, function)| function == job.function);
+                let ours = !self.taken_back.iter().any(|(_, function)| function == job.function);
                 return Ok(if ours { Received::Job(job) } else { Received::Nothing });
             }
             Response::Option(ALL_YOURS) if self.assignment == Assignment::Asked => {
@@ -348,10 +364,10 @@ impl Protocol {
             Response::Option(_) if self.asked.front() == Some(&Asked::Option) => _ = self.asked.pop_front(),
             Response::Echo(data) => match self.asked.pop_front() {
                 Some(Asked::Echo(number)) => return Ok(Received::Echo(number, data)),
-                Some(Asked::Mark(mark)) => self.marked(mark),
+                Some(Asked::Mark(mark)) => self.echo_returned(mark),
                 _ => return Err(Error::unexpected("a worker got ECHO_RES without having asked")),
             },
-            // An option that the server does not know; or it was told of a job that it has given to
+            // An option that the server does not know; or it was sent an update of a job that it has given to
             // another worker meanwhile (the function's timeout ran out). Nothing is left to be done about either.
             Response::Error { code, .. } => self.refused(code),
             other => return Err(Error::unexpected(format_args!("a worker got {}", name(&other)))),
@@ -359,7 +375,7 @@ impl Protocol {
         Ok(Received::Nothing)
     }
 
-    /// A job came, or word that there is none. True: no grab is unanswered now.
+    /// A grab was answered, by a job or by NO_JOB. True: no grab is unanswered now.
     fn answered(&mut self) -> bool {
         self.grabs = self.grabs.saturating_sub(1);
         // The option was asked for ahead of the first grab, and what is answered is answered in order.

@@ -1,4 +1,4 @@
-//! A server as a worker uses it: the way to it, and what it knows of the worker.
+//! A server as a worker uses it: its connection, the state of the protocol there, and the jobs that came over it.
 
 use crate::server_connection::ServerConnection;
 use crate::worker::protocol::Protocol;
@@ -9,16 +9,16 @@ use tokio::time::Instant;
 pub(super) struct Server {
     pub(super) connection: ServerConnection,
     pub(super) protocol: Protocol,
-    /// The connection (by [`ServerConnection::serial`]) that was told who we are.
+    /// The connection (by [`ServerConnection::serial`]) over which our id and options were sent.
     pub(super) introduced: u64,
     /// Jobs that came over it and have not ended.
     pub(super) unfinished: usize,
-    /// When it must have answered that we do not wait any more, if it was told so.
+    /// When it must have answered that we stopped waiting, if that was sent.
     pub(super) answer_by: Option<Instant>,
 }
 
 impl Server {
-    /// The connection is gone, and all that was of it.
+    /// The connection is gone, and all that belonged to it.
     pub(super) fn forget(&mut self) {
         (self.protocol, self.unfinished, self.answer_by) = (Protocol::default(), 0, None);
     }

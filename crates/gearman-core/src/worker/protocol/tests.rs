@@ -1,4 +1,4 @@
-//! What is said and received, without a network.
+//! What is sent and received, without a network.
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn a_noop_before_the_answer_to_a_grab_changes_nothing() {
 }
 
 #[test]
-fn a_word_in_its_sleep_ends_it() {
+fn sending_anything_ends_the_sleep() {
     let mut protocol = Protocol::default();
     protocol.sleep(&mut Vec::new());
     protocol.echo(1, b"x", &mut Vec::new());
@@ -95,7 +95,7 @@ fn a_question_that_was_refused_still_stands() {
             protocol.stop_waiting(&mut Vec::new());
         }
         protocol.receive(Response::Error { code: b"INVALID_COMMAND", text: b"" }).unwrap();
-        set_assignment(&mut protocol);
+        answer_all(&mut protocol);
         assert!(!protocol.may_sleep(Grab::All));
         protocol.grab(Grab::All, &mut out);
         assert_eq!(commands(&out), ["GRAB_JOB_UNIQ"]);
@@ -116,7 +116,7 @@ fn wait(protocol: &mut Protocol) -> Vec<String> {
     commands(&out)
 }
 
-/// Asleep in the direct way.
+/// Asleep with direct assignment.
 fn direct() -> Protocol {
     Protocol { assignment: Assignment::Direct, state: State::Asleep, form: Some(Grab::Plain), ..Protocol::default() }
 }
@@ -165,7 +165,7 @@ fn an_error_or_no_answer_is_a_no() {
 }
 
 #[test]
-fn a_noop_ends_the_sleep_in_the_direct_way_too() {
+fn a_noop_ends_a_direct_sleep_too() {
     let mut protocol = direct();
     protocol.receive(Response::Noop).unwrap();
     assert_eq!(protocol.state, State::Awake);
@@ -192,7 +192,7 @@ fn a_job_may_come_until_the_server_knows_that_we_are_awake() {
 
 /// What a worker says for the next job, and the next, while each is there only when it sleeps.
 #[test]
-fn questions_that_are_always_in_vain_are_left_out() {
+fn questions_with_always_empty_answers_are_left_out() {
     let mut protocol = Protocol::default();
     let one_by_one = |jobs: usize, protocol: &mut Protocol| {
         let mut asked = 0;
@@ -247,7 +247,7 @@ fn who_does_not_wait_need_not_rise() {
 }
 
 #[test]
-fn a_word_in_a_direct_sleep_is_preceded_by_an_echo() {
+fn what_is_sent_in_a_direct_sleep_is_preceded_by_an_echo() {
     let (mut protocol, mut out) = (direct(), Vec::new());
     protocol.echo(7, b"x", &mut out);
     assert_eq!(commands(&out), ["ECHO_REQ awake", "ECHO_REQ x"]);
@@ -296,14 +296,14 @@ fn what_a_server_may_not_say_is_an_error() {
     assert!(Protocol::default().receive(Response::JobCreated(b"H:x:1")).is_err());
 }
 
-/// A worker of this kind whose turn it is, by the way it comes there. With a history of questions in vain, so that
+/// A worker of this kind in this state, as it gets there. With a history of empty answers, so that
 /// it leaves out what it may.
 fn at(assignment: Assignment, state: State) -> Protocol {
     let out = &mut Vec::new();
     let mut protocol = Protocol { assignment, ..Protocol::default() };
     protocol.grab(Grab::Plain, out);
     protocol.receive(job()).unwrap();
-    protocol.backoff.left = 16;
+    protocol.backoff.skips = 16;
     if state == State::Awake {
         return protocol;
     }
@@ -315,7 +315,7 @@ fn at(assignment: Assignment, state: State) -> Protocol {
     if state == State::NoJob {
         return protocol;
     }
-    protocol.backoff.left = 16;
+    protocol.backoff.skips = 16;
     protocol.sleep(out);
     if state == State::Waking {
         protocol.stop_waiting(out);
@@ -324,8 +324,8 @@ fn at(assignment: Assignment, state: State) -> Protocol {
     protocol
 }
 
-/// What the worker of a call that waits says where it is its turn; see `Worker::ask`.
-fn say(protocol: &mut Protocol) -> Vec<String> {
+/// What the worker of a call that waits sends where it may; see `Worker::ask`.
+fn sent_by(protocol: &mut Protocol) -> Vec<String> {
     match protocol.state {
         State::Awake => wait(protocol),
         State::NoJob => {
@@ -338,7 +338,7 @@ fn say(protocol: &mut Protocol) -> Vec<String> {
 }
 
 /// The server answers all that is unanswered: it has no job.
-fn set_assignment(protocol: &mut Protocol) {
+fn answer_all(protocol: &mut Protocol) {
     while protocol.grabs > 0 {
         protocol.receive(Response::NoJob).unwrap();
     }
@@ -347,20 +347,20 @@ fn set_assignment(protocol: &mut Protocol) {
     }
 }
 
-/// Whose turn it is, what is received, whose turn it is then, and what is said next in the direct way and in the classic
-/// one, once what was asked before is answered. A NOOP that came while the worker rose was dropped once: it slept
-/// again with a job in the queue.
+/// The state, what is received, the state then, and what is sent next with direct assignment and in the classic
+/// one, once what was asked before is answered. A NOOP that came while the worker was waking was dropped once: it
+/// slept again with a job in the queue.
 #[test]
-fn what_is_said_after_what_was_heard() {
+fn what_is_sent_after_what_was_received() {
     use State::{Asleep, Awake, Grabbing, NoJob, Waking};
     const GRAB: &str = "GRAB_JOB";
     const SLEEP: &str = "PRE_SLEEP";
-    const NEVER: &str = ""; // who is classic need not rise
+    const NEVER: &str = ""; // a classic worker never wakes so
     let (noop, none, echo) = (Response::Noop, Response::NoJob, Response::Echo(b"awake"));
     let table = [
         (Awake, noop, Awake, GRAB, GRAB),
         (Awake, job(), Awake, SLEEP, GRAB),
-        // What the server says before it answers, it knows when it does.
+        // What the server knew before it answers, it knows when it does.
         (Grabbing, noop, Grabbing, SLEEP, SLEEP),
         (Grabbing, none, NoJob, SLEEP, SLEEP),
         (Grabbing, job(), Awake, SLEEP, GRAB),
@@ -387,9 +387,9 @@ fn what_is_said_after_what_was_heard() {
                 };
                 protocol.receive(received).expect(&what);
                 assert_eq!(protocol.state, *then, "{what}");
-                set_assignment(&mut protocol);
+                answer_all(&mut protocol);
                 assert_eq!(
-                    say(&mut protocol),
+                    sent_by(&mut protocol),
                     [if assignment == Assignment::Direct { *direct } else { *classic }],
                     "{what}"
                 );
@@ -398,7 +398,7 @@ fn what_is_said_after_what_was_heard() {
     }
 }
 
-/// Everything that can be said and received, in every order, six steps deep.
+/// Everything that can be sent and received, in every order, six steps deep.
 #[test]
 fn a_noop_is_followed_by_a_question_before_the_next_sleep() {
     for assignment in [Assignment::Direct, Assignment::Classic] {
@@ -408,7 +408,7 @@ fn a_noop_is_followed_by_a_question_before_the_next_sleep() {
     }
 }
 
-/// Six steps; which, the digits of `order` say.
+/// Six steps, by the digits of `order`.
 fn walk(mut protocol: Protocol, order: usize) {
     let mut owed = false;
     for digit in 0..6 {
@@ -426,16 +426,16 @@ fn walk(mut protocol: Protocol, order: usize) {
             _ => {} // there is nothing to answer
         }
     }
-    // Where it got to, a server that has no job lulls it.
+    // From there, a server without jobs sends it to sleep.
     for _ in 0..3 {
-        set_assignment(&mut protocol);
+        answer_all(&mut protocol);
         follow(&mut protocol, &mut owed, order);
     }
     assert_eq!(protocol.state, State::Asleep, "{order}");
 }
 
 fn follow(protocol: &mut Protocol, owed: &mut bool, order: usize) {
-    let said = say(protocol);
-    assert!(!*owed || said != ["PRE_SLEEP"], "{order}: it was woken and did not ask");
-    *owed &= said.is_empty();
+    let sent = sent_by(protocol);
+    assert!(!*owed || sent != ["PRE_SLEEP"], "{order}: it was woken and did not ask");
+    *owed &= sent.is_empty();
 }
