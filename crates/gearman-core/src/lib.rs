@@ -1,6 +1,136 @@
 //! The Gearman protocol, with a client and a worker for it. Knows nothing of PHP and nothing of
 //! the job server's inside.
 //!
+//! # A client
+//!
+//! Submits a job and waits for its result:
+//!
+//! ```
+//! # use gearman_core::protocol::{codec::{Decoded, decode}, message::{Assign, Request, Response, Work}};
+//! # use std::io::{Read, Write};
+//! # use std::{net::TcpListener, thread::{JoinHandle, spawn}};
+//! # /// A server for one connection, which answers each request with these packets.
+//! # fn serve(answer: impl Fn(Request<'_>, &mut Vec<u8>) + Send + 'static) -> std::io::Result<(i64, JoinHandle<std::io::Result<()>>)> {
+//! #     let listener = TcpListener::bind("127.0.0.1:0")?;
+//! #     let port = listener.local_addr()?.port();
+//! #     let server = spawn(move || {
+//! #         let (mut stream, _) = listener.accept()?;
+//! #         let (mut input, mut block) = (Vec::new(), [0; 1024]);
+//! #         loop {
+//! #             while let Ok(Decoded::Frame(frame, size)) = decode(&input, 1000) {
+//! #                 let mut output = Vec::new();
+//! #                 if let Some(Ok(request)) = frame.command().map(|command| Request::parse(command, &frame)) {
+//! #                     answer(request, &mut output);
+//! #                 }
+//! #                 stream.write_all(&output)?;
+//! #                 input.drain(..size);
+//! #             }
+//! #             match stream.read(&mut block)? {
+//! #                 0 => return Ok(()),
+//! #                 n => input.extend_from_slice(&block[..n]),
+//! #             }
+//! #         }
+//! #     });
+//! #     Ok((port.into(), server))
+//! # }
+//! use gearman_core::client::Client;
+//! use gearman_core::client::task::{Ask, Event};
+//! use gearman_core::net::address::ServerAddress;
+//! use gearman_core::protocol::message::{Priority, Update};
+//! use gearman_core::server_connection::Settings;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (port, server) = serve(|request, out| {
+//! #     let Request::Submit(submit) = request else { return };
+//! #     let result: Vec<u8> = submit.workload.iter().rev().copied().collect();
+//! #     Response::JobCreated(b"H:1").encode(out);
+//! #     Response::Work(Work { handle: b"H:1", update: Update::Complete(&result) }).encode(out);
+//! # })?;
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let mut client = Client::new(Settings::default());
+//! client.add_server(ServerAddress::new("127.0.0.1", port)?, Vec::new());
+//!
+//! client.begin();
+//! let task = client.call(Ask::submit(Priority::Normal, false, b"reverse", b"a key", b"olleh")?);
+//! let end = loop {
+//!     match client.take_end(task) {
+//!         Some(end) => break end,
+//!         None => runtime.block_on(client.wait(None))?,
+//!     }
+//! };
+//! assert_eq!(end, Event::Complete("hello".into()));
+//! # drop(client);
+//! # server.join().expect("the server does not panic")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A worker
+//!
+//! Takes a job, runs it and sends the result:
+//!
+//! ```
+//! # use gearman_core::protocol::{codec::{Decoded, decode}, message::{Assign, Request, Response, Work}};
+//! # use std::io::{Read, Write};
+//! # use std::{net::TcpListener, thread::{JoinHandle, spawn}};
+//! # /// A server for one connection, which answers each request with these packets.
+//! # fn serve(answer: impl Fn(Request<'_>, &mut Vec<u8>) + Send + 'static) -> std::io::Result<(i64, JoinHandle<std::io::Result<()>>)> {
+//! #     let listener = TcpListener::bind("127.0.0.1:0")?;
+//! #     let port = listener.local_addr()?.port();
+//! #     let server = spawn(move || {
+//! #         let (mut stream, _) = listener.accept()?;
+//! #         let (mut input, mut block) = (Vec::new(), [0; 1024]);
+//! #         loop {
+//! #             while let Ok(Decoded::Frame(frame, size)) = decode(&input, 1000) {
+//! #                 let mut output = Vec::new();
+//! #                 if let Some(Ok(request)) = frame.command().map(|command| Request::parse(command, &frame)) {
+//! #                     answer(request, &mut output);
+//! #                 }
+//! #                 stream.write_all(&output)?;
+//! #                 input.drain(..size);
+//! #             }
+//! #             match stream.read(&mut block)? {
+//! #                 0 => return Ok(()),
+//! #                 n => input.extend_from_slice(&block[..n]),
+//! #             }
+//! #         }
+//! #     });
+//! #     Ok((port.into(), server))
+//! # }
+//! use gearman_core::net::address::ServerAddress;
+//! use gearman_core::protocol::message::Update;
+//! use gearman_core::server_connection::Settings;
+//! use gearman_core::worker::Worker;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (sender, results) = std::sync::mpsc::channel();
+//! # let (port, server) = serve(move |request, out| match request {
+//! #     Request::GrabJob(_) => Response::JobAssign(Assign {
+//! #         handle: b"H:1", function: b"reverse", unique: None, reducer: None, workload: b"olleh",
+//! #     }).encode(out),
+//! #     Request::Option(name) => Response::Option(name).encode(out),
+//! #     Request::Work(Work { update: Update::Complete(result), .. }) => _ = sender.send(result.to_vec()),
+//! #     _ => {}
+//! # })?;
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let mut worker = Worker::new(Settings::default());
+//! worker.add_server(ServerAddress::new("127.0.0.1", port)?, Vec::new());
+//! worker.abilities.add(b"reverse", 0)?;
+//!
+//! worker.begin();
+//! let mut job = runtime.block_on(worker.next_job(None))?;
+//! let result: Vec<u8> = job.workload.iter().rev().copied().collect();
+//! worker.send(&mut job, Update::Complete(&result))?;
+//! runtime.block_on(worker.flush_all(None))?;
+//! # assert_eq!(results.recv()?, b"hello");
+//! # drop(worker);
+//! # server.join().expect("the server does not panic")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//!
 //! Each file uses only those that stand above it here, and a folder's `mod.rs` all of its own:
 //!
 //! ```text
