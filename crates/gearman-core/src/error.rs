@@ -38,7 +38,7 @@ pub enum Error {
         /// What was seen of it.
         reason: String,
     },
-    /// A peer sent what the protocol does not allow; the stream cannot be trusted any more.
+    /// The other side sent what the protocol does not allow; the stream cannot be trusted any more.
     #[error("protocol error: {reason}")]
     Protocol {
         /// Which kind of wrong: [`ReturnCode::InvalidMagic`], [`ReturnCode::InvalidCommand`], [`ReturnCode::InvalidPacket`] or

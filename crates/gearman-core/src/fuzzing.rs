@@ -31,7 +31,7 @@ const LIMIT: usize = 1000;
 trait Side {
     /// Does something of its own accord.
     fn ask(&mut self, kind: u8);
-    /// False: what it said ends the connection.
+    /// False: it ends the connection.
     fn receive(&mut self, response: Response<'_>) -> bool;
     /// The connection is gone.
     fn end(&mut self);
@@ -174,7 +174,7 @@ impl Asking {
     }
 }
 
-/// A worker, and what it must have said.
+/// A worker, and what it must have sent.
 #[derive(Default)]
 struct Working {
     protocol: Protocol,

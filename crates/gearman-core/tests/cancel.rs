@@ -186,7 +186,7 @@ fn run_jobs(polls: Vec<usize>, chunks: Vec<usize>, classic: bool) {
     });
 }
 
-/// Here the server says yes to direct assignment and only ever wakes. Each wait was given up as soon as it slept, so
+/// Here the server accepts direct assignment and only ever wakes. Each wait was given up as soon as it slept, so
 /// that each NOOP came before the echo by which the worker rose. It was forgotten: the next wait went to sleep
 /// again without a question, and so for ever.
 #[test]

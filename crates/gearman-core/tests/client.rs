@@ -175,10 +175,10 @@ fn a_server_that_dies_ends_its_tasks_and_the_next_call_connects_anew() {
         let calls = async {
             client.begin();
             let (a, b) = (client.add(submit("a", b"w")), client.add(submit("b", b"w")));
-            let heard = events(&mut client).await;
+            let received = events(&mut client).await;
             let lost = Event::Error(Error::lost(script.server(), "the server closed the connection").into());
             let expected = vec![(a, Event::Created(bytes("H:x:1"))), (a, lost.clone()), (b, lost)];
-            assert_eq!(heard, expected);
+            assert_eq!(received, expected);
             echo(&mut client, b"again").await;
         };
         join(server, calls).await;
@@ -438,9 +438,9 @@ fn tasks_with_the_same_key_each_get_their_copy() {
         let calls = async {
             client.begin();
             let (a, b) = (client.add(submit("key", b"w")), client.add(submit("key", b"w")));
-            let heard = events(&mut client).await;
+            let received = events(&mut client).await;
             let of = |task| {
-                let events = heard.iter().filter(move |(id, _)| *id == task);
+                let events = received.iter().filter(move |(id, _)| *id == task);
                 events.map(|(_, e)| e.clone()).collect::<Vec<_>>()
             };
             let (created, data) = (Event::Created(bytes("H:x:1")), Event::Data(bytes("data")));
@@ -508,8 +508,8 @@ fn large_tasks_all_arrive_however_slowly_they_are_read() {
     });
 }
 
-/// The second server's turn made room for a task of the first one's, whose turn was over: it was
-/// written when the second server said something, and that may be never.
+/// A look at the second server made room for a task of the first one's, which had been looked at before: it was
+/// written when the second server sent something, and that may be never.
 #[test]
 fn a_task_for_an_earlier_server_does_not_wait_for_a_later_one() {
     within(async || {

@@ -1,4 +1,4 @@
-//! Properties of the codec: where the stream is split does not matter, and nothing a peer sends
+//! Properties of the codec: where the stream is split does not matter, and nothing the other side sends
 //! makes it panic or ask for more than the limit.
 
 use gearman_core::protocol::codec::{Decoded, decode, encode};

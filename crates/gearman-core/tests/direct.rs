@@ -317,7 +317,7 @@ fn a_server_that_refuses_or_ignores_the_option_is_not_asked_again() {
     }
 }
 
-/// It says yes to every option, and knows only the classic way.
+/// It accepts every option, and knows only the classic assignment.
 #[test]
 fn a_server_that_says_yes_and_only_wakes() {
     within(async || {
@@ -361,7 +361,7 @@ fn a_second_server_makes_the_worker_classic_over_a_new_connection() {
             c.expect(done(1)).await;
             c.ended().await;
             let (mut a, mut b) = join(script.accept(), other.accept()).await;
-            b.lull(CAN_DO.as_bytes()).await; // whose turn it is
+            b.lull(CAN_DO.as_bytes()).await; // the next to be asked
             a.lull(CAN_DO.as_bytes()).await;
             a.send(res(6, "")).await;
             a.expect(req(39, "")).await;

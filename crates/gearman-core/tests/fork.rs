@@ -149,13 +149,13 @@ fn serve(listener: &TcpListener) {
         std::thread::spawn(move || {
             while let Some((command, body)) = packet(&mut stream) {
                 let job = |workload| answer(11, format!("{number}\0f\0{workload}").as_bytes());
-                let said = match command {
+                let answer = match command {
                     18 => answer(8, number.to_string().as_bytes()),
                     16 => [job("kept"), answer(17, &body)].concat(),
                     39 => job("w"),
                     _ => continue,
                 };
-                stream.write_all(&said).unwrap();
+                stream.write_all(&answer).unwrap();
             }
         });
     }

@@ -10,11 +10,11 @@ use gearman_core::worker::Worker;
 use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 
-/// What a hostile server says before it waits for what becomes of it, and what must be reported.
+/// What a hostile server sends before it waits for the end, and what must be reported.
 fn lies() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     vec![
         ("rubbish", b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "wrong magic \"HTTP\""),
-        ("rubbish behind a good start", b"\0REX".to_vec(), "wrong magic"),
+        ("rubbish after a good start", b"\0REX".to_vec(), "wrong magic"),
         ("the magic of a request", req(17, "one"), "ECHO_RES with the magic of a request"),
         ("four gigabytes", b"\0RES\0\0\0\x11\xff\xff\xff\xff".to_vec(), "a packet of 4294967295 bytes from "),
         ("one byte too many", res(17, [0; 1001]), "packet of 1001 bytes"),
@@ -29,7 +29,7 @@ fn modest() -> Settings {
     Settings { max_packet: 1000, ..Settings::default() }
 }
 
-/// A connection over which nothing wrong is said.
+/// A connection over which nothing wrong is sent.
 async fn honest(script: &Script) -> Wire {
     let mut c = script.accept().await;
     c.expect(req(16, "two")).await;
@@ -165,7 +165,7 @@ fn a_client_does_not_connect_for_ever_to_what_closes_at_once() {
         };
         tokio::select! {
             () = server => {}
-            heard = alone(events(&mut client)) => assert_eq!(heard.len(), 100),
+            events = alone(events(&mut client)) => assert_eq!(events.len(), 100),
         }
     });
 }
@@ -238,7 +238,7 @@ async fn closed_once() -> (Script, Worker) {
     (script, worker)
 }
 
-/// What a worker hears at the end of its time does not depend on what its server does at that moment.
+/// What a worker is told at the end of its time does not depend on what its server does at that moment.
 #[test]
 fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until_one_proves_good() {
     within(async || {

@@ -92,7 +92,7 @@ fn a_client_and_changed_answers() {
             assert!(begun.elapsed() < LONG, "a call took {:?}", begun.elapsed());
         }
         liar.repent();
-        // The first call may find out that the connection is of no use, or be misled by what was said on it before.
+        // The first call may find out that the connection is of no use, or be misled by what was sent on it before.
         let _ = ask(&mut client, submit(false, b"first"), soon()).await;
         let last = ask(&mut client, submit(false, b"honest"), soon()).await;
         assert_eq!(last, Ok(Event::Complete(Bytes::from_static(b"honest"))));
@@ -125,7 +125,7 @@ async fn call(client: &mut Client, liar: &Liar, lots: &Lots) {
     assert!(right, "{lot}: {end:?}");
 }
 
-/// An honest server may be late, and what was said on the connection before may be the reason to close it.
+/// An honest server may be late, and what was sent on the connection before may be the reason to close it.
 fn excusable(error: &Error) -> bool {
     matches!(error, Error::Timeout { .. } | Error::Lost { .. } | Error::Connect { .. })
 }
@@ -226,7 +226,7 @@ async fn answer(worker: &mut Worker, mut job: Job, liar: &Liar, lots: &Lots, see
         return worker.give_back(&job);
     }
     let data = workload(lots);
-    // It may have ended with its connection, which is told here.
+    // It may have ended with its connection, which is reported here.
     let _ = worker.send(&mut job, Update::Data(&data));
     let end = [Update::Complete(&data), Update::Fail, Update::Exception(&data)][lots.below(3)];
     let _ = worker.send(&mut job, end);

@@ -1,5 +1,5 @@
 //! Servers come and go, refuse jobs, close connections in the middle and are late, and calls end before all is done:
-//! each task ends once or is still to be sent, none is sent twice, and no call fails for what an earlier one has told.
+//! each task ends once or is still to be sent, none is sent twice, and no call fails for what an earlier one has reported.
 
 use crate::util::{Script, Wire, alone, ask, client, echo, end, join, req, res, unused_path, within};
 use gearman_core::client::Client;
@@ -25,7 +25,7 @@ const REFUSED: char = 'r';
 const CUT: char = 'c';
 /// The connection ends when the job has begun.
 const CUT_LATER: char = 'l';
-/// The next request on the connection is heard first.
+/// The next request on the connection is received first.
 const SLOW: char = 's';
 
 /// What happens.
@@ -206,7 +206,7 @@ async fn play(servers: usize, deeds: Vec<Deed>) {
     }
 }
 
-/// What was lost is told at last, what was not sent goes out, and then nothing fails any more.
+/// What was lost is reported at last, what was not sent goes out, and then nothing fails any more.
 async fn all_is_well(program: &mut Program, servers: usize) {
     for i in 0..servers {
         // The answer to what was late comes with that to this. What is lost is found out by it.

@@ -71,7 +71,7 @@ fn many_are_asked_for_in_one_write_and_seldom() {
     });
 }
 
-/// Our server hears nothing more of a worker for which more than a megabyte waits; this one hears nothing before all is
+/// Our server reads nothing more from a worker for which more than a megabyte waits; this one reads nothing before all is
 /// taken. A worker that only wrote waited for ever, and so did the server.
 #[test]
 fn jobs_in_advance_are_taken_in_while_a_large_result_is_written() {
@@ -131,7 +131,7 @@ fn in_the_direct_way_it_sleeps_only_when_it_has_none() {
         let script = Script::tcp().await;
         let mut worker = hoarder(&script, 2);
         worker.classic = false;
-        worker.abilities.add(b"f", 5000).unwrap(); // our server counts the time of a job that waits its turn rightly
+        worker.abilities.add(b"f", 5000).unwrap(); // our server counts the time of a job that waits rightly
         let server = async {
             let mut c = script.accept().await;
             c.expect([req(23, "f\x005000"), req(26, "all-yours"), grab(1)].concat()).await;
@@ -162,7 +162,7 @@ fn in_the_direct_way_it_sleeps_only_when_it_has_none() {
     });
 }
 
-/// Its clock would run while a job waits its turn.
+/// Its clock would run while a job waits.
 #[test]
 fn none_are_asked_for_where_a_function_has_a_timeout() {
     within(async || {

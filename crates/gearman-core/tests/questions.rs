@@ -14,7 +14,7 @@ fn question(handle: &str) -> Ask {
     Ask::status(handle.as_bytes()).unwrap()
 }
 
-/// The server is asked about this job, and says whether it knows it.
+/// The server is asked about this job, and answers whether it knows it.
 async fn asked(c: &mut Wire, handle: &str, known: bool) {
     c.expect(req(15, handle)).await;
     let known = u8::from(known);
@@ -79,7 +79,7 @@ fn all_are_asked_until_one_knows_the_job() {
     });
 }
 
-/// Servers on one host give the same handles: only who gave it can say that a job is done.
+/// Servers on one host give the same handles: only the one that gave it can answer that a job is done.
 #[test]
 fn a_handle_leads_to_the_server_that_gave_it() {
     within(async || {

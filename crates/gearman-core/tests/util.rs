@@ -1,4 +1,4 @@
-//! A scripted peer that asserts the exact bytes it gets, and short ways to ask a client.
+//! A scripted server that asserts the exact bytes it gets, and short ways to ask a client.
 
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
@@ -102,7 +102,7 @@ impl Wake for Woken {
     }
 }
 
-/// A moment so near that a peer which says nothing has said nothing until then.
+/// A moment so near that a server which sends nothing has sent nothing until then.
 pub(crate) fn soon() -> Option<Instant> {
     Some(Instant::now() + Duration::from_millis(30))
 }
@@ -152,7 +152,7 @@ enum Listener {
     Unix(UnixListener, PathBuf),
 }
 
-/// Where a client or a worker finds its scripted peer.
+/// Where a client or a worker finds its scripted server.
 pub(crate) struct Script(Listener);
 
 impl Script {
@@ -268,7 +268,7 @@ pub(crate) fn worker_with(settings: Settings, servers: &[ServerAddress], functio
     worker
 }
 
-/// One connection as the scripted peer sees it.
+/// One connection as the scripted server sees it.
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
 }
@@ -325,7 +325,7 @@ impl Wire {
         Some((number, body))
     }
 
-    /// The other side closes, and says nothing before.
+    /// The other side closes, and sends nothing before.
     pub(crate) async fn ended(mut self) {
         let rest = self.read().await;
         assert_eq!(rest.escape_ascii().to_string(), "");

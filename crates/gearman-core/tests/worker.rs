@@ -45,12 +45,12 @@ fn the_first_failure_to_connect_is_told_at_once_and_later_tries_pause() {
             let expected = Duration::from_millis(least.min(750))..=Duration::from_millis(most + 1);
             assert!(expected.contains(pause), "{n}: {pause:?} not in {expected:?}");
         }
-        // The pause does not outlast the caller's patience; the reason is told again.
+        // The pause does not outlast the caller's patience; the reason is reported again.
         let begun = Instant::now();
         let error = worker.next_job(Some(begun + Duration::from_millis(100))).await;
         assert_eq!(error.unwrap_err().code(), ReturnCode::CouldNotConnect);
         assert!((100..=101).contains(&begun.elapsed().as_millis()));
-        // Who would not wait is told at once, each time.
+        // A call that does not wait fails at once, each time.
         let begun = Instant::now();
         for _ in 0..3 {
             let error = worker.grab_job(None).await.unwrap_err();
@@ -108,7 +108,7 @@ fn jobs_come_from_every_server_also_while_one_has_none() {
                 b.send(res(31, format!("H:b:{n}\0f\0u\0w"))).await;
                 b.expect(req(13, format!("H:b:{n}\0r"))).await;
             }
-            // Now both have jobs: they take turns. The one that gave the last job is asked last.
+            // Now both have jobs: they alternate. The one that gave the last job is asked last.
             a.send(res(6, "")).await;
             b.expect(req(39, "")).await;
             // It is asked already, or not yet: whichever, its answer decides.
@@ -337,7 +337,7 @@ fn who_does_not_wait_asks_every_server_each_time() {
     });
 }
 
-/// With one server down it never said that the other has no job.
+/// With one server down it never reported that the other has no job.
 #[test]
 fn a_look_asks_and_the_next_one_gives_what_has_come() {
     within(async || {
@@ -449,7 +449,7 @@ fn a_job_that_was_kept_is_gone_with_its_connection() {
     });
 }
 
-/// A server may take any word of a sleeping worker for the end of its sleep, and would not wake it.
+/// A server may take any packet of a sleeping worker for the end of its sleep, and would not wake it.
 #[test]
 fn who_spoke_in_its_sleep_asks_again() {
     within(async || {

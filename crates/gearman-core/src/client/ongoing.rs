@@ -7,7 +7,7 @@ use crate::client::task::{Event, Kind};
 use crate::error::Error;
 use bytes::Bytes;
 
-/// Who is told what becomes known of a task.
+/// Who gets the events of a task.
 #[derive(Debug)]
 pub(crate) enum Listener {
     /// Each event is queued, for [`crate::client::Client::next_event`].

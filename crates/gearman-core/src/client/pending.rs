@@ -82,7 +82,7 @@ impl Pending {
         jobs
     }
 
-    /// Takes an answer in. `keep` turns a part of the packet into bytes of one's own.
+    /// Takes an answer in. `keep` makes owned bytes of a part of the packet.
     pub(crate) fn receive(
         &mut self,
         response: Response<'_>,
@@ -96,7 +96,7 @@ impl Pending {
             return Err(Error::unexpected("the server sent a client what only workers get"));
         }
         // It leaves the queue only when it was answered: a wrong answer ends the connection, and
-        // then it must be told.
+        // then its task must end.
         let (task, kind) = match self.asked.front() {
             Some(Asked::Task(task, kind)) => (*task, *kind),
             Some(Asked::Option) if matches!(response, Response::Option(_) | Response::Error { .. }) => {
@@ -277,19 +277,19 @@ mod tests {
     }
 
     #[test]
-    fn tasks_of_one_job_take_turns() {
+    fn tasks_of_one_job_alternate() {
         let mut pending = Pending::default();
         for n in 1..=3 {
             pending.sent(task(n), Kind::Foreground);
             receive(&mut pending, Response::JobCreated(b"H")).unwrap();
         }
-        let mut turn = |update| match receive(&mut pending, work(b"H", update)) {
+        let mut next = |update| match receive(&mut pending, work(b"H", update)) {
             Ok(Received::Event(TaskId { index, .. }, _, last)) => (index, last),
             other => panic!("{other:?}"),
         };
-        let data: Vec<_> = (0..6).map(|_| turn(Update::Data(b"d"))).collect();
+        let data: Vec<_> = (0..6).map(|_| next(Update::Data(b"d"))).collect();
         assert_eq!(data, [1, 2, 3, 1, 2, 3].map(|n| (n, false)));
-        let ends: Vec<_> = (0..3).map(|_| turn(Update::Complete(b""))).collect();
+        let ends: Vec<_> = (0..3).map(|_| next(Update::Complete(b""))).collect();
         assert_eq!(ends, [1, 2, 3].map(|n| (n, true)));
         assert!(pending.is_idle());
     }

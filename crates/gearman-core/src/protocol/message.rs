@@ -349,7 +349,7 @@ pub struct Status<'a> {
     pub running: bool,
     /// Decimal; as the worker last sent it.
     pub numerator: &'a [u8],
-    /// Decimal; what the worker last said.
+    /// Decimal; as the worker last sent it.
     pub denominator: &'a [u8],
 }
 

@@ -471,7 +471,7 @@ impl Worker {
         let frame = packet.frame();
         let asked = server.protocol.assignment == Assignment::Asked;
         let response = Response::parse(&frame).map_err(|e| e.at(server.connection.name()))?;
-        // That it knows an option, or does not, says nothing of its use to a worker.
+        // That it knows an option, or does not, does not show that it is of use to a worker.
         let makes_sense = !matches!(response, Response::Option(_) | Response::Error { .. });
         let received = server.protocol.receive(response).map_err(|e| e.at(server.connection.name()))?;
         if makes_sense {

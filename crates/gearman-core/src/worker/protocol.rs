@@ -113,7 +113,7 @@ pub(crate) enum State {
     NoJob,
     /// The server will send NOOP when there may be a job, or the job itself.
     Asleep,
-    /// We no longer wait, as the server was told by an echo. A job may be on its way until it has answered.
+    /// We no longer wait, and sent an echo that says so. A job may be on its way until it has answered.
     Waking,
 }
 

@@ -106,7 +106,7 @@ fn job<'a>() -> Response<'a> {
     Response::JobAssign(Assign { handle: b"H", function: b"f", unique: None, reducer: None, workload: b"" })
 }
 
-/// What a worker says that waits for its next job.
+/// What a worker sends that waits for its next job.
 fn wait(protocol: &mut Protocol) -> Vec<String> {
     let mut out = Vec::new();
     match protocol.may_sleep(Grab::Plain) {
@@ -190,7 +190,7 @@ fn a_job_may_come_until_the_server_knows_that_we_are_awake() {
     }
 }
 
-/// What a worker says for the next job, and the next, while each is there only when it sleeps.
+/// What a worker sends for the next job, and the next, while each is there only when it sleeps.
 #[test]
 fn questions_with_always_empty_answers_are_left_out() {
     let mut protocol = Protocol::default();
