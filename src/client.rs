@@ -46,7 +46,7 @@ pub(crate) struct Client {
     pub(crate) by_reference: Cell<[ByReference; CALLBACKS]>,
     pub(crate) core: RefCell<core::Client>,
     pub(crate) last_error: LastError,
-    /// Milliseconds without word from a server, negative: any number.
+    /// Milliseconds without an answer from a server, negative: any number.
     timeout: Cell<i64>,
     options: Cell<i64>,
     context: BytesCell,
@@ -60,7 +60,7 @@ pub(crate) struct Client {
     pub(crate) sent: RefCell<HashMap<TaskId, usize, ById>>,
     /// An event whose callback asked to pause: called again by the next runTasks().
     pub(crate) again: Cell<Option<(TaskId, Event)>>,
-    /// Why the first task failed of those that runTasks() has still to tell of.
+    /// Why the first task failed of those that runTasks() has still to report.
     pub(crate) failed: Cell<Option<Box<Error>>>,
     /// The last runTasks() has not waited for what it began: the next one, and wait(), go on with it.
     pub(crate) unfinished: Cell<bool>,
@@ -136,8 +136,8 @@ impl Client {
         self.core.borrow_mut().begin();
     }
 
-    /// A server that was tried in vain is not tried again by what goes on with a run: else one that waits by turns in
-    /// runTasks() and wait() would never hear of it.
+    /// A server that could not be reached is not tried again by what goes on with a run: else a program that alternates
+    /// runTasks() and wait() would never be told of it.
     pub(crate) fn begin_or_resume(&self) {
         match self.unfinished.get() {
             true => self.core.borrow_mut().resume(),
@@ -145,7 +145,7 @@ impl Client {
         }
     }
 
-    /// Waits for news of any task, at most as long as setTimeout() says. They may have come to a call that a signal handler
+    /// Waits for an event of any task, at most as long as setTimeout() allows. It may have come to a call that a signal handler
     /// makes meanwhile, and then there may be nothing else to come.
     pub(crate) fn wait_for_news(&self) -> Result<(), Failure> {
         let (timeout, reports) = (self.timeout.get(), self.core.borrow().reports());
@@ -189,7 +189,7 @@ impl Client {
     }
 
     fn ping(&self, data: &[u8]) -> Result<(), Failure> {
-        Ask::echo(data)?; // an argument that cannot be sent is told before that there is nobody to send it to
+        Ask::echo(data)?; // an argument that cannot be sent is reported before a missing server
         self.begin();
         let servers = self.core.borrow().servers();
         if servers == 0 {
@@ -342,7 +342,7 @@ handlers! {
     fn do_job_handle(call) {
         call.returns(args!(call, Client, "").handle.or_empty());
     }
-    /// A job of do*() is over when it returns: there is never anything to tell.
+    /// A job of do*() is over when it returns: there is never anything to report.
     fn do_status(call) {
         args!(call, Client, "");
         call.returns([0.into(), 0.into()]);
@@ -437,7 +437,7 @@ handlers! {
             }
         }
     }
-    /// Until there is something for runTasks() to tell.
+    /// Until there is something for runTasks() to report.
     fn wait(call) {
         let this = args!(call, Client, "");
         this.begin_or_resume();
@@ -451,7 +451,7 @@ handlers! {
             }
         };
         let waited = match waited {
-            // runTasks() tells it.
+            // runTasks() reports it.
             Err(Failure::Gearman(error)) if error.elsewhere() && this.unfinished.get() => Ok(()),
             Err(Failure::Gearman(Error::NoServers)) => Err(Error::NothingToWaitFor.into()),
             other => other,

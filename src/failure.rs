@@ -1,4 +1,4 @@
-//! What became of a call: `returnCode()`, `error()`, and what PHP is told of a core error.
+//! How a call ended: `returnCode()`, `error()`, and the warning for an error of the core.
 use crate::bytes_cell::BytesCell;
 use crate::call::Call;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use std::fmt::Display;
 pub(crate) enum Failure {
     /// Something of Gearman's.
     Gearman(Error),
-    /// PHP code threw or called exit(): the call returns at once, and says nothing.
+    /// PHP code threw or called exit(): the call returns at once, without a warning.
     Thrown,
     /// A signal was handled, and the call returns for it.
     Signal,

@@ -132,7 +132,7 @@ fn bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// What the settings say of connections.
+/// The settings for connections.
 pub(crate) fn settings() -> Settings {
     Settings {
         connect_timeout: Duration::from_millis(long(CONNECT_TIMEOUT).max(1).unsigned_abs()),

@@ -55,7 +55,7 @@ pub(crate) fn exception_class() -> *mut zend_class_entry {
     EXCEPTION.load(Relaxed)
 }
 
-/// The only door by which PHP enters. By hand, not with ext-php-rs's ModuleBuilder: that one takes
+/// The only symbol that PHP looks up. By hand, not with ext-php-rs's ModuleBuilder: that one takes
 /// its function table from FunctionBuilders only, which cannot express union types.
 #[unsafe(no_mangle)]
 pub extern "C" fn get_module() -> *mut zend_module_entry {

@@ -12,10 +12,10 @@ use std::mem::{ManuallyDrop, MaybeUninit, offset_of, replace, size_of, zeroed};
 use std::ptr::{addr_of, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-/// What PHP's headers say of a reference (zend_types.h): its type, and that the collector does not begin there.
+/// A reference as PHP's headers define it (zend_types.h): its type, and that the collector does not begin there.
 const GC_REFERENCE: u32 = IS_REFERENCE | 1 << 4;
 
-/// The object as PHP allocates it: state in front, declared properties behind.
+/// The object as PHP allocates it: our state first, then the declared properties.
 #[repr(C)]
 struct Instance<T> {
     state: MaybeUninit<T>,
@@ -202,7 +202,7 @@ impl ZvalCell {
         // SAFETY: one thread, and a look that runs no PHP code.
         unsafe { &*self.0.get() }.shallow_clone()
     }
-    /// The same behind a reference of PHP's, where there is one.
+    /// The same; where it is a reference of PHP's, what it refers to.
     pub(crate) fn value(&self) -> Zval {
         // SAFETY: as above.
         unsafe { &*self.0.get() }.dereference().shallow_clone()

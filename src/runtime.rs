@@ -1,4 +1,4 @@
-//! The one door from PHP to async: [`wait_for`], and below it `block_on`.
+//! The one way from PHP to async: [`wait_for`], and below it `block_on`.
 //!
 //! No PHP code runs inside it, so nothing of tokio's is on the stack when PHP longjmps. One
 //! current-thread runtime a process (in ZTS: a thread of PHP's), no threads of its own; what one
@@ -6,7 +6,7 @@
 //!
 //! A Unix signal ends a wait. epoll_wait is never restarted after a signal handler, SA_RESTART or not, but
 //! tokio swallows the EINTR and parks again. Its hooks run right before and after, on this thread,
-//! so `errno` tells: 0 before, EINTR after. Then the waiting future is woken and says "signal"
+//! so `errno` shows it: 0 before, EINTR after. Then the waiting future is woken and returns "signal"
 //! instead of being polled on. No pipe, no knowledge of pcntl. What a signal between the last look
 //! and epoll_wait would lose is made good by a tick each second.
 use crate::failure::Failure;
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Sleep, sleep};
 
-/// How a look through the door ended. After `Interrupted` the future is gone: those given to
+/// How a wait ended. After `Interrupted` the future is gone: those given to
 /// [`block_on`] keep their progress in the object they work on and can be made anew.
 enum Wait<T> {
     Done(T),
@@ -44,7 +44,7 @@ thread_local! {
     // Plain cells without destructors: those of a forked child's thread-locals would drop the parent's runtime.
     static RUNTIME: Cell<*mut PerProcess<Looping>> = const { Cell::new(null_mut()) };
     static SIGNAL: Cell<bool> = const { Cell::new(false) };
-    /// A signal came while nobody could be told.
+    /// A signal came while no call was waiting for it.
     static MISSED: Cell<bool> = const { Cell::new(false) };
     static WAITING: Cell<Option<ManuallyDrop<Waker>>> = const { Cell::new(None) };
 }

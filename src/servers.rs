@@ -101,10 +101,10 @@ fn throw(message: &str) {
     unsafe { zend_throw_exception(crate::exception_class(), message.as_ptr(), 0) };
 }
 
-/// `bytes` as text; `behind` them is what the error shows besides.
-fn utf8<'a>(bytes: &'a [u8], behind: std::fmt::Arguments<'_>) -> Result<&'a str, Error> {
+/// `bytes` as text; `after` is what the error shows after them.
+fn utf8<'a>(bytes: &'a [u8], after: std::fmt::Arguments<'_>) -> Result<&'a str, Error> {
     std::str::from_utf8(bytes).map_err(|_| Error::Resolve {
-        server: format!("{}{behind}", String::from_utf8_lossy(bytes)),
+        server: format!("{}{after}", String::from_utf8_lossy(bytes)),
         reason: "the name of a host is text".into(),
     })
 }

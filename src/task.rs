@@ -32,7 +32,7 @@ pub(crate) struct Task {
     pub(crate) callbacks: Cell<u8>,
     /// addTask() was given a context, so callbacks get a second argument.
     pub(crate) has_context: Cell<bool>,
-    /// Nothing is heard of it but that it was created.
+    /// Its only event is that it was created.
     pub(crate) background: Cell<bool>,
     /// What its callback is being called for.
     pub(crate) event: Cell<Option<Event>>,
@@ -84,8 +84,8 @@ impl Task {
         self.handle.set(Bytes::copy_from_slice(handle));
     }
 
-    /// Takes in what became known; may be told the same twice.
-    pub(crate) fn learn(&self, event: Event, unbuffered: bool) {
+    /// Takes in an event; the same one may come twice.
+    pub(crate) fn receive(&self, event: Event, unbuffered: bool) {
         self.code.set(match &event {
             Event::Fail => ReturnCode::WorkFail.number(),
             Event::Exception(_) => ReturnCode::WorkException.number(),

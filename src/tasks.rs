@@ -67,7 +67,7 @@ impl Client {
         }
     }
 
-    /// Runs all tasks; the code that ends it. What failed of them is told once, by the first failure, in the call that
+    /// Runs all tasks; the code that ends it. What failed of them is reported once, by the first failure, in the call that
     /// can do no more for the others; a run that is left before keeps it for the one that goes on.
     pub(crate) fn run(&self) -> Result<i64, Failure> {
         self.send_added();
@@ -143,7 +143,7 @@ impl Client {
         // SAFETY: slots in `sent` hold tasks; this one stays listed until the end of this function, or
         // until a callback's own runTasks() has ended it, after which it is not touched.
         let task = unsafe { self.zvals.state::<Task>(slot) };
-        let learn = |event| task.learn(event, self.has(option::UNBUFFERED_RESULT));
+        let receive = |event| task.receive(event, self.has(option::UNBUFFERED_RESULT));
         let (kind, last) = match &event {
             Event::Created(_) => (Callback::Created, task.background.get()),
             Event::Data(_) => (Callback::Data, false),
@@ -156,7 +156,7 @@ impl Client {
             Event::Echoed(_) => return Ok(ReturnCode::Success.number()),
             Event::Error(error) => {
                 self.note(error);
-                learn(event);
+                receive(event);
                 self.end_task(id);
                 return Ok(ReturnCode::Success.number());
             }
@@ -165,11 +165,11 @@ impl Client {
             // A background task that is about to be freed has nobody who could ask it for its handle.
             let unseen = last && matches!(event, Event::Created(_)) && self.has(option::FREE_TASKS);
             if !unseen {
-                learn(event);
+                receive(event);
             }
             Ok(ReturnCode::Success.number())
         } else {
-            learn(event.clone());
+            receive(event.clone());
             self.call_back(id, event, task, slot, kind)
         };
         // Where it paused, the next runTasks() calls it again for the same event.
@@ -206,7 +206,7 @@ impl Client {
         match code {
             None => Err(Failure::Thrown),
             Some(_) if exception_pending() => Err(Failure::Thrown),
-            // What true and most arrays come to. As a code it would say "would block", and ask for a
+            // What true and most arrays come to. As a code it would mean "would block", and ask for a
             // pause that no one meant.
             Some(code) if code == success || code == ReturnCode::IoWait.number() => Ok(success),
             Some(code) => {

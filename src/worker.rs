@@ -142,7 +142,7 @@ impl Worker {
         self.options.set(self.options.get() & !option::CHANGE);
     }
 
-    /// The next job, waiting for it as the options say.
+    /// The next job, waiting for it as the options ask.
     fn next_job(&self, on_signal: OnSignal) -> Result<gearman_core::worker::job::Job, Failure> {
         let at_once = self.has(option::NON_BLOCKING) || self.until().is_some() && self.timeout.get() == 0;
         if !at_once {
@@ -170,7 +170,7 @@ impl Worker {
         }
     }
 
-    /// A NON_BLOCKING worker hears of servers that are gone as of jobs that are not there: the loops that are written
+    /// To a NON_BLOCKING worker, servers that are gone are the same as jobs that are not there: the loops that are written
     /// for it leave the waiting to wait(), and go on only for that.
     fn adapted(&self, failure: Failure) -> Failure {
         match failure {
@@ -200,7 +200,7 @@ impl Worker {
     fn work(&self) -> Result<Ended, Failure> {
         let job = self.next_job(OnSignal::Return)?;
         let Some(function) = self.functions.borrow().get(&job.function[..]).copied() else {
-            // It stays with this worker until it disconnects; register() said we would grab it.
+            // It stays with this worker until it disconnects; register() announced its function.
             return Ok(Ended::NoCallable(job.function.escape_ascii().to_string()));
         };
         let object = instantiate::<Job>();
@@ -228,7 +228,7 @@ impl Worker {
         ended.map(Ended::Job)
     }
 
-    /// The function returned: tells the server, and gives the code that work() ends with.
+    /// The function returned: sends its result, and gives the code that work() ends with.
     fn answer(&self, job: &Job, result: usize) -> Result<i64, Failure> {
         let code = job.code();
         let good = [ReturnCode::Success, ReturnCode::Shutdown].iter().any(|c| c.number() == code);
@@ -261,7 +261,7 @@ impl Worker {
                 self.core.borrow_mut().give_back(&unfinished);
             }
         } else {
-            // No need to tell of a failure to tell: the exception itself comes out of work().
+            // A failure to send it need not be reported: the exception itself comes out of work().
             let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&text)) };
             self.last_error.note(ReturnCode::WorkException.number(), "the function threw");
         }
@@ -340,7 +340,7 @@ fn change_options(call: Call, change: impl FnOnce(i64, i64) -> i64) {
     call.returns(true);
 }
 
-/// Does work() say false without a warning?
+/// Does work() return false without a warning?
 fn is_quiet(code: ReturnCode) -> bool {
     matches!(
         code,
@@ -353,7 +353,7 @@ fn is_quiet(code: ReturnCode) -> bool {
 }
 
 /// A signal was handled. No job was run, and nothing is wrong: `while (!$stop && $worker->work());` looks at
-/// $stop. Programs that want to tell it from a job ask for it.
+/// $stop. Programs that want to distinguish it from a job ask for it.
 fn interrupted(call: Call, this: &Worker) {
     let tell = this.has(option::STOP_WAIT_ON_SIGNAL);
     if tell {

@@ -55,7 +55,7 @@ fn written_as_read(frame: &Frame<'_>, bytes: &[u8]) {
     out.clear();
     if let Ok(request) = Request::parse(command, frame) {
         request.encode(&mut out);
-        // Commands without arguments ignore a body, C peers put a NUL behind the handle of a failure, and
+        // Commands without arguments ignore a body, C peers put a NUL after the handle of a failure, and
         // Perl workers none where there is no data.
         let other = command.arguments() == 0
             || (command == Command::WorkFail && bytes.ends_with(b"\0"))
