@@ -372,7 +372,7 @@ mod tests {
     use tokio::net::UnixListener;
     use tokio::time::advance;
 
-    /// A server whose server takes connections as long as the listener lives.
+    /// A server that takes connections as long as the listener lives.
     fn server(name: &str) -> (ServerConnection, UnixListener) {
         let path = std::env::temp_dir().join(format!("gearman-core-server-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);

@@ -51,7 +51,7 @@ impl Server {
         REFUSED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.connection.name().into());
     }
 
-    /// Waits for the answer to "awake" until now, and no longer than [`PATIENCE`]. True: it took too long.
+    /// Has the answer to the echo that says we are awake taken longer than [`PATIENCE`]?
     fn overdue(&mut self) -> bool {
         if self.protocol.state != State::Waking {
             self.answer_by = None;

@@ -77,13 +77,7 @@ impl Worker {
     /// One more server. Nothing is sent yet. `addresses` are those it was resolved to just now, and may be
     /// empty.
     pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
-        self.servers.push(Server {
-            connection: ServerConnection::new(server, addresses),
-            protocol: Protocol::default(),
-            introduced: 0,
-            unfinished: 0,
-            answer_by: None,
-        });
+        self.servers.push(Server::new(ServerConnection::new(server, addresses)));
     }
 
     /// How many servers there are.

@@ -18,6 +18,10 @@ pub(super) struct Server {
 }
 
 impl Server {
+    pub(super) fn new(connection: ServerConnection) -> Server {
+        Server { connection, protocol: Protocol::default(), introduced: 0, unfinished: 0, answer_by: None }
+    }
+
     /// The connection is gone, and all that belonged to it.
     pub(super) fn forget(&mut self) {
         (self.protocol, self.unfinished, self.answer_by) = (Protocol::default(), 0, None);
