@@ -25,7 +25,7 @@ pub(crate) struct Pending {
 #[derive(Debug)]
 enum Asked {
     Task(TaskId, Kind),
-    /// OPTION_REQ [`LONG_KEYS`], and the question that is sent if the answer is yes.
+    /// OPTION_REQ [`crate::client::task::LONG_KEYS`], and the question that is sent if the answer is yes.
     Permission(TaskId, Bytes),
     /// OPTION_REQ; nobody waits for it.
     Option,
