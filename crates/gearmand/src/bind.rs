@@ -2,7 +2,7 @@
 
 use crate::wait::Refused;
 use gearman_core::error::Error;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
 use gearmand::{Listener, SocketFile};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -40,7 +40,7 @@ fn place(name: &str) -> Result<Place, String> {
         Error::Resolve { reason, .. } => reason,
         error => error.to_string(),
     };
-    for address in Server::new(name, 0).and_then(|server| server.resolve()).map_err(reason)? {
+    for address in ServerAddress::new(name, 0).and_then(|server| server.resolve()).map_err(reason)? {
         match address {
             Address::Tcp(mut address) => {
                 address.set_port(0);

@@ -14,8 +14,8 @@ use crate::mail::Parcel;
 use crate::server::{Shared, State, keepalive};
 use crate::text;
 use bytes::{Buf, BufMut, Bytes};
-use gearman_core::codec::{Decoded, decode};
-use gearman_core::outbox::Outbox;
+use gearman_core::protocol::codec::{Decoded, decode};
+use gearman_core::protocol::write_buffer::WriteBuffer;
 use socket2::SockRef;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -83,7 +83,7 @@ impl Reader {
 
 impl Writer {
     /// Writes what the socket takes now.
-    fn write(&self, bytes: &mut Outbox) -> io::Result<()> {
+    fn write(&self, bytes: &mut WriteBuffer) -> io::Result<()> {
         while !bytes.is_empty() {
             let (sent, whole) = match bytes.single() {
                 Some(all) => (self.try_write(all), all.len()),

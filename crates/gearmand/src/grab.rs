@@ -8,9 +8,9 @@ use crate::slab::{NONE, Slab};
 use crate::store::{Now, Store};
 use crate::wakeups::{Step, Wakeup};
 use crate::workers::{Ability, Peer};
-use gearman_core::message::{Assign, Grab, Priority, Response, number};
-use gearman_core::outbox::SHARE;
-use gearman_core::{Code, MAX_CLIENT_ID, MAX_FUNCTION};
+use gearman_core::protocol::message::{Assign, Grab, Priority, Response, number};
+use gearman_core::protocol::write_buffer::SHARE;
+use gearman_core::{MAX_CLIENT_ID, MAX_FUNCTION, ReturnCode};
 use std::time::Duration;
 
 /// A worker that sleeps and was heard within this time is given a job without being woken. One that was not may be
@@ -49,7 +49,7 @@ impl Store {
     /// CAN_DO and CAN_DO_TIMEOUT.
     pub(crate) fn can_do(&mut self, now: &Now, peer: u32, name: &[u8], limit: Option<&[u8]>, mail: &mut Mail) {
         if name.len() > MAX_FUNCTION {
-            return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
+            return mail.error(peer, ReturnCode::ArgumentTooLarge.name(), "Function value too large");
         }
         let worker = &self.peers[peer];
         let has = || self.functions.find(name).is_some_and(|function| worker.ability(function).is_some());
@@ -58,10 +58,10 @@ impl Store {
                 let name = name.escape_ascii();
                 tracing::warn!("function {name} refused: a worker may have {ABILITIES} functions{unsaid}");
             }
-            return mail.error(peer, Code::QueueError.name(), "Too many functions");
+            return mail.error(peer, ReturnCode::QueueError.name(), "Too many functions");
         }
         let Some(function) = self.function(now, name) else {
-            return mail.error(peer, Code::QueueError.name(), "Too many functions");
+            return mail.error(peer, ReturnCode::QueueError.name(), "Too many functions");
         };
         let worker = &mut self.peers[peer];
         self.announced += 1;
@@ -364,7 +364,7 @@ impl Store {
     /// SET_CLIENT_ID.
     pub(crate) fn set_client_id(&mut self, peer: u32, id: &[u8], mail: &mut Mail) {
         if id.len() > MAX_CLIENT_ID {
-            return mail.error(peer, Code::ArgumentTooLarge.name(), "Client id too large");
+            return mail.error(peer, ReturnCode::ArgumentTooLarge.name(), "Client id too large");
         }
         self.peers[peer].id = (!id.is_empty()).then(|| id.into());
     }

@@ -3,7 +3,7 @@
 use crate::persist;
 use crate::slab::{NONE, Slab};
 use bytes::Bytes;
-use gearman_core::message::{Decimal, Priority};
+use gearman_core::protocol::message::{Decimal, Priority};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

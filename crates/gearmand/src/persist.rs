@@ -1,7 +1,7 @@
 //! What a durable queue is: rows that outlive the server. The store knows none of this, it only
 //! numbers its changes ([`crate::journal`]); a thread of its own ([`crate::keeper`]) brings them here.
 
-use gearman_core::message::{Decimal, Priority};
+use gearman_core::protocol::message::{Decimal, Priority};
 
 /// Jobs on disk. Called from one thread, which may be kept waiting; others may own the same rows.
 ///

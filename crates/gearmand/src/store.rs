@@ -23,9 +23,9 @@ use crate::slab::{NONE, Slab};
 use crate::wakeups::Wakeups;
 use crate::workers::{Functions, Peer, Waiter};
 use bytes::Bytes;
-use gearman_core::message::{Decimal, Response, Start, Status, Submit};
-use gearman_core::packet::Command;
-use gearman_core::{Code, MAX_FUNCTION, MAX_UNIQUE};
+use gearman_core::protocol::message::{Decimal, Response, Start, Status, Submit};
+use gearman_core::protocol::packet::Command;
+use gearman_core::{MAX_FUNCTION, MAX_UNIQUE, ReturnCode};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -167,25 +167,25 @@ impl Store {
     /// SUBMIT_JOB* and its relatives.
     pub(crate) fn submit(&mut self, now: &Now, peer: u32, submit: &Submit<'_>, owner: Option<&Bytes>, mail: &mut Mail) {
         if submit.unique.len() > MAX_UNIQUE {
-            return mail.error(peer, Code::ArgumentTooLarge.name(), "Unique value too large");
+            return mail.error(peer, ReturnCode::ArgumentTooLarge.name(), "Unique value too large");
         }
         if submit.function.len() > MAX_FUNCTION || submit.reducer.is_some_and(|r| r.len() > MAX_FUNCTION) {
-            return mail.error(peer, Code::ArgumentTooLarge.name(), "Function value too large");
+            return mail.error(peer, ReturnCode::ArgumentTooLarge.name(), "Function value too large");
         }
         let due = match self.due(now, submit.start) {
             Ok(due) => due,
-            Err(unfit) => return mail.error(peer, Code::InvalidArgument.name(), &unfit.to_string()),
+            Err(unfit) => return mail.error(peer, ReturnCode::InvalidArgument.name(), &unfit.to_string()),
         };
         let known = self.functions.find(submit.function);
         let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
         let (job, new) = match same {
             Some(job) => (job, false),
             None if self.draining => {
-                return mail.error(peer, Code::QueueError.name(), "Server is shutting down");
+                return mail.error(peer, ReturnCode::QueueError.name(), "Server is shutting down");
             }
             None => {
                 let Some(function) = self.function(now, submit.function) else {
-                    return mail.error(peer, Code::QueueError.name(), "Too many functions");
+                    return mail.error(peer, ReturnCode::QueueError.name(), "Too many functions");
                 };
                 let f = &mut self.functions[function];
                 let limit = f.limits[submit.priority as usize];
@@ -194,7 +194,7 @@ impl Store {
                         let name = f.name.escape_ascii();
                         tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{unsaid}");
                     }
-                    return mail.error(peer, Code::QueueError.name(), "Job queue is full");
+                    return mail.error(peer, ReturnCode::QueueError.name(), "Job queue is full");
                 }
                 f.total += 1;
                 let payload = Payload::new(submit.unique, submit.workload, owner);
@@ -239,7 +239,7 @@ impl Store {
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
     pub(crate) fn echo(&mut self, peer: u32, data: &[u8], owner: Option<&Bytes>, mail: &mut Mail) {
         if self.journal.behind {
-            return mail.error(peer, Code::QueueError.name(), NOT_REMOVED);
+            return mail.error(peer, ReturnCode::QueueError.name(), NOT_REMOVED);
         }
         let batch = self.journal.last();
         let data = crate::mail::Payload::new(data, owner);
@@ -280,7 +280,7 @@ impl Store {
             b"exceptions" => self.peers[peer].exceptions = true,
             b"all-yours" if self.rules.direct => self.all_yours(peer),
             b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
-            _ => return mail.error(peer, Code::UnknownOption.name(), "Server does not recognize given option"),
+            _ => return mail.error(peer, ReturnCode::UnknownOption.name(), "Server does not recognize given option"),
         }
         mail.response(peer, &Response::Option(name));
     }

@@ -3,8 +3,8 @@
 
 use crate::mail::Mail;
 use crate::store::{Now, Store};
-use gearman_core::admin::Command;
-use gearman_core::message::Priority;
+use gearman_core::protocol::admin::Command;
+use gearman_core::protocol::message::Priority;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -52,7 +52,7 @@ pub(crate) fn answer(store: &mut Store, about: &About, now: &Now, peer: u32, lin
         Command::UnknownCancel => b"ERR UNKNOWN_ERROR\r\n".to_vec(),
         Command::Unknown(word) => [b"ERR UNKNOWN_COMMAND Unknown+server+command", word, b"\r\n"].concat(),
     };
-    mail.send(peer, |out| gearman_core::codec::Sink::put(out, &answer));
+    mail.send(peer, |out| gearman_core::protocol::codec::Sink::put(out, &answer));
 }
 
 /// A line of a list: bytes as they are, numbers as decimals.

@@ -5,9 +5,9 @@ use crate::mail::{Mail, Payload};
 use crate::slab::NONE;
 use crate::store::{Now, Store};
 use bytes::Bytes;
-use gearman_core::Code;
-use gearman_core::message::{Update, Work, number};
-use gearman_core::packet::Command;
+use gearman_core::ReturnCode;
+use gearman_core::protocol::message::{Update, Work, number};
+use gearman_core::protocol::packet::Command;
 
 impl Store {
     /// WORK_*: to those who wait for the job.
@@ -60,7 +60,7 @@ impl Store {
             Update::Exception(_) => "An exception was received for a job that does not exist",
             _ => "Job given in work result not found",
         };
-        mail.error(peer, Code::JobNotFound.name(), text);
+        mail.error(peer, ReturnCode::JobNotFound.name(), text);
     }
 
     fn relay(&self, job: u32, work: &Work<'_>, owner: Option<&Bytes>, mail: &mut Mail) {

@@ -3,7 +3,7 @@
 
 use crate::queue::{List, Queue};
 use crate::slab::NONE;
-use gearman_core::message::Grab;
+use gearman_core::protocol::message::Grab;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;

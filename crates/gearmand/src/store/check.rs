@@ -8,7 +8,7 @@ use crate::queue::AHEAD;
 use crate::slab::NONE;
 use crate::store::Store;
 use crate::workers::OVERDUE;
-use gearman_core::message::Priority;
+use gearman_core::protocol::message::Priority;
 use std::collections::{HashMap, HashSet};
 
 /// What the module promises, seen from every side.
