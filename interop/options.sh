@@ -59,7 +59,7 @@ options() {
     check '-c 2 worker: two jobs' onetwo "$("${client[@]}" -f "${f}_c" one two)"
     await gone "$limited" && wait "$limited"
     check '-c 2 worker: ends by itself' 0 $?
-    check '-c 2 worker: is gone' '0 0 0' "$(jobs_of "${f}_c")"
+    check_that '-c 2 worker: is gone' await jobs_are "${f}_c" '0 0 0' # once the server has seen its connection end
 
     # Nobody works on it.
     "${client[@]}" -t 100 -f "${f}_nobody" x >/dev/null 2>"$files.said"

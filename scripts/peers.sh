@@ -45,7 +45,7 @@ to_unpack() {
 }
 
 fetch_python() {
-    python3 -m pip install --quiet --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore \
+    python3 -m pip install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore \
         --target "$peers/python" gear==0.16.0 >&2
 }
 
@@ -83,6 +83,6 @@ if ! ready; then
         fetch_python || die "pip could not fetch gear"
     fi
     make_wrappers
-    ready || die "the test peers do not start: try ${peers#"$root"/}/bin/gearmand --version"
+    ready || die "a test peer does not start: try each in ${peers#"$root"/}/bin, python3 with -c 'import gear'"
 fi
 cat "$vars"

@@ -8,7 +8,7 @@ use std::mem::{ManuallyDrop, zeroed};
 use std::ptr::null_mut;
 
 /// Which parameters a callable takes by reference: a bit for each of the first two. PHP gives a warning and a copy
-/// where such a parameter gets a value, and cannot tell by itself that a context is one to be referred to.
+/// where such a parameter gets a value, and cannot see by itself that a context is one to be referred to.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ByReference(u8);
 
@@ -38,16 +38,16 @@ pub(crate) fn parameters(f: *mut zval) -> Option<ByReference> {
 }
 
 /// Calls what lies at `callable` with what lies at `arguments`, and puts the result into a place of its
-/// own. `None`: an exception is pending. An argument to be taken by reference becomes one in its place.
+/// own. `None`: an exception is pending. An argument to be taken by reference becomes one in its slot.
 pub(crate) fn call<const N: usize>(
     zvals: &Zvals,
     callable: usize,
     arguments: [usize; N],
     by_reference: ByReference,
 ) -> Option<usize> {
-    for (i, place) in arguments.into_iter().enumerate() {
+    for (i, slot) in arguments.into_iter().enumerate() {
         if by_reference.has(i) {
-            zvals.refer(place);
+            zvals.refer(slot);
         }
     }
     let mut callable = zvals.lend(callable);
@@ -78,7 +78,7 @@ pub(crate) fn call<const N: usize>(
 pub(crate) fn long(zvals: &Zvals, i: usize) -> i64 {
     let mut lent = zvals.lend(i);
     let zv: *mut zval = &raw mut *lent;
-    // SAFETY: reads the zval; the object or string behind it is held by `zvals`.
+    // SAFETY: reads the zval; the object or string it refers to is held by `zvals`.
     unsafe { zval_get_long_func(zv, false) }
 }
 

@@ -4,12 +4,12 @@
     clippy::await_holding_refcell_ref,
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
+use crate::bytes_cell::BytesCell;
 use crate::call::{Call, Reply, Str, args, handlers, string};
 use crate::callback::ByReference;
-use crate::held::Held;
+use crate::failure::{Failure, LastError};
 use crate::ini;
 use crate::object::{Class, Entry, Zvals};
-use crate::outcome::{Failure, Outcome};
 use crate::pool;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers::{self, Endpoint};
@@ -18,10 +18,10 @@ use bytes::Bytes;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
 use gearman_core::client as core;
-use gearman_core::message::Priority;
-use gearman_core::servers::{Address, Server};
-use gearman_core::task::{Ask, Event, Known, TaskId};
-use gearman_core::{Code, Error};
+use gearman_core::client::task::{Ask, Event, Known, TaskId};
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::protocol::message::Priority;
+use gearman_core::{Error, ReturnCode};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ptr::null_mut;
@@ -45,22 +45,22 @@ pub(crate) struct Client {
     /// What the callbacks take by reference.
     pub(crate) by_reference: Cell<[ByReference; CALLBACKS]>,
     pub(crate) core: RefCell<core::Client>,
-    pub(crate) outcome: Outcome,
-    /// Milliseconds without word from a server, negative: any number.
+    pub(crate) last_error: LastError,
+    /// Milliseconds without an answer from a server, negative: any number.
     timeout: Cell<i64>,
     options: Cell<i64>,
-    context: Held,
+    context: BytesCell,
     /// Handle of the last background job.
-    handle: Held,
+    handle: BytesCell,
     /// The result being given to PHP.
-    reply: Held,
-    /// Tasks that runTasks() has still to send: places in `zvals`, and what is to be sent.
+    reply: BytesCell,
+    /// Tasks that runTasks() has still to send: slots in `zvals`, and what is to be sent.
     pub(crate) added: RefCell<VecDeque<(usize, Ask)>>,
-    /// Tasks that were sent: places in `zvals`.
+    /// Tasks that were sent: slots in `zvals`.
     pub(crate) sent: RefCell<HashMap<TaskId, usize, ById>>,
     /// An event whose callback asked to pause: called again by the next runTasks().
     pub(crate) again: Cell<Option<(TaskId, Event)>>,
-    /// Why the first task failed of those that runTasks() has still to tell of.
+    /// Why the first task failed of those that runTasks() has still to report.
     pub(crate) failed: Cell<Option<Box<Error>>>,
     /// The last runTasks() has not waited for what it began: the next one, and wait(), go on with it.
     pub(crate) unfinished: Cell<bool>,
@@ -76,12 +76,12 @@ impl Class for Client {
             zvals: Zvals::new(CALLBACKS),
             by_reference: Cell::default(),
             core: RefCell::new(new_core()),
-            outcome: Outcome::new(),
+            last_error: LastError::new(),
             timeout: Cell::new(-1),
             options: Cell::new(option::FREE_TASKS),
-            context: Held::default(),
-            handle: Held::default(),
-            reply: Held::default(),
+            context: BytesCell::default(),
+            handle: BytesCell::default(),
+            reply: BytesCell::default(),
             added: RefCell::default(),
             sent: RefCell::default(),
             again: Cell::default(),
@@ -95,13 +95,13 @@ impl Class for Client {
 }
 
 impl Endpoint for Client {
-    fn outcome(&self) -> &Outcome {
-        &self.outcome
+    fn last_error(&self) -> &LastError {
+        &self.last_error
     }
-    fn add(&self, server: Server, addresses: Vec<Address>) {
+    fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
     }
-    fn is_kept(&self, server: &Server) -> bool {
+    fn is_kept(&self, server: &ServerAddress) -> bool {
         self.core.borrow().is_kept(server)
     }
     fn has_servers(&self) -> bool {
@@ -136,8 +136,8 @@ impl Client {
         self.core.borrow_mut().begin();
     }
 
-    /// A server that was tried in vain is not tried again by what goes on with a run: else one that waits by turns in
-    /// runTasks() and wait() would never hear of it.
+    /// A server that could not be reached is not tried again by what goes on with a run: else a program that alternates
+    /// runTasks() and wait() would never be told of it.
     pub(crate) fn begin_or_resume(&self) {
         match self.unfinished.get() {
             true => self.core.borrow_mut().resume(),
@@ -145,18 +145,21 @@ impl Client {
         }
     }
 
-    /// Waits for news of any task, at most as long as setTimeout() says. They may have come to a call that a signal handler
+    /// Waits for an event of any task, at most as long as setTimeout() allows. It may have come to a call that a signal handler
     /// makes meanwhile, and then there may be nothing else to come.
-    pub(crate) fn turn(&self) -> Result<(), Failure> {
-        let (timeout, news) = (self.timeout.get(), self.core.borrow().news());
+    pub(crate) fn wait_for_news(&self) -> Result<(), Failure> {
+        let (timeout, reports) = (self.timeout.get(), self.core.borrow().reports());
         let until = u64::try_from(timeout).ok().map(|ms| Instant::now() + Duration::from_millis(ms.min(1 << 40)));
         let on_signal = if self.has(option::STOP_WAIT_ON_SIGNAL) { OnSignal::Return } else { OnSignal::Resume };
         wait_for(on_signal, || async {
             let mut core = self.core.borrow_mut();
             match timeout {
-                _ if core.news() != news => Ok(()),
-                0 => core.look().await.and_then(|news| if news { Ok(()) } else { Err(core.timeout(Duration::ZERO)) }),
-                _ => core.turn(until).await,
+                _ if core.reports() != reports => Ok(()),
+                0 => core
+                    .poll_once()
+                    .await
+                    .and_then(|news| if news { Ok(()) } else { Err(core.timeout(Duration::ZERO)) }),
+                _ => core.wait(until).await,
             }
         })
     }
@@ -170,7 +173,7 @@ impl Client {
                     end => Ok(end),
                 };
             }
-            if let Err(failure) = self.turn() {
+            if let Err(failure) = self.wait_for_news() {
                 self.core.borrow_mut().forget(id);
                 return Err(failure);
             }
@@ -186,7 +189,7 @@ impl Client {
     }
 
     fn ping(&self, data: &[u8]) -> Result<(), Failure> {
-        Ask::echo(data)?; // an argument that cannot be sent is told before that there is nobody to send it to
+        Ask::echo(data)?; // an argument that cannot be sent is reported before a missing server
         self.begin();
         let servers = self.core.borrow().servers();
         if servers == 0 {
@@ -211,26 +214,26 @@ fn submit(call: Call, priority: Priority, background: bool) {
     let unique = this.core.borrow_mut().unique(unique.or_empty(), workload);
     match this.ask(Ask::submit(priority, background, function, unique.as_ref(), workload)) {
         Ok(Event::Created(handle)) => {
-            this.outcome.set(Code::Success);
+            this.last_error.set(ReturnCode::Success);
             this.handle.set(Bytes::copy_from_slice(&handle)); // for long, see Event
             call.returns(this.handle.or_empty());
         }
         Ok(Event::Complete(result)) => {
-            this.outcome.set(Code::Success);
+            this.last_error.set(ReturnCode::Success);
             this.reply.set(result);
             call.returns(this.reply.or_empty());
             this.reply.set(None);
         }
         Ok(other) => {
             let (code, text) = match other {
-                Event::Exception(_) => (Code::WorkException, "the job ended by an exception"),
-                _ => (Code::WorkFail, "the job failed"),
+                Event::Exception(_) => (ReturnCode::WorkException, "the job ended by an exception"),
+                _ => (ReturnCode::WorkFail, "the job failed"),
             };
-            this.outcome.note(code.number(), text);
+            this.last_error.note(code.number(), text);
             call.returns(&b""[..]);
         }
         Err(failure) => {
-            if this.outcome.report(call, failure) {
+            if this.last_error.report(call, failure) {
                 call.returns(&b""[..]);
             }
         }
@@ -260,10 +263,10 @@ handlers! {
         args!(call, Client, "");
     }
     fn return_code(call) {
-        call.returns(args!(call, Client, "").outcome.code());
+        call.returns(args!(call, Client, "").last_error.code());
     }
     fn error(call) {
-        call.returns(args!(call, Client, "").outcome.error());
+        call.returns(args!(call, Client, "").last_error.error());
     }
     fn get_errno(call) {
         args!(call, Client, "");
@@ -339,7 +342,7 @@ handlers! {
     fn do_job_handle(call) {
         call.returns(args!(call, Client, "").handle.or_empty());
     }
-    /// A job of do*() is over when it returns: there is never anything to tell.
+    /// A job of do*() is over when it returns: there is never anything to report.
     fn do_status(call) {
         args!(call, Client, "");
         call.returns([0.into(), 0.into()]);
@@ -350,11 +353,11 @@ handlers! {
         let this = args!(call, Client, "S", &mut handle);
         let known = match this.ask(Ask::status(handle.or_empty())) {
             Ok(Event::Known(known)) => {
-                this.outcome.set(Code::Success);
+                this.last_error.set(ReturnCode::Success);
                 known
             }
             Ok(_) => Known::default(),
-            Err(failure) => match this.outcome.report(call, failure) {
+            Err(failure) => match this.last_error.report(call, failure) {
                 true => Known::default(),
                 false => return,
             },
@@ -367,14 +370,14 @@ handlers! {
         let this = args!(call, Client, "S", &mut unique);
         let known = match this.ask(Ask::status_unique(unique.or_empty())) {
             Ok(answer) => {
-                this.outcome.answered();
+                this.last_error.answered();
                 if let Event::Known(known) = answer { known } else { Known::default() }
             }
             Err(failure) => {
-                if !this.outcome.report(call, failure) {
+                if !this.last_error.report(call, failure) {
                     return;
                 }
-                this.outcome.unanswered();
+                this.last_error.unanswered();
                 Known::default()
             }
         };
@@ -385,10 +388,10 @@ handlers! {
         let this = args!(call, Client, "S", &mut data);
         match this.ping(data.or_empty()) {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
-            Err(failure) => if this.outcome.report(call, failure) {
+            Err(failure) => if this.last_error.report(call, failure) {
                 call.returns(false);
             }
         }
@@ -423,18 +426,18 @@ handlers! {
         match this.run() {
             Ok(code) => {
                 if is_good(code) {
-                    this.outcome.set_number(code);
+                    this.last_error.set_number(code);
                     call.returns(true);
-                } else if this.outcome.refuse(call, code, format_args!("a callback returned {code}")) {
+                } else if this.last_error.refuse(call, code, format_args!("a callback returned {code}")) {
                     call.returns(false);
                 }
             }
-            Err(failure) => if this.outcome.report(call, failure) {
+            Err(failure) => if this.last_error.report(call, failure) {
                 call.returns(false);
             }
         }
     }
-    /// Until there is something for runTasks() to tell.
+    /// Until there is something for runTasks() to report.
     fn wait(call) {
         let this = args!(call, Client, "");
         this.begin_or_resume();
@@ -443,22 +446,22 @@ handlers! {
             if this.core.borrow().has_events() {
                 break Ok(());
             }
-            if let Err(failure) = this.turn() {
+            if let Err(failure) = this.wait_for_news() {
                 break Err(failure);
             }
         };
         let waited = match waited {
-            // runTasks() tells it.
+            // runTasks() reports it.
             Err(Failure::Gearman(error)) if error.elsewhere() && this.unfinished.get() => Ok(()),
             Err(Failure::Gearman(Error::NoServers)) => Err(Error::NothingToWaitFor.into()),
             other => other,
         };
         match waited {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
-            Err(failure) => if this.outcome.report(call, failure) {
+            Err(failure) => if this.last_error.report(call, failure) {
                 call.returns(false);
             }
         }

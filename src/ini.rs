@@ -3,7 +3,7 @@ use crate::sys::{zend_ini_long, zend_ini_string};
 use ext_php_rs::ffi::{ZEND_RESULT_CODE_FAILURE, ZEND_RESULT_CODE_SUCCESS, zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
-use gearman_core::peer::Settings;
+use gearman_core::server_connection::Settings;
 use std::ffi::{CStr, c_int, c_void};
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ fn bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// What the settings say of connections.
+/// The settings for connections.
 pub(crate) fn settings() -> Settings {
     Settings {
         connect_timeout: Duration::from_millis(long(CONNECT_TIMEOUT).max(1).unsigned_abs()),

@@ -3,17 +3,17 @@
     clippy::await_holding_refcell_ref,
     reason = "block_on ends, and with it the borrow, before anyone else could want one"
 )]
+use crate::bytes_cell::BytesCell;
 use crate::call::{Call, Str, args, handlers};
-use crate::held::Held;
+use crate::failure::Failure;
 use crate::object::{Class, Entry, Zvals};
-use crate::outcome::Failure;
 use crate::runtime::{OnSignal, wait_for};
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
-use gearman_core::job as core;
-use gearman_core::message::{Decimal, Update};
+use gearman_core::protocol::message::{Decimal, Update};
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::worker::job as core;
+use gearman_core::{Error, ReturnCode};
 use std::cell::{Cell, RefCell};
 use std::rc::Weak;
 
@@ -24,12 +24,12 @@ pub(crate) struct Job {
     job: RefCell<Option<core::Job>>,
     worker: RefCell<Weak<RefCell<Worker>>>,
     /// Part of the job that is being given to PHP.
-    lent: Held,
+    lent: BytesCell,
     /// What returnCode() gives, and the function ends with.
     code: Cell<i64>,
 }
 
-/// Places in `zvals`, of what a running function needs.
+/// Slots in `zvals`, of what a running function needs.
 pub(crate) const CALLABLE: usize = 0;
 pub(crate) const CONTEXT: usize = 1;
 pub(crate) const THIS: usize = 2;
@@ -44,7 +44,7 @@ impl Class for Job {
             zvals: Zvals::new(3),
             job: RefCell::default(),
             worker: RefCell::default(),
-            lent: Held::default(),
+            lent: BytesCell::default(),
             code: Cell::new(0),
         }
     }
@@ -99,7 +99,7 @@ impl Job {
         }
     }
 
-    /// A part of the job, `None` where there is no job. To be copied at once, as all of [`Held`]'s: the borrow
+    /// A part of the job, `None` where there is no job. To be copied at once, as all of [`BytesCell`]'s: the borrow
     /// has ended, which a longjmp out of PHP's allocator would not do.
     fn lend(&self, part: impl FnOnce(&core::Job) -> &Bytes) -> Option<&[u8]> {
         self.lent.set(self.job.borrow().as_ref().map(part).cloned());
@@ -112,7 +112,7 @@ fn send(call: Call, this: &Job, update: Update<'_>) {
     let fruitless = this.job.borrow().is_none();
     match this.send(update) {
         Ok(()) => {
-            this.code.set(Code::Success.number());
+            this.code.set(ReturnCode::Success.number());
             call.returns(true);
         }
         Err(Failure::Gearman(error)) => {
@@ -131,7 +131,7 @@ fn send(call: Call, this: &Job, update: Update<'_>) {
 fn count(call: Call, this: &Job, n: i64) -> Option<Decimal> {
     let good = u32::try_from(n).ok().map(|n| Decimal::new(n.into()));
     if good.is_none() {
-        this.code.set(Code::InvalidArgument.number());
+        this.code.set(ReturnCode::InvalidArgument.number());
         call.warn(format_args!("{n} cannot be sent as a status: numbers from 0 to 4294967295 can"));
         call.returns(false);
     }
@@ -148,8 +148,8 @@ handlers! {
     fn set_return(call) {
         let mut code = 0i64;
         let this = args!(call, Job, "l", &mut code);
-        if Code::from_number(code).is_none() {
-            call.warn(format_args!("{code} is no return code: those are 0 to {}", Code::MaxReturn.number()));
+        if ReturnCode::from_number(code).is_none() {
+            call.warn(format_args!("{code} is no return code: those are 0 to {}", ReturnCode::MaxReturn.number()));
             return call.returns(false);
         }
         this.code.set(code);
@@ -182,7 +182,7 @@ handlers! {
         let mut text = Str::NULL;
         let this = args!(call, Job, "S", &mut text);
         if text.or_empty().is_empty() {
-            this.code.set(Code::InvalidArgument.number());
+            this.code.set(ReturnCode::InvalidArgument.number());
             call.warn("the text of an exception must not be empty");
             return call.returns(false);
         }

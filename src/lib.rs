@@ -5,13 +5,13 @@
 //! stubs/gearman.stub.php -> build.rs -> arginfo.rs   every signature, class and constant
 //! call.rs        one call from PHP: its arguments, its result, its warnings
 //! object.rs      objects with Rust state, known to PHP's cycle collector
-//! runtime.rs     the one door to async, and what a fork or a signal does to it
+//! runtime.rs     the one way to async, and what a fork or a signal does to it
 //! pool.rs        connections kept between requests
 //! signal.rs      running PHP's signal handlers while a call waits
-//! held.rs        bytes that an object holds and PHP copies
-//! callback.rs    calling PHP with nothing held
-//! thrown.rs      what a client hears of an exception
-//! outcome.rs     returnCode(), error(), and what becomes of a core error
+//! bytes_cell.rs  bytes that an object keeps and PHP copies
+//! callback.rs    calling PHP with nothing borrowed
+//! thrown.rs      what a client is sent when a worker function throws
+//! failure.rs     why a call failed; returnCode() and error()
 //! servers.rs     addServer() and its kin, the same for clients and workers
 //! client.rs, task.rs, worker.rs, job.rs              the four classes
 //! tasks.rs       addTask(), runTasks() and the callbacks
@@ -21,15 +21,15 @@
 #![allow(clippy::missing_safety_doc, reason = "raw handlers, called by PHP only")]
 
 mod arginfo;
+mod bytes_cell;
 mod call;
 mod callback;
 mod client;
+mod failure;
 mod functions;
-mod held;
 mod ini;
 mod job;
 mod object;
-mod outcome;
 mod pool;
 mod runtime;
 mod servers;
@@ -55,7 +55,7 @@ pub(crate) fn exception_class() -> *mut zend_class_entry {
     EXCEPTION.load(Relaxed)
 }
 
-/// The only door by which PHP enters. By hand, not with ext-php-rs's ModuleBuilder: that one takes
+/// The only symbol that PHP looks up. By hand, not with ext-php-rs's ModuleBuilder: that one takes
 /// its function table from FunctionBuilders only, which cannot express union types.
 #[unsafe(no_mangle)]
 pub extern "C" fn get_module() -> *mut zend_module_entry {
@@ -105,7 +105,7 @@ unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
         task::Task::entry().register(&arginfo::GEARMAN_TASK_CLASS);
         worker::Worker::entry().register(&arginfo::GEARMAN_WORKER_CLASS);
         job::Job::entry().register(&arginfo::GEARMAN_JOB_CLASS);
-        runtime::hear_of_forks();
+        runtime::register_fork_handler();
         EXCEPTION.store(object::register(&arginfo::GEARMAN_EXCEPTION_CLASS, zend_ce_exception), Relaxed);
     }
     ZEND_RESULT_CODE_SUCCESS
@@ -125,7 +125,7 @@ unsafe extern "C" fn end(_: *mut c_void) {
 
 /// phpinfo(), php --ri gearman. The first rows are pecl's, which scripts look for.
 unsafe extern "C" fn info(module: *mut zend_module_entry) {
-    let persistent = CString::new(pool::words()).unwrap_or_default();
+    let persistent = CString::new(pool::text()).unwrap_or_default();
     let rows = [
         (c"gearman support", c"enabled"),
         (c"extension version", sys::c(concat!(env!("CARGO_PKG_VERSION"), "\0"))),

@@ -12,10 +12,10 @@ use std::mem::{ManuallyDrop, MaybeUninit, offset_of, replace, size_of, zeroed};
 use std::ptr::{addr_of, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-/// What PHP's headers say of a reference (zend_types.h): its type, and that the collector does not begin there.
+/// A reference as PHP's headers define it (zend_types.h): its type, and that the collector does not begin there.
 const GC_REFERENCE: u32 = IS_REFERENCE | 1 << 4;
 
-/// The object as PHP allocates it: state in front, declared properties behind.
+/// The object as PHP allocates it: our state first, then the declared properties.
 #[repr(C)]
 struct Instance<T> {
     state: MaybeUninit<T>,
@@ -194,15 +194,15 @@ unsafe fn refer(zv: *mut Zval) {
 
 /// One zval of an object. Never borrowed while PHP code might run, as in [`Zvals`].
 #[derive(Default)]
-pub(crate) struct Place(UnsafeCell<Zval>);
+pub(crate) struct ZvalCell(UnsafeCell<Zval>);
 
-impl Place {
+impl ZvalCell {
     /// A second reference to what is there.
     pub(crate) fn get(&self) -> Zval {
         // SAFETY: one thread, and a look that runs no PHP code.
         unsafe { &*self.0.get() }.shallow_clone()
     }
-    /// The same behind a reference of PHP's, where there is one.
+    /// The same; where it is a reference of PHP's, what it refers to.
     pub(crate) fn value(&self) -> Zval {
         // SAFETY: as above.
         unsafe { &*self.0.get() }.dereference().shallow_clone()
@@ -224,17 +224,17 @@ impl Place {
     }
 }
 
-/// All zvals of an object, in one piece because get_gc can hand out just one slice. Places stay
+/// All zvals of an object, in one piece because get_gc can hand out just one slice. Slots stay
 /// where they are. The list is never borrowed while PHP code might run: what leaves it is given to
 /// the caller to drop.
 pub(crate) struct Zvals {
     list: UnsafeCell<Vec<Zval>>,
-    /// Places of [`Zvals::add`] that are free again.
+    /// Slots of [`Zvals::add`] that are free again.
     free: UnsafeCell<Vec<usize>>,
 }
 
 impl Zvals {
-    /// The first `n` places, which are always there.
+    /// The first `n` slots, which are always there.
     pub(crate) fn new(n: usize) -> Self {
         Zvals { list: UnsafeCell::new((0..n).map(|_| Zval::new()).collect()), free: UnsafeCell::default() }
     }
@@ -275,7 +275,7 @@ impl Zvals {
             }
         })
     }
-    /// Gives out what [`Zvals::add`] put in, and its place up.
+    /// Gives out what [`Zvals::add`] put in, and its slot up.
     #[must_use = "drop it when nothing is borrowed: its destructor is PHP code"]
     pub(crate) fn remove(&self, i: usize) -> Zval {
         self.with(|list, free| {

@@ -1,6 +1,6 @@
 //! `gearman.persistent`: the connections that clients leave to those after them, also to those of the
 //! next request. One pool a thread of PHP's, beside the runtime that its sockets belong to.
-use gearman_core::pool::{Counts, Pool};
+use gearman_core::client::pool::{Counts, Pool};
 use std::cell::Cell;
 use std::ptr::null_mut;
 
@@ -31,7 +31,7 @@ pub(crate) fn disown() {
 }
 
 /// For phpinfo(): idle, reused and made so far.
-pub(crate) fn words() -> String {
+pub(crate) fn text() -> String {
     let Counts { idle, reused, made } = get().map_or_else(Counts::default, Pool::counts);
     format!("{idle} idle, {reused} reused, {made} made")
 }

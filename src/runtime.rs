@@ -1,4 +1,4 @@
-//! The one door from PHP to async: [`wait_for`], and below it `block_on`.
+//! The one way from PHP to async: [`wait_for`], and below it `block_on`.
 //!
 //! No PHP code runs inside it, so nothing of tokio's is on the stack when PHP longjmps. One
 //! current-thread runtime a process (in ZTS: a thread of PHP's), no threads of its own; what one
@@ -6,14 +6,14 @@
 //!
 //! A Unix signal ends a wait. epoll_wait is never restarted after a signal handler, SA_RESTART or not, but
 //! tokio swallows the EINTR and parks again. Its hooks run right before and after, on this thread,
-//! so `errno` tells: 0 before, EINTR after. Then the waiting future is woken and says "signal"
+//! so `errno` shows it: 0 before, EINTR after. Then the waiting future is woken and returns "signal"
 //! instead of being polled on. No pipe, no knowledge of pcntl. What a signal between the last look
 //! and epoll_wait would lose is made good by a tick each second.
-use crate::outcome::Failure;
+use crate::failure::Failure;
 use crate::signal::{self, Handlers};
 use crate::sys::eg;
 use gearman_core::Error;
-use gearman_core::process::{self, Process};
+use gearman_core::net::fork::{self, Process};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Sleep, sleep};
 
-/// How a look through the door ended. After `Interrupted` the future is gone: those given to
+/// How a wait ended. After `Interrupted` the future is gone: those given to
 /// [`block_on`] keep their progress in the object they work on and can be made anew.
 enum Wait<T> {
     Done(T),
@@ -44,7 +44,7 @@ thread_local! {
     // Plain cells without destructors: those of a forked child's thread-locals would drop the parent's runtime.
     static RUNTIME: Cell<*mut PerProcess<Looping>> = const { Cell::new(null_mut()) };
     static SIGNAL: Cell<bool> = const { Cell::new(false) };
-    /// A signal came while nobody could be told.
+    /// A signal came while no call was waiting for it.
     static MISSED: Cell<bool> = const { Cell::new(false) };
     static WAITING: Cell<Option<ManuallyDrop<Waker>>> = const { Cell::new(None) };
 }
@@ -153,7 +153,7 @@ fn wait_with(waker: Option<Waker>) {
     drop(WAITING.replace(waker.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner));
 }
 
-fn heard() {
+fn signal_came() {
     SIGNAL.set(true);
     if let Some(waker) = WAITING.take() {
         ManuallyDrop::into_inner(waker).wake();
@@ -179,14 +179,14 @@ fn runtime() -> io::Result<&'static Looping> {
         .on_thread_park(|| {
             // A signal that came before raises no EINTR any more.
             if interrupted() || signal::pending() {
-                heard();
+                signal_came();
             }
             signal::release();
             set_errno(0);
         })
         .on_thread_unpark(|| {
             if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
-                heard();
+                signal_came();
             }
         })
         .build()?;
@@ -199,7 +199,7 @@ fn runtime() -> io::Result<&'static Looping> {
     Ok(unsafe { &*RUNTIME.get() })
 }
 
-/// In a process that runs without standard descriptors, those of a runtime would take their places, and what is printed
+/// In a process that runs without standard descriptors, those of a runtime would take their numbers, and what is printed
 /// would go into its waker. So something else is there while one is built.
 fn fill_stdio() -> io::Result<Vec<UnixDatagram>> {
     let mut gaps = Vec::new();
@@ -228,16 +228,16 @@ unsafe fn free(runtime: *mut PerProcess<Looping>) {
 }
 
 /// For the start of the module. The system forgets the handler when it unloads the module.
-pub(crate) fn hear_of_forks() {
+pub(crate) fn register_fork_handler() {
     extern "C" fn child() {
-        process::forked();
+        fork::in_child();
     }
     // The embed SAPI starts one module more than once.
-    static HEARD: Once = Once::new();
-    HEARD.call_once(|| {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
         // SAFETY: the handler only counts; where it cannot be had, the system is asked as before.
         if unsafe { libc::pthread_atfork(None, None, Some(child)) } == 0 {
-            process::tell_of_forks();
+            fork::handler_installed();
         }
     });
 }

@@ -1,23 +1,23 @@
 //! addServer() and its kin: the same for clients and workers.
 use crate::call::{Call, Str};
+use crate::failure::{Failure, LastError};
 use crate::ini;
-use crate::outcome::{Failure, Outcome};
 use ext_php_rs::ffi::zend_throw_exception;
-use gearman_core::servers::{Address, Server};
-use gearman_core::{Code, Error};
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::{Error, ReturnCode};
 use std::ffi::CString;
 
 /// What GearmanClient and GearmanWorker have in common.
 pub(crate) trait Endpoint {
-    fn outcome(&self) -> &Outcome;
-    fn add(&self, server: Server, addresses: Vec<Address>);
+    fn last_error(&self) -> &LastError;
+    fn add(&self, server: ServerAddress, addresses: Vec<Address>);
     /// Is a connection to this server at hand, so that its name need not be looked up?
-    fn is_kept(&self, _server: &Server) -> bool {
+    fn is_kept(&self, _server: &ServerAddress) -> bool {
         false
     }
     /// Has it any server?
     fn has_servers(&self) -> bool;
-    /// Wishes to hear of exceptions, from now on.
+    /// Wishes to be sent exceptions, from now on.
     fn want_exceptions(&self);
     /// Connects to all servers.
     fn connect(&self) -> Result<(), Failure>;
@@ -32,13 +32,13 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
     let list = std::env::var("GEARMAN_SERVERS").ok().filter(|l| !l.is_empty()).or_else(ini::servers);
     let Some(list) = list else { return };
     if let Err(error) = add_list(this, &list) {
-        this.outcome().fail(&error);
+        this.last_error().fail(&error);
         throw(&format!("the default list of servers \"{list}\" (GEARMAN_SERVERS or gearman.servers): {error}"));
     }
 }
 
 pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: i64, setup: bool) {
-    let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| Server::new(host, port));
+    let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| ServerAddress::new(host, port));
     let found = server.and_then(|server| find(this, server));
     added_servers(call, this, found.map(|(server, addresses)| this.add(server, addresses)), setup);
 }
@@ -50,14 +50,14 @@ pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup
 
 /// All of them, or none where one is no server.
 fn add_list(this: &impl Endpoint, list: &str) -> Result<(), Error> {
-    let servers = Server::list(list).collect::<Result<Vec<_>, _>>()?;
+    let servers = ServerAddress::list(list).collect::<Result<Vec<_>, _>>()?;
     let found = servers.into_iter().map(|server| find(this, server)).collect::<Result<Vec<_>, _>>()?;
     found.into_iter().for_each(|(server, addresses)| this.add(server, addresses));
     Ok(())
 }
 
 /// A server with its addresses, unless they are not needed.
-fn find(this: &impl Endpoint, server: Server) -> Result<(Server, Vec<Address>), Error> {
+fn find(this: &impl Endpoint, server: ServerAddress) -> Result<(ServerAddress, Vec<Address>), Error> {
     let addresses = if this.is_kept(&server) { Vec::new() } else { server.resolve()? };
     Ok((server, addresses))
 }
@@ -65,12 +65,12 @@ fn find(this: &impl Endpoint, server: Server) -> Result<(Server, Vec<Address>), 
 /// What remains to be done once servers were added, or not.
 fn added_servers(call: Call, this: &impl Endpoint, added: Result<(), Error>, setup: bool) {
     if let Err(error) = added {
-        if this.outcome().report(call, error.into()) {
+        if this.last_error().report(call, error.into()) {
             call.returns(false);
         }
         return;
     }
-    this.outcome().set(Code::Success);
+    this.last_error().set(ReturnCode::Success);
     if setup {
         this.want_exceptions();
         if !ini::lazy_connect() {
@@ -101,10 +101,10 @@ fn throw(message: &str) {
     unsafe { zend_throw_exception(crate::exception_class(), message.as_ptr(), 0) };
 }
 
-/// `bytes` as text; `behind` them is what the error shows besides.
-fn utf8<'a>(bytes: &'a [u8], behind: std::fmt::Arguments<'_>) -> Result<&'a str, Error> {
+/// `bytes` as text; `after` is what the error shows after them.
+fn utf8<'a>(bytes: &'a [u8], after: std::fmt::Arguments<'_>) -> Result<&'a str, Error> {
     std::str::from_utf8(bytes).map_err(|_| Error::Resolve {
-        server: format!("{}{behind}", String::from_utf8_lossy(bytes)),
+        server: format!("{}{after}", String::from_utf8_lossy(bytes)),
         reason: "the name of a host is text".into(),
     })
 }

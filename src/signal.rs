@@ -65,10 +65,10 @@ fn pcntl_signal_dispatch() -> *mut zend_function {
     unsafe { zend_fetch_function_str(name.as_ptr().cast(), name.len()) }
 }
 
-/// Without async signals pcntl only queues them and no flag tells. So all signals are held back
+/// Without async signals pcntl only queues them and sets no flag. So all signals are held back
 /// from here until tokio is about to park, where [`pending`] is asked once more: else those that
 /// come in between raise no EINTR, nor do those that come while handlers run (pcntl blocks them and
-/// queues them when it unblocks). In a dense stream 1.6 % were heard only at the end of the wait.
+/// queues them when it unblocks). In a dense stream 1.6 % were handled only at the end of the wait.
 ///
 /// True: a handler ran, or that is not known.
 ///
@@ -97,14 +97,14 @@ unsafe fn run_queued() -> bool {
 }
 
 /// Calls a function of PHP's that takes no arguments. True: it called PHP code, which
-/// pcntl_signal_dispatch() does not tell. Frames lie on the VM's stack one behind the other, the function's
+/// pcntl_signal_dispatch() does not return it. Frames lie on the VM's stack one after the other, the function's
 /// own first; so a mark where the next one would have its arguments is overwritten by that. `None`: there was
 /// no room for marks.
 ///
 /// # Safety
 /// The function exists and takes no arguments, and PHP code may run.
 unsafe fn runs_code(function: *mut zend_function) -> Option<bool> {
-    /// In zvals: the marks lie behind a frame without arguments (5), one that an observer adds, and
+    /// In zvals: the marks lie after a frame without arguments (5), one that an observer adds, and
     /// the head of the next frame, to which belong the handler's two arguments.
     const MARKS: std::ops::Range<usize> = 8..24;
     /// In zvals: with less than that the handler's frame may go to a page of its own, and nothing is known.

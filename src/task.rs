@@ -1,24 +1,24 @@
 //! GearmanTask: what addTask() gives and callbacks get.
+use crate::bytes_cell::BytesCell;
 use crate::call::{args, handlers};
-use crate::held::Held;
-use crate::object::{Class, Entry, Place};
+use crate::object::{Class, Entry, ZvalCell};
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
-use gearman_core::Code;
-use gearman_core::task::Event;
+use gearman_core::ReturnCode;
+use gearman_core::client::task::Event;
 use std::cell::Cell;
 
 /// What is known of a task. Its client fills it in, and empties it when the task is over.
 pub(crate) struct Task {
     /// What addTask() was given for callbacks.
-    pub(crate) context: Place,
+    pub(crate) context: ZvalCell,
     /// Belongs to a client that knows it; what `new GearmanTask` gives does not.
     alive: Cell<bool>,
-    function: Place,
-    unique: Place,
-    handle: Held,
+    function: ZvalCell,
+    unique: ZvalCell,
+    handle: BytesCell,
     /// The last packet with data in it.
-    data: Held,
+    data: BytesCell,
     /// How much of `data` was given out by recvData().
     received: Cell<usize>,
     /// data() leaves the result to recvData().
@@ -32,10 +32,10 @@ pub(crate) struct Task {
     pub(crate) callbacks: Cell<u8>,
     /// addTask() was given a context, so callbacks get a second argument.
     pub(crate) has_context: Cell<bool>,
-    /// Nothing is heard of it but that it was created.
+    /// Its only event is that it was created.
     pub(crate) background: Cell<bool>,
     /// What its callback is being called for.
-    pub(crate) told: Cell<Option<Event>>,
+    pub(crate) event: Cell<Option<Event>>,
 }
 
 impl Class for Task {
@@ -45,12 +45,12 @@ impl Class for Task {
     }
     fn new() -> Self {
         Task {
-            context: Place::default(),
+            context: ZvalCell::default(),
             alive: Cell::default(),
-            function: Place::default(),
-            unique: Place::default(),
-            handle: Held::default(),
-            data: Held::default(),
+            function: ZvalCell::default(),
+            unique: ZvalCell::default(),
+            handle: BytesCell::default(),
+            data: BytesCell::default(),
             received: Cell::default(),
             unbuffered: Cell::default(),
             known: Cell::default(),
@@ -61,7 +61,7 @@ impl Class for Task {
             callbacks: Cell::default(),
             has_context: Cell::default(),
             background: Cell::default(),
-            told: Cell::default(),
+            event: Cell::default(),
         }
     }
     fn zvals(&self) -> *const [Zval] {
@@ -72,8 +72,8 @@ impl Class for Task {
 impl Task {
     /// What it runs, and its key, as strings: nothing of them is known where a handle is asked about.
     pub(crate) fn name(&self, function: Zval, unique: Zval) {
-        for (place, string) in [(&self.function, function), (&self.unique, unique)] {
-            drop(place.replace(string));
+        for (slot, string) in [(&self.function, function), (&self.unique, unique)] {
+            drop(slot.replace(string));
         }
     }
 
@@ -84,13 +84,13 @@ impl Task {
         self.handle.set(Bytes::copy_from_slice(handle));
     }
 
-    /// Takes in what became known; may be told the same twice.
-    pub(crate) fn learn(&self, event: Event, unbuffered: bool) {
+    /// Takes in an event; the same one may come twice.
+    pub(crate) fn receive(&self, event: Event, unbuffered: bool) {
         self.code.set(match &event {
-            Event::Fail => Code::WorkFail.number(),
-            Event::Exception(_) => Code::WorkException.number(),
+            Event::Fail => ReturnCode::WorkFail.number(),
+            Event::Exception(_) => ReturnCode::WorkException.number(),
             Event::Error(error) => error.code().number(),
-            _ => Code::Success.number(),
+            _ => ReturnCode::Success.number(),
         });
         self.unbuffered.set(unbuffered && matches!(event, Event::Complete(_) | Event::Data(_)));
         let (mut known, mut running, mut data) = (true, self.running.get(), None);

@@ -7,18 +7,18 @@
 use crate::call::{Call, Str, args, string};
 use crate::callback;
 use crate::client::{Client, option};
+use crate::failure::Failure;
 use crate::object::{instantiate, object_state};
-use crate::outcome::Failure;
 use crate::runtime::{OnSignal, wait_for};
 use crate::servers;
 use crate::sys::exception_pending;
 use crate::task::Task;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
-use gearman_core::message::Priority;
-use gearman_core::task::{Ask, Event, TaskId};
-use gearman_core::unique::Unique;
-use gearman_core::{Code, Error};
+use gearman_core::client::task::{Ask, Event, TaskId};
+use gearman_core::client::unique::Unique;
+use gearman_core::protocol::message::Priority;
+use gearman_core::{Error, ReturnCode};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr::null_mut;
 
@@ -61,13 +61,13 @@ impl Client {
     /// Hands the tasks that were added to the core, in order.
     fn send_added(&self) {
         loop {
-            let Some((place, ask)) = self.added.borrow_mut().pop_front() else { return };
+            let Some((slot, ask)) = self.added.borrow_mut().pop_front() else { return };
             let id = self.core.borrow_mut().add(ask);
-            self.sent.borrow_mut().insert(id, place);
+            self.sent.borrow_mut().insert(id, slot);
         }
     }
 
-    /// Runs all tasks; the code that ends it. What failed of them is told once, by the first failure, in the call that
+    /// Runs all tasks; the code that ends it. What failed of them is reported once, by the first failure, in the call that
     /// can do no more for the others; a run that is left before keeps it for the one that goes on.
     pub(crate) fn run(&self) -> Result<i64, Failure> {
         self.send_added();
@@ -76,9 +76,9 @@ impl Client {
             Err(Failure::Gearman(error @ Error::Lost { .. })) => self.lose_all(&error),
             other => other,
         };
-        self.unfinished.set(matches!(ended, Ok(code) if code == Code::IoWait.number()));
+        self.unfinished.set(matches!(ended, Ok(code) if code == ReturnCode::IoWait.number()));
         match ended {
-            Ok(code) if code != Code::Success.number() => ended,
+            Ok(code) if code != ReturnCode::Success.number() => ended,
             Ok(_) | Err(Failure::Gearman(_)) => match self.failed.take() {
                 Some(first) => Err((*first).into()),
                 None => ended,
@@ -91,12 +91,12 @@ impl Client {
         loop {
             self.send_added();
             while let Some((id, event)) = self.next_event() {
-                let code = self.tell(id, event)?;
+                let code = self.report(id, event)?;
                 // A destructor of what the task held may have thrown.
                 if exception_pending() {
                     return Err(Failure::Thrown);
                 }
-                if code != Code::Success.number() {
+                if code != ReturnCode::Success.number() {
                     return Ok(code);
                 }
             }
@@ -104,14 +104,14 @@ impl Client {
                 continue; // by a callback
             }
             if !self.core.borrow().has_tasks() {
-                return Ok(Code::Success.number());
+                return Ok(ReturnCode::Success.number());
             }
             if self.has(option::NON_BLOCKING) {
-                if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().look().await })? {
-                    return Ok(Code::IoWait.number());
+                if !wait_for(OnSignal::Resume, || async { self.core.borrow_mut().poll_once().await })? {
+                    return Ok(ReturnCode::IoWait.number());
                 }
             } else {
-                self.turn()?;
+                self.wait_for_news()?;
             }
         }
     }
@@ -122,9 +122,9 @@ impl Client {
         self.note(error);
         self.begin();
         while let Some((id, event)) = self.next_event() {
-            self.tell(id, event)?;
+            self.report(id, event)?;
         }
-        Ok(Code::Success.number())
+        Ok(ReturnCode::Success.number())
     }
 
     /// A task was lost, or refused.
@@ -138,12 +138,12 @@ impl Client {
     }
 
     /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
-    fn tell(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
-        let Some(place) = self.sent.borrow().get(&id).copied() else { return Ok(Code::Success.number()) };
-        // SAFETY: places in `sent` hold tasks; this one stays listed until the end of this function, or
+    fn report(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
+        let Some(slot) = self.sent.borrow().get(&id).copied() else { return Ok(ReturnCode::Success.number()) };
+        // SAFETY: slots in `sent` hold tasks; this one stays listed until the end of this function, or
         // until a callback's own runTasks() has ended it, after which it is not touched.
-        let task = unsafe { self.zvals.state::<Task>(place) };
-        let learn = |event| task.learn(event, self.has(option::UNBUFFERED_RESULT));
+        let task = unsafe { self.zvals.state::<Task>(slot) };
+        let receive = |event| task.receive(event, self.has(option::UNBUFFERED_RESULT));
         let (kind, last) = match &event {
             Event::Created(_) => (Callback::Created, task.background.get()),
             Event::Data(_) => (Callback::Data, false),
@@ -153,43 +153,43 @@ impl Client {
             Event::Exception(_) => (Callback::Exception, true),
             Event::Fail => (Callback::Fail, true),
             Event::Known(_) => (Callback::Status, true),
-            Event::Echoed(_) => return Ok(Code::Success.number()),
+            Event::Echoed(_) => return Ok(ReturnCode::Success.number()),
             Event::Error(error) => {
                 self.note(error);
-                learn(event);
+                receive(event);
                 self.end_task(id);
-                return Ok(Code::Success.number());
+                return Ok(ReturnCode::Success.number());
             }
         };
         let code = if task.callbacks.get() & 1 << kind as u8 == 0 || self.zvals.is_null(kind as usize) {
             // A background task that is about to be freed has nobody who could ask it for its handle.
             let unseen = last && matches!(event, Event::Created(_)) && self.has(option::FREE_TASKS);
             if !unseen {
-                learn(event);
+                receive(event);
             }
-            Ok(Code::Success.number())
+            Ok(ReturnCode::Success.number())
         } else {
-            learn(event.clone());
-            self.call_back(id, event, task, place, kind)
+            receive(event.clone());
+            self.call_back(id, event, task, slot, kind)
         };
         // Where it paused, the next runTasks() calls it again for the same event.
-        if last && code.as_ref().map_or(true, |code| *code == Code::Success.number()) {
+        if last && code.as_ref().map_or(true, |code| *code == ReturnCode::Success.number()) {
             self.end_task(id);
         }
         code
     }
 
-    fn call_back(&self, id: TaskId, event: Event, task: &Task, place: usize, kind: Callback) -> Result<i64, Failure> {
-        let success = Code::Success.number();
+    fn call_back(&self, id: TaskId, event: Event, task: &Task, slot: usize, kind: Callback) -> Result<i64, Failure> {
+        let success = ReturnCode::Success.number();
         // References of the call's own: the callback may replace itself, or end its task by running it.
         let zvals = &self.zvals;
         let callable = zvals.add(zvals.get(kind as usize));
-        let object = zvals.add(zvals.get(place));
+        let object = zvals.add(zvals.get(slot));
         let by_reference = self.by_reference.get()[kind as usize];
         // The task's own, so that what becomes of it there is what its next callback gets.
         let context = zvals.add(if by_reference.context() { task.context.reference() } else { task.context.value() });
         // Not in this frame, which a longjmp would end without a trace.
-        task.told.set(Some(event));
+        task.event.set(Some(event));
         let result = match task.has_context.get() {
             true => callback::call(zvals, callable, [object, context], by_reference),
             false => callback::call(zvals, callable, [object], by_reference),
@@ -199,16 +199,16 @@ impl Client {
             drop(zvals.remove(result));
             code
         });
-        let event = task.told.take();
+        let event = task.event.take();
         for held in [callable, object, context] {
             drop(zvals.remove(held));
         }
         match code {
             None => Err(Failure::Thrown),
             Some(_) if exception_pending() => Err(Failure::Thrown),
-            // What true and most arrays come to. As a code it would say "would block", and ask for a
+            // What true and most arrays come to. As a code it would mean "would block", and ask for a
             // pause that no one meant.
-            Some(code) if code == success || code == Code::IoWait.number() => Ok(success),
+            Some(code) if code == success || code == ReturnCode::IoWait.number() => Ok(success),
             Some(code) => {
                 self.again.set(event.map(|event| (id, event)));
                 Ok(code)
@@ -217,8 +217,8 @@ impl Client {
     }
 
     fn end_task(&self, id: TaskId) {
-        let Some(place) = self.sent.borrow_mut().remove(&id) else { return };
-        let object = self.zvals.remove(place);
+        let Some(slot) = self.sent.borrow_mut().remove(&id) else { return };
+        let object = self.zvals.remove(slot);
         let context = object_state::<Task>(&object).end(self.has(option::FREE_TASKS));
         drop(context);
         drop(object);
@@ -237,7 +237,7 @@ impl Client {
             Ok(ask) => ask,
             Err(error) => {
                 drop(object);
-                if self.outcome.report(call, error.into()) {
+                if self.last_error.report(call, error.into()) {
                     call.returns(false);
                 }
                 return;
@@ -250,12 +250,12 @@ impl Client {
         // SAFETY: null, or an argument of this call.
         if let Some(context) = unsafe { context.as_ref() } {
             task.has_context.set(true);
-            // The place was empty.
+            // The slot was empty.
             drop(task.context.replace(context.shallow_clone()));
         }
-        let place = self.zvals.add(object.shallow_clone());
-        self.added.borrow_mut().push_back((place, ask));
-        self.outcome.set(Code::Success);
+        let slot = self.zvals.add(object.shallow_clone());
+        self.added.borrow_mut().push_back((slot, ask));
+        self.last_error.set(ReturnCode::Success);
         call.returns(object);
     }
 }
@@ -271,14 +271,14 @@ pub(crate) fn new_task(function: Zval, unique: Zval) -> Zval {
 /// Does this code end runTasks() with true?
 pub(crate) fn is_good(code: i64) -> bool {
     let good = [
-        Code::Success,
-        Code::Pause,
-        Code::IoWait,
-        Code::WorkStatus,
-        Code::WorkData,
-        Code::WorkException,
-        Code::WorkWarning,
-        Code::WorkFail,
+        ReturnCode::Success,
+        ReturnCode::Pause,
+        ReturnCode::IoWait,
+        ReturnCode::WorkStatus,
+        ReturnCode::WorkData,
+        ReturnCode::WorkException,
+        ReturnCode::WorkWarning,
+        ReturnCode::WorkFail,
     ];
     good.iter().any(|c| c.number() == code)
 }
@@ -303,9 +303,9 @@ pub(crate) fn set_callback(call: Call, kind: Callback) {
     let mut f = null_mut::<zval>();
     let this = args!(call, Client, "z", &mut f);
     let Some(by_reference) = callback::parameters(f) else {
-        let code = Code::InvalidArgument.number();
+        let code = ReturnCode::InvalidArgument.number();
         // Autoloading may have thrown.
-        if !exception_pending() && this.outcome.refuse(call, code, "function is not callable") {
+        if !exception_pending() && this.last_error.refuse(call, code, "function is not callable") {
             call.returns(false);
         }
         return;

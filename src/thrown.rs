@@ -1,4 +1,4 @@
-//! What a client hears of an exception that left a worker function.
+//! What a client is sent of an exception that left a worker function.
 use crate::callback::Text;
 use crate::object::{Zvals, object_zval};
 use crate::sys::{eg, exception_pending, exit_pending, zend_get_exception_base};

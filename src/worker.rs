@@ -5,20 +5,20 @@
 )]
 use crate::call::{Call, Str, args, handlers};
 use crate::callback::{self, ByReference, Text};
+use crate::failure::{Failure, LastError};
 use crate::ini;
 use crate::job::{self, Job};
 use crate::object::{Class, Entry, Zvals, instantiate, object_state};
-use crate::outcome::{Failure, Outcome};
 use crate::runtime::{OnSignal, catch_up, finish, wait_for};
 use crate::servers::{self, Endpoint};
 use crate::sys::{exception_pending, exit_pending};
 use crate::thrown;
 use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
-use gearman_core::duty::Abilities;
-use gearman_core::message::{Grab, Update};
-use gearman_core::servers::{Address, Server};
-use gearman_core::{Code, Error, worker as core};
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::protocol::message::{Grab, Update};
+use gearman_core::worker::protocol::Abilities;
+use gearman_core::{Error, ReturnCode, worker as core};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ptr::null_mut;
@@ -49,7 +49,7 @@ pub(crate) struct Worker {
     zvals: Zvals,
     /// Shared with jobs, which must not keep it alive.
     core: Rc<RefCell<core::Worker>>,
-    outcome: Outcome,
+    last_error: LastError,
     /// Its server may give it jobs while it sleeps.
     direct: bool,
     /// Milliseconds, negative: none.
@@ -58,7 +58,7 @@ pub(crate) struct Worker {
     functions: RefCell<HashMap<Vec<u8>, Function>>,
 }
 
-/// Places in `zvals`.
+/// Slots in `zvals`.
 #[derive(Clone, Copy)]
 struct Function {
     callable: usize,
@@ -77,7 +77,7 @@ impl Class for Worker {
         Worker {
             zvals: Zvals::new(0),
             core: Rc::new(RefCell::new(core)),
-            outcome: Outcome::new(),
+            last_error: LastError::new(),
             direct: ini::direct_assignment(),
             timeout: Cell::new(-1),
             options: Cell::new(option::FRESH),
@@ -90,10 +90,10 @@ impl Class for Worker {
 }
 
 impl Endpoint for Worker {
-    fn outcome(&self) -> &Outcome {
-        &self.outcome
+    fn last_error(&self) -> &LastError {
+        &self.last_error
     }
-    fn add(&self, server: Server, addresses: Vec<Address>) {
+    fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
     }
     fn has_servers(&self) -> bool {
@@ -142,8 +142,8 @@ impl Worker {
         self.options.set(self.options.get() & !option::CHANGE);
     }
 
-    /// The next job, waiting for it as the options say.
-    fn next_job(&self, on_signal: OnSignal) -> Result<gearman_core::job::Job, Failure> {
+    /// The next job, waiting for it as the options ask.
+    fn next_job(&self, on_signal: OnSignal) -> Result<gearman_core::worker::job::Job, Failure> {
         let at_once = self.has(option::NON_BLOCKING) || self.until().is_some() && self.timeout.get() == 0;
         if !at_once {
             catch_up()?;
@@ -152,37 +152,37 @@ impl Worker {
         let until = self.until();
         let job = wait_for(on_signal, || async {
             let mut core = self.core.borrow_mut();
-            if at_once { core.look_for_job().await } else { core.next_job(until).await }
+            if at_once { core.try_next_job().await } else { core.next_job(until).await }
         });
         match job {
             Err(Failure::Signal) => {
-                self.leave();
-                self.core.borrow_mut().take_held().ok_or(Failure::Signal)
+                self.stop_waiting();
+                self.core.borrow_mut().take_arrived().ok_or(Failure::Signal)
             }
             Err(Failure::Thrown) => {
-                self.leave(); // and the job is the next work()'s
+                self.stop_waiting(); // and the job is the next work()'s
                 Err(Failure::Thrown)
             }
             Err(Failure::Gearman(Error::WouldBlock | Error::NoJobs)) if !self.has(option::NON_BLOCKING) => {
                 Err(self.core.borrow().timeout(Duration::ZERO).into())
             }
-            other => other.map_err(|failure| self.told(failure)),
+            other => other.map_err(|failure| self.adapted(failure)),
         }
     }
 
-    /// A NON_BLOCKING worker hears of servers that are gone as of jobs that are not there: the loops that are written
+    /// To a NON_BLOCKING worker, servers that are gone are the same as jobs that are not there: the loops that are written
     /// for it leave the waiting to wait(), and go on only for that.
-    fn told(&self, failure: Failure) -> Failure {
+    fn adapted(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Gearman(error) if self.has(option::NON_BLOCKING) => error.away(Code::NoJobs).into(),
+            Failure::Gearman(error) if self.has(option::NON_BLOCKING) => error.away(ReturnCode::NoJobs).into(),
             other => other,
         }
     }
 
     /// A signal ended the wait: takes in a job that is on its way.
-    fn leave(&self) {
+    fn stop_waiting(&self) {
         if self.core.borrow_mut().is_waiting_directly() {
-            finish(async { self.core.borrow_mut().leave().await });
+            finish(async { self.core.borrow_mut().stop_waiting().await });
         }
     }
 
@@ -192,7 +192,7 @@ impl Worker {
         let until = self.until();
         let waited = wait_for(OnSignal::Return, || async { self.core.borrow_mut().wait_for_job(until).await });
         if matches!(waited, Err(Failure::Signal | Failure::Thrown)) {
-            self.leave();
+            self.stop_waiting();
         }
         waited
     }
@@ -200,7 +200,7 @@ impl Worker {
     fn work(&self) -> Result<Ended, Failure> {
         let job = self.next_job(OnSignal::Return)?;
         let Some(function) = self.functions.borrow().get(&job.function[..]).copied() else {
-            // It stays with this worker until it disconnects; register() said we would grab it.
+            // It stays with this worker until it disconnects; register() announced its function.
             return Ok(Ended::NoCallable(job.function.escape_ascii().to_string()));
         };
         let object = instantiate::<Job>();
@@ -212,9 +212,9 @@ impl Worker {
         drop(zvals.replace(job::CALLABLE, self.zvals.get(function.callable)));
         drop(zvals.replace(job::CONTEXT, self.zvals.get(function.context)));
         drop(zvals.replace(job::THIS, object.shallow_clone())); // a cycle, broken below
-        let place = self.zvals.add(object);
-        // SAFETY: listed at `place` until it is removed below; a longjmp leaves it there.
-        let this = unsafe { self.zvals.state::<Job>(place) };
+        let slot = self.zvals.add(object);
+        // SAFETY: listed at `slot` until it is removed below; a longjmp leaves it there.
+        let this = unsafe { self.zvals.state::<Job>(slot) };
         let result = callback::call(&this.zvals, job::CALLABLE, [job::THIS, job::CONTEXT], function.by_reference);
         let ended = match result {
             Some(result) => self.answer(this, result),
@@ -224,14 +224,14 @@ impl Worker {
         for i in [job::CALLABLE, job::CONTEXT, job::THIS] {
             drop(this.zvals.replace(i, Zval::new()));
         }
-        drop(self.zvals.remove(place));
+        drop(self.zvals.remove(slot));
         ended.map(Ended::Job)
     }
 
-    /// The function returned: tells the server, and gives the code that work() ends with.
+    /// The function returned: sends its result, and gives the code that work() ends with.
     fn answer(&self, job: &Job, result: usize) -> Result<i64, Failure> {
         let code = job.code();
-        let good = [Code::Success, Code::Shutdown].iter().any(|c| c.number() == code);
+        let good = [ReturnCode::Success, ReturnCode::Shutdown].iter().any(|c| c.number() == code);
         let sent = match (job.has_ended(), good) {
             (true, _) => Ok(()),
             (false, false) => job.send(Update::Fail),
@@ -247,7 +247,7 @@ impl Worker {
         match sent {
             Ok(()) => Ok(code),
             Err(_) if !job.is_ours() => Ok(code), // forked inside the function: it was never ours to answer
-            Err(failure) => Err(self.told(failure)),
+            Err(failure) => Err(self.adapted(failure)),
         }
     }
 
@@ -261,9 +261,9 @@ impl Worker {
                 self.core.borrow_mut().give_back(&unfinished);
             }
         } else {
-            // No need to tell of a failure to tell: the exception itself comes out of work().
+            // A failure to send it need not be reported: the exception itself comes out of work().
             let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&text)) };
-            self.outcome.note(Code::WorkException.number(), "the function threw");
+            self.last_error.note(ReturnCode::WorkException.number(), "the function threw");
         }
         Err(Failure::Thrown)
     }
@@ -308,13 +308,13 @@ impl Worker {
         let changed = change(&mut self.core.borrow_mut().abilities);
         match changed {
             Ok(()) => {
-                self.outcome.set(Code::Success);
+                self.last_error.set(ReturnCode::Success);
                 self.options.set(self.options.get() | option::CHANGE);
                 call.returns(true);
                 true
             }
             Err(error) => {
-                if self.outcome.report(call, error.into()) {
+                if self.last_error.report(call, error.into()) {
                     call.returns(false);
                 }
                 false
@@ -340,19 +340,26 @@ fn change_options(call: Call, change: impl FnOnce(i64, i64) -> i64) {
     call.returns(true);
 }
 
-/// Does work() say false without a warning?
-fn is_quiet(code: Code) -> bool {
-    matches!(code, Code::IoWait | Code::WorkFail | Code::WorkException | Code::Timeout | Code::NoJobs)
+/// Does work() return false without a warning?
+fn is_quiet(code: ReturnCode) -> bool {
+    matches!(
+        code,
+        ReturnCode::IoWait
+            | ReturnCode::WorkFail
+            | ReturnCode::WorkException
+            | ReturnCode::Timeout
+            | ReturnCode::NoJobs
+    )
 }
 
 /// A signal was handled. No job was run, and nothing is wrong: `while (!$stop && $worker->work());` looks at
-/// $stop. Programs that want to tell it from a job ask for it.
+/// $stop. Programs that want to distinguish it from a job ask for it.
 fn interrupted(call: Call, this: &Worker) {
     let tell = this.has(option::STOP_WAIT_ON_SIGNAL);
     if tell {
-        this.outcome.interrupted()
+        this.last_error.interrupted()
     } else {
-        this.outcome.set(Code::Success)
+        this.last_error.set(ReturnCode::Success)
     }
     call.returns(!tell);
 }
@@ -360,9 +367,9 @@ fn interrupted(call: Call, this: &Worker) {
 /// Notes why there was no job, warning where pecl does, and gives PHP its false.
 fn no_job(call: Call, this: &Worker, failure: Failure) {
     match failure {
-        Failure::Gearman(error) if is_quiet(error.code()) => this.outcome.fail(&error),
+        Failure::Gearman(error) if is_quiet(error.code()) => this.last_error.fail(&error),
         other => {
-            if !this.outcome.report(call, other) {
+            if !this.last_error.report(call, other) {
                 return;
             }
         }
@@ -380,10 +387,10 @@ handlers! {
         args!(call, Worker, "");
     }
     fn return_code(call) {
-        call.returns(args!(call, Worker, "").outcome.code());
+        call.returns(args!(call, Worker, "").last_error.code());
     }
     fn error(call) {
-        call.returns(args!(call, Worker, "").outcome.error());
+        call.returns(args!(call, Worker, "").last_error.error());
     }
     fn get_errno(call) {
         args!(call, Worker, "");
@@ -419,7 +426,7 @@ handlers! {
         this.core.borrow_mut().begin();
         let set = this.core.borrow_mut().set_id(id.or_empty());
         if let Err(error) = &set {
-            this.outcome.fail(error);
+            this.last_error.fail(error);
         }
         call.returns(set.is_ok());
     }
@@ -444,16 +451,16 @@ handlers! {
         let this = args!(call, Worker, "zz|zl", &mut name, &mut f, &mut context, &mut timeout);
         // SAFETY: arguments of this call.
         let (name, given) = unsafe { ((*name).zend_str(), context.as_ref()) };
-        let refused = Code::InvalidArgument.number();
+        let refused = ReturnCode::InvalidArgument.number();
         let Some(name) = name else {
-            if this.outcome.refuse(call, refused, "the function's name must be a string") {
+            if this.last_error.refuse(call, refused, "the function's name must be a string") {
                 call.returns(false);
             }
             return;
         };
         let Some(by_reference) = callback::parameters(f) else {
             let text = format_args!("function {} is not callable", name.as_bytes().escape_ascii());
-            if !exception_pending() && this.outcome.refuse(call, refused, text) {
+            if !exception_pending() && this.last_error.refuse(call, refused, text) {
                 call.returns(false);
             }
             return;
@@ -463,10 +470,10 @@ handlers! {
         let context = given.map_or_else(Zval::new, Zval::shallow_clone);
         match this.set_function(name.as_bytes(), callable, by_reference, context, timeout) {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
-            Err(error) => if this.outcome.report(call, error.into()) {
+            Err(error) => if this.last_error.report(call, error.into()) {
                 call.returns(false);
             }
         }
@@ -495,19 +502,19 @@ handlers! {
         let this = args!(call, Worker, "");
         match this.work() {
             Ok(Ended::Job(code)) => {
-                let (success, text) = (code == Code::Success.number(), "the function ended the job with this code");
+                let (success, text) = (code == ReturnCode::Success.number(), "the function ended the job with this code");
                 if success {
-                    this.outcome.set(Code::Success);
-                } else if Code::from_number(code).is_some_and(is_quiet) {
-                    this.outcome.note(code, text);
-                } else if !this.outcome.refuse(call, code, text) {
+                    this.last_error.set(ReturnCode::Success);
+                } else if ReturnCode::from_number(code).is_some_and(is_quiet) {
+                    this.last_error.note(code, text);
+                } else if !this.last_error.refuse(call, code, text) {
                     return;
                 }
                 call.returns(success);
             }
             Ok(Ended::NoCallable(function)) => {
                 let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
-                if this.outcome.refuse(call, Code::InvalidFunctionName.number(), text) {
+                if this.last_error.refuse(call, ReturnCode::InvalidFunctionName.number(), text) {
                     call.returns(false);
                 }
             }
@@ -523,10 +530,10 @@ handlers! {
             Ok(job) => {
                 let object = instantiate::<Job>();
                 object_state::<Job>(&object).begin(job, Rc::downgrade(&this.core));
-                this.outcome.set(Code::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(object);
             }
-            Err(failure) => if this.outcome.report(call, this.told(failure)) {
+            Err(failure) => if this.last_error.report(call, this.adapted(failure)) {
                 call.returns(false);
             }
         }
@@ -536,12 +543,12 @@ handlers! {
         let this = args!(call, Worker, "");
         match this.wait() {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
             Err(Failure::Signal) => interrupted(call, this),
             Err(Failure::Gearman(Error::NoServers | Error::NoFunctions)) => no_job(call, this, Error::NothingToWaitFor.into()),
-            Err(Failure::Gearman(error)) => no_job(call, this, error.away(Code::NoActiveFds).into()),
+            Err(Failure::Gearman(error)) => no_job(call, this, error.away(ReturnCode::NoActiveFds).into()),
             Err(failure) => no_job(call, this, failure),
         }
     }
@@ -560,10 +567,10 @@ handlers! {
         }
         match result {
             Ok(()) => {
-                this.outcome.set(Code::Success);
+                this.last_error.set(ReturnCode::Success);
                 call.returns(true);
             }
-            Err(failure) => if this.outcome.report(call, failure) {
+            Err(failure) => if this.last_error.report(call, failure) {
                 call.returns(false);
             }
         }

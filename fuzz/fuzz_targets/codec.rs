@@ -2,10 +2,10 @@
 //! what it means.
 #![no_main]
 
-use gearman_core::admin;
-use gearman_core::codec::{Decoded, decode, encode};
-use gearman_core::message::{Request, Response};
-use gearman_core::packet::{Command, Frame};
+use gearman_core::protocol::admin;
+use gearman_core::protocol::codec::{Decoded, decode, encode};
+use gearman_core::protocol::message::{Request, Response};
+use gearman_core::protocol::packet::{Command, Frame};
 
 /// Small, so that what is too large is found.
 const LIMIT: usize = 1000;
@@ -55,7 +55,7 @@ fn written_as_read(frame: &Frame<'_>, bytes: &[u8]) {
     out.clear();
     if let Ok(request) = Request::parse(command, frame) {
         request.encode(&mut out);
-        // Commands without arguments ignore a body, C peers put a NUL behind the handle of a failure, and
+        // Commands without arguments ignore a body, C peers put a NUL after the handle of a failure, and
         // Perl workers none where there is no data.
         let other = command.arguments() == 0
             || (command == Command::WorkFail && bytes.ends_with(b"\0"))

@@ -1,8 +1,8 @@
 //! Many connections in one thread: packets in, read in bulk; packets out, one write a turn and connection.
 
 use crate::Result;
-use gearman_core::codec::{Decoded, decode};
-use gearman_core::packet::Frame;
+use gearman_core::protocol::codec::{Decoded, decode};
+use gearman_core::protocol::packet::Frame;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::histogram::Histogram;
 use crate::hub::{Event, Hub, Outbox};
 use crate::server::Server;
-use gearman_core::message::{Grab, Priority, Request, Response, Start, Submit, Update, Work};
+use gearman_core::protocol::message::{Grab, Priority, Request, Response, Start, Submit, Update, Work};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,7 @@ fn turn(hub: &mut Hub, mut on: impl FnMut(&mut Outbox, usize, Response<'_>) -> R
     if moved { Ok(()) } else { Err("the server stalled".into()) }
 }
 
-/// Waits until the server has heard all that was said on these connections.
+/// Waits until the server has read all that was sent on these connections.
 fn barrier(hub: &mut Hub, peers: usize) -> Result<()> {
     for peer in 0..peers {
         Request::Echo(b"barrier").encode(hub.out().to(peer));

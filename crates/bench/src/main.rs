@@ -36,7 +36,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What can go wrong in a measurement is only ever told.
+/// What can go wrong in a measurement is only ever printed.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[derive(Parser)]

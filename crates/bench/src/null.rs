@@ -5,8 +5,8 @@
 
 use crate::Result;
 use crate::hub::{Event, Hub, Outbox};
-use gearman_core::message::{Assign, Request, Response, Submit};
-use gearman_core::packet::Frame;
+use gearman_core::protocol::message::{Assign, Request, Response, Submit};
+use gearman_core::protocol::packet::Frame;
 use nix::sys::epoll::EpollTimeout;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};

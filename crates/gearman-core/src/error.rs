@@ -1,6 +1,6 @@
 //! The one error of this crate, and what follows from it.
 
-use crate::code::Code;
+use crate::return_code::ReturnCode;
 use std::fmt::Display;
 
 /// A result with this crate's error.
@@ -19,7 +19,7 @@ pub enum Error {
     Resolve {
         /// As the user wrote it.
         server: String,
-        /// The resolver's words.
+        /// The resolver's text.
         reason: String,
     },
     /// A connection could not be made.
@@ -27,7 +27,7 @@ pub enum Error {
     Connect {
         /// Host and port, or path.
         server: String,
-        /// The system's words.
+        /// The system's text.
         reason: String,
     },
     /// The connection ended, or had to be given up.
@@ -38,12 +38,12 @@ pub enum Error {
         /// What was seen of it.
         reason: String,
     },
-    /// A peer sent what the protocol does not allow; the stream cannot be trusted any more.
+    /// The other side sent what the protocol does not allow; the stream cannot be trusted any more.
     #[error("protocol error: {reason}")]
     Protocol {
-        /// Which kind of wrong: [`Code::InvalidMagic`], [`Code::InvalidCommand`], [`Code::InvalidPacket`] or
-        /// [`Code::UnexpectedPacket`].
-        code: Code,
+        /// Which kind of wrong: [`ReturnCode::InvalidMagic`], [`ReturnCode::InvalidCommand`], [`ReturnCode::InvalidPacket`] or
+        /// [`ReturnCode::UnexpectedPacket`].
+        code: ReturnCode,
         /// What was wrong with it.
         reason: String,
     },
@@ -63,13 +63,13 @@ pub enum Error {
         /// Host and port, or path.
         server: String,
         /// The packet's code, `None` where libgearman has no such code.
-        code: Option<Code>,
+        code: Option<ReturnCode>,
         /// The packet's code as it was sent.
         name: String,
         /// The packet's text.
         text: String,
     },
-    /// Nothing was heard from the server for as long as the caller would wait.
+    /// Nothing came from the server for as long as the caller would wait.
     #[error("timeout reached, nothing was heard from {server} for {waited} ms")]
     Timeout {
         /// Host and port, or path; "the servers" where several were waited for.
@@ -80,11 +80,11 @@ pub enum Error {
     /// An argument that cannot be sent.
     #[error("{0}")]
     Argument(&'static str),
-    /// No server is there, said as something less than a failure: see [`Error::away`].
+    /// No server is there, reported as something less than a failure: see [`Error::away`].
     #[error("no server is there: {reason}")]
     Away {
-        /// What it is said as.
-        code: Code,
+        /// What it is reported as.
+        code: ReturnCode,
         /// Why none is there.
         reason: Box<Error>,
     },
@@ -117,12 +117,12 @@ pub enum Error {
 impl Error {
     /// An [`Error::Protocol`]: a packet that does not fit its command.
     pub fn protocol(reason: impl Display) -> Error {
-        Error::Protocol { code: Code::InvalidPacket, reason: reason.to_string() }
+        Error::Protocol { code: ReturnCode::InvalidPacket, reason: reason.to_string() }
     }
 
     /// An [`Error::Protocol`]: a good packet in the wrong place.
     pub fn unexpected(reason: impl Display) -> Error {
-        Error::Protocol { code: Code::UnexpectedPacket, reason: reason.to_string() }
+        Error::Protocol { code: ReturnCode::UnexpectedPacket, reason: reason.to_string() }
     }
 
     /// An [`Error::Lost`].
@@ -140,10 +140,10 @@ impl Error {
         }
     }
 
-    /// That a server is gone or cannot be reached, said as `code`: for callers to whom it is the same whether there is
-    /// no job or nobody who could have one. Other errors stay what they are.
+    /// Reports as `code` that a server is gone or cannot be reached: for callers to whom it is the same whether there is
+    /// no job or no server. Other errors stay what they are.
     #[must_use]
-    pub fn away(self, code: Code) -> Error {
+    pub fn away(self, code: ReturnCode) -> Error {
         match self {
             Error::Resolve { .. } | Error::Connect { .. } | Error::Lost { .. } => {
                 Error::Away { code, reason: Box::new(self) }
@@ -153,23 +153,23 @@ impl Error {
     }
 
     /// The code that libgearman reports in this case.
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> ReturnCode {
         match self {
-            Error::NoServers => Code::NoServers,
-            Error::Resolve { .. } => Code::Getaddrinfo,
-            Error::Connect { .. } => Code::CouldNotConnect,
-            Error::Lost { .. } => Code::LostConnection,
+            Error::NoServers => ReturnCode::NoServers,
+            Error::Resolve { .. } => ReturnCode::Getaddrinfo,
+            Error::Connect { .. } => ReturnCode::CouldNotConnect,
+            Error::Lost { .. } => ReturnCode::LostConnection,
             Error::Protocol { code, .. } | Error::Away { code, .. } => *code,
-            Error::TooLarge { .. } => Code::DataTooLarge,
-            Error::Server { code, .. } => code.unwrap_or(Code::ServerError),
-            Error::Timeout { .. } => Code::Timeout,
-            Error::Argument(_) | Error::JobGone(_) => Code::InvalidArgument,
-            Error::NothingToWaitFor => Code::NoActiveFds,
-            Error::NoFunctions => Code::NoRegisteredFunctions,
-            Error::NoSuchFunction => Code::NoRegisteredFunction,
-            Error::NoJobs => Code::NoJobs,
-            Error::WouldBlock => Code::IoWait,
-            Error::EchoCorrupted { .. } => Code::EchoDataCorruption,
+            Error::TooLarge { .. } => ReturnCode::DataTooLarge,
+            Error::Server { code, .. } => code.unwrap_or(ReturnCode::ServerError),
+            Error::Timeout { .. } => ReturnCode::Timeout,
+            Error::Argument(_) | Error::JobGone(_) => ReturnCode::InvalidArgument,
+            Error::NothingToWaitFor => ReturnCode::NoActiveFds,
+            Error::NoFunctions => ReturnCode::NoRegisteredFunctions,
+            Error::NoSuchFunction => ReturnCode::NoRegisteredFunction,
+            Error::NoJobs => ReturnCode::NoJobs,
+            Error::WouldBlock => ReturnCode::IoWait,
+            Error::EchoCorrupted { .. } => ReturnCode::EchoDataCorruption,
         }
     }
 

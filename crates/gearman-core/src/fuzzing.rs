@@ -1,9 +1,9 @@
-//! Bytes as what a client, or a worker, does on one connection and what its server says, for the fuzz targets `client`
-//! and `worker` (fuzz/) and for tests that replay what those found. Of a client each task must end once, and
-//! answers without a handle must be for the task that was asked first; a worker must not lose count, and what it
-//! says must be what a server understands.
+//! Input of the fuzz targets `client` and `worker` (fuzz/), and of tests that replay what those found: the bytes are read as
+//! what a client, or a worker, does on one connection, and what its server sends. Each task of a client must end once, and
+//! answers without a handle must go to the task that was asked first. A worker must not lose count, and a server
+//! must understand all that it sends.
 //!
-//! A deed is its kind, a length and as many bytes:
+//! A step is its kind, a length and as many bytes:
 //!
 //! ```text
 //! ? 1 n           a request, by the number of its kind
@@ -15,12 +15,12 @@
 // What is found ends the program.
 #![allow(clippy::panic)]
 
-use crate::codec::{Decoded, decode};
-use crate::duty::{Abilities, Duty, Heard as Told, Turn, Way};
-use crate::link::{Heard, Link};
-use crate::message::{Assign, Grab, Request, Response};
-use crate::packet::{Command, Magic};
-use crate::task::{Event, Kind, TaskId};
+use crate::client::pending::{self, Pending};
+use crate::client::task::{Event, Kind, TaskId};
+use crate::protocol::codec::{Decoded, decode};
+use crate::protocol::message::{Assign, Grab, Request, Response};
+use crate::protocol::packet::{Command, Magic};
+use crate::worker::protocol::{self, Abilities, Assignment, Protocol, State};
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -31,13 +31,13 @@ const LIMIT: usize = 1000;
 trait Side {
     /// Does something of its own accord.
     fn ask(&mut self, kind: u8);
-    /// False: what was said ends the connection.
-    fn hear(&mut self, response: Response<'_>) -> bool;
+    /// False: it ends the connection.
+    fn receive(&mut self, response: Response<'_>) -> bool;
     /// The connection is gone.
     fn end(&mut self);
 }
 
-/// A client hears what these bytes say.
+/// These bytes as a client and its server.
 ///
 /// # Panics
 /// When a promise is broken.
@@ -45,7 +45,7 @@ pub fn client(bytes: &[u8]) {
     run(&mut Asking::default(), bytes);
 }
 
-/// A worker hears what these bytes say.
+/// These bytes as a worker and its server.
 ///
 /// # Panics
 /// When a promise is broken.
@@ -54,35 +54,35 @@ pub fn worker(bytes: &[u8]) {
 }
 
 fn run(side: &mut impl Side, mut rest: &[u8]) {
-    let mut inbox = Vec::new();
-    while let [kind, length, behind @ ..] = rest {
-        let (data, behind) = behind.split_at(behind.len().min(usize::from(*length)));
-        rest = behind;
+    let mut read_buffer = Vec::new();
+    while let [kind, length, after @ ..] = rest {
+        let (data, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
         let mut open = *kind != b'!';
         match kind {
             b'!' => {}
             b'?' => side.ask(data.first().copied().unwrap_or_default()),
-            b'=' => inbox.extend_from_slice(data),
+            b'=' => read_buffer.extend_from_slice(data),
             number => {
-                inbox.extend_from_slice(&Magic::Response.bytes());
-                inbox.extend_from_slice(&u32::from(*number).to_be_bytes());
-                inbox.extend_from_slice(&(data.len() as u32).to_be_bytes());
-                inbox.extend_from_slice(data);
+                read_buffer.extend_from_slice(&Magic::Response.bytes());
+                read_buffer.extend_from_slice(&u32::from(*number).to_be_bytes());
+                read_buffer.extend_from_slice(&(data.len() as u32).to_be_bytes());
+                read_buffer.extend_from_slice(data);
             }
         }
         while open {
-            match decode(&inbox, LIMIT) {
+            match decode(&read_buffer, LIMIT) {
                 Ok(Decoded::Partial(_)) => break,
                 Ok(Decoded::Frame(frame, size)) => {
-                    open = Response::parse(&frame).is_ok_and(|response| side.hear(response));
-                    inbox.drain(..size);
+                    open = Response::parse(&frame).is_ok_and(|response| side.receive(response));
+                    read_buffer.drain(..size);
                 }
                 Err(_) => open = false,
             }
         }
         if !open {
             side.end();
-            inbox.clear();
+            read_buffer.clear();
         }
     }
     side.end();
@@ -91,7 +91,7 @@ fn run(side: &mut impl Side, mut rest: &[u8]) {
 /// A client, and what it must be waiting for.
 #[derive(Default)]
 struct Asking {
-    link: Link,
+    pending: Pending,
     serial: u32,
     /// Without an answer, in order; `None` is an option.
     asked: VecDeque<Option<(u32, Kind)>>,
@@ -104,51 +104,51 @@ impl Side for Asking {
         let kinds = [Kind::Foreground, Kind::Background, Kind::Status, Kind::StatusUnique, Kind::Echo];
         let kind = usize::from(kind) % (kinds.len() + 2);
         if kind == kinds.len() {
-            self.link.sent_option();
+            self.pending.sent_option();
             return self.asked.push_back(None);
         }
         self.serial += 1;
         let task = TaskId { index: self.serial, serial: self.serial };
         match kinds.get(kind) {
-            Some(kind) => self.link.sent(task, *kind),
-            None => self.link.asked_leave(task, Bytes::new()),
+            Some(kind) => self.pending.sent(task, *kind),
+            None => self.pending.asked_permission(task, Bytes::new()),
         }
         self.asked.push_back(Some((self.serial, kinds.get(kind).copied().unwrap_or(Kind::StatusUnique))));
     }
 
-    fn hear(&mut self, response: Response<'_>) -> bool {
+    fn receive(&mut self, response: Response<'_>) -> bool {
         let of_job = matches!(response, Response::Work(_));
         let option = matches!(self.asked.front(), Some(None)) && !of_job;
-        match self.link.hear(response, "server", Bytes::copy_from_slice) {
+        match self.pending.receive(response, "server", Bytes::copy_from_slice) {
             Err(_) => return false,
-            Ok(Heard::Nothing) if option => _ = self.asked.pop_front(),
-            Ok(Heard::Nothing) => assert!(of_job, "an answer was passed over"),
-            Ok(Heard::Event(task, event, last)) if of_job => {
+            Ok(pending::Received::Nothing) if option => _ = self.asked.pop_front(),
+            Ok(pending::Received::Nothing) => assert!(of_job, "an answer was passed over"),
+            Ok(pending::Received::Event(task, event, last)) if of_job => {
                 assert!(self.running.contains(&task.serial), "{event:?} for a task that does not run");
                 if last {
                     self.running.remove(&task.serial);
                 }
             }
-            Ok(Heard::Event(task, event, last)) => self.answered(task.serial, &event, last),
-            Ok(Heard::Leave(task, _)) => {
+            Ok(pending::Received::Event(task, event, last)) => self.answered(task.serial, &event, last),
+            Ok(pending::Received::Permitted(task, _)) => {
                 assert_eq!(self.asked.pop_front().flatten(), Some((task.serial, Kind::StatusUnique)));
-                self.link.sent(task, Kind::StatusUnique);
+                self.pending.sent(task, Kind::StatusUnique);
                 self.asked.push_back(Some((task.serial, Kind::StatusUnique)));
             }
         }
         let idle = self.asked.is_empty() && self.running.is_empty();
-        assert_eq!(self.link.is_idle(), idle);
+        assert_eq!(self.pending.is_idle(), idle);
         true
     }
 
     fn end(&mut self) {
-        let mut told: Vec<u32> = self.link.end().iter().map(|task| task.serial).collect();
-        told.sort_unstable();
+        let mut reported: Vec<u32> = self.pending.end().iter().map(|task| task.serial).collect();
+        reported.sort_unstable();
         let asked = self.asked.drain(..).flatten().map(|(task, _)| task);
         let mut open: Vec<u32> = asked.chain(std::mem::take(&mut self.running)).collect();
         open.sort_unstable();
-        assert_eq!(told, open, "the end of the connection");
-        assert!(self.link.is_idle());
+        assert_eq!(reported, open, "the end of the connection");
+        assert!(self.pending.is_idle());
     }
 }
 
@@ -174,10 +174,10 @@ impl Asking {
     }
 }
 
-/// A worker, and what it must have said.
+/// A worker, and what it must have sent.
 #[derive(Default)]
 struct Working {
-    duty: Duty,
+    protocol: Protocol,
     abilities: Abilities,
     /// GRAB_JOBs without an answer, as far as the server is to be believed.
     grabs: usize,
@@ -195,41 +195,43 @@ impl Side for Working {
             0 => _ = self.abilities.add(&name, u64::from(kind & 0x80)),
             1 => _ = self.abilities.remove(&name),
             2 => _ = self.abilities.clear(),
-            3 if self.duty.way == Way::Unasked => self.duty.ask_directly(&mut out),
-            3 => self.duty.rise(&mut out),
-            4 => self.duty.option(b"exceptions", &mut out),
+            3 if self.protocol.assignment == Assignment::Unasked => self.protocol.ask_directly(&mut out),
+            3 => self.protocol.stop_waiting(&mut out),
+            4 => self.protocol.option(b"exceptions", &mut out),
             5 => {
                 self.echoes += 1;
-                self.duty.echo(self.echoes, b"x", &mut out);
+                self.protocol.echo(self.echoes, b"x", &mut out);
             }
-            6 => self.duty.speak(&mut out),
-            7 if self.duty.turn == Turn::NoJob => self.duty.sleep(&mut out),
-            7 if self.duty.turn == Turn::Awake && self.duty.may_sleep(Grab::All) => self.duty.sleep(&mut out),
-            _ if matches!(self.duty.turn, Turn::Awake | Turn::Grabbing) && self.grabs < 5 => {
+            6 => self.protocol.interrupt_sleep(&mut out),
+            7 if self.protocol.state == State::NoJob => self.protocol.sleep(&mut out),
+            7 if self.protocol.state == State::Awake && self.protocol.may_sleep(Grab::All) => {
+                self.protocol.sleep(&mut out)
+            }
+            _ if matches!(self.protocol.state, State::Awake | State::Grabbing) && self.grabs < 5 => {
                 let forms = [Grab::Plain, Grab::Uniq, Grab::All];
-                self.duty.grab(forms[usize::from(kind) % 3], &mut out);
+                self.protocol.grab(forms[usize::from(kind) % 3], &mut out);
                 self.grabs += 1;
             }
             _ => {}
         }
-        self.duty.announce(&self.abilities, &mut out);
-        understood(&out);
+        self.protocol.announce(&self.abilities, &mut out);
+        assert_understood(&out);
         self.check();
     }
 
-    fn hear(&mut self, response: Response<'_>) -> bool {
+    fn receive(&mut self, response: Response<'_>) -> bool {
         let answers =
             matches!(response, Response::JobAssign(_)) || matches!(response, Response::NoJob) && self.grabs > 0;
         self.grabs = self.grabs.saturating_sub(usize::from(answers));
-        match self.duty.hear(response) {
+        match self.protocol.receive(response) {
             Err(_) => return false,
-            Ok(Told::Echo(number, _)) => {
+            Ok(protocol::Received::Echo(number, _)) => {
                 assert!(self.back < number && number <= self.echoes, "echo {number} after {}", self.back);
                 self.back = number;
             }
-            Ok(Told::Job(Assign { .. }) | Told::Nothing) => {}
+            Ok(protocol::Received::Job(Assign { .. }) | protocol::Received::Nothing) => {}
         }
-        if self.duty.grabs == 0 {
+        if self.protocol.grabs == 0 {
             self.grabs = 0; // an old server does not know the form, and will be asked in another
         }
         self.check();
@@ -243,17 +245,17 @@ impl Side for Working {
 
 impl Working {
     fn check(&self) {
-        assert_eq!(self.duty.grabs, self.grabs);
-        match self.duty.turn {
-            Turn::Grabbing => assert!(self.grabs > 0, "it waits for an answer to nothing"),
-            Turn::NoJob | Turn::Asleep => assert_eq!(self.grabs, 0, "it has asked, and sleeps"),
-            Turn::Awake | Turn::Rising => {}
+        assert_eq!(self.protocol.grabs, self.grabs);
+        match self.protocol.state {
+            State::Grabbing => assert!(self.grabs > 0, "it waits for an answer to nothing"),
+            State::NoJob | State::Asleep => assert_eq!(self.grabs, 0, "it has asked, and sleeps"),
+            State::Awake | State::Waking => {}
         }
     }
 }
 
 /// A server understands every packet of these.
-fn understood(mut sent: &[u8]) {
+fn assert_understood(mut sent: &[u8]) {
     while !sent.is_empty() {
         let Ok(Decoded::Frame(frame, size)) = decode(sent, LIMIT) else { panic!("no packet: {sent:?}") };
         let command = Command::from_number(frame.number).filter(|_| frame.magic == Magic::Request);

@@ -1,85 +1,200 @@
 //! The Gearman protocol, with a client and a worker for it. Knows nothing of PHP and nothing of
 //! the job server's inside.
 //!
-//! Each file uses only those above it:
+//! # A client
+//!
+//! Submits a job and waits for its result:
+//!
+//! ```
+//! # use gearman_core::protocol::{codec::{Decoded, decode}, message::{Assign, Request, Response, Work}};
+//! # use std::io::{Read, Write};
+//! # use std::{net::TcpListener, thread::{JoinHandle, spawn}};
+//! # /// A server for one connection, which answers each request with these packets.
+//! # fn serve(answer: impl Fn(Request<'_>, &mut Vec<u8>) + Send + 'static) -> std::io::Result<(i64, JoinHandle<std::io::Result<()>>)> {
+//! #     let listener = TcpListener::bind("127.0.0.1:0")?;
+//! #     let port = listener.local_addr()?.port();
+//! #     let server = spawn(move || {
+//! #         let (mut stream, _) = listener.accept()?;
+//! #         let (mut input, mut block) = (Vec::new(), [0; 1024]);
+//! #         loop {
+//! #             while let Ok(Decoded::Frame(frame, size)) = decode(&input, 1000) {
+//! #                 let mut output = Vec::new();
+//! #                 if let Some(Ok(request)) = frame.command().map(|command| Request::parse(command, &frame)) {
+//! #                     answer(request, &mut output);
+//! #                 }
+//! #                 stream.write_all(&output)?;
+//! #                 input.drain(..size);
+//! #             }
+//! #             match stream.read(&mut block)? {
+//! #                 0 => return Ok(()),
+//! #                 n => input.extend_from_slice(&block[..n]),
+//! #             }
+//! #         }
+//! #     });
+//! #     Ok((port.into(), server))
+//! # }
+//! use gearman_core::client::Client;
+//! use gearman_core::client::task::{Ask, Event};
+//! use gearman_core::net::address::ServerAddress;
+//! use gearman_core::protocol::message::{Priority, Update};
+//! use gearman_core::server_connection::Settings;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (port, server) = serve(|request, out| {
+//! #     let Request::Submit(submit) = request else { return };
+//! #     let result: Vec<u8> = submit.workload.iter().rev().copied().collect();
+//! #     Response::JobCreated(b"H:1").encode(out);
+//! #     Response::Work(Work { handle: b"H:1", update: Update::Complete(&result) }).encode(out);
+//! # })?;
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let mut client = Client::new(Settings::default());
+//! client.add_server(ServerAddress::new("127.0.0.1", port)?, Vec::new());
+//!
+//! client.begin();
+//! let task = client.call(Ask::submit(Priority::Normal, false, b"reverse", b"a key", b"olleh")?);
+//! let end = loop {
+//!     match client.take_end(task) {
+//!         Some(end) => break end,
+//!         None => runtime.block_on(client.wait(None))?,
+//!     }
+//! };
+//! assert_eq!(end, Event::Complete("hello".into()));
+//! # drop(client);
+//! # server.join().expect("the server does not panic")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A worker
+//!
+//! Takes a job, runs it and sends the result:
+//!
+//! ```
+//! # use gearman_core::protocol::{codec::{Decoded, decode}, message::{Assign, Request, Response, Work}};
+//! # use std::io::{Read, Write};
+//! # use std::{net::TcpListener, thread::{JoinHandle, spawn}};
+//! # /// A server for one connection, which answers each request with these packets.
+//! # fn serve(answer: impl Fn(Request<'_>, &mut Vec<u8>) + Send + 'static) -> std::io::Result<(i64, JoinHandle<std::io::Result<()>>)> {
+//! #     let listener = TcpListener::bind("127.0.0.1:0")?;
+//! #     let port = listener.local_addr()?.port();
+//! #     let server = spawn(move || {
+//! #         let (mut stream, _) = listener.accept()?;
+//! #         let (mut input, mut block) = (Vec::new(), [0; 1024]);
+//! #         loop {
+//! #             while let Ok(Decoded::Frame(frame, size)) = decode(&input, 1000) {
+//! #                 let mut output = Vec::new();
+//! #                 if let Some(Ok(request)) = frame.command().map(|command| Request::parse(command, &frame)) {
+//! #                     answer(request, &mut output);
+//! #                 }
+//! #                 stream.write_all(&output)?;
+//! #                 input.drain(..size);
+//! #             }
+//! #             match stream.read(&mut block)? {
+//! #                 0 => return Ok(()),
+//! #                 n => input.extend_from_slice(&block[..n]),
+//! #             }
+//! #         }
+//! #     });
+//! #     Ok((port.into(), server))
+//! # }
+//! use gearman_core::net::address::ServerAddress;
+//! use gearman_core::protocol::message::Update;
+//! use gearman_core::server_connection::Settings;
+//! use gearman_core::worker::Worker;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (sender, results) = std::sync::mpsc::channel();
+//! # let (port, server) = serve(move |request, out| match request {
+//! #     Request::GrabJob(_) => Response::JobAssign(Assign {
+//! #         handle: b"H:1", function: b"reverse", unique: None, reducer: None, workload: b"olleh",
+//! #     }).encode(out),
+//! #     Request::Option(name) => Response::Option(name).encode(out),
+//! #     Request::Work(Work { update: Update::Complete(result), .. }) => _ = sender.send(result.to_vec()),
+//! #     _ => {}
+//! # })?;
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let mut worker = Worker::new(Settings::default());
+//! worker.add_server(ServerAddress::new("127.0.0.1", port)?, Vec::new());
+//! worker.abilities.add(b"reverse", 0)?;
+//!
+//! worker.begin();
+//! let mut job = runtime.block_on(worker.next_job(None))?;
+//! let result: Vec<u8> = job.workload.iter().rev().copied().collect();
+//! worker.send(&mut job, Update::Complete(&result))?;
+//! runtime.block_on(worker.flush_all(None))?;
+//! # assert_eq!(results.recv()?, b"hello");
+//! # drop(worker);
+//! # server.join().expect("the server does not panic")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//!
+//! Each file uses only those that stand above it here, and a folder's `mod.rs` all of its own:
 //!
 //! ```text
-//! code            gearman_return_t: what a call, or the wire, says of an outcome
-//! error           the one Error, and what follows from it
-//! packet          commands, their arguments, a frame of bytes
-//! codec           bytes -> frame, incremental and bounded; frame -> bytes
-//! message         frame <-> typed Request and Response
-//! admin           the text commands on the same port
-//! outbox          what waits to be written to a socket
-//! servers         "host:port,…" and unix:///path
+//! return_code             gearman_return_t: the result of a call, as a number and a name
+//! error                   the one Error, and its return code
+//! protocol/               bytes; no I/O
+//!     packet              commands, their arguments, a frame of bytes
+//!     codec               bytes -> frame, incremental and bounded; frame -> bytes
+//!     message             frame <-> typed Request and Response
+//!     names               which function names and unique keys there can be
+//!     admin               the text commands on the same port
+//!     write_buffer        what waits to be written to a socket
+//! net/                    sockets, where they lead, and which process made them
+//!     address             "host:port,…" and unix:///path
 //! ---- feature "client" ----
-//! process         which process this is, asked cheaply
-//! connection      the only file with sockets
-//! unique          keys for jobs that were given none
-//! peer            a server and the way to it: connecting, waiting after failures
-//! pool            idle connections, for the next client
-//! task, link      client state, pure: what was asked for, and which answer is whose
-//! search          which servers are asked about a job
-//! route           a server as a client uses it
-//! client          drives tasks over peers; yields events
-//! job, duty       worker state, pure: abilities, grab / pre-sleep / noop
-//! worker          drives duties over peers; yields jobs
+//!     fork                which process this is, asked cheaply
+//!     connection          the only file with sockets
+//! server_connection       a server and the way to it: connecting, waiting after failures
+//! client/                 any number of tasks over any number of servers; yields events
+//!     unique              keys for jobs that were given none
+//!     pool                idle connections, for the next client
+//!     task                what can be asked for, and what becomes known of it; pure
+//!     search              which servers are asked about a job; pure
+//!     ongoing             tasks that are not over, and who waits for them; pure
+//!     pending             requests whose answers are due on one connection; pure
+//!     server              a server as a client uses it
+//!     dispatch            which server a waiting task goes to
+//! worker/                 jobs of any number of servers, one at a time
+//!     job                 a job that was given to this worker
+//!     protocol            abilities, grab / pre-sleep / noop on one connection; pure
+//!     server              a server as a worker uses it
+//!     direct, echo, pace  jobs without a grab, and ahead; ECHO_REQ; failing calls
 //! ```
 
 #![forbid(unsafe_code)]
 
-pub mod admin;
-pub mod code;
-pub mod codec;
 pub mod error;
-pub mod message;
-pub mod outbox;
-pub mod packet;
-pub mod servers;
+pub mod net;
+pub mod protocol;
+pub mod return_code;
 
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "client")]
-pub mod connection;
-#[cfg(feature = "client")]
-pub mod duty;
 #[cfg(all(feature = "client", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "client")]
-pub mod job;
-#[cfg(feature = "client")]
-pub mod link;
-#[cfg(feature = "client")]
-pub mod peer;
-#[cfg(feature = "client")]
-pub mod pool;
-#[cfg(feature = "client")]
-pub mod process;
-#[cfg(feature = "client")]
-mod route;
-#[cfg(feature = "client")]
-mod search;
-#[cfg(feature = "client")]
-pub mod task;
-#[cfg(feature = "client")]
-pub mod unique;
+pub mod server_connection;
 #[cfg(feature = "client")]
 pub mod worker;
 
-pub use code::Code;
 pub use error::{Error, Result};
+pub use return_code::ReturnCode;
 
 /// The port of a job server where none is given.
 pub const DEFAULT_PORT: u16 = 4730;
 /// The host of a job server where none is given.
 pub const DEFAULT_HOST: &str = "localhost";
 
-/// Largest unique key in bytes. C peers keep keys in 64 bytes with a NUL behind.
+/// Largest unique key in bytes. C peers keep keys in 64 bytes with a NUL after them.
 pub const MAX_UNIQUE: usize = 64;
 /// Largest function name in bytes.
 pub const MAX_FUNCTION: usize = 512;
-/// Largest job handle in bytes; C peers keep handles in 64 bytes with a NUL behind.
+/// Largest job handle in bytes; C peers keep handles in 64 bytes with a NUL after them.
 pub const MAX_HANDLE: usize = 64;
 /// Largest client id in bytes.
 pub const MAX_CLIENT_ID: usize = 254;

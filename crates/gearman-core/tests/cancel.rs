@@ -3,8 +3,8 @@
 
 use crate::util::{Script, Wire, join, poll_times, res, within};
 use gearman_core::client::Client;
-use gearman_core::message::{Priority, Update};
-use gearman_core::task::{Ask, Event};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::worker::Worker;
 use properties::properties;
 use proptest::collection::vec;
@@ -69,7 +69,7 @@ async fn dropped_turns(client: &mut Client, mut polls: Cycle) {
         client.forget(forgotten);
     }
     while client.has_tasks() || !echoes.is_empty() {
-        match poll_times(polls.next(), client.turn(None)).await {
+        match poll_times(polls.next(), client.wait(None)).await {
             Some(done) => done.unwrap(),
             None => tokio::task::yield_now().await,
         }
@@ -172,7 +172,7 @@ async fn dropped_waits(worker: &mut Worker, mut polls: Cycle) {
 
 async fn leave(worker: &mut Worker, polls: &mut Cycle) {
     tokio::task::yield_now().await;
-    while poll_times(polls.next(), worker.leave()).await.is_none() {
+    while poll_times(polls.next(), worker.stop_waiting()).await.is_none() {
         tokio::task::yield_now().await;
     }
 }
@@ -186,7 +186,7 @@ fn run_jobs(polls: Vec<usize>, chunks: Vec<usize>, classic: bool) {
     });
 }
 
-/// Here the server says yes to direct assignment and only ever wakes. Each wait was given up as soon as it slept, so
+/// Here the server accepts direct assignment and only ever wakes. Each wait was given up as soon as it slept, so
 /// that each NOOP came before the echo by which the worker rose. It was forgotten: the next wait went to sleep
 /// again without a question, and so for ever.
 #[test]

@@ -6,10 +6,10 @@ use crate::util::{
 };
 use bytes::Bytes;
 use gearman_core::client::Client;
-use gearman_core::message::Priority;
-use gearman_core::peer::Settings;
-use gearman_core::task::{Ask, Event};
-use gearman_core::{Code, Error};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::protocol::message::Priority;
+use gearman_core::server_connection::Settings;
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 
 fn submit(unique: &str, workload: &[u8]) -> Ask {
@@ -32,7 +32,7 @@ fn without_servers_or_tasks_there_is_nothing_to_wait_for() {
         let script = Script::tcp().await;
         let mut idle = script.client();
         idle.begin();
-        assert_eq!(idle.turn(None).await, Err(Error::NothingToWaitFor));
+        assert_eq!(idle.wait(None).await, Err(Error::NothingToWaitFor));
         let nowhere = idle.call_at(7, background(b"w"));
         assert_eq!(end(&mut idle, nowhere, None).await, Err(Error::NoServers));
     });
@@ -48,7 +48,7 @@ fn a_refused_connection_names_server_and_reason() {
             assert_eq!(error.to_string(), format!("could not connect to {server}: Connection refused"));
         }
         client.begin();
-        assert_eq!(client.connect_all().await.unwrap_err().code(), Code::CouldNotConnect);
+        assert_eq!(client.connect_all().await.unwrap_err().code(), ReturnCode::CouldNotConnect);
     });
 }
 
@@ -114,7 +114,7 @@ fn a_server_that_hangs_unwatched_disturbs_nobody() {
         client.begin();
         let unwatched = client.call_at(0, Ask::echo(b"nobody").unwrap());
         let now = Some(tokio::time::Instant::now());
-        assert!(matches!(client.turn(now).await, Err(Error::Timeout { .. })));
+        assert!(matches!(client.wait(now).await, Err(Error::Timeout { .. })));
         client.forget(unwatched);
         let server = async {
             let mut c = second.accept().await;
@@ -141,7 +141,7 @@ fn a_try_to_connect_is_begun_anew_when_nobody_looked_for_long() {
         let mut client = script.client();
         client.begin();
         let id = client.call(Ask::echo(b"nobody").unwrap());
-        let _ = poll_times(1, client.turn(None)).await;
+        let _ = poll_times(1, client.wait(None)).await;
         client.forget(id);
         pass(Duration::from_secs(60)).await;
         let server = async {
@@ -175,10 +175,10 @@ fn a_server_that_dies_ends_its_tasks_and_the_next_call_connects_anew() {
         let calls = async {
             client.begin();
             let (a, b) = (client.add(submit("a", b"w")), client.add(submit("b", b"w")));
-            let heard = events(&mut client).await;
+            let received = events(&mut client).await;
             let lost = Event::Error(Error::lost(script.server(), "the server closed the connection").into());
             let expected = vec![(a, Event::Created(bytes("H:x:1"))), (a, lost.clone()), (b, lost)];
-            assert_eq!(heard, expected);
+            assert_eq!(received, expected);
             echo(&mut client, b"again").await;
         };
         join(server, calls).await;
@@ -202,7 +202,7 @@ fn the_next_server_is_taken_when_the_first_has_died() {
         };
         let calls = async {
             let lost = ask(&mut client, Ask::echo(b"one").unwrap(), None).await;
-            assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+            assert_eq!(lost.unwrap_err().code(), ReturnCode::LostConnection);
             echo(&mut client, b"two").await;
         };
         join(server, calls).await;
@@ -254,7 +254,7 @@ fn a_connection_that_was_closed_after_a_timeout_is_made_anew() {
         let script = Script::tcp().await;
         let mut client = script.client();
         let (c, timeout) = join(script.accept(), ask(&mut client, background(b"w"), soon())).await;
-        assert_eq!(timeout.unwrap_err().code(), Code::Timeout);
+        assert_eq!(timeout.unwrap_err().code(), ReturnCode::Timeout);
         drop(c);
         pass(Duration::from_secs(1)).await;
         let server = async {
@@ -286,10 +286,10 @@ fn a_late_answer_is_nobody_elses() {
             let Error::Timeout { server, waited } = &error else {
                 panic!("{error}");
             };
-            assert_eq!((server, error.code()), (&script.server().to_string(), Code::Timeout));
+            assert_eq!((server, error.code()), (&script.server().to_string(), ReturnCode::Timeout));
             assert!(*waited > 0);
             let error = ask(&mut client, submit("", b"w"), soon()).await.unwrap_err();
-            assert_eq!(error.code(), Code::Timeout);
+            assert_eq!(error.code(), ReturnCode::Timeout);
             echo(&mut client, b"two").await;
             let new = ask(&mut client, submit("", b"w"), None).await;
             assert_eq!(new, Ok(Event::Complete(bytes("new"))));
@@ -314,7 +314,7 @@ fn half_an_answer_that_comes_too_late_is_nobody_elses_either() {
         };
         let calls = async {
             let error = ask(&mut client, Ask::echo(b"one").unwrap(), soon()).await.unwrap_err();
-            assert_eq!(error.code(), Code::Timeout);
+            assert_eq!(error.code(), ReturnCode::Timeout);
             echo(&mut client, b"two").await;
         };
         join(server, calls).await;
@@ -327,9 +327,9 @@ fn refusals_name_the_code_and_leave_the_connection() {
         let script = Script::tcp().await;
         let mut client = script.client();
         let cases = [
-            ("QUEUE_ERROR", Code::QueueError),
-            ("GEARMAN_QUEUE_ERROR", Code::QueueError),
-            ("NEWS_TO_US", Code::ServerError),
+            ("QUEUE_ERROR", ReturnCode::QueueError),
+            ("GEARMAN_QUEUE_ERROR", ReturnCode::QueueError),
+            ("NEWS_TO_US", ReturnCode::ServerError),
         ];
         let server = async {
             let mut c = script.accept().await;
@@ -438,9 +438,9 @@ fn tasks_with_the_same_key_each_get_their_copy() {
         let calls = async {
             client.begin();
             let (a, b) = (client.add(submit("key", b"w")), client.add(submit("key", b"w")));
-            let heard = events(&mut client).await;
+            let received = events(&mut client).await;
             let of = |task| {
-                let events = heard.iter().filter(move |(id, _)| *id == task);
+                let events = received.iter().filter(move |(id, _)| *id == task);
                 events.map(|(_, e)| e.clone()).collect::<Vec<_>>()
             };
             let (created, data) = (Event::Created(bytes("H:x:1")), Event::Data(bytes("data")));
@@ -508,8 +508,8 @@ fn large_tasks_all_arrive_however_slowly_they_are_read() {
     });
 }
 
-/// The second server's turn made room for a task of the first one's, whose turn was over: it was
-/// written when the second server said something, and that may be never.
+/// A look at the second server made room for a task of the first one's, which had been looked at before: it was
+/// written when the second server sent something, and that may be never.
 #[test]
 fn a_task_for_an_earlier_server_does_not_wait_for_a_later_one() {
     within(async || {

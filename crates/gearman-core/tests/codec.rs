@@ -1,9 +1,9 @@
-//! Properties of the codec: where the stream is split does not matter, and nothing a peer sends
+//! Properties of the codec: where the stream is split does not matter, and nothing the other side sends
 //! makes it panic or ask for more than the limit.
 
-use gearman_core::codec::{Decoded, decode, encode};
-use gearman_core::message::{Request, Response};
-use gearman_core::packet::{Command, Frame, HEADER, Magic, Sender};
+use gearman_core::protocol::codec::{Decoded, decode, encode};
+use gearman_core::protocol::message::{Request, Response};
+use gearman_core::protocol::packet::{Command, Frame, HEADER, Magic, Sender};
 use properties::properties;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,9 +1,9 @@
 //! Direct assignment: a worker of one server, which gives it jobs while it sleeps.
 
 use crate::util::{Script, Wire, join, poll_times, req, res, soon, within, worker};
-use gearman_core::message::{Grab, Update};
+use gearman_core::protocol::message::{Grab, Update};
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 
 const CAN_DO: &str = "f";
 
@@ -112,7 +112,7 @@ fn a_job_on_its_way_when_the_time_is_over_is_run() {
                 assert_eq!(job.handle, format!("H:x:{n}"));
                 worker.send(&mut job, Update::Complete(b"r")).unwrap();
             }
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
             assert_eq!(worker.next_job(None).await.unwrap().handle, "H:x:4");
         };
         join(server, work).await;
@@ -138,7 +138,7 @@ fn a_job_for_who_has_left_is_the_next_calls() {
                 assert!(poll_times(1, worker.next_job(None)).await.is_none());
                 tokio::task::yield_now().await;
             }
-            worker.leave().await;
+            worker.stop_waiting().await;
             run(&mut worker, 1).await;
             assert!(poll_times(1, worker.next_job(None)).await.is_none());
         };
@@ -188,7 +188,7 @@ fn a_server_that_does_not_answer_loses_the_connection() {
         };
         let work = async {
             let timeout = worker.next_job(soon()).await.unwrap_err();
-            assert_eq!(timeout.code(), Code::Timeout);
+            assert_eq!(timeout.code(), ReturnCode::Timeout);
             run(&mut worker, 1).await;
         };
         join(server, work).await;
@@ -309,15 +309,15 @@ fn a_server_that_refuses_or_ignores_the_option_is_not_asked_again() {
             let work = async {
                 run(&mut worker, 1).await;
                 let timeout = worker.next_job(soon()).await.unwrap_err();
-                assert_eq!(timeout.code(), Code::Timeout);
-                assert_eq!(second.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+                assert_eq!(timeout.code(), ReturnCode::Timeout);
+                assert_eq!(second.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
             };
             join(server, work).await;
         });
     }
 }
 
-/// It says yes to every option, and knows only the classic way.
+/// It accepts every option, and knows only the classic assignment.
 #[test]
 fn a_server_that_says_yes_and_only_wakes() {
     within(async || {
@@ -343,7 +343,7 @@ fn a_server_that_says_yes_and_only_wakes() {
             for n in 1..4 {
                 run(&mut worker, n).await;
             }
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
             run(&mut worker, 4).await;
         };
         join(server, work).await;
@@ -361,7 +361,7 @@ fn a_second_server_makes_the_worker_classic_over_a_new_connection() {
             c.expect(done(1)).await;
             c.ended().await;
             let (mut a, mut b) = join(script.accept(), other.accept()).await;
-            b.lull(CAN_DO.as_bytes()).await; // whose turn it is
+            b.lull(CAN_DO.as_bytes()).await; // the next to be asked
             a.lull(CAN_DO.as_bytes()).await;
             a.send(res(6, "")).await;
             a.expect(req(39, "")).await;
@@ -394,7 +394,7 @@ fn a_classic_worker_is_made_so_over_a_new_connection() {
         let work = async {
             run(&mut worker, 1).await;
             worker.classic = true;
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
         };
         join(server, work).await;
     });

@@ -4,14 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
 use gearman_core::client::Client;
-use gearman_core::message::{Priority, Update};
-use gearman_core::peer::Settings;
-use gearman_core::pool::{Counts, Pool};
-use gearman_core::process;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event};
+use gearman_core::client::pool::{Counts, Pool};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::net::address::ServerAddress;
+use gearman_core::net::fork;
+use gearman_core::protocol::message::{Priority, Update};
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, alarm, fork};
@@ -27,7 +27,7 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 
 fn main() {
     forks();
-    process::tell_of_forks();
+    fork::handler_installed();
     TOLD.store(true, Relaxed);
     forks();
 }
@@ -40,7 +40,7 @@ fn forks() {
     drop(listener);
 
     let mut runtime = new_runtime();
-    let address = Server::new("127.0.0.1", i64::from(port)).unwrap();
+    let address = ServerAddress::new("127.0.0.1", i64::from(port)).unwrap();
     let (mut client, mut worker) = (Client::new(Settings::default()), Worker::new(Settings::default()));
     client.add_server(address.clone(), Vec::new());
     worker.add_server(address.clone(), Vec::new());
@@ -102,9 +102,11 @@ fn forks() {
         if let Some(end) = client.take_end(id) {
             break end;
         }
-        runtime.block_on(client.turn(None)).unwrap();
+        runtime.block_on(client.wait(None)).unwrap();
     };
-    assert!(matches!(ended, Event::Error(e) if matches!(e.code(), Code::LostConnection | Code::CouldNotConnect)));
+    assert!(
+        matches!(ended, Event::Error(e) if matches!(e.code(), ReturnCode::LostConnection | ReturnCode::CouldNotConnect))
+    );
 }
 
 fn new_runtime() -> Runtime {
@@ -118,7 +120,7 @@ fn in_child(run: impl FnOnce()) -> Pid {
         ForkResult::Child => {
             alarm::set(10);
             if TOLD.load(Relaxed) {
-                process::forked();
+                fork::in_child();
             }
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
             exit(i32::from(done.is_err()));
@@ -134,7 +136,7 @@ fn connection(runtime: &Runtime, client: &mut Client) -> String {
         match client.take_end(id) {
             Some(Event::Created(handle)) => return String::from_utf8(handle.to_vec()).unwrap(),
             Some(other) => panic!("{other:?}"),
-            None => runtime.block_on(client.turn(None)).unwrap(),
+            None => runtime.block_on(client.wait(None)).unwrap(),
         }
     }
 }
@@ -147,13 +149,13 @@ fn serve(listener: &TcpListener) {
         std::thread::spawn(move || {
             while let Some((command, body)) = packet(&mut stream) {
                 let job = |workload| answer(11, format!("{number}\0f\0{workload}").as_bytes());
-                let said = match command {
+                let answer = match command {
                     18 => answer(8, number.to_string().as_bytes()),
                     16 => [job("kept"), answer(17, &body)].concat(),
                     39 => job("w"),
                     _ => continue,
                 };
-                stream.write_all(&said).unwrap();
+                stream.write_all(&answer).unwrap();
             }
         });
     }

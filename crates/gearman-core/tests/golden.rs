@@ -3,10 +3,10 @@
 
 use crate::util::{Script, ask, join, req, res, within};
 use bytes::Bytes;
-use gearman_core::codec::{Decoded, decode};
+use gearman_core::client::task::{Ask, Event, Known};
 use gearman_core::error::Error;
-use gearman_core::message::{Assign, Grab, Priority, Request, Response, Start, Status, Submit, Update, Work};
-use gearman_core::task::{Ask, Event, Known};
+use gearman_core::protocol::codec::{Decoded, decode};
+use gearman_core::protocol::message::{Assign, Grab, Priority, Request, Response, Start, Status, Submit, Update, Work};
 
 #[test]
 fn every_request() {

@@ -3,18 +3,18 @@
 use crate::util::{
     Script, Wire, alone, ask, client_with, echo, events, join, pass, req, res, soon, within, worker_with,
 };
-use gearman_core::message::{Priority, Update};
-use gearman_core::peer::Settings;
-use gearman_core::task::Ask;
+use gearman_core::client::task::Ask;
+use gearman_core::protocol::message::{Priority, Update};
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 
-/// What a hostile server says before it waits for what becomes of it, and what must be reported.
+/// What a hostile server sends before it waits for the end, and what must be reported.
 fn lies() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     vec![
         ("rubbish", b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "wrong magic \"HTTP\""),
-        ("rubbish behind a good start", b"\0REX".to_vec(), "wrong magic"),
+        ("rubbish after a good start", b"\0REX".to_vec(), "wrong magic"),
         ("the magic of a request", req(17, "one"), "ECHO_RES with the magic of a request"),
         ("four gigabytes", b"\0RES\0\0\0\x11\xff\xff\xff\xff".to_vec(), "a packet of 4294967295 bytes from "),
         ("one byte too many", res(17, [0; 1001]), "packet of 1001 bytes"),
@@ -29,7 +29,7 @@ fn modest() -> Settings {
     Settings { max_packet: 1000, ..Settings::default() }
 }
 
-/// A connection over which nothing wrong is said.
+/// A connection over which nothing wrong is sent.
 async fn honest(script: &Script) -> Wire {
     let mut c = script.accept().await;
     c.expect(req(16, "two")).await;
@@ -165,7 +165,7 @@ fn a_client_does_not_connect_for_ever_to_what_closes_at_once() {
         };
         tokio::select! {
             () = server => {}
-            heard = alone(events(&mut client)) => assert_eq!(heard.len(), 100),
+            events = alone(events(&mut client)) => assert_eq!(events.len(), 100),
         }
     });
 }
@@ -218,11 +218,11 @@ fn a_worker_reports_a_server_that_closes_at_once_and_rests_before_it_tries_again
         let work = async {
             for _ in 0..4 {
                 let error = worker.next_job(None).await.unwrap_err();
-                assert_eq!(error.code(), Code::LostConnection, "{error}");
+                assert_eq!(error.code(), ReturnCode::LostConnection, "{error}");
             }
             // It rests now, for far longer than this.
             let none = worker.next_job(Some(tokio::time::Instant::now())).await.unwrap_err();
-            assert_eq!(none.code(), Code::LostConnection);
+            assert_eq!(none.code(), ReturnCode::LostConnection);
         };
         tokio::select! { () = server => {}, () = alone(work) => {} }
     });
@@ -233,12 +233,12 @@ async fn closed_once() -> (Script, Worker) {
     let script = Script::tcp().await;
     let mut worker = script.worker(b"f");
     let (_, lost) = join(async { drop(script.accept().await) }, worker.next_job(None)).await;
-    assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+    assert_eq!(lost.unwrap_err().code(), ReturnCode::LostConnection);
     pass(Duration::from_secs(1)).await;
     (script, worker)
 }
 
-/// What a worker hears at the end of its time does not depend on what its server does at that moment.
+/// What a worker is told at the end of its time does not depend on what its server does at that moment.
 #[test]
 fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until_one_proves_good() {
     within(async || {
@@ -250,7 +250,7 @@ fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until
             c
         };
         let (mut c, none) = join(server, worker.next_job(soon())).await;
-        assert_eq!(none.unwrap_err().code(), Code::LostConnection);
+        assert_eq!(none.unwrap_err().code(), ReturnCode::LostConnection);
 
         let server = async {
             c.send(res(10, "")).await;
@@ -258,7 +258,7 @@ fn a_worker_whose_time_is_up_hears_of_a_server_that_closes_what_it_accepts_until
             c
         };
         let (_c, none) = join(server, worker.next_job(soon())).await;
-        assert_eq!(none.unwrap_err().code(), Code::Timeout);
+        assert_eq!(none.unwrap_err().code(), ReturnCode::Timeout);
     });
 }
 
@@ -267,10 +267,10 @@ fn a_worker_whose_time_is_up_does_not_hear_of_earlier_connections_when_one_lasts
     within(async || {
         let (script, mut worker) = closed_once().await;
         let (_c, none) = join(script.accept(), worker.next_job(soon())).await;
-        assert_eq!(none.unwrap_err().code(), Code::LostConnection);
+        assert_eq!(none.unwrap_err().code(), ReturnCode::LostConnection);
         // A server that hangs is not one that closes.
         pass(Duration::from_secs(1)).await;
-        assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+        assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
     });
 }
 

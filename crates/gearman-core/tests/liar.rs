@@ -45,7 +45,7 @@ pub(crate) struct Liar {
     waits: Cell<Option<Waker>>,
     /// Sent with the next answer.
     late: RefCell<Vec<u8>>,
-    /// Jobs it has told of.
+    /// Jobs it has named.
     pub(crate) jobs: Cell<u64>,
 }
 
@@ -77,7 +77,7 @@ impl Liar {
                 };
                 let Some((number, body)) = packet else { break };
                 let answers = self.answers(number, &body);
-                if !self.say(&mut wire, answers).await {
+                if !self.answer(&mut wire, answers).await {
                     break;
                 }
             }
@@ -141,7 +141,7 @@ impl Liar {
     }
 
     /// False: the connection is to be closed.
-    async fn say(&self, wire: &mut Wire, mut answers: Vec<Vec<u8>>) -> bool {
+    async fn answer(&self, wire: &mut Wire, mut answers: Vec<Vec<u8>>) -> bool {
         let mut open = true;
         if self.lies.get() && !answers.is_empty() {
             match self.lots.below(24) {

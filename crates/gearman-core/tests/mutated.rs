@@ -7,12 +7,12 @@ use crate::liar::{Liar, Lots};
 use crate::util::{alone, ask, client_with, within, worker_with};
 use bytes::Bytes;
 use gearman_core::client::Client;
+use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::{Error, Result};
-use gearman_core::job::Job;
-use gearman_core::message::{Grab, Priority, Update};
-use gearman_core::peer::Settings;
-use gearman_core::task::{Ask, Event, TaskId};
+use gearman_core::protocol::message::{Grab, Priority, Update};
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
+use gearman_core::worker::job::Job;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -92,7 +92,7 @@ fn a_client_and_changed_answers() {
             assert!(begun.elapsed() < LONG, "a call took {:?}", begun.elapsed());
         }
         liar.repent();
-        // The first call may find out that the connection is of no use, or be misled by what was said on it before.
+        // The first call may find out that the connection is of no use, or be misled by what was sent on it before.
         let _ = ask(&mut client, submit(false, b"first"), soon()).await;
         let last = ask(&mut client, submit(false, b"honest"), soon()).await;
         assert_eq!(last, Ok(Event::Complete(Bytes::from_static(b"honest"))));
@@ -125,7 +125,7 @@ async fn call(client: &mut Client, liar: &Liar, lots: &Lots) {
     assert!(right, "{lot}: {end:?}");
 }
 
-/// An honest server may be late, and what was said on the connection before may be the reason to close it.
+/// An honest server may be late, and what was sent on the connection before may be the reason to close it.
 fn excusable(error: &Error) -> bool {
     matches!(error, Error::Timeout { .. } | Error::Lost { .. } | Error::Connect { .. })
 }
@@ -141,7 +141,7 @@ async fn tasks(client: &mut Client, liar: &Liar, lots: &Lots) {
     }
     let until = soon();
     while client.has_tasks() {
-        if let Err(error) = client.turn(until).await {
+        if let Err(error) = client.wait(until).await {
             assert!(matches!(error, Error::Timeout { .. }), "{error}");
             break;
         }
@@ -204,7 +204,7 @@ async fn work(worker: &mut Worker, lots: &Lots) -> Result<Option<Job>> {
         0 => worker.echo(0, &workload(lots), soon()).await.map(|()| None),
         1 => {
             worker.abilities.add(b"g", lots.below(2) as u64 * 1000)?;
-            worker.look_for_job().await.map(Some)
+            worker.try_next_job().await.map(Some)
         }
         2 => {
             let _ = worker.abilities.remove(b"g");
@@ -226,7 +226,7 @@ async fn answer(worker: &mut Worker, mut job: Job, liar: &Liar, lots: &Lots, see
         return worker.give_back(&job);
     }
     let data = workload(lots);
-    // It may have ended with its connection, which is told here.
+    // It may have ended with its connection, which is reported here.
     let _ = worker.send(&mut job, Update::Data(&data));
     let end = [Update::Complete(&data), Update::Fail, Update::Exception(&data)][lots.below(3)];
     let _ = worker.send(&mut job, end);

@@ -1,12 +1,12 @@
 //! Servers come and go, refuse jobs, close connections in the middle and are late, and calls end before all is done:
-//! each task ends once or is still to be sent, none is sent twice, and no call fails for what an earlier one has told.
+//! each task ends once or is still to be sent, none is sent twice, and no call fails for what an earlier one has reported.
 
 use crate::util::{Script, Wire, alone, ask, client, echo, end, join, req, res, unused_path, within};
 use gearman_core::client::Client;
-use gearman_core::message::Priority;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event, TaskId};
-use gearman_core::{Code, Error};
+use gearman_core::client::task::{Ask, Event, TaskId};
+use gearman_core::net::address::ServerAddress;
+use gearman_core::protocol::message::Priority;
+use gearman_core::{Error, ReturnCode};
 use properties::properties;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ const REFUSED: char = 'r';
 const CUT: char = 'c';
 /// The connection ends when the job has begun.
 const CUT_LATER: char = 'l';
-/// The next request on the connection is heard first.
+/// The next request on the connection is received first.
 const SLOW: char = 's';
 
 /// What happens.
@@ -151,7 +151,10 @@ impl Program {
                     Event::Created(_) if !background => _ = self.open.insert(id, (key, background)),
                     Event::Created(_) | Event::Complete(_) => {}
                     Event::Error(error) => {
-                        assert!(matches!(error.code(), Code::LostConnection | Code::QueueError), "{key}: {error}");
+                        assert!(
+                            matches!(error.code(), ReturnCode::LostConnection | ReturnCode::QueueError),
+                            "{key}: {error}"
+                        );
                         failed.get_or_insert(*error);
                     }
                     other => panic!("{other:?}"),
@@ -160,7 +163,7 @@ impl Program {
             if !self.client.has_tasks() {
                 return (failed, Ok(()));
             }
-            if let Err(error) = self.client.turn(until).await {
+            if let Err(error) = self.client.wait(until).await {
                 return (failed, Err(error));
             }
         }
@@ -170,7 +173,7 @@ impl Program {
 async fn play(servers: usize, deeds: Vec<Deed>) {
     let seen = Rc::new(Seen::default());
     let places: Vec<Place> = (0..servers).map(|_| Place::new(&seen)).collect();
-    let addresses: Vec<Server> = places.iter().map(|place| Server::Unix(place.path.clone())).collect();
+    let addresses: Vec<ServerAddress> = places.iter().map(|place| ServerAddress::Unix(place.path.clone())).collect();
     let mut program = Program { client: client(&addresses), open: HashMap::new(), keys: 0 };
     for deed in deeds {
         match deed {
@@ -203,7 +206,7 @@ async fn play(servers: usize, deeds: Vec<Deed>) {
     }
 }
 
-/// What was lost is told at last, what was not sent goes out, and then nothing fails any more.
+/// What was lost is reported at last, what was not sent goes out, and then nothing fails any more.
 async fn all_is_well(program: &mut Program, servers: usize) {
     for i in 0..servers {
         // The answer to what was late comes with that to this. What is lost is found out by it.
@@ -261,7 +264,7 @@ fn tasks_are_not_sent_where_nobody_is() {
         program.add(DONE, true);
         let (failed, ended) = program.run(None).await;
         assert_eq!(failed, None);
-        assert_eq!(ended.unwrap_err().code(), Code::CouldNotConnect);
+        assert_eq!(ended.unwrap_err().code(), ReturnCode::CouldNotConnect);
         assert_eq!(program.open.len(), 1);
     });
 }

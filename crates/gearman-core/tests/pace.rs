@@ -2,9 +2,9 @@
 
 use crate::util::{Script, hanging, join, pass, req, res, unused_path, within, worker};
 use gearman_core::error::Result;
-use gearman_core::servers::Server;
+use gearman_core::net::address::ServerAddress;
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ async fn hurry(worker: &mut Worker, n: usize) -> Result<()> {
     worker.begin();
     let now = Some(Instant::now());
     match n % 4 {
-        0 => worker.look_for_job().await.map(drop),
+        0 => worker.try_next_job().await.map(drop),
         1 => worker.grab_job(now).await.map(drop),
         2 => worker.next_job(now).await.map(drop),
         _ => worker.wait_for_job(now).await,
@@ -36,7 +36,7 @@ fn without_a_server_there_are_less_than_a_hundred_calls_a_second() {
         within(async move || {
             tokio::time::pause();
             // Refused without any packet, so that only the clock, which is paused, tells the time.
-            let nobody = || Server::Unix(unused_path());
+            let nobody = || ServerAddress::Unix(unused_path());
             for servers in [&[][..], &[nobody()], &[nobody(), nobody(), nobody()]] {
                 let mut worker = worker(servers, b"f");
                 assert!(seconds(&mut worker, 300, kind).await > 3.0, "{kind:?} {}", servers.len());
@@ -85,7 +85,7 @@ fn who_is_answered_is_not_held_back() {
         let mut worker = script.worker(b"f");
         let look = async {
             loop {
-                match worker.look_for_job().await {
+                match worker.try_next_job().await {
                     Err(Error::WouldBlock) => tokio::task::yield_now().await,
                     other => break other.unwrap_err(),
                 }
@@ -105,7 +105,7 @@ fn who_is_answered_is_not_held_back() {
         tokio::time::pause();
         let begun = Instant::now();
         for _ in 0..300 {
-            assert_eq!(worker.look_for_job().await.unwrap_err(), Error::NoJobs);
+            assert_eq!(worker.try_next_job().await.unwrap_err(), Error::NoJobs);
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
     });
@@ -137,7 +137,7 @@ fn a_job_that_waits_goes_with_its_connection() {
                 Err(error) => break error,
             }
         };
-        assert_eq!(gone.code(), Code::CouldNotConnect);
-        assert!(worker.take_held().is_none());
+        assert_eq!(gone.code(), ReturnCode::CouldNotConnect);
+        assert!(worker.take_arrived().is_none());
     });
 }

@@ -2,10 +2,10 @@
 
 use crate::util::{Script, ask, echo, join, pass, req, res, soon, within};
 use gearman_core::client::Client;
-use gearman_core::message::Priority;
-use gearman_core::peer::Settings;
-use gearman_core::pool::{Counts, Pool};
-use gearman_core::task::{Ask, Event};
+use gearman_core::client::pool::{Counts, Pool};
+use gearman_core::client::task::{Ask, Event};
+use gearman_core::protocol::message::Priority;
+use gearman_core::server_connection::Settings;
 use std::time::Duration;
 
 fn client(script: &Script, pool: &Pool) -> Client {
@@ -26,7 +26,7 @@ fn counts(idle: usize, reused: u64, made: u64) -> Counts {
     Counts { idle, reused, made }
 }
 
-/// What the server of a connection hears, and says.
+/// What the server of a connection receives, and sends.
 fn echoed(text: &str) -> (Vec<u8>, Vec<u8>) {
     (req(16, text), res(17, text))
 }
@@ -132,23 +132,23 @@ fn what_nobody_wanted_for_a_minute_is_closed() {
 fn a_wish_for_exceptions_is_not_left_to_one_who_has_none() {
     within(async || {
         let (script, pool) = (Script::tcp().await, Pool::default());
-        let told = req(26, "exceptions");
+        let option = req(26, "exceptions");
         let agreed = res(27, "exceptions");
         let server = async {
             let mut first = script.accept().await;
-            first.expect([told.clone(), req(16, "a")].concat()).await;
+            first.expect([option.clone(), req(16, "a")].concat()).await;
             first.send([agreed.clone(), res(17, "a")].concat()).await;
             let mut second = script.accept().await;
             second.expect(req(16, "b")).await;
             second.send(res(17, "b")).await;
-            first.expect(req(16, "c")).await; // told already
+            first.expect(req(16, "c")).await; // sent already
             first.send(res(17, "c")).await;
             second.expect(req(16, "d")).await;
             second.send(res(17, "d")).await;
-            // Two at once who wish: the second gets the one that was not told, and tells.
+            // Two at once who wish: the second gets the one without the option, and sends it.
             first.expect(req(16, "e")).await;
             first.send(res(17, "e")).await;
-            second.expect([told, req(16, "f")].concat()).await;
+            second.expect([option, req(16, "f")].concat()).await;
             second.send([agreed, res(17, "f")].concat()).await;
             (first, second)
         };
@@ -175,7 +175,7 @@ fn what_is_not_over_is_not_left_to_others() {
             ("no answer", submit(true), vec![]),
             ("half an answer", submit(true), created[..7].to_vec()),
             ("a job that runs", submit(false), created.clone()),
-            ("a job that tells", submit(false), [created.clone(), data].concat()),
+            ("a job that sends data", submit(false), [created.clone(), data].concat()),
             ("a wrong answer", submit(true), res(17, "x")),
             ("too large an answer", submit(true), b"\0RES\0\0\0\x08\xff\xff\xff\xff".to_vec()),
         ] {
@@ -296,7 +296,7 @@ fn limits_are_those_of_the_client_not_of_the_connection() {
             small.set_pool(pool.clone());
             small.add_server(script.server(), Vec::new());
             let error = ask(&mut small, Ask::echo(b"y").unwrap(), None).await.unwrap_err();
-            assert_eq!(error.code(), gearman_core::Code::DataTooLarge);
+            assert_eq!(error.code(), gearman_core::ReturnCode::DataTooLarge);
         };
         join(server, calls).await;
         assert_eq!(pool.counts(), counts(0, 1, 1));
@@ -318,12 +318,12 @@ fn a_late_wish_is_told_while_a_job_runs() {
         let calls = async {
             let id = client.add(Ask::submit(Priority::Normal, false, b"f", b"", b"w").unwrap());
             client.begin();
-            client.turn(None).await.unwrap();
+            client.wait(None).await.unwrap();
             assert!(matches!(client.next_event(), Some((of, Event::Created(_))) if of == id));
             client.want_exceptions();
             client.connect_all().await.unwrap();
             while !client.has_events() {
-                client.turn(None).await.unwrap();
+                client.wait(None).await.unwrap();
             }
             assert_eq!(client.next_event(), Some((id, Event::Exception("why".into()))));
         };

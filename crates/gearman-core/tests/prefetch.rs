@@ -1,8 +1,8 @@
 //! Jobs asked for in advance.
 
 use crate::util::{Script, join, req, res, soon, within, worker};
-use gearman_core::Code;
-use gearman_core::message::Update;
+use gearman_core::ReturnCode;
+use gearman_core::protocol::message::Update;
 use gearman_core::worker::Worker;
 
 fn grab(n: usize) -> Vec<u8> {
@@ -65,13 +65,13 @@ fn many_are_asked_for_in_one_write_and_seldom() {
             for n in 1..8 {
                 run(&mut worker, n).await;
             }
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
         };
         join(server, work).await;
     });
 }
 
-/// Our server hears nothing more of a worker for which more than a megabyte waits; this one hears nothing before all is
+/// Our server reads nothing more from a worker for which more than a megabyte waits; this one reads nothing before all is
 /// taken. A worker that only wrote waited for ever, and so did the server.
 #[test]
 fn jobs_in_advance_are_taken_in_while_a_large_result_is_written() {
@@ -131,7 +131,7 @@ fn in_the_direct_way_it_sleeps_only_when_it_has_none() {
         let script = Script::tcp().await;
         let mut worker = hoarder(&script, 2);
         worker.classic = false;
-        worker.abilities.add(b"f", 5000).unwrap(); // our server counts the time of a job that waits its turn rightly
+        worker.abilities.add(b"f", 5000).unwrap(); // our server counts the time of a job that waits rightly
         let server = async {
             let mut c = script.accept().await;
             c.expect([req(23, "f\x005000"), req(26, "all-yours"), grab(1)].concat()).await;
@@ -162,7 +162,7 @@ fn in_the_direct_way_it_sleeps_only_when_it_has_none() {
     });
 }
 
-/// Its clock would run while a job waits its turn.
+/// Its clock would run while a job waits.
 #[test]
 fn none_are_asked_for_where_a_function_has_a_timeout() {
     within(async || {

@@ -3,18 +3,18 @@
 use crate::util::{
     Script, Wire, ask, client, client_with, echo, end, events, hanging, join, pass, refusing, req, res, soon, within,
 };
-use gearman_core::message::Priority;
-use gearman_core::peer::Settings;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event, Known};
-use gearman_core::{Code, Error};
+use gearman_core::client::task::{Ask, Event, Known};
+use gearman_core::net::address::ServerAddress;
+use gearman_core::protocol::message::Priority;
+use gearman_core::server_connection::Settings;
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 
 fn question(handle: &str) -> Ask {
     Ask::status(handle.as_bytes()).unwrap()
 }
 
-/// The server is asked about this job, and says whether it knows it.
+/// The server is asked about this job, and answers whether it knows it.
 async fn asked(c: &mut Wire, handle: &str, known: bool) {
     c.expect(req(15, handle)).await;
     let known = u8::from(known);
@@ -79,7 +79,7 @@ fn all_are_asked_until_one_knows_the_job() {
     });
 }
 
-/// Servers on one host give the same handles: only who gave it can say that a job is done.
+/// Servers on one host give the same handles: only the one that gave it can answer that a job is done.
 #[test]
 fn a_handle_leads_to_the_server_that_gave_it() {
     within(async || {
@@ -103,7 +103,7 @@ fn a_handle_leads_to_the_server_that_gave_it() {
                 end(&mut client, id, None).await.unwrap();
             }
             let lost = ask(&mut client, submit(), None).await;
-            assert_eq!(lost.unwrap_err().code(), Code::LostConnection);
+            assert_eq!(lost.unwrap_err().code(), ReturnCode::LostConnection);
             assert_eq!(ask(&mut client, submit(), None).await, Ok(Event::Created("H:x:1".into())));
             // The first server can not be reached, and need not be.
             assert_eq!(ask(&mut client, question("H:x:1"), None).await, Ok(known(false)));
@@ -154,7 +154,7 @@ fn who_is_lost_before_it_answers_may_have_known() {
             let (_, answer) = join(servers, ask(&mut client, question("H:x:1"), None)).await;
             match knows {
                 true => assert_eq!(answer, Ok(known(true))),
-                false => assert_eq!(answer.unwrap_err().code(), Code::LostConnection),
+                false => assert_eq!(answer.unwrap_err().code(), ReturnCode::LostConnection),
             }
             pass(Duration::from_secs(1)).await; // by then it is seen that both are gone
         }
@@ -174,7 +174,7 @@ fn a_question_that_was_given_up_is_not_asked_elsewhere() {
         };
         let calls = async {
             let given_up = ask(&mut client, question("H:x:1"), soon()).await;
-            assert_eq!(given_up.unwrap_err().code(), Code::Timeout);
+            assert_eq!(given_up.unwrap_err().code(), ReturnCode::Timeout);
             echo(&mut client, b"one").await;
         };
         join(server, calls).await;
@@ -191,9 +191,9 @@ fn a_question_that_nobody_could_be_asked_waits_for_the_next_call() {
         let mut client = client(&servers);
         let id = client.add(question("H:x:1"));
         client.begin();
-        assert_eq!(client.turn(None).await.unwrap_err().code(), Code::CouldNotConnect);
+        assert_eq!(client.wait(None).await.unwrap_err().code(), ReturnCode::CouldNotConnect);
         assert_eq!((client.next_event(), client.has_tasks()), (None, true));
-        let Server::Unix(path) = &servers[1] else { panic!("a path") };
+        let ServerAddress::Unix(path) = &servers[1] else { panic!("a path") };
         let second = Script::at(path.clone());
         let server = async {
             let mut c = second.accept().await;
@@ -227,7 +227,7 @@ fn a_server_that_hangs_keeps_only_the_question_waiting() {
             let id = client.call_at(1, Ask::echo(b"here").unwrap());
             end(&mut client, id, None).await.unwrap();
             client.add(question("H:x:1"));
-            client.turn(None).await.unwrap();
+            client.wait(None).await.unwrap();
             echo(&mut client, b"one").await;
             assert!(client.has_tasks());
         };

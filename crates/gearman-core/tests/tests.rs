@@ -1,4 +1,4 @@
-//! What crosses the wire, and what becomes of peers that misbehave.
+//! What crosses the wire, and what becomes of servers that misbehave.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 

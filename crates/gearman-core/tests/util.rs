@@ -1,10 +1,10 @@
-//! A scripted peer that asserts the exact bytes it gets, and short ways to ask a client.
+//! A scripted server that asserts the exact bytes it gets, and short ways to ask a client.
 
 use gearman_core::client::Client;
+use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
-use gearman_core::peer::Settings;
-use gearman_core::servers::Server;
-use gearman_core::task::{Ask, Event, TaskId};
+use gearman_core::net::address::ServerAddress;
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -102,7 +102,7 @@ impl Wake for Woken {
     }
 }
 
-/// A moment so near that a peer which says nothing has said nothing until then.
+/// A moment so near that a server which sends nothing has sent nothing until then.
 pub(crate) fn soon() -> Option<Instant> {
     Some(Instant::now() + Duration::from_millis(30))
 }
@@ -152,7 +152,7 @@ enum Listener {
     Unix(UnixListener, PathBuf),
 }
 
-/// Where a client or a worker finds its scripted peer.
+/// Where a client or a worker finds its scripted server.
 pub(crate) struct Script(Listener);
 
 impl Script {
@@ -169,10 +169,10 @@ impl Script {
         Script(Listener::Unix(UnixListener::bind(&path).unwrap(), path))
     }
 
-    pub(crate) fn server(&self) -> Server {
+    pub(crate) fn server(&self) -> ServerAddress {
         match &self.0 {
             Listener::Tcp(l) => tcp_server(l.local_addr().unwrap().port()),
-            Listener::Unix(_, path) => Server::Unix(path.clone()),
+            Listener::Unix(_, path) => ServerAddress::Unix(path.clone()),
         }
     }
 
@@ -207,8 +207,8 @@ impl Drop for Script {
     }
 }
 
-pub(crate) fn tcp_server(port: u16) -> Server {
-    Server::new("127.0.0.1", i64::from(port)).unwrap()
+pub(crate) fn tcp_server(port: u16) -> ServerAddress {
+    ServerAddress::new("127.0.0.1", i64::from(port)).unwrap()
 }
 
 /// A path that no other test uses.
@@ -219,7 +219,7 @@ pub(crate) fn unused_path() -> PathBuf {
 }
 
 /// A port that refuses connections, as long as the socket lives.
-pub(crate) fn refusing() -> (TcpSocket, Server) {
+pub(crate) fn refusing() -> (TcpSocket, ServerAddress) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let server = tcp_server(socket.local_addr().unwrap().port());
@@ -227,7 +227,7 @@ pub(crate) fn refusing() -> (TcpSocket, Server) {
 }
 
 /// A port to which connecting never comes to an end: its queue is full and nobody accepts.
-pub(crate) async fn hanging() -> (TcpListener, TcpStream, Server) {
+pub(crate) async fn hanging() -> (TcpListener, TcpStream, ServerAddress) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -241,11 +241,11 @@ pub(crate) fn impatient() -> Settings {
     Settings { connect_timeout: Duration::from_millis(50), ..Settings::default() }
 }
 
-pub(crate) fn client(servers: &[Server]) -> Client {
+pub(crate) fn client(servers: &[ServerAddress]) -> Client {
     client_with(Settings::default(), servers)
 }
 
-pub(crate) fn client_with(settings: Settings, servers: &[Server]) -> Client {
+pub(crate) fn client_with(settings: Settings, servers: &[ServerAddress]) -> Client {
     let mut client = Client::new(settings);
     for server in servers {
         client.add_server(server.clone(), Vec::new());
@@ -253,11 +253,11 @@ pub(crate) fn client_with(settings: Settings, servers: &[Server]) -> Client {
     client
 }
 
-pub(crate) fn worker(servers: &[Server], function: &[u8]) -> Worker {
+pub(crate) fn worker(servers: &[ServerAddress], function: &[u8]) -> Worker {
     worker_with(Settings::default(), servers, function)
 }
 
-pub(crate) fn worker_with(settings: Settings, servers: &[Server], function: &[u8]) -> Worker {
+pub(crate) fn worker_with(settings: Settings, servers: &[ServerAddress], function: &[u8]) -> Worker {
     let mut worker = Worker::new(settings);
     for server in servers {
         worker.add_server(server.clone(), Vec::new());
@@ -268,7 +268,7 @@ pub(crate) fn worker_with(settings: Settings, servers: &[Server], function: &[u8
     worker
 }
 
-/// One connection as the scripted peer sees it.
+/// One connection as the scripted server sees it.
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
 }
@@ -325,7 +325,7 @@ impl Wire {
         Some((number, body))
     }
 
-    /// The other side closes, and says nothing before.
+    /// The other side closes, and sends nothing before.
     pub(crate) async fn ended(mut self) {
         let rest = self.read().await;
         assert_eq!(rest.escape_ascii().to_string(), "");
@@ -354,7 +354,7 @@ pub(crate) async fn end(client: &mut Client, id: TaskId, until: Option<Instant>)
             Some(end) => return Ok(end),
             None => {}
         }
-        if let Err(error) = client.turn(until).await {
+        if let Err(error) = client.wait(until).await {
             client.forget(id);
             return Err(error);
         }
@@ -373,7 +373,7 @@ pub(crate) async fn events(client: &mut Client) -> Vec<(TaskId, Event)> {
     while client.has_tasks() {
         all.extend(std::iter::from_fn(|| client.next_event()));
         if client.has_tasks() {
-            client.turn(None).await.unwrap();
+            client.wait(None).await.unwrap();
         }
     }
     all

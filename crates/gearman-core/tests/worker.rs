@@ -4,10 +4,10 @@ use crate::util::{
     Script, hanging, impatient, join, pass, poll_times, refusing, req, res, soon, unused_path, within, worker,
     worker_with,
 };
-use gearman_core::message::{Grab, Update};
-use gearman_core::servers::Server;
+use gearman_core::net::address::ServerAddress;
+use gearman_core::protocol::message::{Grab, Update};
 use gearman_core::worker::Worker;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -31,12 +31,12 @@ fn the_first_failure_to_connect_is_told_at_once_and_later_tries_pause() {
     within(async || {
         // Refused without any packet, so that only the runtime's clock, which is paused, tells the time.
         tokio::time::pause();
-        let mut worker = worker(&[Server::Unix(unused_path())], b"f");
+        let mut worker = worker(&[ServerAddress::Unix(unused_path())], b"f");
         let mut pauses = Vec::new();
         for _ in 0..12 {
             let begun = Instant::now();
             let error = worker.next_job(None).await.unwrap_err();
-            assert_eq!(error.code(), Code::CouldNotConnect);
+            assert_eq!(error.code(), ReturnCode::CouldNotConnect);
             pauses.push(begun.elapsed());
         }
         assert_eq!(pauses[0], Duration::ZERO);
@@ -45,16 +45,16 @@ fn the_first_failure_to_connect_is_told_at_once_and_later_tries_pause() {
             let expected = Duration::from_millis(least.min(750))..=Duration::from_millis(most + 1);
             assert!(expected.contains(pause), "{n}: {pause:?} not in {expected:?}");
         }
-        // The pause does not outlast the caller's patience; the reason is told again.
+        // The pause does not outlast the caller's patience; the reason is reported again.
         let begun = Instant::now();
         let error = worker.next_job(Some(begun + Duration::from_millis(100))).await;
-        assert_eq!(error.unwrap_err().code(), Code::CouldNotConnect);
+        assert_eq!(error.unwrap_err().code(), ReturnCode::CouldNotConnect);
         assert!((100..=101).contains(&begun.elapsed().as_millis()));
-        // Who would not wait is told at once, each time.
+        // A call that does not wait fails at once, each time.
         let begun = Instant::now();
         for _ in 0..3 {
             let error = worker.grab_job(None).await.unwrap_err();
-            assert_eq!(error.code(), Code::CouldNotConnect);
+            assert_eq!(error.code(), ReturnCode::CouldNotConnect);
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
     });
@@ -108,7 +108,7 @@ fn jobs_come_from_every_server_also_while_one_has_none() {
                 b.send(res(31, format!("H:b:{n}\0f\0u\0w"))).await;
                 b.expect(req(13, format!("H:b:{n}\0r"))).await;
             }
-            // Now both have jobs: they take turns. The one that gave the last job is asked last.
+            // Now both have jobs: they alternate. The one that gave the last job is asked last.
             a.send(res(6, "")).await;
             b.expect(req(39, "")).await;
             // It is asked already, or not yet: whichever, its answer decides.
@@ -213,10 +213,10 @@ fn changed_abilities_are_told_before_the_next_grab() {
             worker.abilities.remove(b"f").unwrap();
             worker.abilities.add(b"g", 0).unwrap();
             let timeout = worker.next_job(soon()).await.unwrap_err();
-            assert_eq!(timeout.code(), Code::Timeout);
+            assert_eq!(timeout.code(), ReturnCode::Timeout);
             worker.abilities.add(b"h", 1000).unwrap();
             let timeout = worker.next_job(soon()).await.unwrap_err();
-            assert_eq!(timeout.code(), Code::Timeout);
+            assert_eq!(timeout.code(), ReturnCode::Timeout);
             worker.abilities.clear().unwrap();
             assert_eq!(worker.next_job(None).await.unwrap_err(), Error::NoFunctions);
             worker.abilities.add(b"i", 0).unwrap();
@@ -247,7 +247,7 @@ fn a_job_whose_connection_was_lost_can_not_be_answered() {
             let mut first = worker.next_job(None).await.unwrap();
             let mut second = worker.next_job(None).await.unwrap();
             let error = worker.send(&mut first, Update::Complete(b"first")).unwrap_err();
-            assert_eq!(error.code(), Code::LostConnection);
+            assert_eq!(error.code(), ReturnCode::LostConnection);
             assert!(error.to_string().contains(&script.server().to_string()), "{error}");
             assert!(!first.has_ended());
             worker.send(&mut second, Update::Complete(b"second")).unwrap();
@@ -296,7 +296,7 @@ fn a_job_that_comes_after_the_timeout_is_the_next_calls() {
         };
         let (mut c, timeout) = join(accept, worker.next_job(soon())).await;
         let timeout = timeout.unwrap_err();
-        assert_eq!(timeout.code(), Code::Timeout);
+        assert_eq!(timeout.code(), ReturnCode::Timeout);
         assert!(timeout.to_string().contains(&script.server().to_string()), "{timeout}");
         c.send(res(31, "H:x:1\0f\0u\0w")).await;
         assert_eq!(&worker.next_job(None).await.unwrap().handle[..], b"H:x:1");
@@ -337,7 +337,7 @@ fn who_does_not_wait_asks_every_server_each_time() {
     });
 }
 
-/// With one server down it never said that the other has no job.
+/// With one server down it never reported that the other has no job.
 #[test]
 fn a_look_asks_and_the_next_one_gives_what_has_come() {
     within(async || {
@@ -346,11 +346,11 @@ fn a_look_asks_and_the_next_one_gives_what_has_come() {
         let mut worker = worker(&[down, script.server()], b"f");
         assert!(worker.connect_all().await.is_err());
         let mut c = script.accept().await;
-        assert_eq!(worker.look_for_job().await.unwrap_err(), Error::WouldBlock);
+        assert_eq!(worker.try_next_job().await.unwrap_err(), Error::WouldBlock);
         c.expect([req(1, "f"), req(39, "")].concat()).await;
         c.send(res(10, "")).await;
         let mut look = async || loop {
-            match worker.look_for_job().await {
+            match worker.try_next_job().await {
                 Err(Error::WouldBlock) => {}
                 other => break other,
             }
@@ -367,7 +367,7 @@ fn a_look_asks_and_the_next_one_gives_what_has_come() {
         )
         .await;
         job.unwrap();
-        let job = worker.look_for_job().await.unwrap();
+        let job = worker.try_next_job().await.unwrap();
         assert_eq!(&job.handle[..], b"H:x:1");
         worker.give_back(&job);
         c.ended().await;
@@ -414,7 +414,7 @@ fn a_job_that_comes_before_an_echo_is_kept() {
             c
         };
         let work = async {
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
             worker.echo(0, b"data", None).await.unwrap();
             let mut job = worker.next_job(None).await.unwrap();
             worker.send(&mut job, Update::Complete(b"r")).unwrap();
@@ -442,14 +442,14 @@ fn a_job_that_was_kept_is_gone_with_its_connection() {
         let work = async {
             worker.echo(0, b"data", None).await.unwrap();
             let lost = worker.echo(0, b"more", None).await.unwrap_err();
-            assert_eq!(lost.code(), Code::LostConnection);
+            assert_eq!(lost.code(), ReturnCode::LostConnection);
             assert_eq!(&worker.next_job(None).await.unwrap().handle[..], b"H:x:2");
         };
         join(server, work).await;
     });
 }
 
-/// A server may take any word of a sleeping worker for the end of its sleep, and would not wake it.
+/// A server may take any packet of a sleeping worker for the end of its sleep, and would not wake it.
 #[test]
 fn who_spoke_in_its_sleep_asks_again() {
     within(async || {
@@ -468,9 +468,9 @@ fn who_spoke_in_its_sleep_asks_again() {
             c
         };
         let work = async {
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
             worker.echo(0, b"data", None).await.unwrap();
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
             worker.set_id(b"w1").unwrap();
             worker.next_job(None).await.unwrap();
         };
@@ -493,11 +493,11 @@ fn an_echo_that_was_given_up_is_not_the_next_ones() {
         };
         let work = async {
             // One ends by its timeout; one is dropped, as by an exception of a signal handler.
-            assert_eq!(worker.echo(0, b"one", soon()).await.unwrap_err().code(), Code::Timeout);
+            assert_eq!(worker.echo(0, b"one", soon()).await.unwrap_err().code(), ReturnCode::Timeout);
             assert!(poll_times(1, worker.echo(0, b"two", None)).await.is_none());
             worker.echo(0, b"three", None).await.unwrap();
             let corrupted = worker.echo(0, b"four", None).await.unwrap_err();
-            assert_eq!(corrupted.code(), Code::EchoDataCorruption);
+            assert_eq!(corrupted.code(), ReturnCode::EchoDataCorruption);
         };
         join(server, work).await;
     });
@@ -519,7 +519,7 @@ fn large_results_are_written_as_the_server_takes_them() {
         let mut job = job.unwrap();
         worker.send(&mut job, Update::Complete(&vec![7; LARGE])).unwrap();
         assert!(worker.has_output());
-        assert_eq!(worker.flush_all(soon()).await.unwrap_err().code(), Code::Timeout);
+        assert_eq!(worker.flush_all(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
         let read = async {
             let (number, body) = c.packet().await.unwrap();
             assert_eq!((number, body.len()), (13, 6 + LARGE));

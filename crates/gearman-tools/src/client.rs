@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 use crate::flags::Lines;
 use crate::{print, print_error, report};
 use gearman_core::client::Client;
-use gearman_core::message::Priority;
-use gearman_core::peer::Settings;
-use gearman_core::servers::{Address, Server};
-use gearman_core::task::{Ask, Event, TaskId};
+use gearman_core::client::task::{Ask, Event, TaskId};
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::protocol::message::Priority;
+use gearman_core::server_connection::Settings;
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 /// Which jobs to submit, and how to show what comes back.
 #[derive(Clone, Debug)]
-pub struct Orders {
+pub struct SubmitOptions {
     /// A job of each for every workload.
     pub functions: Vec<Vec<u8>>,
     /// Key of all jobs; empty: one that no other job has.
@@ -51,7 +51,7 @@ pub enum Input {
 /// Client mode of `gearman`.
 #[derive(Debug)]
 pub struct Submitter {
-    orders: Orders,
+    options: SubmitOptions,
     client: Client,
     runtime: Runtime,
     /// Everything went well so far.
@@ -60,12 +60,12 @@ pub struct Submitter {
 
 impl Submitter {
     /// A client of these servers. Connects when the first job is submitted.
-    pub fn new(orders: Orders, servers: Vec<(Server, Vec<Address>)>, runtime: Runtime) -> Submitter {
+    pub fn new(options: SubmitOptions, servers: Vec<(ServerAddress, Vec<Address>)>, runtime: Runtime) -> Submitter {
         let mut client = Client::new(Settings::default());
         for (server, addresses) in servers {
             client.add_server(server, addresses);
         }
-        Submitter { orders, client, runtime, well: true }
+        Submitter { options, client, runtime, well: true }
     }
 
     /// Submits a job for every workload and function. False: not all went well, and it was said what did not.
@@ -101,15 +101,15 @@ impl Submitter {
     fn submit(&mut self, workload: &[u8]) -> Result<()> {
         self.client.begin();
         let mut tasks: Vec<(TaskId, usize)> = Vec::new();
-        for i in 0..self.orders.functions.len() {
+        for i in 0..self.options.functions.len() {
             match self.ask(i, workload) {
                 Ok(ask) => tasks.push((self.client.add(ask), i)),
                 Err(error) => self.failed(&error),
             }
         }
         while self.client.has_tasks() {
-            let until = self.orders.patience.and_then(|p| Instant::now().checked_add(p));
-            if let Err(error) = self.runtime.block_on(self.client.turn(until)) {
+            let until = self.options.patience.and_then(|p| Instant::now().checked_add(p));
+            if let Err(error) = self.runtime.block_on(self.client.wait(until)) {
                 self.failed(&error);
                 // Their answers are not awaited any more; the next workload's jobs are.
                 tasks.drain(..).for_each(|(id, _)| self.client.forget(id));
@@ -125,12 +125,12 @@ impl Submitter {
     }
 
     fn ask(&mut self, function: usize, workload: &[u8]) -> gearman_core::Result<Ask> {
-        let unique = self.client.unique(&self.orders.unique, workload);
-        let orders = &self.orders;
-        let function = &orders.functions[function];
+        let unique = self.client.unique(&self.options.unique, workload);
+        let options = &self.options;
+        let function = &options.functions[function];
         match workload {
-            b"" => Ask::submit_empty(orders.priority, orders.background, function, unique.as_ref()),
-            _ => Ask::submit(orders.priority, orders.background, function, unique.as_ref(), workload),
+            b"" => Ask::submit_empty(options.priority, options.background, function, unique.as_ref()),
+            _ => Ask::submit(options.priority, options.background, function, unique.as_ref(), workload),
         }
     }
 
@@ -141,12 +141,12 @@ impl Submitter {
 
     /// Results and status on standard output, warnings and failures on standard error.
     fn show(&mut self, function: usize, event: &Event) -> Result<()> {
-        let prefix = match self.orders.prefix {
-            true => [self.orders.functions[function].as_slice(), b": "].concat(),
+        let prefix = match self.options.prefix {
+            true => [self.options.functions[function].as_slice(), b": "].concat(),
             false => Vec::new(),
         };
         match event {
-            Event::Created(handle) if self.orders.verbose => {
+            Event::Created(handle) if self.options.verbose => {
                 print(&[b"Task created: ", handle, b"\n"])?;
             }
             Event::Data(data) | Event::Complete(data) => print(&[&prefix, data])?,

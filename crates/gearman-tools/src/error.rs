@@ -37,7 +37,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Nobody reads our output any more: no reason to say anything, or to go on.
+    /// Our output is not read any more: no reason to print anything, or to go on.
     pub fn is_unread(&self) -> bool {
         matches!(self, Error::Output(reason) if reason.kind() == io::ErrorKind::BrokenPipe)
     }

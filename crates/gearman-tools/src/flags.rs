@@ -5,9 +5,9 @@
 use crate::ended;
 use crate::error::{Error, Result};
 use clap::{ArgAction, Parser};
-use gearman_core::admin::{self, Command};
-use gearman_core::message::Priority;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::protocol::admin::{self, Command};
+use gearman_core::protocol::message::Priority;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -298,9 +298,9 @@ impl Gearadmin {
     ///
     /// # Errors
     /// [`Error::Usage`] for TLS, [`Error::Gearman`] for what can't be a host.
-    pub fn server(&self) -> Result<Server> {
+    pub fn server(&self) -> Result<ServerAddress> {
         refuse_tls(self.tls)?;
-        Ok(Server::new(&self.host, self.port.into())?)
+        Ok(ServerAddress::new(&self.host, self.port.into())?)
     }
 
     /// [`Gearadmin::timeout`] as a duration.
@@ -342,16 +342,16 @@ impl Gearman {
     /// # Errors
     /// [`Error::Usage`] for TLS; [`Error::Gearman`] for what can't be a server, and when no name can
     /// be resolved. A name among others that can be is tried again later.
-    pub fn servers(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<(Server, Vec<Address>)>> {
+    pub fn servers(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<(ServerAddress, Vec<Address>)>> {
         refuse_tls(self.tls)?;
         let mut servers = Vec::new();
         let list = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
         if let Some(first) = list("GEARMAN_SERVERS").filter(|l| !l.is_empty()) {
-            servers.extend(Server::list(&first));
+            servers.extend(ServerAddress::list(&first));
         }
         match list("GEARMAN_SERVER") {
-            Some(list) => servers.extend(Server::list(&list)),
-            None => servers.push(Server::new(&self.host, self.port.into())),
+            Some(list) => servers.extend(ServerAddress::list(&list)),
+            None => servers.push(ServerAddress::new(&self.host, self.port.into())),
         }
         let mut found = Vec::with_capacity(servers.len());
         let mut failed = None;

@@ -1,7 +1,7 @@
 //! `gearadmin --json`: all answers as one document.
 
 use crate::error::{Error, Result};
-use crate::listing::{self, Function, Job, Peer, Priorities, shown};
+use crate::listing::{self, Connection, Function, Job, Priorities, shown};
 use crate::text::Answer;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     priority_status: Option<Vec<Priorities>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    workers: Option<Vec<Peer>>,
+    workers: Option<Vec<Connection>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jobs: Option<Vec<Job>>,
     #[serde(skip_serializing_if = "Option::is_none")]

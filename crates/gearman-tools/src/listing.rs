@@ -40,7 +40,7 @@ pub struct Priorities {
 
 /// A line of `workers`: any connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Peer {
+pub struct Connection {
     /// File descriptor in the server.
     pub fd: i64,
     /// Where it comes from.
@@ -108,14 +108,14 @@ pub fn priority_status(answer: &[u8]) -> Result<Vec<Priorities>> {
 ///
 /// # Errors
 /// As [`status`].
-pub fn workers(answer: &[u8]) -> Result<Vec<Peer>> {
+pub fn workers(answer: &[u8]) -> Result<Vec<Connection>> {
     entries("workers", answer, |line| {
         let mut words = line.splitn(3, |b| *b == b' ');
         let (fd, address, rest) = (words.next()?, words.next()?, words.next()?);
         // `id : f1 f2`, where the id may hold blanks.
         let colon = rest.windows(2).position(|pair| pair == b" :")?;
         let (id, functions) = (&rest[..colon], &rest[colon + 2..]);
-        Some(Peer {
+        Some(Connection {
             fd: number(fd)?,
             address: shown(address),
             id: (id != b"-").then(|| shown(id)),
@@ -191,9 +191,12 @@ mod tests {
     fn every_list() {
         let high = Priorities { function: "f".into(), high: 1, normal: 2, low: 3, workers: 4 };
         assert_eq!(priority_status(b"f\t1\t2\t3\t4\n.\n").unwrap(), [high]);
-        let peers = workers(b"33 ::1 - :\n34 unix my id : f g\n.\r\n").unwrap();
-        assert_eq!((peers[0].id.as_deref(), peers[0].address.as_str(), peers[0].functions.len()), (None, "::1", 0));
-        assert_eq!((peers[1].id.as_deref(), peers[1].functions.join(",")), (Some("my id"), "f,g".into()));
+        let connections = workers(b"33 ::1 - :\n34 unix my id : f g\n.\r\n").unwrap();
+        assert_eq!(
+            (connections[0].id.as_deref(), connections[0].address.as_str(), connections[0].functions.len()),
+            (None, "::1", 0)
+        );
+        assert_eq!((connections[1].id.as_deref(), connections[1].functions.join(",")), (Some("my id"), "f,g".into()));
         let job = Job { handle: "H:x:1".into(), retries: 2, ignored: false, background: true };
         assert_eq!(jobs(b"H:x:1\t2\t0\t1\n.\n").unwrap(), [job]);
         assert_eq!(unique_jobs(b"a\n\nb\n.\n").unwrap(), ["a", "", "b"]);

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::watch::View;
 use crate::{print, report};
-use gearman_core::servers::Server;
+use gearman_core::net::address::ServerAddress;
 use nix::sys::signal::{Signal, raise};
 use std::io::{self, IsTerminal};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
@@ -28,7 +28,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn open(server: &Server) -> Result<Screen> {
+    pub(crate) fn open(server: &ServerAddress) -> Result<Screen> {
         let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         let screen = Screen {

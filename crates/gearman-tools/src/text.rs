@@ -2,8 +2,9 @@
 //! a dot comes. Blocking: there is nothing else to do meanwhile.
 
 use crate::error::Result;
-use gearman_core::servers::{Address, Server};
-use gearman_core::{Error, admin};
+use gearman_core::Error;
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::protocol::admin;
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -32,7 +33,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Resolve`]; [`Error::Connect`] with what the last address said.
-    pub fn connect(server: &Server, patience: Duration) -> Result<Session> {
+    pub fn connect(server: &ServerAddress, patience: Duration) -> Result<Session> {
         let name = server.to_string();
         let mut failed = Error::Connect { server: name.clone(), reason: "no address".into() };
         for address in server.resolve()? {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::listing::{self, Function};
 use crate::screen::Screen;
 use crate::text::Session;
-use gearman_core::servers::Server;
+use gearman_core::net::address::ServerAddress;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -31,8 +31,8 @@ const NAME: usize = 8;
 /// # Errors
 /// As [`Session::connect`] where the server cannot be reached at the start; [`Error::Io`] for standard
 /// output and signals.
-pub fn run(server: Server, patience: Duration, interval: Duration, runtime: Runtime) -> Result<()> {
-    let mut link = Link { server, patience, session: None };
+pub fn run(server: ServerAddress, patience: Duration, interval: Duration, runtime: Runtime) -> Result<()> {
+    let mut source = Source { server, patience, session: None };
     let ended = runtime.block_on(async {
         let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
         let (mut interrupted, mut terminated) = (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
@@ -40,7 +40,7 @@ pub fn run(server: Server, patience: Duration, interval: Duration, runtime: Runt
             biased;
             _ = interrupted.recv() => Ok(()),
             _ = terminated.recv() => Ok(()),
-            error = rounds(&mut link, interval) => error,
+            error = rounds(&mut source, interval) => error,
         }
     });
     // A look at a server that is silent need not come to its end.
@@ -49,11 +49,11 @@ pub fn run(server: Server, patience: Duration, interval: Duration, runtime: Runt
 }
 
 /// Goes on until the screen cannot be written to.
-async fn rounds(link: &mut Link, interval: Duration) -> Result<()> {
-    let mut functions = link.look().await?;
-    let mut screen = Screen::open(&link.server)?;
+async fn rounds(source: &mut Source, interval: Duration) -> Result<()> {
+    let mut functions = source.fetch().await?;
+    let mut screen = Screen::open(&source.server)?;
     let mut tally = Tally::default();
-    tally.look(&functions);
+    tally.update(&functions);
     let mut view = View::Functions(functions.clone(), None);
     loop {
         screen.show(&view)?;
@@ -63,9 +63,9 @@ async fn rounds(link: &mut Link, interval: Duration) -> Result<()> {
         while trouble.is_none() && Instant::now() < end {
             let next = Instant::now() + PAUSE.max(interval / LOOKS);
             screen.wait(next.min(end), &view).await?;
-            match link.look().await {
+            match source.fetch().await {
                 Ok(found) => {
-                    tally.look(&found);
+                    tally.update(&found);
                     functions = found;
                 }
                 Err(error) => trouble = Some(error.to_string()),
@@ -82,15 +82,15 @@ async fn rounds(link: &mut Link, interval: Duration) -> Result<()> {
 }
 
 /// The server, and the connection to it while there is one.
-struct Link {
-    server: Server,
+struct Source {
+    server: ServerAddress,
     patience: Duration,
     session: Option<Session>,
 }
 
-impl Link {
+impl Source {
     /// Asks for `status`, on a thread that may wait for the answer.
-    async fn look(&mut self) -> Result<Vec<Function>> {
+    async fn fetch(&mut self) -> Result<Vec<Function>> {
         let (server, patience, session) = (self.server.clone(), self.patience, self.session.take());
         let look = move || {
             let mut session = match session {
@@ -116,7 +116,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn look(&mut self, functions: &[Function]) {
+    fn update(&mut self, functions: &[Function]) {
         for f in functions {
             let before = self.last.insert(f.function.clone(), f.total).unwrap_or(0);
             *self.left.entry(f.function.clone()).or_default() += before.saturating_sub(f.total);
@@ -210,11 +210,11 @@ mod tests {
     fn jobs_that_left_are_counted_as_far_as_they_are_seen() {
         let mut tally = Tally::default();
         for total in [5, 3, 4, 2, 9] {
-            tally.look(&[function("f", total, 0)]);
+            tally.update(&[function("f", total, 0)]);
         }
         assert_eq!(tally.rates(Duration::from_secs(2))["f"], 2.0);
-        tally.look(&[]);
-        tally.look(&[function("f", 1, 0)]);
+        tally.update(&[]);
+        tally.update(&[function("f", 1, 0)]);
         assert_eq!(tally.rates(Duration::from_secs(2))["f"], 0.0, "dropped and made again");
     }
 

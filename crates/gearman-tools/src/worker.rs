@@ -4,11 +4,11 @@
 use crate::error::{Error, Result};
 use crate::flags::Lines;
 use crate::{print, report};
-use gearman_core::job::Job;
-use gearman_core::message::Update;
-use gearman_core::peer::Settings;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::protocol::message::Update;
+use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
+use gearman_core::worker::job::Job;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 /// What to work on, and how.
 #[derive(Clone, Debug)]
-pub struct Duties {
+pub struct WorkOptions {
     /// The functions to offer.
     pub functions: Vec<Vec<u8>>,
     /// The command and its arguments; empty: print workloads.
@@ -37,17 +37,17 @@ pub struct Duties {
 
 /// Works until the count is reached, or SIGTERM or SIGINT comes: then at once, a running command gets
 /// SIGTERM, and its job goes back to the server when the connection closes. False: not all went well,
-/// and it was said what did not.
+/// and what did not was printed.
 ///
 /// # Errors
 /// [`Error::Gearman`] for names that no function can have, [`Error::Io`] for signals, [`Error::Output`] where nobody
 /// reads what is printed.
-pub async fn run(duties: &Duties, servers: Vec<(Server, Vec<Address>)>) -> Result<bool> {
+pub async fn run(options: &WorkOptions, servers: Vec<(ServerAddress, Vec<Address>)>) -> Result<bool> {
     let mut worker = Worker::new(Settings::default());
     for (server, addresses) in servers {
         worker.add_server(server, addresses);
     }
-    for function in &duties.functions {
+    for function in &options.functions {
         worker.abilities.add(function, 0)?;
     }
     let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
@@ -56,22 +56,22 @@ pub async fn run(duties: &Duties, servers: Vec<(Server, Vec<Address>)>) -> Resul
         biased;
         _ = terminated.recv() => Ok(true),
         _ = interrupted.recv() => Ok(true),
-        well = serve(&mut worker, duties) => well,
+        well = serve(&mut worker, options) => well,
     }
 }
 
-async fn serve(worker: &mut Worker, duties: &Duties) -> Result<bool> {
-    let mut left = duties.count;
+async fn serve(worker: &mut Worker, options: &WorkOptions) -> Result<bool> {
+    let mut left = options.count;
     let mut well = true;
-    // The last trouble that was reported, so that a server that stays away is told of once.
+    // The last trouble that was reported, so that a server that stays away is reported once.
     let mut trouble = None;
     loop {
         worker.begin();
-        let until = duties.patience.and_then(|p| Instant::now().checked_add(p));
+        let until = options.patience.and_then(|p| Instant::now().checked_add(p));
         match worker.next_job(until).await {
             Ok(mut job) => {
                 trouble = None;
-                match attend(worker, &mut job, duties).await {
+                match run_job(worker, &mut job, options).await {
                     Ok(()) => {}
                     // The job goes back to the server with the connection, for another worker.
                     Err(error) if error.is_unread() => return Err(error),
@@ -80,7 +80,7 @@ async fn serve(worker: &mut Worker, duties: &Duties) -> Result<bool> {
                         report("gearman", error);
                         // A result that no packet can hold fails its job. Of no effect where the job has ended,
                         // or went back to the server with its connection.
-                        let _ = say(worker, &mut job, Update::Fail).await;
+                        let _ = send(worker, &mut job, Update::Fail).await;
                     }
                 }
             }
@@ -103,35 +103,35 @@ async fn serve(worker: &mut Worker, duties: &Duties) -> Result<bool> {
 }
 
 /// One job. An error is about this job only.
-async fn attend(worker: &mut Worker, job: &mut Job, duties: &Duties) -> Result<()> {
-    let Some((program, arguments)) = duties.command.split_first() else {
+async fn run_job(worker: &mut Worker, job: &mut Job, options: &WorkOptions) -> Result<()> {
+    let Some((program, arguments)) = options.command.split_first() else {
         // What could not be printed was not done.
         print(&[&job.workload])?;
-        return say(worker, job, Update::Complete(b"")).await;
+        return send(worker, job, Update::Complete(b"")).await;
     };
     let outcome = match Running::start(program, arguments) {
-        Ok(running) => running.attend(worker, job, duties.lines).await?,
+        Ok(running) => running.relay(worker, job, options.lines).await?,
         Err(error) => Err(error),
     };
     let shown = String::from_utf8_lossy(&job.function).into_owned();
     match outcome {
-        Ok((status, rest)) if status.success() => say(worker, job, Update::Complete(&rest)).await,
+        Ok((status, rest)) if status.success() => send(worker, job, Update::Complete(&rest)).await,
         Ok((status, rest)) => {
             if !rest.is_empty() {
-                say(worker, job, Update::Data(&rest)).await?;
+                send(worker, job, Update::Data(&rest)).await?;
             }
             report("gearman", format_args!("{shown}: the command ended with {status}"));
-            say(worker, job, Update::Fail).await
+            send(worker, job, Update::Fail).await
         }
         Err(error) => {
             report("gearman", format_args!("{shown}: could not run {}: {error}", program.to_string_lossy()));
-            say(worker, job, Update::Fail).await
+            send(worker, job, Update::Fail).await
         }
     }
 }
 
-/// Tells the server, and waits until it is written.
-async fn say(worker: &mut Worker, job: &mut Job, update: Update<'_>) -> Result<()> {
+/// Sends an update, and waits until it is written.
+async fn send(worker: &mut Worker, job: &mut Job, update: Update<'_>) -> Result<()> {
     worker.send(job, update)?;
     Ok(worker.flush_all(None).await?)
 }
@@ -152,10 +152,10 @@ impl Running {
         }
     }
 
-    /// Feeds it the workload while reading what it writes, so that neither of us waits for the other with
+    /// Feeds it the workload while reading what it writes, so that neither waits for the other with
     /// a full pipe. Returns how it ended, and what of its output was not sent yet. The outer error: the
-    /// server cannot be told any more.
-    async fn attend(
+    /// server cannot be reached any more.
+    async fn relay(
         self,
         worker: &mut Worker,
         job: &mut Job,
@@ -176,7 +176,7 @@ impl Running {
                 None => output.read_to_end(&mut rest).await.map_err(Error::io("read"))?,
                 Some(lines) => {
                     while output.read_until(b'\n', &mut rest).await.map_err(Error::io("read"))? > 0 {
-                        say(worker, job, Update::Data(lines.cut(&rest))).await?;
+                        send(worker, job, Update::Data(lines.cut(&rest))).await?;
                         rest.clear();
                     }
                     0
@@ -192,7 +192,7 @@ impl Running {
     }
 }
 
-/// Ends the command when nobody waits for its result any more. By SIGTERM, so that it can tidy up.
+/// Ends the command when its result is not wanted any more. By SIGTERM, so that it can tidy up.
 struct EndWithUs(Child);
 
 impl Drop for EndWithUs {

@@ -1,4 +1,4 @@
-use crate::util::{dead_port, peer, run};
+use crate::util::{dead_port, run, scripted_server};
 
 #[test]
 fn asks_in_the_order_of_the_c_tool_and_shows_answers_as_it_does() {
@@ -16,12 +16,12 @@ fn asks_in_the_order_of_the_c_tool_and_shows_answers_as_it_does() {
         ("prioritystatus\r\n", &["a\t0\t0\t0\t1\n.\n"]),
         ("status\r\n", &["a\t0\t", "0\t1\n", ".", "\n"]),
     ];
-    let (port, server) = peer(move |peer| {
+    let (port, server) = scripted_server(move |server| {
         for (command, answer) in script {
-            assert_eq!(peer.line(), command);
-            answer.iter().for_each(|part| peer.raw(part.as_bytes()));
+            assert_eq!(server.line(), command);
+            answer.iter().for_each(|part| server.raw(part.as_bytes()));
         }
-        assert_eq!(peer.rest(), b"");
+        assert_eq!(server.rest(), b"");
     });
     let everything = "--status --priority-status --workers --server-version --server-verbose --show-jobs \
                       --show-unique-jobs --cancel-job=H:x:9 --create-function=a --drop-function b --getpid \
@@ -37,10 +37,10 @@ fn asks_in_the_order_of_the_c_tool_and_shows_answers_as_it_does() {
 
 #[test]
 fn a_listing_that_the_server_does_not_know_ends() {
-    let (port, server) = peer(|peer| {
-        peer.line();
-        peer.raw(b"ERR UNKNOWN_COMMAND Unknown+server+command\r\n");
-        assert_eq!(peer.rest(), b"");
+    let (port, server) = scripted_server(|server| {
+        server.line();
+        server.raw(b"ERR UNKNOWN_COMMAND Unknown+server+command\r\n");
+        assert_eq!(server.rest(), b"");
     });
     let ended = run("gearadmin", &port, &["--show-jobs"]);
     server.join().unwrap();
@@ -49,15 +49,15 @@ fn a_listing_that_the_server_does_not_know_ends() {
 
 #[test]
 fn json_is_one_document_whatever_the_bytes() {
-    let (port, server) = peer(|peer| {
-        peer.line();
-        peer.raw(b"OK\r\n");
-        peer.line();
-        peer.raw(b"ERR UNKNOWN_JOB\r\n");
-        peer.line();
-        peer.raw(b"3 ::1 \"\xff : a\x01b \xc3\xa9\n.\n");
-        peer.line();
-        peer.raw(b"\xfff\t3\t1\t1\n.\n");
+    let (port, server) = scripted_server(|server| {
+        server.line();
+        server.raw(b"OK\r\n");
+        server.line();
+        server.raw(b"ERR UNKNOWN_JOB\r\n");
+        server.line();
+        server.raw(b"3 ::1 \"\xff : a\x01b \xc3\xa9\n.\n");
+        server.line();
+        server.raw(b"\xfff\t3\t1\t1\n.\n");
     });
     let asked = ["--json", "--status", "--workers", "--create-function=f", "--cancel-job=H:x:9"];
     let ended = run("gearadmin", &port, &asked);
@@ -74,9 +74,9 @@ fn json_is_one_document_whatever_the_bytes() {
 #[test]
 fn errors_name_the_server_and_the_reason() {
     let close = |answer: &'static [u8]| {
-        let (port, server) = peer(move |peer| {
-            peer.line();
-            peer.raw(answer);
+        let (port, server) = scripted_server(move |server| {
+            server.line();
+            server.raw(answer);
         });
         let ended = run("gearadmin", &port, &["--status"]);
         server.join().unwrap();
@@ -96,7 +96,7 @@ fn errors_name_the_server_and_the_reason() {
 
 #[test]
 fn a_silent_server_is_not_waited_for_for_ever() {
-    let (port, server) = peer(|peer| peer.rest());
+    let (port, server) = scripted_server(|server| server.rest());
     let ended = run("gearadmin", &port, &["--getpid", "--timeout", "50"]);
     assert_eq!(server.join().unwrap(), b"getpid\r\n");
     assert_eq!(ended.status, Some(1));

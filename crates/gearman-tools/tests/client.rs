@@ -1,4 +1,4 @@
-use crate::util::{dead_port, feed, peer, request, run, run_with};
+use crate::util::{dead_port, feed, request, run, run_with, scripted_server};
 
 /// Takes a job, and ends it.
 fn one_job(
@@ -6,11 +6,11 @@ fn one_job(
     arguments: &'static [&'static [u8]],
     result: &'static [u8],
 ) -> (String, std::thread::JoinHandle<()>) {
-    peer(move |peer| {
-        peer.hear(command, arguments);
-        peer.say(8, &[b"H:peer:1"]);
-        peer.say(13, &[b"H:peer:1", result]);
-        assert_eq!(peer.rest(), b"");
+    scripted_server(move |server| {
+        server.receive(command, arguments);
+        server.send(8, &[b"H:peer:1"]);
+        server.send(13, &[b"H:peer:1", result]);
+        assert_eq!(server.rest(), b"");
     })
 }
 
@@ -33,13 +33,13 @@ fn all_of_standard_input_is_one_job_nul_bytes_too() {
 #[test]
 fn priorities_and_background_choose_the_command() {
     for (options, command) in [(&["-I"][..], 21), (&["-L"], 33), (&["-b"], 18), (&["-bI"], 32), (&["-b", "-L"], 34)] {
-        let (port, server) = peer(move |peer| {
-            peer.hear(command, &[b"f", b"k", b"x"]);
-            peer.say(8, &[b"H:peer:1"]);
+        let (port, server) = scripted_server(move |server| {
+            server.receive(command, &[b"f", b"k", b"x"]);
+            server.send(8, &[b"H:peer:1"]);
             if command == 21 || command == 33 {
-                peer.say(13, &[b"H:peer:1", b""]);
+                server.send(13, &[b"H:peer:1", b""]);
             }
-            peer.rest()
+            server.rest()
         });
         let ended = run("gearman", &port, &[options, &["-v", "-P", "-f", "f", "-u", "k", "x"]].concat());
         assert_eq!(server.join().unwrap(), b"", "{options:?}");
@@ -50,9 +50,9 @@ fn priorities_and_background_choose_the_command() {
 
 #[test]
 fn without_input_and_without_a_key() {
-    let (port, server) = peer(|peer| {
-        let packet = peer.packet();
-        peer.say(8, &[b"H:peer:1"]);
+    let (port, server) = scripted_server(|server| {
+        let packet = server.packet();
+        server.send(8, &[b"H:peer:1"]);
         packet
     });
     run("gearman", &port, &["-b", "-s", "-f", "f"]).expect(0, "", "");
@@ -65,16 +65,16 @@ fn without_input_and_without_a_key() {
 #[test]
 fn each_line_a_job_one_after_the_other() {
     for (option, expected) in [("-n", [&b"a\n"[..], b"\n", b"c"]), ("-N", [b"a", b"", b"c"])] {
-        let (port, server) = peer(move |peer| {
+        let (port, server) = scripted_server(move |server| {
             for workload in expected {
-                peer.hear(7, &[b"f", b"k", workload]);
-                peer.hear(7, &[b"g", b"k", workload]);
-                peer.say(8, &[b"H:peer:1"]);
-                peer.say(8, &[b"H:peer:2"]);
-                peer.say(13, &[b"H:peer:2", workload]);
-                peer.say(13, &[b"H:peer:1", workload]);
+                server.receive(7, &[b"f", b"k", workload]);
+                server.receive(7, &[b"g", b"k", workload]);
+                server.send(8, &[b"H:peer:1"]);
+                server.send(8, &[b"H:peer:2"]);
+                server.send(13, &[b"H:peer:2", workload]);
+                server.send(13, &[b"H:peer:1", workload]);
             }
-            peer.rest()
+            server.rest()
         });
         let ended = feed("gearman", &port, &["-P", option, "-f", "f", "-f", "g", "-u", "k"], b"a\n\nc");
         assert_eq!(server.join().unwrap(), b"");
@@ -86,15 +86,15 @@ fn each_line_a_job_one_after_the_other() {
 
 #[test]
 fn news_of_a_job_go_where_they_belong() {
-    let (port, server) = peer(|peer| {
-        peer.packet();
-        peer.say(8, &[b"H:peer:1"]);
-        peer.say(12, &[b"H:peer:1", b"1", b"4"]);
-        peer.say(12, &[b"H:peer:1", b"1", b"0"]);
-        peer.say(29, &[b"H:peer:1", b"careful\n"]);
-        peer.say(28, &[b"H:peer:1", b"part "]);
-        peer.say(14, &[b"H:peer:1"]);
-        peer.rest()
+    let (port, server) = scripted_server(|server| {
+        server.packet();
+        server.send(8, &[b"H:peer:1"]);
+        server.send(12, &[b"H:peer:1", b"1", b"4"]);
+        server.send(12, &[b"H:peer:1", b"1", b"0"]);
+        server.send(29, &[b"H:peer:1", b"careful\n"]);
+        server.send(28, &[b"H:peer:1", b"part "]);
+        server.send(14, &[b"H:peer:1"]);
+        server.rest()
     });
     let ended = run("gearman", &port, &["-P", "-f", "f", "x"]);
     assert_eq!(server.join().unwrap(), b"");
@@ -103,16 +103,16 @@ fn news_of_a_job_go_where_they_belong() {
 
 #[test]
 fn a_failed_job_does_not_stop_the_next() {
-    let (port, server) = peer(|peer| {
-        peer.hear(7, &[b"f", b"k", b"one"]);
-        peer.raw(b"\0RES\0\0\0\x13\0\0\0\x1fQUEUE_ERROR\0Job queue is full\0\0");
-        peer.hear(7, &[b"f", b"k", b"two"]);
-        peer.say(8, &[b"H:peer:1"]);
-        peer.say(25, &[b"H:peer:1", b"thrown"]);
-        peer.hear(7, &[b"f", b"k", b"three"]);
-        peer.say(8, &[b"H:peer:2"]);
-        peer.say(13, &[b"H:peer:2", b"done"]);
-        peer.rest()
+    let (port, server) = scripted_server(|server| {
+        server.receive(7, &[b"f", b"k", b"one"]);
+        server.raw(b"\0RES\0\0\0\x13\0\0\0\x1fQUEUE_ERROR\0Job queue is full\0\0");
+        server.receive(7, &[b"f", b"k", b"two"]);
+        server.send(8, &[b"H:peer:1"]);
+        server.send(25, &[b"H:peer:1", b"thrown"]);
+        server.receive(7, &[b"f", b"k", b"three"]);
+        server.send(8, &[b"H:peer:2"]);
+        server.send(13, &[b"H:peer:2", b"done"]);
+        server.rest()
     });
     let ended = run("gearman", &port, &["-f", "f", "-u", "k", "one", "two", "three"]);
     assert_eq!(server.join().unwrap(), b"");
@@ -126,9 +126,9 @@ fn errors_name_the_server_and_the_reason() {
     for answer in
         [&b"\0RES\0\0\0\x08\0\0\0\x20H:pe"[..], b"\0REQ\0\0\0\x08\0\0\0\x08H:peer:1", b"rubbish, and enough of it", b""]
     {
-        let (port, server) = peer(move |peer| {
-            peer.packet();
-            peer.raw(answer);
+        let (port, server) = scripted_server(move |server| {
+            server.packet();
+            server.raw(answer);
         });
         let ended = run("gearman", &port, &["-f", "f", "x"]);
         server.join().unwrap();
@@ -136,10 +136,10 @@ fn errors_name_the_server_and_the_reason() {
         assert!(ended.err.contains(&format!("127.0.0.1:{port}")), "{}", ended.err);
         assert_eq!(ended.err.lines().count(), 1);
     }
-    let (port, server) = peer(|peer| {
-        peer.packet();
-        peer.raw(b"\0RES\0\0\0\x08\xff\xff\xff\xffH:peer");
-        peer.rest()
+    let (port, server) = scripted_server(|server| {
+        server.packet();
+        server.raw(b"\0RES\0\0\0\x08\xff\xff\xff\xffH:peer");
+        server.rest()
     });
     let ended = run("gearman", &port, &["-f", "f", "x"]);
     assert_eq!(server.join().unwrap(), b"");
@@ -152,7 +152,7 @@ fn errors_name_the_server_and_the_reason() {
 
 #[test]
 fn a_silent_server_is_not_waited_for_for_ever() {
-    let (port, server) = peer(|peer| peer.rest());
+    let (port, server) = scripted_server(|server| server.rest());
     let ended = run("gearman", &port, &["-f", "f", "-u", "k", "-t", "50", "x"]);
     assert_eq!(server.join().unwrap(), request(7, &[b"f", b"k", b"x"]));
     assert_eq!(ended.status, Some(1));

@@ -1,6 +1,6 @@
 //! Standard output and error that cannot be written: whoever reads them has gone, or the disk is full.
 
-use crate::util::{Ended, dead_port, peer, program, start};
+use crate::util::{Ended, dead_port, program, scripted_server, start};
 use std::fs::File;
 use std::process::Stdio;
 
@@ -32,9 +32,9 @@ const FULL: &str = "could not write to standard output: No space left on device 
 fn answers_that_are_not_read() {
     for asked in [&["--status"][..], &["--status", "--json"], &["--watch"]] {
         for (out, status, said) in [(broken(), SIGPIPE, ""), (full(), Some(1), FULL)] {
-            let (port, server) = peer(|peer| {
-                peer.line();
-                peer.raw(b"f\t0\t0\t0\n.\n");
+            let (port, server) = scripted_server(|server| {
+                server.line();
+                server.raw(b"f\t0\t0\t0\n.\n");
             });
             let ended = into(out, "gearadmin", &port, asked);
             server.join().unwrap();
@@ -46,10 +46,10 @@ fn answers_that_are_not_read() {
 /// `gearman -w -f f | head -1` failed every job from the second on, for ever.
 #[test]
 fn a_worker_whose_output_is_not_read_leaves_the_job_to_another() {
-    let (port, server) = peer(|peer| {
-        peer.greet(&[b"f"]);
-        peer.assign(b"f", b"x");
-        peer.rest()
+    let (port, server) = scripted_server(|server| {
+        server.greet(&[b"f"]);
+        server.assign(b"f", b"x");
+        server.rest()
     });
     let ended = into(broken(), "gearman", &port, &["-w", "-f", "f"]);
     assert_eq!((ended.status, &*ended.err), (SIGPIPE, ""));
@@ -59,11 +59,11 @@ fn a_worker_whose_output_is_not_read_leaves_the_job_to_another() {
 #[test]
 fn results_that_are_not_read() {
     for (out, status, said) in [(broken(), SIGPIPE, ""), (full(), Some(1), FULL)] {
-        let (port, server) = peer(|peer| {
-            peer.packet();
-            peer.say(8, &[b"H:x:1"]);
-            peer.say(13, &[b"H:x:1", b"result"]);
-            peer.rest()
+        let (port, server) = scripted_server(|server| {
+            server.packet();
+            server.send(8, &[b"H:x:1"]);
+            server.send(13, &[b"H:x:1", b"result"]);
+            server.rest()
         });
         let ended = into(out, "gearman", &port, &["-f", "f", "one", "two"]);
         assert_eq!((ended.status, ended.err.trim_start_matches("gearman: ")), (status, said));
@@ -97,11 +97,11 @@ fn errors_that_nobody_can_read() {
         ] {
             assert_eq!(errors_into(make(), name, &port, wrong).status, Some(1), "{name} {wrong:?}");
         }
-        let (port, server) = peer(|peer| {
-            peer.line();
-            peer.raw(b"ERR UNKNOWN_JOB\r\n");
-            peer.line();
-            peer.raw(b"OK 2.2.0\n");
+        let (port, server) = scripted_server(|server| {
+            server.line();
+            server.raw(b"ERR UNKNOWN_JOB\r\n");
+            server.line();
+            server.raw(b"OK 2.2.0\n");
         });
         let ended = errors_into(make(), "gearadmin", &port, &["--cancel-job=H:x:1", "--server-version"]);
         server.join().unwrap();
@@ -112,16 +112,16 @@ fn errors_that_nobody_can_read() {
 /// As `gearman … | head -1` does it: the reader goes when it has seen enough.
 #[test]
 fn a_table_that_is_watched_for_a_while() {
-    let (port, server) = peer(|peer| {
+    let (port, server) = scripted_server(|server| {
         let mut looks = 0;
         loop {
             let mut line = [0; 8];
-            if std::io::Read::read_exact(&mut peer.stream, &mut line).is_err() {
+            if std::io::Read::read_exact(&mut server.stream, &mut line).is_err() {
                 return looks;
             }
             looks += 1;
             // It may end in between.
-            let _ = std::io::Write::write_all(&mut peer.stream, b"f\t0\t0\t0\n.\n");
+            let _ = std::io::Write::write_all(&mut server.stream, b"f\t0\t0\t0\n.\n");
         }
     });
     let mut child = start("gearadmin", &port, &["--watch", "0.1"]);

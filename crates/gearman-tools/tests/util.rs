@@ -10,13 +10,15 @@ use std::time::Duration;
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// A server on a free port that accepts one connection and plays `script` on it.
-pub(crate) fn peer<T: Send + 'static>(script: impl FnOnce(&mut Peer) -> T + Send + 'static) -> (String, JoinHandle<T>) {
+pub(crate) fn scripted_server<T: Send + 'static>(
+    script: impl FnOnce(&mut ScriptedServer) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let thread = std::thread::spawn(move || {
         let stream = listener.accept().unwrap().0;
         stream.set_read_timeout(Some(LONG)).unwrap();
-        script(&mut Peer { stream })
+        script(&mut ScriptedServer { stream })
     });
     (port, thread)
 }
@@ -28,13 +30,13 @@ pub(crate) fn dead_port() -> String {
 }
 
 /// The server's end of a connection.
-pub(crate) struct Peer {
+pub(crate) struct ScriptedServer {
     pub(crate) stream: TcpStream,
 }
 
-impl Peer {
+impl ScriptedServer {
     /// Reads a packet and asserts that it is this one.
-    pub(crate) fn hear(&mut self, command: u32, arguments: &[&[u8]]) {
+    pub(crate) fn receive(&mut self, command: u32, arguments: &[&[u8]]) {
         let packet = self.packet();
         let expected = request(command, arguments);
         assert!(packet == expected, "got {}\nfor {}", packet.escape_ascii(), expected.escape_ascii());
@@ -50,7 +52,7 @@ impl Peer {
         packet
     }
 
-    pub(crate) fn say(&mut self, command: u32, arguments: &[&[u8]]) {
+    pub(crate) fn send(&mut self, command: u32, arguments: &[&[u8]]) {
         self.raw(&frame(b"\0RES", command, arguments));
     }
 
@@ -80,7 +82,7 @@ impl Peer {
     /// assignment; that it gets no answer is a no.
     pub(crate) fn greet(&mut self, functions: &[&[u8]]) {
         for function in functions {
-            self.hear(1, &[function]);
+            self.receive(1, &[function]);
         }
         let mut packet = self.packet();
         if packet == request(26, &[b"all-yours"]) {
@@ -91,7 +93,7 @@ impl Peer {
 
     /// Gives a job: JOB_ASSIGN_UNIQ.
     pub(crate) fn assign(&mut self, function: &[u8], workload: &[u8]) {
-        self.say(31, &[b"H:peer:1", function, b"key", workload]);
+        self.send(31, &[b"H:peer:1", function, b"key", workload]);
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::util::{dead_port, peer, run, start};
+use crate::util::{dead_port, run, scripted_server, start};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Read;
@@ -8,16 +8,16 @@ const JOB: &[u8] = b"H:peer:1";
 /// A worker for one job, and what it says of it until it closes the connection.
 fn one_job(options: &[&str], workload: &[u8], said: &'static [(u32, &'static [u8])]) -> crate::util::Ended {
     let workload = workload.to_vec();
-    let (port, server) = peer(move |peer| {
-        peer.greet(&[b"f"]);
-        peer.assign(b"f", &workload);
+    let (port, server) = scripted_server(move |server| {
+        server.greet(&[b"f"]);
+        server.assign(b"f", &workload);
         for (command, data) in said {
             match command {
-                14 => peer.hear(14, &[JOB]),
-                _ => peer.hear(*command, &[JOB, data]),
+                14 => server.receive(14, &[JOB]),
+                _ => server.receive(*command, &[JOB, data]),
             }
         }
-        assert_eq!(peer.rest(), b"");
+        assert_eq!(server.rest(), b"");
     });
     let ended = run("gearman", &port, &[&["-w", "-f", "f", "-c", "1"], options].concat());
     server.join().unwrap();
@@ -61,10 +61,10 @@ fn a_command_need_not_read_its_input() {
 #[test]
 fn megabytes_pass_through_a_command() {
     let workload: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
-    let (port, server) = peer(move |peer| {
-        peer.greet(&[b"f"]);
-        peer.assign(b"f", &workload);
-        peer.hear(13, &[JOB, &workload]);
+    let (port, server) = scripted_server(move |server| {
+        server.greet(&[b"f"]);
+        server.assign(b"f", &workload);
+        server.receive(13, &[JOB, &workload]);
     });
     run("gearman", &port, &["-w", "-f", "f", "-c", "1", "--", "cat"]).expect(0, "", "");
     server.join().unwrap();
@@ -72,18 +72,18 @@ fn megabytes_pass_through_a_command() {
 
 #[test]
 fn functions_are_announced_as_libgearman_does_and_the_worker_sleeps_until_woken() {
-    let (port, server) = peer(|peer| {
-        peer.greet(&[b"b", b"a"]);
-        peer.say(10, &[]);
-        peer.hear(4, &[]);
-        peer.say(6, &[]);
-        peer.hear(39, &[]);
-        peer.assign(b"a", b"x");
-        peer.hear(13, &[JOB, b"x"]);
-        peer.hear(39, &[]);
-        peer.assign(b"b", b"y");
-        peer.hear(13, &[JOB, b"y"]);
-        assert_eq!(peer.rest(), b"");
+    let (port, server) = scripted_server(|server| {
+        server.greet(&[b"b", b"a"]);
+        server.send(10, &[]);
+        server.receive(4, &[]);
+        server.send(6, &[]);
+        server.receive(39, &[]);
+        server.assign(b"a", b"x");
+        server.receive(13, &[JOB, b"x"]);
+        server.receive(39, &[]);
+        server.assign(b"b", b"y");
+        server.receive(13, &[JOB, b"y"]);
+        assert_eq!(server.rest(), b"");
     });
     run("gearman", &port, &["-w", "-f", "a", "-f", "b", "-c", "2", "--", "cat"]).expect(0, "", "");
     server.join().unwrap();
@@ -91,20 +91,20 @@ fn functions_are_announced_as_libgearman_does_and_the_worker_sleeps_until_woken(
 
 #[test]
 fn a_server_that_can_gives_the_job_at_once() {
-    let (port, server) = peer(|peer| {
-        peer.greet(&[b"f"]);
-        peer.say(27, &[b"all-yours"]);
-        peer.say(10, &[]);
-        peer.hear(4, &[]);
+    let (port, server) = scripted_server(|server| {
+        server.greet(&[b"f"]);
+        server.send(27, &[b"all-yours"]);
+        server.send(10, &[]);
+        server.receive(4, &[]);
         for workload in [&b"x"[..], b"y"] {
-            peer.assign(b"f", workload);
-            peer.hear(13, &[JOB, workload]);
-            peer.hear(4, &[]);
+            server.assign(b"f", workload);
+            server.receive(13, &[JOB, workload]);
+            server.receive(4, &[]);
         }
         // The time is over: it says so, and is told that nothing is on its way.
-        peer.hear(16, &[b"awake"]);
-        peer.say(17, &[b"awake"]);
-        assert_eq!(peer.rest(), b"");
+        server.receive(16, &[b"awake"]);
+        server.send(17, &[b"awake"]);
+        assert_eq!(server.rest(), b"");
     });
     let ended = run("gearman", &port, &["-w", "-f", "f", "-c", "3", "-t", "2000", "--", "cat"]);
     server.join().unwrap();
@@ -113,7 +113,7 @@ fn a_server_that_can_gives_the_job_at_once() {
 
 #[test]
 fn a_wait_in_vain_counts_as_a_job() {
-    let (port, server) = peer(|peer| peer.rest());
+    let (port, server) = scripted_server(|server| server.rest());
     let ended = run("gearman", &port, &["-w", "-f", "f", "-c", "2", "-t", "20"]);
     server.join().unwrap();
     assert_eq!(ended.status, Some(1));
@@ -133,19 +133,19 @@ fn a_lost_connection_is_made_anew() {
         let accept = || {
             let stream = listener.accept().unwrap().0;
             stream.set_read_timeout(Some(crate::util::LONG)).unwrap();
-            crate::util::Peer { stream }
+            crate::util::ScriptedServer { stream }
         };
         for broken in [&b"\0RES\0\0\0\x1f\0\0\0\x20H:pe"[..], b""] {
-            let mut peer = accept();
-            peer.greet(&[b"f"]);
-            peer.say(10, &[]);
-            peer.hear(4, &[]);
-            peer.raw(broken);
+            let mut server = accept();
+            server.greet(&[b"f"]);
+            server.send(10, &[]);
+            server.receive(4, &[]);
+            server.raw(broken);
         }
-        let mut peer = accept();
-        peer.greet(&[b"f"]);
-        peer.assign(b"f", b"x");
-        peer.hear(13, &[JOB, b"x"]);
+        let mut server = accept();
+        server.greet(&[b"f"]);
+        server.assign(b"f", b"x");
+        server.receive(13, &[JOB, b"x"]);
     });
     run("gearman", &port, &["-w", "-f", "f", "-c", "1", "--", "cat"]).expect(0, "", "");
     server.join().unwrap();
@@ -153,10 +153,10 @@ fn a_lost_connection_is_made_anew() {
 
 #[test]
 fn rubbish_is_told_of_with_the_name_of_the_server() {
-    let (port, server) = peer(|peer| {
-        peer.greet(&[b"f"]);
-        peer.raw(b"rubbish, and enough of it");
-        peer.rest()
+    let (port, server) = scripted_server(|server| {
+        server.greet(&[b"f"]);
+        server.raw(b"rubbish, and enough of it");
+        server.rest()
     });
     let ended = run("gearman", &port, &["-w", "-f", "f", "-c", "1"]);
     assert_eq!(server.join().unwrap(), b"");
@@ -168,12 +168,12 @@ fn rubbish_is_told_of_with_the_name_of_the_server() {
 fn sigterm_and_sigint_end_an_idle_worker_and_remove_its_pid_file() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let file = std::env::temp_dir().join(format!("gearman-{}-{signal}.pid", std::process::id()));
-        let (port, server) = peer(|peer| {
-            peer.greet(&[b"f"]);
-            peer.say(10, &[]);
-            peer.hear(4, &[]);
+        let (port, server) = scripted_server(|server| {
+            server.greet(&[b"f"]);
+            server.send(10, &[]);
+            server.receive(4, &[]);
             // Asleep: from here on only the signal can end it.
-            peer.stream.try_clone().unwrap()
+            server.stream.try_clone().unwrap()
         });
         let mut child = start("gearman", &port, &["-w", "-f", "f", "-i", file.to_str().unwrap(), "--", "cat"]);
         let mut stream = server.join().unwrap();
@@ -187,10 +187,10 @@ fn sigterm_and_sigint_end_an_idle_worker_and_remove_its_pid_file() {
 
 #[test]
 fn sigterm_gives_a_running_job_back_and_ends_its_command() {
-    let (port, server) = peer(|peer| {
-        peer.greet(&[b"f"]);
-        peer.assign(b"f", b"x");
-        peer.rest()
+    let (port, server) = scripted_server(|server| {
+        server.greet(&[b"f"]);
+        server.assign(b"f", b"x");
+        server.rest()
     });
     // The command tells that it runs and that it was ended, on standard error.
     let command = "trap 'echo ended >&2; exit' TERM; echo running >&2; while :; do :; done";

@@ -25,9 +25,9 @@ use crate::broker::jobs::{Handles, State};
 use crate::broker::wakeups::ALL;
 use crate::broker::{Broker, Now, Rules};
 use crate::outgoing::Outgoing;
-use gearman_core::codec::{Decoded, decode};
-use gearman_core::message::{Request, Response};
-use gearman_core::packet::{Command, Frame, Magic};
+use gearman_core::protocol::codec::{Decoded, decode};
+use gearman_core::protocol::message::{Request, Response};
+use gearman_core::protocol::packet::{Command, Frame, Magic};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -203,9 +203,9 @@ fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, se
 
 /// May a line end a job?
 fn may_end_by(line: &[u8], number: u64, job: &Known) -> bool {
-    match gearman_core::admin::Command::parse(line) {
-        gearman_core::admin::Command::CancelJob(handle) => handle == format!("H:{number}").as_bytes(),
-        gearman_core::admin::Command::DropFunction(name) => *name == *job.function && job.worker == NONE,
+    match gearman_core::protocol::admin::Command::parse(line) {
+        gearman_core::protocol::admin::Command::CancelJob(handle) => handle == format!("H:{number}").as_bytes(),
+        gearman_core::protocol::admin::Command::DropFunction(name) => *name == *job.function && job.worker == NONE,
         _ => false,
     }
 }

@@ -6,11 +6,11 @@
 
 use crate::durable::batch::BatchResult;
 use bytes::{Buf, Bytes};
-use gearman_core::Code;
-use gearman_core::codec::{Sink, encode, head};
-use gearman_core::message::Response;
-use gearman_core::outbox::{Outbox, SHARE};
-use gearman_core::packet::{Command, Magic};
+use gearman_core::ReturnCode;
+use gearman_core::protocol::codec::{Sink, encode, head};
+use gearman_core::protocol::message::Response;
+use gearman_core::protocol::packet::{Command, Magic};
+use gearman_core::protocol::write_buffer::{SHARE, WriteBuffer};
 use std::collections::VecDeque;
 
 /// Packets from this size on are remembered by their place, see [`SendQueue::beyond`].
@@ -49,9 +49,9 @@ struct Slot {
 #[derive(Debug, Default)]
 struct SendQueue {
     /// What a parcel is made of, and what of it the socket did not take; empty while it is away.
-    begun: Outbox,
+    begun: WriteBuffer,
     /// What gathers behind.
-    outbox: Outbox,
+    outbox: WriteBuffer,
     /// Bytes that were sent of this letter.
     sent: usize,
     /// And bytes that were put into parcels, sent or not.
@@ -67,7 +67,7 @@ struct SendQueue {
 #[derive(Debug)]
 pub(crate) struct InFlight {
     pub(crate) session: u32,
-    pub(crate) bytes: Outbox,
+    pub(crate) bytes: WriteBuffer,
     before: u32,
 }
 
@@ -151,7 +151,12 @@ impl Barrier {
             Answer::Echo => (!result.done).then_some(NOT_REMOVED)?,
         };
         let mut error = Vec::new();
-        encode(&mut error, Magic::Response, Command::Error, &[Code::QueueError.name().as_bytes(), text.as_bytes()]);
+        encode(
+            &mut error,
+            Magic::Response,
+            Command::Error,
+            &[ReturnCode::QueueError.name().as_bytes(), text.as_bytes()],
+        );
         Some(error)
     }
 }
@@ -179,7 +184,7 @@ impl Outgoing {
     }
 
     /// Writes one packet, or a whole answer, by `write`.
-    pub(crate) fn send(&mut self, session: u32, write: impl FnOnce(&mut Outbox)) {
+    pub(crate) fn send(&mut self, session: u32, write: impl FnOnce(&mut WriteBuffer)) {
         let Some(slot) = self.slots.get_mut(session as usize).filter(|s| s.open && !s.overflowed) else { return };
         if !slot.dirty {
             slot.dirty = true;

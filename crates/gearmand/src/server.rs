@@ -172,7 +172,7 @@ impl Server {
                 tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
             let state = self.shared.lock();
-            if wish == Stop::Now || (state.broker.draining && state.broker.running == 0) {
+            if wish == Stop::Now || state.broker.is_drained() {
                 break;
             }
         }

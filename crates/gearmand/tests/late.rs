@@ -1,6 +1,8 @@
 //! Results that come when the time of their function is over.
 
 use crate::util::*;
+use gearmand::Stop;
+use tokio::time::timeout;
 
 /// One worker, whose function always takes longer than its limit: the timeout took the job from it, its result was
 /// dropped, and it got the job again, for ever. C's own tests hang on that.
@@ -26,6 +28,32 @@ async fn a_job_that_always_outlives_its_timeout_ends() {
     client.expect(WORK_COMPLETE, &[&handle, b"late"]).await;
     worker.send(GRAB_JOB, &[]).await;
     worker.expect(NO_JOB, &[]).await;
+}
+
+/// A drain ended when a job ran out of time, though its worker was still on it: what was done by then was lost.
+#[tokio::test]
+async fn a_drain_waits_for_it() {
+    for leaves in [false, true] {
+        let server = Server::start().await;
+        let clock = Frozen::new();
+        let (mut client, mut worker) = (server.peer().await, server.peer().await);
+        let handle = client.submit("f", "", b"x").await;
+        worker.send(CAN_DO_TIMEOUT, &[&b"f"[..], b"5000"]).await;
+        worker.send(GRAB_JOB, &[]).await;
+        worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+        server.stop.send(Stop::Drain).unwrap();
+        while client.ask(SUBMIT_JOB_BG, &[&b"g"[..], b"", b""]).await.0 != ERROR {}
+        clock.pass(5001).await;
+        client.send(GET_STATUS, &[&handle]).await;
+        client.expect(STATUS_RES, &[&handle, b"1", b"0", b"0", b"0"]).await;
+        if leaves {
+            drop(worker);
+        } else {
+            worker.send(WORK_COMPLETE, &[&handle, b"late"]).await;
+            client.expect(WORK_COMPLETE, &[&handle, b"late"]).await;
+        }
+        timeout(LONG, server.task).await.unwrap().unwrap().unwrap();
+    }
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ fn sigusr1_waits_for_a_job_that_takes_longer_than_the_patience() {
             server.signal(Signal::SIGUSR1);
             server.line_with("draining");
             server.line_with("ran out of time");
+            drop(timed);
             job.finish();
             assert!(server.child.wait().unwrap().success());
         }

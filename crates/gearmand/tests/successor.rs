@@ -4,8 +4,11 @@ use crate::process::{Folder, Running, ask, gearmand, stderr, until};
 use crate::service::AtWork;
 use crate::util::{JOB_CREATED, SUBMIT_JOB_BG};
 use crate::wire::Wire;
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::cell::RefCell;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -83,6 +86,52 @@ fn who_cannot_start_leaves_the_files_of_the_one_that_runs() {
         assert!(UnixStream::connect(folder.file("socket")).is_ok(), "{why:?}");
     }
     first.stop();
+}
+
+/// Whether somebody listens on a socket was asked by a connection. A stopped server takes none in the end, and then
+/// the start waited for it without end, deaf to signals.
+#[test]
+fn a_server_that_is_stopped_listens_too() {
+    let folder = Folder::new("stopped");
+    let name = socket2::SockAddr::unix(folder.file("socket")).unwrap();
+    let socket = || socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    let stopped = socket();
+    stopped.bind(&name).unwrap();
+    stopped.listen(0).unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let next = socket();
+        next.set_nonblocking(true).unwrap();
+        if next.connect(&name).is_err() {
+            break;
+        }
+        waiting.push(next);
+    }
+    let listen = format!("-Lunix://{}", folder.file("socket"));
+    let server = RefCell::new(Running::begin(gearmand(), &[&listen, "--bind-wait=1"], &folder));
+    until(|| server.borrow_mut().child.try_wait().unwrap().is_some());
+    let mut server = server.into_inner();
+    server.line_with("address in use, after 1 s");
+    assert_eq!(server.child.wait().unwrap().code(), Some(1));
+}
+
+/// Of several that were started at once two took the socket: what is bound and does not listen yet looked left over.
+#[test]
+fn a_socket_that_does_not_listen_yet_is_not_left_over() {
+    let folder = Folder::new("starting");
+    let name = socket2::SockAddr::unix(folder.file("socket")).unwrap();
+    let starting = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    let lock = Flock::lock(File::open(folder.file("")).unwrap(), FlockArg::LockExclusive).unwrap();
+    starting.bind(&name).unwrap();
+    let listen = format!("-Lunix://{}", folder.file("socket"));
+    let mut server = Running::begin(gearmand(), &[&listen], &folder);
+    let line = server.line_with(" on unix://");
+    assert!(line.contains("waiting for it"), "{line}");
+    starting.listen(1).unwrap();
+    lock.unlock().unwrap();
+    starting.accept().unwrap();
+    server.signal(Signal::SIGTERM);
+    assert!(server.child.wait().unwrap().success());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `man FOLDER` writes the manual pages of the programs into a folder.
 //!
-//! All of it comes from the programs' own flags and from the text behind them in `--help`, so that
+//! All of it comes from the programs' own flags and from the text after them in `--help`, so that
 //! there is nothing else to keep up to date. A program of its own, so that the others do without roff.
 
 #![forbid(unsafe_code)]
@@ -43,7 +43,7 @@ fn programs() -> [(&'static str, Command); 3] {
 
 fn page(section: &'static str, command: Command) -> io::Result<Vec<u8>> {
     let name = command.get_name().to_owned();
-    let behind = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let man = Man::new(command).section(section).manual("Gearman");
     let mut out = Vec::new();
     man.render_title(&mut out)?;
@@ -51,16 +51,16 @@ fn page(section: &'static str, command: Command) -> io::Result<Vec<u8>> {
     man.render_synopsis_section(&mut out)?;
     man.render_description_section(&mut out)?;
     man.render_options_section(&mut out)?;
-    sections(&behind).to_writer(&mut out)?;
+    sections(&after).to_writer(&mut out)?;
     see_also(&name).to_writer(&mut out)?;
     Ok(out)
 }
 
-/// What stands behind the flags in `--help`: a heading with a colon at its end, and indented lines.
+/// What stands after the flags in `--help`: a heading with a colon at its end, and indented lines.
 /// Lines in columns and examples stay as they are; the rest is text.
-fn sections(behind: &str) -> roff::Roff {
+fn sections(after: &str) -> roff::Roff {
     let mut page = roff::Roff::new();
-    for block in behind.split("\n\n") {
+    for block in after.split("\n\n") {
         let (heading, body) = match block.split_once(":\n") {
             Some((heading, body)) => (heading, body),
             None => ("Notes", block),

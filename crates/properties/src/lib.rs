@@ -1,4 +1,4 @@
-//! How property tests are run: a failure is told within seconds, with what repeats it.
+//! How property tests are run: a failure is reported within seconds, with what repeats it.
 //!
 //! [`properties!`] is `proptest!` with three things more. Shrinking is bounded, by time above all: a case that hangs
 //! fails after seconds only, and so does each smaller one. A case that does not end ends the process, because nothing

@@ -33,7 +33,7 @@ fn each(n: u64, count: impl Fn(u64) -> Result<f64>) -> Result<f64> {
     Ok((count(2 * n)? - count(n)?) / n as f64)
 }
 
-/// Runs a script under another program that counts; that program's words.
+/// Runs a script under another program that counts; that program's output.
 fn counted(place: &Place, stack: Stack, counter: &[&str], script: &str, n: u64) -> Result<String> {
     let server = Server::start(place, stack.server)?;
     let _worker = if script == "do.php" { Some(stack.worker(place, &server)?) } else { None };

@@ -1,9 +1,12 @@
 //! Which server a waiting task goes to, and what becomes of it where there is none.
+//!
+//! Tasks leave the queue in order. A task that only one server can answer does not hold up the others.
 
 use super::Client;
+use crate::client::ongoing::Listener;
+use crate::client::search::Search;
+use crate::client::task::{Event, TaskId};
 use crate::error::{Error, Result};
-use crate::search::Search;
-use crate::task::{Event, Listener, TaskId};
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
@@ -11,29 +14,29 @@ impl Client {
     /// Hands waiting tasks to servers. True: some ended, for want of one.
     ///
     /// # Errors
-    /// Nobody can be reached in this call, and what waits stays for the next one.
+    /// No server can be reached in this call, and what waits stays for the next one.
     pub(super) fn dispatch(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        let (mut ended, mut place, mut unreachable) = (false, 0, None);
-        while let Some(id) = self.waiting.get(place).copied() {
-            match self.poll_route(id, cx) {
+        let (mut ended, mut index, mut unreachable) = (false, 0, None);
+        while let Some(id) = self.waiting.get(index).copied() {
+            match self.poll_destination(id, cx) {
                 // Others need not wait for a server that only this one needs.
-                Poll::Pending if self.is_up() => place += 1,
+                Poll::Pending if self.is_up() => index += 1,
                 Poll::Pending => return Ok(ended),
                 Poll::Ready(Ok(i)) => {
                     if !self.send(i, id) {
                         return Ok(ended);
                     }
-                    self.waiting.remove(place);
+                    self.waiting.remove(index);
                 }
                 Poll::Ready(Err(error)) => match self.poll_stays(id, cx) {
                     Poll::Pending => return Ok(ended),
                     Poll::Ready(true) => {
                         unreachable.get_or_insert(error);
-                        place += 1;
+                        index += 1;
                     }
                     Poll::Ready(false) => {
-                        self.waiting.remove(place);
-                        self.tell(id, Event::Error(error.into()), true);
+                        self.waiting.remove(index);
+                        self.report(id, Event::Error(error.into()), true);
                         ended = true;
                     }
                 },
@@ -46,10 +49,10 @@ impl Client {
     }
 
     fn is_up(&self) -> bool {
-        self.servers.iter().any(|r| r.peer.is_up())
+        self.servers.iter().any(|r| r.connection.is_up())
     }
 
-    fn poll_route(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+    fn poll_destination(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         let Some(task) = self.tasks.get(id.index as usize) else { return self.poll_any_server(cx) };
         match task.server {
             Some(i) => self.poll_server(i, cx),
@@ -70,11 +73,11 @@ impl Client {
     }
 
     fn poll_server(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        let Some(route) = self.servers.get(i) else {
+        let Some(server) = self.servers.get(i) else {
             return Poll::Ready(Err(Error::NoServers));
         };
-        if route.tried == Some(self.call) && !route.peer.is_up() {
-            return Poll::Ready(Err(route.peer.error().cloned().unwrap_or(Error::NoServers)));
+        if server.tried == Some(self.call) && !server.connection.is_up() {
+            return Poll::Ready(Err(server.connection.error().cloned().unwrap_or(Error::NoServers)));
         }
         match self.poll_connect(i, cx) {
             Poll::Pending => Poll::Pending,
@@ -85,13 +88,13 @@ impl Client {
     /// The next server to be asked about a job: one that is up, else the next one in order.
     ///
     /// # Errors
-    /// That of the first one that could not say, where nobody else is left.
+    /// That of the first server that could not answer, where no other is left.
     fn poll_search(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         let Some(task) = self.tasks.get_mut(id.index as usize) else { return Poll::Pending };
         let begin = || Box::new(Search::begin(task.kind, &task.packet, &self.origins, self.servers.len()));
         let mut search = task.search.take().unwrap_or_else(begin);
         let server = loop {
-            let Some(i) = search.next(|i| self.servers[i].peer.is_up()) else {
+            let Some(i) = search.next(|i| self.servers[i].connection.is_up()) else {
                 break Poll::Ready(Err(search.failure()));
             };
             match self.poll_server(i, cx) {
@@ -108,15 +111,15 @@ impl Client {
     /// The first server in order that is up; else they are tried in order, those that failed lately
     /// last.
     fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        if let Some(first) = self.servers.iter().position(|r| r.peer.is_up()) {
+        if let Some(first) = self.servers.iter().position(|r| r.connection.is_up()) {
             return Poll::Ready(Ok(first));
         }
         let now = Instant::now();
         for patient in [true, false] {
             for i in 0..self.servers.len() {
-                let route = &self.servers[i];
-                let due = route.peer.is_connecting() || !patient || route.peer.due() <= now;
-                if route.tried == Some(self.call) || !due {
+                let server = &self.servers[i];
+                let due = server.connection.is_connecting() || !patient || server.connection.due() <= now;
+                if server.tried == Some(self.call) || !due {
                     continue;
                 }
                 match self.poll_connect(i, cx) {
@@ -126,7 +129,7 @@ impl Client {
                 }
             }
         }
-        let error = self.servers.iter().find_map(|r| r.peer.error().cloned());
+        let error = self.servers.iter().find_map(|r| r.connection.error().cloned());
         Poll::Ready(Err(error.unwrap_or(Error::NoServers)))
     }
 }

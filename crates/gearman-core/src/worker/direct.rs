@@ -1,20 +1,21 @@
 //! Ways to wait less: a server that gives a sleeping worker the job itself, and jobs asked for in advance.
 //!
-//! Direct assignment saves the way from NOOP to GRAB_JOB. It is for a worker of one server, which waits
-//! for nothing else: a job may be on its way at any moment. So the worker does not go away without a
-//! word: it says that it is awake, and what comes before the answer is a job to be run.
+//! Direct assignment saves the round trip from NOOP to GRAB_JOB. It is for a worker of one server, which waits
+//! for nothing else: a job may be on its way at any moment. So before the worker does anything else it sends an echo
+//! that says it is awake, and a job that comes before the answer is a job to be run.
 
-use super::{Post, Worker};
-use crate::duty::{Turn, Way};
-use crate::job::Job;
-use crate::peer::drive;
+use super::Worker;
+use crate::server_connection::drive;
+use crate::worker::job::Job;
+use crate::worker::protocol::{Assignment, State};
+use crate::worker::server::Server;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a server may take to hear that a worker has left off waiting.
+/// How long a server may take to answer that a worker has stopped waiting.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Servers that do not know of direct assignment: each is asked once in a process.
@@ -22,37 +23,37 @@ static REFUSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// What a worker does when there is no job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum WhenIdle {
     /// Nothing.
     Never,
-    /// Says so, once the servers have been asked, and is woken.
+    /// Goes to sleep once the servers have been asked, and is woken.
     Classic,
-    /// The same, but it waits in any case: not every server need be asked before.
+    /// The same, but it waits in any case: not every server has to be asked first.
     Patient,
     /// Waits for the server to give it the next job at once.
     Direct,
 }
 
-impl Rest {
+impl WhenIdle {
     pub(super) fn is_patient(self) -> bool {
-        matches!(self, Rest::Patient | Rest::Direct)
+        matches!(self, WhenIdle::Patient | WhenIdle::Direct)
     }
 }
 
-impl Post {
+impl Server {
     /// Is this a server that may be asked for direct assignment?
     pub(super) fn may_ask(&self) -> bool {
-        let refused = || REFUSED.lock().unwrap_or_else(PoisonError::into_inner).contains(self.peer.name());
-        self.duty.way == Way::Unasked && !refused()
+        let refused = || REFUSED.lock().unwrap_or_else(PoisonError::into_inner).contains(self.connection.name());
+        self.protocol.assignment == Assignment::Unasked && !refused()
     }
 
     pub(super) fn remember_refusal(&self) {
-        REFUSED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.peer.name().into());
+        REFUSED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.connection.name().into());
     }
 
-    /// Waits for the answer to "awake" until now, and no longer than [`PATIENCE`]. True: it took too long.
+    /// Has the answer to the echo that says we are awake taken longer than [`PATIENCE`]?
     fn overdue(&mut self) -> bool {
-        if self.duty.turn != Turn::Rising {
+        if self.protocol.state != State::Waking {
             self.answer_by = None;
             return false;
         }
@@ -63,48 +64,49 @@ impl Post {
 
 impl Worker {
     /// What is to be done in a call that waits for jobs.
-    pub(super) fn rest(&mut self) -> Rest {
+    pub(super) fn when_idle(&mut self) -> WhenIdle {
         if !self.classic && self.servers.len() == 1 {
-            return Rest::Direct;
+            return WhenIdle::Direct;
         }
-        self.turn_classic();
-        Rest::Patient
+        self.leave_direct();
+        WhenIdle::Patient
     }
 
-    /// A server that was asked for direct assignment gives jobs to a connection that is elsewhere with its
-    /// thoughts, so another connection is made. Not while jobs are unfinished, which would go back with it.
-    pub(super) fn turn_classic(&mut self) {
-        for post in &mut self.servers {
-            if matches!(post.duty.way, Way::Asked | Way::Direct) && post.unfinished == 0 {
-                post.peer.down();
-                post.forget();
+    /// A server that was asked for direct assignment gives jobs to a worker that does not wait for them, so another
+    /// connection is made. Not while jobs are unfinished, which would go back with it.
+    pub(super) fn leave_direct(&mut self) {
+        for server in &mut self.servers {
+            if matches!(server.protocol.assignment, Assignment::Asked | Assignment::Direct) && server.unfinished == 0 {
+                server.connection.down();
+                server.forget();
             }
         }
     }
 
-    /// To be called when a call that waited for a job was given up and is not begun anew: a job may be on its
-    /// way. It is then the next one that [`Worker::next_job`] or [`Worker::take_held`] gives. A server that does
+    /// To be called when a call that waited for a job was given up and is not begun again: a job may be on its
+    /// way. It is then the next one that [`Worker::next_job`] or [`Worker::take_arrived`] gives. A server that does
     /// not answer within a second loses its connection, and gives the job to another worker.
-    pub async fn leave(&mut self) {
+    pub async fn stop_waiting(&mut self) {
         for i in 0..self.servers.len() {
-            let post = &mut self.servers[i];
-            let Some(connection) = post.peer.up().filter(|c| c.is_ours()) else { continue };
-            post.duty.rise(connection.outbox());
+            let server = &mut self.servers[i];
+            let Some(connection) = server.connection.up().filter(|c| c.is_ours()) else { continue };
+            server.protocol.stop_waiting(connection.write_buffer());
         }
-        drive(self, None, Worker::answer_by, |w, cx| w.poll_risen(cx)).await;
+        drive(self, None, Worker::answer_by, |w, cx| w.poll_stopped(cx)).await;
     }
 
-    /// Does its server know that it waits for a job, and may that be on its way? Then [`Worker::leave`] is to be
+    /// Does its server know that it waits for a job, and may that be on its way? Then [`Worker::stop_waiting`] is to be
     /// called when the wait is given up.
     pub fn is_waiting_directly(&mut self) -> bool {
-        let waits = |turn| matches!(turn, Turn::Asleep | Turn::Grabbing | Turn::Rising);
-        let mut direct = self.servers.iter_mut().filter(|p| p.duty.way == Way::Direct && waits(p.duty.turn));
-        direct.any(|p| p.peer.up().is_some_and(|c| c.is_ours()))
+        let waits = |state| matches!(state, State::Asleep | State::Grabbing | State::Waking);
+        let mut direct =
+            self.servers.iter_mut().filter(|p| p.protocol.assignment == Assignment::Direct && waits(p.protocol.state));
+        direct.any(|p| p.connection.up().is_some_and(|c| c.is_ours()))
     }
 
     /// A job that came while something else was waited for.
-    pub fn take_held(&mut self) -> Option<Job> {
-        self.held.pop_front()
+    pub fn take_arrived(&mut self) -> Option<Job> {
+        self.arrived.pop_front()
     }
 
     /// When a server that should have answered is given up.
@@ -115,56 +117,56 @@ impl Worker {
     /// Gives up servers that do not answer.
     pub(super) fn expire(&mut self) {
         for i in 0..self.servers.len() {
-            let post = &mut self.servers[i];
-            if post.overdue() {
-                post.peer.down();
-                post.forget();
-                self.held.retain(|job| job.server != i);
+            let server = &mut self.servers[i];
+            if server.overdue() {
+                server.connection.down();
+                server.forget();
+                self.arrived.retain(|job| job.server != i);
             }
         }
     }
 
-    fn poll_risen(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.expire();
-        let mut risen = Poll::Ready(());
+        let mut stopped = Poll::Ready(());
         for i in 0..self.servers.len() {
-            let post = &mut self.servers[i];
-            let ours = post.peer.up().is_some_and(|c| c.is_ours());
-            if !ours || post.duty.turn != Turn::Rising {
+            let server = &mut self.servers[i];
+            let ours = server.connection.up().is_some_and(|c| c.is_ours());
+            if !ours || server.protocol.state != State::Waking {
                 continue;
             }
             self.flush(i, cx);
-            self.take_in(i, cx);
-            if self.servers[i].duty.turn == Turn::Rising {
-                risen = Poll::Pending;
+            self.receive_all(i, cx);
+            if self.servers[i].protocol.state == State::Waking {
+                stopped = Poll::Pending;
             }
         }
-        risen
+        stopped
     }
 
-    /// Takes in what a server said, up to more jobs than it can have been asked for: one, and those in advance.
-    pub(super) fn take_in(&mut self, i: usize, cx: &mut Context<'_>) {
-        while self.held.len() <= self.prefetch + 1 {
-            let Some(job) = self.listen(i, cx) else { return };
-            self.held.push_back(job);
+    /// Takes in what a server sent, up to more jobs than it can have been asked for: one, and those in advance.
+    pub(super) fn receive_all(&mut self, i: usize, cx: &mut Context<'_>) {
+        while self.arrived.len() <= self.prefetch + 1 {
+            let Some(job) = self.receive_job(i, cx) else { return };
+            self.arrived.push_back(job);
         }
     }
 
     /// Asks the server that gave the last job for some in advance: seldom, and for many at once.
     pub(super) fn ask_ahead(&mut self, i: usize, cx: &mut Context<'_>) {
-        // Those that came together with that one, and word that there are no more.
-        self.take_in(i, cx);
-        let ahead = self.held.len() + self.servers.iter().map(|p| p.duty.grabs).sum::<usize>();
+        // Those that came together with that one, and NO_JOB.
+        self.receive_all(i, cx);
+        let ahead = self.arrived.len() + self.servers.iter().map(|p| p.protocol.grabs).sum::<usize>();
         if ahead > self.prefetch / 2 {
             return;
         }
-        let post = &mut self.servers[i];
+        let server = &mut self.servers[i];
         // Other servers than ours count a job's time from the moment they gave it.
-        let timed = self.abilities.have_timeout() && post.duty.way != Way::Direct;
-        let more = !post.duty.dry && matches!(post.duty.turn, Turn::Awake | Turn::Grabbing);
-        let Some(connection) = post.peer.up().filter(|_| more && !timed) else { return };
+        let timed = self.abilities.have_timeout() && server.protocol.assignment != Assignment::Direct;
+        let more = !server.protocol.last_was_empty && matches!(server.protocol.state, State::Awake | State::Grabbing);
+        let Some(connection) = server.connection.up().filter(|_| more && !timed) else { return };
         for _ in ahead..self.prefetch {
-            post.duty.grab(self.grab, connection.outbox());
+            server.protocol.grab(self.grab, connection.write_buffer());
         }
     }
 }

@@ -1,8 +1,8 @@
-//! ECHO_REQ: does a server hear us?
+//! ECHO_REQ: does a server answer?
 
 use super::Worker;
 use crate::error::{Error, Result};
-use crate::peer::drive;
+use crate::server_connection::drive;
 use bytes::Bytes;
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
@@ -11,9 +11,9 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Echo {
     server: usize,
-    /// The connection, by [`crate::peer::Peer::serial`].
+    /// The connection, by [`crate::server_connection::ServerConnection::serial`].
     serial: u64,
-    /// Tells it from earlier ones that were given up.
+    /// Distinguishes it from earlier ones that were given up.
     pub(super) number: u32,
     /// What was sent.
     data: Bytes,
@@ -35,12 +35,12 @@ impl Worker {
             return Err(Error::NoServers);
         }
         let begun = Instant::now();
-        let deadline = |w: &Worker| w.servers[server].peer.connect_deadline();
+        let deadline = |w: &Worker| w.servers[server].connection.connect_deadline();
         let back = drive(self, until, deadline, |w, cx| w.poll_echo(server, data, cx)).await;
         self.echo = None;
         match back {
             Some(back) if back.as_ref().is_ok_and(|b| b != data) => {
-                Err(Error::EchoCorrupted { server: self.servers[server].peer.name().into() })
+                Err(Error::EchoCorrupted { server: self.servers[server].connection.name().into() })
             }
             Some(back) => back.map(|_| ()),
             None => Err(self.timeout(begun.elapsed())),
@@ -49,19 +49,19 @@ impl Worker {
 
     fn poll_echo(&mut self, i: usize, data: &[u8], cx: &mut Context<'_>) -> Poll<Result<Bytes>> {
         ready!(self.poll_connect(i, cx))?;
-        let serial = self.servers[i].peer.serial;
+        let serial = self.servers[i].connection.serial;
         if self.echo.as_ref().is_none_or(|e| e.server != i || e.data != data) {
             self.echoes += 1;
             self.echo =
                 Some(Echo { server: i, serial, number: self.echoes, data: Bytes::copy_from_slice(data), back: None });
-            let post = &mut self.servers[i];
-            if let Some(connection) = post.peer.up() {
-                post.duty.echo(self.echoes, data, connection.outbox());
+            let server = &mut self.servers[i];
+            if let Some(connection) = server.connection.up() {
+                server.protocol.echo(self.echoes, data, connection.write_buffer());
             }
         }
         self.flush(i, cx);
-        while let Some(job) = self.listen(i, cx) {
-            self.held.push_back(job);
+        while let Some(job) = self.receive_job(i, cx) {
+            self.arrived.push_back(job);
         }
         let Some(echo) = &mut self.echo else {
             return Poll::Pending;
@@ -69,11 +69,11 @@ impl Worker {
         if let Some(back) = echo.back.take() {
             return Poll::Ready(Ok(back));
         }
-        let peer = &self.servers[i].peer;
-        if peer.is_up() && peer.serial == echo.serial {
+        let connection = &self.servers[i].connection;
+        if connection.is_up() && connection.serial == echo.serial {
             return Poll::Pending;
         }
-        let error = peer.error().cloned();
-        Poll::Ready(Err(error.unwrap_or_else(|| Error::lost(peer.name(), "the server closed the connection"))))
+        let error = connection.error().cloned();
+        Poll::Ready(Err(error.unwrap_or_else(|| Error::lost(connection.name(), "the server closed the connection"))))
     }
 }

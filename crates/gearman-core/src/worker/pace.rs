@@ -1,20 +1,20 @@
-//! Where no server is there, calls that do not wait would be made without end, however they are mixed: each fails at
-//! once. So who hurries is held back.
+//! Slows down calls that fail at once. Without it, programs that call again at once would use a whole processor while no
+//! server can be reached.
 
 use super::Worker;
 use crate::error::{Error, Result};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Calls in vain are this far apart, on the average: with [`FREE`] less than a hundred in any second.
+/// Calls that fail are this far apart, on the average: with [`FREE`] less than a hundred in any second.
 const ROUND: Duration = Duration::from_millis(12);
 /// So many may come sooner: to connect and be answered takes some calls of those who do not wait.
 const FREE: u32 = 8;
 
-/// How fast calls in vain are made.
+/// How fast failing calls are made.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When the next call would begin that comes neither early nor late; none after a call that was not in vain.
+    /// When the next call would begin that comes neither early nor late; none after a call that did not fail.
     next: Option<Instant>,
 }
 
@@ -25,13 +25,13 @@ impl Pace {
     }
 
     /// A call that began then has ended.
-    fn end(&mut self, begun: Instant, vain: bool) {
-        self.next = vain.then(|| self.next.map_or(begun, |next| next.max(begun)) + ROUND);
+    fn end(&mut self, begun: Instant, failed: bool) {
+        self.next = failed.then(|| self.next.map_or(begun, |next| next.max(begun)) + ROUND);
     }
 }
 
 impl Worker {
-    /// Makes a call, later if it is one of too many in vain. The pause does not end with the call's own time: that may
+    /// Makes a call, later if too many before it failed. The pause does not end with the call's own time: that may
     /// be none at all.
     pub(super) async fn paced<T>(&mut self, call: impl AsyncFnOnce(&mut Worker) -> Result<T>) -> Result<T> {
         let mut begun = Instant::now();
@@ -40,15 +40,15 @@ impl Worker {
             begun = Instant::now();
         }
         let outcome = call(self).await;
-        let vain = outcome.as_ref().is_err_and(|error| self.is_vain(error));
-        self.pace.end(begun, vain);
+        let failed = outcome.as_ref().is_err_and(|error| self.has_failed(error));
+        self.pace.end(begun, failed);
         outcome
     }
 
     /// Did a call fail for anything else than that no server has a job?
-    fn is_vain(&self, error: &Error) -> bool {
+    fn has_failed(&self, error: &Error) -> bool {
         let idle = matches!(error, Error::Timeout { .. } | Error::NoJobs | Error::WouldBlock);
-        !idle || !self.servers.iter().any(|p| p.peer.has_spoken())
+        !idle || !self.servers.iter().any(|p| p.connection.is_proven())
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
 
     const MILLISECOND: Duration = Duration::from_millis(1);
 
-    /// Calls in vain in a second, which take so long in turn unless they are held back.
+    /// Failing calls in a second, which take so long one after the other unless they are slowed down.
     fn calls(times: &[Duration]) -> u32 {
         let (mut pace, begun, mut calls) = (Pace::default(), Instant::now(), 0);
         let mut now = begun;
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn who_hurries_in_vain_is_held_back() {
+    fn who_hurries_is_slowed_down() {
         let moment = MILLISECOND / 1000;
         for times in
             [&[moment][..], &[5 * MILLISECOND], &[15 * MILLISECOND, moment], &[50 * MILLISECOND, moment, moment]]

@@ -2,10 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-use gearman_tools::client::{Input, Orders, Submitter};
+use gearman_tools::client::{Input, SubmitOptions, Submitter};
 use gearman_tools::daemon::{PidFile, detach};
 use gearman_tools::flags::{Gearman, parse};
-use gearman_tools::worker::{self, Duties};
+use gearman_tools::worker::{self, WorkOptions};
 use gearman_tools::{Error, Result, ended};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -30,10 +30,10 @@ fn run(flags: Gearman) -> Result<bool> {
     let (patience, lines, priority) = (flags.patience(), flags.line_mode(), flags.priority());
     let functions = bytes(flags.functions);
     if flags.worker {
-        let duties = Duties { functions, command: flags.arguments, lines, count: flags.count, patience };
-        return runtime.block_on(worker::run(&duties, servers));
+        let options = WorkOptions { functions, command: flags.arguments, lines, count: flags.count, patience };
+        return runtime.block_on(worker::run(&options, servers));
     }
-    let orders = Orders {
+    let options = SubmitOptions {
         functions,
         unique: flags.unique.unwrap_or_default().into_vec(),
         priority,
@@ -48,7 +48,7 @@ fn run(flags: Gearman) -> Result<bool> {
         (_, _, Some(lines)) => Input::Lines(lines),
         _ => Input::Whole,
     };
-    Submitter::new(orders, servers, runtime).run(&input)
+    Submitter::new(options, servers, runtime).run(&input)
 }
 
 fn bytes(arguments: Vec<OsString>) -> Vec<Vec<u8>> {

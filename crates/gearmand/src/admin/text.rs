@@ -3,8 +3,8 @@
 
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
-use gearman_core::admin::Command;
-use gearman_core::message::Priority;
+use gearman_core::protocol::admin::Command;
+use gearman_core::protocol::message::Priority;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -59,7 +59,7 @@ pub(crate) fn answer(
         Command::UnknownCancel => b"ERR UNKNOWN_ERROR\r\n".to_vec(),
         Command::Unknown(word) => [b"ERR UNKNOWN_COMMAND Unknown+server+command", word, b"\r\n"].concat(),
     };
-    outgoing.send(session, |out| gearman_core::codec::Sink::put(out, &answer));
+    outgoing.send(session, |out| gearman_core::protocol::codec::Sink::put(out, &answer));
 }
 
 /// A line of a list: bytes as they are, numbers as decimals.

@@ -8,9 +8,9 @@ use crate::broker::sessions::{Ability, Session};
 use crate::broker::wakeups::{Step, Wakeup};
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
-use gearman_core::message::{Assign, Grab, Priority, Response, number};
-use gearman_core::outbox::SHARE;
-use gearman_core::{Code, MAX_CLIENT_ID, MAX_FUNCTION};
+use gearman_core::protocol::message::{Assign, Grab, Priority, Response, number};
+use gearman_core::protocol::write_buffer::SHARE;
+use gearman_core::{MAX_CLIENT_ID, MAX_FUNCTION, ReturnCode};
 use std::time::Duration;
 
 /// A worker that sleeps and was heard within this time is given a job without being woken. One that was not may be
@@ -56,7 +56,7 @@ impl Broker {
         outgoing: &mut Outgoing,
     ) {
         if name.len() > MAX_FUNCTION {
-            return outgoing.error(session, Code::ArgumentTooLarge.name(), "Function value too large");
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Function value too large");
         }
         let worker = &self.sessions[session];
         let has = || self.functions.find(name).is_some_and(|function| worker.ability(function).is_some());
@@ -65,10 +65,10 @@ impl Broker {
                 let name = name.escape_ascii();
                 tracing::warn!("function {name} refused: a worker may have {ABILITIES} functions{omitted}");
             }
-            return outgoing.error(session, Code::QueueError.name(), "Too many functions");
+            return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
         }
         let Some(function) = self.function(now, name) else {
-            return outgoing.error(session, Code::QueueError.name(), "Too many functions");
+            return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
         };
         let worker = &mut self.sessions[session];
         self.announced += 1;
@@ -371,7 +371,7 @@ impl Broker {
     /// SET_CLIENT_ID.
     pub(crate) fn set_client_id(&mut self, session: u32, id: &[u8], outgoing: &mut Outgoing) {
         if id.len() > MAX_CLIENT_ID {
-            return outgoing.error(session, Code::ArgumentTooLarge.name(), "Client id too large");
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Client id too large");
         }
         self.sessions[session].id = (!id.is_empty()).then(|| id.into());
     }

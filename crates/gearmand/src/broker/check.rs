@@ -8,7 +8,7 @@ use crate::broker::arena::NONE;
 use crate::broker::jobs::State;
 use crate::broker::queue::AHEAD;
 use crate::broker::sessions::OVERDUE;
-use gearman_core::message::Priority;
+use gearman_core::protocol::message::Priority;
 use std::collections::{HashMap, HashSet};
 
 /// What the module promises, seen from every side.

@@ -3,9 +3,9 @@
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
 use bytes::Bytes;
-use gearman_core::Code;
-use gearman_core::message::Request;
-use gearman_core::packet::{Frame, Magic};
+use gearman_core::ReturnCode;
+use gearman_core::protocol::message::Request;
+use gearman_core::protocol::packet::{Frame, Magic};
 
 /// Does what a packet asks for. `owner` is the buffer that the packet was read into, where it holds
 /// nothing else and is worth keeping.
@@ -19,15 +19,15 @@ pub(crate) fn dispatch(
 ) {
     broker.receive(now, session, outgoing);
     if frame.magic == Magic::Response {
-        return outgoing.error(session, Code::InvalidMagic.name(), "Request magic expected");
+        return outgoing.error(session, ReturnCode::InvalidMagic.name(), "Request magic expected");
     }
-    let Some(command) = frame.command().filter(|c| c.sender() != gearman_core::packet::Sender::Server) else {
-        return outgoing.error(session, Code::InvalidCommand.name(), "Command not expected");
+    let Some(command) = frame.command().filter(|c| c.sender() != gearman_core::protocol::packet::Sender::Server) else {
+        return outgoing.error(session, ReturnCode::InvalidCommand.name(), "Command not expected");
     };
     let request = match Request::parse(command, frame) {
         Ok(request) => request,
         // The next packet begins where its header says, so the connection can stay.
-        Err(error) => return outgoing.error(session, Code::InvalidPacket.name(), &error.to_string()),
+        Err(error) => return outgoing.error(session, ReturnCode::InvalidPacket.name(), &error.to_string()),
     };
     match request {
         Request::Submit(submit) => broker.submit(now, session, &submit, owner, outgoing),
@@ -50,7 +50,7 @@ pub(crate) fn dispatch(
 mod tests {
     use super::*;
     use crate::broker::tests::{Bench, check};
-    use gearman_core::packet::{Command, Sender};
+    use gearman_core::protocol::packet::{Command, Sender};
     use properties::properties;
     use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use crate::broker::arena::{Arena, NONE};
 use crate::durable::RowKey;
 use bytes::Bytes;
-use gearman_core::message::{Decimal, Priority};
+use gearman_core::protocol::message::{Decimal, Priority};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

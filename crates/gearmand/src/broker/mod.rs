@@ -24,9 +24,9 @@ use crate::durable::batch::PendingChanges;
 use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
 use crate::seldom::Limits;
 use bytes::Bytes;
-use gearman_core::Code;
-use gearman_core::message::{Decimal, Response, Status};
-use gearman_core::packet::Command;
+use gearman_core::ReturnCode;
+use gearman_core::protocol::message::{Decimal, Response, Status};
+use gearman_core::protocol::packet::Command;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -192,7 +192,7 @@ impl Broker {
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
     pub(crate) fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
         if self.changes.behind {
-            return outgoing.error(session, Code::QueueError.name(), NOT_REMOVED);
+            return outgoing.error(session, ReturnCode::QueueError.name(), NOT_REMOVED);
         }
         let batch = self.changes.last();
         let data = crate::outgoing::Payload::new(data, owner);
@@ -225,7 +225,13 @@ impl Broker {
             b"exceptions" => self.sessions[session].exceptions = true,
             b"all-yours" if self.rules.direct => self.all_yours(session),
             b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
-            _ => return outgoing.error(session, Code::UnknownOption.name(), "Server does not recognize given option"),
+            _ => {
+                return outgoing.error(
+                    session,
+                    ReturnCode::UnknownOption.name(),
+                    "Server does not recognize given option",
+                );
+            }
         }
         outgoing.response(session, &Response::Option(name));
     }
@@ -258,6 +264,13 @@ impl Broker {
             self.overslept(now, &wakeup, outgoing);
         }
         self.deadline(now)
+    }
+
+    /// A drain is over: no worker is on a job any more. One whose time was over is still on it, and may end it.
+    pub(crate) fn is_drained(&self) -> bool {
+        let waited_for =
+            |session: &Session| session.overdue.iter().any(|number| self.jobs.by_number(*number).is_some());
+        self.draining && self.running == 0 && !self.sessions.iter().any(|(_, session)| waited_for(session))
     }
 
     /// Takes a job out of all lists and forgets it. Nobody is told.

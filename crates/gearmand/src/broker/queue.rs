@@ -3,7 +3,7 @@
 
 use crate::broker::arena::{Arena, NONE};
 use crate::broker::jobs::Job;
-use gearman_core::message::Priority;
+use gearman_core::protocol::message::Priority;
 
 /// Jobs in a row, by their `prev` and `next`. A job is in one list at most: a queue of its function
 /// or the jobs of its worker.

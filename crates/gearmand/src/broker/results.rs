@@ -5,9 +5,9 @@ use crate::broker::jobs::{Handle, State};
 use crate::broker::{Broker, Now};
 use crate::outgoing::{Outgoing, Payload};
 use bytes::Bytes;
-use gearman_core::Code;
-use gearman_core::message::{Update, Work, number};
-use gearman_core::packet::Command;
+use gearman_core::ReturnCode;
+use gearman_core::protocol::message::{Update, Work, number};
+use gearman_core::protocol::packet::Command;
 
 impl Broker {
     /// WORK_*: to those who wait for the job.
@@ -67,7 +67,7 @@ impl Broker {
             Update::Exception(_) => "An exception was received for a job that does not exist",
             _ => "Job given in work result not found",
         };
-        outgoing.error(session, Code::JobNotFound.name(), text);
+        outgoing.error(session, ReturnCode::JobNotFound.name(), text);
     }
 
     fn relay(&self, job: u32, work: &Work<'_>, owner: Option<&Bytes>, outgoing: &mut Outgoing) {

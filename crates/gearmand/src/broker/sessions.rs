@@ -5,7 +5,7 @@
 
 use crate::broker::arena::NONE;
 use crate::broker::queue::List;
-use gearman_core::message::Grab;
+use gearman_core::protocol::message::Grab;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;

@@ -7,8 +7,8 @@ use crate::broker::sessions::Waiter;
 use crate::broker::{Broker, Now};
 use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
-use gearman_core::message::{Response, Start, Submit};
-use gearman_core::{Code, MAX_FUNCTION, MAX_UNIQUE};
+use gearman_core::protocol::message::{Response, Start, Submit};
+use gearman_core::{MAX_FUNCTION, MAX_UNIQUE, ReturnCode};
 
 impl Broker {
     /// SUBMIT_JOB* and its relatives.
@@ -21,25 +21,25 @@ impl Broker {
         outgoing: &mut Outgoing,
     ) {
         if submit.unique.len() > MAX_UNIQUE {
-            return outgoing.error(session, Code::ArgumentTooLarge.name(), "Unique value too large");
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Unique value too large");
         }
         if submit.function.len() > MAX_FUNCTION || submit.reducer.is_some_and(|r| r.len() > MAX_FUNCTION) {
-            return outgoing.error(session, Code::ArgumentTooLarge.name(), "Function value too large");
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Function value too large");
         }
         let due = match self.due(now, submit.start) {
             Ok(due) => due,
-            Err(unfit) => return outgoing.error(session, Code::InvalidArgument.name(), &unfit.to_string()),
+            Err(unfit) => return outgoing.error(session, ReturnCode::InvalidArgument.name(), &unfit.to_string()),
         };
         let known = self.functions.find(submit.function);
         let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
         let (job, new) = match same {
             Some(job) => (job, false),
             None if self.draining => {
-                return outgoing.error(session, Code::QueueError.name(), "Server is shutting down");
+                return outgoing.error(session, ReturnCode::QueueError.name(), "Server is shutting down");
             }
             None => {
                 let Some(function) = self.function(now, submit.function) else {
-                    return outgoing.error(session, Code::QueueError.name(), "Too many functions");
+                    return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
                 };
                 let f = &mut self.functions[function];
                 let limit = f.limits[submit.priority as usize];
@@ -48,7 +48,7 @@ impl Broker {
                         let name = f.name.escape_ascii();
                         tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{omitted}");
                     }
-                    return outgoing.error(session, Code::QueueError.name(), "Job queue is full");
+                    return outgoing.error(session, ReturnCode::QueueError.name(), "Job queue is full");
                 }
                 f.total += 1;
                 let payload = Payload::new(submit.unique, submit.workload, owner);

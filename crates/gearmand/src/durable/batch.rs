@@ -3,8 +3,8 @@
 
 use crate::durable::Row;
 use bytes::Bytes;
-use gearman_core::message::Priority;
-use gearman_core::outbox::SHARE;
+use gearman_core::protocol::message::Priority;
+use gearman_core::protocol::write_buffer::SHARE;
 use std::collections::{HashMap, VecDeque};
 
 /// See the module.

@@ -5,7 +5,7 @@ pub(crate) mod batch;
 pub mod sqlite;
 pub(crate) mod writer;
 
-use gearman_core::message::{Decimal, Priority};
+use gearman_core::protocol::message::{Decimal, Priority};
 
 /// When jobs go to the durable queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! go on with what the other left.
 
 use crate::durable::{Backend, BackendError, Row};
-use gearman_core::message::Priority;
+use gearman_core::protocol::message::Priority;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};

@@ -11,7 +11,7 @@ use crate::broker::dispatch::dispatch;
 use crate::net::stream::{ReadHalf, WriteHalf};
 use crate::shared::{Shared, State};
 use bytes::{BufMut, Bytes};
-use gearman_core::codec::{Decoded, decode};
+use gearman_core::protocol::codec::{Decoded, decode};
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 
 use crate::config::Keepalive;
 use bytes::{Buf, BufMut};
-use gearman_core::outbox::Outbox;
+use gearman_core::protocol::write_buffer::WriteBuffer;
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
@@ -107,7 +107,7 @@ impl ReadHalf {
 
 impl WriteHalf {
     /// Writes what the socket takes now.
-    pub(crate) fn write(&self, bytes: &mut Outbox) -> io::Result<()> {
+    pub(crate) fn write(&self, bytes: &mut WriteBuffer) -> io::Result<()> {
         while !bytes.is_empty() {
             let (sent, whole) = match bytes.single() {
                 Some(all) => (self.try_write(all), all.len()),

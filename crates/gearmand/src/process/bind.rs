@@ -2,13 +2,15 @@
 
 use crate::process::wait::Refused;
 use gearman_core::error::Error;
-use gearman_core::servers::{Address, Server};
+use gearman_core::net::address::{Address, ServerAddress};
 use gearmand::{Listener, SocketFile};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use socket2::{Domain, Protocol, Socket, Type};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// What one name of `--listen` stands for. All ports are 0: there is one for all.
@@ -38,7 +40,7 @@ fn place(name: &str) -> Result<Place, String> {
         Error::Resolve { reason, .. } => reason,
         error => error.to_string(),
     };
-    for address in Server::new(name, 0).and_then(|server| server.resolve()).map_err(reason)? {
+    for address in ServerAddress::new(name, 0).and_then(|server| server.resolve()).map_err(reason)? {
         match address {
             Address::Tcp(mut address) => {
                 address.set_port(0);
@@ -85,6 +87,7 @@ pub(crate) fn bind(places: &[Place], port: u16, backlog: i32) -> Result<Bound, R
     let mut bound = Bound::default();
     // First all have their names, then all begin to listen: nobody connects to a server that ends at once.
     let mut files: Vec<(SocketFile, Socket)> = Vec::new();
+    let _folders = folders(places)?;
     for place in places {
         match place {
             Place::Internet { name, addresses } => skip(name, addresses, &missing, &mut bound.skipped)?,
@@ -186,14 +189,38 @@ fn one(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
     Ok((address, socket))
 }
 
+/// The folders of the sockets to be, each of them for this server alone until its sockets listen: one that another
+/// server has bound and that does not listen yet looks like one that is left over.
+fn folders(places: &[Place]) -> Result<Vec<Flock<File>>, Refused> {
+    let mut locks: Vec<Flock<File>> = Vec::new();
+    for place in places {
+        let Place::File { name, path } = place else { continue };
+        let path = std::path::absolute(path).map_err(|e| refused(name, &e))?;
+        // Where there is none, or it may not be read, binding says what can be said.
+        let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) else { continue };
+        let is = |file: &File| file.metadata().ok().map(|m| (m.dev(), m.ino()));
+        if locks.iter().any(|lock| is(lock) == is(&folder)) {
+            continue;
+        }
+        match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => locks.push(lock),
+            Err((_, Errno::EWOULDBLOCK)) => return Err(refused(name, &io::ErrorKind::AddrInUse.into())),
+            // Not every file system has locks.
+            Err(_) => {}
+        }
+    }
+    Ok(locks)
+}
+
 /// A socket in the file system, for the owner and the group. One that is left over from a server that
-/// died is replaced; one that somebody answers on is not.
+/// died is replaced; one that somebody listens on is not.
 fn local(path: &Path) -> io::Result<(SocketFile, Socket)> {
     let there =
         || std::fs::symlink_metadata(path).ok().filter(|m| m.file_type().is_socket()).map(|m| (m.dev(), m.ino()));
+    let name = socket2::SockAddr::unix(path)?;
     if let Some(found) = there() {
-        match UnixStream::connect(path) {
-            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        match reach(&name) {
+            Ok(()) => return Err(io::ErrorKind::AddrInUse.into()),
             // Another server may have replaced it meanwhile.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && there() == Some(found) => {
                 std::fs::remove_file(path)?;
@@ -203,8 +230,19 @@ fn local(path: &Path) -> io::Result<(SocketFile, Socket)> {
         }
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&socket2::SockAddr::unix(path)?)?;
+    socket.bind(&name)?;
     let file = SocketFile::of(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
     Ok((file, socket))
+}
+
+/// Listens somebody there? Who has too many connections to accept does: one that waited for a server that is stopped
+/// would wait without end.
+fn reach(name: &socket2::SockAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(name) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        reached => reached,
+    }
 }

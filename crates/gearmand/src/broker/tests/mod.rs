@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::broker::dispatch::dispatch;
-use gearman_core::codec::{Decoded, decode};
-use gearman_core::message::{Grab, Priority, Request, Start, Submit, Update, Work};
-use gearman_core::packet::HEADER;
+use gearman_core::protocol::codec::{Decoded, decode};
+use gearman_core::protocol::message::{Grab, Priority, Request, Start, Submit, Update, Work};
+use gearman_core::protocol::packet::HEADER;
 
 mod direct;
 mod fair;

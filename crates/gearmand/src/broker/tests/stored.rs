@@ -5,7 +5,7 @@ use super::*;
 use super::{Bench, GRAB, background, check, job, submit, work};
 use crate::durable::Row;
 use crate::durable::batch::{Batch, BatchResult, Change};
-use gearman_core::message::{Priority, Request, Start, Submit, Update};
+use gearman_core::protocol::message::{Priority, Request, Start, Submit, Update};
 use properties::properties;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashSet};
@@ -294,7 +294,7 @@ fn what_comes_back_after_a_restart() {
     d.b.send(client, background("f", "-", "-"));
     d.b.send(client, background("f", "high", "x"));
     assert!(d.b.broker.changes.take().is_none(), "both are the same as one that is stored");
-    let grab = |d: &mut Disk| d.b.ask(worker, Request::GrabJob(gearman_core::message::Grab::Uniq));
+    let grab = |d: &mut Disk| d.b.ask(worker, Request::GrabJob(gearman_core::protocol::message::Grab::Uniq));
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:8|f|high|high");
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:2|f||");
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:3|f|-|-");

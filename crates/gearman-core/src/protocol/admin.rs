@@ -2,10 +2,10 @@
 //! list that ends in `.` answers. Read by the server, written by `gearadmin`.
 //!
 //! Words end at blanks, so what has a blank in its name cannot be named here. A command that changes something
-//! takes just its own words: `drop function resize images` is nothing that could be done to `resize`.
+//! takes just its own words: `drop function resize images` does nothing to `resize`.
 
 use crate::MAX_FUNCTION;
-use crate::message::number;
+use crate::protocol::message::number;
 
 /// A command line from an operator or a monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub fn is_listing(command: &str) -> bool {
     matches!(command, "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs")
 }
 
-/// Why no text command can speak of this function or job, where none can.
+/// Why no text command can name this function or job, where none can.
 pub fn unspeakable(name: &[u8]) -> Option<&'static str> {
     match name {
         b"" => Some("it is empty"),

@@ -1,20 +1,20 @@
-//! `gearman_return_t` of libgearman: the one vocabulary for outcomes. PHP sees the numbers, the
-//! wire carries the names without their prefix.
+//! `gearman_return_t` of libgearman: how a call ended. PHP programs get the numbers, ERROR packets
+//! carry the names without their prefix.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $value:literal $name:literal,)*) => {
-        /// Outcome of a call, with libgearman's numbers (libgearman-1.0/return.h).
+        /// How a call ended, with libgearman's numbers (libgearman-1.0/return.h).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(i32)]
-        pub enum Code { $($(#[$doc])* $variant = $value,)* }
+        pub enum ReturnCode { $($(#[$doc])* $variant = $value,)* }
 
-        impl Code {
+        impl ReturnCode {
             /// Every code, in order of its number.
-            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+            pub const ALL: &[ReturnCode] = &[$(ReturnCode::$variant,)*];
 
             /// The constant's name without `GEARMAN_`, as it also stands in ERROR packets.
             pub fn name(self) -> &'static str {
-                match self { $(Code::$variant => $name,)* }
+                match self { $(ReturnCode::$variant => $name,)* }
             }
         }
     };
@@ -115,7 +115,7 @@ codes! {
     IgnorePacket = 45 "IGNORE_PACKET",
     /// An option that does not exist.
     UnknownOption = 46 "UNKNOWN_OPTION",
-    /// Nothing was heard for as long as the caller would wait.
+    /// Nothing came for as long as the caller would wait.
     Timeout = 47 "TIMEOUT",
     /// An argument is longer than the protocol allows.
     ArgumentTooLarge = 48 "ARGUMENT_TOO_LARGE",
@@ -131,22 +131,22 @@ codes! {
     MaxReturn = 53 "MAX_RETURN",
 }
 
-impl Code {
+impl ReturnCode {
     /// The code with this number.
     ///
     /// ```
-    /// # use gearman_core::Code;
-    /// assert_eq!(Code::from_number(47), Some(Code::Timeout));
-    /// assert_eq!(Code::from_number(54), None);
+    /// # use gearman_core::ReturnCode;
+    /// assert_eq!(ReturnCode::from_number(47), Some(ReturnCode::Timeout));
+    /// assert_eq!(ReturnCode::from_number(54), None);
     /// ```
-    pub fn from_number(number: i64) -> Option<Code> {
-        usize::try_from(number).ok().and_then(|n| Code::ALL.get(n)).copied()
+    pub fn from_number(number: i64) -> Option<ReturnCode> {
+        usize::try_from(number).ok().and_then(|n| ReturnCode::ALL.get(n)).copied()
     }
 
     /// The code that an ERROR packet names, with or without `GEARMAN_` in front.
-    pub fn from_wire(name: &[u8]) -> Option<Code> {
+    pub fn from_wire(name: &[u8]) -> Option<ReturnCode> {
         let name = name.strip_prefix(b"GEARMAN_").unwrap_or(name);
-        Code::ALL.iter().copied().find(|c| c.name().as_bytes() == name)
+        ReturnCode::ALL.iter().copied().find(|c| c.name().as_bytes() == name)
     }
 
     /// The number, as PHP's constants have it.
@@ -155,7 +155,7 @@ impl Code {
     }
 }
 
-impl std::fmt::Display for Code {
+impl std::fmt::Display for ReturnCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
@@ -167,15 +167,15 @@ mod tests {
 
     #[test]
     fn numbers_are_places_in_the_list() {
-        for (i, code) in Code::ALL.iter().enumerate() {
+        for (i, code) in ReturnCode::ALL.iter().enumerate() {
             assert_eq!(code.number(), i as i64);
         }
     }
 
     #[test]
     fn wire_names_with_and_without_prefix() {
-        assert_eq!(Code::from_wire(b"QUEUE_ERROR"), Some(Code::QueueError));
-        assert_eq!(Code::from_wire(b"GEARMAN_QUEUE_ERROR"), Some(Code::QueueError));
-        assert_eq!(Code::from_wire(b"queue_error"), None);
+        assert_eq!(ReturnCode::from_wire(b"QUEUE_ERROR"), Some(ReturnCode::QueueError));
+        assert_eq!(ReturnCode::from_wire(b"GEARMAN_QUEUE_ERROR"), Some(ReturnCode::QueueError));
+        assert_eq!(ReturnCode::from_wire(b"queue_error"), None);
     }
 }

@@ -1,11 +1,13 @@
-//! What a client asked for, one by one. Pure data.
+//! What a client can ask for ([`Ask`]), and what becomes known of it ([`Event`]). Pure data.
+//!
+//! An [`Ask`] is a whole packet that any server can read: what the protocol cannot carry is refused when it is made.
 
-use crate::codec::{encode, head};
 use crate::error::{Error, Result};
-use crate::message::{Priority, submit_command};
-use crate::packet::{Command, Magic};
-use crate::search::Search;
-use crate::{MAX_FUNCTION, MAX_HANDLE, MAX_UNIQUE};
+use crate::protocol::codec::{encode, head};
+use crate::protocol::message::{Priority, submit_command};
+use crate::protocol::names::{check_function, check_unique};
+use crate::protocol::packet::{Command, Magic};
+use crate::{MAX_HANDLE, MAX_UNIQUE};
 use bytes::Bytes;
 use memchr::memchr;
 
@@ -16,7 +18,7 @@ pub struct TaskId {
     pub(crate) serial: u32,
 }
 
-/// The option with which a server says that it can be asked about keys of [`MAX_UNIQUE`] bytes. C servers (seen: 1.1.20)
+/// The option by which a server shows that it can be asked about keys of [`MAX_UNIQUE`] bytes. C servers (seen: 1.1.20)
 /// never answer a question about one, and do not know the option.
 pub(crate) const LONG_KEYS: &[u8] = b"unique-64";
 
@@ -27,7 +29,7 @@ pub(crate) const NO_LONG_KEYS: Error =
 /// What kind of answer a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// JOB_CREATED, then the job's news until it ends.
+    /// JOB_CREATED, then the job's updates until it ends.
     Foreground,
     /// JOB_CREATED.
     Background,
@@ -46,8 +48,8 @@ impl Kind {
     }
 
     /// May this question only be put to a server that knows [`LONG_KEYS`]?
-    pub(crate) fn needs_leave(self, packet: &[u8]) -> bool {
-        self == Kind::StatusUnique && packet.len() == crate::packet::HEADER + MAX_UNIQUE
+    pub(crate) fn needs_permission(self, packet: &[u8]) -> bool {
+        self == Kind::StatusUnique && packet.len() == crate::protocol::packet::HEADER + MAX_UNIQUE
     }
 }
 
@@ -86,7 +88,7 @@ impl Ask {
         job(priority, background, function, unique, b"")
     }
 
-    /// Is JOB_CREATED all that is ever heard of it?
+    /// Is JOB_CREATED the only answer to it?
     pub fn is_background(&self) -> bool {
         self.kind == Kind::Background
     }
@@ -103,7 +105,7 @@ impl Ask {
         ask(Kind::Status, Command::GetStatus, &[], &handle[..handle.len().min(MAX_HANDLE - 1)])
     }
 
-    /// What the server knows of the job with this key. Of one of [`MAX_UNIQUE`] bytes not every server says anything:
+    /// What the server knows of the job with this key. Of one of [`MAX_UNIQUE`] bytes not every server answers:
     /// then the answer is [`Error::Argument`].
     ///
     /// # Errors
@@ -137,49 +139,24 @@ fn ask(kind: Kind, command: Command, first: &[&[u8]], last: &[u8]) -> Result<Ask
     if size > u32::MAX as usize {
         return Err(Error::Argument("the data is larger than a packet can be, 4 GiB"));
     }
-    let mut packet = Vec::with_capacity(crate::packet::HEADER + size);
+    let mut packet = Vec::with_capacity(crate::protocol::packet::HEADER + size);
     head(&mut packet, Magic::Request, command, first, last.len());
     packet.extend_from_slice(last);
     Ok(Ask { kind, packet: packet.into() })
 }
 
 /// OPTION_REQ.
-pub(crate) fn option(out: &mut impl crate::codec::Sink, name: &[u8]) {
+pub(crate) fn option(out: &mut impl crate::protocol::codec::Sink, name: &[u8]) {
     encode(out, Magic::Request, Command::OptionReq, &[name]);
 }
 
-/// Is this a name that a function can have?
-///
-/// # Errors
-/// [`Error::Argument`] saying why not.
-pub fn check_function(name: &[u8]) -> Result<()> {
-    match name.len() {
-        0 => Err(Error::Argument("the function name is empty")),
-        n if n > MAX_FUNCTION => Err(Error::Argument("the function name is longer than 512 bytes")),
-        _ if memchr(0, name).is_some() => Err(Error::Argument("a function name holds no NUL bytes")),
-        _ => Ok(()),
-    }
-}
-
-/// Is this a key that a job can have?
-///
-/// # Errors
-/// [`Error::Argument`] saying why not.
-pub fn check_unique(unique: &[u8]) -> Result<()> {
-    match unique {
-        _ if unique.len() > MAX_UNIQUE => Err(Error::Argument("the unique key is longer than 64 bytes")),
-        _ if memchr(0, unique).is_some() => Err(Error::Argument("a unique key holds no NUL bytes")),
-        _ => Ok(()),
-    }
-}
-
-/// What became known of a task. Bytes in it share memory with all that was read together with them: who keeps
-/// short ones for long had better copy them.
+/// What became known of a task. Bytes in it share memory with all that was read together with them: copy
+/// short ones that are kept for long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The server took the job; its handle. Ends a background task.
     Created(Bytes),
-    /// The worker told how far it is.
+    /// How far the worker is.
     Status {
         /// Done so far.
         numerator: u32,
@@ -219,58 +196,10 @@ pub struct Known {
     pub clients: u32,
 }
 
-/// Who hears of a task.
-#[derive(Debug)]
-pub(crate) enum Listener {
-    /// Each event is queued, for [`crate::client::Client::next_event`].
-    Events,
-    /// A call waits for the end: parts of the result so far, and the end once it is known.
-    Call(Parts),
-    /// Nobody any more; the answers are still to come and must be recognised.
-    Nobody,
-}
-
-/// What a call has heard so far.
-#[derive(Debug, Default)]
-pub(crate) struct Parts {
-    pub(crate) data: Vec<Bytes>,
-    /// Bytes in `data`.
-    pub(crate) size: usize,
-    pub(crate) end: Option<Event>,
-}
-
-impl Parts {
-    /// One more part; more than `limit` bytes in all are the end.
-    pub(crate) fn add(&mut self, part: Bytes, limit: usize) {
-        self.size += part.len();
-        self.data.push(part);
-        if self.size > limit {
-            let size = self.size;
-            self.data.clear();
-            self.end = Some(Event::Error(Error::TooLarge { from: String::new(), size, limit }.into()));
-        }
-    }
-}
-
-/// A task that is not over.
-#[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) kind: Kind,
-    /// Emptied when it is sent.
-    pub(crate) packet: Bytes,
-    /// The one server that can answer, for questions about a server.
-    pub(crate) server: Option<usize>,
-    /// Of a question about a job, where several servers might know: who is to be asked.
-    pub(crate) search: Option<Box<Search>>,
-    pub(crate) listener: Listener,
-    pub(crate) serial: u32,
-    /// Over, with an end that a call has not fetched yet.
-    pub(crate) ended: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MAX_FUNCTION;
 
     #[test]
     fn arguments_that_the_protocol_can_not_carry_are_refused() {
@@ -291,17 +220,5 @@ mod tests {
         assert!(Ask::status(b"H\0").is_err());
         assert!(Ask::status_unique(b"u\0").is_err());
         assert!(Ask::echo(b"").is_err());
-    }
-
-    #[test]
-    fn parts_may_fill_the_limit() {
-        let mut parts = Parts::default();
-        parts.add(Bytes::from_static(b"12345"), 10);
-        parts.add(Bytes::from_static(b"67890"), 10);
-        assert_eq!(parts.end, None);
-        parts.add(Bytes::from_static(b"!"), 10);
-        let Some(Event::Error(error)) = &parts.end else { panic!("{:?}", parts.end) };
-        assert!(matches!(**error, Error::TooLarge { size: 11, .. }));
-        assert!(parts.data.is_empty());
     }
 }

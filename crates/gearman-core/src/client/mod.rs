@@ -1,28 +1,38 @@
-//! A client: any number of tasks over any number of servers, one write a turn.
+//! A client: any number of tasks over any number of servers, one write a round.
 //!
-//! Nothing is ever called back. [`Client::turn`] waits until something became known and returns;
-//! the caller then takes [`Client::next_event`]s, or the end of a call by [`Client::take_end`]. A turn
-//! can be dropped at any await and begun anew: all progress is in the client.
+//! Owns the tasks, the servers, and the events that were not taken yet. Must never know PHP, nor read a socket itself.
 //!
-//! A job goes to the first server, in the order they were added, that can be reached. So equal
-//! unique keys meet at one server. Where none can be reached, a call ends by that error, and a task of
-//! [`Client::add`] waits for the next call: each ends once, by an answer or because it was sent and lost.
+//! Nothing is ever called back. [`Client::wait`] returns as soon as something became known; the caller then takes
+//! [`Client::next_event`]s, or the end of a call by [`Client::take_end`]. A wait can be dropped at any await and begun
+//! again: all progress is in the client.
+//!
+//! A job goes to the first server, in the order they were added, that can be reached. So equal unique keys meet at one
+//! server. Where none can be reached, a call ends by that error, and a task of [`Client::add`] waits for the next call.
+//! Each task ends exactly once: by an answer, or because it was sent and its connection was lost.
 
 mod dispatch;
+mod ongoing;
+pub(crate) mod pending;
+pub mod pool;
+mod search;
+mod server;
+pub mod task;
+pub mod unique;
 
-use crate::codec::Sink;
-use crate::connection::{Connection, Packet};
+use crate::client::ongoing::{Listener, Ongoing, Parts};
+use crate::client::pending::Received;
+use crate::client::pool::Pool;
+use crate::client::search::{Answer, Origins};
+use crate::client::server::Server;
+use crate::client::task::{Ask, Event, Kind, LONG_KEYS, TaskId, option};
+use crate::client::unique::Unique;
 use crate::error::{Error, Result};
-use crate::link::Heard;
-use crate::message::Response;
-use crate::peer::{Peer, Settings, drive, look};
-use crate::pool::Pool;
-use crate::process::Process;
-use crate::route::Route;
-use crate::search::{Answer, Origins};
-use crate::servers::{Address, Server};
-use crate::task::{Ask, Event, Kind, LONG_KEYS, Listener, Parts, Task, TaskId, option};
-use crate::unique::{self, Unique};
+use crate::net::address::{Address, ServerAddress};
+use crate::net::connection::{Connection, Packet};
+use crate::net::fork::Process;
+use crate::protocol::codec::Sink;
+use crate::protocol::message::Response;
+use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -43,21 +53,21 @@ pub struct Client {
     settings: Settings,
     /// Where the connections of servers added from now on come from and go to.
     pool: Option<Pool>,
-    servers: Vec<Route>,
-    tasks: Slab<Task>,
+    servers: Vec<Server>,
+    tasks: Slab<Ongoing>,
     /// Tasks in the order they were asked for, not sent yet.
     waiting: VecDeque<TaskId>,
     /// What became known of tasks of [`Client::add`].
     events: VecDeque<(TaskId, Event)>,
-    /// Wish to hear of exceptions; told to each server first.
+    /// Exceptions are wanted; the option is sent to each server first.
     exceptions: bool,
     serial: u32,
     /// Counts calls, so that a call tries a dead server at most once.
     call: u64,
     /// Tasks of [`Client::add`] that are not over.
     running: usize,
-    /// What became known so far.
-    news: u64,
+    /// Events reported so far.
+    reports: u64,
     uniques: unique::Uniques,
     /// Where the last jobs went, if there is more than one server.
     origins: Origins,
@@ -78,14 +88,14 @@ impl Client {
     }
 
     /// Has the pool a connection to this server? Then its name need not be resolved.
-    pub fn is_kept(&self, server: &Server) -> bool {
+    pub fn is_kept(&self, server: &ServerAddress) -> bool {
         self.pool.as_ref().is_some_and(|pool| pool.knows(server))
     }
 
     /// One more server, the last to be tried. Nothing is sent yet. `addresses` are those it was resolved
     /// to just now, and may be empty.
-    pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
-        self.servers.push(Route::new(Peer::new(server, addresses), self.pool.clone()));
+    pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
+        self.servers.push(Server::new(ServerConnection::new(server, addresses), self.pool.clone()));
     }
 
     /// How many servers there are.
@@ -100,40 +110,39 @@ impl Client {
     }
 
     /// For a call that goes on with what the last one began: gives up what another process made (see
-    /// [`crate::connection`]) and connections that ended while nobody looked. Where tasks are to be sent, each
+    /// [`crate::net::connection`]) and connections that ended between two calls. Where tasks are to be sent, each
     /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
     pub fn resume(&mut self) {
         let process = Process::this();
         let forked = std::mem::replace(&mut self.process, process) != process;
         let (now, sends) = (Instant::now(), !self.waiting.is_empty());
         for i in 0..self.servers.len() {
-            let route = &mut self.servers[i];
-            if forked && route.peer.disown() {
+            let server = &mut self.servers[i];
+            if forked && server.connection.drop_foreign() {
                 self.lose(i, &Error::lost("the server", "the connection belongs to the process that made it"));
                 continue;
             }
-            route.peer.refresh();
-            let (idle, look) = (route.link.is_idle(), sends || now.saturating_duration_since(route.used) > IDLE);
+            server.connection.refresh();
+            let (idle, look) = (server.pending.is_idle(), sends || now.saturating_duration_since(server.used) > IDLE);
             // What came unasked must not be taken for the answer to what is asked next.
             let ended = |c: &mut Connection| match idle {
                 true => c.has_input() || look && c.is_stale(),
                 false => look && c.has_ended(),
             };
-            if route.peer.up().is_some_and(ended) {
-                let error = Error::lost(route.peer.name(), "the server closed the connection");
-                route.peer.down();
+            if server.connection.up().is_some_and(ended) {
+                let error = Error::lost(server.connection.name(), "the server closed the connection");
+                server.connection.down();
                 self.lose(i, &error);
             }
         }
     }
 
-    /// Wishes to hear of exceptions, from every server and on every connection.
+    /// Wants exceptions, from every server and on every connection.
     pub fn want_exceptions(&mut self) {
         self.exceptions = true;
     }
 
-    /// Connects to every server. To be awaited by [`Client::turn`]-like callers in a loop: can be dropped and
-    /// called again.
+    /// Connects to every server. Can be dropped and called again.
     ///
     /// # Errors
     /// That of the first server that could not be reached, after all have been tried.
@@ -141,40 +150,40 @@ impl Client {
         let mut failed = None;
         for i in 0..self.servers.len() {
             if self.servers[i].tried != Some(self.call) {
-                let deadline = |c: &Client| c.servers[i].peer.connect_deadline();
+                let deadline = |c: &Client| c.servers[i].connection.connect_deadline();
                 // A failure is seen below.
                 drive(self, None, deadline, |c, cx| c.poll_connect(i, cx)).await;
             }
-            let route = &self.servers[i];
-            if route.tried == Some(self.call) {
-                failed = failed.or_else(|| route.peer.error().cloned());
+            let server = &self.servers[i];
+            if server.tried == Some(self.call) {
+                failed = failed.or_else(|| server.connection.error().cloned());
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
     fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let route = &mut self.servers[i];
-        route.reuse(self.exceptions, &self.settings);
-        match route.peer.poll_up(cx, &self.settings) {
+        let server = &mut self.servers[i];
+        server.reuse(self.exceptions, &self.settings);
+        match server.connection.poll_up(cx, &self.settings) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(fresh)) => {
                 if fresh {
-                    route.made();
+                    server.made();
                 }
-                if !route.link.is_idle() {
-                    route.for_request(self.exceptions); // what runs already is to be heard of, too
+                if !server.pending.is_idle() {
+                    server.for_request(self.exceptions); // for what runs already, too
                 }
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(e)) => {
-                route.tried = Some(self.call);
+                server.tried = Some(self.call);
                 Poll::Ready(Err(e))
             }
         }
     }
 
-    /// A task whose events are to be had from [`Client::next_event`]. Sent by the next [`Client::turn`].
+    /// A task whose events are to be had from [`Client::next_event`]. Sent by the next [`Client::wait`].
     pub fn add(&mut self, ask: Ask) -> TaskId {
         self.running += 1;
         self.insert(ask, Listener::Events, None)
@@ -193,13 +202,13 @@ impl Client {
     fn insert(&mut self, ask: Ask, listener: Listener, server: Option<usize>) -> TaskId {
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
-        let task = Task { kind: ask.kind, packet: ask.packet, server, search: None, listener, serial, ended: false };
+        let task = Ongoing { kind: ask.kind, packet: ask.packet, server, search: None, listener, serial, ended: false };
         let id = TaskId { index: self.tasks.insert(task) as u32, serial };
         self.waiting.push_back(id);
         id
     }
 
-    fn task(&mut self, id: TaskId) -> Option<&mut Task> {
+    fn task(&mut self, id: TaskId) -> Option<&mut Ongoing> {
         self.tasks.get_mut(id.index as usize).filter(|t| t.serial == id.serial)
     }
 
@@ -209,7 +218,7 @@ impl Client {
         let counted = matches!(task.listener, Listener::Events);
         let unsent = !task.packet.is_empty();
         task.listener = Listener::Nobody;
-        task.search = None; // nobody else is to be asked
+        task.search = None; // no other server is to be asked
         if unsent || task.ended {
             self.tasks.remove(id.index as usize);
             self.waiting.retain(|w| *w != id);
@@ -225,7 +234,7 @@ impl Client {
         self.events.pop_front()
     }
 
-    /// Is there something for [`Client::next_event`] to tell?
+    /// Has [`Client::next_event`] something to give?
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
@@ -235,10 +244,10 @@ impl Client {
         self.running > 0 || !self.events.is_empty()
     }
 
-    /// Counts what became known. Who waits by turns that may be given up between, for other calls of this client, sees by
-    /// it that the news came in one of those.
-    pub fn news(&self) -> u64 {
-        self.news
+    /// How many events were reported so far. A caller whose wait was given up for another call of this client sees
+    /// by it that its event came during that one.
+    pub fn reports(&self) -> u64 {
+        self.reports
     }
 
     /// How the task of a call ended, once it has: the parts of its result joined.
@@ -260,41 +269,41 @@ impl Client {
     /// # Errors
     /// [`Error::Timeout`] at `until`; [`Error::NothingToWaitFor`]; [`Error::NoServers`]. That of a server where
     /// none can be reached: what waits to be sent goes out with the next call. Everything else is the end of a
-    /// task, and told there.
-    pub async fn turn(&mut self, until: Option<Instant>) -> Result<()> {
+    /// task, and reported there.
+    pub async fn wait(&mut self, until: Option<Instant>) -> Result<()> {
         let begun = Instant::now();
-        let connecting = |c: &Client| c.servers.iter().filter_map(|r| r.peer.connect_deadline()).min();
-        match drive(self, until, connecting, |c, cx| c.poll_turn(cx)).await {
+        let connecting = |c: &Client| c.servers.iter().filter_map(|r| r.connection.connect_deadline()).min();
+        match drive(self, until, connecting, |c, cx| c.poll_wait(cx)).await {
             Some(done) => done,
             None => Err(self.timeout(begun.elapsed())),
         }
     }
 
-    /// [`Client::turn`] without waiting. False: nothing became known.
+    /// [`Client::wait`] without waiting. False: nothing became known.
     ///
     /// # Errors
-    /// As [`Client::turn`], but for the timeout.
-    pub async fn look(&mut self) -> Result<bool> {
-        look(|cx| self.poll_turn(cx)).await.map_or(Ok(false), |news| news.map(|()| true))
+    /// As [`Client::wait`], but for the timeout.
+    pub async fn poll_once(&mut self) -> Result<bool> {
+        poll_once(|cx| self.poll_wait(cx)).await.map_or(Ok(false), |news| news.map(|()| true))
     }
 
     /// The error of a wait that took this long.
     pub fn timeout(&self, waited: Duration) -> Error {
         let server = match self.servers.as_slice() {
-            [one] => one.peer.name().to_string(),
+            [one] => one.connection.name().to_string(),
             _ => "the servers".into(),
         };
         Error::Timeout { server, waited: waited.as_millis() as u64 }
     }
 
-    /// [`Client::turn`] for event loops: looks once, arranges to be woken, never waits.
-    pub fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    /// [`Client::wait`] for event loops: looks once, arranges to be woken, never waits.
+    pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if self.servers.is_empty() {
             return Poll::Ready(Err(Error::NoServers));
         }
-        // Also those that nobody waits for at present: their time may run out.
+        // Also those that no task waits for at present: their time may run out.
         for i in 0..self.servers.len() {
-            if self.servers[i].peer.is_connecting() {
+            if self.servers[i].connection.is_connecting() {
                 let _ = self.poll_connect(i, cx);
             }
         }
@@ -302,7 +311,7 @@ impl Client {
             Ok(ended) => ended,
             Err(error) => return Poll::Ready(Err(error)),
         };
-        if !news && self.waiting.is_empty() && self.servers.iter().all(|r| r.link.is_idle()) {
+        if !news && self.waiting.is_empty() && self.servers.iter().all(|r| r.pending.is_idle()) {
             return Poll::Ready(Err(Error::NothingToWaitFor));
         }
         loop {
@@ -310,7 +319,7 @@ impl Client {
             for i in 0..self.servers.len() {
                 news |= self.exchange(i, cx);
             }
-            // One server's turn may have handed tasks to another whose turn was before.
+            // What one server answered may have handed tasks to another that was looked at before.
             if self.waiting.len() == waiting {
                 break;
             }
@@ -320,12 +329,12 @@ impl Client {
 
     /// False: enough waits to be written there already.
     fn send(&mut self, i: usize, id: TaskId) -> bool {
-        let route = &mut self.servers[i];
-        let long_keys = route.long_keys;
-        let Some(connection) = route.for_request(self.exceptions) else {
+        let server = &mut self.servers[i];
+        let long_keys = server.long_keys;
+        let Some(connection) = server.for_request(self.exceptions) else {
             return false;
         };
-        if connection.outbox().len() >= AHEAD {
+        if connection.write_buffer().len() >= AHEAD {
             return false;
         }
         let Some(task) = self.tasks.get_mut(id.index as usize) else {
@@ -335,12 +344,12 @@ impl Client {
             search.asks(i);
         }
         let packet = std::mem::take(&mut task.packet);
-        if task.kind.needs_leave(&packet) && !long_keys {
-            option(connection.outbox(), LONG_KEYS);
-            route.link.asked_leave(id, packet);
+        if task.kind.needs_permission(&packet) && !long_keys {
+            option(connection.write_buffer(), LONG_KEYS);
+            server.pending.asked_permission(id, packet);
         } else {
-            connection.outbox().share(packet);
-            route.link.sent(id, task.kind);
+            connection.write_buffer().share(packet);
+            server.pending.sent(id, task.kind);
         }
         true
     }
@@ -355,25 +364,25 @@ impl Client {
     }
 
     fn write_and_read(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
-        let mut heard = 0;
+        let mut received = 0;
         loop {
-            let route = &mut self.servers[i];
-            let idle = route.link.is_idle();
-            let Some(connection) = route.peer.up() else {
-                return heard > 0;
+            let server = &mut self.servers[i];
+            let idle = server.pending.is_idle();
+            let Some(connection) = server.connection.up() else {
+                return received > 0;
             };
             if idle && !connection.has_output() {
-                return heard > 0; // nothing is expected: an idle connection is looked at in begin()
+                return received > 0; // nothing is expected: an idle connection is looked at in begin()
             }
             let flushed = connection.poll_flush(cx);
-            // Read also after a failed write: the server may have said why before it closed.
+            // Read also after a failed write: the server may have sent the reason before it closed.
             while let Poll::Ready(next) = self.poll_packet(i, cx) {
-                if let Err(error) = next.and_then(|packet| self.hear(i, &packet)) {
+                if let Err(error) = next.and_then(|packet| self.receive(i, &packet)) {
                     self.lose(i, &error);
                     return true;
                 }
-                heard += 1;
-                if heard >= BATCH {
+                received += 1;
+                if received >= BATCH {
                     cx.waker().wake_by_ref();
                     return true;
                 }
@@ -385,65 +394,65 @@ impl Client {
                 }
                 // There is room again: hand over more, and go on while that is taken.
                 Poll::Ready(Ok(())) if !self.waiting.is_empty() => {
-                    // No error: that is for when nobody is up.
-                    heard += usize::from(self.dispatch(cx).unwrap_or(false));
-                    if !self.servers[i].peer.up().is_some_and(|c| c.has_output()) {
-                        return heard > 0;
+                    // No error: that is for when no server is up.
+                    received += usize::from(self.dispatch(cx).unwrap_or(false));
+                    if !self.servers[i].connection.up().is_some_and(|c| c.has_output()) {
+                        return received > 0;
                     }
                 }
-                _ => return heard > 0,
+                _ => return received > 0,
             }
         }
     }
 
     fn poll_packet(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
-        let route = &mut self.servers[i];
-        if route.link.is_idle() {
+        let server = &mut self.servers[i];
+        if server.pending.is_idle() {
             return Poll::Pending;
         }
-        match route.peer.up() {
+        match server.connection.up() {
             Some(connection) => connection.poll_packet(cx),
             None => Poll::Pending,
         }
     }
 
-    fn hear(&mut self, i: usize, packet: &Packet) -> Result<()> {
-        let route = &mut self.servers[i];
-        let name = route.peer.name();
+    fn receive(&mut self, i: usize, packet: &Packet) -> Result<()> {
+        let server = &mut self.servers[i];
+        let name = server.connection.name();
         let frame = packet.frame();
         let response = Response::parse(&frame).map_err(|e| e.at(name))?;
-        let heard = route.link.hear(response, name, |part| packet.keep(part)).map_err(|e| e.at(name))?;
-        route.peer.heard();
-        match heard {
-            Heard::Event(id, event, last) => {
+        let received = server.pending.receive(response, name, |part| packet.keep(part)).map_err(|e| e.at(name))?;
+        server.connection.prove();
+        match received {
+            Received::Event(id, event, last) => {
                 if self.servers.len() > 1
                     && let Event::Created(handle) = &event
                 {
                     self.origins.remember(handle, i);
                 }
-                self.tell(id, event, last);
+                self.report(id, event, last);
             }
-            Heard::Leave(id, question) => {
-                route.long_keys = true;
-                if let Some(connection) = route.peer.up() {
-                    connection.outbox().share(question);
-                    route.link.sent(id, Kind::StatusUnique);
+            Received::Permitted(id, question) => {
+                server.long_keys = true;
+                if let Some(connection) = server.connection.up() {
+                    connection.write_buffer().share(question);
+                    server.pending.sent(id, Kind::StatusUnique);
                 }
             }
-            Heard::Nothing => {}
+            Received::Nothing => {}
         }
         Ok(())
     }
 
-    fn tell(&mut self, id: TaskId, event: Event, last: bool) {
+    fn report(&mut self, id: TaskId, event: Event, last: bool) {
         let limit = self.settings.max_packet;
-        self.news += 1;
+        self.reports += 1;
         let Some(task) = self.task(id).filter(|t| !t.ended) else {
             return;
         };
         let event = match &mut task.search {
             None => event,
-            Some(search) => match search.hear(event) {
+            Some(search) => match search.receive(event) {
                 Answer::Final(event) => event,
                 Answer::AskNext(question) => {
                     task.packet = question;
@@ -473,14 +482,14 @@ impl Client {
         }
     }
 
-    /// The connection is of no use any more; whoever waited for it hears so.
+    /// The connection is of no use any more; every task that waited for it ends.
     fn lose(&mut self, i: usize, error: &Error) {
-        let route = &mut self.servers[i];
-        if !route.peer.lost(error.clone()) {
-            route.peer.down(); // it made sense before, and a client does not come back by itself
+        let server = &mut self.servers[i];
+        if !server.connection.lost(error.clone()) {
+            server.connection.down(); // it made sense before, and a client does not come back by itself
         }
-        for id in route.link.end() {
-            self.tell(id, Event::Error(error.clone().into()), true);
+        for id in server.pending.end() {
+            self.report(id, Event::Error(error.clone().into()), true);
         }
     }
 

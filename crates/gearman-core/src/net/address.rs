@@ -1,5 +1,5 @@
 //! Where job servers are: `host:port,host2:port`, `[::1]:4730`, `unix:///path`. Parsing is pure;
-//! [`lookup`], and so [`Server::resolve`], asks the system.
+//! [`lookup`], and so [`ServerAddress::resolve`], asks the system.
 
 use crate::error::{Error, Result};
 use crate::{DEFAULT_HOST, DEFAULT_PORT};
@@ -9,7 +9,7 @@ use std::{fmt, io};
 
 /// One job server, as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Server {
+pub enum ServerAddress {
     /// By name or address.
     Tcp {
         /// Name, IPv4 or IPv6 address, without brackets.
@@ -30,7 +30,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-impl Server {
+impl ServerAddress {
     /// A server from a host and a port as programs give them: an empty host is localhost, port 0
     /// is 4730.
     ///
@@ -38,17 +38,17 @@ impl Server {
     /// [`Error::Resolve`] for what can't be a host, and for ports outside 0–65535.
     ///
     /// ```
-    /// # use gearman_core::servers::Server;
-    /// assert_eq!(Server::new("", 0).unwrap().to_string(), "localhost:4730");
-    /// assert_eq!(Server::new("::1", 4731).unwrap().to_string(), "[::1]:4731");
-    /// assert!(Server::new("localhost", 70000).is_err());
+    /// # use gearman_core::net::address::ServerAddress;
+    /// assert_eq!(ServerAddress::new("", 0).unwrap().to_string(), "localhost:4730");
+    /// assert_eq!(ServerAddress::new("::1", 4731).unwrap().to_string(), "[::1]:4731");
+    /// assert!(ServerAddress::new("localhost", 70000).is_err());
     /// ```
-    pub fn new(host: &str, port: i64) -> Result<Server> {
+    pub fn new(host: &str, port: i64) -> Result<ServerAddress> {
         let refuse = |reason: &str| Error::Resolve { server: format!("{host}:{port}"), reason: reason.into() };
         if let Some(path) = host.strip_prefix("unix://") {
             return match path {
                 "" => Err(refuse("a path must follow unix://")),
-                _ => Ok(Server::Unix(path.into())),
+                _ => Ok(ServerAddress::Unix(path.into())),
             };
         }
         let port = match u16::try_from(port) {
@@ -62,7 +62,7 @@ impl Server {
         };
         match host.contains('\0') {
             true => Err(refuse("a host name holds no NUL")),
-            false => Ok(Server::Tcp { host: host.into(), port }),
+            false => Ok(ServerAddress::Tcp { host: host.into(), port }),
         }
     }
 
@@ -70,19 +70,19 @@ impl Server {
     /// in order. A missing host is localhost, a missing port 4730; blanks around an entry are ignored.
     /// An entry that cannot be used is an `Err` in its place: collect them before one is used, so that a list with a
     /// mistake in it is refused as a whole.
-    pub fn list(list: &str) -> impl Iterator<Item = Result<Server>> + '_ {
-        list.split(',').map(|entry| Server::parse(entry.trim()))
+    pub fn list(list: &str) -> impl Iterator<Item = Result<ServerAddress>> + '_ {
+        list.split(',').map(|entry| ServerAddress::parse(entry.trim()))
     }
 
-    fn parse(entry: &str) -> Result<Server> {
+    fn parse(entry: &str) -> Result<ServerAddress> {
         if entry.starts_with("unix://") {
-            return Server::new(entry, 0);
+            return ServerAddress::new(entry, 0);
         }
         let refuse = |reason| Error::Resolve { server: entry.into(), reason };
         let (host, port) = match entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, ""),
             Some((host, port)) => {
-                (host, port.strip_prefix(':').ok_or_else(|| refuse(format!("\"{port}\" is no port behind ]")))?)
+                (host, port.strip_prefix(':').ok_or_else(|| refuse(format!("\"{port}\" is no port after ]")))?)
             }
             None => entry.split_once(':').unwrap_or((entry, "")),
         };
@@ -94,18 +94,18 @@ impl Server {
                 .filter(|p| (0..=65535).contains(p))
                 .ok_or_else(|| refuse(format!("\"{digits}\" is no port, a number from 1 to 65535 is")))?,
         };
-        Server::new(host, port)
+        ServerAddress::new(host, port)
     }
 
-    /// The addresses behind the name, in the order to try them. Asks the system's resolver, which
+    /// The addresses that the name stands for, in the order to try them. Asks the system's resolver, which
     /// may take seconds; addresses are answered without it.
     ///
     /// # Errors
-    /// [`Error::Resolve`] with the resolver's words.
+    /// [`Error::Resolve`] with the resolver's text.
     pub fn resolve(&self) -> Result<Vec<Address>> {
         let (host, port) = match self {
-            Server::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
-            Server::Tcp { host, port } => (host.as_str(), *port),
+            ServerAddress::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
+            ServerAddress::Tcp { host, port } => (host.as_str(), *port),
         };
         let failed = |reason: String| Error::Resolve { server: self.to_string(), reason };
         let found = lookup(host, port).map_err(|e| failed(e.to_string()))?;
@@ -124,7 +124,7 @@ impl Server {
 /// The resolver's.
 ///
 /// ```
-/// # use gearman_core::servers::lookup;
+/// # use gearman_core::net::address::lookup;
 /// let found = lookup("localhost", 4730).unwrap();
 /// assert!(found.contains(&"127.0.0.1:4730".parse().unwrap()));
 /// assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 4730));
@@ -149,12 +149,12 @@ fn is_localhost(host: &str) -> bool {
     name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
 }
 
-impl fmt::Display for Server {
+impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Server::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Server::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Server::Unix(path) => write!(f, "unix://{}", path.display()),
+            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            ServerAddress::Tcp { host, port } => write!(f, "{host}:{port}"),
+            ServerAddress::Unix(path) => write!(f, "unix://{}", path.display()),
         }
     }
 }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn list(text: &str) -> Vec<String> {
-        Server::list(text).map(|s| s.map_or_else(|e| format!("error: {e}"), |s| s.to_string())).collect()
+        ServerAddress::list(text).map(|s| s.map_or_else(|e| format!("error: {e}"), |s| s.to_string())).collect()
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
         assert!(bad[2].contains("\"70000\" is no port"));
     }
 
-    /// Minimal containers have no /etc/hosts, and nobody else to ask: "localhost" could not be resolved there.
+    /// Minimal containers have no /etc/hosts, and no name server: "localhost" could not be resolved there.
     #[test]
     fn localhost_needs_no_resolver() {
         for name in ["localhost", "LocalHost", "localhost.", "gearmand.localhost", "a.b.localhost."] {
@@ -216,6 +216,9 @@ mod tests {
 
     #[test]
     fn addresses_need_no_resolver() {
-        assert_eq!(Server::new("127.0.0.1", 1).unwrap().resolve(), Ok(vec![Address::Tcp(([127, 0, 0, 1], 1).into())]));
+        assert_eq!(
+            ServerAddress::new("127.0.0.1", 1).unwrap().resolve(),
+            Ok(vec![Address::Tcp(([127, 0, 0, 1], 1).into())])
+        );
     }
 }

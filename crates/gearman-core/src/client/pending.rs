@@ -1,18 +1,21 @@
-//! Which answer is whose: what a client expects on one connection. Pure.
+//! The requests whose answers are due on one connection, and which answer belongs to which. Pure.
 //!
-//! Answers without a handle come in the order of their requests, so they are matched first in,
-//! first out. News of jobs are matched by handle. A task that nobody waits for any more keeps its
-//! place, so that its late answer is never taken for another's.
+//! Owns the order of the requests and the jobs that have not ended. Must never know sockets, or what a task was asked for.
+//!
+//! Answers without a handle come in the order of their requests, so they are matched first in, first out. Updates of jobs
+//! are matched by handle. A task that nobody waits for any more keeps its entry, so that its late answer is never taken for
+//! another's. A request leaves the queue only when it is answered: if its answer is wrong, it is among those that
+//! [`Pending::end`] returns.
 
+use crate::client::task::{Event, Kind, Known, NO_LONG_KEYS, TaskId};
 use crate::error::{Error, Result};
-use crate::message::{Response, Update, number};
-use crate::task::{Event, Kind, Known, NO_LONG_KEYS, TaskId};
+use crate::protocol::message::{Response, Update, number};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 
 /// The state of one connection of a client.
 #[derive(Debug, Default)]
-pub(crate) struct Link {
+pub(crate) struct Pending {
     /// Requests without an answer, in the order they were sent.
     asked: VecDeque<Asked>,
     /// Foreground jobs that have not ended.
@@ -22,8 +25,8 @@ pub(crate) struct Link {
 #[derive(Debug)]
 enum Asked {
     Task(TaskId, Kind),
-    /// OPTION_REQ [`LONG_KEYS`], and the question that is sent if the answer is yes.
-    Leave(TaskId, Bytes),
+    /// OPTION_REQ [`crate::client::task::LONG_KEYS`], and the question that is sent if the answer is yes.
+    Permission(TaskId, Bytes),
     /// OPTION_REQ; nobody waits for it.
     Option,
 }
@@ -39,16 +42,16 @@ struct Waiting {
 
 /// What an answer means.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Received {
     /// For this task; true: the last.
     Event(TaskId, Event, bool),
     /// This question of a task may be sent now.
-    Leave(TaskId, Bytes),
+    Permitted(TaskId, Bytes),
     /// Of no interest.
     Nothing,
 }
 
-impl Link {
+impl Pending {
     pub(crate) fn sent(&mut self, task: TaskId, kind: Kind) {
         self.asked.push_back(Asked::Task(task, kind));
     }
@@ -57,9 +60,9 @@ impl Link {
         self.asked.push_back(Asked::Option);
     }
 
-    /// A question is held back until the server says that it answers such.
-    pub(crate) fn asked_leave(&mut self, task: TaskId, question: Bytes) {
-        self.asked.push_back(Asked::Leave(task, question));
+    /// A question waits until the server answers that it knows such questions.
+    pub(crate) fn asked_permission(&mut self, task: TaskId, question: Bytes) {
+        self.asked.push_back(Asked::Permission(task, question));
     }
 
     /// Does nothing wait for this connection?
@@ -67,47 +70,47 @@ impl Link {
         self.asked.is_empty() && self.jobs.is_empty()
     }
 
-    /// Everyone who waits, in order; none of them will hear anything here any more.
+    /// Everyone who waits, in order; none of them will get an answer here any more.
     pub(crate) fn end(&mut self) -> Vec<TaskId> {
         let mut jobs: Vec<TaskId> = self.jobs.drain().flat_map(|(_, w)| w.tasks).collect();
         jobs.sort_by_key(|t| t.serial);
         let asked = self.asked.drain(..).filter_map(|a| match a {
-            Asked::Task(task, _) | Asked::Leave(task, _) => Some(task),
+            Asked::Task(task, _) | Asked::Permission(task, _) => Some(task),
             Asked::Option => None,
         });
         jobs.extend(asked);
         jobs
     }
 
-    /// Takes an answer in. `keep` turns a part of the packet into bytes of one's own.
-    pub(crate) fn hear(
+    /// Takes an answer in. `keep` makes owned bytes of a part of the packet.
+    pub(crate) fn receive(
         &mut self,
         response: Response<'_>,
         server: &str,
         keep: impl Fn(&[u8]) -> Bytes,
-    ) -> Result<Heard> {
+    ) -> Result<Received> {
         if let Response::Work(work) = response {
-            return Ok(self.hear_work(work.handle, work.update, keep));
+            return Ok(self.receive_work(work.handle, work.update, keep));
         }
         if matches!(response, Response::Noop | Response::NoJob | Response::JobAssign(_)) {
             return Err(Error::unexpected("the server sent a client what only workers get"));
         }
         // It leaves the queue only when it was answered: a wrong answer ends the connection, and
-        // then it must hear of that.
+        // then its task must end.
         let (task, kind) = match self.asked.front() {
             Some(Asked::Task(task, kind)) => (*task, *kind),
             Some(Asked::Option) if matches!(response, Response::Option(_) | Response::Error { .. }) => {
                 self.asked.pop_front();
-                return Ok(Heard::Nothing);
+                return Ok(Received::Nothing);
             }
-            Some(Asked::Leave(task, question)) => {
-                let heard = match response {
-                    Response::Option(_) => Heard::Leave(*task, question.clone()),
-                    Response::Error { .. } => Heard::Event(*task, Event::Error(Box::new(NO_LONG_KEYS)), true),
+            Some(Asked::Permission(task, question)) => {
+                let received = match response {
+                    Response::Option(_) => Received::Permitted(*task, question.clone()),
+                    Response::Error { .. } => Received::Event(*task, Event::Error(Box::new(NO_LONG_KEYS)), true),
                     other => return Err(unasked(&other)),
                 };
                 self.asked.pop_front();
-                return Ok(heard);
+                return Ok(received);
             }
             Some(Asked::Option) | None => return Err(unasked(&response)),
         };
@@ -131,13 +134,13 @@ impl Link {
         };
         self.asked.pop_front();
         let last = !(matches!(event, Event::Created(_)) && kind == Kind::Foreground);
-        Ok(Heard::Event(task, event, last))
+        Ok(Received::Event(task, event, last))
     }
 
-    fn hear_work(&mut self, handle: &[u8], update: Update<'_>, keep: impl Fn(&[u8]) -> Bytes) -> Heard {
+    fn receive_work(&mut self, handle: &[u8], update: Update<'_>, keep: impl Fn(&[u8]) -> Bytes) -> Received {
         // Unknown where the job's last task was ended otherwise, or by a server that repeats itself.
         let Some(waiting) = self.jobs.get_mut(handle) else {
-            return Heard::Nothing;
+            return Received::Nothing;
         };
         let (event, last) = match update {
             Update::Status(n, d) => (Event::Status { numerator: number(n), denominator: number(d) }, false),
@@ -147,21 +150,21 @@ impl Link {
             Update::Exception(text) => (Event::Exception(keep(text)), true),
             Update::Fail => (Event::Fail, true),
         };
-        let place = waiting.next % waiting.tasks.len();
-        let task = waiting.tasks[place];
+        let index = waiting.next % waiting.tasks.len();
+        let task = waiting.tasks[index];
         if !last {
-            waiting.next = place + 1;
+            waiting.next = index + 1;
         } else if waiting.tasks.len() == 1 {
             self.jobs.remove(handle);
         } else {
-            waiting.tasks.remove(place);
-            waiting.next = place;
+            waiting.tasks.remove(index);
+            waiting.next = index;
         }
-        Heard::Event(task, event, last)
+        Received::Event(task, event, last)
     }
 }
 
-fn known(status: crate::message::Status<'_>, clients: &[u8]) -> Known {
+fn known(status: crate::protocol::message::Status<'_>, clients: &[u8]) -> Known {
     Known {
         known: status.known,
         running: status.running,
@@ -175,7 +178,7 @@ fn known(status: crate::message::Status<'_>, clients: &[u8]) -> Known {
 pub(crate) fn refused(server: &str, code: &[u8], text: &[u8]) -> Error {
     Error::Server {
         server: server.into(),
-        code: crate::Code::from_wire(code),
+        code: crate::ReturnCode::from_wire(code),
         name: String::from_utf8_lossy(code).into_owned(),
         text: String::from_utf8_lossy(text).into_owned(),
     }
@@ -203,14 +206,14 @@ fn unasked(response: &Response<'_>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Status, Work};
+    use crate::protocol::message::{Status, Work};
 
     fn task(n: u32) -> TaskId {
         TaskId { index: n, serial: n }
     }
 
-    fn hear(link: &mut Link, response: Response<'_>) -> Result<Heard> {
-        link.hear(response, "server", Bytes::copy_from_slice)
+    fn receive(pending: &mut Pending, response: Response<'_>) -> Result<Received> {
+        pending.receive(response, "server", Bytes::copy_from_slice)
     }
 
     fn work<'a>(handle: &'a [u8], update: Update<'a>) -> Response<'a> {
@@ -219,75 +222,75 @@ mod tests {
 
     #[test]
     fn answers_without_a_handle_are_in_the_order_of_their_requests() {
-        let mut link = Link::default();
-        link.sent_option();
-        link.sent(task(1), Kind::Status);
-        link.sent(task(2), Kind::Background);
-        link.sent(task(3), Kind::Echo);
+        let mut pending = Pending::default();
+        pending.sent_option();
+        pending.sent(task(1), Kind::Status);
+        pending.sent(task(2), Kind::Background);
+        pending.sent(task(3), Kind::Echo);
         let status = Response::Status { handle: b"H", status: Status::default() };
         let created = Event::Created(Bytes::from_static(b"H"));
-        assert_eq!(hear(&mut link, Response::Option(b"exceptions")), Ok(Heard::Nothing));
-        assert_eq!(hear(&mut link, status), Ok(Heard::Event(task(1), Event::Known(Known::default()), true)));
-        assert_eq!(hear(&mut link, Response::JobCreated(b"H")), Ok(Heard::Event(task(2), created, true)));
-        assert!(!link.is_idle());
+        assert_eq!(receive(&mut pending, Response::Option(b"exceptions")), Ok(Received::Nothing));
+        assert_eq!(receive(&mut pending, status), Ok(Received::Event(task(1), Event::Known(Known::default()), true)));
+        assert_eq!(receive(&mut pending, Response::JobCreated(b"H")), Ok(Received::Event(task(2), created, true)));
+        assert!(!pending.is_idle());
         let error = Response::Error { code: b"X", text: b"no" };
         let refused = Event::Error(refused("server", b"X", b"no").into());
-        assert_eq!(hear(&mut link, error), Ok(Heard::Event(task(3), refused, true)));
-        assert!(link.is_idle());
+        assert_eq!(receive(&mut pending, error), Ok(Received::Event(task(3), refused, true)));
+        assert!(pending.is_idle());
     }
 
-    /// It had left the queue already, was not told that the connection is lost, and its caller waited for ever.
+    /// It had left the queue already, was not among those whose connection is lost, and its caller waited for ever.
     #[test]
     fn who_got_a_wrong_answer_still_waits() {
-        let mut link = Link::default();
-        link.sent(task(1), Kind::Echo);
-        assert!(hear(&mut link, Response::JobCreated(b"H")).is_err());
-        assert_eq!(link.end(), [task(1)]);
-        assert!(link.is_idle());
+        let mut pending = Pending::default();
+        pending.sent(task(1), Kind::Echo);
+        assert!(receive(&mut pending, Response::JobCreated(b"H")).is_err());
+        assert_eq!(pending.end(), [task(1)]);
+        assert!(pending.is_idle());
     }
 
     #[test]
     fn the_end_of_a_connection_is_told_in_the_order_of_the_tasks() {
-        let mut link = Link::default();
+        let mut pending = Pending::default();
         for n in 1..=6 {
-            link.sent(task(n), Kind::Foreground);
+            pending.sent(task(n), Kind::Foreground);
         }
         for handle in [&b"c"[..], b"a", b"b"] {
-            hear(&mut link, Response::JobCreated(handle)).unwrap();
+            receive(&mut pending, Response::JobCreated(handle)).unwrap();
         }
-        assert_eq!(link.end(), (1..=6).map(task).collect::<Vec<_>>());
-        assert_eq!(hear(&mut link, work(b"a", Update::Fail)), Ok(Heard::Nothing));
+        assert_eq!(pending.end(), (1..=6).map(task).collect::<Vec<_>>());
+        assert_eq!(receive(&mut pending, work(b"a", Update::Fail)), Ok(Received::Nothing));
     }
 
     #[test]
     fn a_question_that_a_server_may_not_answer_waits_for_its_leave() {
-        let mut link = Link::default();
+        let mut pending = Pending::default();
         let question = Bytes::from_static(b"question");
         for n in 1..=3 {
-            link.asked_leave(task(n), question.clone());
+            pending.asked_permission(task(n), question.clone());
         }
-        assert_eq!(hear(&mut link, Response::Option(b"unique-64")), Ok(Heard::Leave(task(1), question)));
-        let refused = Heard::Event(task(2), Event::Error(NO_LONG_KEYS.into()), true);
-        assert_eq!(hear(&mut link, Response::Error { code: b"X", text: b"no" }), Ok(refused));
-        assert!(hear(&mut link, Response::JobCreated(b"H")).is_err());
-        assert_eq!(link.end(), [task(3)]);
+        assert_eq!(receive(&mut pending, Response::Option(b"unique-64")), Ok(Received::Permitted(task(1), question)));
+        let refused = Received::Event(task(2), Event::Error(NO_LONG_KEYS.into()), true);
+        assert_eq!(receive(&mut pending, Response::Error { code: b"X", text: b"no" }), Ok(refused));
+        assert!(receive(&mut pending, Response::JobCreated(b"H")).is_err());
+        assert_eq!(pending.end(), [task(3)]);
     }
 
     #[test]
-    fn tasks_of_one_job_take_turns() {
-        let mut link = Link::default();
+    fn tasks_of_one_job_alternate() {
+        let mut pending = Pending::default();
         for n in 1..=3 {
-            link.sent(task(n), Kind::Foreground);
-            hear(&mut link, Response::JobCreated(b"H")).unwrap();
+            pending.sent(task(n), Kind::Foreground);
+            receive(&mut pending, Response::JobCreated(b"H")).unwrap();
         }
-        let mut turn = |update| match hear(&mut link, work(b"H", update)) {
-            Ok(Heard::Event(TaskId { index, .. }, _, last)) => (index, last),
+        let mut next = |update| match receive(&mut pending, work(b"H", update)) {
+            Ok(Received::Event(TaskId { index, .. }, _, last)) => (index, last),
             other => panic!("{other:?}"),
         };
-        let data: Vec<_> = (0..6).map(|_| turn(Update::Data(b"d"))).collect();
+        let data: Vec<_> = (0..6).map(|_| next(Update::Data(b"d"))).collect();
         assert_eq!(data, [1, 2, 3, 1, 2, 3].map(|n| (n, false)));
-        let ends: Vec<_> = (0..3).map(|_| turn(Update::Complete(b""))).collect();
+        let ends: Vec<_> = (0..3).map(|_| next(Update::Complete(b""))).collect();
         assert_eq!(ends, [1, 2, 3].map(|n| (n, true)));
-        assert!(link.is_idle());
+        assert!(pending.is_idle());
     }
 }

@@ -1,8 +1,8 @@
-//! What became of a call: `returnCode()`, `error()`, and what PHP hears of a core error.
+//! How a call ended: `returnCode()`, `error()`, and the warning for an error of the core.
+use crate::bytes_cell::BytesCell;
 use crate::call::Call;
-use crate::held::Held;
 use bytes::Bytes;
-use gearman_core::{Code, Error};
+use gearman_core::{Error, ReturnCode};
 use std::cell::Cell;
 use std::fmt::Display;
 
@@ -11,7 +11,7 @@ use std::fmt::Display;
 pub(crate) enum Failure {
     /// Something of Gearman's.
     Gearman(Error),
-    /// PHP code threw or called exit(): the call returns at once, and says nothing.
+    /// PHP code threw or called exit(): the call returns at once, without a warning.
     Thrown,
     /// A signal was handled, and the call returns for it.
     Signal,
@@ -23,17 +23,21 @@ impl From<Error> for Failure {
     }
 }
 
-/// The last outcome of an object.
-pub(crate) struct Outcome {
+/// What returnCode() and error() say of the last call of an object.
+pub(crate) struct LastError {
     code: Cell<i64>,
-    text: Held,
-    /// It is that of a question, whose answers say nothing of an outcome.
+    text: BytesCell,
+    /// It is that of a question; an answer to one does not change the return code.
     question: Cell<bool>,
 }
 
-impl Outcome {
+impl LastError {
     pub(crate) fn new() -> Self {
-        Outcome { code: Cell::new(Code::Success.number()), text: Held::default(), question: Cell::default() }
+        LastError {
+            code: Cell::new(ReturnCode::Success.number()),
+            text: BytesCell::default(),
+            question: Cell::default(),
+        }
     }
     /// What `returnCode()` gives.
     pub(crate) fn code(&self) -> i64 {
@@ -43,11 +47,11 @@ impl Outcome {
     pub(crate) fn error(&self) -> Option<&[u8]> {
         self.text.get()
     }
-    /// Notes an outcome without words.
-    pub(crate) fn set(&self, code: Code) {
+    /// Notes a code without text.
+    pub(crate) fn set(&self, code: ReturnCode) {
         self.set_number(code.number());
     }
-    /// Notes an outcome that a program made up.
+    /// Notes a code that a program made up.
     pub(crate) fn set_number(&self, code: i64) {
         self.code.set(code);
         self.text.set(None);
@@ -60,12 +64,12 @@ impl Outcome {
     /// A question was answered, which leaves alone what other calls came to. Only that an earlier one was not is past.
     pub(crate) fn answered(&self) {
         if self.question.get() {
-            self.set(Code::Success);
+            self.set(ReturnCode::Success);
         }
     }
-    /// Notes what went wrong, with words for `error()`.
+    /// Notes what went wrong, with a text for `error()`.
     pub(crate) fn note(&self, code: i64, text: impl Display) {
-        let name = Code::from_number(code).map_or("an unknown code", Code::name);
+        let name = ReturnCode::from_number(code).map_or("an unknown code", ReturnCode::name);
         self.code.set(code);
         self.question.set(false);
         // As in the warning, which cannot hold a NUL.
@@ -75,7 +79,7 @@ impl Outcome {
     pub(crate) fn fail(&self, error: &Error) {
         self.note(error.code().number(), error);
     }
-    /// Notes what went wrong and warns of it in the same words, which are moved here: an error handler may longjmp.
+    /// Notes what went wrong and warns of it with the same text, which is moved here: an error handler may longjmp.
     /// False: return at once.
     pub(crate) fn refuse(&self, call: Call, code: i64, text: impl Display) -> bool {
         self.note(code, &text);
@@ -84,7 +88,7 @@ impl Outcome {
     }
     /// Notes that a call returned for a signal.
     pub(crate) fn interrupted(&self) {
-        self.note(Code::IoWait.number(), "a signal was handled");
+        self.note(ReturnCode::IoWait.number(), "a signal was handled");
     }
     /// Notes a failure and warns of it, unless PHP code threw. False: return at once.
     pub(crate) fn report(&self, call: Call, failure: Failure) -> bool {

@@ -1,15 +1,17 @@
 //! Which process this is, asked several times a call: what another process made must not be used.
+//!
+//! Owns a counter of forks. Must never allocate or lock: it runs between fork(2) and the child's own code.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Forks that lie between this process and the one that said that it would tell of them; 0: nobody tells.
+/// Forks between this process and the one that installed a handler, plus one; 0: there is no handler.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// A process, to be compared with another that it descends from or that descends from it. Cheaper than
-/// getpid(2), where somebody [tells of forks](tell_of_forks); and a number that is not given twice.
+/// getpid(2) where [a handler counts forks](handler_installed); and a number that is not given twice.
 ///
 /// ```
-/// use gearman_core::process::Process;
+/// use gearman_core::net::fork::Process;
 /// assert_eq!(Process::this(), Process::this());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,14 +27,14 @@ impl Process {
     }
 }
 
-/// To be called once, before anything else is made here, by who will call [`forked`] in each child: from
+/// To be called once, before anything else is made here, by a program that calls [`in_child`] in each child. From
 /// then on the system is not asked which process this is.
-pub fn tell_of_forks() {
+pub fn handler_installed() {
     FORKS.fetch_max(1, Relaxed);
 }
 
 /// To be called in a child before anything else happens there: it is a process of its own now. Touches nothing
 /// but a number, as is asked of a handler of pthread_atfork(3).
-pub fn forked() {
+pub fn in_child() {
     FORKS.fetch_add(1, Relaxed);
 }

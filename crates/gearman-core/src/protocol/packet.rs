@@ -130,7 +130,7 @@ pub struct Frame<'a> {
     pub magic: Magic,
     /// The command's number; unknown ones must be answered, so this is not yet a [`Command`].
     pub number: u32,
-    /// Everything behind the header.
+    /// Everything after the header.
     pub body: &'a [u8],
 }
 

@@ -1,21 +1,24 @@
 //! A worker: takes jobs from any number of servers, one at a time.
 //!
+//! Owns the servers, the functions, and the jobs that arrived and were not taken yet. Must never know PHP, nor run a
+//! function itself.
+//!
 //! As in [`crate::client`], nothing is called back: [`Worker::next_job`] returns a job, the caller runs it and
-//! answers with [`Worker::send`]. Every await can be dropped and begun anew.
+//! answers with [`Worker::send`]. Every await can be dropped and begun again.
 //!
 //! One server is asked at a time, so that never more than one job is on its way here, unless more are wanted
-//! ([`Worker::prefetch`]). A server that has none is told to wake us (PRE_SLEEP, NOOP) and is left alone until
-//! it does; where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
-//! server is there, who asks too often is held back: see `worker/pace.rs`.
+//! ([`Worker::prefetch`]). A server that has none is asked to wake us (PRE_SLEEP, NOOP) and is left alone until
+//! it does. Where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
+//! server can be reached, calls that fail at once are slowed down: see `worker/pace.rs`.
 
-use crate::connection::Packet;
-use crate::duty::{Abilities, Duty, Heard, Turn, Way};
 use crate::error::{Error, Result};
-use crate::job::Job;
-use crate::message::{Assign, Grab, Request, Response, Update, Work};
-use crate::peer::{Peer, Settings, drive, look, wait};
-use crate::process::Process;
-use crate::servers::{Address, Server};
+use crate::net::address::{Address, ServerAddress};
+use crate::net::connection::Packet;
+use crate::net::fork::Process;
+use crate::protocol::message::{Assign, Grab, Request, Response, Update, Work};
+use crate::server_connection::{ServerConnection, Settings, drive, poll_once, with_deadline};
+use crate::worker::job::Job;
+use crate::worker::protocol::{Abilities, Assignment, Protocol, Received, State};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -25,64 +28,44 @@ use tokio::time::Instant;
 
 mod direct;
 mod echo;
+pub mod job;
 mod pace;
-use direct::Rest;
+pub mod protocol;
+mod server;
+use direct::WhenIdle;
 use echo::Echo;
 use pace::Pace;
+use server::Server;
 
 /// A worker of one or more job servers.
 #[derive(Debug, Default)]
 pub struct Worker {
     settings: Settings,
-    servers: Vec<Post>,
+    servers: Vec<Server>,
     /// The functions it runs.
     pub abilities: Abilities,
     /// How jobs are asked for.
     pub grab: Grab,
     /// Waits to be woken (PRE_SLEEP, NOOP) also where its only server could give it the job itself.
     pub classic: bool,
-    /// So many jobs may wait here behind the one that is run. They go back to the server with the connection.
+    /// So many jobs may wait here while another is run. They go back to the server with the connection.
     pub prefetch: usize,
     id: Bytes,
     exceptions: bool,
-    /// The server to ask first: the one behind that which gave the last job.
-    turn: usize,
+    /// The server to ask first: the one after that which gave the last job.
+    next_server: usize,
     /// The echo that a call waits for.
     echo: Option<Echo>,
     /// Counts echoes.
     echoes: u32,
     /// Jobs that came while something else was waited for: the next to be run.
-    held: VecDeque<Job>,
-    /// Why a server is of no use that could be connected to.
+    arrived: VecDeque<Job>,
+    /// Why a server that could be connected to is of no use.
     failed: Option<Error>,
-    /// Holds back calls that are made without end and without a server.
+    /// Slows down calls that fail at once.
     pace: Pace,
     /// The process that last began a call.
     process: Process,
-}
-
-/// A server as a worker uses it.
-#[derive(Debug)]
-struct Post {
-    peer: Peer,
-    duty: Duty,
-    /// The connection (by [`Peer::serial`]) that was told who we are.
-    introduced: u64,
-    /// Jobs that came over it and have not ended.
-    unfinished: usize,
-    /// When it must have answered that we do not wait any more, if it was told so.
-    answer_by: Option<Instant>,
-}
-
-impl Post {
-    /// The connection is gone, and all that was of it.
-    fn forget(&mut self) {
-        (self.duty, self.unfinished, self.answer_by) = (Duty::default(), 0, None);
-    }
-
-    fn has_output(&mut self) -> bool {
-        self.peer.up().is_some_and(|c| c.has_output())
-    }
 }
 
 impl Worker {
@@ -93,14 +76,8 @@ impl Worker {
 
     /// One more server. Nothing is sent yet. `addresses` are those it was resolved to just now, and may be
     /// empty.
-    pub fn add_server(&mut self, server: Server, addresses: Vec<Address>) {
-        self.servers.push(Post {
-            peer: Peer::new(server, addresses),
-            duty: Duty::default(),
-            introduced: 0,
-            unfinished: 0,
-            answer_by: None,
-        });
+    pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
+        self.servers.push(Server::new(ServerConnection::new(server, addresses)));
     }
 
     /// How many servers there are.
@@ -109,29 +86,29 @@ impl Worker {
     }
 
     /// To be called once when a call of the user's begins: gives up what another process made (see
-    /// [`crate::connection`]), its jobs among that.
+    /// [`crate::net::connection`]), its jobs among that.
     pub fn begin(&mut self) {
         let process = Process::this();
         let forked = std::mem::replace(&mut self.process, process) != process;
         if forked {
-            self.held.retain(Job::is_ours);
+            self.arrived.retain(Job::is_ours);
         }
-        for post in &mut self.servers {
-            if forked && post.peer.disown() {
-                post.forget();
+        for server in &mut self.servers {
+            if forked && server.connection.drop_foreign() {
+                server.forget();
             }
-            post.peer.refresh();
+            server.connection.refresh();
         }
     }
 
-    /// Asks every server, now and on each new connection, to let clients hear of exceptions; a worker
-    /// has no use for it, but its programs may rely on the server having been asked.
+    /// Asks every server, now and on each new connection, for the option `exceptions`; a worker
+    /// has no use for it, but programs may rely on the server having been asked.
     pub fn want_exceptions(&mut self) {
         self.exceptions = true;
     }
 
     /// The name to show in the server's list of workers: 1 to 254 printable characters without blanks.
-    /// Told to connected servers at once, to others when they are connected to.
+    /// Sent to connected servers at once, to others when they are connected to.
     ///
     /// # Errors
     /// [`Error::Argument`] for what cannot be a name.
@@ -141,10 +118,10 @@ impl Worker {
         }
         self.id = Bytes::copy_from_slice(id);
         for i in 0..self.servers.len() {
-            let post = &mut self.servers[i];
-            if let Some(connection) = post.peer.up().filter(|c| c.is_ours()) {
-                post.duty.speak(connection.outbox());
-                Request::SetClientId(&self.id).encode(connection.outbox());
+            let server = &mut self.servers[i];
+            if let Some(connection) = server.connection.up().filter(|c| c.is_ours()) {
+                server.protocol.interrupt_sleep(connection.write_buffer());
+                Request::SetClientId(&self.id).encode(connection.write_buffer());
                 if let Err(error) = connection.try_flush() {
                     self.lose(i, error);
                 }
@@ -160,7 +137,7 @@ impl Worker {
     pub async fn connect_all(&mut self) -> Result<()> {
         let mut failed = None;
         for i in 0..self.servers.len() {
-            let deadline = |w: &Worker| w.servers[i].peer.connect_deadline();
+            let deadline = |w: &Worker| w.servers[i].connection.connect_deadline();
             if let Some(Err(error)) = drive(self, None, deadline, |w, cx| w.poll_connect(i, cx)).await {
                 failed = failed.or(Some(error));
             }
@@ -169,25 +146,25 @@ impl Worker {
     }
 
     fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let post = &mut self.servers[i];
-        let up = post.peer.poll_up(cx, &self.settings);
+        let server = &mut self.servers[i];
+        let up = server.connection.poll_up(cx, &self.settings);
         if matches!(up, Poll::Ready(Ok(_))) {
-            let serial = post.peer.serial;
-            if let Some(connection) = post.peer.up().filter(|_| post.introduced != serial) {
-                post.introduced = serial;
-                (post.duty, post.unfinished, post.answer_by) = (Duty::default(), 0, None);
+            let serial = server.connection.serial;
+            if let Some(connection) = server.connection.up().filter(|_| server.introduced != serial) {
+                server.introduced = serial;
+                (server.protocol, server.unfinished, server.answer_by) = (Protocol::default(), 0, None);
                 if !self.id.is_empty() {
-                    Request::SetClientId(&self.id).encode(connection.outbox());
+                    Request::SetClientId(&self.id).encode(connection.write_buffer());
                 }
                 if self.exceptions {
-                    post.duty.option(b"exceptions", connection.outbox());
+                    server.protocol.option(b"exceptions", connection.write_buffer());
                 }
             }
         }
         up.map(|done| done.map(|_| ()))
     }
 
-    /// Waits for a job. Where the wait is given up before its end, and not begun anew, [`Worker::leave`] is to be
+    /// Waits for a job. Where the wait is given up before its end, and not begun anew, [`Worker::stop_waiting`] is to be
     /// called.
     ///
     /// # Errors
@@ -204,8 +181,8 @@ impl Worker {
         if let Some(job) = drive(self, until, Worker::wake, |w, cx| w.poll_job(cx)).await {
             return job;
         }
-        self.leave().await;
-        self.take_held().ok_or_else(|| self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed())))
+        self.stop_waiting().await;
+        self.take_arrived().ok_or_else(|| self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed())))
     }
 
     /// [`Worker::next_job`] without waiting: asks for a job where none is asked for, and gives one that has come.
@@ -213,14 +190,14 @@ impl Worker {
     /// # Errors
     /// As [`Worker::next_job`] but for the timeout, and [`Error::WouldBlock`] where a server has yet to answer,
     /// [`Error::NoJobs`] where all have.
-    pub async fn look_for_job(&mut self) -> Result<Job> {
-        self.paced(Worker::look_once).await
+    pub async fn try_next_job(&mut self) -> Result<Job> {
+        self.paced(Worker::try_once).await
     }
 
-    async fn look_once(&mut self) -> Result<Job> {
+    async fn try_once(&mut self) -> Result<Job> {
         self.check()?;
-        self.turn_classic();
-        match look(|cx| self.poll_servers(cx, Rest::Classic)).await.flatten() {
+        self.leave_direct();
+        match poll_once(|cx| self.poll_servers(cx, WhenIdle::Classic)).await.flatten() {
             Some(job) => job,
             None => Err(self.unreachable().unwrap_or_else(|| match self.is_answered() {
                 true => Error::NoJobs,
@@ -236,43 +213,43 @@ impl Worker {
     pub async fn wait_for_job(&mut self, until: Option<Instant>) -> Result<()> {
         loop {
             let job = self.next_job(until).await?;
-            // Not if its connection has ended, at the next word or while nobody looked: the server has given it to
+            // Not if its connection has ended meanwhile: the server has given it to
             // another worker then.
-            let (server, post) = (job.server, &self.servers[job.server]);
-            if post.peer.is_up() && post.peer.serial == job.serial {
-                self.held.push_front(job);
+            let (i, server) = (job.server, &self.servers[job.server]);
+            if server.connection.is_up() && server.connection.serial == job.serial {
+                self.arrived.push_front(job);
             }
-            look(|cx| {
-                self.take_in(server, cx);
+            poll_once(|cx| {
+                self.receive_all(i, cx);
                 Poll::Ready(())
             })
             .await;
-            if !self.held.is_empty() {
+            if !self.arrived.is_empty() {
                 return Ok(());
             }
         }
     }
 
-    /// Has every server that is there said that it has no job?
+    /// Has every connected server answered that it has no job?
     fn is_answered(&self) -> bool {
-        let mut up = self.servers.iter().filter(|p| p.peer.is_up()).peekable();
-        up.peek().is_some() && up.all(|p| matches!(p.duty.turn, Turn::NoJob | Turn::Asleep))
+        let mut up = self.servers.iter().filter(|p| p.connection.is_up()).peekable();
+        up.peek().is_some() && up.all(|p| matches!(p.protocol.state, State::NoJob | State::Asleep))
     }
 
     /// Closes the connection over which this job came, so that the server gives it to another worker. Other jobs of
     /// the same connection go the same way.
     pub fn give_back(&mut self, job: &Job) {
-        let post = self.servers.get_mut(job.server).filter(|p| job.is_ours() && p.peer.serial == job.serial);
-        if let Some(post) = post.filter(|p| p.peer.is_up()) {
-            post.peer.down();
-            post.forget();
-            self.held.retain(|held| held.server != job.server);
+        let server = self.servers.get_mut(job.server).filter(|p| job.is_ours() && p.connection.serial == job.serial);
+        if let Some(server) = server.filter(|p| p.connection.is_up()) {
+            server.connection.down();
+            server.forget();
+            self.arrived.retain(|other| other.server != job.server);
         }
     }
 
-    /// When to go on though no socket says anything.
+    /// When to go on though no socket is ready.
     fn wake(&self) -> Option<Instant> {
-        self.servers.iter().filter_map(|p| p.peer.wake()).chain(self.answer_by()).min()
+        self.servers.iter().filter_map(|p| p.connection.wake()).chain(self.answer_by()).min()
     }
 
     /// A job, if one can be had without waiting for longer than a server takes to answer.
@@ -285,15 +262,15 @@ impl Worker {
 
     async fn ask_all(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
-        self.turn_classic();
+        self.leave_direct();
         let begun = Instant::now();
-        for post in &mut self.servers {
+        for server in &mut self.servers {
             // Those who sleep are asked as well: their NOOP may be on its way.
-            if matches!(post.duty.turn, Turn::Asleep | Turn::NoJob) {
-                post.duty.turn = Turn::Awake;
+            if matches!(server.protocol.state, State::Asleep | State::NoJob) {
+                server.protocol.state = State::Awake;
             }
         }
-        match drive(self, until, Worker::wake, |w, cx| w.poll_servers(cx, Rest::Never)).await {
+        match drive(self, until, Worker::wake, |w, cx| w.poll_servers(cx, WhenIdle::Never)).await {
             Some(Some(job)) => job,
             Some(None) => Err(self.unreachable().unwrap_or(Error::NoJobs)),
             None => Err(self.unreachable().unwrap_or_else(|| self.timeout(begun.elapsed()))),
@@ -313,21 +290,21 @@ impl Worker {
         Ok(())
     }
 
-    /// Tells connected servers of changed functions. They take back what they gave us for those that we no longer
-    /// have.
+    /// Announces changed functions to connected servers. They take back the jobs they gave us for functions that we
+    /// no longer have.
     fn announce(&mut self) {
-        for (i, post) in self.servers.iter_mut().enumerate() {
-            let Some(connection) = post.peer.up() else { continue };
-            if post.duty.announce(&self.abilities, connection.outbox()) {
-                let before = self.held.len();
-                self.held.retain(|job| job.server != i || self.abilities.has(&job.function));
-                post.unfinished = post.unfinished.saturating_sub(before - self.held.len());
+        for (i, server) in self.servers.iter_mut().enumerate() {
+            let Some(connection) = server.connection.up() else { continue };
+            if server.protocol.announce(&self.abilities, connection.write_buffer()) {
+                let before = self.arrived.len();
+                self.arrived.retain(|job| job.server != i || self.abilities.has(&job.function));
+                server.unfinished = server.unfinished.saturating_sub(before - self.arrived.len());
             }
         }
     }
 
     fn try_flush(&mut self, i: usize) {
-        let connection = self.servers[i].peer.up().filter(|c| c.has_output());
+        let connection = self.servers[i].connection.up().filter(|c| c.has_output());
         if let Some(Err(error)) = connection.map(|c| c.try_flush()) {
             self.lose(i, error);
         }
@@ -336,7 +313,7 @@ impl Worker {
     /// The error of a wait that took this long.
     pub fn timeout(&self, waited: Duration) -> Error {
         let server = match self.servers.as_slice() {
-            [one] => one.peer.name().to_string(),
+            [one] => one.connection.name().to_string(),
             _ => "the servers".into(),
         };
         Error::Timeout { server, waited: waited.as_millis() as u64 }
@@ -344,25 +321,25 @@ impl Worker {
 
     /// Why no server is of use, if that is so.
     fn unreachable(&self) -> Option<Error> {
-        let useless = self.servers.iter().all(|p| !p.peer.is_up() || p.peer.error().is_some());
-        self.servers.iter().find_map(|p| p.peer.error()).filter(|_| useless).cloned()
+        let useless = self.servers.iter().all(|p| !p.connection.is_up() || p.connection.error().is_some());
+        self.servers.iter().find_map(|p| p.connection.error()).filter(|_| useless).cloned()
     }
 
     /// [`Worker::next_job`] for event loops: looks once, arranges to be woken by the servers, never waits.
     pub fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<Result<Job>> {
-        let rest = self.rest();
-        match self.poll_servers(cx, rest) {
+        let when_idle = self.when_idle();
+        match self.poll_servers(cx, when_idle) {
             Poll::Ready(Some(job)) => Poll::Ready(job),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
-    /// Ready with `None`: every server has been asked and has no job. Unless `rest` is never, they were told to
+    /// Ready with `None`: every server has been asked and has no job. Unless `when_idle` is never, they will
     /// wake us.
-    fn poll_servers(&mut self, cx: &mut Context<'_>, rest: Rest) -> Poll<Option<Result<Job>>> {
+    fn poll_servers(&mut self, cx: &mut Context<'_>, when_idle: WhenIdle) -> Poll<Option<Result<Job>>> {
         self.announce();
-        if let Some(job) = self.held.pop_front() {
-            return self.found(job, rest, cx);
+        if let Some(job) = self.arrived.pop_front() {
+            return self.found(job, when_idle, cx);
         }
         self.failed = None;
         loop {
@@ -372,23 +349,23 @@ impl Worker {
             }
             self.announce();
             for i in self.order() {
-                if let Some(job) = self.listen(i, cx) {
-                    self.turn = i + 1;
-                    return self.found(job, rest, cx);
+                if let Some(job) = self.receive_job(i, cx) {
+                    self.next_server = i + 1;
+                    return self.found(job, when_idle, cx);
                 }
             }
-            let asked = self.ask(rest);
+            let asked = self.ask(when_idle);
             for i in 0..self.servers.len() {
                 self.flush(i, cx);
             }
-            if self.servers.iter().any(|p| p.peer.is_due()) {
+            if self.servers.iter().any(|p| p.connection.is_due()) {
                 continue; // its connection ended just now
             }
             if let Some(failed) = self.failed.take().filter(|_| !self.hope()) {
                 return Poll::Ready(Some(Err(failed)));
             }
             let busy = self.is_asking();
-            let connecting = self.servers.iter().any(|p| p.peer.is_connecting());
+            let connecting = self.servers.iter().any(|p| p.connection.is_connecting());
             match asked {
                 // What was written may have failed, or been answered already.
                 true if !busy => {}
@@ -399,8 +376,8 @@ impl Worker {
         }
     }
 
-    fn found(&mut self, job: Job, rest: Rest, cx: &mut Context<'_>) -> Poll<Option<Result<Job>>> {
-        if rest != Rest::Never && self.prefetch > 0 {
+    fn found(&mut self, job: Job, when_idle: WhenIdle, cx: &mut Context<'_>) -> Poll<Option<Result<Job>>> {
+        if when_idle != WhenIdle::Never && self.prefetch > 0 {
             self.ask_ahead(job.server, cx);
         }
         self.try_flush(job.server);
@@ -409,13 +386,13 @@ impl Worker {
 
     /// Has a server something to answer that has to do with jobs?
     fn is_asking(&self) -> bool {
-        let asked = |p: &Post| p.peer.is_up() && matches!(p.duty.turn, Turn::Grabbing | Turn::Rising);
+        let asked = |p: &Server| p.connection.is_up() && matches!(p.protocol.state, State::Grabbing | State::Waking);
         self.servers.iter().any(asked)
     }
 
-    /// Every server once, beginning with the one whose turn it is.
+    /// Every server once, beginning with [`Worker::next_server`].
     fn order(&self) -> impl Iterator<Item = usize> + use<> {
-        let (n, first) = (self.servers.len(), self.turn);
+        let (n, first) = (self.servers.len(), self.next_server);
         (0..n).map(move |i| (first + i) % n)
     }
 
@@ -423,8 +400,8 @@ impl Worker {
     fn poll_reachable(&mut self, cx: &mut Context<'_>) -> Option<Error> {
         let mut failed = None;
         for i in 0..self.servers.len() {
-            let peer = &self.servers[i].peer;
-            let rests = !peer.is_up() && !peer.is_connecting() && !peer.is_due();
+            let connection = &self.servers[i].connection;
+            let rests = !connection.is_up() && !connection.is_connecting() && !connection.is_due();
             if rests {
                 continue;
             }
@@ -437,43 +414,43 @@ impl Worker {
 
     /// Is a server up, or may soon be?
     fn hope(&self) -> bool {
-        self.servers.iter().any(|p| p.peer.is_up() || p.peer.is_connecting())
+        self.servers.iter().any(|p| p.connection.is_up() || p.connection.is_connecting())
     }
 
     /// Asks the next server for a job, unless one is being asked. True: one is asked now.
-    fn ask(&mut self, rest: Rest) -> bool {
+    fn ask(&mut self, when_idle: WhenIdle) -> bool {
         let mut busy = self.is_asking();
         let mut asked = false;
         for i in self.order() {
-            let post = &mut self.servers[i];
-            let may_ask = rest == Rest::Direct && post.may_ask();
-            let Some(connection) = post.peer.up() else { continue };
-            match post.duty.turn {
-                Turn::Awake if rest.is_patient() && post.duty.may_sleep(self.grab) => {
-                    post.duty.sleep(connection.outbox());
+            let server = &mut self.servers[i];
+            let may_ask = when_idle == WhenIdle::Direct && server.may_ask();
+            let Some(connection) = server.connection.up() else { continue };
+            match server.protocol.state {
+                State::Awake if when_idle.is_patient() && server.protocol.may_sleep(self.grab) => {
+                    server.protocol.sleep(connection.write_buffer());
                 }
-                Turn::Awake if !busy => {
+                State::Awake if !busy => {
                     if may_ask {
-                        post.duty.ask_directly(connection.outbox());
+                        server.protocol.ask_directly(connection.write_buffer());
                     }
-                    post.duty.grab(self.grab, connection.outbox());
+                    server.protocol.grab(self.grab, connection.write_buffer());
                     (busy, asked) = (true, true);
                 }
-                Turn::NoJob if rest != Rest::Never => post.duty.sleep(connection.outbox()),
+                State::NoJob if when_idle != WhenIdle::Never => server.protocol.sleep(connection.write_buffer()),
                 _ => {}
             }
         }
         asked
     }
 
-    /// Takes in what a server said, up to a job.
-    fn listen(&mut self, i: usize, cx: &mut Context<'_>) -> Option<Job> {
+    /// Takes in what a server sent, up to a job.
+    fn receive_job(&mut self, i: usize, cx: &mut Context<'_>) -> Option<Job> {
         loop {
-            let post = &mut self.servers[i];
-            let connection = post.peer.up()?;
+            let server = &mut self.servers[i];
+            let connection = server.connection.up()?;
             match connection.poll_packet(cx) {
                 Poll::Pending => return None,
-                Poll::Ready(Ok(packet)) => match self.hear(i, &packet) {
+                Poll::Ready(Ok(packet)) => match self.receive(i, &packet) {
                     Ok(None) => {}
                     Ok(Some(job)) => return Some(job),
                     Err(error) => self.lose(i, error),
@@ -483,45 +460,45 @@ impl Worker {
         }
     }
 
-    fn hear(&mut self, i: usize, packet: &Packet) -> Result<Option<Job>> {
-        let post = &mut self.servers[i];
+    fn receive(&mut self, i: usize, packet: &Packet) -> Result<Option<Job>> {
+        let server = &mut self.servers[i];
         let frame = packet.frame();
-        let asked = post.duty.way == Way::Asked;
-        let response = Response::parse(&frame).map_err(|e| e.at(post.peer.name()))?;
-        // That it knows an option, or does not, says nothing of its use to a worker.
+        let asked = server.protocol.assignment == Assignment::Asked;
+        let response = Response::parse(&frame).map_err(|e| e.at(server.connection.name()))?;
+        // That it knows an option, or does not, does not show that it is of use to a worker.
         let makes_sense = !matches!(response, Response::Option(_) | Response::Error { .. });
-        let heard = post.duty.hear(response).map_err(|e| e.at(post.peer.name()))?;
+        let received = server.protocol.receive(response).map_err(|e| e.at(server.connection.name()))?;
         if makes_sense {
-            post.peer.heard();
+            server.connection.prove();
         }
-        if asked && post.duty.way == Way::Refused {
-            post.remember_refusal();
+        if asked && server.protocol.assignment == Assignment::Refused {
+            server.remember_refusal();
         }
-        post.unfinished += usize::from(matches!(heard, Heard::Job(_)));
-        match heard {
-            Heard::Job(Assign { handle, function, unique, reducer, workload }) => Ok(Some(Job {
+        server.unfinished += usize::from(matches!(received, Received::Job(_)));
+        match received {
+            Received::Job(Assign { handle, function, unique, reducer, workload }) => Ok(Some(Job {
                 handle: packet.keep(handle),
                 function: packet.keep(function),
                 unique: packet.keep(unique.unwrap_or_default()),
                 reducer: reducer.map(|r| packet.keep(r)),
                 workload: packet.keep(workload),
                 server: i,
-                serial: post.peer.serial,
+                serial: server.connection.serial,
                 process: Process::this(),
                 ended: false,
             })),
-            Heard::Echo(number, data) => {
+            Received::Echo(number, data) => {
                 if let Some(echo) = self.echo.as_mut().filter(|e| e.number == number) {
                     echo.back = Some(packet.keep(data));
                 }
                 Ok(None)
             }
-            Heard::Nothing => Ok(None),
+            Received::Nothing => Ok(None),
         }
     }
 
     fn flush(&mut self, i: usize, cx: &mut Context<'_>) {
-        let connection = self.servers[i].peer.up().filter(|c| c.has_output());
+        let connection = self.servers[i].connection.up().filter(|c| c.has_output());
         if let Some(Poll::Ready(Err(error))) = connection.map(|c| c.poll_flush(cx)) {
             self.lose(i, error);
         }
@@ -529,17 +506,17 @@ impl Worker {
 
     /// The connection is of no use any more: it ended, or what came over it cannot be understood. No
     /// error of the user's unless nothing else ever came over it: the server gives its jobs to others,
-    /// and we connect anew.
+    /// and we connect again.
     fn lose(&mut self, i: usize, error: Error) {
-        let post = &mut self.servers[i];
-        post.forget();
-        self.held.retain(|job| job.server != i);
-        if post.peer.lost(error.clone()) {
+        let server = &mut self.servers[i];
+        server.forget();
+        self.arrived.retain(|job| job.server != i);
+        if server.connection.lost(error.clone()) {
             self.failed = Some(error);
         }
     }
 
-    /// Says something of a job, and writes it if the socket takes it; else the next
+    /// Sends an update of a job, and writes it if the socket takes it; else the next
     /// [`Worker::flush_all`] does. After an update that ends the job nothing more is sent of it, and
     /// no error results from trying.
     ///
@@ -559,15 +536,15 @@ impl Worker {
         if !work.fits() {
             return Err(Error::Argument("the data is larger than a packet can be, 4 GiB"));
         }
-        let post = self.servers.get_mut(job.server).ok_or(Error::JobGone("its server is not known"))?;
-        let same = post.peer.serial == job.serial;
-        let Some(connection) = post.peer.up().filter(|_| same) else {
-            return Err(Error::lost(post.peer.name(), "the connection over which the job came has ended"));
+        let server = self.servers.get_mut(job.server).ok_or(Error::JobGone("its server is not known"))?;
+        let same = server.connection.serial == job.serial;
+        let Some(connection) = server.connection.up().filter(|_| same) else {
+            return Err(Error::lost(server.connection.name(), "the connection over which the job came has ended"));
         };
-        post.duty.speak(connection.outbox());
-        Request::Work(work).encode(connection.outbox());
+        server.protocol.interrupt_sleep(connection.write_buffer());
+        Request::Work(work).encode(connection.write_buffer());
         job.ended |= last;
-        post.unfinished = post.unfinished.saturating_sub(usize::from(last));
+        server.unfinished = server.unfinished.saturating_sub(usize::from(last));
         if let Err(error) = connection.try_flush() {
             self.lose(job.server, error.clone());
             return Err(error);
@@ -577,25 +554,25 @@ impl Worker {
 
     /// Does something of [`Worker::send`] wait for its socket?
     pub fn has_output(&mut self) -> bool {
-        self.servers.iter_mut().any(Post::has_output)
+        self.servers.iter_mut().any(Server::has_output)
     }
 
-    /// Waits until all that was said is written. Takes in meanwhile what comes: a server may hear no more
-    /// of a worker that does not take the jobs it asked for in advance.
+    /// Waits until all that was sent is written. Takes in meanwhile what comes: a server may stop reading from
+    /// a worker that does not take the jobs it asked for in advance.
     ///
     /// # Errors
-    /// [`Error::Timeout`] at `until`. A lost connection is no error here: it is told by the job's next send.
+    /// [`Error::Timeout`] at `until`. A lost connection is no error here: the job's next send returns it.
     pub async fn flush_all(&mut self, until: Option<Instant>) -> Result<()> {
         let begun = Instant::now();
         let flushed = poll_fn(|cx| {
             for i in 0..self.servers.len() {
                 self.flush(i, cx);
                 if self.servers[i].has_output() {
-                    self.take_in(i, cx);
+                    self.receive_all(i, cx);
                 }
             }
             if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
         });
-        wait(until, flushed).await.ok_or_else(|| self.timeout(begun.elapsed()))
+        with_deadline(until, flushed).await.ok_or_else(|| self.timeout(begun.elapsed()))
     }
 }

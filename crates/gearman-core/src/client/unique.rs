@@ -1,14 +1,14 @@
 //! Unique keys for jobs that were given none, and keys made from the workload.
 
-use crate::message::Decimal;
-use crate::process::Process;
+use crate::net::fork::Process;
+use crate::protocol::message::Decimal;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A job's key. Needs no allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unique<'a> {
-    /// As the user gave it, also where it is too long to be sent: that is for [`crate::task::Ask`] to say.
+    /// As the user gave it, also where it is too long to be sent: [`crate::client::task::Ask`] refuses that.
     Given(&'a [u8]),
     /// Made up: a UUID.
     Made([u8; 36]),
@@ -26,7 +26,7 @@ impl AsRef<[u8]> for Unique<'_> {
     }
 }
 
-/// Makes keys in the form of a UUID, version 4. They must differ, nobody need fail to guess them:
+/// Makes keys in the form of a UUID, version 4. They must differ but need not be hard to guess:
 /// so they come from a generator that is seeded once a process, not from a system call each.
 #[derive(Debug, Default)]
 pub(crate) struct Uniques {

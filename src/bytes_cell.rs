@@ -1,13 +1,13 @@
-//! Bytes that an object holds and PHP copies.
+//! Bytes that an object keeps and PHP copies.
 use bytes::Bytes;
 use std::cell::UnsafeCell;
 
 /// Bytes of an object, or none. Unlike a RefCell it has no lock that a longjmp out of PHP's
 /// allocator would leave locked.
 #[derive(Default)]
-pub(crate) struct Held(UnsafeCell<Option<Bytes>>);
+pub(crate) struct BytesCell(UnsafeCell<Option<Bytes>>);
 
-impl Held {
+impl BytesCell {
     pub(crate) fn set(&self, bytes: impl Into<Option<Bytes>>) {
         // SAFETY: one thread, and nobody keeps what `get` lends across PHP code or another call.
         unsafe { *self.0.get() = bytes.into() };

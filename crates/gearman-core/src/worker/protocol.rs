@@ -1,10 +1,26 @@
-//! What one server knows of a worker: which functions it announced, and whose turn it is to speak.
-//! Pure.
+//! The worker's side of the protocol on one connection: which functions were announced, and whether a job may be asked
+//! for, is asked for, or is waited for asleep. Pure.
+//!
+//! Owns what the server was sent and has not answered. Must never know sockets, clocks, or other servers.
+//!
+//! ```text
+//! Awake     -- GRAB_JOB ----------------> Grabbing
+//! Grabbing  -- JOB_ASSIGN --------------> Awake
+//! Grabbing  -- NO_JOB ------------------> NoJob
+//! NoJob     -- PRE_SLEEP ---------------> Asleep
+//! Asleep    -- NOOP --------------------> Awake
+//! Asleep    -- JOB_ASSIGN (direct) -----> Awake
+//! Asleep    -- ECHO_REQ (direct) -------> Waking
+//! Waking    -- ECHO_RES ----------------> Awake
+//! ```
+//!
+//! Every answer belongs to a request: one that nobody asked for is an error, and ends the connection. A job that comes for
+//! a function which was taken back is passed over, since the server takes it back too.
 
-use crate::codec::Sink;
 use crate::error::{Error, Result};
-use crate::message::{Assign, Decimal, Grab, Request, Response};
-use crate::task::check_function;
+use crate::protocol::codec::Sink;
+use crate::protocol::message::{Assign, Decimal, Grab, Request, Response};
+use crate::protocol::names::check_function;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -21,7 +37,7 @@ pub struct Ability {
 #[derive(Clone, Debug, Default)]
 pub struct Abilities {
     list: Vec<Ability>,
-    /// Counts changes, so that a server that knows them all is seen at a glance.
+    /// Counts changes, so that one comparison shows whether a server knows them all.
     version: u64,
 }
 
@@ -45,8 +61,8 @@ impl Abilities {
     /// # Errors
     /// [`Error::NoSuchFunction`].
     pub fn remove(&mut self, function: &[u8]) -> Result<()> {
-        let place = self.list.iter().position(|a| a.function == function).ok_or(Error::NoSuchFunction)?;
-        self.list.remove(place);
+        let index = self.list.iter().position(|a| a.function == function).ok_or(Error::NoSuchFunction)?;
+        self.list.remove(index);
         self.version += 1;
         Ok(())
     }
@@ -82,28 +98,28 @@ impl Abilities {
 
 /// The option by which a worker asks for direct assignment.
 const ALL_YOURS: &[u8] = b"all-yours";
-/// What the echo brings back by which it says that it is awake.
+/// The data of the echo that says the worker is awake.
 const AWAKE: &[u8] = b"awake";
 
-/// Whose turn it is.
+/// What the worker may send next, or waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// Ours: a job may be asked for.
+pub(crate) enum State {
+    /// A job may be asked for.
     #[default]
     Awake,
-    /// The server's: it was asked for a job.
+    /// A job was asked for, and the answer is due.
     Grabbing,
-    /// Ours: it has no job, and does not know that we wait for one.
+    /// The server has no job, and does not know that we wait for one.
     NoJob,
-    /// The server's: it will send NOOP when there may be a job, or the job itself.
+    /// The server will send NOOP when there may be a job, or the job itself.
     Asleep,
-    /// The server's: it was told that we no longer wait. A job may be on its way until it has answered.
-    Rising,
+    /// We no longer wait, and sent an echo that says so. A job may be on its way until it has answered.
+    Waking,
 }
 
-/// How the server hands out jobs.
+/// How the server assigns jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Assignment {
     /// Nothing was asked of it yet.
     #[default]
     Unasked,
@@ -118,56 +134,56 @@ pub(crate) enum Way {
 }
 
 /// Is it worth asking for the next job after one has ended? Where jobs come one by one the answer is always no, and
-/// costs a packet each way at the moment in which the next job may be on its way to the server. So after some
-/// answers in vain most of those questions are left out.
+/// costs a packet each way just when the next job may be on its way to the server. So after some empty
+/// answers most of those questions are left out.
 #[derive(Debug, Default)]
-struct Lull {
-    /// So many were in vain, one after the other.
-    vain: u32,
-    /// So many are to be left out now.
-    left: u32,
-    /// The server called for the question that is being asked: it is not in vain, whatever its answer.
+struct Backoff {
+    /// So many answers in a row were empty.
+    empty: u32,
+    /// So many questions are to be left out now.
+    skips: u32,
+    /// NOOP called for the question that is being asked: its answer does not count.
     called: bool,
 }
 
-impl Lull {
-    /// After so many answers in vain one question is left out, after each more twice as many, up to 16.
+impl Backoff {
+    /// After so many empty answers one question is left out, after each more twice as many, up to 16.
     const BEGINS: u32 = 4;
 
     fn asked(&mut self, found: bool) {
         if !std::mem::take(&mut self.called) {
-            self.vain = if found { 0 } else { self.vain + 1 };
-            self.left = (1 << self.vain.min(Self::BEGINS + 4)) >> Self::BEGINS;
+            self.empty = if found { 0 } else { self.empty + 1 };
+            self.skips = (1 << self.empty.min(Self::BEGINS + 4)) >> Self::BEGINS;
         }
     }
 }
 
 /// The state of one connection of a worker.
 #[derive(Debug, Default)]
-pub(crate) struct Duty {
-    /// What the server was told.
+pub(crate) struct Protocol {
+    /// The functions that were announced.
     announced: Vec<Ability>,
     version: u64,
-    pub(crate) turn: Turn,
-    pub(crate) way: Way,
+    pub(crate) state: State,
+    pub(crate) assignment: Assignment,
     /// GRAB_JOBs without an answer.
     pub(crate) grabs: usize,
     /// The last answer to one was that there is no job.
-    pub(crate) dry: bool,
+    pub(crate) last_was_empty: bool,
     /// The form of the last of them.
     form: Option<Grab>,
     /// NOOP came, and no GRAB_JOB has followed yet.
     woken: bool,
-    lull: Lull,
+    backoff: Backoff,
     /// It is an old server that does not know GRAB_JOB_ALL.
     old: bool,
     /// Requests that are answered in order, beside the grab.
     asked: VecDeque<Asked>,
-    /// Counts our own echoes.
+    /// Counts our own echoes, which mark a place in the stream of answers.
     marks: u32,
     /// Functions that were taken away while a job could be on its way: one that comes before the echo of
     /// this number has been taken back by the server.
-    gone: Vec<(u32, Bytes)>,
+    taken_back: Vec<(u32, Bytes)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +198,7 @@ enum Asked {
 
 /// What an answer means.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard<'a> {
+pub(crate) enum Received<'a> {
     /// A job.
     Job(Assign<'a>),
     /// What the echo with this number brought back.
@@ -191,21 +207,21 @@ pub(crate) enum Heard<'a> {
     Nothing,
 }
 
-impl Duty {
-    /// Tells the server what it does not know yet of the functions. True: some were taken away, and with them
+impl Protocol {
+    /// Announces changes of the functions. True: some were taken away, and with them
     /// their jobs.
     pub(crate) fn announce(&mut self, wanted: &Abilities, out: &mut impl Sink) -> bool {
         if self.version == wanted.version {
             return false;
         }
-        self.speak(out);
-        let mut gone = self.announced.iter().map(|a| a.function.clone()).collect::<Vec<_>>();
-        gone.retain(|function| !wanted.has(function));
-        self.expect_none(&gone, out);
-        if wanted.is_empty() && !gone.is_empty() {
+        self.interrupt_sleep(out);
+        let mut taken_back = self.announced.iter().map(|a| a.function.clone()).collect::<Vec<_>>();
+        taken_back.retain(|function| !wanted.has(function));
+        self.expect_none(&taken_back, out);
+        if wanted.is_empty() && !taken_back.is_empty() {
             Request::ResetAbilities.encode(out);
         } else {
-            gone.iter().for_each(|function| Request::CantDo(function).encode(out));
+            taken_back.iter().for_each(|function| Request::CantDo(function).encode(out));
         }
         // The last one first: servers ask the one announced last before the others, and so the one
         // that was added first is served first. libgearman does the same.
@@ -217,88 +233,89 @@ impl Duty {
         self.announced.clone_from(&wanted.list);
         self.version = wanted.version;
         // It may have jobs for the new ones, and has not been asked for those.
-        if self.turn == Turn::NoJob {
-            self.turn = Turn::Awake;
+        if self.state == State::NoJob {
+            self.state = State::Awake;
         }
-        !gone.is_empty()
+        !taken_back.is_empty()
     }
 
     /// The server is about to take back its jobs of these functions, also one that is on its way.
-    fn expect_none(&mut self, gone: &[Bytes], out: &mut impl Sink) {
-        if gone.is_empty() || (self.grabs == 0 && self.turn != Turn::Rising) {
+    fn expect_none(&mut self, taken_back: &[Bytes], out: &mut impl Sink) {
+        if taken_back.is_empty() || (self.grabs == 0 && self.state != State::Waking) {
             return;
         }
-        if self.turn != Turn::Rising {
-            self.mark(out);
+        if self.state != State::Waking {
+            self.send_mark(out);
         }
-        self.gone.extend(gone.iter().map(|function| (self.marks, function.clone())));
+        self.taken_back.extend(taken_back.iter().map(|function| (self.marks, function.clone())));
     }
 
-    /// Asks for direct assignment; to be called before the first [`Duty::grab`] of a connection.
+    /// Asks for direct assignment; to be called before the first [`Protocol::grab`] of a connection.
     pub(crate) fn ask_directly(&mut self, out: &mut impl Sink) {
         Request::Option(ALL_YOURS).encode(out);
-        self.way = Way::Asked;
+        self.assignment = Assignment::Asked;
     }
 
     pub(crate) fn grab(&mut self, form: Grab, out: &mut impl Sink) {
-        if self.way == Way::Unasked {
-            self.way = Way::Classic;
+        if self.assignment == Assignment::Unasked {
+            self.assignment = Assignment::Classic;
         }
         self.form = Some(form);
         let form = if self.old && form == Grab::All { Grab::Uniq } else { form };
         Request::GrabJob(form).encode(out);
-        self.lull.called |= std::mem::take(&mut self.woken);
+        self.backoff.called |= std::mem::take(&mut self.woken);
         self.grabs += 1;
-        self.turn = Turn::Grabbing;
+        self.state = State::Grabbing;
     }
 
     /// May we go to sleep without having asked for a job? PRE_SLEEP has an answer too where there is one: the job
-    /// itself in the direct way, in the form of the last grab; else NOOP, which pays where the question is
-    /// likely to be in vain. NOOP is always followed by a question: a server that only ever wakes its workers need
+    /// itself with direct assignment, in the form of the last grab; else NOOP, which pays where the question is
+    /// likely to have an empty answer. NOOP is always followed by a question: a server that only wakes its workers need
     /// not do so twice.
     pub(crate) fn may_sleep(&self, form: Grab) -> bool {
-        let unasked = if self.way == Way::Direct { self.form == Some(form) } else { self.lull.left > 0 };
+        let unasked =
+            if self.assignment == Assignment::Direct { self.form == Some(form) } else { self.backoff.skips > 0 };
         unasked && !self.woken
     }
 
     pub(crate) fn sleep(&mut self, out: &mut impl Sink) {
         Request::PreSleep.encode(out);
-        if self.turn == Turn::Awake {
-            self.lull.left = self.lull.left.saturating_sub(1);
+        if self.state == State::Awake {
+            self.backoff.skips = self.backoff.skips.saturating_sub(1);
         }
-        self.turn = Turn::Asleep;
+        self.state = State::Asleep;
     }
 
-    /// We say something else. A server may take any word of a sleeping worker for the end of its sleep,
-    /// and would not wake it: so it is asked for a job once more. Where a job itself may be on its way, that is
+    /// To be called before anything else is sent. A server may take any packet of a sleeping worker for the end of its
+    /// sleep, and would not wake it: so it is asked for a job once more. Where a job itself may be on its way, that is
     /// waited for first, or there would be two.
-    pub(crate) fn speak(&mut self, out: &mut impl Sink) {
-        match self.turn {
-            Turn::Asleep if self.way != Way::Direct => self.turn = Turn::Awake,
-            Turn::Asleep => self.rise(out),
+    pub(crate) fn interrupt_sleep(&mut self, out: &mut impl Sink) {
+        match self.state {
+            State::Asleep if self.assignment != Assignment::Direct => self.state = State::Awake,
+            State::Asleep => self.stop_waiting(out),
             _ => {}
         }
     }
 
-    /// We do not wait for a job any more.
-    pub(crate) fn rise(&mut self, out: &mut impl Sink) {
-        let waits = self.turn == Turn::Asleep || self.turn == Turn::Grabbing;
-        if waits && self.way == Way::Direct {
-            self.mark(out);
-            self.turn = Turn::Rising;
+    /// We do not wait for a job any more: where one may be on its way, an echo asks for the end of that.
+    pub(crate) fn stop_waiting(&mut self, out: &mut impl Sink) {
+        let waits = self.state == State::Asleep || self.state == State::Grabbing;
+        if waits && self.assignment == Assignment::Direct {
+            self.send_mark(out);
+            self.state = State::Waking;
         }
     }
 
-    fn mark(&mut self, out: &mut impl Sink) {
+    fn send_mark(&mut self, out: &mut impl Sink) {
         self.marks += 1;
         Request::Echo(AWAKE).encode(out);
         self.asked.push_back(Asked::Mark(self.marks));
     }
 
-    fn marked(&mut self, mark: u32) {
-        self.gone.retain(|(until, _)| *until > mark);
-        if self.turn == Turn::Rising && mark == self.marks {
-            self.turn = if self.grabs > 0 { Turn::Grabbing } else { Turn::Awake };
+    fn echo_returned(&mut self, mark: u32) {
+        self.taken_back.retain(|(until, _)| *until > mark);
+        if self.state == State::Waking && mark == self.marks {
+            self.state = if self.grabs > 0 { State::Grabbing } else { State::Awake };
         }
     }
 
@@ -308,66 +325,68 @@ impl Duty {
     }
 
     pub(crate) fn echo(&mut self, number: u32, data: &[u8], out: &mut impl Sink) {
-        self.speak(out);
+        self.interrupt_sleep(out);
         Request::Echo(data).encode(out);
         self.asked.push_back(Asked::Echo(number));
     }
 
-    pub(crate) fn hear<'a>(&mut self, response: Response<'a>) -> Result<Heard<'a>> {
+    pub(crate) fn receive<'a>(&mut self, response: Response<'a>) -> Result<Received<'a>> {
         match response {
             Response::Noop => {
-                // While a grab is unanswered it tells nothing new: the answer to the grab does. Otherwise it counts,
-                // also where we are up already, or about to be, and it was on its way to a sleeper.
+                // While a grab is unanswered it says nothing new: the answer to the grab does. Otherwise it counts,
+                // also where we are awake already, or about to be, and it was sent while we slept.
                 self.woken |= self.grabs == 0;
-                if matches!(self.turn, Turn::NoJob | Turn::Asleep) {
-                    self.turn = Turn::Awake;
+                if matches!(self.state, State::NoJob | State::Asleep) {
+                    self.state = State::Awake;
                 }
             }
             Response::NoJob if self.grabs > 0 => {
                 let last = self.answered();
-                self.dry = true;
-                self.lull.asked(false);
-                if last && self.turn == Turn::Grabbing {
-                    self.turn = Turn::NoJob;
+                self.last_was_empty = true;
+                self.backoff.asked(false);
+                if last && self.state == State::Grabbing {
+                    self.state = State::NoJob;
                 }
             }
             Response::JobAssign(job) => {
                 let last = self.answered();
-                self.dry = false;
-                self.lull.asked(true);
-                if last && self.turn != Turn::Rising {
-                    self.turn = Turn::Awake;
+                self.last_was_empty = false;
+                self.backoff.asked(true);
+                if last && self.state != State::Waking {
+                    self.state = State::Awake;
                 }
-                let ours = !self.gone.iter().any(|(_, function)| function == job.function);
-                return Ok(if ours { Heard::Job(job) } else { Heard::Nothing });
+                let ours = !self.taken_back.iter().any(|(_, function)| function == job.function);
+                return Ok(if ours { Received::Job(job) } else { Received::Nothing });
             }
-            Response::Option(ALL_YOURS) if self.way == Way::Asked => self.settle(Way::Direct),
+            Response::Option(ALL_YOURS) if self.assignment == Assignment::Asked => {
+                self.set_assignment(Assignment::Direct)
+            }
             Response::Option(_) if self.asked.front() == Some(&Asked::Option) => _ = self.asked.pop_front(),
             Response::Echo(data) => match self.asked.pop_front() {
-                Some(Asked::Echo(number)) => return Ok(Heard::Echo(number, data)),
-                Some(Asked::Mark(mark)) => self.marked(mark),
+                Some(Asked::Echo(number)) => return Ok(Received::Echo(number, data)),
+                Some(Asked::Mark(mark)) => self.echo_returned(mark),
                 _ => return Err(Error::unexpected("a worker got ECHO_RES without having asked")),
             },
-            // An option that the server does not know; or it was told of a job that it has given to
+            // An option that the server does not know; or it was sent an update of a job that it has given to
             // another worker meanwhile (the function's timeout ran out). Nothing is left to be done about either.
             Response::Error { code, .. } => self.refused(code),
             other => return Err(Error::unexpected(format_args!("a worker got {}", name(&other)))),
         }
-        Ok(Heard::Nothing)
+        Ok(Received::Nothing)
     }
 
-    /// A job came, or word that there is none. True: no grab is unanswered now.
+    /// A grab was answered, by a job or by NO_JOB. True: no grab is unanswered now.
     fn answered(&mut self) -> bool {
         self.grabs = self.grabs.saturating_sub(1);
         // The option was asked for ahead of the first grab, and what is answered is answered in order.
-        if self.way == Way::Asked {
-            self.settle(Way::Refused);
+        if self.assignment == Assignment::Asked {
+            self.set_assignment(Assignment::Refused);
         }
         self.grabs == 0
     }
 
-    fn settle(&mut self, way: Way) {
-        self.way = way;
+    fn set_assignment(&mut self, assignment: Assignment) {
+        self.assignment = assignment;
         self.asked.retain(|asked| *asked != Asked::Option);
     }
 
@@ -376,13 +395,13 @@ impl Duty {
         if unknown || code.ends_with(b"OPTION") {
             if self.asked.front() == Some(&Asked::Option) {
                 self.asked.pop_front();
-            } else if self.way == Way::Asked {
-                self.way = Way::Refused;
+            } else if self.assignment == Assignment::Asked {
+                self.assignment = Assignment::Refused;
             } else if unknown && self.grabs > 0 && !self.old {
                 // The question stands, in another form.
                 (self.old, self.grabs, self.woken) = (true, 0, true);
-                if self.turn == Turn::Grabbing {
-                    self.turn = Turn::Awake;
+                if self.state == State::Grabbing {
+                    self.state = State::Awake;
                 }
             }
         }

@@ -1,7 +1,9 @@
-//! One connection to a job server: the only file of this crate that knows sockets. Later kinds of
-//! stream (TLS) belong here.
+//! One connection to a job server: the only file of this crate with sockets. Other kinds of stream (TLS) belong here.
 //!
-//! Every `poll_*` can be abandoned and taken up again: progress lives in the connection, never in
+//! Owns the socket, what was read and not taken yet, and what waits to be written. Must never know what a packet
+//! means, or which requests are unanswered.
+//!
+//! Every `poll_*` can be abandoned and called again: progress is kept in the connection, never in
 //! a future. So a caller may leave the runtime at any moment, run something else, and come back.
 //!
 //! **Forks.** A connection remembers the process that made it. In any other process it must not be
@@ -10,12 +12,12 @@
 //! would be taken out of its parent's set too. The owner ends it with shutdown(2), so that a forked
 //! child which never touches Gearman does not keep it open.
 
-use crate::codec::{Decoded, decode};
 use crate::error::{Error, Result};
-use crate::outbox::Outbox;
-use crate::packet::{Frame, HEADER, Magic};
-use crate::process::Process;
-use crate::servers::{Address, Server};
+use crate::net::address::{Address, ServerAddress};
+use crate::net::fork::Process;
+use crate::protocol::codec::{Decoded, decode};
+use crate::protocol::packet::{Frame, HEADER, Magic};
+use crate::protocol::write_buffer::WriteBuffer;
 use bytes::{Buf, Bytes, BytesMut};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::fmt::Display;
@@ -31,18 +33,18 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// Room that a read is given at least: a page of small packets in one system call.
 const READ: usize = 16 * 1024;
-/// Largest step in which room for a large packet is made, so that a peer must send what it
+/// Largest step in which room for a large packet is made, so that the other side must send what it
 /// announces before we take memory for it.
 const STEP: usize = 4 << 20;
 /// Larger packets have memory of their own, which goes with them.
 const LARGE: usize = 128 * 1024;
-/// A host that says nothing for so long, though it was asked or has something to acknowledge, is dead. By the system's own
+/// A host that sends nothing for so long, though it was asked or has something to acknowledge, is dead. By the system's own
 /// settings that would take two hours, or a quarter of an hour where something was sent.
 ///
 /// The system takes a host for dead as well that acknowledges but has had no room for so long: its program is stopped,
-/// or hangs, and more was sent than fits between. Nothing less tells the system to give up on what nobody acknowledges.
+/// or hangs, and more was sent than fits between. No weaker option makes the system give up on what is not acknowledged.
 const DEAD: Duration = Duration::from_secs(120);
-/// Silence after which the system asks whether the other side still lives, and between further questions.
+/// Silence after which the system asks whether the other side is still there, and between further questions.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -84,8 +86,8 @@ pub struct Connection {
     /// For messages.
     server: String,
     connected: bool,
-    inbox: BytesMut,
-    outbox: Outbox,
+    read_buffer: BytesMut,
+    write_buffer: WriteBuffer,
     /// Largest packet body to accept.
     limit: usize,
 }
@@ -96,7 +98,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::Connect`] where the system refuses at once.
-    pub fn open(server: &Server, address: &Address, limit: usize) -> Result<Connection> {
+    pub fn open(server: &ServerAddress, address: &Address, limit: usize) -> Result<Connection> {
         let name = server.to_string();
         let failed = |e: io::Error| Error::Connect { server: name.clone(), reason: reason(&e) };
         let (stream, connected) = begin(address).map_err(failed)?;
@@ -105,8 +107,8 @@ impl Connection {
             process: Process::this(),
             server: server.to_string(),
             connected,
-            inbox: BytesMut::new(),
-            outbox: Outbox::new(),
+            read_buffer: BytesMut::new(),
+            write_buffer: WriteBuffer::new(),
             limit,
         })
     }
@@ -143,13 +145,13 @@ impl Connection {
     }
 
     /// Where requests are appended; [`Connection::poll_flush`] sends them.
-    pub fn outbox(&mut self) -> &mut Outbox {
-        &mut self.outbox
+    pub fn write_buffer(&mut self) -> &mut WriteBuffer {
+        &mut self.write_buffer
     }
 
     /// Does something wait to be written?
     pub fn has_output(&self) -> bool {
-        !self.outbox.is_empty()
+        !self.write_buffer.is_empty()
     }
 
     /// Writes what the socket takes; ready when nothing is left.
@@ -157,14 +159,14 @@ impl Connection {
     /// # Errors
     /// [`Error::Lost`] with the system's reason.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        while self.outbox.has_remaining() {
-            match ready!(self.stream.poll_write(cx, &mut self.outbox)) {
+        while self.write_buffer.has_remaining() {
+            match ready!(self.stream.poll_write(cx, &mut self.write_buffer)) {
                 Ok(0) => return Poll::Ready(Err(self.lost("the socket takes no more"))),
                 Ok(_) => {}
                 Err(e) => return Poll::Ready(Err(self.lost(reason(&e)))),
             }
         }
-        self.outbox.shrink();
+        self.write_buffer.shrink();
         Poll::Ready(Ok(()))
     }
 
@@ -186,22 +188,22 @@ impl Connection {
     /// understood. After any of them the connection is of no more use.
     pub fn poll_packet(&mut self, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
         loop {
-            let want = match decode(&self.inbox, self.limit) {
+            let want = match decode(&self.read_buffer, self.limit) {
                 Ok(Decoded::Partial(want)) => want,
                 Ok(Decoded::Frame(Frame { magic, number, .. }, size)) => {
-                    let mut packet = self.inbox.split_to(size);
+                    let mut packet = self.read_buffer.split_to(size);
                     packet.advance(HEADER);
                     if size > LARGE {
-                        // What is behind it would keep its memory, and read into it again, for ever.
-                        self.inbox = BytesMut::from(&self.inbox[..]);
+                        // What follows it would keep its memory, and read into it again, for ever.
+                        self.read_buffer = BytesMut::from(&self.read_buffer[..]);
                     }
                     return Poll::Ready(Ok(Packet { magic, number, body: packet.freeze() }));
                 }
                 Err(error) => return Poll::Ready(Err(self.at_this_server(error))),
             };
-            let room = want.saturating_sub(self.inbox.len()).clamp(READ, STEP);
-            self.inbox.reserve(room);
-            match ready!(self.stream.poll_read(cx, &mut self.inbox)) {
+            let room = want.saturating_sub(self.read_buffer.len()).clamp(READ, STEP);
+            self.read_buffer.reserve(room);
+            match ready!(self.stream.poll_read(cx, &mut self.read_buffer)) {
                 Ok(0) => return Poll::Ready(Err(self.closed())),
                 Ok(_) => {}
                 Err(e) => return Poll::Ready(Err(self.lost(reason(&e)))),
@@ -216,26 +218,26 @@ impl Connection {
 
     /// Gives memory back that an idle connection does not need.
     pub fn shrink(&mut self) {
-        if self.inbox.is_empty() {
-            self.inbox = BytesMut::new();
+        if self.read_buffer.is_empty() {
+            self.read_buffer = BytesMut::new();
         }
-        self.outbox.shrink();
+        self.write_buffer.shrink();
     }
 
-    /// Has the other side closed an idle connection, or said something unasked? One recv(2) that does
+    /// Has the other side closed an idle connection, or sent something unasked? One recv(2) that does
     /// not wait. To be asked before a connection is used again after a pause.
     pub fn is_stale(&self) -> bool {
         self.has_input() || self.peek().is_none_or(|n| n > 0)
     }
 
-    /// Has the other side closed the connection, and was all read that it had said? One recv(2).
+    /// Has the other side closed the connection, and was all read that it had sent? One recv(2).
     pub fn has_ended(&self) -> bool {
         !self.has_input() && self.peek().is_none()
     }
 
     /// Is something of what was read not taken yet?
     pub fn has_input(&self) -> bool {
-        !self.inbox.is_empty()
+        !self.read_buffer.is_empty()
     }
 
     /// How many bytes can be read right now, 1 for any number; `None` at the end of the stream.
@@ -263,7 +265,7 @@ impl Connection {
     }
 
     fn closed(&self) -> Error {
-        match self.inbox.len() {
+        match self.read_buffer.len() {
             0 => self.lost("the server closed the connection"),
             n => self.lost(format_args!("the server closed the connection in the middle of a packet, after {n} bytes")),
         }
@@ -325,17 +327,21 @@ fn begin(address: &Address) -> io::Result<(Stream, bool)> {
     Ok((stream, connected))
 }
 
-/// The system's words without Rust's "(os error N)".
+/// The system's text without Rust's "(os error N)".
 fn reason(e: &io::Error) -> String {
     let text = e.to_string();
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
 }
 
 /// One piece is written by send(2), without the list of pieces, room for 64, that tokio makes for each writev(2).
-fn write<S: AsyncWrite + Unpin>(stream: &mut S, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
-    let Some(single) = outbox.single() else { return pin!(stream.write_buf(outbox)).poll(cx) };
+fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    write_buffer: &mut WriteBuffer,
+) -> Poll<io::Result<usize>> {
+    let Some(single) = write_buffer.single() else { return pin!(stream.write_buf(write_buffer)).poll(cx) };
     let n = ready!(Pin::new(stream).poll_write(cx, single))?;
-    outbox.advance(n);
+    write_buffer.advance(n);
     Poll::Ready(Ok(n))
 }
 
@@ -344,19 +350,19 @@ impl Stream {
     // over the wire, and `read_buf` notes after a short read that the socket is drained, which saves
     // a recv(2) that ends in EAGAIN for every answer.
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, write_buffer: &mut WriteBuffer) -> Poll<io::Result<usize>> {
         match self {
-            Stream::Tcp(s) => write(s, cx, outbox),
-            Stream::Unix(s) => write(s, cx, outbox),
+            Stream::Tcp(s) => write(s, cx, write_buffer),
+            Stream::Unix(s) => write(s, cx, write_buffer),
             Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
-    /// Appends to `inbox` what has arrived, at most its spare room.
-    fn poll_read(&mut self, cx: &mut Context<'_>, inbox: &mut BytesMut) -> Poll<io::Result<usize>> {
+    /// Appends to `read_buffer` what has arrived, at most its spare room.
+    fn poll_read(&mut self, cx: &mut Context<'_>, read_buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         match self {
-            Stream::Tcp(s) => pin!(s.read_buf(inbox)).poll(cx),
-            Stream::Unix(s) => pin!(s.read_buf(inbox)).poll(cx),
+            Stream::Tcp(s) => pin!(s.read_buf(read_buffer)).poll(cx),
+            Stream::Unix(s) => pin!(s.read_buf(read_buffer)).poll(cx),
             Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -387,7 +393,7 @@ mod tests {
     async fn a_host_that_vanishes_is_noticed_whether_or_not_something_was_sent() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server::new("127.0.0.1", address.port().into()).unwrap();
+        let server = ServerAddress::new("127.0.0.1", address.port().into()).unwrap();
         let connection = Connection::open(&server, &Address::Tcp(address), 0).unwrap();
         let Stream::Tcp(stream) = &connection.stream else { unreachable!() };
         let socket = SockRef::from(stream);

@@ -1,11 +1,12 @@
-//! Which servers are asked about a job, where there are several: those that its handle came from, if that is
+//! Which servers are asked about a job, where there are several: those that gave its handle, if that is
 //! remembered; else all, one after the other, until one knows the job. Pure.
 //!
-//! A handle alone does not tell its server: servers on one host use the same prefix, and number their jobs alike.
+//! A handle alone does not identify its server: servers on one host use the same prefix, and number their jobs alike.
+//! No server is asked the same question twice in a search.
 
+use crate::client::task::{Event, Kind};
 use crate::error::Error;
-use crate::packet::HEADER;
-use crate::task::{Event, Kind};
+use crate::protocol::packet::HEADER;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -59,7 +60,7 @@ pub(crate) struct Search {
     /// Who is still to be asked.
     left: Vec<usize>,
     asked: bool,
-    /// Why the first one that could not say could not.
+    /// Why the first server that could not answer could not.
     failed: Option<Error>,
 }
 
@@ -108,13 +109,13 @@ impl Search {
         self.failed.get_or_insert(error);
     }
 
-    /// Why there is no answer: not every server could say that it does not know the job, so one may still have it.
+    /// Why there is no answer: not every server answered that it does not know the job, so one may still have it.
     pub(crate) fn failure(&self) -> Error {
         self.failed.clone().unwrap_or(Error::NoServers)
     }
 
     /// A server has answered, or was lost before it could.
-    pub(crate) fn hear(&mut self, event: Event) -> Answer {
+    pub(crate) fn receive(&mut self, event: Event) -> Answer {
         match &event {
             Event::Known(known) if known.known => return Answer::Final(event),
             Event::Error(error) => _ = self.failed.get_or_insert_with(|| (**error).clone()),

@@ -1,12 +1,12 @@
-//! Packets with a meaning: what a peer asks ([`Request`]) and what the server says ([`Response`]).
+//! Typed packets: what a client or a worker sends ([`Request`]) and what a server sends ([`Response`]).
 //! Everything is borrowed from the buffer it was read from.
 
-use crate::code::Code;
-use crate::codec::{Sink, encode};
 use crate::error::{Error, Result};
-use crate::packet::{Command, Frame, Magic};
+use crate::protocol::codec::{Sink, encode};
+use crate::protocol::packet::{Command, Frame, Magic};
+use crate::return_code::ReturnCode;
 
-/// A job's place among others. Lower is earlier.
+/// A job's priority. Lower is earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(u8)]
 pub enum Priority {
@@ -67,7 +67,7 @@ pub enum Grab {
     All,
 }
 
-/// What a worker says of its job, and the server to the clients who wait for it.
+/// What a worker sends about its job, and the server passes on to the clients that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work<'a> {
     /// Of which job.
@@ -76,7 +76,7 @@ pub struct Work<'a> {
     pub update: Update<'a>,
 }
 
-/// News of a job. The last three end it.
+/// One WORK_*. The last three end the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Update<'a> {
     /// WORK_STATUS: decimal numerator and denominator.
@@ -127,7 +127,7 @@ impl<'a> Work<'a> {
                 (handle, Update::Status(numerator, denominator))
             }
             Command::WorkFail => {
-                // C gearmand leaves a NUL behind the handle when it turns an exception into a failure.
+                // C gearmand leaves a NUL after the handle when it turns an exception into a failure.
                 let [handle] = frame.arguments()?;
                 (handle.strip_suffix(b"\0").unwrap_or(handle), Update::Fail)
             }
@@ -332,7 +332,7 @@ pub struct Assign<'a> {
     pub handle: &'a [u8],
     /// The function to run.
     pub function: &'a [u8],
-    /// The job's key; `None` in the form that does not tell.
+    /// The job's key; `None` in the form that does not give it.
     pub unique: Option<&'a [u8]>,
     /// The function that joins the parts, for a job that is split.
     pub reducer: Option<&'a [u8]>,
@@ -347,13 +347,13 @@ pub struct Status<'a> {
     pub known: bool,
     /// A worker has it.
     pub running: bool,
-    /// Decimal; what the worker last said.
+    /// Decimal; as the worker last sent it.
     pub numerator: &'a [u8],
-    /// Decimal; what the worker last said.
+    /// Decimal; as the worker last sent it.
     pub denominator: &'a [u8],
 }
 
-/// What the server says.
+/// What a server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Response<'a> {
     /// NOOP: there may be a job.
@@ -388,7 +388,7 @@ pub enum Response<'a> {
     Option(&'a [u8]),
     /// ERROR.
     Error {
-        /// A name of [`crate::Code`].
+        /// A name of [`crate::ReturnCode`].
         code: &'a [u8],
         /// For people.
         text: &'a [u8],
@@ -396,7 +396,7 @@ pub enum Response<'a> {
 }
 
 fn invalid(reason: std::fmt::Arguments<'_>) -> Error {
-    Error::Protocol { code: Code::InvalidCommand, reason: reason.to_string() }
+    Error::Protocol { code: ReturnCode::InvalidCommand, reason: reason.to_string() }
 }
 
 fn flag(on: bool) -> &'static [u8] {
@@ -404,7 +404,7 @@ fn flag(on: bool) -> &'static [u8] {
 }
 
 impl<'a> Response<'a> {
-    /// What this frame says.
+    /// What this frame means.
     ///
     /// # Errors
     /// [`Error::Protocol`] where the arguments do not fit, where the magic is that of a request, and for
@@ -413,7 +413,7 @@ impl<'a> Response<'a> {
         let command = frame.command().ok_or_else(|| invalid(format_args!("unknown command {}", frame.number)))?;
         if frame.magic == Magic::Request {
             let reason = format!("{command} with the magic of a request in answer");
-            return Err(Error::Protocol { code: Code::InvalidMagic, reason });
+            return Err(Error::Protocol { code: ReturnCode::InvalidMagic, reason });
         }
         if let Some(work) = Work::parse(command, frame)? {
             return Ok(Response::Work(work));
@@ -516,7 +516,7 @@ impl Decimal {
     /// The digits of `n`.
     ///
     /// ```
-    /// assert_eq!(gearman_core::message::Decimal::new(4730).as_ref(), b"4730");
+    /// assert_eq!(gearman_core::protocol::message::Decimal::new(4730).as_ref(), b"4730");
     /// ```
     pub fn new(mut n: u64) -> Decimal {
         let (mut digits, mut start) = ([0; 20], 20);
@@ -557,7 +557,7 @@ mod tests {
         assert_eq!(Decimal::new(u64::MAX).as_ref(), u64::MAX.to_string().as_bytes());
     }
 
-    /// Its header would have told a length that is none.
+    /// Its header would have held a wrong length.
     #[test]
     fn four_gigabytes_do_not_fit() {
         let large = vec![0; 1 << 32]; // never touched, so it takes no memory

@@ -1,6 +1,8 @@
-//! What waits to be written to one socket.
+//! What waits to be written to one socket, in order.
+//!
+//! Owns the bytes; must never know the socket. Small writes are gathered, large payloads are shared and not copied.
 
-use crate::codec::Sink;
+use crate::protocol::codec::Sink;
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -9,13 +11,13 @@ use std::io::IoSlice;
 /// more element for writev(2).
 pub const SHARE: usize = 16 * 1024;
 
-/// An empty outbox gives back buffers larger than this, so that an idle connection is small.
+/// An empty write buffer gives back buffers larger than this, so that an idle connection is small.
 const KEEP: usize = 16 * 1024;
 
 /// Bytes in the order they are to be written: small ones gathered, large ones shared. Written by
-/// one system call a turn; as a [`Buf`] it knows how far the socket took it.
+/// one system call a round; as a [`Buf`] it knows how far the socket took it.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub struct WriteBuffer {
     /// Complete, in front of `tail`.
     chunks: VecDeque<Bytes>,
     /// Where small writes gather.
@@ -24,10 +26,10 @@ pub struct Outbox {
     chunked: usize,
 }
 
-impl Outbox {
+impl WriteBuffer {
     /// An empty one; allocates nothing.
-    pub fn new() -> Outbox {
-        Outbox::default()
+    pub fn new() -> WriteBuffer {
+        WriteBuffer::default()
     }
 
     /// Nothing to write?
@@ -67,8 +69,8 @@ impl Outbox {
     }
 
     /// Takes the first `n` bytes out, or all where there are fewer.
-    pub fn split_to(&mut self, mut n: usize) -> Outbox {
-        let mut first = Outbox::new();
+    pub fn split_to(&mut self, mut n: usize) -> WriteBuffer {
+        let mut first = WriteBuffer::new();
         while let Some(front) = self.chunks.front_mut() {
             if front.len() > n {
                 let begin = front.split_to(n);
@@ -87,20 +89,20 @@ impl Outbox {
         first
     }
 
-    /// Gives memory back that an idle connection does not need. For an empty outbox only.
+    /// Gives memory back that an idle connection does not need. For an empty write buffer only.
     pub fn shrink(&mut self) {
         if self.is_empty() && self.tail.capacity() > KEEP {
-            *self = Outbox::default();
+            *self = WriteBuffer::default();
         }
     }
 
     /// Drops all that waits.
     pub fn clear(&mut self) {
-        *self = Outbox::default();
+        *self = WriteBuffer::default();
     }
 }
 
-impl Buf for Outbox {
+impl Buf for WriteBuffer {
     fn remaining(&self) -> usize {
         self.len()
     }
@@ -134,7 +136,7 @@ impl Buf for Outbox {
     }
 }
 
-impl Sink for Outbox {
+impl Sink for WriteBuffer {
     fn put(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
     }
@@ -144,12 +146,12 @@ impl Sink for Outbox {
 mod tests {
     use super::*;
 
-    fn drain(outbox: &mut Outbox, step: usize) -> Vec<u8> {
+    fn drain(buffer: &mut WriteBuffer, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
-        while outbox.has_remaining() {
-            let n = step.min(outbox.chunk().len());
-            all.extend_from_slice(&outbox.chunk()[..n]);
-            outbox.advance(n);
+        while buffer.has_remaining() {
+            let n = step.min(buffer.chunk().len());
+            all.extend_from_slice(&buffer.chunk()[..n]);
+            buffer.advance(n);
         }
         all
     }
@@ -157,16 +159,16 @@ mod tests {
     #[test]
     fn order_is_kept_across_copied_and_shared_pieces() {
         for step in [1, 7, SHARE, usize::MAX] {
-            let mut outbox = Outbox::new();
+            let mut buffer = WriteBuffer::new();
             let large = vec![b'x'; SHARE + 3];
             let mut expected = Vec::new();
             for piece in [&b"small"[..], &large, b"more", &large, &large, b"end"] {
-                outbox.share(Bytes::copy_from_slice(piece));
+                buffer.share(Bytes::copy_from_slice(piece));
                 expected.extend_from_slice(piece);
             }
-            assert_eq!(outbox.len(), expected.len());
-            assert_eq!(drain(&mut outbox, step), expected);
-            assert!(outbox.is_empty());
+            assert_eq!(buffer.len(), expected.len());
+            assert_eq!(drain(&mut buffer, step), expected);
+            assert!(buffer.is_empty());
         }
     }
 
@@ -174,27 +176,27 @@ mod tests {
     fn the_first_bytes_are_taken_out() {
         let whole = [&b"head"[..], &[b'x'; SHARE], b"tail"].concat();
         for n in [0, 3, 4, 5, 3 + SHARE, 4 + SHARE, 6 + SHARE, whole.len(), whole.len() + 1] {
-            let mut outbox = Outbox::new();
-            outbox.put(b"head");
-            outbox.share(Bytes::from(vec![b'x'; SHARE]));
-            outbox.put(b"tail");
-            let mut first = outbox.split_to(n);
+            let mut buffer = WriteBuffer::new();
+            buffer.put(b"head");
+            buffer.share(Bytes::from(vec![b'x'; SHARE]));
+            buffer.put(b"tail");
+            let mut first = buffer.split_to(n);
             let n = n.min(whole.len());
-            assert_eq!((first.len(), outbox.len()), (n, whole.len() - n));
+            assert_eq!((first.len(), buffer.len()), (n, whole.len() - n));
             assert_eq!(drain(&mut first, usize::MAX), whole[..n]);
-            assert_eq!(drain(&mut outbox, usize::MAX), whole[n..]);
+            assert_eq!(drain(&mut buffer, usize::MAX), whole[n..]);
         }
     }
 
     #[test]
     fn all_pieces_go_into_one_write() {
-        let mut outbox = Outbox::new();
-        outbox.put(b"head");
-        outbox.share(Bytes::from(vec![0; SHARE]));
-        outbox.put(b"tail");
+        let mut buffer = WriteBuffer::new();
+        buffer.put(b"head");
+        buffer.share(Bytes::from(vec![0; SHARE]));
+        buffer.put(b"tail");
         let mut slices = [IoSlice::new(&[]); 8];
-        assert_eq!(outbox.chunks_vectored(&mut slices), 3);
-        outbox.advance(4 + SHARE + 4);
-        assert!(outbox.is_empty());
+        assert_eq!(buffer.chunks_vectored(&mut slices), 3);
+        buffer.advance(4 + SHARE + 4);
+        assert!(buffer.is_empty());
     }
 }

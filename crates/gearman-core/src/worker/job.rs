@@ -1,6 +1,6 @@
 //! A job as a worker holds it.
 
-use crate::process::Process;
+use crate::net::fork::Process;
 use bytes::Bytes;
 
 /// A job that a server gave to this worker.
@@ -22,17 +22,17 @@ pub struct Job {
     pub(crate) serial: u64,
     /// The process it was given to.
     pub(crate) process: Process,
-    /// Nothing can be said of it any more.
+    /// Its end was sent; nothing more can be.
     pub(crate) ended: bool,
 }
 
 impl Job {
-    /// Was the end of this job told to the server?
+    /// Was the end of this job sent to the server?
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Was it given to this process? In one that was forked since, nothing can be said of it.
+    /// Was it given to this process? In one that was forked since, nothing can be sent for it.
     pub fn is_ours(&self) -> bool {
         self.process == Process::this()
     }

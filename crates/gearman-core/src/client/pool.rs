@@ -1,13 +1,13 @@
-//! Connections that clients leave to those who come after them. One [`Pool`] serves all clients of a
-//! runtime; who was given it takes connections from there, and gives them back at its end.
+//! Idle connections that a client leaves for the next one. One [`Pool`] serves all clients of a
+//! runtime: they take connections from it, and give them back when they end.
 //!
-//! Only what is as good as new goes in: nothing unanswered, nothing half read or half written. Whether
-//! it still lives is seen when it is taken out. Another process than the one that made the connections
-//! finds none of them ([`crate::connection`], Forks).
+//! A connection is kept only if it is as good as new: no request unanswered, nothing half read or half written. Whether
+//! it is still open is checked when it is taken out. A process never finds connections that another process made
+//! ([`crate::net::connection`], Forks).
 
-use crate::connection::Connection;
-use crate::process::Process;
-use crate::servers::Server;
+use crate::net::address::ServerAddress;
+use crate::net::connection::Connection;
+use crate::net::fork::Process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 const PER_SERVER: usize = 4;
 /// Idle connections at most.
 const IN_ALL: usize = 32;
-/// A connection that nobody wanted for this long is closed when the pool is used next.
+/// A connection that was not used for this long is closed when the pool is used next.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Idle connections of one process. Clones are the same pool.
@@ -36,8 +36,8 @@ struct Inner {
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
-    server: Server,
-    /// The server was told that exceptions are wished for. That can't be taken back.
+    server: ServerAddress,
+    /// The option `exceptions` was sent. That can't be taken back.
     exceptions: bool,
     since: Instant,
 }
@@ -72,12 +72,12 @@ impl Pool {
         Counts { idle: inner.idle.len(), reused: inner.reused, made: inner.made }
     }
 
-    /// Is there one to this server, dead or alive?
-    pub fn knows(&self, server: &Server) -> bool {
+    /// Is there one to this server, open or not?
+    pub fn knows(&self, server: &ServerAddress) -> bool {
         self.lock().idle.iter().any(|i| i.server == *server)
     }
 
-    /// Closes what another process made or nobody wanted for long.
+    /// Closes what another process made or was not used for long.
     pub fn tidy(&self) {
         drop(self.lock());
     }
@@ -92,12 +92,12 @@ impl Pool {
         self.lock().made += 1;
     }
 
-    /// A connection to this server that lives, and whether it was told of the wish for exceptions: never
-    /// to one who does not wish for them.
-    pub(crate) fn take(&self, server: &Server, exceptions: bool) -> Option<(Connection, bool)> {
+    /// A connection to this server that is still open, and whether the option `exceptions` was sent over it: never one
+    /// with it to a client that does not want exceptions.
+    pub(crate) fn take(&self, server: &ServerAddress, exceptions: bool) -> Option<(Connection, bool)> {
         let mut inner = self.lock();
         loop {
-            let find = |told| inner.idle.iter().rposition(|i| i.server == *server && i.exceptions == told);
+            let find = |wanted| inner.idle.iter().rposition(|i| i.server == *server && i.exceptions == wanted);
             let found = find(exceptions).or_else(|| find(false))?;
             let idle = inner.idle.remove(found);
             if !idle.connection.is_stale() {
@@ -107,8 +107,8 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection on which nobody waits for anything, unless it is not fit for another client.
-    pub(crate) fn give(&self, server: Server, exceptions: bool, mut connection: Connection) {
+    /// Keeps a connection on which nothing is due, unless it is not fit for another client.
+    pub(crate) fn give(&self, server: ServerAddress, exceptions: bool, mut connection: Connection) {
         if !connection.is_ours() || connection.has_input() || connection.has_output() {
             return;
         }

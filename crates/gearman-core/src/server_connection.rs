@@ -1,8 +1,15 @@
-//! A server and the way to it: not connected, on the way, or up. Shared by client and worker.
+//! A server and the way to it: not connected, connecting, or connected. Shared by client and worker.
+//!
+//! Owns the connection, the addresses still to try, the failures in a row and the pause that follows them. Must never know
+//! what is sent over the connection.
+//!
+//! A connection counts as proven once something that makes sense came over it. A connection that ends unproven, or that
+//! did not last a second, counts as a failure to connect: the next one is made after a pause that doubles, from 20 ms up to
+//! a second.
 
-use crate::connection::Connection;
 use crate::error::{Error, Result};
-use crate::servers::{Address, Server};
+use crate::net::address::{Address, ServerAddress};
+use crate::net::connection::Connection;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -31,26 +38,26 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// One server of a client or a worker.
 #[derive(Debug)]
-pub struct Peer {
-    server: Server,
-    /// `server` in words, for messages.
+pub struct ServerConnection {
+    address: ServerAddress,
+    /// `address` as text, for messages.
     name: String,
     state: State,
     /// Failures in a row.
     failures: u32,
     /// When it should be tried again.
     due: Instant,
-    /// The last failure, until something that makes sense is heard.
+    /// The last failure, until the connection is proven.
     error: Option<Error>,
     /// What the name was resolved to when the server was added: for the first try. Later ones ask
     /// again, since addresses change.
     resolved: Vec<Address>,
-    /// Counts connections that came up, so that what belonged to an earlier one is told apart.
+    /// Counts connections that came up, to tell what belonged to an earlier one.
     pub serial: u64,
     /// When the last connection came up.
     since: Instant,
-    /// Something that makes sense was heard over the last connection.
-    spoke: bool,
+    /// Something that makes sense came over the last connection.
+    proven: bool,
 }
 
 #[derive(Debug)]
@@ -60,12 +67,12 @@ enum State {
     Up(Connection),
 }
 
-impl Peer {
+impl ServerConnection {
     /// A server that is not connected to yet, and the addresses it was resolved to, if it was.
-    pub fn new(server: Server, resolved: Vec<Address>) -> Peer {
-        Peer {
-            name: server.to_string(),
-            server,
+    pub fn new(address: ServerAddress, resolved: Vec<Address>) -> ServerConnection {
+        ServerConnection {
+            name: address.to_string(),
+            address,
             state: State::Down,
             failures: 0,
             due: Instant::now(),
@@ -73,7 +80,7 @@ impl Peer {
             resolved,
             serial: 0,
             since: Instant::now(),
-            spoke: false,
+            proven: false,
         }
     }
 
@@ -83,8 +90,8 @@ impl Peer {
     }
 
     /// Where it is.
-    pub fn server(&self) -> &Server {
-        &self.server
+    pub fn address(&self) -> &ServerAddress {
+        &self.address
     }
 
     /// The connection, if it is up.
@@ -110,17 +117,16 @@ impl Peer {
         matches!(self.state, State::Connecting { .. })
     }
 
-    /// Why it is of no use: the last failure, until a connection shows that it is a good one. Else what a caller
-    /// hears whose time is up would depend on whether a server that closes what it accepts has just accepted
-    /// or just closed.
+    /// Why it is of no use: the last failure, until a connection is proven or lasts. Else the error of a call whose time
+    /// is up would depend on whether a server that closes what it accepts has just accepted or just closed.
     pub fn error(&self) -> Option<&Error> {
         let lasts = self.is_up() && self.since.elapsed() >= LAST_PAUSE;
         self.error.as_ref().filter(|_| !lasts)
     }
 
     /// Is it up, and has something that makes sense come over this connection?
-    pub fn has_spoken(&self) -> bool {
-        self.is_up() && self.spoke
+    pub fn is_proven(&self) -> bool {
+        self.is_up() && self.proven
     }
 
     /// When it should be tried again: at once unless the last tries failed.
@@ -133,7 +139,7 @@ impl Peer {
         matches!(self.state, State::Down) && self.due <= Instant::now()
     }
 
-    /// When to look at it though its socket says nothing: a try has taken too long, or the next is due.
+    /// When to look at it though its socket is not ready: a try has taken too long, or the next is due.
     pub fn wake(&self) -> Option<Instant> {
         match &self.state {
             State::Down => Some(self.due),
@@ -191,7 +197,7 @@ impl Peer {
                 State::Down => {
                     let addresses = match std::mem::take(&mut self.resolved) {
                         known if !known.is_empty() => known,
-                        _ => self.server.resolve().map_err(|e| self.fail(e))?,
+                        _ => self.address.resolve().map_err(|e| self.fail(e))?,
                     };
                     let none = Error::Connect { server: self.name.clone(), reason: "no address".into() };
                     self.next_address(
@@ -208,21 +214,21 @@ impl Peer {
     /// Not yet the end of `failures` and `error`: it may be one that accepts connections and closes them.
     fn come_up(&mut self) {
         if let State::Connecting { connection, .. } = std::mem::replace(&mut self.state, State::Down) {
-            self.stand(connection);
+            self.set_up(connection);
         }
-        self.spoke = false;
+        self.proven = false;
     }
 
-    fn stand(&mut self, connection: Connection) {
+    fn set_up(&mut self, connection: Connection) {
         self.state = State::Up(connection);
         self.serial += 1;
         self.since = Instant::now();
     }
 
-    /// Takes over a connection that stands, and over which all was well.
+    /// Takes over a connection that is up and proven.
     pub fn adopt(&mut self, connection: Connection) {
-        self.stand(connection);
-        self.heard();
+        self.set_up(connection);
+        self.prove();
     }
 
     /// Gives the connection out, if one is up.
@@ -233,7 +239,7 @@ impl Peer {
         }
     }
 
-    /// Goes on with the first address that does not fail at once. `error` is what the one before said.
+    /// Goes on with the first address that does not fail at once. `error` is that of the address before.
     fn next_address(
         &mut self,
         mut rest: IntoIter<Address>,
@@ -243,7 +249,7 @@ impl Peer {
     ) -> Result<()> {
         while Instant::now() < deadline {
             let Some(address) = rest.next() else { break };
-            match Connection::open(&self.server, &address, settings.max_packet) {
+            match Connection::open(&self.address, &address, settings.max_packet) {
                 Ok(connection) => {
                     self.state = State::Connecting { connection, rest, deadline };
                     return Ok(());
@@ -263,26 +269,26 @@ impl Peer {
     }
 
     /// Something that makes sense came over the connection.
-    pub fn heard(&mut self) {
-        self.spoke = true;
+    pub fn prove(&mut self) {
+        self.proven = true;
         self.error = None;
     }
 
-    /// Gives the connection up. It may be made anew at once.
+    /// Gives the connection up. It may be made again at once.
     pub fn down(&mut self) {
         self.state = State::Down;
         self.failures = 0;
         self.due = Instant::now();
     }
 
-    /// Gives the connection up for what was seen of it. Made anew at once if it was a good one; else after
+    /// Gives the connection up for what was seen of it. Made again at once if it was a good one; else after
     /// a pause, or a server that closes what it accepts would be connected to without end. True: nothing
     /// else than a failure to connect, since all that came over it is this error.
     pub fn lost(&mut self, error: Error) -> bool {
         if !self.is_up() {
             return false;
         }
-        let senseless = !self.spoke || !matches!(error, Error::Lost { .. });
+        let senseless = !self.proven || !matches!(error, Error::Lost { .. });
         if senseless || self.since.elapsed() < LAST_PAUSE {
             self.fail(error);
         } else {
@@ -291,7 +297,7 @@ impl Peer {
         senseless
     }
 
-    /// Begins a try anew that ran out of time while nobody looked. Whether it succeeded meanwhile is not
+    /// Begins a try again that ran out of time between two calls. Whether it succeeded meanwhile is not
     /// known before the runtime has run.
     pub fn refresh(&mut self) {
         if self.connect_deadline().is_some_and(|d| d <= Instant::now()) {
@@ -300,7 +306,7 @@ impl Peer {
     }
 
     /// Gives up a connection that another process made. True: there was one.
-    pub fn disown(&mut self) -> bool {
+    pub fn drop_foreign(&mut self) -> bool {
         let foreign = match &self.state {
             State::Down => false,
             State::Connecting { connection, .. } | State::Up(connection) => !connection.is_ours(),
@@ -318,15 +324,15 @@ fn took_too_long(server: &str, settings: &Settings) -> Error {
 }
 
 /// The future's output, or `None` at `until`. It is polled once at least.
-pub(crate) async fn wait<T>(until: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn with_deadline<T>(until: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
     match until {
         None => Some(future.await),
         Some(until) => timeout_at(until, future).await.ok(),
     }
 }
 
-/// Polls until there is an outcome, or `None` at `until`. Polls also when the moment comes that `wake`
-/// tells of; that is asked anew after each poll, since a poll may begin a connection or lose one.
+/// Polls until it is ready, or `None` at `until`. Polls also at the moment that `wake`
+/// gives; that is asked again after each poll, since a poll may begin a connection or lose one.
 pub(crate) async fn drive<S, T>(
     state: &mut S,
     until: Option<Instant>,
@@ -340,7 +346,7 @@ pub(crate) async fn drive<S, T>(
             Poll::Pending if wake(state) != at => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        match wait(at.into_iter().chain(until).min(), polled).await {
+        match with_deadline(at.into_iter().chain(until).min(), polled).await {
             Some(Some(done)) => return Some(done),
             None if until.is_some_and(|u| u <= Instant::now()) => return None,
             _ => {}
@@ -350,7 +356,7 @@ pub(crate) async fn drive<S, T>(
 
 /// Polls without waiting, after the runtime has looked at its sockets. Once: what is asked by this poll
 /// is answered to the next, whatever the speed of the server, so that programs see one behaviour.
-pub(crate) async fn look<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+pub(crate) async fn poll_once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
     tokio::task::yield_now().await;
     poll_fn(|cx| match poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
@@ -366,24 +372,24 @@ mod tests {
     use tokio::net::UnixListener;
     use tokio::time::advance;
 
-    /// A peer whose server takes connections as long as the listener lives.
-    fn peer(name: &str) -> (Peer, UnixListener) {
-        let path = std::env::temp_dir().join(format!("gearman-core-peer-{name}-{}", std::process::id()));
+    /// A server that takes connections as long as the listener lives.
+    fn server(name: &str) -> (ServerConnection, UnixListener) {
+        let path = std::env::temp_dir().join(format!("gearman-core-server-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
-        (Peer::new(Server::Unix(path.clone()), Vec::new()), listener)
+        (ServerConnection::new(ServerAddress::Unix(path.clone()), Vec::new()), listener)
     }
 
     /// Connects; that needs no waiting on a unix socket.
-    fn up(peer: &mut Peer) -> Result<bool> {
-        match peer.poll_up(&mut Context::from_waker(Waker::noop()), &Settings::default()) {
+    fn up(server: &mut ServerConnection) -> Result<bool> {
+        match server.poll_up(&mut Context::from_waker(Waker::noop()), &Settings::default()) {
             Poll::Ready(done) => done,
             Poll::Pending => panic!("a unix socket connects at once or not at all"),
         }
     }
 
-    fn remove(peer: &Peer) {
-        if let Server::Unix(path) = &peer.server {
+    fn remove(server: &ServerConnection) {
+        if let ServerAddress::Unix(path) = &server.address {
             std::fs::remove_file(path).unwrap();
         }
     }
@@ -394,15 +400,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_up_to_a_second_and_end_with_a_good_connection() {
-        let (mut peer, listener) = peer("pauses");
-        remove(&peer);
+        let (mut server, listener) = server("pauses");
+        remove(&server);
         drop(listener);
         let mut longest = Duration::ZERO;
         for _ in 0..20 {
-            assert!(peer.is_due());
-            assert!(matches!(up(&mut peer), Err(Error::Connect { .. })));
-            assert!(!peer.is_due() && peer.error().is_some());
-            let pause = peer.due() - Instant::now();
+            assert!(server.is_due());
+            assert!(matches!(up(&mut server), Err(Error::Connect { .. })));
+            assert!(!server.is_due() && server.error().is_some());
+            let pause = server.due() - Instant::now();
             longest = longest.max(pause);
             assert!(pause <= LAST_PAUSE.mul_f64(1.25));
             advance(pause).await;
@@ -412,39 +418,39 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_closes_without_a_word_is_a_failure() {
-        let (mut peer, _listener) = peer("mute");
+        let (mut server, _listener) = server("mute");
         let mut last = Duration::ZERO;
         for n in 1..=5 {
-            assert_eq!(up(&mut peer), Ok(true));
-            assert_eq!(up(&mut peer), Ok(false));
-            assert_eq!(peer.serial, n);
-            assert!(peer.lost(closed()));
-            let pause = peer.due() - Instant::now();
+            assert_eq!(up(&mut server), Ok(true));
+            assert_eq!(up(&mut server), Ok(false));
+            assert_eq!(server.serial, n);
+            assert!(server.lost(closed()));
+            let pause = server.due() - Instant::now();
             assert!(pause > last, "{pause:?} after {last:?}");
             last = pause;
         }
         // A good one makes up for it.
-        up(&mut peer).unwrap();
-        peer.heard();
+        up(&mut server).unwrap();
+        server.prove();
         advance(LAST_PAUSE).await;
-        assert!(!peer.lost(closed()));
-        assert!(peer.is_due() && peer.failures == 0);
-        remove(&peer);
+        assert!(!server.lost(closed()));
+        assert!(server.is_due() && server.failures == 0);
+        remove(&server);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_made_sense_and_closed_soon_is_no_failure_but_rests() {
-        let (mut peer, _listener) = peer("brief");
-        up(&mut peer).unwrap();
-        peer.heard();
-        assert!(!peer.lost(closed()));
-        assert!(!peer.is_due() && !peer.is_up());
-        assert!(!peer.lost(closed()), "it is down already");
+        let (mut server, _listener) = server("brief");
+        up(&mut server).unwrap();
+        server.prove();
+        assert!(!server.lost(closed()));
+        assert!(!server.is_due() && !server.is_up());
+        assert!(!server.lost(closed()), "it is down already");
         // What can not be understood is one, whatever came before.
-        up(&mut peer).unwrap();
-        peer.heard();
-        assert!(peer.lost(Error::protocol("rubbish")));
-        remove(&peer);
+        up(&mut server).unwrap();
+        server.prove();
+        assert!(server.lost(Error::protocol("rubbish")));
+        remove(&server);
     }
 
     #[tokio::test(start_paused = true)]

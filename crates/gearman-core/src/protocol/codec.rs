@@ -1,8 +1,8 @@
 //! Bytes to frames and back. Pure: a read buffer goes in, a borrowed [`Frame`] comes out.
 
-use crate::code::Code;
 use crate::error::{Error, Result};
-use crate::packet::{Command, Frame, HEADER, Magic};
+use crate::protocol::packet::{Command, Frame, HEADER, Magic};
+use crate::return_code::ReturnCode;
 use bytes::BytesMut;
 
 /// What stands at the front of a read buffer.
@@ -23,7 +23,7 @@ pub enum Decoded<'a> {
 /// body is declared larger than `limit` bytes. Neither can be recovered from on this stream.
 ///
 /// ```
-/// use gearman_core::codec::{decode, Decoded};
+/// use gearman_core::protocol::codec::{decode, Decoded};
 /// let bytes = b"\0REQ\0\0\0\x10\0\0\0\x02hi";
 /// assert_eq!(decode(&bytes[..5], 100), Ok(Decoded::Partial(12)));
 /// let Ok(Decoded::Frame(frame, 14)) = decode(bytes, 100) else { panic!() };
@@ -57,7 +57,7 @@ fn be_u32(bytes: &[u8]) -> u32 {
 
 fn wrong_magic(seen: &[u8]) -> Error {
     let reason = format!("wrong magic \"{}\", expected \\0REQ or \\0RES", seen.escape_ascii());
-    Error::Protocol { code: Code::InvalidMagic, reason }
+    Error::Protocol { code: ReturnCode::InvalidMagic, reason }
 }
 
 /// Where packets are written to.

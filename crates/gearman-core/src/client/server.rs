@@ -1,0 +1,84 @@
+//! A server as a client uses it: its connection, the answers that are due there, and the options that were sent.
+//!
+//! When it is dropped with nothing due, its connection goes to the pool.
+
+use crate::client::pending::Pending;
+use crate::client::pool::Pool;
+use crate::client::task::option;
+use crate::net::connection::Connection;
+use crate::server_connection::{ServerConnection, Settings};
+use tokio::time::Instant;
+
+/// One server of a client.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) connection: ServerConnection,
+    pub(crate) pending: Pending,
+    /// The call in which connecting last failed.
+    pub(crate) tried: Option<u64>,
+    /// When something last went over it.
+    pub(crate) used: Instant,
+    /// The option `exceptions` was sent.
+    exceptions_sent: bool,
+    /// The server answered that it can be asked about keys of [`crate::MAX_UNIQUE`] bytes.
+    pub(crate) long_keys: bool,
+    /// Where connections come from and go to.
+    pool: Option<Pool>,
+}
+
+impl Server {
+    pub(crate) fn new(connection: ServerConnection, pool: Option<Pool>) -> Server {
+        Server {
+            connection,
+            pending: Pending::default(),
+            tried: None,
+            used: Instant::now(),
+            exceptions_sent: false,
+            long_keys: false,
+            pool,
+        }
+    }
+
+    /// Where there is no connection, and none being made, takes one that another client has left.
+    pub(crate) fn reuse(&mut self, exceptions: bool, settings: &Settings) {
+        let Some(pool) = self.pool.as_ref().filter(|_| self.connection.is_down()) else { return };
+        if let Some((mut connection, exceptions_sent)) = pool.take(self.connection.address(), exceptions) {
+            connection.set_limit(settings.max_packet);
+            self.connection.adopt(connection);
+            self.exceptions_sent = exceptions_sent;
+            self.long_keys = false;
+            self.used = Instant::now();
+        }
+    }
+
+    /// A connection was made, and nothing was sent over it yet.
+    pub(crate) fn made(&mut self) {
+        self.exceptions_sent = false;
+        self.long_keys = false;
+        self.used = Instant::now();
+        if let Some(pool) = &self.pool {
+            pool.made();
+        }
+    }
+
+    /// The connection, to append a request. The option `exceptions` is sent before the first
+    /// one: a client that asks nothing sends nothing.
+    pub(crate) fn for_request(&mut self, exceptions: bool) -> Option<&mut Connection> {
+        let connection = self.connection.up()?;
+        if exceptions && !self.exceptions_sent {
+            option(connection.write_buffer(), b"exceptions");
+            self.pending.sent_option();
+            self.exceptions_sent = true;
+        }
+        Some(connection)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(pool) = self.pool.as_ref().filter(|_| self.pending.is_idle()) else { return };
+        if let Some(connection) = self.connection.release() {
+            pool.give(self.connection.address().clone(), self.exceptions_sent, connection);
+        }
+    }
+}

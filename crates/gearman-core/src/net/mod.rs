@@ -1,0 +1,9 @@
+//! The only sockets of this crate, the addresses they connect to, and which process made them.
+//!
+//! Must never know what a packet means.
+
+pub mod address;
+#[cfg(feature = "client")]
+pub mod connection;
+#[cfg(feature = "client")]
+pub mod fork;

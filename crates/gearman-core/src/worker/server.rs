@@ -1,0 +1,33 @@
+//! A server as a worker uses it: its connection, the state of the protocol there, and the jobs that came over it.
+
+use crate::server_connection::ServerConnection;
+use crate::worker::protocol::Protocol;
+use tokio::time::Instant;
+
+/// A server as a worker uses it.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) connection: ServerConnection,
+    pub(super) protocol: Protocol,
+    /// The connection (by [`ServerConnection::serial`]) over which our id and options were sent.
+    pub(super) introduced: u64,
+    /// Jobs that came over it and have not ended.
+    pub(super) unfinished: usize,
+    /// When it must have answered that we stopped waiting, if that was sent.
+    pub(super) answer_by: Option<Instant>,
+}
+
+impl Server {
+    pub(super) fn new(connection: ServerConnection) -> Server {
+        Server { connection, protocol: Protocol::default(), introduced: 0, unfinished: 0, answer_by: None }
+    }
+
+    /// The connection is gone, and all that belonged to it.
+    pub(super) fn forget(&mut self) {
+        (self.protocol, self.unfinished, self.answer_by) = (Protocol::default(), 0, None);
+    }
+
+    pub(super) fn has_output(&mut self) -> bool {
+        self.connection.up().is_some_and(|c| c.has_output())
+    }
+}
