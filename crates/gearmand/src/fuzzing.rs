@@ -1,6 +1,6 @@
 //! Bytes as the deeds of several connections, for the fuzz target `dispatch` (fuzz/) and for a test
-//! that replays what it found. After each deed the store must be in order, and nothing lost: a job
-//! ends only where something ends it, and who waits for it is told.
+//! that replays what it found. After each deed the broker must be in order, and nothing lost: a job
+//! ends only where something ends it, and who waits for it learns that.
 //!
 //! The first byte says what the operator decided, and in its upper three bits how many deeds (1 to 8) are a round. A
 //! deed is the number of a connection, its kind, a length and as many bytes:

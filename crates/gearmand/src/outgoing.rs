@@ -1,8 +1,11 @@
-//! What is to be sent, by connection: the store and the text commands put it here, the server takes
-//! it to the sockets at the end of a turn. No sockets here.
+//! What is to be sent, by connection. The broker and the text commands put it here; the server writes it to the sockets
+//! at the end of a round. Knows nothing of sockets and of what the bytes mean.
 //!
-//! While a thread writes a connection's bytes they are in flight, see [`InFlight`], and nobody else writes to that
-//! connection; what others have to say to it meanwhile gathers here, and goes next.
+//! What always holds:
+//! - the bytes of a connection leave in the order in which they were put here;
+//! - an answer that waits for a batch of changes does not leave before the batch is settled, and nothing after it either;
+//! - while a thread writes a connection's bytes they are in flight, see [`InFlight`], and nobody else writes to that
+//!   connection; what comes meanwhile gathers here and is written next.
 
 use crate::durable::batch::BatchResult;
 use bytes::{Buf, Bytes};
@@ -15,16 +18,16 @@ use std::collections::VecDeque;
 
 /// Packets from this size on are remembered by their place, see [`SendQueue::beyond`].
 const LARGE: usize = 1024 * 1024;
-/// Empty outboxes that are kept for the next who has something to send.
+/// Empty queues that are kept for the next who has something to send.
 const SPARE: usize = 32;
 
-/// The outboxes of all connections.
+/// The send queues of all connections.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     slots: Vec<Slot>,
-    /// Who got something since the server last looked, each once.
+    /// Connections that got something since the server last looked, each once.
     dirty: Vec<u32>,
-    #[allow(clippy::vec_box)] // The boxes are what is kept.
+    #[allow(clippy::vec_box)] // The allocations are what is kept.
     spare: Vec<Box<SendQueue>>,
     limit: usize,
     /// Whose answers wait for which batch.
@@ -38,9 +41,9 @@ struct Slot {
     queue: Option<Box<SendQueue>>,
     open: bool,
     dirty: bool,
-    /// Somebody has a parcel of it.
+    /// Some of its bytes are in flight.
     writing: bool,
-    /// How many connections had this number before: a parcel of one of those is nobody's.
+    /// How many connections had this number before: what is in flight for one of those is dropped.
     before: u32,
     /// More than the limit waited: what follows is dropped, and the connection is to be closed.
     overflowed: bool,
@@ -54,7 +57,7 @@ struct SendQueue {
     outbox: WriteBuffer,
     /// Bytes that were sent of this letter.
     sent: usize,
-    /// And bytes that were put into parcels, sent or not.
+    /// Bytes that were taken to be written, sent or not.
     taken: usize,
     /// Where large packets begin and end, counted as `sent` is.
     large: VecDeque<(usize, usize)>,
@@ -89,7 +92,7 @@ pub(crate) enum Answer {
     Echo,
 }
 
-/// What clients hear instead.
+/// What clients get instead.
 const NOT_STORED: &str = "The job could not be stored";
 pub(crate) const NOT_REMOVED: &str = "Jobs that are done could not be removed from the queue";
 
@@ -118,7 +121,7 @@ impl SendQueue {
         self.barriers.front().map_or(self.outbox.len(), |hold| hold.begin - self.taken)
     }
 
-    /// Lets go of what waited for batches that are settled, and puts errors in the place of answers that
+    /// Frees what waited for batches that are settled, and puts errors in the place of answers that
     /// are not true.
     fn settle(&mut self, result: BatchResult) {
         let settled = self.barriers.iter().take_while(|hold| hold.batch <= result.batch).count();
@@ -144,7 +147,7 @@ impl SendQueue {
 }
 
 impl Barrier {
-    /// What is to be said instead, when the batch did not do what the answer says.
+    /// The error to send instead, when the batch did not do what the answer says.
     fn error(&self, result: BatchResult) -> Option<Vec<u8>> {
         let text = match self.what {
             Answer::Created => (!result.added).then_some(NOT_STORED)?,
@@ -272,7 +275,7 @@ impl Outgoing {
         }
     }
 
-    /// Next connection that something was put into the outbox of.
+    /// Next connection that something is to be written to.
     pub(crate) fn next_dirty(&mut self) -> Option<u32> {
         let session = self.dirty.pop()?;
         self.slots[session as usize].dirty = false;
@@ -280,7 +283,7 @@ impl Outgoing {
     }
 
     /// What may be written to one connection now: all that waits for nothing but its socket. `None` also while
-    /// another parcel of it is away.
+    /// other bytes of it are in flight.
     pub(crate) fn begin_write(&mut self, session: u32) -> Option<InFlight> {
         let slot = self.slots.get_mut(session as usize).filter(|slot| !slot.writing)?;
         let queue = slot.queue.as_mut()?;
@@ -298,7 +301,7 @@ impl Outgoing {
         slot.writing.then(|| InFlight { session, bytes: std::mem::take(&mut queue.begun), before })
     }
 
-    /// The socket took what is not in the parcel any more. Says whether the connection it was for is still there.
+    /// The socket took what is not in flight any more. Returns whether its connection is still there.
     pub(crate) fn sent(&mut self, in_flight: InFlight) -> bool {
         let InFlight { session, bytes, before } = in_flight;
         let slot = self.slots.get_mut(session as usize).filter(|s| s.writing && s.before == before);
@@ -388,7 +391,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_wait_for_their_batch_and_all_behind_them_too() {
+    fn answers_wait_for_their_batch_and_all_after_them_too() {
         let mut outgoing = Outgoing::new(1 << 20);
         outgoing.open(0);
         put(&mut outgoing, 5);
@@ -429,7 +432,7 @@ mod tests {
         outgoing.send(0, |out| out.put(&vec![0; bytes]));
     }
 
-    /// Lets the socket take `n` bytes of a parcel; says how large the parcel was.
+    /// Lets the socket take `n` bytes; returns how many there were to write.
     fn write(outgoing: &mut Outgoing, n: usize) -> usize {
         let mut in_flight = outgoing.begin_write(0).unwrap();
         let whole = in_flight.bytes.len();
@@ -439,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn one_writes_and_what_others_say_meanwhile_goes_next() {
+    fn one_writes_and_what_others_send_meanwhile_goes_next() {
         let mut outgoing = Outgoing::new(1000);
         outgoing.open(0);
         put(&mut outgoing, 5);
@@ -455,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parcel_of_a_connection_that_is_gone_is_nobodys() {
+    fn bytes_in_flight_of_a_connection_that_is_gone_are_dropped() {
         let mut outgoing = Outgoing::new(1000);
         outgoing.open(0);
         put(&mut outgoing, 5);
@@ -483,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_packet_behind_a_small_one_passes_too() {
+    fn a_large_packet_after_a_small_one_passes_too() {
         let mut outgoing = Outgoing::new(1000);
         outgoing.open(0);
         put(&mut outgoing, 500);

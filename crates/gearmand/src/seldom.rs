@@ -1,15 +1,15 @@
-//! What would fill the log if it were said each time.
+//! What would fill the log if it were logged each time.
 
 use std::fmt;
 use std::time::Duration;
 
-/// When to say something that may happen a thousand times a second.
+/// When to log something that may happen a thousand times a second.
 #[derive(Clone, Debug)]
 pub(crate) struct Seldom {
     pause: Duration,
-    /// When it may be said again.
+    /// When it may be logged again.
     next: Duration,
-    /// So often it happened since it was said.
+    /// So often it happened since it was logged.
     omitted: u64,
 }
 
@@ -19,7 +19,7 @@ impl Seldom {
         Seldom { pause, next: Duration::ZERO, omitted: 0 }
     }
 
-    /// It happened. Whether to say so now, and what to say of the times when it was not said.
+    /// It happened. Whether to log it now, with how often it was left out.
     pub(crate) fn happened(&mut self, now: Duration) -> Option<Omitted> {
         if now < self.next {
             self.omitted += 1;
@@ -30,7 +30,7 @@ impl Seldom {
     }
 }
 
-/// How often something happened since it was said: the end of the line that says it again.
+/// How often something happened since it was logged: the end of the line that logs it again.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Omitted(u64);
 

@@ -187,7 +187,7 @@ impl Server {
         }
     }
 
-    /// Stores what is to be stored, and then brings out what was said.
+    /// Stores what is to be stored, and then sends what is left to be sent.
     async fn finish(&mut self) {
         self.shared.with_state(|state| {
             (state.stopping, state.broker.draining) = (true, true);

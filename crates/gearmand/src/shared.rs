@@ -1,5 +1,5 @@
-//! The state that all connections and timers share, and its lock. Held for a step of work and never while something is
-//! read or written.
+//! The state that all connections and timers share, and its lock. The lock is held for one step of work, and never while
+//! something is read or written. Knows connections by number and their write halves, not how they are read.
 //!
 //! All steps that one look at the sockets brings are a *round*. At the end of a round workers get their jobs, changes go
 //! to the durable queue, and all that was sent leaves in one write for each connection.
@@ -66,7 +66,7 @@ pub(crate) struct State {
     pub(crate) outgoing: Outgoing,
     pub(crate) config: Config,
     pub(crate) about: About,
-    /// By the number that the store gave.
+    /// By the number that the broker gave.
     connections: Vec<Option<Connection>>,
     open: usize,
     begin: Instant,
@@ -78,17 +78,17 @@ pub(crate) struct State {
     most: usize,
     /// When it is to be given back.
     trim: Option<Duration>,
-    /// When the turn began that is going on or was the last.
+    /// When the last step of work began.
     now: Now,
-    /// Only what was said is still brought out.
+    /// Only what is left to be sent is still sent.
     pub(crate) stopping: bool,
     /// Jobs that were to be stored at the end, and could not be.
     pub(crate) lost: usize,
     /// Who brings jobs to the durable queue.
     pub(crate) writer: Option<Writer>,
-    /// When the log says that nobody can be accepted.
+    /// When to log that nobody can be accepted.
     exhausted: Seldom,
-    /// When it says that there are connections enough.
+    /// When to log that there are connections enough.
     crowded: Seldom,
 }
 
@@ -96,7 +96,7 @@ pub(crate) struct State {
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     state: Arc<Mutex<State>>,
-    /// A turn was had on this thread: its round is to be ended, see [`Shared::turn`].
+    /// A step was done on this thread: its round is to be ended, see [`Shared::with_state`].
     round: Arc<Notify>,
 }
 
@@ -115,8 +115,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what is due, and says when there will be something again. When the timer comes, those that it was set for have
-    /// usually done what they had to: then there is no turn.
+    /// Does what is due, and returns when something will be due again. When the timer comes, those that it was set for have
+    /// usually done what they had to: then nothing is done.
     pub(crate) fn tick(&self) -> Option<Instant> {
         let mut state = self.lock();
         let now = state.read_clock();
@@ -131,7 +131,7 @@ impl Shared {
     }
 }
 
-/// Ends the rounds of one thread. It is woken by the first turn of each, behind the tasks of all connections that
+/// Ends the rounds of one thread. It is woken by the first step of each, after the tasks of all connections that
 /// had something to read then.
 pub(crate) async fn end_rounds(shared: Shared) {
     loop {
@@ -141,8 +141,7 @@ pub(crate) async fn end_rounds(shared: Shared) {
 }
 
 impl Shared {
-    /// One turn: something is done with the state. All turns that one look at the sockets brings are a round, at the
-    /// end of which everyone who was spoken to hears it.
+    /// One step of work under the lock. What it sends leaves at the end of the round.
     pub(crate) fn with_state<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
         let done = what(&mut self.lock());
         self.round.notify_one();
@@ -156,7 +155,7 @@ impl Shared {
         self.deliver(state);
     }
 
-    /// Writes what waits for one peer.
+    /// Writes what waits for one connection.
     pub(crate) fn write(&self, session: u32) {
         let mut state = self.lock();
         state.outgoing.touch(session);
@@ -245,7 +244,7 @@ impl State {
         }
     }
 
-    /// A turn begins.
+    /// A step of work begins: the time it counts with.
     pub(crate) fn read_clock(&mut self) -> Now {
         self.now = Now { steady: self.begin.elapsed(), wall: (self.config.clock)() };
         self.now
@@ -283,7 +282,7 @@ impl State {
         self.check_finished();
     }
 
-    /// Whoever waits for the last words to be said hears that they were.
+    /// Whoever waits for the last answers to be sent is woken when they are.
     pub(crate) fn check_finished(&self) {
         if self.stopping && self.outgoing.is_empty() {
             self.news.notify_one();
@@ -361,7 +360,7 @@ impl State {
         None
     }
 
-    /// A parcel was written as far as the socket took it.
+    /// Bytes were written as far as the socket took them.
     fn sent(&mut self, in_flight: InFlight, written: io::Result<()>) {
         let (session, rest) = (in_flight.session, !in_flight.bytes.is_empty());
         if !self.outgoing.sent(in_flight) {

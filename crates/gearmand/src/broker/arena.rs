@@ -7,7 +7,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 const CHUNK: u32 = 256;
 
 /// Values of one kind. A number may be given out again once its value was removed, so whoever keeps
-/// a number is told (or can see) when the value goes.
+/// a number must learn when the value goes.
 #[derive(Debug)]
 pub(crate) struct Arena<T> {
     chunks: Vec<Chunk<T>>,

@@ -13,7 +13,7 @@ use gearman_core::protocol::write_buffer::SHARE;
 use gearman_core::{MAX_CLIENT_ID, MAX_FUNCTION, ReturnCode};
 use std::time::Duration;
 
-/// A worker that sleeps and was heard within this time is given a job without being woken. One that was not may be
+/// A worker that sleeps and sent a packet within this time is given a job without being woken. One that was not may be
 /// stopped: its system takes what is sent to it, and nobody works on it.
 const AWAKE: Duration = Duration::from_secs(3);
 /// Most functions of one worker: each of its requests may look at all of them.
@@ -127,7 +127,7 @@ impl Broker {
     }
 
     /// A packet came. The job that a direct worker is given in its sleep must find it waiting for one: so
-    /// whatever it says ends its sleep. Answers leave in the order of their questions.
+    /// whatever it sends ends its sleep. Answers leave in the order of their questions.
     pub(crate) fn receive(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
         self.answer(now, session, outgoing);
         let worker = &mut self.sessions[session];

@@ -1,4 +1,4 @@
-//! What the store promises, for tests and fuzzing: they look after each step.
+//! What the broker promises, for tests and fuzzing: they look after each step.
 
 // A promise that is broken ends a test.
 #![allow(clippy::panic, clippy::unwrap_used)]

@@ -1,4 +1,4 @@
-//! One packet in, a call of the store, and answers into the mail. Pure.
+//! One packet in, a call of the broker, and answers into [`Outgoing`]. No state here.
 
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;

@@ -24,7 +24,7 @@ pub(crate) enum State {
 /// One job. A million of them may be queued, so it is small: what few jobs have is in `extra`.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// The unique key, perhaps something that came behind it, and the workload: exactly as large as
+    /// The unique key, perhaps something that came after it, and the workload: exactly as large as
     /// that, or part of a read buffer that held this packet alone.
     payload: Bytes,
     /// The number at the end of its handle. Never reused.
@@ -34,7 +34,7 @@ pub(crate) struct Job {
     /// Neighbours in the list it is in, see [`crate::broker::queue::List`].
     pub(crate) prev: u32,
     pub(crate) next: u32,
-    /// Which function, by its number in the store.
+    /// Which function, by its number in the broker.
     pub(crate) function: u32,
     /// The first of the clients who wait for it; NONE without one.
     pub(crate) waiters: u32,
@@ -58,7 +58,7 @@ pub(crate) struct Job {
 pub(crate) struct Extra {
     /// The function that joins the parts of a job that is split.
     pub(crate) reducer: Option<Box<[u8]>>,
-    /// What its worker last said of its progress.
+    /// Its progress, as its worker last reported it.
     pub(crate) numerator: u32,
     pub(crate) denominator: u32,
     /// Seconds since 1970 at which it may run. Only until then.
@@ -165,9 +165,9 @@ impl Payload {
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     pub(crate) arena: Arena<Job>,
-    /// By the number in the handle. Numbers are ours and in sequence: no peer can choose them.
+    /// By the number in the handle. Numbers are ours and in sequence: no client can choose them.
     numbers: HashTable<u32>,
-    /// By function and key; with a hash that is seeded, because peers choose the keys. The hash is
+    /// By function and key; with a hash that is seeded, because clients choose the keys. The hash is
     /// kept, so that growing looks at no job.
     uniques: HashTable<(u32, u32)>,
     hasher: RandomState,
@@ -277,7 +277,7 @@ pub(crate) struct Handle {
     len: usize,
 }
 
-/// The longest prefix that leaves room for a colon, any number, and the NUL behind that C peers put.
+/// The longest prefix that leaves room for a colon, any number, and the NUL that C clients put after it.
 pub(crate) const MAX_PREFIX: usize = gearman_core::MAX_HANDLE - 1 - 20 - 1;
 
 impl Handles {

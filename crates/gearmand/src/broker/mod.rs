@@ -1,17 +1,18 @@
 //! All state of the server: jobs, functions, connections and who waits for whom. No sockets and no
 //! clock: time is an argument, and what is to be sent is put into [`Outgoing`].
 //!
-//! Here: connections come and go, clients submit and ask. What workers do is in `grab.rs` (which job,
-//! and who is woken for it) and `work.rs` (what becomes of it).
+//! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
+//! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it) and
+//! `storing.rs` (what the durable queue knows of it).
 //!
 //! What always holds:
 //! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
 //! - `Function::total` and `running` count just that;
 //! - where a job is queued at the end of a round, nobody sleeps who can run it, or as many were woken as there are
-//!   jobs and are waited for: one who then does something else hands the wake-up on at once, and one who says
+//!   jobs and are waited for: one who then does something else hands the wake-up on at once, and one who sends
 //!   nothing when its time is over (`wakeups.rs`), which it has as long as it is waited for. A worker with
-//!   direct assignment that was heard lately is given the job where others are woken;
-//! - what a worker says of a job counts while it runs it, and after a timeout took it away as long as nobody else
+//!   direct assignment that sent a packet lately is given the job where others are woken;
+//! - what a worker reports of a job counts while it runs it, and after a timeout took it away as long as nobody else
 //!   has it.
 
 use crate::broker::arena::{Arena, NONE};
@@ -64,7 +65,7 @@ pub(crate) struct Rules {
     pub(crate) durable: Durable,
     /// Whether workers may get jobs without being woken for them.
     pub(crate) direct: bool,
-    /// Of which SUBMIT_JOB_SCHED speaks.
+    /// Of the times in SUBMIT_JOB_SCHED.
     pub(crate) zone: TimeZone,
 }
 
@@ -90,7 +91,7 @@ pub(crate) struct Broker {
     pub(crate) delayed: BTreeSet<(u64, u32)>,
     /// Jobs whose function has a timeout and whose worker is on them.
     pub(crate) deadlines: BTreeSet<(Duration, u32)>,
-    /// Workers that were woken, with the time at which they are given up. Most of them have long spoken then.
+    /// Workers that were woken, with the time at which they are given up. Most of them have long answered then.
     pub(crate) wakeups: Wakeups,
     /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
     pub(crate) asking: VecDeque<u32>,
@@ -105,7 +106,7 @@ pub(crate) struct Broker {
     pub(crate) draining: bool,
     /// Changes on their way to the durable queue.
     pub(crate) changes: PendingChanges,
-    /// When the log speaks of limits.
+    /// When to log that a limit was reached.
     pub(crate) limits: Limits,
 }
 

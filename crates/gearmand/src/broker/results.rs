@@ -37,7 +37,7 @@ impl Broker {
     }
 
     /// A job is its worker's. One whose time was over while it was on it does not know that: as long as nobody else has
-    /// the job, it is heard as before, so that a job that always takes longer than its function may is done in the end.
+    /// the job, its results count as before, so that a job that always takes longer than its function may is done in the end.
     fn may_speak_of(&self, job: u32, session: u32) -> bool {
         let job = &self.jobs.arena[job];
         match job.state {
@@ -50,7 +50,7 @@ impl Broker {
     fn not_its_own(&mut self, now: &Now, session: u32, number: u64, work: &Work<'_>, outgoing: &mut Outgoing) {
         let worker = &self.sessions[session];
         let was_its_own = number != 0 && (number == worker.lost || worker.overdue.contains(&number));
-        // It is no mistake of a worker's to go on with a job that was taken from it: nobody told it. Perl workers send
+        // It is no mistake of a worker's to go on with a job that was taken from it: it does not know. Perl workers send
         // WORK_EXCEPTION and then WORK_FAIL, and die on an ERROR.
         let silent = match work.is_last() {
             true => number != 0 && (number == worker.lost || number == worker.ended),

@@ -21,7 +21,7 @@ pub(crate) struct Schedule {
     weekday: Option<i8>,
 }
 
-/// Why there is no such time; the text is for the peer.
+/// Why there is no such time; the text is for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {
     #[error("The {name} of a schedule must be {least} to {most}, or * or nothing for any")]

@@ -1,6 +1,6 @@
 //! Connections as the broker knows them: a client, a worker, often both.
 //!
-//! Knows nothing of sockets; a connection's number is the link to its socket. What a session says of jobs and
+//! Knows nothing of sockets; a connection's number is the link to its socket. What a session holds of jobs and
 //! functions are their numbers: the broker keeps both sides true.
 
 use crate::broker::arena::NONE;
@@ -47,7 +47,7 @@ pub(crate) struct Session {
     /// [`OVERDUE`]. It ends them all the same where nobody else has them.
     pub(crate) overdue: Vec<u64>,
     /// The number of the job that failed last while it had it, because it was tried too often or an operator wanted
-    /// it so; 0 for none. Nobody told it.
+    /// it so; 0 for none. It does not know.
     pub(crate) lost: u64,
     /// It is still on a job that was taken from it, as far as we know: those that it has are not begun.
     pub(crate) late: bool,

@@ -1,5 +1,5 @@
-//! Jobs that outlive the server: they go to the durable queue before anybody is told that they were taken,
-//! and come back at the next start.
+//! Jobs that outlive the server: they go to the durable queue before their client gets JOB_CREATED, and come back at the
+//! next start. Only changes are made here; what a disk does with them is reported by [`Broker::settle`].
 
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Job, Payload, State};
@@ -62,7 +62,7 @@ impl Broker {
         outgoing.settle(result);
     }
 
-    /// A job could not be stored, and its background client is told so. Others may still wait for it.
+    /// A job could not be stored, and its background client gets an error. Others may still wait for it.
     fn not_stored(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.arena[id];
         (job.stored, job.background) = (false, false);
@@ -74,7 +74,7 @@ impl Broker {
         }
     }
 
-    /// Takes in a job of the durable queue, when the server starts; or says what is wrong with it. After the
+    /// Takes in a job of the durable queue, when the server starts; or returns what is wrong with it. After the
     /// last comes [`Broker::restored`].
     pub(crate) fn restore(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
         if row.key.len() > MAX_UNIQUE || !(1..=MAX_FUNCTION).contains(&row.function.len()) {

@@ -44,7 +44,7 @@ pub(crate) struct Wakeup {
 }
 
 impl Wakeup {
-    /// Is it not answered yet? Who asks for a job has, and hears at the end of the round whether there is one.
+    /// Is it not answered yet? Who asks for a job has; at the end of the round it gets one, or NO_JOB.
     pub(crate) fn is_open(&self, sessions: &Arena<Session>) -> bool {
         sessions.get(self.session).is_some_and(|p| p.woken != NONE && p.slept == self.slept && !p.asking)
     }

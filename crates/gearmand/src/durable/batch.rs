@@ -1,5 +1,8 @@
-//! Which changes of the store are still on their way to the durable queue. Pure: the server takes a
-//! [`Batch`] at the end of a turn and later says what became of it, by its number.
+//! Changes on their way to the durable queue. The server takes a [`Batch`] at the end of a round, and later reports what
+//! became of it by its number. Knows nothing of jobs, threads and files.
+//!
+//! What always holds: batches are numbered without gaps and settled in order, and changes are read in the order in which
+//! they were made.
 
 use crate::durable::Row;
 use bytes::Bytes;
@@ -10,7 +13,7 @@ use std::collections::{HashMap, VecDeque};
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct PendingChanges {
-    /// What the turn has changed so far.
+    /// What changed since the last batch was taken.
     batch: Batch,
     /// The last batch that was taken.
     taken: u64,
@@ -66,7 +69,7 @@ impl PendingChanges {
         self.settled = batch;
     }
 
-    /// Next job of those that went with settled batches.
+    /// The next job of those that went with settled batches.
     pub(crate) fn next_settled(&mut self) -> Option<u64> {
         let (batch, number) = *self.storing.front()?;
         if batch > self.settled {
@@ -93,7 +96,7 @@ pub(crate) struct Batch {
     /// Nobody can ask for these jobs once more: they are stored now, or lost.
     pub(crate) last: bool,
     entries: Vec<Entry>,
-    /// Keys, functions and small workloads of all entries, one behind the other.
+    /// Keys, functions and small workloads of all entries, one after the other.
     bytes: Vec<u8>,
 }
 

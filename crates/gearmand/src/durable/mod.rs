@@ -1,5 +1,7 @@
-//! What a durable queue is: rows that outlive the server. The store knows none of this, it only
-//! numbers its changes ([`crate::durable::batch`]); a thread of its own ([`crate::durable::writer`]) brings them here.
+//! What a durable queue is: rows that outlive the server, and their keys. A queue of another kind is one more [`Backend`].
+//!
+//! The broker numbers its changes (`batch`); a thread of its own (`writer`) brings them to the backend. Nothing here
+//! knows the broker.
 
 pub(crate) mod batch;
 pub mod sqlite;
@@ -13,7 +15,7 @@ pub enum Durable {
     /// Never: there is none.
     #[default]
     No,
-    /// Before their client hears that they were taken.
+    /// Before their client gets JOB_CREATED.
     Always,
     /// Those that are left when the server stops.
     AtEnd,
@@ -26,7 +28,7 @@ pub trait Backend: Send {
     /// Gives out every job that is stored, oldest first.
     ///
     /// # Errors
-    /// When not all could be read, or `take` says that a row cannot be. A server must not start then: jobs
+    /// When not all could be read, or `take` refuses a row. A server must not start then: jobs
     /// would be missing.
     fn replay(&mut self, take: &mut dyn FnMut(Row<'_>) -> Result<(), &'static str>) -> Result<(), BackendError>;
 
@@ -49,7 +51,7 @@ pub trait Backend: Send {
     fn flush(&mut self) -> Result<(), BackendError>;
 }
 
-/// Why a queue cannot be used, in words for an operator.
+/// Why a queue cannot be used, as an operator reads it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{queue}: {reason}")]
 pub struct BackendError {
@@ -105,7 +107,7 @@ impl RowKey {
         }
     }
 
-    /// Of these bytes, one behind the other; at most as many as a unique key can have.
+    /// Of these bytes, one after the other; at most as many as a unique key can have.
     pub(crate) fn of(parts: &[&[u8]]) -> RowKey {
         let mut key = RowKey { bytes: [0; gearman_core::MAX_UNIQUE], len: 0 };
         for part in parts {

@@ -1,5 +1,7 @@
-//! The thread that brings changes to the durable queue. All that came while it was busy goes with the next
-//! commit, so a commit is shared by as many as wait for it, and nobody else is kept waiting.
+//! The thread that brings changes to the durable queue. All that came while it was busy goes with the next commit: a commit
+//! is shared by as many as wait for it, and nobody else waits.
+//!
+//! It owns the backend. Batches are settled in order; jobs that are done and could not be removed are kept until they are.
 
 use crate::durable::batch::{Batch, BatchResult, Change};
 use crate::durable::{Backend, BackendError};
@@ -24,7 +26,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Begins to serve a queue. What is received tells what became of the batches.
+    /// Begins to serve a queue. The receiver gets what became of the batches.
     ///
     /// # Errors
     /// The system's, when there can be no thread.

@@ -22,7 +22,7 @@ use tokio::io::ReadBuf;
 pub(crate) const SCRATCH: usize = 64 * 1024;
 /// Turns of one connection before others have theirs.
 const READS: usize = 4;
-/// A peer for whom so much waits has to read before it is heard again.
+/// While more than this waits for the other side, nothing more is read from it.
 const UNREAD: usize = 1024 * 1024;
 thread_local! {
     /// What all connections of a thread read into.
@@ -33,7 +33,7 @@ thread_local! {
 pub(crate) async fn serve(shared: Shared, session: u32, reader: ReadHalf, writer: Arc<WriteHalf>) {
     let mut task = Task { shared: shared.clone(), session, reader, writer, input: Input::default() };
     let reason = std::future::poll_fn(|cx| SHARED.with_borrow_mut(|scratch| task.poll(cx, scratch))).await;
-    shared.end_round(); // it may have been told why
+    shared.end_round(); // the reason may be on its way
     shared.with_state(|state| {
         tracing::info!("connection closed: {reason}");
         state.leave(session);
@@ -50,7 +50,7 @@ struct Task {
     input: Input,
 }
 
-/// What waits for a peer.
+/// What waits for the other side.
 struct Waiting {
     bytes: usize,
     /// Some of it may be written, and nobody else does.
@@ -124,14 +124,14 @@ struct Input {
     partial: Vec<u8>,
     /// The whole packet, where that is known, else 0.
     need: usize,
-    /// `partial` holds whole packets too: they are heard when the peer has read its answers.
+    /// `partial` holds whole packets too: they are done when the other side has read its answers.
     stalled: bool,
-    /// The peer will send no more.
+    /// The other side will send no more.
     ended: bool,
 }
 
 impl Input {
-    /// The peer has to read first: so many bytes wait for it.
+    /// The other side has to read first: so many bytes wait for it.
     fn must_wait(&self, waiting: usize) -> bool {
         self.ended || waiting > UNREAD || (self.stalled && waiting > 0)
     }
@@ -159,7 +159,7 @@ impl Input {
 }
 
 impl State {
-    /// What waits for a peer; or why its connection is over. From now on its task is woken when that changes.
+    /// What waits for a connection; or why its connection is over. From now on its task is woken when that changes.
     fn look(&mut self, cx: &Context<'_>, session: u32, input: &Input) -> Result<Waiting, String> {
         let waiting = Waiting { bytes: self.outgoing.waiting(session), writable: self.outgoing.writable(session) };
         let connection = self.connection(session).ok_or("it is gone")?;

@@ -79,7 +79,7 @@ pub(crate) enum ReadHalf {
     Unix(unix::OwnedReadHalf),
 }
 
-/// Where they go. In the hands of the server, so that whoever has something to say says it at once.
+/// Where they go. The server has it, so that whoever has something to send writes at once.
 #[derive(Debug)]
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
@@ -121,7 +121,7 @@ impl WriteHalf {
                 Ok(sent) => {
                     bytes.advance(sent);
                     if sent < whole {
-                        // The socket is full; asking it again would only make it say so.
+                        // The socket is full; trying again would only show that.
                         return Ok(());
                     }
                 }

@@ -61,7 +61,7 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         drop(self.end.take());
-        // A thread that panicked said so itself.
+        // A thread that panicked has reported it.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

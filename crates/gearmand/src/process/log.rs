@@ -154,7 +154,7 @@ where
     }
 }
 
-/// The connection whose turn it is.
+/// The connection that it is about.
 fn who<S, N>(ctx: &FmtContext<'_, S, N>, out: &mut Writer<'_>) -> std::fmt::Result
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

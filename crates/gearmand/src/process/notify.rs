@@ -1,4 +1,4 @@
-//! What the service manager is told: sd_notify(3), without libsystemd.
+//! Messages to the service manager: sd_notify(3), without libsystemd.
 
 use std::ffi::OsStr;
 use std::io;

@@ -1,4 +1,4 @@
-//! The store by packets, without sockets: one test for each rule; random.rs has operations by lot.
+//! The broker by packets, without sockets: one test for each rule; random.rs has operations by lot.
 
 use super::*;
 use crate::broker::dispatch::dispatch;
@@ -13,7 +13,7 @@ mod random;
 mod stored;
 mod wakeups;
 
-/// A store with its mail and a clock that only the test moves.
+/// A broker with what it sends and a clock that only the test moves.
 pub(crate) struct Bench {
     pub(crate) broker: Broker,
     pub(crate) outgoing: Outgoing,
