@@ -174,9 +174,9 @@ impl World {
             let ended = endings(&self.outgoing.take(session));
             for (number, job) in &gone {
                 let handle = format!("H:{number}").into_bytes();
-                let told = ended.iter().filter(|ended| **ended == handle).count();
+                let informed = ended.iter().filter(|ended| **ended == handle).count();
                 let waits = job.waiters.iter().filter(|waiter| **waiter == session).count();
-                assert_eq!(told, waits, "connection {session} of the end of job {number}: {job:?}");
+                assert_eq!(informed, waits, "connection {session} of the end of job {number}: {job:?}");
             }
         }
     }
