@@ -44,9 +44,9 @@ const FUNCTIONS: usize = 8;
 pub fn run(bytes: &[u8]) {
     let Some((&first, mut rest)) = bytes.split_first() else { return };
     let mut world = World::new(first);
-    while let [who, kind, length, behind @ ..] = rest {
-        let (data, behind) = behind.split_at(behind.len().min(usize::from(*length)));
-        rest = behind;
+    while let [who, kind, length, after @ ..] = rest {
+        let (data, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
         world.step(usize::from(*who) % CONNECTIONS, *kind, data);
     }
     for who in 0..CONNECTIONS {

@@ -192,7 +192,7 @@ impl Broker {
 
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
     pub(crate) fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
-        if self.changes.behind {
+        if self.changes.undone {
             return outgoing.error(session, Code::QueueError.name(), NOT_REMOVED);
         }
         let batch = self.changes.last();
