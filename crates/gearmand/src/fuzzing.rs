@@ -44,9 +44,9 @@ const FUNCTIONS: usize = 8;
 pub fn run(bytes: &[u8]) {
     let Some((&first, mut rest)) = bytes.split_first() else { return };
     let mut world = World::new(first);
-    while let [who, kind, length, behind @ ..] = rest {
-        let (data, behind) = behind.split_at(behind.len().min(usize::from(*length)));
-        rest = behind;
+    while let [who, kind, length, after @ ..] = rest {
+        let (data, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
         world.step(usize::from(*who) % CONNECTIONS, *kind, data);
     }
     for who in 0..CONNECTIONS {
@@ -174,9 +174,9 @@ impl World {
             let ended = endings(&self.outgoing.take(session));
             for (number, job) in &gone {
                 let handle = format!("H:{number}").into_bytes();
-                let told = ended.iter().filter(|ended| **ended == handle).count();
+                let informed = ended.iter().filter(|ended| **ended == handle).count();
                 let waits = job.waiters.iter().filter(|waiter| **waiter == session).count();
-                assert_eq!(told, waits, "connection {session} of the end of job {number}: {job:?}");
+                assert_eq!(informed, waits, "connection {session} of the end of job {number}: {job:?}");
             }
         }
     }

@@ -100,17 +100,17 @@ async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) 
         () = signals.end() => return unready("a signal", caller),
     };
     log.start(options.verbose);
-    let tell = |remark: &str| {
+    let report = |remark: &str| {
         tracing::warn!("{remark}");
         // By default the log has errors only.
         if !(log.is_stderr() && options.verbose >= Level::Warning) {
             say(remark);
         }
     };
-    remarks.iter().for_each(|remark| tell(remark));
+    remarks.iter().for_each(|remark| report(remark));
     let mut stop = signals.follow(log.clone(), Duration::from_secs(options.drain_timeout));
-    let told = stop.clone();
-    let start = start::start(options, &log, &told, tell);
+    let reported = stop.clone();
+    let start = start::start(options, &log, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),

@@ -88,9 +88,9 @@ impl Drop for Tasks {
 #[derive(Debug)]
 pub struct Server {
     shared: Shared,
-    news: Arc<Notify>,
+    wake: Arc<Notify>,
     /// What becomes of batches; `None` without a durable queue.
-    settled: Option<UnboundedReceiver<BatchResult>>,
+    results: Option<UnboundedReceiver<BatchResult>>,
 }
 
 impl Server {
@@ -104,11 +104,11 @@ impl Server {
         queue: Option<Box<dyn Backend>>,
         stop: &watch::Receiver<Stop>,
     ) -> Result<Server, BackendError> {
-        let news = Arc::new(Notify::new());
+        let wake = Arc::new(Notify::new());
         // A line has to fit into the buffer that it is read into.
         let config = Config { max_line: config.max_line.min(SCRATCH - 1), ..config };
-        let mut state = State::new(config, news.clone());
-        let mut settled = None;
+        let mut state = State::new(config, wake.clone());
+        let mut results = None;
         if let Some(mut queue) = queue {
             let now = state.read_clock();
             let broker = &mut state.broker;
@@ -123,11 +123,11 @@ impl Server {
             }
             let no_thread =
                 |e| BackendError { queue: "the queue".into(), reason: format!("no thread for it: {e}"), held: false };
-            let (writer, news) = Writer::start(queue, state.config.patience).map_err(no_thread)?;
-            (state.writer, settled) = (Some(writer), Some(news));
+            let (writer, received) = Writer::start(queue, state.config.patience).map_err(no_thread)?;
+            (state.writer, results) = (Some(writer), Some(received));
         }
         let shared = Shared::new(state);
-        Ok(Server { shared, news, settled })
+        Ok(Server { shared, wake, results })
     }
 
     /// Serves until `stop` says otherwise, or for ever when its sender is gone. Must be called in a tokio
@@ -154,16 +154,16 @@ impl Server {
                     None => std::future::pending().await,
                 }
             };
-            let told = async {
+            let stopped = async {
                 if stop.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
             };
             tokio::select! {
                 () = timer => {}
-                () = self.news.notified() => {}
-                () = told => {}
-                settled = next(&mut self.settled) => self.shared.with_state(|state| state.settle(settled)),
+                () = self.wake.notified() => {}
+                () = stopped => {}
+                result = next(&mut self.results) => self.shared.with_state(|state| state.settle(result)),
             }
             let wish = *stop.borrow_and_update();
             if wish == Stop::Drain && !self.shared.lock().broker.draining {
@@ -193,15 +193,15 @@ impl Server {
             (state.stopping, state.broker.draining) = (true, true);
             state.broker.store_all();
         });
-        while self.settled.is_some() && self.shared.lock().broker.changes.last().is_some() {
-            let settled = next(&mut self.settled).await;
-            self.shared.with_state(|state| state.settle(settled));
+        while self.results.is_some() && self.shared.lock().broker.changes.last().is_some() {
+            let result = next(&mut self.results).await;
+            self.shared.with_state(|state| state.settle(result));
         }
         let last = Instant::now() + FLUSH;
         while Instant::now() < last && !self.shared.lock().outgoing.is_empty() {
             tokio::select! {
                 () = tokio::time::sleep_until(last) => {}
-                () = self.news.notified() => {}
+                () = self.wake.notified() => {}
             }
         }
         // Its thread ends with all written, and the file closed.
@@ -210,15 +210,15 @@ impl Server {
     }
 }
 
-/// The next news of the durable queue. Never, where there is none, or its thread is gone: who sends it a
+/// What became of the next batches of the durable queue. Never, where there is none, or its thread is gone: who sends it a
 /// batch sees that.
-async fn next(settled: &mut Option<UnboundedReceiver<BatchResult>>) -> BatchResult {
-    if let Some(news) = settled
-        && let Some(settled) = news.recv().await
+async fn next(results: &mut Option<UnboundedReceiver<BatchResult>>) -> BatchResult {
+    if let Some(receiver) = results
+        && let Some(result) = receiver.recv().await
     {
-        return settled;
+        return result;
     }
-    *settled = None;
+    *results = None;
     std::future::pending().await
 }
 

@@ -73,7 +73,7 @@ pub(crate) struct State {
     /// For when the timer is set; `None`: for nothing.
     armed: Option<Duration>,
     /// The timer is to look again, or the last job of a drain has ended.
-    news: Arc<Notify>,
+    wake: Arc<Notify>,
     /// Most jobs since memory was given back.
     most: usize,
     /// When it is to be given back.
@@ -173,7 +173,7 @@ impl Shared {
 }
 
 impl State {
-    pub(crate) fn new(config: Config, news: Arc<Notify>) -> State {
+    pub(crate) fn new(config: Config, wake: Arc<Notify>) -> State {
         let rules = Rules {
             runs: config.job_runs,
             wakeup: if config.wakeup == 0 { ALL } else { config.wakeup },
@@ -192,7 +192,7 @@ impl State {
             open: 0,
             begin: Instant::now(),
             armed: None,
-            news,
+            wake,
             most: 0,
             trim: None,
             now: Now::default(),
@@ -285,7 +285,7 @@ impl State {
     /// Whoever waits for the last answers to be sent is woken when they are.
     pub(crate) fn check_finished(&self) {
         if self.stopping && self.outgoing.is_empty() {
-            self.news.notify_one();
+            self.wake.notify_one();
         }
     }
 

@@ -288,9 +288,9 @@ impl Broker {
     /// through equally often however many functions have some; of which function is left to chance, so that all are.
     fn pass(&mut self, session: u32, priority: Priority, job: u32) {
         let abilities = &self.sessions[session].abilities;
-        let (before, behind) = (0..abilities.len(), 0..abilities.len());
+        let (before, after) = (0..abilities.len(), 0..abilities.len());
         let chance = number_hash(self.jobs.arena[job].number) as usize % abilities.len().max(1);
-        for ability in before.chain(behind).skip(chance) {
+        for ability in before.chain(after).skip(chance) {
             let queue = &mut self.functions[abilities[ability].function].queue;
             if queue.waiting().below(priority) {
                 return queue.pass(priority);

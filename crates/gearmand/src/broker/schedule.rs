@@ -1,8 +1,8 @@
 //! SUBMIT_JOB_SCHED: the next moment whose local time has a given minute, hour, day, month and
 //! weekday. No clock: the present is an argument, and so is the time zone.
 //!
-//! What clocks set forward and back make of a time: one that a day leaves out is as far behind the gap
-//! as it was meant to be behind its begin (02:30 is 03:30 then), unless any hour would do; one that a
+//! What clocks set forward and back make of a time: one that a day leaves out is as far after the gap
+//! as it was meant to be after its begin (02:30 is 03:30 then), unless any hour would do; one that a
 //! day has twice is whichever comes next.
 
 use jiff::civil::Date;

@@ -48,7 +48,7 @@ impl Broker {
 
     /// It is known what became of a batch of changes.
     pub(crate) fn settle(&mut self, now: &Now, result: BatchResult, outgoing: &mut Outgoing) {
-        self.changes.behind = !result.done;
+        self.changes.undone = !result.done;
         self.changes.settle(result.batch);
         while let Some(number) = self.changes.next_settled() {
             // It may be over meanwhile.

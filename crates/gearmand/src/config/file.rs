@@ -31,7 +31,7 @@ impl From<&OsStr> for Word {
     }
 }
 
-/// The words of a file. One that begins with # is a remark, and so is all behind it on its line.
+/// The words of a file. One that begins with # is a remark, and so is all after it on its line.
 pub(crate) fn of_file(file: &str) -> io::Result<Vec<Word>> {
     let text = std::fs::read_to_string(file)?;
     let file: Arc<str> = file.into();
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_wrong_line_is_the_first_after_which_nothing_is_well() {
-        // An `a` wants a `b` somewhere behind it; an `x` is always wrong.
+        // An `a` wants a `b` somewhere after it; an `x` is always wrong.
         let good = |words: &[Word]| {
             let at = |text: &str| words.iter().rposition(|word| word.text == text);
             at("x").is_none() && at("a") <= at("b")

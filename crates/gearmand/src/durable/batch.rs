@@ -24,7 +24,7 @@ pub(crate) struct PendingChanges {
     /// The same by number: a submit that joins one of them asks, however many there are.
     batches: HashMap<u64, u64>,
     /// Jobs are done that could not be removed from the queue: it does not know yet.
-    pub(crate) behind: bool,
+    pub(crate) undone: bool,
 }
 
 impl PendingChanges {
@@ -155,8 +155,8 @@ impl Batch {
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let mut rest = &self.bytes[..];
         let mut part = move |len: usize| {
-            let (part, behind) = rest.split_at(len);
-            rest = behind;
+            let (part, after) = rest.split_at(len);
+            rest = after;
             part
         };
         self.entries.iter().map(move |entry| {

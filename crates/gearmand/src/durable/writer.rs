@@ -35,10 +35,10 @@ impl Writer {
         patience: Duration,
     ) -> io::Result<(Writer, UnboundedReceiver<BatchResult>)> {
         let (batches, received) = channel();
-        let (settled, news) = unbounded_channel();
-        let work = move || Work::new(queue, patience, settled).run(&received);
+        let (results, reported) = unbounded_channel();
+        let work = move || WriterThread::new(queue, patience, results).run(&received);
         let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
-        Ok((Writer { batches: Some(batches), thread: Some(thread) }, news))
+        Ok((Writer { batches: Some(batches), thread: Some(thread) }, reported))
     }
 
     /// Hands a batch over. False: the thread is gone, and nothing will be stored any more.
@@ -61,7 +61,7 @@ impl Drop for Writer {
 /// A key and a function.
 type Done = (Box<[u8]>, Box<[u8]>);
 
-struct Work {
+struct WriterThread {
     queue: Box<dyn Backend>,
     /// How long an end tries to write what would be lost.
     patience: Duration,
@@ -74,12 +74,12 @@ struct Work {
     /// What was brought to disk so far.
     commits: u64,
     changes: u64,
-    settled: UnboundedSender<BatchResult>,
+    results: UnboundedSender<BatchResult>,
 }
 
-impl Work {
-    fn new(queue: Box<dyn Backend>, patience: Duration, settled: UnboundedSender<BatchResult>) -> Work {
-        Work { queue, patience, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, settled }
+impl WriterThread {
+    fn new(queue: Box<dyn Backend>, patience: Duration, results: UnboundedSender<BatchResult>) -> WriterThread {
+        WriterThread { queue, patience, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, results }
     }
 
     fn run(mut self, received: &Receiver<Batch>) {
@@ -132,20 +132,20 @@ impl Work {
         let done = self.undone.is_empty();
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
-        let _ = self.settled.send(BatchResult { batch: self.last, added: added.is_ok(), done });
+        let _ = self.results.send(BatchResult { batch: self.last, added: added.is_ok(), done });
     }
 
     /// The server ends: what fails is tried again, as another program may hold the file for a while.
-    fn patiently(&mut self, store: impl Fn(&mut Work) -> Result<(), BackendError>) -> Result<(), BackendError> {
+    fn patiently(&mut self, store: impl Fn(&mut WriterThread) -> Result<(), BackendError>) -> Result<(), BackendError> {
         let begin = Instant::now();
-        let mut told = false;
+        let mut reported = false;
         loop {
             let stored = store(self);
             let Err(error) = &stored else { return stored };
             if begin.elapsed() >= self.patience {
                 return stored;
             }
-            if !std::mem::replace(&mut told, true) {
+            if !std::mem::replace(&mut reported, true) {
                 let seconds = self.patience.as_secs();
                 tracing::error!("{error}; the end waits for it, up to {seconds} s: else jobs are lost or run again");
             }

@@ -141,7 +141,7 @@ impl Input {
         self.need > SCRATCH && self.partial.len() < self.need
     }
 
-    /// Reads what there is: behind what is kept of a packet, in the shared buffer where that fits.
+    /// Reads what there is: after what is kept of a packet, in the shared buffer where that fits.
     fn read(&mut self, cx: &mut Context<'_>, reader: &mut ReadHalf, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
         let kept = self.partial.len();
         if self.need <= SCRATCH {
@@ -201,8 +201,8 @@ impl State {
                     }
                     break;
                 };
-                let (line, behind) = rest.split_at(end + 1);
-                rest = behind;
+                let (line, after) = rest.split_at(end + 1);
+                rest = after;
                 self.broker.answer(&now, session, &mut self.outgoing);
                 text::answer(&mut self.broker, &self.about, &now, session, line, &mut self.outgoing);
                 continue;

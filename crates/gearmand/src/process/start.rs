@@ -24,7 +24,7 @@ pub(crate) async fn start(
     options: &Options,
     log: &Log,
     stop: &watch::Receiver<Stop>,
-    tell: impl Fn(&str),
+    report: impl Fn(&str),
 ) -> Result<Ready, String> {
     descriptors(options)?;
     let wait = Wait::new(options.bind_wait);
@@ -35,13 +35,13 @@ pub(crate) async fn start(
     let places = aside(move || bind::places(&listen)).await??;
     let queue = {
         let _as_other = as_other()?;
-        wait.until(&tell, async || open_queue(options).await).await?
+        wait.until(&report, async || open_queue(options).await).await?
     };
-    let bound = wait.until(&tell, async || bind::bind(&places, port, options.backlog)).await?;
+    let bound = wait.until(&report, async || bind::bind(&places, port, options.backlog)).await?;
     for skipped in &bound.skipped {
         match options.listen.is_empty() {
             true => tracing::info!("{skipped}"),
-            false => tell(skipped),
+            false => report(skipped),
         }
     }
     let mut config = options.config();

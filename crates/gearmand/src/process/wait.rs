@@ -31,10 +31,10 @@ impl Wait {
     /// Tries until it succeeds, or cannot, or the time is over. What is waited for is told once.
     pub(crate) async fn until<T>(
         &self,
-        tell: impl Fn(&str),
+        report: impl Fn(&str),
         mut attempt: impl AsyncFnMut() -> Result<T, Refused>,
     ) -> Result<T, String> {
-        let mut told = String::new();
+        let mut reported = String::new();
         loop {
             let reason = match attempt().await {
                 Ok(it) => return Ok(it),
@@ -42,12 +42,12 @@ impl Wait {
                 Err(Refused { reason, .. }) => reason,
             };
             if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                let waited = if told.is_empty() { String::new() } else { format!(", after {} s", self.seconds) };
+                let waited = if reported.is_empty() { String::new() } else { format!(", after {} s", self.seconds) };
                 return Err(reason + &waited);
             }
-            if told != reason {
-                tell(&format!("{reason}; waiting for it, up to {} s", self.seconds));
-                told = reason;
+            if reported != reason {
+                report(&format!("{reason}; waiting for it, up to {} s", self.seconds));
+                reported = reason;
             }
             sleep(AGAIN).await;
         }
@@ -61,14 +61,14 @@ mod tests {
 
     /// What becomes of these attempts, and what is told.
     async fn until(seconds: u64, mut attempts: Vec<Option<bool>>) -> (Result<(), String>, usize) {
-        let told = RefCell::new(0);
+        let reported = RefCell::new(0);
         let wait = Wait::new(seconds);
         let next = async || match if attempts.len() > 1 { attempts.remove(0) } else { attempts[0] } {
             None => Ok(()),
             Some(later) => Err(Refused { reason: "taken".into(), later }),
         };
-        let end = wait.until(|_| *told.borrow_mut() += 1, next).await;
-        (end, told.into_inner())
+        let end = wait.until(|_| *reported.borrow_mut() += 1, next).await;
+        (end, reported.into_inner())
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ fn while_the_job_is_queued_again() {
         over(&b);
         assert_eq!(b.ask(other, GRAB), "NO_JOB");
         assert_eq!(b.ask(worker, GRAB), "NO_JOB");
-        // Perl's workers say WORK_FAIL behind WORK_EXCEPTION.
+        // Perl's workers send WORK_FAIL after WORK_EXCEPTION.
         assert_eq!(b.ask(worker, work("H:1", Update::Fail)), "");
     }
 }
