@@ -1,6 +1,6 @@
 //! Bytes as the deeds of several connections, for the fuzz target `dispatch` (fuzz/) and for a test
-//! that replays what it found. After each deed the store must be in order, and nothing lost: a job
-//! ends only where something ends it, and who waits for it is told.
+//! that replays what it found. After each deed the broker must be in order, and nothing lost: a job
+//! ends only where something ends it, and who waits for it learns that.
 //!
 //! The first byte says what the operator decided, and in its upper three bits how many deeds (1 to 8) are a round. A
 //! deed is the number of a connection, its kind, a length and as many bytes:
@@ -17,14 +17,14 @@
 #![allow(clippy::panic)]
 
 use crate::Durable;
-use crate::dispatch::dispatch;
-use crate::job::{Handles, State};
-use crate::mail::Mail;
-use crate::slab::NONE;
-use crate::store::check::check;
-use crate::store::{Now, Rules, Store};
-use crate::text::{About, answer};
-use crate::wakeups::ALL;
+use crate::admin::text::{About, answer};
+use crate::broker::arena::NONE;
+use crate::broker::check::check;
+use crate::broker::dispatch::dispatch;
+use crate::broker::jobs::{Handles, State};
+use crate::broker::wakeups::ALL;
+use crate::broker::{Broker, Now, Rules};
+use crate::outgoing::Outgoing;
 use gearman_core::protocol::codec::{Decoded, decode};
 use gearman_core::protocol::message::{Request, Response};
 use gearman_core::protocol::packet::{Command, Frame, Magic};
@@ -44,20 +44,20 @@ const FUNCTIONS: usize = 8;
 pub fn run(bytes: &[u8]) {
     let Some((&first, mut rest)) = bytes.split_first() else { return };
     let mut world = World::new(first);
-    while let [who, kind, length, behind @ ..] = rest {
-        let (data, behind) = behind.split_at(behind.len().min(usize::from(*length)));
-        rest = behind;
+    while let [who, kind, length, after @ ..] = rest {
+        let (data, after) = after.split_at(after.len().min(usize::from(*length)));
+        rest = after;
         world.step(usize::from(*who) % CONNECTIONS, *kind, data);
     }
     for who in 0..CONNECTIONS {
         world.leave(who);
     }
-    assert_eq!((world.store.running, world.store.waiters.len(), world.store.peers.len()), (0, 0, 0));
+    assert_eq!((world.broker.running, world.broker.waiters.len(), world.broker.sessions.len()), (0, 0, 0));
 }
 
 struct World {
-    store: Store,
-    mail: Mail,
+    broker: Broker,
+    outgoing: Outgoing,
     now: Now,
     connections: [Option<u32>; CONNECTIONS],
     /// So many deeds are a round.
@@ -89,8 +89,8 @@ impl World {
             zone: TimeZone::UTC,
         };
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
-        let (store, mail) = (Store::new(rules, Handles::new("H")), Mail::new(1 << 16));
-        World { store, mail, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), deeds: 0 }
+        let (broker, outgoing) = (Broker::new(rules, Handles::new("H")), Outgoing::new(1 << 16));
+        World { broker, outgoing, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), deeds: 0 }
     }
 
     fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
@@ -98,32 +98,32 @@ impl World {
         match kind {
             b'c' if self.connections[who].is_some() => return self.leave(who),
             b'c' => {
-                let peer = self.store.connect(who as i32, None);
-                self.mail.open(peer);
-                self.connections[who] = Some(peer);
+                let session = self.broker.connect(who as i32, None);
+                self.outgoing.open(session);
+                self.connections[who] = Some(session);
             }
             b't' | b'm' => {
                 let unit = if kind == b't' { Duration::from_secs(1) } else { Duration::from_millis(1) };
                 let time = unit * data.len() as u32;
                 self.now = Now { steady: self.now.steady + time, wall: self.now.wall + time };
-                let next = self.store.tick(&self.now, &mut self.mail);
+                let next = self.broker.tick(&self.now, &mut self.outgoing);
                 assert!(next.is_none_or(|next| next > self.now.steady), "what is due was not done");
             }
             b'l' => {
-                let Some(peer) = self.connections[who] else { return };
+                let Some(session) = self.connections[who] else { return };
                 let about = About { level: "ERROR", limits: FUNCTIONS };
-                answer(&mut self.store, &about, &self.now, peer, data, &mut self.mail);
+                answer(&mut self.broker, &about, &self.now, session, data, &mut self.outgoing);
             }
             command => {
-                let Some(peer) = self.connections[who] else { return };
+                let Some(session) = self.connections[who] else { return };
                 let frame = Frame { magic: Magic::Request, number: command.into(), body: data };
-                dispatch(&mut self.store, &self.now, peer, &frame, None, &mut self.mail);
+                dispatch(&mut self.broker, &self.now, session, &frame, None, &mut self.outgoing);
             }
         }
         self.judge(&before, |world, number, job| match kind {
             b't' | b'm' => {
                 let unwanted = !job.background && job.waiters.is_empty();
-                job.worker != NONE && (world.store.rules.runs.is_some() || unwanted)
+                job.worker != NONE && (world.broker.rules.runs.is_some() || unwanted)
             }
             b'l' => may_end_by(data, number, job),
             command => may_end(world, command, data, number, job, world.connections[who]),
@@ -131,24 +131,24 @@ impl World {
     }
 
     fn leave(&mut self, who: usize) {
-        let Some(peer) = self.connections[who].take() else { return };
+        let Some(session) = self.connections[who].take() else { return };
         let before = self.known();
-        self.store.leave(&self.now, peer, &mut self.mail);
-        self.store.leave(&self.now, peer, &mut self.mail);
-        self.mail.close(peer);
-        self.store.release(peer);
+        self.broker.leave(&self.now, session, &mut self.outgoing);
+        self.broker.leave(&self.now, session, &mut self.outgoing);
+        self.outgoing.close(session);
+        self.broker.release(session);
         self.judge(&before, |world, _, job| {
-            let last = !job.background && job.waiters.iter().all(|waiter| *waiter == peer);
-            last || (job.worker == peer && world.store.rules.runs.is_some())
+            let last = !job.background && job.waiters.iter().all(|waiter| *waiter == session);
+            last || (job.worker == session && world.broker.rules.runs.is_some())
         });
     }
 
     fn known(&self) -> BTreeMap<u64, Known> {
-        let known = self.store.jobs.slab.iter().map(|(_, job)| {
-            let function = self.store.functions[job.function].name.clone();
-            let waiters = self.store.waiters_of(job).collect();
+        let known = self.broker.jobs.arena.iter().map(|(_, job)| {
+            let function = self.broker.functions[job.function].name.clone();
+            let waiters = self.broker.waiters_of(job).collect();
             let worker = if job.state == State::Running { job.worker } else { NONE };
-            let overdue = self.store.peers.iter().filter(|(_, peer)| peer.overdue.contains(&job.number));
+            let overdue = self.broker.sessions.iter().filter(|(_, session)| session.overdue.contains(&job.number));
             let overdue = overdue.map(|(id, _)| id).collect();
             (job.number, Known { background: job.background, worker, overdue, function, waiters })
         });
@@ -157,46 +157,46 @@ impl World {
 
     /// Looks at what a deed did. `may_end`: it can have been the end of this job.
     fn judge(&mut self, before: &BTreeMap<u64, Known>, may_end: impl Fn(&World, u64, &Known) -> bool) {
-        check(&self.store);
+        check(&self.broker);
         self.deeds += 1;
         if self.deeds.is_multiple_of(self.round) {
-            self.store.match_up(&self.now, &mut self.mail);
-            check(&self.store);
-            assert!(self.store.asking.is_empty() && self.store.called.is_empty());
-            assert!(self.store.peers.iter().all(|(_, peer)| !peer.asking), "a question has no answer");
+            self.broker.match_up(&self.now, &mut self.outgoing);
+            check(&self.broker);
+            assert!(self.broker.asking.is_empty() && self.broker.called.is_empty());
+            assert!(self.broker.sessions.iter().all(|(_, session)| !session.asking), "a question has no answer");
         }
-        let gone = before.iter().filter(|(number, _)| self.store.jobs.by_number(**number).is_none());
+        let gone = before.iter().filter(|(number, _)| self.broker.jobs.by_number(**number).is_none());
         let gone: Vec<(u64, &Known)> = gone.map(|(number, job)| (*number, job)).collect();
         for (number, job) in &gone {
             assert!(may_end(self, *number, job), "job {number} is lost: {job:?}");
         }
-        for peer in self.connections.into_iter().flatten() {
-            let ended = endings(&self.mail.take(peer));
+        for session in self.connections.into_iter().flatten() {
+            let ended = endings(&self.outgoing.take(session));
             for (number, job) in &gone {
                 let handle = format!("H:{number}").into_bytes();
-                let told = ended.iter().filter(|ended| **ended == handle).count();
-                let waits = job.waiters.iter().filter(|waiter| **waiter == peer).count();
-                assert_eq!(told, waits, "connection {peer} of the end of job {number}: {job:?}");
+                let informed = ended.iter().filter(|ended| **ended == handle).count();
+                let waits = job.waiters.iter().filter(|waiter| **waiter == session).count();
+                assert_eq!(informed, waits, "connection {session} of the end of job {number}: {job:?}");
             }
         }
     }
 }
 
 /// May a packet end a job?
-fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, peer: Option<u32>) -> bool {
+fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, session: Option<u32>) -> bool {
     let Some(command) = Command::from_number(command.into()) else { return false };
     match command {
         Command::CantDo | Command::ResetAbilities => {
             // Tried too often; or it is given back, and nobody waits for it.
             let unwanted = !job.background && job.waiters.is_empty();
-            Some(job.worker) == peer && (world.store.rules.runs.is_some() || unwanted)
+            Some(job.worker) == session && (world.broker.rules.runs.is_some() || unwanted)
         }
         _ => {
             let frame = Frame { magic: Magic::Request, number: command as u32, body };
             let Ok(Request::Work(work)) = Request::parse(command, &frame) else { return false };
             let ends = work.is_last() && work.handle == format!("H:{number}").as_bytes();
-            let late = job.worker == NONE && peer.is_some_and(|peer| job.overdue.contains(&peer));
-            ends && (Some(job.worker) == peer || late)
+            let late = job.worker == NONE && session.is_some_and(|session| job.overdue.contains(&session));
+            ends && (Some(job.worker) == session || late)
         }
     }
 }

@@ -1,71 +1,63 @@
 //! A job server for Gearman, as a library: [`run`] serves the listeners it is given until it is told
 //! to stop, so that tests own both.
 //!
-//! Each file uses only those above it:
+//! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
 //!
 //! ```text
-//! slab            values under small numbers, memory given back
-//! queue           lists threaded through jobs; a function's three priorities
-//! job             jobs, by handle and by unique key
-//! workers         connections and functions, as the store sees them
-//! wakeups         wake-ups without an answer, and who is woken then
-//! persist         what a durable queue is: a trait
-//! journal         changes on their way there
-//! mail            what is to be sent, by connection
-//! seldom          what the log says only now and then
-//! schedule        when a SUBMIT_JOB_SCHED runs
-//! store           all state: clients submit and ask …
-//! grab, work      … workers get jobs, are woken, and end them
-//! keep            … jobs go to the durable queue, and come back
-//! text            admin commands -> answers
-//! dispatch        a packet -> a call of the store
-//! words           of a command line and of files
-//! config          every option, with default and meaning
+//! durable            what a durable queue is: a trait, rows and their keys
+//! durable::batch     changes on their way there
+//! outgoing           what is to be sent, by connection
+//! seldom             what the log says only now and then
+//! broker::arena      values under small numbers, memory given back
+//! broker::jobs       jobs, by handle and by unique key
+//! broker::queue      lists threaded through jobs; a function's three priorities
+//! broker::schedule   when a SUBMIT_JOB_SCHED runs
+//! broker::sessions   connections, as the broker sees them
+//! broker::functions  what waits in each function, and who can run it
+//! broker::wakeups    wake-ups without an answer, and who is woken then
+//! broker             all state; connections come and go, clients ask for a status …
+//! broker::submit     … and submit jobs
+//! broker::assign     … workers are woken, and get jobs
+//! broker::results    … and send results
+//! broker::storing    … jobs go to the durable queue, and come back
+//! broker::dispatch   a packet -> a call of the broker
+//! admin::text        text commands -> answers
+//! durable::sqlite    a durable queue in an SQLite file
+//! durable::writer    the thread that writes changes
+//! config::file       words of a command line and of files
+//! config             what a server is run with
+//! config::options    every option, with default and meaning
 //! ---- below: sockets ----
-//! keeper          the thread that serves the durable queue
-//! sqlite          which may be an SQLite file
-//! threads         what connections are spread over
-//! socket_file     a socket's name in the file system
-//! alarm           a timer for short waits
-//! connection      bytes of one connection -> turns; a turn's answers -> sockets
-//! server          accept, timers, stopping
+//! net::stream        bytes, TCP or Unix
+//! net::listener      what is listened on
+//! net::alarm         a timer for short waits
+//! net::threads       what connections are spread over
+//! shared             the state that all connections share, and its lock
+//! net::connection    bytes of one connection -> packets -> the broker
+//! server             accepting, timers, stopping
 //! ```
+//!
+//! The program around it is in `main.rs` and `process/`.
 
 #![forbid(unsafe_code)]
 
-mod alarm;
+mod admin;
+mod broker;
 pub mod config;
-mod connection;
-mod dispatch;
+pub mod durable;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod grab;
-mod job;
-mod journal;
-mod keep;
-mod keeper;
-mod mail;
-pub mod persist;
-mod queue;
-mod schedule;
+mod net;
+mod outgoing;
 mod seldom;
 mod server;
-mod slab;
-mod socket_file;
-pub mod sqlite;
-mod store;
-mod text;
-mod threads;
-mod wakeups;
-mod words;
-mod work;
-mod workers;
+mod shared;
 
 pub use config::Config;
-pub use journal::Durable;
-pub use server::{Listener, Server, Stop, run};
-pub use socket_file::SocketFile;
+pub use durable::Durable;
+pub use net::listener::{Listener, SocketFile};
+pub use server::{Server, Stop, run};
 
 /// The version that `version` answers.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -2,26 +2,19 @@
 
 #![deny(unsafe_code)]
 
-mod bind;
-mod daemon;
-mod log;
-mod notify;
-mod pid;
-mod signals;
-mod start;
-mod syslog;
-mod wait;
+mod process;
 
-use daemon::{Caller, Side};
+use crate::process::daemon::{self, Caller, Side};
+use crate::process::log::{Log, NOTICE};
+use crate::process::notify::notify;
+use crate::process::signals::Signals;
+use crate::process::start;
+use crate::process::syslog::Syslog;
 use gearmand::config::{DEFAULT_LOG, Level, Options, Usage};
-use log::{Log, NOTICE};
-use notify::notify;
-use signals::Signals;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use syslog::Syslog;
 
 /// The exit status where nobody reads the help to its end (`| head`): what a shell says of SIGPIPE.
 const UNREAD: u8 = 128 + 13;
@@ -107,17 +100,17 @@ async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) 
         () = signals.end() => return unready("a signal", caller),
     };
     log.start(options.verbose);
-    let tell = |remark: &str| {
+    let report = |remark: &str| {
         tracing::warn!("{remark}");
         // By default the log has errors only.
         if !(log.is_stderr() && options.verbose >= Level::Warning) {
             say(remark);
         }
     };
-    remarks.iter().for_each(|remark| tell(remark));
+    remarks.iter().for_each(|remark| report(remark));
     let mut stop = signals.follow(log.clone(), Duration::from_secs(options.drain_timeout));
-    let told = stop.clone();
-    let start = start::start(options, &log, &told, tell);
+    let reported = stop.clone();
+    let start = start::start(options, &log, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),

@@ -1,40 +1,40 @@
-//! What would fill the log if it were said each time.
+//! What would fill the log if it were logged each time.
 
 use std::fmt;
 use std::time::Duration;
 
-/// When to say something that may happen a thousand times a second.
+/// When to log something that may happen a thousand times a second.
 #[derive(Clone, Debug)]
 pub(crate) struct Seldom {
     pause: Duration,
-    /// When it may be said again.
+    /// When it may be logged again.
     next: Duration,
-    /// So often it happened since it was said.
-    unsaid: u64,
+    /// So often it happened since it was logged.
+    omitted: u64,
 }
 
 impl Seldom {
     /// Not more often than this.
     pub(crate) fn every(pause: Duration) -> Seldom {
-        Seldom { pause, next: Duration::ZERO, unsaid: 0 }
+        Seldom { pause, next: Duration::ZERO, omitted: 0 }
     }
 
-    /// It happened. Whether to say so now, and what to say of the times when it was not said.
-    pub(crate) fn happened(&mut self, now: Duration) -> Option<Unsaid> {
+    /// It happened. Whether to log it now, with how often it was left out.
+    pub(crate) fn happened(&mut self, now: Duration) -> Option<Omitted> {
         if now < self.next {
-            self.unsaid += 1;
+            self.omitted += 1;
             return None;
         }
         self.next = now + self.pause;
-        Some(Unsaid(std::mem::take(&mut self.unsaid)))
+        Some(Omitted(std::mem::take(&mut self.omitted)))
     }
 }
 
-/// How often something happened since it was said: the end of the line that says it again.
+/// How often something happened since it was logged: the end of the line that logs it again.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unsaid(u64);
+pub(crate) struct Omitted(u64);
 
-impl fmt::Display for Unsaid {
+impl fmt::Display for Omitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => Ok(()),
@@ -68,8 +68,11 @@ mod tests {
     #[test]
     fn once_in_a_while_with_what_was_left_out() {
         let mut seldom = Seldom::every(Duration::from_secs(10));
-        let said = [0, 0, 9, 10, 19, 25].map(|second| seldom.happened(Duration::from_secs(second)));
-        assert_eq!(said, [Some(Unsaid(0)), None, None, Some(Unsaid(2)), None, Some(Unsaid(1))]);
-        assert_eq!([Unsaid(0), Unsaid(2)].map(|unsaid| unsaid.to_string()), ["", "; 2 more since the last such line"]);
+        let received = [0, 0, 9, 10, 19, 25].map(|second| seldom.happened(Duration::from_secs(second)));
+        assert_eq!(received, [Some(Omitted(0)), None, None, Some(Omitted(2)), None, Some(Omitted(1))]);
+        assert_eq!(
+            [Omitted(0), Omitted(2)].map(|omitted| omitted.to_string()),
+            ["", "; 2 more since the last such line"]
+        );
     }
 }

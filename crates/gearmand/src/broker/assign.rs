@@ -1,0 +1,378 @@
+//! Workers: what they can do, which job each gets, and who is woken when there is one. A worker that asked for
+//! direct assignment ("all-yours") is not woken but given the job at once.
+
+use crate::broker::arena::{Arena, NONE};
+use crate::broker::jobs::{State, number_hash};
+use crate::broker::queue::Priorities;
+use crate::broker::sessions::{Ability, Session};
+use crate::broker::wakeups::{Step, Wakeup};
+use crate::broker::{Broker, Now};
+use crate::outgoing::Outgoing;
+use gearman_core::protocol::message::{Assign, Grab, Priority, Response, number};
+use gearman_core::protocol::write_buffer::SHARE;
+use gearman_core::{MAX_CLIENT_ID, MAX_FUNCTION, ReturnCode};
+use std::time::Duration;
+
+/// A worker that sleeps and sent a packet within this time is given a job without being woken. One that was not may be
+/// stopped: its system takes what is sent to it, and nobody works on it.
+const AWAKE: Duration = Duration::from_secs(3);
+/// Most functions of one worker: each of its requests may look at all of them.
+const ABILITIES: usize = 10_000;
+
+/// What a CAN_DO_TIMEOUT means: milliseconds; but PHP, Perl and Python workers mean seconds when
+/// they say less than 1000, and nobody wants a job to be over in a tenth of a second.
+fn timeout(argument: &[u8]) -> Option<Duration> {
+    match u64::from(number(argument)) {
+        0 => None,
+        seconds @ 1..1000 => Some(Duration::from_secs(seconds)),
+        milliseconds => Some(Duration::from_millis(milliseconds)),
+    }
+}
+
+/// A job for a worker.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Which of its abilities.
+    ability: usize,
+    priority: Priority,
+    job: u32,
+    /// Jobs of lower priorities wait that it could have instead.
+    ahead: bool,
+}
+
+/// Is this still true: the connection sleeps since then, and can do that?
+fn sleeps(sessions: &Arena<Session>, function: u32) -> impl Fn(u64, u32) -> bool {
+    move |since, session| sessions.get(session).is_some_and(|p| p.asleep == since && p.ability(function).is_some())
+}
+
+impl Broker {
+    /// CAN_DO and CAN_DO_TIMEOUT.
+    pub(crate) fn can_do(
+        &mut self,
+        now: &Now,
+        session: u32,
+        name: &[u8],
+        limit: Option<&[u8]>,
+        outgoing: &mut Outgoing,
+    ) {
+        if name.len() > MAX_FUNCTION {
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Function value too large");
+        }
+        let worker = &self.sessions[session];
+        let has = || self.functions.find(name).is_some_and(|function| worker.ability(function).is_some());
+        if worker.abilities.len() >= ABILITIES && !has() {
+            if let Some(omitted) = self.limits.abilities.happened(now.steady) {
+                let name = name.escape_ascii();
+                tracing::warn!("function {name} refused: a worker may have {ABILITIES} functions{omitted}");
+            }
+            return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
+        }
+        let Some(function) = self.function(now, name) else {
+            return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
+        };
+        let worker = &mut self.sessions[session];
+        self.announced += 1;
+        let ability = Ability { function, announced: self.announced, timeout: limit.and_then(timeout) };
+        let known = worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some();
+        // The one announced last is asked first.
+        worker.abilities.push_front(ability);
+        let asleep = worker.asleep;
+        if !known {
+            self.functions[function].workers += 1;
+            if asleep != 0 {
+                self.sleep_in(function, session);
+                if !self.functions[function].queue.is_empty() {
+                    self.call(function);
+                }
+            }
+        }
+    }
+
+    /// CANT_DO. A job of this function that it still runs goes back.
+    pub(crate) fn cant_do(&mut self, now: &Now, session: u32, name: &[u8], outgoing: &mut Outgoing) {
+        let Some(function) = self.functions.find(name) else { return };
+        let worker = &mut self.sessions[session];
+        if worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some() {
+            self.forget(now, session, function, outgoing);
+        }
+    }
+
+    /// RESET_ABILITIES.
+    pub(crate) fn reset_abilities(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        while let Some(ability) = self.sessions[session].abilities.pop_back() {
+            self.forget(now, session, ability.function, outgoing);
+        }
+    }
+
+    fn forget(&mut self, now: &Now, session: u32, function: u32, outgoing: &mut Outgoing) {
+        self.functions[function].workers -= 1;
+        // From the last to the first, so that the first is in front again.
+        let mut next = self.sessions[session].running.tail();
+        while let Some(job) = next {
+            let current = &self.jobs.arena[job];
+            next = (current.prev != NONE).then_some(current.prev);
+            if current.function == function {
+                self.give_back(now, job, outgoing);
+            }
+        }
+        if self.sessions[session].woken == function {
+            self.hand_on(session, NONE);
+        }
+    }
+
+    /// ALL_YOURS, or the option of this name, which has an answer: from now on the worker gets its next job while
+    /// it sleeps, in place of the NOOP.
+    pub(crate) fn all_yours(&mut self, session: u32) {
+        self.sessions[session].direct = self.rules.direct;
+    }
+
+    /// A packet came. The job that a direct worker is given in its sleep must find it waiting for one: so
+    /// whatever it sends ends its sleep. Answers leave in the order of their questions.
+    pub(crate) fn receive(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        self.answer(now, session, outgoing);
+        let worker = &mut self.sessions[session];
+        worker.last_packet = now.steady;
+        if worker.direct {
+            worker.asleep = 0;
+        }
+    }
+
+    /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now, or the job itself.
+    pub(crate) fn pre_sleep(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        self.moves_on(now, session);
+        let slept = self.sessions[session].asleep;
+        self.sleeps += 1;
+        self.sessions[session].asleep = self.sleeps;
+        if let Some(found) = self.first_for(session) {
+            if self.sessions[session].direct {
+                return self.give(now, session, found, outgoing);
+            }
+            let function = self.jobs.arena[found.job].function;
+            self.hand_on(session, function);
+            return self.noop(session, function, Step::first(now.steady), outgoing);
+        }
+        self.sessions[session].woken = NONE;
+        if slept != 0 {
+            // Said twice: it keeps its place.
+            self.sessions[session].asleep = slept;
+            return;
+        }
+        for i in 0..self.sessions[session].abilities.len() {
+            self.sleep_in(self.sessions[session].abilities[i].function, session);
+        }
+    }
+
+    fn sleep_in(&mut self, function: u32, session: u32) {
+        let since = self.sessions[session].asleep;
+        let sleeps = sleeps(&self.sessions, function);
+        self.functions[function].sleeps(since, session, sleeps);
+    }
+
+    /// Wakes a worker that sleeps.
+    fn noop(&mut self, session: u32, function: u32, step: Step, outgoing: &mut Outgoing) {
+        let worker = &mut self.sessions[session];
+        (worker.slept, worker.asleep, worker.woken) = (worker.asleep, 0, function);
+        let slept = worker.slept;
+        if !self.wakeups.sent(session, slept, step) {
+            self.sessions[session].woken = NONE;
+        }
+        outgoing.response(session, &Response::Noop);
+    }
+
+    /// GRAB_JOB in its three forms.
+    pub(crate) fn grab(&mut self, now: &Now, session: u32, grab: Grab, outgoing: &mut Outgoing) {
+        let worker = &mut self.sessions[session];
+        (worker.asleep, worker.form) = (0, grab);
+        self.moves_on(now, session);
+        match self.first_for(session) {
+            Some(found) => self.give(now, session, found, outgoing),
+            None => {
+                self.sessions[session].asking = true;
+                self.asking.push_back(session);
+            }
+        }
+    }
+
+    /// A GRAB_JOB that found no job gets its answer: at the end of the round, or ahead of the connection's next one.
+    pub(crate) fn answer(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        if !self.sessions.get_mut(session).is_some_and(|worker| std::mem::take(&mut worker.asking)) {
+            return;
+        }
+        match self.first_for(session) {
+            Some(found) => self.give(now, session, found, outgoing),
+            None => {
+                self.sessions[session].woken = NONE;
+                outgoing.response(session, &Response::NoJob);
+            }
+        }
+    }
+
+    /// The end of a round. Under load, jobs and workers that ask for one come in the same round, in any order: they
+    /// are brought together, and only for jobs that are left somebody is woken. Done at once, one job would be "no
+    /// job" for who came before it, and wake another: four packets more.
+    pub(crate) fn match_up(&mut self, now: &Now, outgoing: &mut Outgoing) {
+        while let Some(session) = self.asking.pop_front() {
+            self.answer(now, session, outgoing);
+        }
+        while let Some(function) = self.called.pop_front() {
+            let Some(of) = self.functions.get_mut(function) else { continue };
+            let jobs = std::mem::take(&mut of.calls).min(of.queue.len());
+            for _ in 0..jobs {
+                self.wake(now, function, Step::first(now.steady), self.rules.wakeup, outgoing);
+            }
+        }
+    }
+
+    /// Gives a worker the job that was found for it.
+    fn give(&mut self, now: &Now, session: u32, found: Found, outgoing: &mut Outgoing) {
+        let Found { ability, priority, job, ahead } = found;
+        if ahead {
+            self.pass(session, priority, job);
+        }
+        let worker = &mut self.sessions[session];
+        worker.asleep = 0;
+        // The function just served is asked last the next time.
+        if let Some(ability) = worker.abilities.remove(ability) {
+            worker.abilities.push_back(ability);
+        }
+        let function = self.jobs.arena[job].function;
+        self.functions[function].queue.take(&mut self.jobs.arena, priority, job);
+        self.functions[function].running += 1;
+        self.running += 1;
+        self.sessions[session].running.push_back(&mut self.jobs.arena, job);
+        let assigned = &mut self.jobs.arena[job];
+        (assigned.state, assigned.worker) = (State::Running, session);
+        if self.sessions[session].running.len() == 1 {
+            self.start_clock(now, job);
+        }
+        self.assign(session, job, self.sessions[session].form, outgoing);
+        self.hand_on(session, function);
+    }
+
+    fn assign(&self, session: u32, job: u32, grab: Grab, outgoing: &mut Outgoing) {
+        let job = &self.jobs.arena[job];
+        let handle = self.handles.write(job.number);
+        let assign = Assign {
+            handle: handle.as_ref(),
+            function: &self.functions[job.function].name,
+            unique: (grab != Grab::Plain).then(|| job.unique()),
+            reducer: job.extra.as_ref().and_then(|e| e.reducer.as_deref()).filter(|_| grab == Grab::All),
+            workload: job.workload(),
+        };
+        let (command, arguments, n) = assign.form();
+        let payload = match job.workload() {
+            large if large.len() >= SHARE => crate::outgoing::Payload::Shared(job.shared_workload()),
+            small => crate::outgoing::Payload::Copied(small),
+        };
+        outgoing.packet(session, command, &arguments[..n], &payload);
+    }
+
+    /// The job that a worker is to get, if there is one.
+    fn first_for(&self, session: u32) -> Option<Found> {
+        if self.draining {
+            return None;
+        }
+        let mut waiting = Priorities::default();
+        let abilities = self.sessions[session].abilities.iter().enumerate();
+        let queued = abilities.filter_map(|(i, a)| {
+            let queue = &self.functions[a.function].queue;
+            waiting |= queue.waiting();
+            Some((i, queue.next()?))
+        });
+        // The first of those with the best priority.
+        let (ability, next) = queued.min_by_key(|(_, next)| next.rank())?;
+        Some(Found { ability, priority: next.priority, job: next.job, ahead: waiting.below(next.priority) })
+    }
+
+    /// A worker is given this job ahead of lower ones. Those of one function count that, so that lower ones are let
+    /// through equally often however many functions have some; of which function is left to chance, so that all are.
+    fn pass(&mut self, session: u32, priority: Priority, job: u32) {
+        let abilities = &self.sessions[session].abilities;
+        let (before, after) = (0..abilities.len(), 0..abilities.len());
+        let chance = number_hash(self.jobs.arena[job].number) as usize % abilities.len().max(1);
+        for ability in before.chain(after).skip(chance) {
+            let queue = &mut self.functions[abilities[ability].function].queue;
+            if queue.waiting().below(priority) {
+                return queue.pass(priority);
+            }
+        }
+    }
+
+    /// Puts a job at the end of its queue; somebody is woken for it. Not for a job that nobody waits for.
+    pub(crate) fn enqueue(&mut self, id: u32) {
+        let job = &mut self.jobs.arena[id];
+        let (function, priority) = (job.function, job.priority);
+        job.state = State::Queued;
+        self.functions[function].queue.list(priority).push_back(&mut self.jobs.arena, id);
+        self.call(function);
+    }
+
+    /// A job of this function waits for somebody to be woken at the end of the round.
+    pub(crate) fn call(&mut self, function: u32) {
+        let of = &mut self.functions[function];
+        of.calls += 1;
+        if of.calls == 1 {
+            self.called.push_back(function);
+        }
+    }
+
+    /// Gives one job of this function to a worker that sleeps, or wakes up to `left` for it.
+    fn wake(&mut self, now: &Now, function: u32, step: Step, mut left: u32, outgoing: &mut Outgoing) {
+        while left > 0 && !self.draining {
+            let sleeps = sleeps(&self.sessions, function);
+            let Some(session) = self.functions[function].wake(sleeps) else { return };
+            let worker = &self.sessions[session];
+            let direct = worker.direct && now.steady.saturating_sub(worker.last_packet) <= AWAKE;
+            match self.first_for(session).filter(|_| direct) {
+                Some(found) => {
+                    let given = self.jobs.arena[found.job].function;
+                    self.give(now, session, found, outgoing);
+                    if given == function {
+                        return;
+                    }
+                    // It had a more urgent one to do, which others were woken for: the next for ours.
+                }
+                None => {
+                    self.noop(session, function, step, outgoing);
+                    left -= 1;
+                }
+            }
+        }
+    }
+
+    /// A worker that was woken does something else than take a job of the function it was woken for
+    /// (`got`: it got a job of this one): the next is woken, where a job still waits.
+    fn hand_on(&mut self, session: u32, got: u32) {
+        let function = std::mem::replace(&mut self.sessions[session].woken, NONE);
+        if function == NONE || function == got {
+            return;
+        }
+        if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
+            self.call(function);
+        }
+    }
+
+    /// A worker had the time to answer a wake-up. If it did not, it is not waited for: where a job still waits, others
+    /// are woken for it. It sleeps no more until it says so, so jobs that come go to those who answer.
+    pub(crate) fn overslept(&mut self, now: &Now, wakeup: &Wakeup, outgoing: &mut Outgoing) {
+        if !wakeup.is_open(&self.sessions) {
+            return;
+        }
+        let worker = &mut self.sessions[wakeup.session];
+        let function = std::mem::replace(&mut worker.woken, NONE);
+        if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
+            let name = worker.id.as_deref().unwrap_or(b"-");
+            tracing::debug!("worker {} (descriptor {}) does not answer a wake-up", name.escape_ascii(), worker.fd);
+            let (step, more) = wakeup.next(now.steady);
+            self.wake(now, function, step, more, outgoing);
+        }
+    }
+
+    /// SET_CLIENT_ID.
+    pub(crate) fn set_client_id(&mut self, session: u32, id: &[u8], outgoing: &mut Outgoing) {
+        if id.len() > MAX_CLIENT_ID {
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Client id too large");
+        }
+        self.sessions[session].id = (!id.is_empty()).then(|| id.into());
+    }
+}

@@ -1,0 +1,108 @@
+//! What the broker promises, for tests and fuzzing: they look after each step.
+
+// A promise that is broken ends a test.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+use crate::broker::Broker;
+use crate::broker::arena::NONE;
+use crate::broker::jobs::State;
+use crate::broker::queue::AHEAD;
+use crate::broker::sessions::OVERDUE;
+use gearman_core::protocol::message::Priority;
+use std::collections::{HashMap, HashSet};
+
+/// What the module promises, seen from every side.
+pub(crate) fn check(broker: &Broker) {
+    let jobs = &broker.jobs.arena;
+    let mut placed = HashSet::new();
+    let mut count: HashMap<u32, (u32, u32)> = HashMap::new();
+    for (id, job) in jobs.iter() {
+        let counted = count.entry(job.function).or_default();
+        counted.0 += 1;
+        counted.1 += u32::from(job.state == State::Running);
+        assert_eq!(broker.jobs.by_number(job.number), Some(id));
+        let keyless = matches!((job.unique(), job.workload()), (b"", _) | (b"-", b""));
+        let same = broker.jobs.by_unique(job.function, job.unique(), job.workload());
+        assert_eq!(same, (!keyless).then_some(id), "one job of a key");
+        assert!(job.background || job.waiters != NONE || job.state == State::Running, "nobody waits for it");
+    }
+    for (id, function) in broker.functions.iter() {
+        assert_eq!((function.total, function.running), count.get(&id).copied().unwrap_or_default());
+        let able = broker.sessions.iter().filter(|(_, p)| p.ability(id).is_some()).count();
+        assert_eq!(function.workers as usize, able);
+        let mut queue = function.queue.clone();
+        for priority in Priority::ALL {
+            let passed = queue.passed(priority);
+            assert!(passed <= AHEAD && (passed == 0 || queue.len_of(priority) > 0), "{passed} went before nobody");
+            let (mut next, mut n) = (queue.list(priority).head, 0);
+            while next != NONE {
+                let job = &jobs[next];
+                assert_eq!((job.state, job.function, job.priority), (State::Queued, id, priority));
+                assert!(placed.insert(next), "in two places");
+                (next, n) = (job.next, n + 1);
+            }
+            assert_eq!(queue.list(priority).len(), n);
+        }
+        let queued: u32 = Priority::ALL.into_iter().map(|p| function.queue.len_of(p)).sum();
+        let asleep = broker.sessions.iter().any(|(_, p)| p.asleep != 0 && p.ability(id).is_some());
+        let round_goes_on = !broker.asking.is_empty() || !broker.called.is_empty();
+        if asleep && !broker.draining && !round_goes_on {
+            let woken = broker.sessions.iter().filter(|(_, p)| p.woken == id).count();
+            assert!(woken >= queued as usize, "{queued} jobs wait, {woken} are awake for them, somebody sleeps");
+        }
+    }
+    for (due, id) in &broker.delayed {
+        let job = &jobs[*id];
+        assert_eq!((job.state, job.extra.as_ref().unwrap().due), (State::Delayed, *due));
+        assert!(placed.insert(*id), "in two places");
+    }
+    let storing = jobs.iter().filter(|(_, job)| job.state == State::Storing);
+    for (id, job) in storing {
+        assert!(broker.changes.batch_of(job.number).is_some() && job.stored && job.background);
+        assert!(placed.insert(id), "in two places");
+    }
+    for (_, session) in broker.sessions.iter().filter(|(_, p)| p.asleep != 0) {
+        assert_eq!(session.woken, NONE, "who sleeps was not woken since");
+    }
+    for (id, session) in broker.sessions.iter().filter(|(_, p)| p.woken != NONE && !p.asking) {
+        let waited_for = broker.wakeups.iter().any(|w| w.session == id && w.slept == session.slept);
+        assert!(waited_for, "nobody sees when connection {id} does not answer");
+    }
+    for step in broker.wakeups.steps() {
+        assert!(step.is_sorted_by_key(|wakeup| wakeup.when), "who was woken later is given up earlier");
+    }
+    for (id, session) in broker.sessions.iter() {
+        let twice = session.overdue.iter().any(|n| session.overdue.iter().filter(|m| *m == n).count() > 1);
+        assert!(!twice && session.overdue.len() <= OVERDUE, "connection {id}: {:?}", session.overdue);
+    }
+    let mut running = 0;
+    for (session, state) in broker.sessions.iter() {
+        let (mut next, mut n) = (state.running.head, 0);
+        while next != NONE {
+            let job = &jobs[next];
+            assert_eq!((job.state, job.worker), (State::Running, session));
+            assert!(placed.insert(next), "in two places");
+            (next, n) = (job.next, n + 1);
+        }
+        assert_eq!(state.running.len(), n);
+        running += n as usize;
+    }
+    assert_eq!(broker.running, running);
+    assert_eq!(placed.len(), jobs.len(), "a job is nowhere");
+    for (when, id) in &broker.deadlines {
+        let job = &jobs[*id];
+        assert_eq!(job.extra.as_ref().unwrap().deadline, Some(*when));
+        assert_eq!(broker.sessions[job.worker].running.head, *id, "only the one it is on");
+    }
+    let by_job: usize = jobs.iter().map(|(_, job)| broker.waiters_of(job).count()).sum();
+    let by_peer: usize = broker.sessions.iter().map(|(_, session)| waits(broker, session.waits)).sum();
+    assert_eq!((by_job, by_peer), (broker.waiters.len(), broker.waiters.len()));
+}
+
+fn waits(broker: &Broker, mut next: u32) -> usize {
+    let mut n = 0;
+    while let Some(waiter) = broker.waiters.get(next) {
+        (next, n) = (waiter.session_next, n + 1);
+    }
+    n
+}

@@ -1,0 +1,135 @@
+//! Functions, by number and by name: what waits in each, and who can run it.
+//!
+//! A function's number is reused once it was removed, which the broker does only when neither a job nor a worker names
+//! it any more.
+
+use crate::broker::queue::Queue;
+use std::collections::{HashMap, VecDeque};
+
+/// A function that was ever named by a worker, a client or an operator.
+#[derive(Debug, Default)]
+pub(crate) struct Function {
+    pub(crate) name: Box<[u8]>,
+    /// Jobs that may run now.
+    pub(crate) queue: Queue,
+    /// Jobs in all: queued, running and waiting for their time.
+    pub(crate) total: u32,
+    pub(crate) running: u32,
+    /// Connections that can run it.
+    pub(crate) workers: u32,
+    /// At most so many jobs, by the priority of the one that comes; 0 is no limit.
+    pub(crate) limits: [u32; 3],
+    /// So many jobs came for which workers are to be woken at the end of the round.
+    pub(crate) calls: u32,
+    /// Workers that sleep, longest first, as (`Session::asleep`, connection). An entry is void when the
+    /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
+    sleepers: VecDeque<(u64, u32)>,
+}
+
+impl Function {
+    /// A worker went to sleep; or one that sleeps learned this function.
+    pub(crate) fn sleeps(&mut self, since: u64, session: u32, valid: impl Fn(u64, u32) -> bool) {
+        // Void entries are swept out before they outnumber the workers, so each costs little.
+        if self.sleepers.len() > 16 + 2 * self.workers as usize {
+            self.sleepers.retain(|(since, session)| valid(*since, *session));
+        }
+        self.sleepers.push_back((since, session));
+    }
+
+    /// The one that sleeps longest.
+    pub(crate) fn wake(&mut self, valid: impl Fn(u64, u32) -> bool) -> Option<u32> {
+        while let Some((since, session)) = self.sleepers.pop_front() {
+            if valid(since, session) {
+                return Some(session);
+            }
+        }
+        None
+    }
+}
+
+/// All functions, by number and by name.
+#[derive(Debug, Default)]
+pub(crate) struct Functions {
+    list: Vec<Option<Function>>,
+    free: Vec<u32>,
+    names: HashMap<Box<[u8]>, u32>,
+    /// Limits that were set for functions which nobody named yet.
+    limits: HashMap<Box<[u8]>, [u32; 3]>,
+}
+
+impl Functions {
+    pub(crate) fn find(&self, name: &[u8]) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(crate) fn add(&mut self, name: &[u8]) -> u32 {
+        let limits = self.limits.remove(name).unwrap_or_default();
+        let function = Function { name: name.into(), limits, ..Function::default() };
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None => {
+                self.list.push(None);
+                self.list.len() as u32 - 1
+            }
+        };
+        self.list[id as usize] = Some(function);
+        self.names.insert(name.into(), id);
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: u32) {
+        if let Some(function) = self.list.get_mut(id as usize).and_then(Option::take) {
+            self.names.remove(&function.name);
+            self.free.push(id);
+        }
+    }
+
+    /// At most `most` functions may be remembered that nobody uses.
+    pub(crate) fn limit(&mut self, name: &[u8], limits: [u32; 3], most: usize) {
+        match self.find(name) {
+            Some(id) => self[id].limits = limits,
+            None if limits == [0; 3] => drop(self.limits.remove(name)),
+            None if self.limits.len() < most => drop(self.limits.insert(name.into(), limits)),
+            None => {}
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Function)> {
+        self.list.iter().enumerate().filter_map(|(id, function)| Some((id as u32, function.as_ref()?)))
+    }
+
+    pub(crate) fn get(&self, id: u32) -> Option<&Function> {
+        self.list.get(id as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Function> {
+        self.list.get_mut(id as usize)?.as_mut()
+    }
+}
+
+impl std::ops::Index<u32> for Functions {
+    type Output = Function;
+
+    /// For numbers that jobs and abilities hold: a function is removed only when there are none.
+    #[allow(clippy::panic)]
+    fn index(&self, id: u32) -> &Function {
+        match self.get(id) {
+            Some(function) => function,
+            None => panic!("no function under {id}"),
+        }
+    }
+}
+
+impl std::ops::IndexMut<u32> for Functions {
+    #[allow(clippy::panic)]
+    fn index_mut(&mut self, id: u32) -> &mut Function {
+        match self.get_mut(id) {
+            Some(function) => function,
+            None => panic!("no function under {id}"),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Jobs, and how they are found: by handle, by unique key, by number.
+
+use crate::broker::arena::{Arena, NONE};
+use crate::durable::RowKey;
+use bytes::Bytes;
+use gearman_core::protocol::message::{Decimal, Priority};
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// Where a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// In a queue of its function.
+    Queued,
+    /// On its way to the durable queue, see [`crate::durable::batch`]. Then it is queued, or delayed.
+    Storing,
+    /// Waits for its time.
+    Delayed,
+    /// With the connection `Job::worker`.
+    Running,
+}
+
+/// One job. A million of them may be queued, so it is small: what few jobs have is in `extra`.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// The unique key, perhaps something that came after it, and the workload: exactly as large as
+    /// that, or part of a read buffer that held this packet alone.
+    payload: Bytes,
+    /// The number at the end of its handle. Never reused.
+    pub(crate) number: u64,
+    /// What most jobs don't have.
+    pub(crate) extra: Option<Box<Extra>>,
+    /// Neighbours in the list it is in, see [`crate::broker::queue::List`].
+    pub(crate) prev: u32,
+    pub(crate) next: u32,
+    /// Which function, by its number in the broker.
+    pub(crate) function: u32,
+    /// The first of the clients who wait for it; NONE without one.
+    pub(crate) waiters: u32,
+    /// Whose it is. Only while running.
+    pub(crate) worker: u32,
+    /// Where the workload begins in `payload`.
+    workload: u32,
+    /// How often it was handed out and came back.
+    pub(crate) tries: u16,
+    unique: u8,
+    pub(crate) priority: Priority,
+    pub(crate) state: State,
+    /// Runs even when nobody waits for it.
+    pub(crate) background: bool,
+    /// It has a row in the durable queue, or is on its way there.
+    pub(crate) stored: bool,
+}
+
+/// What most jobs don't have.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// The function that joins the parts of a job that is split.
+    pub(crate) reducer: Option<Box<[u8]>>,
+    /// Its progress, as its worker last reported it.
+    pub(crate) numerator: u32,
+    pub(crate) denominator: u32,
+    /// Seconds since 1970 at which it may run. Only until then.
+    pub(crate) due: u64,
+    /// The key of its row, where that does not follow from the job.
+    pub(crate) row: Option<Box<RowKey>>,
+    /// When its function's timeout runs out. Only while its worker is on it.
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Job {
+    pub(crate) fn new(function: u32, priority: Priority, background: bool, payload: Payload) -> Job {
+        let Payload { bytes, unique, workload } = payload;
+        Job {
+            payload: bytes,
+            number: 0,
+            extra: None,
+            prev: NONE,
+            next: NONE,
+            function,
+            waiters: NONE,
+            worker: NONE,
+            workload,
+            tries: 0,
+            unique,
+            priority,
+            state: State::Queued,
+            background,
+            stored: false,
+        }
+    }
+
+    pub(crate) fn unique(&self) -> &[u8] {
+        &self.payload[..usize::from(self.unique)]
+    }
+
+    pub(crate) fn workload(&self) -> &[u8] {
+        &self.payload[self.workload as usize..]
+    }
+
+    /// The workload to be sent without a copy.
+    pub(crate) fn shared_workload(&self) -> Bytes {
+        self.payload.slice(self.workload as usize..)
+    }
+
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// The key of its row in the durable queue.
+    pub(crate) fn row_key(&self) -> RowKey {
+        match self.extra.as_ref().and_then(|e| e.row.as_deref()) {
+            Some(key) => *key,
+            None => RowKey::new(self.unique(), self.number),
+        }
+    }
+
+    fn key(&self) -> Option<Key<'_>> {
+        key(self.unique(), self.workload())
+    }
+}
+
+/// What other jobs of the same function are the same as a job by: its unique key, and the workload where the key
+/// stands for that.
+type Key<'a> = (&'a [u8], &'a [u8]);
+
+/// Key `-` stands for the workload. An empty one is no key, as in C (libgearman-server/job.cc).
+fn key<'a>(unique: &'a [u8], workload: &'a [u8]) -> Option<Key<'a>> {
+    match unique {
+        b"" => None,
+        b"-" if workload.is_empty() => None,
+        b"-" => Some((unique, workload)),
+        _ => Some((unique, b"")),
+    }
+}
+
+/// A unique key and a workload in memory of their own.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    bytes: Bytes,
+    unique: u8,
+    workload: u32,
+}
+
+impl Payload {
+    /// Copies both into one allocation, or keeps the part of `owner`, a buffer that holds just this
+    /// packet, that they are in.
+    pub(crate) fn new(unique: &[u8], workload: &[u8], owner: Option<&Bytes>) -> Payload {
+        // Both are slices of one packet, the key in front. Whatever lies between them stays too.
+        if let Some(owner) = owner {
+            let begin = unique.as_ptr().addr().wrapping_sub(owner.as_ptr().addr());
+            let middle = workload.as_ptr().addr().wrapping_sub(owner.as_ptr().addr());
+            if begin <= middle && middle <= owner.len() && owner.len() - middle == workload.len() {
+                let at = (middle - begin) as u32;
+                return Payload { bytes: owner.slice(begin..), unique: unique.len() as u8, workload: at };
+            }
+        }
+        let bytes = Bytes::from([unique, workload].concat().into_boxed_slice());
+        Payload { bytes, unique: unique.len() as u8, workload: unique.len() as u32 }
+    }
+}
+
+/// All jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs {
+    pub(crate) arena: Arena<Job>,
+    /// By the number in the handle. Numbers are ours and in sequence: no client can choose them.
+    numbers: HashTable<u32>,
+    /// By function and key; with a hash that is seeded, because clients choose the keys. The hash is
+    /// kept, so that growing looks at no job.
+    uniques: HashTable<(u32, u32)>,
+    hasher: RandomState,
+    /// The last number that was given out.
+    last: u64,
+}
+
+pub(crate) fn number_hash(number: u64) -> u64 {
+    // Spreads a sequence over all bits (Fibonacci hashing): the table looks at both ends.
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+}
+
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+impl Jobs {
+    fn key_hash(&self, function: u32, key: Key<'_>) -> u32 {
+        self.hasher.hash_one((function, key)) as u32
+    }
+
+    /// Takes a job in and gives it its number.
+    pub(crate) fn insert(&mut self, job: Job) -> u32 {
+        let id = self.insert_unnumbered(job);
+        self.number(id);
+        id
+    }
+
+    /// Takes a job in that had this number before a restart, and which no other has now.
+    pub(crate) fn insert_numbered(&mut self, job: Job, number: u64) -> u32 {
+        let id = self.insert_unnumbered(job);
+        self.set_number(id, number);
+        self.last = self.last.max(number);
+        id
+    }
+
+    /// Gives a job the next number.
+    pub(crate) fn number(&mut self, id: u32) {
+        self.last += 1;
+        self.set_number(id, self.last);
+    }
+
+    fn set_number(&mut self, id: u32, number: u64) {
+        self.arena[id].number = number;
+        self.numbers.insert_unique(number_hash(number), id, |id| number_hash(self.arena[*id].number));
+    }
+
+    /// Takes a job in that is to get its number later: until then it is not found by that.
+    pub(crate) fn insert_unnumbered(&mut self, job: Job) -> u32 {
+        let hash = job.key().map(|key| self.key_hash(job.function, key));
+        let id = self.arena.insert(job);
+        if let Some(hash) = hash {
+            self.uniques.insert_unique(spread(hash), (hash, id), |entry| spread(entry.0));
+        }
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: u32) -> Option<Job> {
+        let job = self.arena.get(id)?;
+        if let Ok(entry) = self.numbers.find_entry(number_hash(job.number), |other| *other == id) {
+            entry.remove();
+        }
+        if let Some(key) = job.key() {
+            let hash = self.key_hash(job.function, key);
+            if let Ok(entry) = self.uniques.find_entry(spread(hash), |entry| entry.1 == id) {
+                entry.remove();
+            }
+        }
+        if self.numbers.capacity() > 1024 && self.numbers.len() < self.numbers.capacity() / 8 {
+            let jobs = &self.arena;
+            self.numbers.shrink_to(self.numbers.len() * 2, |id| jobs.get(*id).map_or(0, |j| number_hash(j.number)));
+            self.uniques.shrink_to(self.uniques.len() * 2, |entry| spread(entry.0));
+        }
+        self.arena.remove(id)
+    }
+
+    pub(crate) fn by_number(&self, number: u64) -> Option<u32> {
+        self.numbers.find(number_hash(number), |id| self.arena[*id].number == number).copied()
+    }
+
+    /// The job that a submit with this key is the same as.
+    pub(crate) fn by_unique(&self, function: u32, unique: &[u8], workload: &[u8]) -> Option<u32> {
+        let key = key(unique, workload)?;
+        let hash = self.key_hash(function, key);
+        let same = |entry: &(u32, u32)| {
+            let job = &self.arena[entry.1];
+            entry.0 == hash && job.function == function && job.key() == Some(key)
+        };
+        self.uniques.find(spread(hash), same).map(|entry| entry.1)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.arena.len()
+    }
+}
+
+/// `H:<host>:<number>`: how handles are written and read.
+#[derive(Debug)]
+pub(crate) struct Handles {
+    prefix: Box<[u8]>,
+}
+
+/// Room for a handle, so that none is ever allocated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle {
+    bytes: [u8; gearman_core::MAX_HANDLE],
+    len: usize,
+}
+
+/// The longest prefix that leaves room for a colon, any number, and the NUL that C clients put after it.
+pub(crate) const MAX_PREFIX: usize = gearman_core::MAX_HANDLE - 1 - 20 - 1;
+
+impl Handles {
+    /// With what stands in front of the colon and the number.
+    pub(crate) fn new(prefix: &str) -> Handles {
+        let prefix = prefix.as_bytes();
+        let prefix = [&prefix[..prefix.len().min(MAX_PREFIX)], b":"].concat();
+        Handles { prefix: prefix.into() }
+    }
+
+    pub(crate) fn write(&self, number: u64) -> Handle {
+        let mut bytes = [0; gearman_core::MAX_HANDLE];
+        let (prefix, digits) = (&self.prefix, Decimal::new(number));
+        let digits = digits.as_ref();
+        let len = prefix.len() + digits.len();
+        bytes[..prefix.len()].copy_from_slice(prefix);
+        bytes[prefix.len()..len].copy_from_slice(digits);
+        Handle { bytes, len }
+    }
+
+    /// The number, where this is how we would write it.
+    pub(crate) fn parse(&self, handle: &[u8]) -> Option<u64> {
+        let digits = handle.strip_prefix(&self.prefix[..])?;
+        if digits.is_empty() || digits.len() > 20 || digits[0] == b'0' {
+            return None;
+        }
+        digits.iter().try_fold(0u64, |n, d| {
+            let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
+            n.checked_mul(10)?.checked_add(digit)
+        })
+    }
+}
+
+impl AsRef<[u8]> for Handle {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_small() {
+        assert!(size_of::<Job>() <= 80, "{}", size_of::<Job>());
+    }
+
+    #[test]
+    fn handles_are_read_as_they_are_written() {
+        let handles = Handles::new("H:host");
+        for number in [1, 9, 10, 4730, u64::MAX] {
+            assert_eq!(handles.parse(handles.write(number).as_ref()), Some(number));
+        }
+        for bad in ["H:host:", "H:host:01", "H:host:1x", "H:other:1", "H:host:18446744073709551616", "", "H:host:-1"] {
+            assert_eq!(handles.parse(bad.as_bytes()), None, "{bad}");
+        }
+        let long = Handles::new(&"x".repeat(200));
+        assert!(long.write(u64::MAX).as_ref().len() < gearman_core::MAX_HANDLE);
+    }
+
+    #[test]
+    fn a_packet_of_its_own_is_kept_and_others_are_copied() {
+        let packet = Bytes::from(b"....f\0key\0reducer\0work\0load".to_vec());
+        let payload = Payload::new(&packet[6..9], &packet[18..], Some(&packet));
+        let job = Job::new(0, Priority::Normal, true, payload);
+        assert_eq!((job.unique(), job.workload()), (&b"key"[..], &b"work\0load"[..]));
+        assert_eq!(job.shared_workload().as_ptr(), packet[18..].as_ptr());
+        let copy = Job::new(0, Priority::Normal, true, Payload::new(b"key", b"", None));
+        assert_eq!((copy.unique(), copy.workload()), (&b"key"[..], &b""[..]));
+    }
+}

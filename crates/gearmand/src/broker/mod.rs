@@ -1,0 +1,352 @@
+//! All state of the server: jobs, functions, connections and who waits for whom. No sockets and no
+//! clock: time is an argument, and what is to be sent is put into [`Outgoing`].
+//!
+//! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
+//! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it) and
+//! `storing.rs` (what the durable queue knows of it).
+//!
+//! What always holds:
+//! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
+//! - `Function::total` and `running` count just that;
+//! - where a job is queued at the end of a round, nobody sleeps who can run it, or as many were woken as there are
+//!   jobs and are waited for: one who then does something else hands the wake-up on at once, and one who sends
+//!   nothing when its time is over (`wakeups.rs`), which it has as long as it is waited for. A worker with
+//!   direct assignment that sent a packet lately is given the job where others are woken;
+//! - what a worker reports of a job counts while it runs it, and after a timeout took it away as long as nobody else
+//!   has it.
+
+use crate::broker::arena::{Arena, NONE};
+use crate::broker::functions::Functions;
+use crate::broker::jobs::{Handles, Job, Jobs, State};
+use crate::broker::sessions::{Session, Waiter};
+use crate::broker::wakeups::Wakeups;
+use crate::durable::Durable;
+use crate::durable::batch::PendingChanges;
+use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
+use crate::seldom::Limits;
+use bytes::Bytes;
+use gearman_core::ReturnCode;
+use gearman_core::protocol::message::{Decimal, Response, Status};
+use gearman_core::protocol::packet::Command;
+use jiff::tz::TimeZone;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub(crate) mod arena;
+mod assign;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod check;
+pub(crate) mod dispatch;
+pub(crate) mod functions;
+pub(crate) mod jobs;
+mod queue;
+mod results;
+mod schedule;
+pub(crate) mod sessions;
+mod storing;
+mod submit;
+#[cfg(test)]
+pub(crate) mod tests;
+pub(crate) mod wakeups;
+
+/// What the operator decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// How often a job may be begun; `None` is as often as it takes.
+    pub(crate) runs: Option<u16>,
+    /// How many workers are woken for each job at once; [`ALL`](crate::broker::wakeups::ALL) is all.
+    pub(crate) wakeup: u32,
+    /// Whether connections begin with the option "exceptions" on.
+    pub(crate) exceptions: bool,
+    /// How many functions there may be.
+    pub(crate) functions: usize,
+    /// Which background jobs outlive the server.
+    pub(crate) durable: Durable,
+    /// Whether workers may get jobs without being woken for them.
+    pub(crate) direct: bool,
+    /// Of the times in SUBMIT_JOB_SCHED.
+    pub(crate) zone: TimeZone,
+}
+
+/// One moment, on both clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Now {
+    /// Since some moment before; never goes back.
+    pub(crate) steady: Duration,
+    /// Since 1970; may jump.
+    pub(crate) wall: Duration,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    pub(crate) rules: Rules,
+    pub(crate) handles: Handles,
+    pub(crate) jobs: Jobs,
+    pub(crate) functions: Functions,
+    pub(crate) sessions: Arena<Session>,
+    pub(crate) waiters: Arena<Waiter>,
+    /// Jobs that wait for their time, by seconds since 1970.
+    pub(crate) delayed: BTreeSet<(u64, u32)>,
+    /// Jobs whose function has a timeout and whose worker is on them.
+    pub(crate) deadlines: BTreeSet<(Duration, u32)>,
+    /// Workers that were woken, with the time at which they are given up. Most of them have long answered then.
+    pub(crate) wakeups: Wakeups,
+    /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
+    pub(crate) asking: VecDeque<u32>,
+    pub(crate) called: VecDeque<u32>,
+    /// The last number of a PRE_SLEEP.
+    pub(crate) sleeps: u64,
+    /// The last number of a CAN_DO.
+    pub(crate) announced: u64,
+    /// Jobs with workers.
+    pub(crate) running: usize,
+    /// No new jobs, and none are handed out any more.
+    pub(crate) draining: bool,
+    /// Changes on their way to the durable queue.
+    pub(crate) changes: PendingChanges,
+    /// When to log that a limit was reached.
+    pub(crate) limits: Limits,
+}
+
+impl Broker {
+    pub(crate) fn new(rules: Rules, handles: Handles) -> Broker {
+        Broker {
+            rules,
+            handles,
+            jobs: Jobs::default(),
+            functions: Functions::default(),
+            sessions: Arena::default(),
+            waiters: Arena::default(),
+            delayed: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            wakeups: Wakeups::default(),
+            asking: VecDeque::new(),
+            called: VecDeque::new(),
+            sleeps: 0,
+            announced: 0,
+            running: 0,
+            draining: false,
+            changes: PendingChanges::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// A connection came; it is known by this number until it is released.
+    pub(crate) fn connect(&mut self, fd: i32, ip: Option<IpAddr>) -> u32 {
+        self.sessions.insert(Session::new(fd, ip, self.rules.exceptions))
+    }
+
+    /// A connection ended: its jobs go back, and jobs that only it waited for are dropped. It may be
+    /// told so again; what is still to be sent to it stays.
+    pub(crate) fn leave(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        (self.sessions[session].asleep, self.sessions[session].asking) = (0, false);
+        // First as a client: what it alone waits for is not handed to anybody.
+        while let Some(waiter) = self.sessions.get(session).map(|p| p.waits).filter(|w| *w != NONE) {
+            let job = self.waiters[waiter].job;
+            self.unlink(waiter);
+            let left = &self.jobs.arena[job];
+            if left.waiters == NONE && !left.background && left.state != State::Running {
+                self.remove(job);
+            }
+        }
+        self.reset_abilities(now, session, outgoing);
+        while let Some(job) = self.sessions[session].running.tail() {
+            self.give_back(now, job, outgoing);
+        }
+    }
+
+    /// The number of a connection that left may be given to another.
+    pub(crate) fn release(&mut self, session: u32) {
+        self.sessions.remove(session);
+    }
+
+    /// The function of this name, which appears when it is named first. `None` when there are too many.
+    pub(crate) fn function(&mut self, now: &Now, name: &[u8]) -> Option<u32> {
+        if let Some(id) = self.functions.find(name) {
+            return Some(id);
+        }
+        if self.functions.len() >= self.rules.functions {
+            if let Some(omitted) = self.limits.functions.happened(now.steady) {
+                let (name, count) = (name.escape_ascii(), self.functions.len());
+                tracing::warn!("function {name} refused, there are {count} already{omitted}");
+            }
+            return None;
+        }
+        tracing::info!("new function {}", name.escape_ascii());
+        Some(self.functions.add(name))
+    }
+
+    /// Puts a job where it waits for a worker, or for its time.
+    pub(crate) fn place(&mut self, now: &Now, id: u32) {
+        let job = &mut self.jobs.arena[id];
+        match job.extra.as_ref().map(|e| e.due).filter(|due| *due > now.wall.as_secs()) {
+            None => self.enqueue(id),
+            Some(due) => {
+                job.state = State::Delayed;
+                self.delayed.insert((due, id));
+            }
+        }
+    }
+
+    /// ECHO_REQ. What the connection did before is stored when the answer leaves.
+    pub(crate) fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
+        if self.changes.behind {
+            return outgoing.error(session, ReturnCode::QueueError.name(), NOT_REMOVED);
+        }
+        let batch = self.changes.last();
+        let data = crate::outgoing::Payload::new(data, owner);
+        outgoing.after_batch(session, batch, Answer::Echo, |outgoing| {
+            outgoing.packet(session, Command::EchoRes, &[], &data)
+        });
+    }
+
+    /// GET_STATUS.
+    pub(crate) fn get_status(&self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
+        let job = self.by_handle(handle).map(|id| &self.jobs.arena[id]);
+        let progress = progress(job);
+        let status = status(job, &progress);
+        outgoing.response(session, &Response::Status { handle, status });
+    }
+
+    /// GET_STATUS_UNIQUE: of the first function that has a job of this key.
+    pub(crate) fn get_status_unique(&self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
+        let mut found = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
+        let job = found.next().map(|id| &self.jobs.arena[id]);
+        let progress = progress(job);
+        let status = status(job, &progress);
+        let clients = Decimal::new(job.map_or(0, |j| self.waiters_of(j).count() as u64));
+        outgoing.response(session, &Response::StatusUnique { unique, status, clients: clients.as_ref() });
+    }
+
+    /// OPTION_REQ.
+    pub(crate) fn option(&mut self, session: u32, name: &[u8], outgoing: &mut Outgoing) {
+        match name {
+            b"exceptions" => self.sessions[session].exceptions = true,
+            b"all-yours" if self.rules.direct => self.all_yours(session),
+            b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
+            _ => {
+                return outgoing.error(
+                    session,
+                    ReturnCode::UnknownOption.name(),
+                    "Server does not recognize given option",
+                );
+            }
+        }
+        outgoing.response(session, &Response::Option(name));
+    }
+
+    pub(crate) fn by_handle(&self, handle: &[u8]) -> Option<u32> {
+        self.handles.parse(handle).and_then(|number| self.jobs.by_number(number))
+    }
+
+    /// When [`Broker::tick`] has something to do.
+    pub(crate) fn deadline(&mut self, now: &Now) -> Option<Duration> {
+        // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
+        let wall =
+            |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
+        let delayed = self.delayed.first().map(|(due, _)| wall(*due));
+        let deadline = self.deadlines.first().map(|(when, _)| *when);
+        let wakeup = self.wakeups.next(&self.sessions);
+        [delayed, deadline, wakeup].into_iter().flatten().min()
+    }
+
+    /// What is due: jobs whose time has come, timeouts, workers that do not wake up.
+    pub(crate) fn tick(&mut self, now: &Now, outgoing: &mut Outgoing) -> Option<Duration> {
+        while let Some((due, job)) = self.delayed.first().copied().filter(|(due, _)| *due <= now.wall.as_secs()) {
+            self.delayed.remove(&(due, job));
+            self.enqueue(job);
+        }
+        while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
+            self.time_out(now, job, outgoing);
+        }
+        while let Some(wakeup) = self.wakeups.over(now.steady) {
+            self.overslept(now, &wakeup, outgoing);
+        }
+        self.deadline(now)
+    }
+
+    /// A drain is over: no worker is on a job any more. One whose time was over is still on it, and may end it.
+    pub(crate) fn is_drained(&self) -> bool {
+        let waited_for =
+            |session: &Session| session.overdue.iter().any(|number| self.jobs.by_number(*number).is_some());
+        self.draining && self.running == 0 && !self.sessions.iter().any(|(_, session)| waited_for(session))
+    }
+
+    /// Takes a job out of all lists and forgets it. Nobody is told.
+    pub(crate) fn remove(&mut self, id: u32) {
+        self.unplace(id);
+        while let Some(waiter) = self.jobs.arena.get(id).map(|j| j.waiters).filter(|w| *w != NONE) {
+            self.unlink(waiter);
+        }
+        if let Some(job) = self.jobs.remove(id) {
+            self.functions[job.function].total -= 1;
+            if job.stored {
+                let key = job.row_key();
+                self.changes.done(key.as_ref(), &self.functions[job.function].name);
+            }
+        }
+    }
+
+    /// Takes a job out of the place it is in.
+    pub(crate) fn unplace(&mut self, id: u32) {
+        let Some(job) = self.jobs.arena.get_mut(id) else { return };
+        let (function, priority, worker) = (job.function, job.priority, job.worker);
+        match job.state {
+            State::Queued => self.functions[function].queue.remove(&mut self.jobs.arena, priority, id),
+            State::Storing => {}
+            State::Delayed => drop(self.delayed.remove(&(job.extra().due, id))),
+            State::Running => {
+                job.worker = NONE;
+                self.stop_clock(id);
+                self.sessions[worker].running.remove(&mut self.jobs.arena, id);
+                self.functions[function].running -= 1;
+                self.running -= 1;
+            }
+        }
+    }
+
+    fn unlink(&mut self, id: u32) {
+        let Some(waiter) = self.waiters.remove(id) else { return };
+        match waiter.prev {
+            NONE => self.jobs.arena[waiter.job].waiters = waiter.next,
+            prev => self.waiters[prev].next = waiter.next,
+        }
+        if waiter.next != NONE {
+            self.waiters[waiter.next].prev = waiter.prev;
+        }
+        match waiter.session_prev {
+            NONE => self.sessions[waiter.session].waits = waiter.session_next,
+            prev => self.waiters[prev].session_next = waiter.session_next,
+        }
+        if waiter.session_next != NONE {
+            self.waiters[waiter.session_next].session_prev = waiter.session_prev;
+        }
+    }
+
+    /// The connections that wait for a job, one that asked twice twice.
+    pub(crate) fn waiters_of<'a>(&'a self, job: &Job) -> impl Iterator<Item = u32> + use<'a> {
+        let mut next = job.waiters;
+        std::iter::from_fn(move || {
+            let waiter = self.waiters.get(next)?;
+            next = waiter.next;
+            Some(waiter.session)
+        })
+    }
+}
+
+fn progress(job: Option<&Job>) -> [Decimal; 2] {
+    let extra = job.and_then(|j| j.extra.as_deref());
+    let [n, d] = extra.map_or([0, 0], |e| [e.numerator, e.denominator]);
+    [Decimal::new(n.into()), Decimal::new(d.into())]
+}
+
+fn status<'a>(job: Option<&Job>, [numerator, denominator]: &'a [Decimal; 2]) -> Status<'a> {
+    Status {
+        known: job.is_some(),
+        running: job.is_some_and(|j| j.state == State::Running),
+        numerator: numerator.as_ref(),
+        denominator: denominator.as_ref(),
+    }
+}

@@ -1,0 +1,228 @@
+//! What becomes of a job that a worker has: news of it, its end, and its way back.
+
+use crate::broker::arena::NONE;
+use crate::broker::jobs::{Handle, State};
+use crate::broker::{Broker, Now};
+use crate::outgoing::{Outgoing, Payload};
+use bytes::Bytes;
+use gearman_core::ReturnCode;
+use gearman_core::protocol::message::{Update, Work, number};
+use gearman_core::protocol::packet::Command;
+
+impl Broker {
+    /// WORK_*: to those who wait for the job.
+    pub(crate) fn work(
+        &mut self,
+        now: &Now,
+        session: u32,
+        work: &Work<'_>,
+        owner: Option<&Bytes>,
+        outgoing: &mut Outgoing,
+    ) {
+        let named = self.handles.parse(work.handle);
+        let found = named.and_then(|n| self.jobs.by_number(n));
+        let Some(job) = found.filter(|job| self.may_speak_of(*job, session)) else {
+            return self.not_its_own(now, session, named.unwrap_or_default(), work, outgoing);
+        };
+        if let Update::Status(numerator, denominator) = work.update {
+            let extra = self.jobs.arena[job].extra();
+            (extra.numerator, extra.denominator) = (number(numerator), number(denominator));
+        }
+        self.relay(job, work, owner, outgoing);
+        if work.is_last() {
+            let number = self.jobs.arena[job].number;
+            self.remove(job);
+            self.ended(now, session, number);
+        }
+    }
+
+    /// A job is its worker's. One whose time was over while it was on it does not know that: as long as nobody else has
+    /// the job, its results count as before, so that a job that always takes longer than its function may is done in the end.
+    fn may_speak_of(&self, job: u32, session: u32) -> bool {
+        let job = &self.jobs.arena[job];
+        match job.state {
+            State::Running => job.worker == session,
+            _ => self.sessions[session].overdue.contains(&job.number),
+        }
+    }
+
+    /// News of a job that is another's, or over.
+    fn not_its_own(&mut self, now: &Now, session: u32, number: u64, work: &Work<'_>, outgoing: &mut Outgoing) {
+        let worker = &self.sessions[session];
+        let was_its_own = number != 0 && (number == worker.lost || worker.overdue.contains(&number));
+        // It is no mistake of a worker's to go on with a job that was taken from it: it does not know. Perl workers send
+        // WORK_EXCEPTION and then WORK_FAIL, and die on an ERROR.
+        let silent = match work.is_last() {
+            true => number != 0 && (number == worker.lost || number == worker.ended),
+            false => was_its_own,
+        };
+        if was_its_own && work.is_last() {
+            self.ended(now, session, number);
+        }
+        if silent {
+            return;
+        }
+        let text = match work.update {
+            Update::Data(_) | Update::Warning(_) => "Job does not exist on server",
+            Update::Exception(_) => "An exception was received for a job that does not exist",
+            _ => "Job given in work result not found",
+        };
+        outgoing.error(session, ReturnCode::JobNotFound.name(), text);
+    }
+
+    fn relay(&self, job: u32, work: &Work<'_>, owner: Option<&Bytes>, outgoing: &mut Outgoing) {
+        let job = &self.jobs.arena[job];
+        if job.waiters == NONE {
+            return;
+        }
+        let handle = work.handle;
+        let (command, data) = match work.update {
+            Update::Status(numerator, denominator) => {
+                let last = Payload::Copied(denominator);
+                for client in self.waiters_of(job) {
+                    outgoing.packet(client, Command::WorkStatus, &[handle, numerator], &last);
+                }
+                return;
+            }
+            Update::Fail => return self.report_failure(job, handle, outgoing),
+            Update::Data(data) => (Command::WorkData, data),
+            Update::Warning(data) => (Command::WorkWarning, data),
+            Update::Complete(data) => (Command::WorkComplete, data),
+            Update::Exception(data) => (Command::WorkException, data),
+        };
+        let data = Payload::new(data, owner);
+        for client in self.waiters_of(job) {
+            if command == Command::WorkException && !self.sessions[client].exceptions {
+                outgoing.packet(client, Command::WorkFail, &[], &Payload::Copied(handle));
+            } else {
+                outgoing.packet(client, command, &[handle], &data);
+            }
+        }
+    }
+
+    fn report_failure(&self, job: &crate::broker::jobs::Job, handle: &[u8], outgoing: &mut Outgoing) {
+        for client in self.waiters_of(job) {
+            outgoing.packet(client, Command::WorkFail, &[], &Payload::Copied(handle));
+        }
+    }
+
+    fn handle(&self, job: u32) -> Handle {
+        self.handles.write(self.jobs.arena[job].number)
+    }
+
+    /// A worker has ended a job, whoever's it is by now, and goes on to the next that it has.
+    fn ended(&mut self, now: &Now, session: u32, number: u64) {
+        let worker = &mut self.sessions[session];
+        worker.ended = number;
+        worker.overdue.retain(|overdue| *overdue != number);
+        self.moves_on(now, session);
+        self.next_on(now, session);
+    }
+
+    /// A worker shows that it is not (any more) on a job that was taken from it. The time of the next one that it has
+    /// ran meanwhile, and begins anew.
+    pub(crate) fn moves_on(&mut self, now: &Now, session: u32) {
+        let worker = &mut self.sessions[session];
+        if std::mem::take(&mut worker.late)
+            && let Some(next) = worker.running.head()
+        {
+            self.stop_clock(next);
+            self.start_clock(now, next);
+        }
+    }
+
+    /// The job that a worker is now on, of those it has, gets its time.
+    fn next_on(&mut self, now: &Now, worker: u32) {
+        if let Some(next) = self.sessions.get(worker).and_then(|worker| worker.running.head()) {
+            self.start_clock(now, next);
+        }
+    }
+
+    /// A job's function may have a timeout; it counts from when its worker is on it.
+    pub(crate) fn start_clock(&mut self, now: &Now, id: u32) {
+        let job = &mut self.jobs.arena[id];
+        if job.extra.as_ref().is_some_and(|e| e.deadline.is_some()) {
+            return;
+        }
+        let worker = &self.sessions[job.worker];
+        let Some(timeout) = worker.ability(job.function).and_then(|i| worker.abilities[i].timeout) else { return };
+        let when = now.steady + timeout;
+        job.extra().deadline = Some(when);
+        self.deadlines.insert((when, id));
+    }
+
+    pub(crate) fn stop_clock(&mut self, id: u32) {
+        if let Some(deadline) = self.jobs.arena[id].extra.as_mut().and_then(|e| e.deadline.take()) {
+            self.deadlines.remove(&(deadline, id));
+        }
+    }
+
+    /// Is its worker on this job? It is on the oldest of those it has; unless it still is on one that was taken from it.
+    fn begun(&self, id: u32) -> bool {
+        let worker = &self.sessions[self.jobs.arena[id].worker];
+        worker.running.head() == Some(id) && !worker.late
+    }
+
+    /// Nobody gets this job any more: it failed.
+    pub(crate) fn fail(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
+        let (handle, job) = (self.handle(id), &self.jobs.arena[id]);
+        self.report_failure(job, handle.as_ref(), outgoing);
+        let (worker, number) = (job.worker, job.number);
+        if worker != NONE {
+            // It does not know.
+            let on_it = self.begun(id);
+            let worker = &mut self.sessions[worker];
+            (worker.lost, worker.late) = (number, worker.late || on_it);
+        }
+        self.remove(id);
+        self.next_on(now, worker);
+    }
+
+    /// A worker does not do its job (any more): the job goes back, in front of its queue.
+    pub(crate) fn give_back(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
+        let tried = self.begun(id);
+        let Some(worker) = self.take_back(now, id, tried, outgoing) else { return };
+        let job = &mut self.jobs.arena[id];
+        let (function, priority) = (job.function, job.priority);
+        job.state = State::Queued;
+        self.functions[function].queue.list(priority).push_front(&mut self.jobs.arena, id);
+        self.call(function);
+        self.next_on(now, worker);
+    }
+
+    /// The function's timeout ran out: the job goes to the end of its queue.
+    pub(crate) fn time_out(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
+        let handle = self.handle(id);
+        tracing::warn!("job {} ran out of time", handle.as_ref().escape_ascii());
+        let (tried, job) = (self.begun(id), &self.jobs.arena[id]);
+        let number = job.number;
+        self.sessions[job.worker].late = true;
+        if let Some(worker) = self.take_back(now, id, tried, outgoing) {
+            self.sessions[worker].runs_over(number);
+            self.enqueue(id);
+            self.next_on(now, worker);
+        }
+    }
+
+    /// Takes a job from its worker. `None` when the job is over: tried too often, or nobody waits for it.
+    fn take_back(&mut self, now: &Now, id: u32, tried: bool, outgoing: &mut Outgoing) -> Option<u32> {
+        let runs = self.rules.runs;
+        let job = &mut self.jobs.arena[id];
+        job.tries = job.tries.saturating_add(u16::from(tried));
+        if runs.is_some_and(|runs| job.tries >= runs) {
+            let (tries, handle) = (job.tries, self.handle(id));
+            tracing::error!("job {} given up after {tries} tries", handle.as_ref().escape_ascii());
+            self.fail(now, id, outgoing);
+            return None;
+        }
+        let worker = job.worker;
+        if job.waiters == NONE && !job.background {
+            self.sessions[worker].lost = job.number;
+            self.remove(id);
+            self.next_on(now, worker);
+            return None;
+        }
+        self.unplace(id);
+        Some(worker)
+    }
+}

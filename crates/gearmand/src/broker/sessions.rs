@@ -1,0 +1,118 @@
+//! Connections as the broker knows them: a client, a worker, often both.
+//!
+//! Knows nothing of sockets; a connection's number is the link to its socket. What a session holds of jobs and
+//! functions are their numbers: the broker keeps both sides true.
+
+use crate::broker::arena::NONE;
+use crate::broker::queue::List;
+use gearman_core::protocol::message::Grab;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Of so many jobs that a timeout took from it a worker's results are waited for.
+pub(crate) const OVERDUE: usize = 64;
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Its file descriptor and address, for `workers`.
+    pub(crate) fd: i32,
+    pub(crate) ip: Option<IpAddr>,
+    /// What it called itself by SET_CLIENT_ID.
+    pub(crate) id: Option<Box<[u8]>>,
+    /// What it can do, in the order in which it is asked within a priority.
+    pub(crate) abilities: VecDeque<Ability>,
+    /// The jobs that it runs, oldest first. It is on the first of them.
+    pub(crate) running: List,
+    /// The first of the jobs that it waits for, see [`Waiter`].
+    pub(crate) waits: u32,
+    /// Since which PRE_SLEEP it sleeps; 0 when awake. Larger is later, and no two are the same.
+    pub(crate) asleep: u64,
+    /// It got a NOOP for a job of this function, has not asked for a job since, and is waited for; NONE otherwise.
+    pub(crate) woken: u32,
+    /// What `asleep` was when it was woken last. As long as it has not slept since, that NOOP is the last.
+    pub(crate) slept: u64,
+    /// When its last packet came.
+    pub(crate) last_packet: Duration,
+    /// Its GRAB_JOB found no job, and is not answered yet: see `Broker::match_up`.
+    pub(crate) asking: bool,
+    /// Gets jobs without being woken for them: it asked for that by "all-yours".
+    pub(crate) direct: bool,
+    /// The form of its last GRAB_JOB, in which a sleeping `direct` worker gets its next job.
+    pub(crate) form: Grab,
+    /// The number of the job that it ended last; 0 for none.
+    pub(crate) ended: u64,
+    /// Numbers of jobs that a timeout took from it, and that it has not ended since: oldest first, the last
+    /// [`OVERDUE`]. It ends them all the same where nobody else has them.
+    pub(crate) overdue: Vec<u64>,
+    /// The number of the job that failed last while it had it, because it was tried too often or an operator wanted
+    /// it so; 0 for none. It does not know.
+    pub(crate) lost: u64,
+    /// It is still on a job that was taken from it, as far as we know: those that it has are not begun.
+    pub(crate) late: bool,
+    /// Wants exceptions as exceptions.
+    pub(crate) exceptions: bool,
+}
+
+/// A function that a worker runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ability {
+    pub(crate) function: u32,
+    /// Larger is later.
+    pub(crate) announced: u64,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// One client that waits for one job. In two lists: the job's waiters and the connection's waits.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) session: u32,
+    pub(crate) job: u32,
+    /// Neighbours among those who wait for the job.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// Neighbours among those jobs that the connection waits for.
+    pub(crate) session_next: u32,
+    pub(crate) session_prev: u32,
+}
+
+impl Session {
+    pub(crate) fn new(fd: i32, ip: Option<IpAddr>, exceptions: bool) -> Session {
+        Session {
+            fd,
+            ip,
+            id: None,
+            abilities: VecDeque::new(),
+            running: List::default(),
+            waits: NONE,
+            asleep: 0,
+            woken: NONE,
+            slept: 0,
+            last_packet: Duration::ZERO,
+            asking: false,
+            direct: false,
+            form: Grab::Plain,
+            ended: 0,
+            overdue: Vec::new(),
+            lost: 0,
+            late: false,
+            exceptions,
+        }
+    }
+
+    /// A timeout takes a job from it.
+    pub(crate) fn runs_over(&mut self, number: u64) {
+        if self.overdue.contains(&number) {
+            return;
+        }
+        if self.overdue.len() == OVERDUE {
+            self.overdue.remove(0);
+        }
+        self.overdue.push(number);
+    }
+
+    pub(crate) fn ability(&self, function: u32) -> Option<usize> {
+        self.abilities.iter().position(|a| a.function == function)
+    }
+}

@@ -1,0 +1,105 @@
+//! SUBMIT_JOB and its relatives: a client's job becomes a new one, or joins one of the same unique key.
+
+use crate::broker::arena::NONE;
+use crate::broker::jobs::{Job, Payload, State};
+use crate::broker::schedule::{Schedule, Unfit, epoch};
+use crate::broker::sessions::Waiter;
+use crate::broker::{Broker, Now};
+use crate::outgoing::{Answer, Outgoing};
+use bytes::Bytes;
+use gearman_core::protocol::message::{Response, Start, Submit};
+use gearman_core::{MAX_FUNCTION, MAX_UNIQUE, ReturnCode};
+
+impl Broker {
+    /// SUBMIT_JOB* and its relatives.
+    pub(crate) fn submit(
+        &mut self,
+        now: &Now,
+        session: u32,
+        submit: &Submit<'_>,
+        owner: Option<&Bytes>,
+        outgoing: &mut Outgoing,
+    ) {
+        if submit.unique.len() > MAX_UNIQUE {
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Unique value too large");
+        }
+        if submit.function.len() > MAX_FUNCTION || submit.reducer.is_some_and(|r| r.len() > MAX_FUNCTION) {
+            return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Function value too large");
+        }
+        let due = match self.due(now, submit.start) {
+            Ok(due) => due,
+            Err(unfit) => return outgoing.error(session, ReturnCode::InvalidArgument.name(), &unfit.to_string()),
+        };
+        let known = self.functions.find(submit.function);
+        let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
+        let (job, new) = match same {
+            Some(job) => (job, false),
+            None if self.draining => {
+                return outgoing.error(session, ReturnCode::QueueError.name(), "Server is shutting down");
+            }
+            None => {
+                let Some(function) = self.function(now, submit.function) else {
+                    return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
+                };
+                let f = &mut self.functions[function];
+                let limit = f.limits[submit.priority as usize];
+                if limit != 0 && f.total >= limit {
+                    if let Some(omitted) = self.limits.queue.happened(now.steady) {
+                        let name = f.name.escape_ascii();
+                        tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{omitted}");
+                    }
+                    return outgoing.error(session, ReturnCode::QueueError.name(), "Job queue is full");
+                }
+                f.total += 1;
+                let payload = Payload::new(submit.unique, submit.workload, owner);
+                let mut job = Job::new(function, submit.priority, submit.background, payload);
+                if let Some(reducer) = submit.reducer {
+                    job.extra().reducer = Some(reducer.into());
+                }
+                (self.jobs.insert(job), true)
+            }
+        };
+        if let Some(due) = due.filter(|_| new) {
+            self.jobs.arena[job].extra().due = due;
+        }
+        let batch = if submit.background {
+            self.jobs.arena[job].background = true;
+            self.persist(job)
+        } else {
+            self.wait_for(session, job);
+            None
+        };
+        let handle = self.handles.write(self.jobs.arena[job].number);
+        outgoing.after_batch(session, batch, Answer::Created, |outgoing| {
+            outgoing.response(session, &Response::JobCreated(handle.as_ref()))
+        });
+        match batch {
+            _ if !new => {}
+            None => self.place(now, job),
+            Some(_) => self.jobs.arena[job].state = State::Storing,
+        }
+    }
+
+    /// When a job may run, in seconds since 1970; `None` is at once.
+    fn due(&self, now: &Now, start: Start<'_>) -> Result<Option<u64>, Unfit> {
+        let due = match start {
+            Start::Now => return Ok(None),
+            Start::Epoch(seconds) => epoch(seconds),
+            Start::Schedule(fields) => Schedule::parse(fields)?.next(now.wall, &self.rules.zone)?,
+        };
+        Ok(Some(due).filter(|due| *due > now.wall.as_secs()))
+    }
+
+    fn wait_for(&mut self, session: u32, job: u32) {
+        let (next, session_next) = (self.jobs.arena[job].waiters, self.sessions[session].waits);
+        let id = self.waiters.insert(Waiter { session, job, next, prev: NONE, session_next, session_prev: NONE });
+        if next != NONE {
+            self.waiters[next].prev = id;
+        }
+        if session_next != NONE {
+            self.waiters[session_next].session_prev = id;
+        }
+        self.jobs.arena[job].waiters = id;
+        self.sessions[session].waits = id;
+    }
+}

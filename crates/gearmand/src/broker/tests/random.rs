@@ -1,0 +1,154 @@
+//! Random operations: what always holds does after each.
+
+use super::*;
+use properties::properties;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Connect,
+    Leave(u8),
+    Submit { session: u8, function: u8, unique: u8, priority: u8, background: bool, later: u8 },
+    CanDo { session: u8, function: u8, timeout: u8 },
+    CantDo { session: u8, function: u8 },
+    Reset(u8),
+    Grab(u8),
+    Sleep(u8),
+    GrabAndSleep(u8),
+    AllYours(u8),
+    Echo(u8),
+    Work { session: u8, job: u8, update: u8 },
+    Cancel(u8),
+    Drop(u8),
+    Tick(u8),
+    TickMs(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    use Step::*;
+    let submit = (any::<u8>(), 0..3u8, 0..5u8, 0..3u8, any::<bool>(), 0..8u8).prop_map(
+        |(session, function, unique, priority, background, later)| Submit {
+            session,
+            function,
+            unique,
+            priority,
+            background,
+            later,
+        },
+    );
+    prop_oneof![
+        2 => Just(Connect),
+        1 => any::<u8>().prop_map(Leave),
+        8 => submit,
+        4 => (any::<u8>(), 0..3u8, 0..4u8).prop_map(|(session, function, timeout)| CanDo { session, function, timeout }),
+        1 => (any::<u8>(), 0..3u8).prop_map(|(session, function)| CantDo { session, function }),
+        1 => any::<u8>().prop_map(Reset),
+        8 => any::<u8>().prop_map(Grab),
+        5 => any::<u8>().prop_map(Sleep),
+        5 => any::<u8>().prop_map(GrabAndSleep),
+        2 => any::<u8>().prop_map(AllYours),
+        1 => any::<u8>().prop_map(Echo),
+        8 => (any::<u8>(), any::<u8>(), 0..6u8).prop_map(|(session, job, update)| Work { session, job, update }),
+        1 => any::<u8>().prop_map(Cancel),
+        1 => (0..3u8).prop_map(Drop),
+        2 => (0..5u8).prop_map(Tick),
+        4 => (0..6u8).prop_map(TickMs),
+    ]
+}
+
+fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
+    const FUNCTIONS: [&str; 3] = ["a", "b", "c"];
+    const UNIQUES: [&str; 5] = ["", "", "-", "k", "l"];
+    let at = |n: u8, len: usize| usize::from(n) % len;
+    let some = |n: u8| sessions[usize::from(n) % sessions.len()];
+    let handle = |b: &Bench, n: u8| {
+        let all: Vec<u64> = b.broker.jobs.arena.iter().map(|(_, job)| job.number).collect();
+        let number = if all.is_empty() { 1 } else { all[at(n, all.len())] };
+        format!("H:{number}")
+    };
+    match *step {
+        Step::Connect => sessions.push(b.connect()),
+        Step::Leave(_) if sessions.len() < 2 => {}
+        Step::Leave(n) => {
+            let session = sessions.swap_remove(at(n, sessions.len()));
+            b.leave(session);
+        }
+        Step::Submit { session, function, unique, priority, background, later } => {
+            let at = (b.now.wall.as_secs() + u64::from(later) / 2).to_string();
+            let mut submit = job(FUNCTIONS[usize::from(function)], UNIQUES[usize::from(unique)], "w");
+            submit.priority = Priority::ALL[usize::from(priority)];
+            submit.background = background;
+            if later > 5 {
+                (submit.start, submit.background) = (Start::Epoch(at.as_bytes()), true);
+            }
+            b.send(some(session), Request::Submit(submit));
+        }
+        Step::CanDo { session, function, timeout } => {
+            let function = FUNCTIONS[usize::from(function)].as_bytes();
+            let seconds = timeout.to_string();
+            b.send(some(session), Request::CanDo { function, timeout: (timeout > 1).then_some(seconds.as_bytes()) });
+        }
+        Step::CantDo { session, function } => {
+            b.send(some(session), Request::CantDo(FUNCTIONS[usize::from(function)].as_bytes()))
+        }
+        Step::Reset(session) => b.send(some(session), Request::ResetAbilities),
+        Step::Grab(session) => b.send(some(session), Request::GrabJob(Grab::All)),
+        Step::Sleep(session) => b.send(some(session), Request::PreSleep),
+        Step::GrabAndSleep(session) => {
+            b.send(some(session), Request::GrabJob(Grab::Uniq));
+            b.send(some(session), Request::PreSleep);
+        }
+        Step::AllYours(session) => b.send(some(session), Request::Option(b"all-yours")),
+        Step::Echo(session) => b.send(some(session), Request::Echo(b"e")),
+        Step::Work { session, job, update } => {
+            let updates = [
+                Update::Status(b"1", b"2"),
+                Update::Data(b"d"),
+                Update::Warning(b"w"),
+                Update::Complete(b"c"),
+                Update::Exception(b"e"),
+                Update::Fail,
+            ];
+            let handle = handle(b, job);
+            b.send(some(session), work(&handle, updates[usize::from(update)]));
+        }
+        Step::Cancel(job) => {
+            if let Some(job) = b.broker.by_handle(handle(b, job).as_bytes()) {
+                b.broker.fail(&b.now, job, &mut b.outgoing);
+            }
+        }
+        Step::Drop(function) => {
+            let about = crate::admin::text::About { level: "ERROR", limits: 10 };
+            let line = format!("drop function {}\n", FUNCTIONS[usize::from(function)]);
+            crate::admin::text::answer(&mut b.broker, &about, &b.now, sessions[0], line.as_bytes(), &mut b.outgoing);
+        }
+        Step::Tick(seconds) => b.tick(seconds.into()),
+        Step::TickMs(milliseconds) => b.tick_ms(milliseconds.into()),
+    }
+    b.end_round();
+    for session in sessions {
+        b.outgoing.take(*session);
+    }
+}
+
+properties! {
+    cases: 256;
+
+    #[test]
+    fn whatever_happens(steps in prop::collection::vec(step(), 1..200), runs in prop::option::of(1..3u16)) {
+        let mut b = Bench::with(|rules| rules.runs = runs);
+        let mut sessions = vec![b.connect(), b.connect()];
+        for step in &steps {
+            run(&mut b, &mut sessions, step);
+            check(&b);
+        }
+        // Every answered background job ran or failed or is still there: nothing is left behind.
+        for session in sessions {
+            b.leave(session);
+            check(&b);
+        }
+        prop_assert_eq!(b.broker.running, 0);
+        prop_assert_eq!(b.broker.waiters.len(), 0);
+        prop_assert_eq!(b.broker.sessions.len(), 0);
+    }
+}

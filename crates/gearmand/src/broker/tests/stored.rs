@@ -1,0 +1,437 @@
+//! The rules of the durable queue, with a disk that is a map and is asked to store, or fails, when the
+//! test says so.
+
+use super::*;
+use super::{Bench, GRAB, background, check, job, submit, work};
+use crate::durable::Row;
+use crate::durable::batch::{Batch, BatchResult, Change};
+use gearman_core::protocol::message::{Priority, Request, Start, Submit, Update};
+use properties::properties;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashSet};
+
+/// A row, without its key and function.
+type Stored = (Priority, Vec<u8>, u64);
+
+/// A store, and the disk that its batches go to.
+struct Disk {
+    b: Bench,
+    rows: BTreeMap<(Vec<u8>, Vec<u8>), Stored>,
+    /// The order in which rows were written: that of replay.
+    order: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Batches on their way.
+    way: Vec<Batch>,
+}
+
+impl Disk {
+    fn new() -> Disk {
+        let b = Bench::with(|rules| rules.durable = Durable::Always);
+        Disk { b, rows: BTreeMap::new(), order: Vec::new(), way: Vec::new() }
+    }
+
+    /// The batch so far is stored.
+    fn commit(&mut self) {
+        self.take();
+        self.settle_all(true);
+    }
+
+    /// It is not, because the disk is full.
+    fn fail(&mut self) {
+        self.take();
+        self.settle_all(false);
+    }
+
+    /// The batch so far is on its way.
+    fn take(&mut self) {
+        self.way.extend(self.b.broker.changes.take());
+    }
+
+    /// All batches on their way go with one commit. On a full disk jobs can still be removed.
+    fn settle_all(&mut self, good: bool) {
+        let way = std::mem::take(&mut self.way);
+        let Some(last) = way.last().map(|batch| batch.number) else { return };
+        for change in way.iter().flat_map(Batch::changes) {
+            match change {
+                Change::Add(row) if good => self.write(&row),
+                Change::Add(_) => {}
+                Change::Done { key, function } => drop(self.rows.remove(&(key.to_vec(), function.to_vec()))),
+            }
+        }
+        self.settle(BatchResult { batch: last, added: good, done: true });
+    }
+
+    fn write(&mut self, row: &Row<'_>) {
+        let name = (row.key.to_vec(), row.function.to_vec());
+        self.order.retain(|other| *other != name);
+        self.order.push(name.clone());
+        self.rows.insert(name, (row.priority, row.data.to_vec(), row.due));
+    }
+
+    fn settle(&mut self, result: BatchResult) {
+        let Bench { broker, outgoing, now } = &mut self.b;
+        broker.settle(now, result, outgoing);
+        self.b.end_round();
+    }
+
+    /// kill -9, and a new server.
+    fn restart(&mut self) {
+        let now = self.b.now;
+        self.way.clear();
+        self.b = Bench::with(|rules| rules.durable = Durable::Always);
+        self.b.now = now;
+        for name in &self.order {
+            let Some((priority, data, due)) = self.rows.get(name) else { continue };
+            let row = Row { key: &name.0, function: &name.1, priority: *priority, data, due: *due };
+            self.b.broker.restore(&now, &row).unwrap();
+        }
+        self.b.broker.restored();
+        self.b.end_round();
+        check(&self.b);
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.rows.keys().map(|(key, function)| format!("{} {}", show(function), show(key))).collect()
+    }
+}
+
+fn show(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+#[test]
+fn a_job_is_answered_and_handed_out_when_it_is_stored() {
+    let mut d = Disk::new();
+    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    d.b.send(worker, Request::PreSleep);
+    assert_eq!(d.b.ask(client, background("f", "k", "data")), "");
+    assert_eq!((d.b.received(worker), d.b.ask(worker, GRAB)), (String::new(), "NO_JOB".into()));
+    check(&d.b);
+    // Others are served meanwhile, and what follows on the same connection keeps its order.
+    let other = d.b.connect();
+    assert_eq!(d.b.ask(other, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|0|0|0");
+    assert_eq!(d.b.ask(client, Request::GetStatus(b"H:9")), "");
+    d.b.send(worker, Request::PreSleep);
+    d.commit();
+    assert_eq!(d.b.received(client), "JOB_CREATED H:1, STATUS_RES H:9|0|0|0|0");
+    assert_eq!(d.b.received(worker), "NOOP");
+    assert_eq!(d.keys(), ["f k"]);
+    assert_eq!(d.b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|data");
+    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    d.commit();
+    assert_eq!(d.keys(), Vec::<String>::new());
+    // Foreground jobs are not stored.
+    assert_eq!(d.b.ask(client, submit("f", "k", "data")), "JOB_CREATED H:2");
+    assert!(d.b.broker.changes.take().is_none());
+}
+
+#[test]
+fn a_job_that_cannot_be_stored_is_refused_and_gone() {
+    let mut d = Disk::new();
+    let client = d.b.connect();
+    d.b.send(client, background("f", "k", "data"));
+    d.fail();
+    assert_eq!(d.b.received(client), "ERROR QUEUE_ERROR|The job could not be stored");
+    assert_eq!(d.b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|0|0|0|0");
+    check(&d.b);
+    d.b.send(client, background("f", "k", "data"));
+    d.commit();
+    assert_eq!(d.b.received(client), "JOB_CREATED H:2");
+}
+
+#[test]
+fn joining_makes_a_foreground_job_one_that_is_kept() {
+    let mut d = Disk::new();
+    let (client, other) = (d.b.connect(), d.b.connect());
+    assert_eq!(d.b.ask(client, submit("f", "k", "data")), "JOB_CREATED H:1");
+    d.b.send(other, background("f", "k", "data"));
+    d.b.send(other, background("f", "k", "data"));
+    d.commit();
+    assert_eq!(d.b.received(other), "JOB_CREATED H:1, JOB_CREATED H:1");
+    d.b.leave(client);
+    d.restart();
+    assert_eq!(d.keys(), ["f k"]);
+    let worker = d.b.worker(&["f"]);
+    assert_eq!(d.b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|data");
+}
+
+#[test]
+fn a_join_that_cannot_be_stored_leaves_the_job_as_it_was() {
+    let mut d = Disk::new();
+    let (client, other) = (d.b.connect(), d.b.connect());
+    d.b.send(client, submit("f", "k", "data"));
+    d.b.send(other, background("f", "k", "data"));
+    // A second one joins in the next batch: it must not take the first one's row for stored.
+    let first = d.b.broker.changes.take().unwrap();
+    d.b.send(other, background("f", "k", "data"));
+    d.b.send(other, background("g", "", "data"));
+    let second = d.b.broker.changes.take().unwrap();
+    d.settle(BatchResult { batch: first.number, added: false, done: true });
+    d.settle(BatchResult { batch: second.number, added: true, done: true });
+    let refused = "ERROR QUEUE_ERROR|The job could not be stored";
+    assert_eq!(d.b.received(other), format!("{refused}, {refused}, JOB_CREATED H:2"));
+    check(&d.b);
+    d.b.leave(client);
+    check(&d.b);
+    assert_eq!(d.b.ask(other, Request::GetStatus(b"H:1")), "STATUS_RES H:1|0|0|0|0", "nobody waits for it");
+}
+
+#[test]
+fn an_echo_comes_back_when_all_before_it_is_stored() {
+    let mut d = Disk::new();
+    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    d.b.send(client, background("f", "", "x"));
+    d.commit();
+    d.b.ask(worker, GRAB);
+    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    assert_eq!(d.b.ask(worker, Request::Echo(b"done?")), "");
+    d.commit();
+    assert_eq!(d.b.received(worker), "ECHO_RES done?");
+    assert_eq!(d.b.ask(worker, Request::Echo(b"again")), "ECHO_RES again");
+}
+
+#[test]
+fn an_echo_is_refused_while_jobs_that_are_done_cannot_be_removed() {
+    let mut d = Disk::new();
+    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    d.b.send(client, background("f", "", "x"));
+    d.commit();
+    d.b.ask(worker, GRAB);
+    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    d.b.send(worker, Request::Echo(b"done?"));
+    let batch = d.b.broker.changes.take().unwrap();
+    d.settle(BatchResult { batch: batch.number, added: true, done: false });
+    let refused = "ERROR QUEUE_ERROR|Jobs that are done could not be removed from the queue";
+    assert_eq!(d.b.received(worker), refused);
+    assert_eq!(d.b.ask(worker, Request::Echo(b"x")), refused);
+    d.settle(BatchResult { batch: batch.number, added: true, done: true });
+    assert_eq!(d.b.ask(worker, Request::Echo(b"x")), "ECHO_RES x");
+}
+
+#[test]
+fn a_job_over_is_removed_whatever_ended_it() {
+    let mut d = Disk::new();
+    d.b.broker.rules.runs = Some(1);
+    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    for unique in ["complete", "fail", "exception", "lost", "cancelled"] {
+        d.b.send(client, background("f", unique, "x"));
+    }
+    d.b.send(client, background("dropped", "", "x"));
+    d.commit();
+    d.b.send(client, background("dropped", "on its way", "x"));
+    for (handle, update) in [("H:1", Update::Complete(b"")), ("H:2", Update::Fail), ("H:3", Update::Exception(b"e"))] {
+        d.b.send(worker, GRAB);
+        d.b.send(worker, work(handle, update));
+    }
+    d.b.send(worker, GRAB);
+    d.b.leave(worker);
+    for line in ["cancel job H:5\n", "drop function dropped\n"] {
+        let about = crate::admin::text::About { level: "ERROR", limits: 10 };
+        crate::admin::text::answer(&mut d.b.broker, &about, &d.b.now, client, line.as_bytes(), &mut d.b.outgoing);
+    }
+    d.commit();
+    assert_eq!(d.keys(), Vec::<String>::new());
+    check(&d.b);
+    assert_eq!(d.b.broker.jobs.len(), 0);
+}
+
+/// A result that comes when the function's time is over ends the job in the queue too, also when its row is only on its
+/// way there.
+#[test]
+fn a_late_result_removes_the_row() {
+    for on_its_way in [false, true] {
+        let mut d = Disk::new();
+        let (client, worker) = (d.b.connect(), d.b.connect());
+        d.b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
+        if on_its_way {
+            d.b.send(client, submit("f", "k", "x"));
+        } else {
+            d.b.send(client, background("f", "k", "x"));
+            d.commit();
+        }
+        assert_eq!(d.b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
+        if on_its_way {
+            // Whoever joins it in the background makes it one that is kept.
+            d.b.send(client, background("f", "k", "x"));
+            d.take();
+        }
+        d.b.tick(5);
+        assert_eq!((d.b.broker.running, d.b.broker.jobs.len()), (0, 1));
+        d.b.send(worker, work("H:1", Update::Complete(b"r")));
+        check(&d.b);
+        d.commit();
+        assert_eq!((d.keys(), d.b.broker.jobs.len()), (Vec::new(), 0));
+        let last_packet =
+            if on_its_way { "JOB_CREATED H:1, JOB_CREATED H:1, WORK_COMPLETE H:1|r" } else { "JOB_CREATED H:1" };
+        assert_eq!(d.b.received(client), last_packet);
+        check(&d.b);
+        d.restart();
+        assert_eq!(d.b.broker.jobs.len(), 0);
+    }
+}
+
+#[test]
+fn what_comes_back_after_a_restart() {
+    let mut d = Disk::new();
+    let client = d.b.connect();
+    let due = (d.b.now.wall.as_secs() + 60).to_string();
+    let kept = |priority, unique, start| Submit { priority, background: true, start, ..job("f", unique, unique) };
+    for submit in [
+        kept(Priority::Low, "low", Start::Now),
+        kept(Priority::Normal, "", Start::Now),
+        kept(Priority::Normal, "-", Start::Now),
+        kept(Priority::High, "high", Start::Now),
+        kept(Priority::Normal, "later", Start::Epoch(due.as_bytes())),
+        kept(Priority::Normal, "(no key) 1", Start::Now),
+    ] {
+        d.b.send(client, Request::Submit(submit));
+    }
+    d.b.send(client, submit("f", "foreground", "x"));
+    d.commit();
+    assert_eq!(d.keys(), ["f (no key) 2", "f (no key) 6", "f (workload) 3", "f high", "f later", "f low"]);
+    d.restart();
+    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    // Keys of their own survive, and those without one are no duplicates of each other.
+    d.b.send(client, background("f", "-", "-"));
+    d.b.send(client, background("f", "high", "x"));
+    assert!(d.b.broker.changes.take().is_none(), "both are the same as one that is stored");
+    let grab = |d: &mut Disk| d.b.ask(worker, Request::GrabJob(gearman_core::protocol::message::Grab::Uniq));
+    assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:8|f|high|high");
+    assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:2|f||");
+    assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:3|f|-|-");
+    assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:6|f||(no key) 1");
+    assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:7|f|low|low");
+    assert_eq!(grab(&mut d), "NO_JOB");
+    d.b.tick(60);
+    assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:9|f|later|later");
+    for handle in ["H:2", "H:3", "H:6", "H:7", "H:8", "H:9"] {
+        d.b.send(worker, work(handle, Update::Complete(b"")));
+    }
+    d.commit();
+    assert_eq!(d.keys(), Vec::<String>::new(), "each found its row again");
+}
+
+/// Keys as C gearmand writes them, and what only looks like ours.
+#[test]
+fn rows_of_another_server_are_found_again_by_their_own_keys() {
+    let mut d = Disk::new();
+    for (key, function) in [("", "f"), ("-", "f"), ("(no key) 5", "f"), ("(no key) 5", "g"), ("(workload) x", "f")] {
+        let (key, function) = (key.as_bytes(), function.as_bytes());
+        d.write(&Row { key, function, priority: Priority::Normal, data: b"x", due: 0 });
+    }
+    d.restart();
+    let worker = d.b.worker(&["f", "g"]);
+    let numbers: HashSet<_> = d.b.broker.jobs.arena.iter().map(|(_, job)| job.number).collect();
+    assert_eq!(numbers, HashSet::from([5, 6, 7, 8, 9]));
+    for _ in 5..=9 {
+        assert!(d.b.ask(worker, GRAB).starts_with("JOB_ASSIGN"));
+    }
+    for number in 5..=9 {
+        d.b.send(worker, work(&format!("H:{number}"), Update::Complete(b"")));
+    }
+    d.commit();
+    assert_eq!(d.keys(), Vec::<String>::new());
+}
+
+#[test]
+fn rows_that_no_job_can_be_made_of_are_named() {
+    let mut d = Disk::new();
+    let long = [b'k'; 65];
+    for (key, function) in [(&long[..], &b"f"[..]), (b"k", b""), (b"k", &[b'f'; 513])] {
+        let row = Row { key, function, priority: Priority::Normal, data: b"", due: 0 };
+        let Bench { broker, now, .. } = &mut d.b;
+        assert!(broker.restore(now, &row).is_err());
+    }
+    check(&d.b);
+}
+
+#[test]
+fn at_the_end_all_that_is_left_is_stored() {
+    let mut d = Disk::new();
+    d.b.broker.rules.durable = Durable::AtEnd;
+    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    for unique in ["done", "running", "queued"] {
+        assert!(d.b.ask(client, background("f", unique, "x")).starts_with("JOB_CREATED"));
+    }
+    d.b.send(client, submit("f", "foreground", "x"));
+    d.b.send(worker, GRAB);
+    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    d.b.send(worker, GRAB);
+    assert!(d.b.broker.changes.take().is_none());
+    d.b.broker.store_all();
+    d.commit();
+    assert_eq!(d.keys(), ["f queued", "f running"]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Submit { unique: u8, background: bool },
+    Grab,
+    End(u8),
+    Leave,
+    Take,
+    Settle(bool),
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..4u8, any::<bool>()).prop_map(|(unique, background)| Step::Submit { unique, background }),
+        4 => Just(Step::Grab),
+        4 => any::<u8>().prop_map(Step::End),
+        1 => Just(Step::Leave),
+        4 => Just(Step::Take),
+        3 => Just(Step::Settle(true)),
+        1 => Just(Step::Settle(false)),
+        1 => Just(Step::Restart),
+    ]
+}
+
+properties! {
+    cases: 256;
+
+    /// Batches settle late and may fail, servers are killed: what was acknowledged and is not over has a row, and
+    /// when all is settled, nothing else has.
+    #[test]
+    fn what_is_acknowledged_is_stored(steps in prop::collection::vec(step(), 1..120)) {
+        const UNIQUES: [&str; 4] = ["", "-", "k", "l"];
+        let mut d = Disk::new();
+        let (mut client, mut worker) = (d.b.connect(), d.b.worker(&["f"]));
+        for step in steps {
+            match step {
+                Step::Submit { unique, background: kept } => {
+                    let submit = Submit { background: kept, ..job("f", UNIQUES[usize::from(unique)], "w") };
+                    d.b.send(client, Request::Submit(submit));
+                }
+                Step::Grab => d.b.send(worker, GRAB),
+                Step::End(n) => {
+                    let running: Vec<u64> =
+                        d.b.broker.jobs.arena.iter().filter(|(_, j)| j.state == State::Running).map(|(_, j)| j.number).collect();
+                    if let Some(number) = running.get(usize::from(n) % running.len().max(1)) {
+                        d.b.send(worker, work(&format!("H:{number}"), Update::Complete(b"")));
+                    }
+                }
+                Step::Leave => {
+                    d.b.leave(client);
+                    client = d.b.connect();
+                }
+                Step::Take => d.take(),
+                Step::Settle(good) => d.settle_all(good),
+                Step::Restart => {
+                    d.restart();
+                    (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+                }
+            }
+            check(&d.b);
+            // Every background job that no batch is on its way for is on disk as it is.
+            let way: HashSet<u64> = d.b.broker.changes.storing().collect();
+            for (_, job) in d.b.broker.jobs.arena.iter().filter(|(_, j)| j.background && !way.contains(&j.number)) {
+                let name = (job.row_key().as_ref().to_vec(), b"f".to_vec());
+                prop_assert!(job.stored && d.rows.contains_key(&name), "{} has no row", show(&name.0));
+            }
+            d.b.outgoing.take(client);
+            d.b.outgoing.take(worker);
+        }
+        d.commit();
+        prop_assert_eq!(d.b.broker.jobs.arena.iter().filter(|(_, j)| j.stored).count(), d.rows.len());
+    }
+}

@@ -1,0 +1,130 @@
+//! What a server is run with ([`Config`]), and the options that say so ([`Options`]).
+
+pub(crate) mod file;
+mod options;
+
+pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch, Usage};
+
+use crate::durable::Durable;
+use std::time::{Duration, SystemTime};
+
+/// What a server needs to know to run. See [`Config::default`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What stands in front of `:<number>` in handles.
+    pub handle_prefix: String,
+    /// How often a job is begun before it counts as failed; `None` is as often as it takes.
+    pub job_runs: Option<u16>,
+    /// How many sleeping workers are woken for each job at once, before it is seen whether they answer; 0 is all.
+    pub wakeup: u32,
+    /// Clients get exceptions without asking for them.
+    pub exceptions: bool,
+    /// Workers that ask for it get jobs without being woken for them.
+    pub direct_assignment: bool,
+    /// Largest body of a packet.
+    pub max_packet: usize,
+    /// Longest line of a text command.
+    pub max_line: usize,
+    /// Bytes that may wait for a connection that does not read, beyond the packet being sent.
+    pub max_backlog: usize,
+    /// Most functions there may be.
+    pub max_functions: usize,
+    /// Most connections at a time.
+    pub max_connections: usize,
+    /// Threads that connections are spread over, 1 or more.
+    pub threads: usize,
+    /// Probing of silent connections; `None` is none.
+    pub keepalive: Option<Keepalive>,
+    /// Which background jobs outlive the server, where it has a durable queue.
+    pub durable: Durable,
+    /// How long an end tries to store what would be lost.
+    pub patience: Duration,
+    /// The log level's name, for the text command `verbose`.
+    pub level: Level,
+    /// What time it is, since 1970. Tests have their own.
+    pub clock: fn() -> Duration,
+    /// In which SUBMIT_JOB_SCHED tells a time.
+    pub zone: jiff::tz::TimeZone,
+    /// Called after many jobs have gone, to give their memory back to the system.
+    pub trim: fn(),
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            handle_prefix: format!("H:{}", host_name()),
+            job_runs: None,
+            wakeup: 1,
+            exceptions: false,
+            direct_assignment: true,
+            max_packet: gearman_core::MAX_PACKET,
+            max_line: 8 * 1024,
+            max_backlog: 64 * 1024 * 1024,
+            max_functions: 100_000,
+            max_connections: usize::MAX,
+            threads: 1,
+            keepalive: Some(Keepalive::default()),
+            durable: Durable::No,
+            patience: Duration::from_secs(30),
+            level: Level::Error,
+            clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            zone: jiff::tz::TimeZone::system(),
+            trim: || {},
+        }
+    }
+}
+
+fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
+}
+
+/// When a silent connection is probed; 0 leaves a value to the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Seconds of silence before the first probe.
+    pub idle: u32,
+    /// Seconds between probes.
+    pub interval: u32,
+    /// Probes without an answer until the connection is given up.
+    pub count: u32,
+}
+
+impl Default for Keepalive {
+    /// A host that died is noticed after two minutes.
+    fn default() -> Keepalive {
+        Keepalive { idle: 60, interval: 15, count: 4 }
+    }
+}
+
+/// The levels of the C server's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[value(rename_all = "UPPER")]
+#[allow(missing_docs)]
+pub enum Level {
+    Fatal,
+    Alert,
+    Critical,
+    Error,
+    Warning,
+    Notice,
+    Info,
+    Debug,
+}
+
+impl Level {
+    /// As it is written on the command line and in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::Fatal => "FATAL",
+            Level::Alert => "ALERT",
+            Level::Critical => "CRITICAL",
+            Level::Error => "ERROR",
+            Level::Warning => "WARNING",
+            Level::Notice => "NOTICE",
+            Level::Info => "INFO",
+            Level::Debug => "DEBUG",
+        }
+    }
+}

@@ -1,0 +1,561 @@
+//! The command line and its files: every option, with its default and its meaning. Names, short forms and habits are
+//! those of the C server. What a server is run with follows from them: [`Config`].
+
+use crate::config::file::{self, Word};
+use crate::config::{Config, Keepalive, Level};
+use crate::durable::Durable;
+use crate::durable::sqlite::{DEFAULT_TABLE, Sqlite};
+use crate::durable::{Backend, BackendError};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// An option that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// Jobs in memory only.
+const BUILTIN: &str = "builtin";
+/// Jobs in an SQLite file too.
+const SQLITE: &str = "libsqlite3";
+
+/// Where the log is written unless told otherwise.
+pub const DEFAULT_LOG: &str = "/var/log/gearmand.log";
+/// Where the process number is written unless told otherwise.
+pub const DEFAULT_PID: &str = "/var/gearmand.pid";
+/// Read when it exists.
+pub const DEFAULT_FILE: &str = "/etc/gearmand.conf";
+
+/// More threads than any machine has use for are a mistake.
+const MAX_THREADS: u32 = 1024;
+/// What Linux takes for TCP_KEEPIDLE and TCP_KEEPINTVL.
+const MAX_PROBE_SECONDS: i64 = 32_767;
+/// And for TCP_KEEPCNT.
+const MAX_PROBES: i64 = 127;
+/// Heading of options that do nothing.
+const WITHOUT: &str = "Without effect; taken because C gearmand has them";
+
+const BEHIND: &str = "\
+Signals:
+  TERM, INT  stop; with --drain-timeout, running jobs may end first
+  USR1       drain: no more jobs are taken or handed out; stop when the
+             running ones have ended, however long that takes
+  HUP        open the log anew
+
+Environment:
+  GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
+                 Kubernetes sets for a service of that name, it is ignored
+  NOTIFY_SOCKET  set by systemd for services of Type=notify
+
+Files:
+  /etc/gearmand.conf     more options, read where it exists
+  /var/log/gearmand.log  the log, unless --log-file or --syslog says otherwise
+  /var/gearmand.pid      the process id, unless --pid-file says otherwise
+  Where these cannot be written, the log goes to stderr, and there is no pid
+  file. A file that was named must be writable.
+
+Exit status:
+  0  stopped by a signal, or --help, --version, --check-args
+  1  the options are wrong, the server could not start, or jobs were lost
+     at the end that --store-queue-on-shutdown was to keep
+
+Examples:
+  gearmand -d
+  gearmand -L 127.0.0.1 -l stderr --verbose INFO
+  gearmand -L unix:///run/gearmand.sock -j 3 --check-args";
+
+/// A job server for Gearman
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "gearmand",
+    version,
+    after_help = BEHIND,
+    disable_version_flag = true,
+    infer_long_args = true,
+    args_override_self = true
+)]
+pub struct Options {
+    /// Connections that may wait to be accepted
+    #[arg(short, long, value_name = "N", default_value = "4096", value_parser = number::<i32>)]
+    pub backlog: i32,
+
+    /// Run in the background; the command returns once the server listens
+    #[arg(short, long)]
+    pub daemon: bool,
+
+    /// Send exceptions to all clients, not only to those that ask for them
+    #[arg(long)]
+    pub exceptions: bool,
+
+    /// File descriptors that the process may have, one for each connection [default: as many as the
+    /// user may]
+    #[arg(short, long, value_name = "N", value_parser = number::<u64>)]
+    pub file_descriptors: Option<u64>,
+
+    /// How often a job is begun before it fails; 0 is 1, -1 is no limit
+    #[arg(short, long, value_name = "N", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
+    pub job_retries: i64,
+
+    /// What handles begin with [default: H: and the host's name]
+    #[arg(long, value_name = "PREFIX", value_parser = text)]
+    pub job_handle_prefix: Option<String>,
+
+    /// Tables grow by themselves
+    #[arg(long, help_heading = WITHOUT, value_name = "N", value_parser = number::<u32>)]
+    pub hashtable_buckets: Option<u32>,
+
+    /// Probe silent connections; always on
+    #[arg(long)]
+    pub keepalive: bool,
+
+    /// Seconds of silence before the first probe; -1 is 60, 0 is what the system has
+    #[arg(long, value_name = "SECONDS", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
+    pub keepalive_idle: i64,
+
+    /// Seconds between probes; -1 is 15, 0 is what the system has
+    #[arg(long, value_name = "SECONDS", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
+    pub keepalive_interval: i64,
+
+    /// Probes without an answer until a connection is closed; -1 is 4, 0 is what the system has
+    #[arg(long, value_name = "N", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
+    pub keepalive_count: i64,
+
+    /// Log file, or `stderr`, or `none` [default: /var/log/gearmand.log]
+    #[arg(short, long, value_name = "FILE", value_parser = text)]
+    pub log_file: Option<String>,
+
+    /// Address, host name or unix:///PATH to listen on; can be given many times [default: all addresses]
+    #[arg(short = 'L', long, value_name = "ADDRESS", action = ArgAction::Append, value_parser = text)]
+    pub listen: Vec<String>,
+
+    /// Port to listen on; 0 takes a free one [default: 4730, or what GEARMAND_PORT says]
+    #[arg(short, long, value_name = "PORT", value_parser = number::<u16>)]
+    pub port: Option<u16>,
+
+    /// File for the process id; an empty name: none [default: /var/gearmand.pid]
+    #[arg(short = 'P', long, value_name = "FILE", value_parser = text)]
+    pub pid_file: Option<String>,
+
+    /// Both protocols are always spoken
+    #[arg(short = 'r', long, help_heading = WITHOUT, value_name = "NAME", value_parser = text)]
+    pub protocol: Option<String>,
+
+    /// Functions always take turns
+    #[arg(short = 'R', long, help_heading = WITHOUT)]
+    pub round_robin: bool,
+
+    /// Where jobs are kept: `builtin` is memory, `libsqlite3` also a file, from which they come back
+    #[arg(short, long, value_name = "NAME", default_value = "builtin", value_parser = text)]
+    pub queue_type: String,
+
+    /// File of the queue libsqlite3; made where there is none
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub libsqlite3_db: Option<String>,
+
+    /// Table in that file; as the C server's
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_TABLE, value_parser = text)]
+    pub libsqlite3_table: String,
+
+    /// Write jobs to the file only when the server stops: faster, and a crash loses them
+    #[arg(long)]
+    pub store_queue_on_shutdown: bool,
+
+    /// File with more options, separated by blanks or line ends; # begins a remark; the command line has
+    /// the last word; @FILE is the same [default: /etc/gearmand.conf, where it exists]
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub config_file: Option<String>,
+
+    /// Log to syslog, facility daemon; to a file as well only with --log-file
+    #[arg(long)]
+    pub syslog: bool,
+
+    /// Where the syslog daemon listens, for tests. Its name leaves the beginnings of --syslog alone.
+    #[arg(long, hide = true, value_name = "PATH", default_value = "/dev/log")]
+    pub journal_socket: PathBuf,
+
+    /// Seconds that an end tries to store what would be lost, for tests.
+    #[arg(long, hide = true, value_name = "SECONDS", default_value = "30", value_parser = number::<u64>)]
+    pub patience: u64,
+
+    /// Seconds to wait for a port, a socket or a queue that another server still has; 0 gives up at once
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = number::<u64>)]
+    pub bind_wait: u64,
+
+    /// Seconds that running jobs may take to end after SIGTERM or SIGINT; 0 stops at once, and so does
+    /// a second signal. SIGUSR1 waits for them without end
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = number::<u64>)]
+    pub drain_timeout: u64,
+
+    /// Write a core file after a crash
+    #[arg(long)]
+    pub coredump: bool,
+
+    /// Threads that read from and write to connections, up to 1024; 0 is one, too
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = number::<u32>)]
+    pub threads: u32,
+
+    /// User to become once the server listens
+    #[arg(short, long, value_name = "USER", value_parser = text)]
+    pub user: Option<String>,
+
+    /// Log what is as bad as this or worse: FATAL, ALERT, CRITICAL, ERROR, WARNING, NOTICE, INFO or DEBUG
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "ERROR",
+        ignore_case = true,
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub verbose: Level,
+
+    /// Sleeping workers to wake for each job at once; others follow when they do not answer. 0 is all
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = number::<u32>)]
+    pub worker_wakeup: u32,
+
+    /// Whether a sleeping worker that asks for it gets jobs without being woken for them
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "on",
+        ignore_case = true,
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub direct_assignment: Switch,
+
+    /// Check the options and exit; no port, log or database is opened
+    #[arg(long)]
+    pub check_args: bool,
+
+    /// Print the version and exit
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// Options of the C server's plugins, which this server has no use for. They take an argument.
+const PLUGINS: &[&str] = &[
+    "http-port",
+    "libmemcached-servers",
+    "libmemcached-prefix",
+    "libpq-conninfo",
+    "libpq-table",
+    "redis-server",
+    "redis-port",
+    "redis-password",
+    "redis-prefix",
+    "mysql-host",
+    "mysql-port",
+    "mysql-user",
+    "mysql-password",
+    "mysql-db",
+    "mysql-table",
+    "libtokyocabinet-file",
+];
+/// And those without an argument.
+const PLUGIN_SWITCHES: &[&str] = &["libtokyocabinet-optimize"];
+/// Whoever asks for these must not get a server without.
+const REFUSED: &[&str] = &["ssl", "ssl-ca-file", "ssl-certificate", "ssl-key"];
+
+/// An argument as `-p 4730` in one word has it: with a blank in front.
+fn text(argument: &str) -> Result<String, String> {
+    Ok(argument.trim_start().to_owned())
+}
+
+/// GEARMAND_PORT; empty where there is none.
+fn variable() -> String {
+    std::env::var_os("GEARMAND_PORT").unwrap_or_default().to_string_lossy().trim().to_owned()
+}
+
+/// `tcp://10.96.0.1:4730` is in the environment of every container beside a service named gearmand.
+fn is_of_kubernetes(port: &str) -> bool {
+    port.contains("://")
+}
+
+fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(argument: &str) -> Result<T, T::Err> {
+    argument.trim().parse()
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Usage {
+    /// clap's words, which for `--help` and `--version` are no error.
+    #[error("{0}")]
+    Clap(#[from] clap::Error),
+    /// An option that cannot be as it was given.
+    #[error("{option}: {reason}")]
+    Option {
+        /// The option, or the variable, with its value.
+        option: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Usage {
+    fn option(option: impl Into<String>, reason: impl ToString) -> Usage {
+        Usage::Option { option: option.into(), reason: reason.to_string() }
+    }
+}
+
+impl Options {
+    /// Reads a command line, with the files it names; the words of a file come before it, so that the
+    /// command line has the last word. Also returns the options that are without effect.
+    ///
+    /// # Errors
+    /// [`Usage`] where the server should not start.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<(Options, Vec<String>), Usage> {
+        let given: Vec<Word> = arguments.into_iter().map(|word| Word::from(word.as_os_str())).collect();
+        let given = expanded(given)?;
+        let first = Options::parse(&given).map_err(|error| Options::placed(error, &given))?;
+        let words = match &first.0.config_file {
+            Some(file) => file_words(file)?,
+            None if Path::new(DEFAULT_FILE).exists() => file_words(DEFAULT_FILE)?,
+            None => Vec::new(),
+        };
+        let (name, rest) = given.split_at(given.len().min(1));
+        let words = [name, &expanded(words)?, rest].concat();
+        Options::checked(&words).map_err(|error| Options::placed(error, &words))
+    }
+
+    /// The options, where the server may start with them.
+    fn checked(words: &[Word]) -> Result<(Options, Vec<String>), Usage> {
+        let (options, unused) = Options::parse(words)?;
+        options.check()?;
+        Ok((options, unused))
+    }
+
+    /// An error of these words, with the line of the file that it is about.
+    fn placed(error: Usage, words: &[Word]) -> Usage {
+        let reason = match &error {
+            // --help and --version.
+            Usage::Clap(error) if !error.use_stderr() => None,
+            // clap's first paragraph: what follows is about the command line.
+            Usage::Clap(error) => {
+                error.to_string().split("\n\n").next().map(|s| s.trim_start_matches("error: ").to_owned())
+            }
+            error => Some(error.to_string()),
+        };
+        let place = || file::wrong_line(words, |words| Options::checked(words).is_ok());
+        match reason.and_then(|reason| Some((place()?, reason))) {
+            Some((place, reason)) => Usage::option(place.to_string(), reason),
+            None => error,
+        }
+    }
+
+    fn parse(words: &[Word]) -> Result<(Options, Vec<String>), Usage> {
+        let mut command = Options::command();
+        let hidden = |name: &'static str| clap::Arg::new(name).long(name).hide(true);
+        for name in PLUGINS {
+            command = command.arg(hidden(name).num_args(1));
+        }
+        for name in PLUGIN_SWITCHES.iter().chain(&REFUSED[..1]) {
+            command = command.arg(hidden(name).action(ArgAction::SetTrue));
+        }
+        for name in &REFUSED[1..] {
+            command = command.arg(hidden(name).num_args(1));
+        }
+        let matches = command.try_get_matches_from(words.iter().map(|word| &word.text))?;
+        let set = |name: &&&str| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
+        if let Some(name) = REFUSED.iter().find(set) {
+            return Err(Usage::option(format!("--{name}"), "this server has no TLS"));
+        }
+        let mut unused: Vec<String> =
+            PLUGINS.iter().chain(PLUGIN_SWITCHES).filter(set).map(|n| format!("--{n}")).collect();
+        let options = Options::from_arg_matches(&matches)?;
+        let without = [
+            (options.hashtable_buckets.is_some(), "--hashtable-buckets"),
+            (options.protocol.is_some(), "--protocol"),
+            (options.round_robin, "--round-robin"),
+            (
+                options.queue_type == BUILTIN && options.libsqlite3_db.is_some(),
+                "--libsqlite3-db without --queue-type libsqlite3",
+            ),
+            (
+                options.queue_type == BUILTIN && options.store_queue_on_shutdown,
+                "--store-queue-on-shutdown without --queue-type libsqlite3",
+            ),
+        ];
+        unused.extend(without.iter().filter(|w| w.0).map(|w| w.1.to_owned()));
+        Ok((options, unused))
+    }
+
+    fn check(&self) -> Result<(), Usage> {
+        if ![BUILTIN, SQLITE].contains(&self.queue_type.as_str()) {
+            let reason = "this server has builtin and libsqlite3";
+            return Err(Usage::option(format!("--queue-type {}", self.queue_type), reason));
+        }
+        if self.threads > MAX_THREADS {
+            return Err(Usage::option(format!("--threads {}", self.threads), format!("at most {MAX_THREADS}")));
+        }
+        if self.queue_type == SQLITE && self.libsqlite3_db.as_ref().is_none_or(String::is_empty) {
+            return Err(Usage::option("--queue-type libsqlite3", "which file? Name it by --libsqlite3-db"));
+        }
+        if self.libsqlite3_table.is_empty() || self.libsqlite3_table.contains('\0') {
+            return Err(Usage::option("--libsqlite3-table", "must be the name of a table"));
+        }
+        if let Some(prefix) = &self.job_handle_prefix
+            && (prefix.len() > crate::broker::jobs::MAX_PREFIX || prefix.bytes().any(|b| b.is_ascii_whitespace()))
+        {
+            let reason = format!("at most {} characters and no blanks", crate::broker::jobs::MAX_PREFIX);
+            return Err(Usage::option("--job-handle-prefix", reason));
+        }
+        for (option, value, most) in [
+            ("--keepalive-idle", self.keepalive_idle, MAX_PROBE_SECONDS),
+            ("--keepalive-interval", self.keepalive_interval, MAX_PROBE_SECONDS),
+            ("--keepalive-count", self.keepalive_count, MAX_PROBES),
+        ] {
+            if !(-1..=most).contains(&value) {
+                return Err(Usage::option(format!("{option} {value}"), format!("must be from -1 to {most}")));
+            }
+        }
+        self.port().map(drop)
+    }
+
+    /// Whether there is a durable queue.
+    pub fn is_durable(&self) -> bool {
+        self.queue_type == SQLITE
+    }
+
+    /// Opens the durable queue, where there is to be one.
+    ///
+    /// # Errors
+    /// See [`Sqlite::open`].
+    pub fn open_queue(&self) -> Result<Option<Box<dyn Backend>>, BackendError> {
+        match &self.libsqlite3_db {
+            Some(file) if self.is_durable() => {
+                Ok(Some(Box::new(Sqlite::open(Path::new(file), &self.libsqlite3_table)?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The port to listen on.
+    ///
+    /// # Errors
+    /// [`Usage`] where GEARMAND_PORT is none.
+    pub fn port(&self) -> Result<u16, Usage> {
+        match (self.port, variable()) {
+            (Some(port), _) => Ok(port),
+            (None, text) if text.is_empty() || is_of_kubernetes(&text) => Ok(gearman_core::DEFAULT_PORT),
+            (None, text) => {
+                let wrong = |_| Usage::option(format!("GEARMAND_PORT={text}"), "must be a number from 0 to 65535");
+                text.parse().map_err(wrong)
+            }
+        }
+    }
+
+    /// What may surprise about the port.
+    pub fn port_remark(&self) -> Option<String> {
+        let text = Some(variable()).filter(|text| self.port.is_none() && is_of_kubernetes(text))?;
+        let why = "Kubernetes sets it for a service named gearmand; --port names another port";
+        Some(format!("GEARMAND_PORT={text} is ignored: {why}"))
+    }
+
+    /// What the server is to run with.
+    pub fn config(&self) -> Config {
+        let default = Config::default();
+        let probe = Keepalive::default();
+        let seconds = |given: i64, default| u32::try_from(given).unwrap_or(default);
+        Config {
+            handle_prefix: self.job_handle_prefix.clone().unwrap_or(default.handle_prefix),
+            job_runs: (self.job_retries >= 0).then(|| self.job_retries.clamp(1, i64::from(u16::MAX)) as u16),
+            wakeup: self.worker_wakeup,
+            durable: match (self.queue_type == SQLITE, self.store_queue_on_shutdown) {
+                (false, _) => Durable::No,
+                (true, false) => Durable::Always,
+                (true, true) => Durable::AtEnd,
+            },
+            patience: Duration::from_secs(self.patience),
+            exceptions: self.exceptions,
+            direct_assignment: self.direct_assignment == Switch::On,
+            level: self.verbose,
+            threads: self.threads.max(1) as usize,
+            keepalive: Some(Keepalive {
+                idle: seconds(self.keepalive_idle, probe.idle),
+                interval: seconds(self.keepalive_interval, probe.interval),
+                count: seconds(self.keepalive_count, probe.count),
+            }),
+            ..Config::default()
+        }
+    }
+}
+
+/// The words, with those of the files that are named as @FILE.
+fn expanded(words: Vec<Word>) -> Result<Vec<Word>, Usage> {
+    let mut expanded = Vec::new();
+    for word in words {
+        match word.text.to_str().and_then(|w| w.strip_prefix('@')) {
+            Some(file) => expanded.extend(file_words(file)?),
+            None => expanded.push(word),
+        }
+    }
+    Ok(expanded)
+}
+
+fn file_words(file: &str) -> Result<Vec<Word>, Usage> {
+    file::of_file(file).map_err(|e| Usage::option(format!("--config-file {file}"), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<(Options, Vec<String>), Usage> {
+        let words = ["gearmand"].iter().chain(words).map(OsString::from);
+        Options::read(words)
+    }
+
+    #[test]
+    fn as_the_c_server_takes_them() {
+        assert!(read(&["--sys", "--da", "--pid=x", "--log=x"]).unwrap().0.syslog);
+        let (options, unused) =
+            read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
+        assert_eq!(options.port().unwrap(), 40123);
+        assert_eq!(options.listen, ["::1", "localhost"]);
+        assert_eq!(options.verbose, Level::Info);
+        assert_eq!(options.config().job_runs, Some(3));
+        assert_eq!(options.config().threads, 4);
+        assert_eq!(unused, ["--round-robin"]);
+        assert_eq!(read(&["--threads=0"]).unwrap().0.config().threads, 1);
+        assert_eq!(read(&["-j", "-1"]).unwrap().0.config().job_runs, None);
+        assert_eq!(read(&["--job-retries=0"]).unwrap().0.config().job_runs, Some(1));
+        assert!(read(&[]).unwrap().0.config().direct_assignment);
+        assert!(!read(&["--direct-assignment", "off"]).unwrap().0.config().direct_assignment);
+        assert_eq!(read(&["--mysql-host=h", "--store-queue-on-shutdown"]).unwrap().1.len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for bad in [
+            "--verbose=LOUD",
+            "-p=x",
+            "--port=70000",
+            "--threads=1025",
+            "--bogus",
+            "--direct-assignment=maybe",
+            "word",
+            "--ssl",
+            "-qmysql",
+            "--config-file=/nowhere/x",
+            "--keepalive-idle=32768",
+            "--keepalive-interval=99999999999",
+            "--keepalive-count=128",
+            "--keepalive-count=-2",
+        ] {
+            let error = read(&[bad]).unwrap_err().to_string();
+            assert!(!error.is_empty(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn help_lists_every_option() {
+        Options::command().debug_assert();
+    }
+}

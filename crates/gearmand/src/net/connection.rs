@@ -1,0 +1,230 @@
+//! One connection: its bytes become packets and lines of text, which are done one after the other under the lock.
+//!
+//! All connections of a thread read into one buffer, and only a packet that is not complete is kept with
+//! its connection. So an idle connection has no buffer at all, and a packet that is larger than the shared
+//! buffer is read into memory of its own, which then is the job's.
+//!
+//! The state is locked for a look and for what one read brought; reading and writing are done without the lock.
+
+use crate::admin::text;
+use crate::broker::dispatch::dispatch;
+use crate::net::stream::{ReadHalf, WriteHalf};
+use crate::shared::{Shared, State};
+use bytes::{BufMut, Bytes};
+use gearman_core::protocol::codec::{Decoded, decode};
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::ReadBuf;
+
+/// Size of the buffer that all connections read into.
+pub(crate) const SCRATCH: usize = 64 * 1024;
+/// Turns of one connection before others have theirs.
+const READS: usize = 4;
+/// While more than this waits for the other side, nothing more is read from it.
+const UNREAD: usize = 1024 * 1024;
+thread_local! {
+    /// What all connections of a thread read into.
+    static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(shared: Shared, session: u32, reader: ReadHalf, writer: Arc<WriteHalf>) {
+    let mut task = Task { shared: shared.clone(), session, reader, writer, input: Input::default() };
+    let reason = std::future::poll_fn(|cx| SHARED.with_borrow_mut(|scratch| task.poll(cx, scratch))).await;
+    shared.end_round(); // the reason may be on its way
+    shared.with_state(|state| {
+        tracing::info!("connection closed: {reason}");
+        state.leave(session);
+        state.release(session);
+    });
+}
+
+/// One connection at work.
+struct Task {
+    shared: Shared,
+    session: u32,
+    reader: ReadHalf,
+    writer: Arc<WriteHalf>,
+    input: Input,
+}
+
+/// What waits for the other side.
+struct Waiting {
+    bytes: usize,
+    /// Some of it may be written, and nobody else does.
+    writable: bool,
+}
+
+impl Task {
+    /// Goes on with one connection, until it is over.
+    fn poll(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<String> {
+        for _ in 0..READS {
+            let waiting = match self.shared.lock().look(cx, self.session, &self.input) {
+                Ok(waiting) => waiting,
+                Err(reason) => return Poll::Ready(reason),
+            };
+            if waiting.writable {
+                match self.writer.poll_write_ready(cx) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
+                    Poll::Ready(Ok(())) => {
+                        self.shared.write(self.session);
+                        continue;
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            if self.input.ended && waiting.bytes == 0 {
+                return Poll::Ready("by the peer".into());
+            }
+            if self.input.must_wait(waiting.bytes) {
+                return Poll::Pending;
+            }
+            if let Err(reason) = ready!(self.read(cx, scratch, waiting.bytes)) {
+                return Poll::Ready(reason);
+            }
+        }
+        // Others first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads once, and does what that asks for; ends with the reason why the connection is over.
+    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8], waiting: usize) -> Poll<Result<(), String>> {
+        let session = self.session;
+        let n = if self.input.stalled { None } else { Some(ready!(self.input.read(cx, &mut self.reader, scratch))) };
+        match n {
+            Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
+            Some(Ok(0)) => {
+                let half = if self.input.partial.is_empty() { "" } else { ", in the middle of a packet" };
+                if waiting == 0 {
+                    return Poll::Ready(Err(format!("by the peer{half}")));
+                }
+                // What it asked for before it stopped sending is answered; it is nobody's client or
+                // worker any more.
+                self.input.ended = true;
+                self.shared.with_state(|state| state.leave(session));
+            }
+            Some(Ok(_)) if self.input.grows() => {}
+            n => {
+                let n = n.and_then(Result::ok).unwrap_or_default();
+                return Poll::Ready(
+                    self.shared.with_state(|state| state.receive(session, &mut self.input, scratch, n)),
+                );
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What a connection sent that is not a whole packet or line yet.
+#[derive(Debug, Default)]
+struct Input {
+    partial: Vec<u8>,
+    /// The whole packet, where that is known, else 0.
+    need: usize,
+    /// `partial` holds whole packets too: they are done when the other side has read its answers.
+    stalled: bool,
+    /// The other side will send no more.
+    ended: bool,
+}
+
+impl Input {
+    /// The other side has to read first: so many bytes wait for it.
+    fn must_wait(&self, waiting: usize) -> bool {
+        self.ended || waiting > UNREAD || (self.stalled && waiting > 0)
+    }
+
+    /// There is more to read of a large packet.
+    fn grows(&self) -> bool {
+        self.need > SCRATCH && self.partial.len() < self.need
+    }
+
+    /// Reads what there is: after what is kept of a packet, in the shared buffer where that fits.
+    fn read(&mut self, cx: &mut Context<'_>, reader: &mut ReadHalf, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
+        let kept = self.partial.len();
+        if self.need <= SCRATCH {
+            let mut buffer = ReadBuf::new(&mut scratch[kept..]);
+            ready!(reader.poll_read(cx, &mut buffer))?;
+            return Poll::Ready(Ok(buffer.filled().len()));
+        }
+        // Never more than was sent until now, so that a length alone costs nothing.
+        if kept == self.partial.capacity() {
+            self.partial.reserve_exact((self.need - kept).min(kept.max(SCRATCH)));
+        }
+        let room = (self.partial.capacity() - kept).min(self.need - kept);
+        reader.poll_read_buf(cx, &mut (&mut self.partial).limit(room))
+    }
+}
+
+impl State {
+    /// What waits for a connection; or why its connection is over. From now on its task is woken when that changes.
+    fn look(&mut self, cx: &Context<'_>, session: u32, input: &Input) -> Result<Waiting, String> {
+        let waiting = Waiting { bytes: self.outgoing.waiting(session), writable: self.outgoing.writable(session) };
+        let connection = self.connection(session).ok_or("it is gone")?;
+        if let Some(reason) = connection.closing.take() {
+            return Err(reason);
+        }
+        connection.full = input.must_wait(waiting.bytes);
+        match &mut connection.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Ok(waiting)
+    }
+
+    /// Everything that one read of `n` bytes brought.
+    fn receive(&mut self, session: u32, input: &mut Input, scratch: &mut [u8], n: usize) -> Result<(), String> {
+        let now = self.read_clock();
+        if input.need > SCRATCH {
+            input.need = 0;
+            let packet = Bytes::from(std::mem::take(&mut input.partial));
+            if let Ok(Decoded::Frame(frame, _)) = decode(&packet, self.config.max_packet) {
+                dispatch(&mut self.broker, &now, session, &frame, Some(&packet), &mut self.outgoing);
+            }
+            return Ok(());
+        }
+        let kept = input.partial.len();
+        scratch[..kept].copy_from_slice(&input.partial);
+        let mut rest = &scratch[..kept + n];
+        (input.need, input.stalled) = (0, false);
+        while let Some(first) = rest.first() {
+            if self.outgoing.waiting(session) > UNREAD {
+                input.stalled = true;
+                break;
+            }
+            if *first != 0 {
+                let Some(end) = rest.iter().position(|b| *b == b'\n') else {
+                    if rest.len() > self.config.max_line {
+                        return Err(format!("a text line of more than {} bytes", self.config.max_line));
+                    }
+                    break;
+                };
+                let (line, after) = rest.split_at(end + 1);
+                rest = after;
+                self.broker.answer(&now, session, &mut self.outgoing);
+                text::answer(&mut self.broker, &self.about, &now, session, line, &mut self.outgoing);
+                continue;
+            }
+            match decode(rest, self.config.max_packet) {
+                Ok(Decoded::Frame(frame, size)) => {
+                    dispatch(&mut self.broker, &now, session, &frame, None, &mut self.outgoing);
+                    rest = &rest[size..];
+                }
+                Ok(Decoded::Partial(need)) => {
+                    input.need = need;
+                    break;
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        if rest.is_empty() {
+            input.partial = Vec::new();
+        } else {
+            input.partial.clear();
+            input.partial.extend_from_slice(rest);
+        }
+        Ok(())
+    }
+}

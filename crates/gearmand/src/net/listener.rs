@@ -1,0 +1,100 @@
+//! What is listened on, and the name of a socket in the file system, for as long as it is that socket's.
+
+use crate::config::Keepalive;
+use crate::net::stream::{Stream, keepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What is listened on, bound by the caller.
+#[derive(Debug)]
+pub enum Listener {
+    /// An Internet address.
+    Tcp(std::net::TcpListener),
+    /// A socket in the file system. Its file is gone before nobody listens any more.
+    Unix(SocketFile, std::os::unix::net::UnixListener),
+}
+
+/// A listener in the runtime's hands.
+#[derive(Debug)]
+pub(crate) enum Accept {
+    Tcp(tokio::net::TcpListener),
+    /// Its file goes first.
+    Unix {
+        _file: SocketFile,
+        listener: tokio::net::UnixListener,
+    },
+}
+
+impl Accept {
+    pub(crate) fn new(listener: Listener) -> io::Result<Accept> {
+        Ok(match listener {
+            Listener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                Accept::Tcp(tokio::net::TcpListener::from_std(listener)?)
+            }
+            Listener::Unix(file, listener) => {
+                listener.set_nonblocking(true)?;
+                Accept::Unix { _file: file, listener: tokio::net::UnixListener::from_std(listener)? }
+            }
+        })
+    }
+
+    /// The next connection, and from where it comes.
+    pub(crate) async fn next(&self, probe: Option<Keepalive>) -> io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Accept::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // The peer may be gone already; then reading says so.
+                let probe = || probe.map_or(Ok(()), |probe| keepalive(&stream, &probe));
+                let _ = stream.set_nodelay(true).and_then(|()| probe());
+                Ok((Stream::Tcp(stream), Some(address)))
+            }
+            Accept::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+/// Removes the file when it is dropped, unless there is another under its name by then: an operator may have moved
+/// things, and another server may listen there. To be dropped before its socket is closed, as until then no other
+/// server takes the name.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl SocketFile {
+    /// The file of a socket that was bound just now.
+    ///
+    /// # Errors
+    /// The system's, where there is none.
+    pub fn of(path: &Path) -> io::Result<SocketFile> {
+        // The folder that a name begins at may be another at the end.
+        let path = std::path::absolute(path)?;
+        let found = std::fs::symlink_metadata(&path)?;
+        Ok(SocketFile { path, device: found.dev(), inode: found.ino() })
+    }
+
+    /// Whether it is found under this name, too.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let found = std::fs::symlink_metadata(path);
+        found.is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode))
+    }
+
+    /// Its name, from the root on.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.is_at(&self.path) {
+            // Without privileges any more, it may have to stay.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! What is to be sent, by connection. The broker and the text commands put it here; the server writes it to the sockets
+//! at the end of a round. Knows nothing of sockets and of what the bytes mean.
+//!
+//! What always holds:
+//! - the bytes of a connection leave in the order in which they were put here;
+//! - an answer that waits for a batch of changes does not leave before the batch is settled, and nothing after it either;
+//! - while a thread writes a connection's bytes they are in flight, see [`InFlight`], and nobody else writes to that
+//!   connection; what comes meanwhile gathers here and is written next.
+
+use crate::durable::batch::BatchResult;
+use bytes::{Buf, Bytes};
+use gearman_core::ReturnCode;
+use gearman_core::protocol::codec::{Sink, encode, head};
+use gearman_core::protocol::message::Response;
+use gearman_core::protocol::packet::{Command, Magic};
+use gearman_core::protocol::write_buffer::{SHARE, WriteBuffer};
+use std::collections::VecDeque;
+
+/// Packets from this size on are remembered by their place, see [`SendQueue::beyond`].
+const LARGE: usize = 1024 * 1024;
+/// Empty queues that are kept for the next who has something to send.
+const SPARE: usize = 32;
+
+/// The send queues of all connections.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    slots: Vec<Slot>,
+    /// Connections that got something since the server last looked, each once.
+    dirty: Vec<u32>,
+    #[allow(clippy::vec_box)] // The allocations are what is kept.
+    spare: Vec<Box<SendQueue>>,
+    limit: usize,
+    /// Whose answers wait for which batch.
+    barriers: VecDeque<(u64, u32)>,
+}
+
+/// One connection's.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Only while something waits: an idle connection has none.
+    queue: Option<Box<SendQueue>>,
+    open: bool,
+    dirty: bool,
+    /// Some of its bytes are in flight.
+    writing: bool,
+    /// How many connections had this number before: what is in flight for one of those is dropped.
+    before: u32,
+    /// More than the limit waited: what follows is dropped, and the connection is to be closed.
+    overflowed: bool,
+}
+
+#[derive(Debug, Default)]
+struct SendQueue {
+    /// What a parcel is made of, and what of it the socket did not take; empty while it is away.
+    begun: WriteBuffer,
+    /// What gathers behind.
+    outbox: WriteBuffer,
+    /// Bytes that were sent of this letter.
+    sent: usize,
+    /// Bytes that were taken to be written, sent or not.
+    taken: usize,
+    /// Where large packets begin and end, counted as `sent` is.
+    large: VecDeque<(usize, usize)>,
+    /// Answers that must wait until a batch of changes is stored; what comes after them waits too.
+    barriers: VecDeque<Barrier>,
+}
+
+/// Bytes of one connection on their way to its socket: to be taken from the front, and then
+/// [brought back](Outgoing::sent).
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) session: u32,
+    pub(crate) bytes: WriteBuffer,
+    before: u32,
+}
+
+/// An answer that waits, by its place, counted as `SendQueue::sent` is.
+#[derive(Debug)]
+struct Barrier {
+    begin: usize,
+    end: usize,
+    batch: u64,
+    what: Answer,
+}
+
+/// Which answer waits for a batch: that decides when it has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// JOB_CREATED: jobs had to be stored.
+    Created,
+    /// ECHO_RES: jobs that are done had to be removed.
+    Echo,
+}
+
+/// What clients get instead.
+const NOT_STORED: &str = "The job could not be stored";
+pub(crate) const NOT_REMOVED: &str = "Jobs that are done could not be removed from the queue";
+
+impl SendQueue {
+    /// What waits beyond the next large packet, which may always be as large as a packet can be.
+    fn beyond(&mut self) -> usize {
+        while self.large.front().is_some_and(|l| l.1 <= self.sent) {
+            self.large.pop_front();
+        }
+        let next = self.large.front().map_or(0, |l| l.1 - l.0.max(self.sent));
+        self.waiting() - next
+    }
+
+    /// Where the next byte will be, counted as `sent` is.
+    fn end(&self) -> usize {
+        self.taken + self.outbox.len()
+    }
+
+    /// Bytes that the socket has not taken yet.
+    fn waiting(&self) -> usize {
+        self.end() - self.sent
+    }
+
+    /// Bytes of `outbox` that may be sent now.
+    fn free(&self) -> usize {
+        self.barriers.front().map_or(self.outbox.len(), |hold| hold.begin - self.taken)
+    }
+
+    /// Frees what waited for batches that are settled, and puts errors in the place of answers that
+    /// are not true.
+    fn settle(&mut self, result: BatchResult) {
+        let settled = self.barriers.iter().take_while(|hold| hold.batch <= result.batch).count();
+        let wrong: Vec<_> = self.barriers.drain(..settled).filter_map(|h| Some((h.error(result)?, h))).collect();
+        if wrong.is_empty() {
+            return;
+        }
+        let waiting = self.outbox.copy_to_bytes(self.outbox.len());
+        let mut at = 0;
+        for (error, hold) in &wrong {
+            self.outbox.put(&waiting[at..hold.begin - self.taken]);
+            self.outbox.put(error);
+            at = hold.end - self.taken;
+        }
+        self.outbox.put(&waiting[at..]);
+        let moved = |place: usize| {
+            let before = wrong.iter().take_while(|(_, hold)| hold.end <= place);
+            before.fold(place, |place, (error, hold)| place + error.len() - (hold.end - hold.begin))
+        };
+        self.large.iter_mut().for_each(|(begin, end)| (*begin, *end) = (moved(*begin), moved(*end)));
+        self.barriers.iter_mut().for_each(|h| (h.begin, h.end) = (moved(h.begin), moved(h.end)));
+    }
+}
+
+impl Barrier {
+    /// The error to send instead, when the batch did not do what the answer says.
+    fn error(&self, result: BatchResult) -> Option<Vec<u8>> {
+        let text = match self.what {
+            Answer::Created => (!result.added).then_some(NOT_STORED)?,
+            Answer::Echo => (!result.done).then_some(NOT_REMOVED)?,
+        };
+        let mut error = Vec::new();
+        encode(
+            &mut error,
+            Magic::Response,
+            Command::Error,
+            &[ReturnCode::QueueError.name().as_bytes(), text.as_bytes()],
+        );
+        Some(error)
+    }
+}
+
+impl Outgoing {
+    /// None yet; more than `limit` bytes must not wait for one connection.
+    pub(crate) fn new(limit: usize) -> Outgoing {
+        Outgoing { slots: Vec::new(), dirty: Vec::new(), spare: Vec::new(), limit, barriers: VecDeque::new() }
+    }
+
+    pub(crate) fn open(&mut self, session: u32) {
+        if self.slots.len() <= session as usize {
+            self.slots.resize_with(session as usize + 1, Slot::default);
+        }
+        let Slot { dirty, before, .. } = self.slots[session as usize];
+        self.slots[session as usize] = Slot { open: true, dirty, before: before.wrapping_add(1), ..Slot::default() };
+    }
+
+    /// Nothing can be sent to it any more.
+    pub(crate) fn close(&mut self, session: u32) {
+        if let Some(slot) = self.slots.get_mut(session as usize) {
+            (slot.open, slot.writing) = (false, false);
+            slot.queue = None;
+        }
+    }
+
+    /// Writes one packet, or a whole answer, by `write`.
+    pub(crate) fn send(&mut self, session: u32, write: impl FnOnce(&mut WriteBuffer)) {
+        let Some(slot) = self.slots.get_mut(session as usize).filter(|s| s.open && !s.overflowed) else { return };
+        if !slot.dirty {
+            slot.dirty = true;
+            self.dirty.push(session);
+        }
+        let spare = &mut self.spare;
+        let queue = slot.queue.get_or_insert_with(|| spare.pop().unwrap_or_default());
+        let begin = queue.end();
+        if queue.waiting() > self.limit && queue.beyond() > self.limit {
+            slot.overflowed = true;
+            return;
+        }
+        write(&mut queue.outbox);
+        let end = queue.end();
+        if end - begin >= LARGE {
+            queue.large.push_back((begin, end));
+        }
+    }
+
+    /// Writes an answer that must not leave before this batch is stored, where there is one.
+    pub(crate) fn after_batch(
+        &mut self,
+        session: u32,
+        batch: Option<u64>,
+        what: Answer,
+        write: impl FnOnce(&mut Outgoing),
+    ) {
+        let begin = self.end(session);
+        write(self);
+        let Some(batch) = batch else { return };
+        let end = self.end(session);
+        if let Some(queue) = self.slots.get_mut(session as usize).and_then(|s| s.queue.as_mut()).filter(|_| end > begin)
+        {
+            queue.barriers.push_back(Barrier { begin, end, batch, what });
+            if self.barriers.back() != Some(&(batch, session)) {
+                self.barriers.push_back((batch, session));
+            }
+        }
+    }
+
+    /// Where the next byte for a connection will be, counted as `SendQueue::sent` is.
+    fn end(&self, session: u32) -> usize {
+        let queue = self.slots.get(session as usize).and_then(|s| s.queue.as_ref());
+        queue.map_or(0, |l| l.end())
+    }
+
+    /// It is known what became of batches: those whose answers waited get them.
+    pub(crate) fn settle(&mut self, result: BatchResult) {
+        while let Some((_, session)) = self.barriers.front().copied().filter(|(batch, _)| *batch <= result.batch) {
+            self.barriers.pop_front();
+            let Some(slot) = self.slots.get_mut(session as usize) else { continue };
+            let Some(queue) = &mut slot.queue else { continue };
+            queue.settle(result);
+            self.touch(session);
+        }
+    }
+
+    pub(crate) fn response(&mut self, session: u32, response: &Response<'_>) {
+        self.send(session, |out| response.encode(out));
+    }
+
+    /// A packet whose last argument may be large.
+    pub(crate) fn packet(&mut self, session: u32, command: Command, first: &[&[u8]], last: &Payload<'_>) {
+        self.send(session, |out| match last {
+            Payload::Shared(bytes) => {
+                head(out, Magic::Response, command, first, bytes.len());
+                out.share(bytes.clone());
+            }
+            Payload::Copied(bytes) => {
+                head(out, Magic::Response, command, first, bytes.len());
+                out.put(bytes);
+            }
+        });
+    }
+
+    pub(crate) fn error(&mut self, session: u32, code: &str, text: &str) {
+        self.send(session, |out| encode(out, Magic::Response, Command::Error, &[code.as_bytes(), text.as_bytes()]));
+    }
+
+    /// Something may be written to this connection.
+    pub(crate) fn touch(&mut self, session: u32) {
+        if let Some(slot) = self.slots.get_mut(session as usize).filter(|slot| !slot.dirty) {
+            slot.dirty = true;
+            self.dirty.push(session);
+        }
+    }
+
+    /// Next connection that something is to be written to.
+    pub(crate) fn next_dirty(&mut self) -> Option<u32> {
+        let session = self.dirty.pop()?;
+        self.slots[session as usize].dirty = false;
+        Some(session)
+    }
+
+    /// What may be written to one connection now: all that waits for nothing but its socket. `None` also while
+    /// other bytes of it are in flight.
+    pub(crate) fn begin_write(&mut self, session: u32) -> Option<InFlight> {
+        let slot = self.slots.get_mut(session as usize).filter(|slot| !slot.writing)?;
+        let queue = slot.queue.as_mut()?;
+        if queue.begun.is_empty() {
+            let free = queue.free();
+            queue.taken += free;
+            if queue.barriers.is_empty() {
+                std::mem::swap(&mut queue.begun, &mut queue.outbox);
+            } else {
+                queue.begun = queue.outbox.split_to(free);
+            }
+        }
+        slot.writing = !queue.begun.is_empty();
+        let before = slot.before;
+        slot.writing.then(|| InFlight { session, bytes: std::mem::take(&mut queue.begun), before })
+    }
+
+    /// The socket took what is not in flight any more. Returns whether its connection is still there.
+    pub(crate) fn sent(&mut self, in_flight: InFlight) -> bool {
+        let InFlight { session, bytes, before } = in_flight;
+        let slot = self.slots.get_mut(session as usize).filter(|s| s.writing && s.before == before);
+        let Some(Slot { queue: Some(queue), writing, .. }) = slot else { return false };
+        *writing = false;
+        queue.begun = bytes;
+        queue.sent = queue.taken - queue.begun.len();
+        if queue.begun.is_empty() {
+            queue.begun.shrink();
+            if queue.waiting() == 0 {
+                self.put_away(session);
+            } else {
+                self.touch(session); // what came meanwhile
+            }
+        }
+        true
+    }
+
+    /// Nothing waits for a connection any more.
+    fn put_away(&mut self, session: u32) {
+        if let Some(mut queue) = self.slots[session as usize].queue.take().filter(|_| self.spare.len() < SPARE) {
+            queue.outbox.shrink();
+            queue.large.clear();
+            (queue.sent, queue.taken) = (0, 0);
+            self.spare.push(queue);
+        }
+    }
+
+    /// Is there something that may be written to one connection, and nobody who writes it or is about to?
+    pub(crate) fn writable(&self, session: u32) -> bool {
+        let slot = self.slots.get(session as usize).filter(|slot| !slot.writing && !slot.dirty);
+        slot.and_then(|s| s.queue.as_ref()).is_some_and(|l| !l.begun.is_empty() || l.free() > 0)
+    }
+
+    /// How many bytes wait for one connection.
+    pub(crate) fn waiting(&self, session: u32) -> usize {
+        let queue = self.slots.get(session as usize).and_then(|s| s.queue.as_ref());
+        queue.map_or(0, |l| l.waiting())
+    }
+
+    pub(crate) fn overflowed(&self, session: u32) -> bool {
+        self.slots.get(session as usize).is_some_and(|s| s.overflowed)
+    }
+
+    /// Does nothing wait for anybody?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.iter().all(|s| s.queue.is_none())
+    }
+}
+
+/// The last argument of a packet on its way through.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload<'a> {
+    /// Small.
+    Copied(&'a [u8]),
+    /// Large, to be handed on.
+    Shared(Bytes),
+}
+
+impl<'a> Payload<'a> {
+    /// `data`, which is part of `owner` where there is one. Large data is made shareable once, however
+    /// many there are to get it.
+    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> Payload<'a> {
+        match owner {
+            _ if data.len() < SHARE => Payload::Copied(data),
+            Some(owner) => Payload::Shared(owner.slice_ref(data)),
+            None => Payload::Shared(Bytes::copy_from_slice(data)),
+        }
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Outgoing {
+    /// Takes all that may be sent to one connection.
+    pub(crate) fn take(&mut self, session: u32) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Some(mut in_flight) = self.begin_write(session) {
+            all.extend_from_slice(&in_flight.bytes.copy_to_bytes(in_flight.bytes.len()));
+            self.sent(in_flight);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_wait_for_their_batch_and_all_after_them_too() {
+        let mut outgoing = Outgoing::new(1 << 20);
+        outgoing.open(0);
+        put(&mut outgoing, 5);
+        outgoing.after_batch(0, Some(1), Answer::Created, |outgoing| put(outgoing, 7));
+        put(&mut outgoing, 3);
+        outgoing.after_batch(0, Some(2), Answer::Echo, |outgoing| put(outgoing, 11));
+        outgoing.after_batch(0, None, Answer::Echo, |outgoing| put(outgoing, 1));
+        assert_eq!((write(&mut outgoing, 5), outgoing.waiting(0)), (5, 22));
+        assert!(!outgoing.writable(0) && outgoing.begin_write(0).is_none());
+        while outgoing.next_dirty().is_some() {}
+        outgoing.settle(BatchResult { batch: 1, added: true, done: false });
+        assert_eq!((outgoing.next_dirty(), write(&mut outgoing, 0)), (Some(0), 10));
+        outgoing.settle(BatchResult { batch: 2, added: false, done: true });
+        assert_eq!((write(&mut outgoing, 10), write(&mut outgoing, 12), outgoing.waiting(0)), (10, 12, 0));
+    }
+
+    #[test]
+    fn answers_that_are_not_true_become_errors() {
+        let mut outgoing = Outgoing::new(10_000);
+        outgoing.open(0);
+        put(&mut outgoing, 2);
+        for batch in 1..=3 {
+            outgoing
+                .after_batch(0, Some(batch), Answer::Created, |outgoing| outgoing.send(0, |out| out.put(b"created")));
+        }
+        outgoing.send(0, |out| out.put(&[b'x'; LARGE]));
+        outgoing.after_batch(0, Some(4), Answer::Created, |outgoing| outgoing.send(0, |out| out.put(b"last")));
+        assert_eq!(write(&mut outgoing, 1), 2);
+        outgoing.settle(BatchResult { batch: 1, added: true, done: true });
+        outgoing.settle(BatchResult { batch: 3, added: false, done: true });
+        let error = b"\0RES\0\0\0\x13\0\0\0'QUEUE_ERROR\0The job could not be stored";
+        assert_eq!(outgoing.waiting(0), 1 + 7 + 2 * error.len() + LARGE + 4);
+        assert_eq!(outgoing.take(0)[..8 + 2 * error.len()], [&b"\0created"[..], error, error].concat());
+        assert_eq!(outgoing.waiting(0), 4);
+    }
+
+    fn put(outgoing: &mut Outgoing, bytes: usize) {
+        outgoing.send(0, |out| out.put(&vec![0; bytes]));
+    }
+
+    /// Lets the socket take `n` bytes; returns how many there were to write.
+    fn write(outgoing: &mut Outgoing, n: usize) -> usize {
+        let mut in_flight = outgoing.begin_write(0).unwrap();
+        let whole = in_flight.bytes.len();
+        in_flight.bytes.advance(n);
+        assert!(outgoing.sent(in_flight));
+        whole
+    }
+
+    #[test]
+    fn one_writes_and_what_others_send_meanwhile_goes_next() {
+        let mut outgoing = Outgoing::new(1000);
+        outgoing.open(0);
+        put(&mut outgoing, 5);
+        let mut in_flight = outgoing.begin_write(0).unwrap();
+        put(&mut outgoing, 7);
+        assert!(outgoing.begin_write(0).is_none() && !outgoing.writable(0) && !outgoing.is_empty());
+        assert_eq!((outgoing.next_dirty(), outgoing.next_dirty(), outgoing.waiting(0)), (Some(0), None, 12));
+        in_flight.bytes.advance(3);
+        outgoing.sent(in_flight);
+        assert!(outgoing.writable(0));
+        assert_eq!((write(&mut outgoing, 2), outgoing.next_dirty()), (2, Some(0)));
+        assert_eq!((write(&mut outgoing, 7), outgoing.next_dirty(), outgoing.is_empty()), (7, None, true));
+    }
+
+    #[test]
+    fn bytes_in_flight_of_a_connection_that_is_gone_are_dropped() {
+        let mut outgoing = Outgoing::new(1000);
+        outgoing.open(0);
+        put(&mut outgoing, 5);
+        let late = outgoing.begin_write(0).unwrap();
+        outgoing.close(0);
+        outgoing.open(0);
+        put(&mut outgoing, 7);
+        let next = outgoing.begin_write(0).unwrap();
+        assert!(!outgoing.sent(late));
+        assert_eq!((next.bytes.len(), outgoing.sent(next), write(&mut outgoing, 7)), (7, true, 7));
+    }
+
+    #[test]
+    fn the_limit_is_counted_beyond_a_large_packet() {
+        let mut outgoing = Outgoing::new(1000);
+        outgoing.open(0);
+        put(&mut outgoing, 10 * LARGE);
+        put(&mut outgoing, 900);
+        write(&mut outgoing, LARGE);
+        put(&mut outgoing, 200);
+        assert!(!outgoing.overflowed(0));
+        put(&mut outgoing, 1);
+        assert!(outgoing.overflowed(0));
+        assert_eq!(outgoing.waiting(0), 9 * LARGE + 1100);
+    }
+
+    #[test]
+    fn a_large_packet_after_a_small_one_passes_too() {
+        let mut outgoing = Outgoing::new(1000);
+        outgoing.open(0);
+        put(&mut outgoing, 500);
+        put(&mut outgoing, 2 * LARGE);
+        put(&mut outgoing, 100);
+        assert!(!outgoing.overflowed(0));
+        put(&mut outgoing, 2 * LARGE);
+        put(&mut outgoing, 1);
+        assert!(outgoing.overflowed(0));
+    }
+
+    #[test]
+    fn closed_ones_get_nothing_and_their_number_can_be_used_again() {
+        let mut outgoing = Outgoing::new(1000);
+        outgoing.open(0);
+        put(&mut outgoing, 5);
+        outgoing.close(0);
+        put(&mut outgoing, 5);
+        assert_eq!(outgoing.waiting(0), 0);
+        outgoing.open(0);
+        put(&mut outgoing, 5);
+        assert_eq!((outgoing.next_dirty(), outgoing.next_dirty()), (Some(0), None));
+        assert_eq!(outgoing.take(0).len(), 5);
+        assert!(outgoing.is_empty());
+    }
+}

@@ -1,0 +1,187 @@
+//! The log: the C server's levels and a line for each event, to a file that can be opened anew, and to
+//! syslog.
+//!
+//! `tracing` has five levels and the C server eight. ERROR, WARNING, INFO and DEBUG are what they are
+//! called; NOTICE is an INFO event with the target `gearmand::notice`; nothing is worse than ERROR.
+
+use crate::process::syslog::Syslog;
+use gearmand::config::Level;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::filter;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields, MakeWriter, layer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub(crate) const NOTICE: &str = "gearmand::notice";
+
+/// Where the log goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    target: Arc<Target>,
+    syslog: Option<Syslog>,
+}
+
+#[derive(Debug)]
+enum Target {
+    None,
+    Stderr,
+    File(PathBuf, Mutex<File>),
+}
+
+impl Log {
+    fn new(target: Target) -> Log {
+        Log { target: Arc::new(target), syslog: None }
+    }
+
+    /// To syslog as well.
+    pub(crate) fn and(self, syslog: Syslog) -> Log {
+        Log { syslog: Some(syslog), ..self }
+    }
+
+    pub(crate) fn none() -> Log {
+        Log::new(Target::None)
+    }
+
+    pub(crate) fn stderr() -> Log {
+        Log::new(Target::Stderr)
+    }
+
+    pub(crate) fn file(path: &Path) -> io::Result<Log> {
+        let file = open(path)?;
+        Ok(Log::new(Target::File(std::path::absolute(path)?, Mutex::new(file))))
+    }
+
+    /// The file's name may mean another file now: logrotate(8) moved the old one away.
+    pub(crate) fn reopen(&self) {
+        if let Target::File(path, file) = &*self.target {
+            match open(path) {
+                Ok(new) => *file.lock().unwrap_or_else(PoisonError::into_inner) = new,
+                Err(error) => tracing::error!("cannot open {} anew: {error}", path.display()),
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &*self.target {
+            Target::File(path, _) => Some(path),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_stderr(&self) -> bool {
+        matches!(*self.target, Target::Stderr)
+    }
+
+    /// From here on, what happens is written down.
+    pub(crate) fn start(&self, level: Level) {
+        let most = match level {
+            Level::Fatal | Level::Alert | Level::Critical => return,
+            Level::Error => filter::LevelFilter::ERROR,
+            Level::Warning => filter::LevelFilter::WARN,
+            Level::Notice | Level::Info => filter::LevelFilter::INFO,
+            Level::Debug => filter::LevelFilter::DEBUG,
+        };
+        let wanted = move |event: &Metadata<'_>| {
+            level != Level::Notice || *event.level() < tracing::Level::INFO || event.target() == NOTICE
+        };
+        let file = !matches!(*self.target, Target::None);
+        // A log that cannot be written goes on without its lines: to say so on stderr would panic where stderr is it.
+        let file = file.then(|| layer().event_format(Line).with_writer(self.clone()).log_internal_errors(false));
+        let syslog = self.syslog.clone();
+        let syslog = syslog.map(|s| layer().event_format(Bare).with_writer(s).log_internal_errors(false));
+        let registry = tracing_subscriber::registry().with(filter::filter_fn(wanted)).with(most);
+        // Fails only where there is one already.
+        let _ = registry.with(file).with(syslog).try_init();
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+impl Write for &Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match &*self.target {
+            Target::None => Ok(line.len()),
+            Target::Stderr => io::stderr().write(line),
+            Target::File(_, file) => file.lock().unwrap_or_else(PoisonError::into_inner).write(line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = &'a Log;
+
+    fn make_writer(&'a self) -> &'a Log {
+        self
+    }
+}
+
+/// The level as the C server calls it.
+pub(crate) fn name(event: &Metadata<'_>) -> &'static str {
+    match *event.level() {
+        tracing::Level::ERROR => "ERROR",
+        tracing::Level::WARN => "WARNING",
+        tracing::Level::INFO if event.target() == NOTICE => "NOTICE",
+        tracing::Level::INFO => "INFO",
+        _ => "DEBUG",
+    }
+}
+
+/// `text`: syslog knows the rest.
+struct Bare;
+
+impl<S, N> FormatEvent<S, N> for Bare
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        who(ctx, &mut out)?;
+        ctx.format_fields(out.by_ref(), event)?;
+        writeln!(out)
+    }
+}
+
+/// The connection that it is about.
+fn who<S, N>(ctx: &FmtContext<'_, S, N>, out: &mut Writer<'_>) -> std::fmt::Result
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    for span in ctx.event_scope().into_iter().flatten() {
+        if let Some(name) = span.extensions().get::<FormattedFields<N>>() {
+            write!(out, "{name}: ")?;
+        }
+    }
+    Ok(())
+}
+
+/// `   INFO 2026-01-02T03:04:05.678901Z 127.0.0.1:40000: text`
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+        write!(out, "{:>7} ", name(event.metadata()))?;
+        SystemTime.format_time(&mut out)?;
+        out.write_char(' ')?;
+        who(ctx, &mut out)?;
+        ctx.format_fields(out.by_ref(), event)?;
+        writeln!(out)
+    }
+}

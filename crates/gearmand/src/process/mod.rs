@@ -1,0 +1,23 @@
+//! The program around the library: from the command line to a server that listens, and what the system asks of it
+//! while it runs. Everything here belongs to the binary; the library knows nothing of it.
+//!
+//! ```text
+//! wait        waiting for what the server before still holds
+//! syslog, log where the log goes
+//! notify      messages to systemd
+//! pid         the file with the process id
+//! daemon      detaching from the terminal, changing the user
+//! bind        --listen and --port -> sockets
+//! signals     signals -> whether to go on
+//! start       all of it in order: options -> a server that listens
+//! ```
+
+pub(crate) mod bind;
+pub(crate) mod daemon;
+pub(crate) mod log;
+pub(crate) mod notify;
+pub(crate) mod pid;
+pub(crate) mod signals;
+pub(crate) mod start;
+pub(crate) mod syslog;
+pub(crate) mod wait;

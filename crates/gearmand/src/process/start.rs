@@ -1,0 +1,94 @@
+//! From the options to a server that listens. All that takes long is waited for, so that signals are heard meanwhile:
+//! whoever drops what [`start()`] returns stops it, and nothing is left of it.
+
+use crate::process::bind::{self, Bound};
+use crate::process::daemon::{self, Other};
+use crate::process::log::Log;
+use crate::process::pid::PidFile;
+use crate::process::wait::{Refused, Wait};
+use gearmand::config::Options;
+use gearmand::{Server, Stop};
+use std::path::Path;
+use tokio::sync::watch;
+
+/// All is well.
+pub(crate) struct Ready {
+    pub(crate) server: Server,
+    pub(crate) bound: Bound,
+    pub(crate) pid: PidFile,
+}
+
+/// First the queue, which the server before this one lets go last; then the addresses, so that clients are not taken
+/// and then kept waiting for that; then the jobs; and when nothing can fail any more, the file with our number.
+pub(crate) async fn start(
+    options: &Options,
+    log: &Log,
+    stop: &watch::Receiver<Stop>,
+    report: impl Fn(&str),
+) -> Result<Ready, String> {
+    descriptors(options)?;
+    let wait = Wait::new(options.bind_wait);
+    let other = options.user.as_deref().map(Other::find).transpose()?.flatten();
+    let as_other = || other.as_ref().map(Other::borrow).transpose();
+    let port = options.port().map_err(|e| e.to_string())?;
+    let listen = options.listen.clone();
+    let places = aside(move || bind::places(&listen)).await??;
+    let queue = {
+        let _as_other = as_other()?;
+        wait.until(&report, async || open_queue(options).await).await?
+    };
+    let bound = wait.until(&report, async || bind::bind(&places, port, options.backlog)).await?;
+    for skipped in &bound.skipped {
+        match options.listen.is_empty() {
+            true => tracing::info!("{skipped}"),
+            false => report(skipped),
+        }
+    }
+    let mut config = options.config();
+    config.trim = crate::trim;
+    let server = {
+        let _as_other = as_other()?;
+        let stop = stop.clone();
+        match queue {
+            None => Server::new(config, None, &stop),
+            queue => aside(move || Server::new(config, queue, &stop)).await?,
+        }
+    };
+    let server = server.map_err(|e| e.to_string())?;
+    let pid = PidFile::write(options)?;
+    if let Some(other) = &other {
+        let files: Vec<&Path> = log.path().into_iter().chain(pid.path()).chain(bound.paths()).collect();
+        other.settle(&files)?;
+    }
+    if options.coredump {
+        daemon::allow_core().map_err(|e| format!("--coredump: {e}"))?;
+    }
+    Ok(Ready { server, bound, pid })
+}
+
+type Queue = Option<Box<dyn gearmand::durable::Backend>>;
+
+async fn open_queue(options: &Options) -> Result<Queue, Refused> {
+    if !options.is_durable() {
+        return Ok(None);
+    }
+    let options = options.clone();
+    let opened = aside(move || options.open_queue()).await.map_err(|reason| Refused { reason, later: false })?;
+    opened.map_err(|error| Refused { reason: error.to_string(), later: error.held })
+}
+
+/// On a thread of its own: this one hears signals.
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| format!("cannot start: {e}"))
+}
+
+/// As many descriptors as were asked for, or as the user may have.
+fn descriptors(options: &Options) -> Result<(), String> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let said = |e: nix::Error| format!("--file-descriptors: {e}");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(said)?;
+    match options.file_descriptors {
+        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(said),
+        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(said),
+    }
+}

@@ -1,0 +1,385 @@
+//! The state that all connections and timers share, and its lock. The lock is held for one step of work, and never while
+//! something is read or written. Knows connections by number and their write halves, not how they are read.
+//!
+//! All steps that one look at the sockets brings are a *round*. At the end of a round workers get their jobs, changes go
+//! to the durable queue, and all that was sent leaves in one write for each connection.
+
+use crate::admin::text::About;
+use crate::broker::jobs::Handles;
+use crate::broker::wakeups::ALL;
+use crate::broker::{Broker, Now, Rules};
+use crate::config::Config;
+use crate::durable::Durable;
+use crate::durable::batch::BatchResult;
+use crate::durable::writer::Writer;
+use crate::net::stream::{Watch, WriteHalf};
+use crate::outgoing::{InFlight, Outgoing};
+use crate::seldom::Seldom;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// How often the log says that connections cannot be accepted, and that they are refused.
+const TROUBLE: Duration = Duration::from_secs(10);
+/// Memory is given back when so many jobs have gone.
+const TRIM: usize = 10_000;
+/// At the latest so long after that.
+const TRIM_EVERY: Duration = Duration::from_secs(2);
+
+/// A connection as the server holds it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    writer: Arc<WriteHalf>,
+    /// Its task.
+    pub(crate) waker: Option<Waker>,
+    /// Its task waits until all is written that may be.
+    pub(crate) full: bool,
+    /// See [`WriteHalf::watch`].
+    watched: Option<Watch>,
+    /// It is to be closed, and why.
+    pub(crate) closing: Option<String>,
+    task: AbortHandle,
+}
+
+impl Connection {
+    pub(crate) fn new(writer: Arc<WriteHalf>, task: AbortHandle) -> Connection {
+        Connection { writer, waker: None, full: false, watched: None, closing: None, task }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// All that connections share. See [`Shared`].
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) broker: Broker,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) config: Config,
+    pub(crate) about: About,
+    /// By the number that the broker gave.
+    connections: Vec<Option<Connection>>,
+    open: usize,
+    begin: Instant,
+    /// For when the timer is set; `None`: for nothing.
+    armed: Option<Duration>,
+    /// The timer is to look again, or the last job of a drain has ended.
+    wake: Arc<Notify>,
+    /// Most jobs since memory was given back.
+    most: usize,
+    /// When it is to be given back.
+    trim: Option<Duration>,
+    /// When the last step of work began.
+    now: Now,
+    /// Only what is left to be sent is still sent.
+    pub(crate) stopping: bool,
+    /// Jobs that were to be stored at the end, and could not be.
+    pub(crate) lost: usize,
+    /// Who brings jobs to the durable queue.
+    pub(crate) writer: Option<Writer>,
+    /// When to log that nobody can be accepted.
+    exhausted: Seldom,
+    /// When to log that there are connections enough.
+    crowded: Seldom,
+}
+
+/// The state, in the hands of every task.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    state: Arc<Mutex<State>>,
+    /// A step was done on this thread: its round is to be ended, see [`Shared::with_state`].
+    round: Arc<Notify>,
+}
+
+impl Shared {
+    pub(crate) fn new(state: State) -> Shared {
+        Shared { state: Arc::new(Mutex::new(state)), round: Arc::default() }
+    }
+
+    /// The same state, with rounds of its own.
+    pub(crate) fn for_another_thread(&self) -> Shared {
+        Shared { state: self.state.clone(), round: Arc::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere ends one connection, not all.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what is due, and returns when something will be due again. When the timer comes, those that it was set for have
+    /// usually done what they had to: then nothing is done.
+    pub(crate) fn tick(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let now = state.read_clock();
+        let mut next = state.deadline(&now);
+        if next.is_some_and(|when| when <= now.steady) {
+            state.tick();
+            next = state.deadline(&now);
+            self.round.notify_one();
+        }
+        state.armed = next;
+        next.map(|when| state.begin + when)
+    }
+}
+
+/// Ends the rounds of one thread. It is woken by the first step of each, after the tasks of all connections that
+/// had something to read then.
+pub(crate) async fn end_rounds(shared: Shared) {
+    loop {
+        shared.round.notified().await;
+        shared.end_round();
+    }
+}
+
+impl Shared {
+    /// One step of work under the lock. What it sends leaves at the end of the round.
+    pub(crate) fn with_state<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+        let done = what(&mut self.lock());
+        self.round.notify_one();
+        done
+    }
+
+    pub(crate) fn end_round(&self) {
+        let mut state = self.lock();
+        state.match_up();
+        state.after_round();
+        self.deliver(state);
+    }
+
+    /// Writes what waits for one connection.
+    pub(crate) fn write(&self, session: u32) {
+        let mut state = self.lock();
+        state.outgoing.touch(session);
+        self.deliver(state);
+    }
+
+    fn deliver<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        while let Some((mut in_flight, writer)) = state.next_write() {
+            drop(state);
+            let written = writer.write(&mut in_flight.bytes);
+            state = self.lock();
+            state.sent(in_flight, written);
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(config: Config, wake: Arc<Notify>) -> State {
+        let rules = Rules {
+            runs: config.job_runs,
+            wakeup: if config.wakeup == 0 { ALL } else { config.wakeup },
+            exceptions: config.exceptions,
+            functions: config.max_functions,
+            durable: config.durable,
+            direct: config.direct_assignment,
+            zone: config.zone.clone(),
+        };
+        State {
+            broker: Broker::new(rules, Handles::new(&config.handle_prefix)),
+            outgoing: Outgoing::new(config.max_backlog),
+            about: About { level: config.level.name(), limits: config.max_functions },
+            config,
+            connections: Vec::new(),
+            open: 0,
+            begin: Instant::now(),
+            armed: None,
+            wake,
+            most: 0,
+            trim: None,
+            now: Now::default(),
+            stopping: false,
+            lost: 0,
+            writer: None,
+            exhausted: Seldom::every(TROUBLE),
+            crowded: Seldom::every(TROUBLE),
+        }
+    }
+
+    /// There are as many connections as there may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.open >= self.config.max_connections
+    }
+
+    /// A connection came. The number it is known by from now on: [`State::insert`] follows.
+    pub(crate) fn connect(&mut self, fd: RawFd, ip: Option<IpAddr>) -> u32 {
+        let session = self.broker.connect(fd, ip);
+        self.outgoing.open(session);
+        session
+    }
+
+    /// The connection under a number that is new.
+    pub(crate) fn insert(&mut self, session: u32, connection: Connection) {
+        if self.connections.len() <= session as usize {
+            self.connections.resize_with(session as usize + 1, || None);
+        }
+        self.connections[session as usize] = Some(connection);
+        self.open += 1;
+    }
+
+    /// Ends the tasks of all connections.
+    pub(crate) fn abort_all(&self) {
+        self.connections.iter().flatten().for_each(|connection| connection.task.abort());
+    }
+
+    /// The system will not give another connection.
+    pub(crate) fn cannot_accept(&mut self, error: &io::Error) {
+        if let Some(omitted) = self.exhausted.happened(self.begin.elapsed()) {
+            tracing::error!("cannot accept connections: {error}{omitted}");
+        }
+    }
+
+    /// A connection is one too many.
+    pub(crate) fn refused(&mut self, name: &str) {
+        if let Some(omitted) = self.crowded.happened(self.begin.elapsed()) {
+            tracing::warn!("connection from {name} refused, there are {} already{omitted}", self.open);
+        }
+    }
+
+    /// A step of work begins: the time it counts with.
+    pub(crate) fn read_clock(&mut self) -> Now {
+        self.now = Now { steady: self.begin.elapsed(), wall: (self.config.clock)() };
+        self.now
+    }
+
+    /// When something is due.
+    fn deadline(&mut self, now: &Now) -> Option<Duration> {
+        self.broker.deadline(now).into_iter().chain(self.trim).min()
+    }
+
+    /// What is due.
+    fn tick(&mut self) {
+        let now = self.now;
+        self.broker.tick(&now, &mut self.outgoing);
+        if self.trim.is_some_and(|when| when <= now.steady) {
+            (self.trim, self.most) = (None, self.broker.jobs.len());
+            (self.config.trim)();
+        }
+    }
+
+    /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
+    pub(crate) fn after_round(&mut self) {
+        self.store_batch();
+        let jobs = self.broker.jobs.len();
+        self.most = self.most.max(jobs);
+        let now = self.now;
+        if self.trim.is_none() && self.most > TRIM && jobs < self.most / 8 {
+            self.trim = Some(now.steady + TRIM_EVERY);
+        }
+        let due = self.deadline(&now);
+        let earlier = due.is_some_and(|due| due <= now.steady || self.armed.is_none_or(|armed| due < armed));
+        if earlier || self.broker.is_drained() {
+            self.news.notify_one();
+        }
+        self.check_finished();
+    }
+
+    /// Whoever waits for the last answers to be sent is woken when they are.
+    pub(crate) fn check_finished(&self) {
+        if self.stopping && self.outgoing.is_empty() {
+            self.wake.notify_one();
+        }
+    }
+
+    fn store_batch(&mut self) {
+        while let Some(mut batch) = self.broker.changes.take() {
+            let number = batch.number;
+            batch.last = self.stopping && self.config.durable == Durable::AtEnd;
+            if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
+                tracing::error!("the thread of the durable queue is gone: jobs are refused");
+                self.settle(BatchResult { batch: number, added: false, done: false });
+            }
+        }
+    }
+
+    pub(crate) fn settle(&mut self, result: BatchResult) {
+        if self.stopping && !result.added && self.config.durable == Durable::AtEnd {
+            self.lost += self.broker.changes.storing().count();
+        }
+        let now = self.read_clock();
+        self.broker.settle(&now, result, &mut self.outgoing);
+    }
+
+    pub(crate) fn leave(&mut self, session: u32) {
+        let now = self.read_clock();
+        self.broker.leave(&now, session, &mut self.outgoing);
+    }
+
+    pub(crate) fn release(&mut self, session: u32) {
+        self.outgoing.close(session);
+        self.broker.release(session);
+        if self.connections.get_mut(session as usize).and_then(Option::take).is_some() {
+            self.open -= 1;
+        }
+    }
+
+    fn match_up(&mut self) {
+        let now = self.now;
+        self.broker.match_up(&now, &mut self.outgoing);
+    }
+
+    /// Something is to be sent to this connection, which may be a job that it did not ask for.
+    fn watch(&mut self, session: u32) {
+        let Some(worker) = self.broker.sessions.get(session).filter(|worker| worker.direct) else { return };
+        let probe = self.config.keepalive.unwrap_or_default();
+        let how = if worker.running.len() > 1 { Watch::Alive } else { Watch::Reached };
+        // Who has asked in advance once will do so again.
+        if let Some(connection) = self.connection(session).filter(|c| c.watched < Some(how)) {
+            connection.watched = Some(how);
+            if let Err(error) = connection.writer.watch(how, &probe) {
+                tracing::warn!("a worker that dies may keep its job for long: {error}");
+            }
+        }
+    }
+
+    pub(crate) fn connection(&mut self, session: u32) -> Option<&mut Connection> {
+        self.connections.get_mut(session as usize)?.as_mut()
+    }
+
+    /// What is to be written next, and where to.
+    fn next_write(&mut self) -> Option<(InFlight, Arc<WriteHalf>)> {
+        while let Some(session) = self.outgoing.next_dirty() {
+            self.watch(session);
+            if self.outgoing.overflowed(session) {
+                let limit = self.config.max_backlog;
+                self.close(session, format!("it does not read, and more than {limit} bytes wait for it"));
+            } else if let Some(connection) = self.connections.get(session as usize).and_then(Option::as_ref)
+                && let Some(in_flight) = self.outgoing.begin_write(session)
+            {
+                return Some((in_flight, connection.writer.clone()));
+            }
+        }
+        None
+    }
+
+    /// Bytes were written as far as the socket took them.
+    fn sent(&mut self, in_flight: InFlight, written: io::Result<()>) {
+        let (session, rest) = (in_flight.session, !in_flight.bytes.is_empty());
+        if !self.outgoing.sent(in_flight) {
+            return;
+        }
+        match written {
+            Err(error) => self.close(session, error.to_string()),
+            // Its task waits for a socket that is full, or for the peer to have read.
+            Ok(()) => self.connection(session).filter(|c| rest || c.full).map_or((), |c| c.wake()),
+        }
+        self.check_finished();
+    }
+
+    /// Closes a connection, by waking its task.
+    fn close(&mut self, session: u32, reason: String) {
+        self.outgoing.close(session);
+        if let Some(connection) = self.connection(session) {
+            connection.closing.get_or_insert(reason);
+            connection.wake();
+        }
+    }
+}
