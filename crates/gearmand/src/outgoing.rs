@@ -51,11 +51,11 @@ struct Slot {
 
 #[derive(Debug, Default)]
 struct SendQueue {
-    /// What a parcel is made of, and what of it the socket did not take; empty while it is away.
+    /// What is written next, and what of it the socket did not take; empty while it is in flight.
     begun: WriteBuffer,
-    /// What gathers behind.
+    /// What comes after it.
     outbox: WriteBuffer,
-    /// Bytes that were sent of this letter.
+    /// Bytes of this queue that were sent.
     sent: usize,
     /// Bytes that were taken to be written, sent or not.
     taken: usize,

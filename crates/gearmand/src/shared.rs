@@ -277,7 +277,7 @@ impl State {
         let due = self.deadline(&now);
         let earlier = due.is_some_and(|due| due <= now.steady || self.armed.is_none_or(|armed| due < armed));
         if earlier || self.broker.is_drained() {
-            self.news.notify_one();
+            self.wake.notify_one();
         }
         self.check_finished();
     }

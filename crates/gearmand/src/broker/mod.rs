@@ -192,7 +192,7 @@ impl Broker {
 
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
     pub(crate) fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
-        if self.changes.behind {
+        if self.changes.undone {
             return outgoing.error(session, ReturnCode::QueueError.name(), NOT_REMOVED);
         }
         let batch = self.changes.last();
@@ -274,7 +274,7 @@ impl Broker {
         self.draining && self.running == 0 && !self.sessions.iter().any(|(_, session)| waited_for(session))
     }
 
-    /// Takes a job out of all lists and forgets it. Nobody is told.
+    /// Takes a job out of all lists and forgets it. Nothing is sent.
     pub(crate) fn remove(&mut self, id: u32) {
         self.unplace(id);
         while let Some(waiter) = self.jobs.arena.get(id).map(|j| j.waiters).filter(|w| *w != NONE) {
