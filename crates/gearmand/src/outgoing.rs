@@ -18,8 +18,9 @@ use std::collections::VecDeque;
 
 /// Packets from this size on are remembered by their place, see [`SendQueue::beyond`].
 const LARGE: usize = 1024 * 1024;
-/// Empty queues that are kept for the next who has something to send.
-const SPARE: usize = 32;
+/// Empty queues that are kept for the next who has something to send: as many as a busy round sends to. With fewer, each
+/// round allocates and frees the rest.
+const SPARE: usize = 128;
 
 /// The send queues of all connections.
 #[derive(Debug)]
