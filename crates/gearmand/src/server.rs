@@ -134,7 +134,7 @@ impl Server {
     /// runtime with I/O and time.
     ///
     /// # Errors
-    /// Those of handing the listeners to the runtime; and where jobs were lost that [`Durable::AtEnd`] was to keep.
+    /// Those of handing the listeners to the runtime; and where jobs were lost that [`crate::Durable::AtEnd`] was to keep.
     pub async fn run(mut self, listeners: Vec<Listener>, mut stop: watch::Receiver<Stop>) -> io::Result<()> {
         let count = self.shared.lock().config.threads;
         let threads = Arc::new(Threads::start(count, |runtime| PerThread::new(&self.shared, runtime))?);
