@@ -3,7 +3,7 @@
 # each other. So there are no circles. `use crate::` lines count, and paths in code; not comments, not tests.
 set -euo pipefail
 
-src=$1
+src=${1:?usage: map.sh crates/NAME/src}
 map=$(sed -n '/^\/\/! ```text/,/^\/\/! ```$/p' "$src/lib.rs" | sed -nE 's/^\/\/! ([a-z_:]+)  .*/\1/p')
 line() { grep -nxF "$1" <<<"$map" | cut -d: -f1 || true; }
 
