@@ -52,7 +52,7 @@ foreach (['work', 'wait'] as $method) {
     $worker->addFunction($function, fn () => 'x');
     forked($method, fn () => $worker->$method(), fn () => null);
     $client->doBackground($function, 'x');
-    echo '  afterwards ', json_encode($worker->work()), ' ', json_encode(function_status($function)), "\n";
+    echo '  afterwards ', json_encode($worker->work() && $worker->ping('x')), ' ', json_encode(function_status($function)), "\n";
 }
 
 // The first connection is answered when the child has ended, others at once.

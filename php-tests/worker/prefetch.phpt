@@ -55,7 +55,7 @@ $one = worker([$name => $run = fn(GearmanJob $job) => print("{$job->workload()} 
 show('work', $one->work(), $one->work());
 unset($one);
 $two = worker([$name => $run]);
-show('another worker', $two->work(), function_status($name)[0]);
+show('another worker', $two->work(), $two->ping('the server knows of the end') ? function_status($name)[0] : 'no answer');
 
 // A function that was taken away.
 $other = unique_function_name();
