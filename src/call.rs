@@ -1,6 +1,10 @@
 //! One call from PHP: its arguments, its result, its warnings. Handlers are written with
 //! [`handlers!`] and take their arguments with [`args!`], that is, with PHP's own parser: its
 //! coercions, deprecations and TypeErrors are PHP's, word for word.
+//!
+//! Must never know what a method does. Invariants: a frame owns nothing while PHP code may run, so that a longjmp loses
+//! nothing; the result is written once; no panic reaches PHP.
+use crate::signal;
 use crate::sys::*;
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::ffi::*;
@@ -119,6 +123,12 @@ impl Call {
 
 /// Anything that a handler may return.
 pub(crate) struct Reply(Zval);
+/// What says no more than that it was done.
+impl From<()> for Reply {
+    fn from((): ()) -> Self {
+        true.into()
+    }
+}
 impl From<bool> for Reply {
     fn from(v: bool) -> Self {
         let mut z = Zval::new();
@@ -138,18 +148,9 @@ impl From<&[u8]> for Reply {
         Reply(string(v)) // the one copy
     }
 }
-impl From<Option<&[u8]>> for Reply {
-    fn from(v: Option<&[u8]>) -> Self {
-        v.map_or(false.into(), Into::into)
-    }
-}
-impl From<Option<i64>> for Reply {
-    fn from(v: Option<i64>) -> Self {
-        v.map_or(false.into(), Into::into)
-    }
-}
-impl From<Option<Zval>> for Reply {
-    fn from(v: Option<Zval>) -> Self {
+/// `None` is PHP's false.
+impl<T: Into<Reply>> From<Option<T>> for Reply {
+    fn from(v: Option<T>) -> Self {
         v.map_or(false.into(), Into::into)
     }
 }
@@ -177,7 +178,7 @@ pub(crate) fn guard(body: impl FnOnce()) {
         // SAFETY: null is Error's own class; the text is static.
         unsafe { zend_throw_error(null_mut(), c"bug: Rust panic in the gearman extension".as_ptr()) };
     }
-    crate::signal::release();
+    signal::release();
 }
 
 /// Makes each fn a raw handler, as the tables in arginfo.rs want it.

@@ -1,7 +1,9 @@
-//! Calling PHP. Nothing is owned by the frames of a call: the callable, its arguments and its result
-//! lie in objects, so that a longjmp out of it loses nothing, and an exception finds all in order.
-use crate::object::Zvals;
+//! Calling PHP, and what PHP makes of a value.
+//!
+//! Must never know who is called. Invariant: nothing is owned by the frames of a call. The callable, its arguments and its
+//! result lie in objects, so that a longjmp out of it loses nothing, and an exception finds all in order.
 use crate::sys::{exception_pending, zend_release_fcall_info_cache, zval_get_long_func, zval_try_get_string_func};
+use crate::zvals::Zvals;
 use ext_php_rs::ffi::{self, zend_fcall_info_cache, zend_is_callable_ex, zend_string, zval};
 use ext_php_rs::types::{ZendStr, Zval};
 use std::mem::{ManuallyDrop, zeroed};

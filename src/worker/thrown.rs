@@ -1,7 +1,10 @@
 //! What a client is sent of an exception that left a worker function.
+//!
+//! Must never know the job. Invariant: the exception is pending again afterwards, unless exit() is.
 use crate::callback::Text;
-use crate::object::{Zvals, object_zval};
+use crate::object::object_zval;
 use crate::sys::{eg, exception_pending, exit_pending, zend_get_exception_base};
+use crate::zvals::Zvals;
 use ext_php_rs::ffi::{zend_object, zend_read_property};
 use ext_php_rs::types::{ZendStr, Zval};
 use std::mem::{forget, replace};
