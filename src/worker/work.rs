@@ -87,7 +87,8 @@ impl Worker {
 
     /// Runs a job, and answers it; the code that it ended with.
     fn run(&self, function: Function, job: core::Job) -> Result<i64, Failure> {
-        let object = self.job_object(job);
+        let object = Object::<Job>::new();
+        object.state().begin(job, Rc::downgrade(&self.core));
         // All that the call needs lies in the job's object, and that in ours: the function may unregister
         // or replace itself.
         let zvals = &object.state().zvals;
@@ -108,12 +109,6 @@ impl Worker {
         }
         drop(self.zvals.remove(slot));
         ended
-    }
-
-    fn job_object(&self, job: core::Job) -> Object<Job> {
-        let object = Object::<Job>::new();
-        object.state().begin(job, Rc::downgrade(&self.core));
-        object
     }
 
     /// The function returned: sends its result, and gives the code that work() ends with.
@@ -226,8 +221,12 @@ handlers! {
         this.begin();
         let until = this.until();
         let job = wait_for(OnSignal::Resume, || async { this.core.borrow_mut().grab_job(until).await });
-        let object = job.map(|job| this.job_object(job).into_zval()).map_err(|failure| this.adapted(failure));
-        this.common.last_error.end(call, object);
+        let object = job.map(|job| {
+            let object = Object::<Job>::new();
+            object.state().begin(job, Rc::downgrade(&this.core));
+            object.into_zval()
+        });
+        this.common.last_error.end(call, object.map_err(|failure| this.adapted(failure)));
     }
     /// Until there is a job for work() to run. While no server is there, one pause between two tries.
     fn wait(call) {
