@@ -77,18 +77,17 @@ impl Worker {
 
     fn work(&self) -> Result<Ended, Failure> {
         let job = self.next_job(OnSignal::Return)?;
-        let function = self.functions.borrow().get(&job.function[..]).copied();
-        match function {
-            Some(function) => self.run(function, job).map(Ended::Job),
+        let Some(function) = self.functions.borrow().get(&job.function[..]).copied() else {
             // It stays with this worker until it disconnects; register() announced its function.
-            None => Ok(Ended::NoCallable(job.function.escape_ascii().to_string())),
-        }
+            return Ok(Ended::NoCallable(job.function.escape_ascii().to_string()));
+        };
+        let object = Object::<Job>::new();
+        object.state().begin(job, Rc::downgrade(&self.core));
+        self.run(function, object).map(Ended::Job)
     }
 
     /// Runs a job, and answers it; the code that it ended with.
-    fn run(&self, function: Function, job: core::Job) -> Result<i64, Failure> {
-        let object = Object::<Job>::new();
-        object.state().begin(job, Rc::downgrade(&self.core));
+    fn run(&self, function: Function, object: Object<Job>) -> Result<i64, Failure> {
         // All that the call needs lies in the job's object, and that in ours: the function may unregister
         // or replace itself.
         let zvals = &object.state().zvals;
