@@ -46,6 +46,27 @@ impl<'a> Str<'a> {
     }
 }
 
+/// An argument of any type: "z" in a format. Borrowed from the frame of the call.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(crate) struct Arg<'a>(*mut zval, PhantomData<&'a Zval>);
+
+impl<'a> Arg<'a> {
+    pub(crate) const NULL: Self = Arg(null_mut(), PhantomData);
+    /// `None` for an optional argument that was left out.
+    pub(crate) fn get(self) -> Option<&'a Zval> {
+        // SAFETY: null or a zval that the caller's frame keeps for the length of the call.
+        unsafe { self.0.as_ref() }
+    }
+    /// A second reference to what was given, null for what was left out.
+    pub(crate) fn share(self) -> Zval {
+        self.get().map_or_else(Zval::new, Zval::shallow_clone)
+    }
+    pub(crate) fn as_ptr(self) -> *mut zval {
+        self.0
+    }
+}
+
 /// A string of PHP's with a copy of these bytes. Allocates, so it may longjmp.
 pub(crate) fn string(bytes: &[u8]) -> Zval {
     let mut zv = Zval::new();
@@ -77,8 +98,8 @@ impl Call {
 
     /// `string|int|float`, for which PHP's parser has no letter: "z" in the format, then this.
     /// Converts in place, in PHP's frame, so nothing is owned here. None: an exception is pending.
-    pub(crate) fn text<'a>(self, n: u32, arg: *mut zval) -> Option<Str<'a>> {
-        let n = self.number(n);
+    pub(crate) fn text<'a>(self, n: u32, arg: Arg<'a>) -> Option<Str<'a>> {
+        let (n, arg) = (self.number(n), arg.as_ptr());
         let mut out: *mut zend_string = null_mut();
         // SAFETY: `arg` is an argument of this call.
         unsafe {
@@ -194,7 +215,7 @@ macro_rules! handlers {
 
 /// `let this = args!(call, Client, "S|l", &mut name, &mut number);` — returns from the handler when
 /// PHP has thrown. "O" goes in front: PHP skips it for a method and takes argument 1 for its
-/// procedural twin. As in C, format and variables must agree: S Str, l i64, b bool, z *mut zval.
+/// procedural twin. As in C, format and variables must agree: S Str, l i64, b bool, z Arg.
 macro_rules! args {
     ($call:ident, $class:ty, $format:literal $(, &mut $out:ident)*) => {{
         let mut object: *mut ext_php_rs::ffi::zval = std::ptr::null_mut();

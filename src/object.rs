@@ -63,11 +63,12 @@ impl<T: Class> Entry<T> {
     /// # Safety
     /// In MINIT only.
     pub(crate) unsafe fn register(&self, def: &'static ClassDef) {
-        // SAFETY: as the caller says.
-        let class = unsafe { register_class(def, null_mut()) };
-        // SAFETY: the class was made just now; subclasses inherit what makes its objects.
-        unsafe { (*class).__bindgen_anon_2.create_object = Some(create::<T>) };
-        self.class.store(class, Relaxed);
+        // SAFETY: as the caller says; the class was made just now.
+        unsafe {
+            let class = register_class(def, null_mut());
+            (*class).__bindgen_anon_2.create_object = Some(create::<T>); // subclasses inherit it
+            self.class.store(class, Relaxed);
+        }
     }
     fn handlers(&self) -> &zend_object_handlers {
         const { assert!(size_of::<Instance<T>>() == offset_of!(Instance<T>, std) + size_of::<zend_object>()) };

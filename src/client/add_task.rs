@@ -1,21 +1,18 @@
 //! addTask() and its kin: tasks for runTasks(). What adds one in another way goes here.
-use crate::call::{Call, Str, args, handlers, string};
+use crate::call::{Arg, Call, Str, args, handlers, string};
 use crate::client::Client;
 use crate::client::callbacks::CALLBACKS;
 use crate::object::Object;
 use crate::task::Task;
-use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
 use gearman_core::client::task::Ask;
 use gearman_core::client::unique::Unique;
 use gearman_core::protocol::message::Priority;
 use gearman_core::{Error, ReturnCode};
-use std::ptr::null_mut;
 
 /// addTask() in its six forms.
 fn add(call: Call, priority: Priority, background: bool) {
-    let (mut function, mut workload, mut context, mut unique) =
-        (Str::NULL, null_mut::<zval>(), null_mut::<zval>(), Str::NULL);
+    let (mut function, mut workload, mut context, mut unique) = (Str::NULL, Arg::NULL, Arg::NULL, Str::NULL);
     let this = args!(call, Client, "Sz|zS!", &mut function, &mut workload, &mut context, &mut unique);
     let Some(workload) = call.text(2, workload) else { return };
     let key = this.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
@@ -37,7 +34,7 @@ fn new_task(function: Zval, unique: Zval) -> Object<Task> {
 
 impl Client {
     /// Has the next runTasks() send a [`new_task`], and gives it to PHP.
-    fn add_task(&self, call: Call, task: Object<Task>, ask: Result<Ask, Error>, handle: Str<'_>, context: *mut zval) {
+    fn add_task(&self, call: Call, task: Object<Task>, ask: Result<Ask, Error>, handle: Str<'_>, context: Arg<'_>) {
         let ask = match ask {
             Ok(ask) => ask,
             Err(error) => {
@@ -49,8 +46,7 @@ impl Client {
         state.begin(ask.is_background(), handle.or_empty());
         let set = (0..CALLBACKS).filter(|i| self.has_callback(*i)).fold(0, |bits, i| bits | 1 << i);
         state.callbacks.set(set);
-        // SAFETY: null, or an argument of this call.
-        if let Some(context) = unsafe { context.as_ref() } {
+        if let Some(context) = context.get() {
             state.has_context.set(true);
             // The slot was empty.
             drop(state.context.replace(context.shallow_clone()));
@@ -81,7 +77,7 @@ handlers! {
         add(call, Priority::Low, true);
     }
     fn add_task_status(call) {
-        let (mut handle, mut context) = (Str::NULL, null_mut::<zval>());
+        let (mut handle, mut context) = (Str::NULL, Arg::NULL);
         let this = args!(call, Client, "S|z", &mut handle, &mut context);
         let task = new_task(string(b""), string(b""));
         this.add_task(call, task, Ask::status(handle.or_empty()), handle, context);

@@ -2,19 +2,17 @@
 //!
 //! Owns the first slots of a client's values, which hold the callables. Must never know why a task is reported:
 //! run_tasks.rs decides which callback that takes.
-use crate::call::{Call, args, handlers};
+use crate::call::{Arg, Call, args, handlers};
 use crate::callback::{self, ByReference};
 use crate::client::Client;
 use crate::endpoint::servers::enable_exception_handler;
 use crate::failure::Failure;
 use crate::sys::exception_pending;
 use crate::task::Task;
-use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
 use gearman_core::ReturnCode;
 use gearman_core::client::task::Event;
 use std::cell::Cell;
-use std::ptr::null_mut;
 
 /// The kinds of callbacks; each is the slot of its callable, and a bit in [`Task::callbacks`].
 #[derive(Clone, Copy)]
@@ -82,7 +80,7 @@ impl Client {
 
 /// Not "f" in the format: pecl warns where PHP's parser would throw a TypeError.
 fn set_callback(call: Call, kind: Callback) {
-    let mut f = null_mut::<zval>();
+    let mut f = Arg::NULL;
     let this = args!(call, Client, "z", &mut f);
     let Some(by_reference) = callback::parameters(f) else {
         // Autoloading may have thrown.
@@ -94,8 +92,8 @@ fn set_callback(call: Call, kind: Callback) {
     let mut all = this.by_reference.get();
     all[kind as usize] = by_reference;
     this.by_reference.set(all);
-    // SAFETY: an argument of this call. What was there is dropped at once, with nothing borrowed.
-    drop(this.zvals.replace(kind as usize, unsafe { (*f).shallow_clone() }));
+    // What was there is dropped at once, with nothing borrowed.
+    drop(this.zvals.replace(kind as usize, f.share()));
     match kind {
         _ if exception_pending() => {} // of that destructor
         Callback::Exception => enable_exception_handler(call, this),

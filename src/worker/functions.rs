@@ -2,17 +2,15 @@
 //!
 //! Owns the table of functions and the slots of their callables and contexts. Must never know how a job comes. Invariant: each
 //! function of the table is an ability of the core's; the reverse does not hold, since register() takes no callable.
-use crate::call::{Call, Str, args, handlers};
+use crate::call::{Arg, Call, Str, args, handlers};
 use crate::callback::{self, ByReference};
 use crate::sys::exception_pending;
 use crate::worker::{Worker, option};
-use ext_php_rs::ffi::zval;
 use ext_php_rs::types::Zval;
 use gearman_core::worker::protocol::Abilities;
 use gearman_core::{Error, ReturnCode};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ptr::null_mut;
 
 /// What is called, by the names of functions.
 pub(crate) type Functions = RefCell<HashMap<Vec<u8>, Function>>;
@@ -92,12 +90,10 @@ fn milliseconds(seconds: i64) -> u64 {
 handlers! {
     /// "z" for name and function: pecl warns where PHP's parser would convert or throw.
     fn add_function(call) {
-        let (mut name, mut f, mut context, mut timeout) = (null_mut::<zval>(), null_mut::<zval>(), null_mut::<zval>(), 0i64);
+        let (mut name, mut f, mut context, mut timeout) = (Arg::NULL, Arg::NULL, Arg::NULL, 0i64);
         let this = args!(call, Worker, "zz|zl", &mut name, &mut f, &mut context, &mut timeout);
-        // SAFETY: arguments of this call.
-        let (name, given) = unsafe { ((*name).zend_str(), context.as_ref()) };
         let refused = ReturnCode::InvalidArgument.number();
-        let Some(name) = name else {
+        let Some(name) = name.get().and_then(Zval::zend_str) else {
             return this.common.last_error.refuse(call, refused, "the function's name must be a string");
         };
         let Some(by_reference) = callback::parameters(f) else {
@@ -108,10 +104,7 @@ handlers! {
             }
             return;
         };
-        // SAFETY: as above.
-        let callable = unsafe { (*f).shallow_clone() };
-        let context = given.map_or_else(Zval::new, Zval::shallow_clone);
-        let set = this.set_function(name.as_bytes(), callable, by_reference, context, timeout);
+        let set = this.set_function(name.as_bytes(), f.share(), by_reference, context.share(), timeout);
         this.common.last_error.end(call, set);
     }
     fn register(call) {
