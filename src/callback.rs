@@ -40,7 +40,7 @@ pub(crate) fn parameters(f: Arg<'_>) -> Option<ByReference> {
     }
 }
 
-/// Calls what lies at `callable` with what lies at `arguments`, and puts the result into a place of its
+/// Calls what lies at `callable` with what lies at `arguments`, and puts the result into a slot of its
 /// own. `None`: an exception is pending. An argument to be taken by reference becomes one in its slot.
 pub(crate) fn call<const N: usize>(
     zvals: &Zvals,

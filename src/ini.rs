@@ -41,7 +41,7 @@ pub(crate) fn register(module: c_int) {
     IniEntryDef::register(ENTRIES.as_slice(), module);
 }
 
-/// What a setting may be. `None` is no text, but other bytes.
+/// What a setting may be. `None`: bytes that are no UTF-8.
 trait Rule {
     fn allows(text: Option<&str>) -> bool;
 }

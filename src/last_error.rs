@@ -13,10 +13,11 @@ use gearman_core::{Error, ReturnCode};
 use std::cell::Cell;
 use std::fmt::Display;
 
+/// What an object's last call came to.
 pub(crate) struct LastError {
     code: Cell<i64>,
     text: BytesCell,
-    /// It is that of a question; an answer to one does not change the return code.
+    /// What is noted is that a question was not answered. An answer to one does not change the return code.
     question: Cell<bool>,
 }
 

@@ -52,7 +52,7 @@ thread_local! {
 
 /// The event loop, and the tick that ends waits.
 struct Looping {
-    /// In front, so that it is dropped before the runtime that it is registered with. It stays there from one
+    /// First, so that it is dropped before the runtime that it is registered with. It stays there from one
     /// wait to the next: to register one for each is a twentieth of all that a short call does.
     tick: Cell<Option<Pin<Box<Sleep>>>>,
     runtime: Runtime,

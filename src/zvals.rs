@@ -102,7 +102,7 @@ impl Zvals {
     pub(crate) fn replace(&self, i: usize, zv: Zval) -> Zval {
         self.with(|list, _| replace(&mut list[i], zv))
     }
-    /// Puts it into a place of its own.
+    /// Puts it into a slot of its own.
     pub(crate) fn add(&self, zv: Zval) -> usize {
         self.with(|list, free| match free.pop() {
             Some(i) => {
