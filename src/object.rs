@@ -63,6 +63,7 @@ impl<T: Class> Entry<T> {
     /// # Safety
     /// In MINIT only.
     pub(crate) unsafe fn register(&self, def: &'static ClassDef) {
+        self.handlers(); // made now, while there is one thread
         // SAFETY: as the caller says; the class was made just now.
         unsafe {
             let class = register_class(def, null_mut());
