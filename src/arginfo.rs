@@ -1,5 +1,8 @@
-//! The tables that build.rs had PHP write from the stub, and the few types they are made of. All of
-//! it is `static` and never written to: PHP copies what it changes (class names, interning).
+//! The tables that build.rs had PHP write from the stub, and the few types they are made of: every signature, class and
+//! constant, and for each method and function the path of its handler, `crate::client::add_server`.
+//!
+//! All of it is `static` and never written to: PHP copies what it changes (class names, interning).
+use crate::object::ClassDef;
 use crate::sys::zif;
 use ext_php_rs::ffi::{self, zend_function_entry, zend_internal_arg_info, zend_type};
 use std::ffi::{CStr, c_char};
@@ -11,17 +14,6 @@ use std::ptr::null;
 pub(crate) struct Shared<T>(pub(crate) T);
 // SAFETY: never written to, and all it points at is static.
 unsafe impl<T> Sync for Shared<T> {}
-
-/// A class as the engine registers it.
-pub(crate) struct ClassDef {
-    pub(crate) name: &'static str,
-    pub(crate) flags: u32,
-    pub(crate) functions: &'static [zend_function_entry],
-    /// name, default, modifiers
-    pub(crate) longs: &'static [(&'static str, i64, u32)],
-}
-// SAFETY: see `Shared`.
-unsafe impl Sync for ClassDef {}
 
 pub(crate) enum Const {
     Long(i64),

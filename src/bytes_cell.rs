@@ -1,4 +1,4 @@
-//! Bytes that an object keeps and PHP copies.
+//! Bytes that an object keeps and PHP copies. What is lent of them is never kept while PHP code runs.
 use bytes::Bytes;
 use std::cell::UnsafeCell;
 

@@ -1,6 +1,10 @@
 //! One call from PHP: its arguments, its result, its warnings. Handlers are written with
 //! [`handlers!`] and take their arguments with [`args!`], that is, with PHP's own parser: its
 //! coercions, deprecations and TypeErrors are PHP's, word for word.
+//!
+//! Must never know what a method does. Invariants: a frame owns nothing while PHP code may run, so that a longjmp loses
+//! nothing; the result is written once; no panic reaches PHP.
+use crate::signal;
 use crate::sys::*;
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::ffi::*;
@@ -42,6 +46,27 @@ impl<'a> Str<'a> {
     }
 }
 
+/// An argument of any type: "z" in a format. Borrowed from the frame of the call.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(crate) struct Arg<'a>(*mut zval, PhantomData<&'a Zval>);
+
+impl<'a> Arg<'a> {
+    pub(crate) const NULL: Self = Arg(null_mut(), PhantomData);
+    /// `None` for an optional argument that was left out.
+    pub(crate) fn get(self) -> Option<&'a Zval> {
+        // SAFETY: null or a zval that the caller's frame keeps for the length of the call.
+        unsafe { self.0.as_ref() }
+    }
+    /// A second reference to what was given, null for what was left out.
+    pub(crate) fn share(self) -> Zval {
+        self.get().map_or_else(Zval::new, Zval::shallow_clone)
+    }
+    pub(crate) fn as_ptr(self) -> *mut zval {
+        self.0
+    }
+}
+
 /// A string of PHP's with a copy of these bytes. Allocates, so it may longjmp.
 pub(crate) fn string(bytes: &[u8]) -> Zval {
     let mut zv = Zval::new();
@@ -73,8 +98,8 @@ impl Call {
 
     /// `string|int|float`, for which PHP's parser has no letter: "z" in the format, then this.
     /// Converts in place, in PHP's frame, so nothing is owned here. None: an exception is pending.
-    pub(crate) fn text<'a>(self, n: u32, arg: *mut zval) -> Option<Str<'a>> {
-        let n = self.number(n);
+    pub(crate) fn text<'a>(self, n: u32, arg: Arg<'a>) -> Option<Str<'a>> {
+        let (n, arg) = (self.number(n), arg.as_ptr());
         let mut out: *mut zend_string = null_mut();
         // SAFETY: `arg` is an argument of this call.
         unsafe {
@@ -119,6 +144,12 @@ impl Call {
 
 /// Anything that a handler may return.
 pub(crate) struct Reply(Zval);
+/// What says no more than that it was done.
+impl From<()> for Reply {
+    fn from((): ()) -> Self {
+        true.into()
+    }
+}
 impl From<bool> for Reply {
     fn from(v: bool) -> Self {
         let mut z = Zval::new();
@@ -138,18 +169,9 @@ impl From<&[u8]> for Reply {
         Reply(string(v)) // the one copy
     }
 }
-impl From<Option<&[u8]>> for Reply {
-    fn from(v: Option<&[u8]>) -> Self {
-        v.map_or(false.into(), Into::into)
-    }
-}
-impl From<Option<i64>> for Reply {
-    fn from(v: Option<i64>) -> Self {
-        v.map_or(false.into(), Into::into)
-    }
-}
-impl From<Option<Zval>> for Reply {
-    fn from(v: Option<Zval>) -> Self {
+/// `None` is PHP's false.
+impl<T: Into<Reply>> From<Option<T>> for Reply {
+    fn from(v: Option<T>) -> Self {
         v.map_or(false.into(), Into::into)
     }
 }
@@ -177,7 +199,7 @@ pub(crate) fn guard(body: impl FnOnce()) {
         // SAFETY: null is Error's own class; the text is static.
         unsafe { zend_throw_error(null_mut(), c"bug: Rust panic in the gearman extension".as_ptr()) };
     }
-    crate::signal::release();
+    signal::release();
 }
 
 /// Makes each fn a raw handler, as the tables in arginfo.rs want it.
@@ -193,7 +215,7 @@ macro_rules! handlers {
 
 /// `let this = args!(call, Client, "S|l", &mut name, &mut number);` — returns from the handler when
 /// PHP has thrown. "O" goes in front: PHP skips it for a method and takes argument 1 for its
-/// procedural twin. As in C, format and variables must agree: S Str, l i64, b bool, z *mut zval.
+/// procedural twin. As in C, format and variables must agree: S Str, l i64, b bool, z Arg.
 macro_rules! args {
     ($call:ident, $class:ty, $format:literal $(, &mut $out:ident)*) => {{
         let mut object: *mut ext_php_rs::ffi::zval = std::ptr::null_mut();

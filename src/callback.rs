@@ -1,7 +1,10 @@
-//! Calling PHP. Nothing is owned by the frames of a call: the callable, its arguments and its result
-//! lie in objects, so that a longjmp out of it loses nothing, and an exception finds all in order.
-use crate::object::Zvals;
+//! Calling PHP, and what PHP makes of a value.
+//!
+//! Must never know who is called. Invariant: nothing is owned by the frames of a call. The callable, its arguments and its
+//! result lie in objects, so that a longjmp out of it loses nothing, and an exception finds all in order.
+use crate::call::Arg;
 use crate::sys::{exception_pending, zend_release_fcall_info_cache, zval_get_long_func, zval_try_get_string_func};
+use crate::zvals::Zvals;
 use ext_php_rs::ffi::{self, zend_fcall_info_cache, zend_is_callable_ex, zend_string, zval};
 use ext_php_rs::types::{ZendStr, Zval};
 use std::mem::{ManuallyDrop, zeroed};
@@ -24,11 +27,11 @@ impl ByReference {
 
 /// What this takes by reference; `None` if it is not callable as seen from the code that called us. That may also
 /// mean that autoloading threw.
-pub(crate) fn parameters(f: *mut zval) -> Option<ByReference> {
+pub(crate) fn parameters(f: Arg<'_>) -> Option<ByReference> {
     // SAFETY: `f` is an argument of the running call; PHP fills in the cache, which is all pointers, before it returns.
     unsafe {
         let mut found: zend_fcall_info_cache = zeroed();
-        let good = zend_is_callable_ex(f, null_mut(), 0, null_mut(), &raw mut found, null_mut());
+        let good = zend_is_callable_ex(f.as_ptr(), null_mut(), 0, null_mut(), &raw mut found, null_mut());
         // ZEND_CHECK_ARG_FLAG, two bits an argument. The other one is of functions that take either.
         let first = if cfg!(target_endian = "little") { 8 } else { 0 };
         let flags = found.function_handler.as_ref().map_or(0, |f| f.quick_arg_flags >> first);
@@ -37,7 +40,7 @@ pub(crate) fn parameters(f: *mut zval) -> Option<ByReference> {
     }
 }
 
-/// Calls what lies at `callable` with what lies at `arguments`, and puts the result into a place of its
+/// Calls what lies at `callable` with what lies at `arguments`, and puts the result into a slot of its
 /// own. `None`: an exception is pending. An argument to be taken by reference becomes one in its slot.
 pub(crate) fn call<const N: usize>(
     zvals: &Zvals,

@@ -1,12 +1,13 @@
-//! Functions that are no twin of a method: plain zend_parse_parameters.
+//! Functions that are no twin of a method: plain zend_parse_parameters. (A twin is the method's own handler: the stub says
+//! which, and nothing is written for it.)
 use crate::call::{Call, handlers};
 use crate::client::Client;
-use crate::object::{instantiate, object_state};
-use crate::servers::{self, Endpoint};
-use crate::sys::zend_parse_parameters;
+use crate::endpoint::Endpoint;
+use crate::endpoint::servers::add_defaults;
+use crate::object::Object;
+use crate::sys::{exception_pending, zend_parse_parameters};
 use crate::worker::Worker;
 use ext_php_rs::ffi::ZEND_RESULT_CODE_SUCCESS;
-use ext_php_rs::types::Zval;
 use std::ffi::CStr;
 
 /// Programs ask for it to know what the library can do; ours can what this one could.
@@ -19,10 +20,13 @@ fn no_arguments(call: Call) -> bool {
     unsafe { zend_parse_parameters(call.count(), c"".as_ptr()) == ZEND_RESULT_CODE_SUCCESS }
 }
 
-fn create(call: Call, object: Zval, endpoint: &impl Endpoint) {
-    servers::add_defaults(endpoint);
-    if !crate::sys::exception_pending() {
-        call.returns(object);
+fn create<T: Endpoint>(call: Call) {
+    if no_arguments(call) {
+        let object = Object::<T>::new();
+        add_defaults(object.state());
+        if !exception_pending() {
+            call.returns(object.into_zval());
+        }
     }
 }
 
@@ -46,19 +50,9 @@ handlers! {
         }
     }
     fn client_create(call) {
-        if no_arguments(call) {
-            let object = instantiate::<Client>();
-            let state: *const Client = object_state::<Client>(&object);
-            // SAFETY: `object` moves to where PHP keeps it; the state stays where it is.
-            create(call, object, unsafe { &*state });
-        }
+        create::<Client>(call);
     }
     fn worker_create(call) {
-        if no_arguments(call) {
-            let object = instantiate::<Worker>();
-            let state: *const Worker = object_state::<Worker>(&object);
-            // SAFETY: as above.
-            create(call, object, unsafe { &*state });
-        }
+        create::<Worker>(call);
     }
 }

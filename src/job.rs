@@ -1,13 +1,13 @@
 //! GearmanJob: what a worker function gets.
-#![allow(
-    clippy::await_holding_refcell_ref,
-    reason = "block_on ends, and with it the borrow, before anyone else could want one"
-)]
+//!
+//! Owns a job while its function runs. Must never know how it came, nor when it is over: the worker says. Invariants: the
+//! worker is not kept alive by it; what is given to PHP is copied with nothing borrowed.
 use crate::bytes_cell::BytesCell;
 use crate::call::{Call, Str, args, handlers};
 use crate::failure::Failure;
-use crate::object::{Class, Entry, Zvals};
+use crate::object::{Class, Entry};
 use crate::runtime::{OnSignal, wait_for};
+use crate::zvals::Zvals;
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
 use gearman_core::protocol::message::{Decimal, Update};

@@ -1,59 +1,81 @@
 //! The PHP module: converts, delegates, reports. No socket and no packet here; those are
 //! `gearman-core`'s.
 //!
+//! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
+//!
 //! ```text
-//! stubs/gearman.stub.php -> build.rs -> arginfo.rs   every signature, class and constant
-//! call.rs        one call from PHP: its arguments, its result, its warnings
-//! object.rs      objects with Rust state, known to PHP's cycle collector
-//! runtime.rs     the one way to async, and what a fork or a signal does to it
-//! pool.rs        connections kept between requests
-//! signal.rs      running PHP's signal handlers while a call waits
-//! bytes_cell.rs  bytes that an object keeps and PHP copies
-//! callback.rs    calling PHP with nothing borrowed
-//! thrown.rs      what a client is sent when a worker function throws
-//! failure.rs     why a call failed; returnCode() and error()
-//! servers.rs     addServer() and its kin, the same for clients and workers
-//! client.rs, task.rs, worker.rs, job.rs              the four classes
-//! tasks.rs       addTask(), runTasks() and the callbacks
-//! functions.rs   functions that are no twin of a method
-//! ini.rs, sys.rs settings; what PHP exports and ext-php-rs does not bind
+//! sys                  what PHP exports and ext-php-rs does not bind
+//! bytes_cell           bytes that an object keeps and PHP copies
+//! signal               whether PHP's signal handlers are due, and running them
+//! object               classes whose objects have Rust state
+//! zvals                PHP's values that an object keeps, known to the cycle collector
+//! call                 one call from PHP: its arguments, its result, its warnings
+//! callback             calling PHP with nothing borrowed
+//! exception            GearmanException
+//! failure              why a call did not do what it was asked for
+//! last_error           returnCode() and error(), and how a call ends
+//! ini                  php.ini settings
+//! pool                 connections kept between requests
+//! runtime              the one way to async, and what a fork or a signal does to it
+//! endpoint             what GearmanClient and GearmanWorker have in common
+//! endpoint::servers    addServer() and its kin, connecting
+//! endpoint::methods    the methods that both classes have
+//! task                 GearmanTask
+//! job                  GearmanJob
+//! client               GearmanClient
+//! client::callbacks    set*Callback(), and calling back
+//! client::run_tasks    runTasks(), wait(): tasks are sent, and reported
+//! client::add_task     addTask() and its kin
+//! client::do_job       do*(), doBackground() and their kin
+//! client::status       jobStatus*()
+//! worker               GearmanWorker
+//! worker::functions    addFunction(), register() and their kin
+//! worker::thrown       what a client is sent when a worker function throws
+//! worker::work         work(), grabJob(), wait()
+//! functions            functions that are no twin of a method
+//! arginfo              every signature, class and constant: stubs/gearman.stub.php, by way of build.rs
 //! ```
+//!
+//! # Where a change goes
+//!
+//! - A method: its signature into `stubs/gearman.stub.php`, its handler into the file of its theme, as `handlers!` has them
+//!   there: `GearmanClient::doHigh()` is `crate::client::do_high`. One that both classes have: once, in endpoint/methods.rs.
+//!   Its procedural twin needs the stub alone, with `@alias`. The compiler tells of a handler that is missing.
+//! - A constant: the stub. An option: beside the others in client/mod.rs or worker/mod.rs, and in `CHANGEABLE`.
+//! - A setting of php.ini: ini.rs.
 #![allow(clippy::missing_safety_doc, reason = "raw handlers, called by PHP only")]
+#![allow(
+    clippy::await_holding_refcell_ref,
+    reason = "block_on ends, and with it the borrow, before anyone else could want one"
+)]
 
 mod arginfo;
 mod bytes_cell;
 mod call;
 mod callback;
 mod client;
+mod endpoint;
+mod exception;
 mod failure;
 mod functions;
 mod ini;
 mod job;
+mod last_error;
 mod object;
 mod pool;
 mod runtime;
-mod servers;
 mod signal;
 mod sys;
 mod task;
-mod tasks;
-mod thrown;
 mod worker;
+mod zvals;
 
 use arginfo::Const;
 use ext_php_rs::ffi::*;
 use object::Class;
 use std::ffi::{CString, c_int, c_void};
 use std::mem::{size_of, zeroed};
-use std::ptr::{addr_of_mut, null_mut};
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
-
-static EXCEPTION: AtomicPtr<zend_class_entry> = AtomicPtr::new(null_mut());
-
-/// GearmanException.
-pub(crate) fn exception_class() -> *mut zend_class_entry {
-    EXCEPTION.load(Relaxed)
-}
+use std::ptr::addr_of_mut;
 
 /// The only symbol that PHP looks up. By hand, not with ext-php-rs's ModuleBuilder: that one takes
 /// its function table from FunctionBuilders only, which cannot express union types.
@@ -106,7 +128,7 @@ unsafe extern "C" fn startup(_: c_int, module: c_int) -> c_int {
         worker::Worker::entry().register(&arginfo::GEARMAN_WORKER_CLASS);
         job::Job::entry().register(&arginfo::GEARMAN_JOB_CLASS);
         runtime::register_fork_handler();
-        EXCEPTION.store(object::register(&arginfo::GEARMAN_EXCEPTION_CLASS, zend_ce_exception), Relaxed);
+        exception::register(&arginfo::GEARMAN_EXCEPTION_CLASS);
     }
     ZEND_RESULT_CODE_SUCCESS
 }

@@ -1,5 +1,8 @@
 //! `gearman.persistent`: the connections that clients leave to those after them, also to those of the
-//! next request. One pool a thread of PHP's, beside the runtime that its sockets belong to.
+//! next request.
+//!
+//! Owns one pool a thread of PHP's, beside the runtime that its sockets belong to, and ended before it. Must never know who
+//! uses a connection.
 use gearman_core::client::pool::{Counts, Pool};
 use std::cell::Cell;
 use std::ptr::null_mut;

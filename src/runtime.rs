@@ -1,8 +1,9 @@
 //! The one way from PHP to async: [`wait_for`], and below it `block_on`.
 //!
-//! No PHP code runs inside it, so nothing of tokio's is on the stack when PHP longjmps. One
-//! current-thread runtime a process (in ZTS: a thread of PHP's), no threads of its own; what one
-//! process made, another never uses or drops ([`PerProcess`]).
+//! Owns tokio's runtime. Must never know PHP's objects, nor what is waited for: that is a future of the caller's. No PHP
+//! code runs inside `block_on`, so nothing of tokio's is on the stack when PHP longjmps. One current-thread runtime a
+//! process (in ZTS: a thread of PHP's), no threads of its own; what one process made, another never uses or drops
+//! ([`PerProcess`]).
 //!
 //! A Unix signal ends a wait. epoll_wait is never restarted after a signal handler, SA_RESTART or not, but
 //! tokio swallows the EINTR and parks again. Its hooks run right before and after, on this thread,
@@ -10,8 +11,8 @@
 //! instead of being polled on. No pipe, no knowledge of pcntl. What a signal between the last look
 //! and epoll_wait would lose is made good by a tick each second.
 use crate::failure::Failure;
+use crate::pool;
 use crate::signal::{self, Handlers};
-use crate::sys::eg;
 use gearman_core::Error;
 use gearman_core::net::fork::{self, Process};
 use std::cell::Cell;
@@ -51,7 +52,7 @@ thread_local! {
 
 /// The event loop, and the tick that ends waits.
 struct Looping {
-    /// In front, so that it is dropped before the runtime that it is registered with. It stays there from one
+    /// First, so that it is dropped before the runtime that it is registered with. It stays there from one
     /// wait to the next: to register one for each is a twentieth of all that a short call does.
     tick: Cell<Option<Pin<Box<Sleep>>>>,
     runtime: Runtime,
@@ -160,12 +161,6 @@ fn signal_came() {
     }
 }
 
-/// Set by PHP's own C handlers: pcntl's with async signals, and that of max_execution_time.
-pub(crate) fn interrupted() -> bool {
-    // SAFETY: this thread's globals; the flag is an atomic of C's, read as one.
-    unsafe { (&raw const (*eg()).vm_interrupt.value).read_volatile() }
-}
-
 fn runtime() -> io::Result<&'static Looping> {
     let old = RUNTIME.get();
     // SAFETY: made by Box::into_raw below and freed nowhere but in `free`.
@@ -178,7 +173,7 @@ fn runtime() -> io::Result<&'static Looping> {
         .enable_time()
         .on_thread_park(|| {
             // A signal that came before raises no EINTR any more.
-            if interrupted() || signal::pending() {
+            if signal::interrupted() || signal::pending() {
                 signal_came();
             }
             signal::release();
@@ -192,7 +187,7 @@ fn runtime() -> io::Result<&'static Looping> {
         .build()?;
     drop(gaps);
     RUNTIME.set(Box::into_raw(Box::new(PerProcess::new(Looping { tick: Cell::default(), runtime }))));
-    crate::pool::disown();
+    pool::disown();
     // SAFETY: the cell holds the new one now; nobody else has the old pointer.
     unsafe { free(old) };
     // SAFETY: made two lines above.

@@ -1,6 +1,9 @@
-//! What PHP does when a signal ended a wait. Called with nothing held: handlers are PHP code, they
-//! may throw, exit, longjmp or use the very object that is waiting.
-use crate::runtime::interrupted;
+//! What PHP does when a signal ended a wait: whether handlers are due, and running them.
+//!
+//! Owns the signals that are held back between a look at pcntl's queue and the next wait. Must never know what is waited
+//! for, nor of tokio: runtime.rs says when. Its callers hold nothing while it runs handlers, which are PHP code: they may
+//! throw, exit, longjmp or use the very object that is waiting. No signal is held back any more when a handler of ours
+//! returns to PHP.
 use crate::sys::{eg, exception_pending, zend_timeout};
 use ext_php_rs::ffi::{
     zend_atomic_bool_store, zend_call_known_function, zend_fetch_function_str, zend_function, zend_interrupt_function,
@@ -19,6 +22,12 @@ pub(crate) enum Handlers {
     Ran,
     /// An exception is pending, the call must return.
     Threw,
+}
+
+/// Set by PHP's own C handlers: pcntl's with async signals, and that of max_execution_time.
+pub(crate) fn interrupted() -> bool {
+    // SAFETY: this thread's globals; the flag is an atomic of C's, read as one.
+    unsafe { (&raw const (*eg()).vm_interrupt.value).read_volatile() }
 }
 
 /// Runs the signal handlers that are due, when a wait was interrupted and may go on.

@@ -1,7 +1,11 @@
 //! GearmanTask: what addTask() gives and callbacks get.
+//!
+//! Owns what is known of one task. Must never know its client, which fills it in: a cycle of the two would live as long as
+//! the request.
 use crate::bytes_cell::BytesCell;
-use crate::call::{args, handlers};
-use crate::object::{Class, Entry, ZvalCell};
+use crate::call::{Str, args, handlers};
+use crate::object::{Class, Entry};
+use crate::zvals::ZvalCell;
 use bytes::Bytes;
 use ext_php_rs::types::Zval;
 use gearman_core::ReturnCode;
@@ -183,7 +187,7 @@ handlers! {
     }
     /// A task carries its workload from the start, so there is never one to be sent.
     fn send_workload(call) {
-        let mut data = crate::call::Str::NULL;
+        let mut data = Str::NULL;
         args!(call, Task, "S", &mut data);
         call.returns(false);
     }

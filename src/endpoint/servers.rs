@@ -1,38 +1,24 @@
-//! addServer() and its kin: the same for clients and workers.
+//! addServer() and its kin, and connecting.
+//!
+//! Must never know a socket. Invariant: of a list with a bad server in it none is added.
 use crate::call::{Call, Str};
-use crate::failure::{Failure, LastError};
+use crate::endpoint::Endpoint;
+use crate::exception::throw;
+use crate::failure::Failure;
 use crate::ini;
-use ext_php_rs::ffi::zend_throw_exception;
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::{Error, ReturnCode};
-use std::ffi::CString;
-
-/// What GearmanClient and GearmanWorker have in common.
-pub(crate) trait Endpoint {
-    fn last_error(&self) -> &LastError;
-    fn add(&self, server: ServerAddress, addresses: Vec<Address>);
-    /// Is a connection to this server at hand, so that its name need not be looked up?
-    fn is_kept(&self, _server: &ServerAddress) -> bool {
-        false
-    }
-    /// Has it any server?
-    fn has_servers(&self) -> bool;
-    /// Wishes to be sent exceptions, from now on.
-    fn want_exceptions(&self);
-    /// Connects to all servers.
-    fn connect(&self) -> Result<(), Failure>;
-}
 
 /// For constructors: the servers of the environment and of php.ini. Nothing is connected to.
 pub(crate) fn add_defaults(this: &impl Endpoint) {
-    if this.has_servers() {
+    if this.servers() > 0 {
         return; // the constructor was called before
     }
     // Not the first time this is read in a process: putenv() works.
     let list = std::env::var("GEARMAN_SERVERS").ok().filter(|l| !l.is_empty()).or_else(ini::servers);
     let Some(list) = list else { return };
     if let Err(error) = add_list(this, &list) {
-        this.last_error().fail(&error);
+        this.common().last_error.note_error(&error);
         throw(&format!("the default list of servers \"{list}\" (GEARMAN_SERVERS or gearman.servers): {error}"));
     }
 }
@@ -64,20 +50,15 @@ fn find(this: &impl Endpoint, server: ServerAddress) -> Result<(ServerAddress, V
 
 /// What remains to be done once servers were added, or not.
 fn added_servers(call: Call, this: &impl Endpoint, added: Result<(), Error>, setup: bool) {
-    if let Err(error) = added {
-        if this.last_error().report(call, error.into()) {
-            call.returns(false);
-        }
-        return;
-    }
-    this.last_error().set(ReturnCode::Success);
-    if setup {
+    let last_error = &this.common().last_error;
+    if setup && added.is_ok() {
         this.want_exceptions();
         if !ini::lazy_connect() {
+            last_error.set(ReturnCode::Success);
             return connect(call, this);
         }
     }
-    call.returns(true);
+    last_error.end(call, added);
 }
 
 pub(crate) fn enable_exception_handler(call: Call, this: &impl Endpoint) {
@@ -86,19 +67,13 @@ pub(crate) fn enable_exception_handler(call: Call, this: &impl Endpoint) {
 }
 
 /// Reaches every server, or throws what pecl throws.
-pub(crate) fn connect(call: Call, this: &impl Endpoint) {
-    match this.connect() {
+fn connect(call: Call, this: &impl Endpoint) {
+    let connected = if this.servers() == 0 { Err(Error::NoServers.into()) } else { this.connect() };
+    match connected {
         Ok(()) => call.returns(true),
         Err(Failure::Thrown) => {}
         Err(_) => throw("Failed to set exception option"),
     }
-}
-
-/// A GearmanException with code 0.
-fn throw(message: &str) {
-    let message = CString::new(message.replace('\0', "\\0")).unwrap_or_default();
-    // SAFETY: PHP copies the text.
-    unsafe { zend_throw_exception(crate::exception_class(), message.as_ptr(), 0) };
 }
 
 /// `bytes` as text; `after` is what the error shows after them.

@@ -1,0 +1,63 @@
+//! What GearmanClient and GearmanWorker have in common: servers, options, a timeout, and how their last call ended.
+//!
+//! Owns that part of their state ([`Common`]), and the methods that both classes have (methods.rs: a method for both goes
+//! there). Must never know which of the two it serves: what differs is in [`Endpoint`].
+use crate::failure::Failure;
+use crate::last_error::LastError;
+use crate::object::Class;
+use gearman_core::net::address::{Address, ServerAddress};
+use std::cell::Cell;
+use std::time::Duration;
+use tokio::time::Instant;
+
+pub(crate) mod methods;
+pub(crate) mod servers;
+
+/// The state that every endpoint has.
+pub(crate) struct Common {
+    pub(crate) last_error: LastError,
+    /// Milliseconds, negative: none.
+    pub(crate) timeout: Cell<i64>,
+    pub(crate) options: Cell<i64>,
+}
+
+impl Common {
+    /// Of a fresh object, with the options that it has.
+    pub(crate) fn new(options: i64) -> Self {
+        Common { last_error: LastError::new(), timeout: Cell::new(-1), options: Cell::new(options) }
+    }
+    pub(crate) fn has(&self, option: i64) -> bool {
+        self.options.get() & option != 0
+    }
+}
+
+/// A GearmanClient or a GearmanWorker.
+pub(crate) trait Endpoint: Class {
+    /// The options that a program may change.
+    const CHANGEABLE: i64;
+    /// The option that says that the timeout counts; 0: it always does.
+    const TIMEOUT_OPTION: i64;
+
+    fn common(&self) -> &Common;
+    /// How long a call waits that begins now; `None`: for ever.
+    fn until(&self) -> Option<Instant> {
+        let common = self.common();
+        let counts = Self::TIMEOUT_OPTION == 0 || common.has(Self::TIMEOUT_OPTION);
+        let timeout = u64::try_from(common.timeout.get()).ok().filter(|_| counts)?;
+        Some(Instant::now() + Duration::from_millis(timeout.min(1 << 40)))
+    }
+    /// Adds a server, with the addresses that its name stands for.
+    fn add(&self, server: ServerAddress, addresses: Vec<Address>);
+    /// Is a connection to this server at hand, so that its name need not be looked up?
+    fn is_kept(&self, _server: &ServerAddress) -> bool {
+        false
+    }
+    /// How many servers it has.
+    fn servers(&self) -> usize;
+    /// Wishes to be sent exceptions, from now on.
+    fn want_exceptions(&self);
+    /// Connects to all servers.
+    fn connect(&self) -> Result<(), Failure>;
+    /// Has all servers send `data` back.
+    fn ping(&self, data: &[u8]) -> Result<(), Failure>;
+}

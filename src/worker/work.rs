@@ -1,0 +1,241 @@
+//! work() = next job -> function -> answer; grabJob() and wait().
+//!
+//! Must never know how functions are registered. Invariants: a job is answered when its function ended, and only then, by the
+//! process that got it; all that a running function needs lies in the job's object, and that in the worker's.
+use crate::call::{Call, args, handlers};
+use crate::callback::{self, Text};
+use crate::endpoint::Endpoint;
+use crate::failure::Failure;
+use crate::job::{self, Job};
+use crate::object::Object;
+use crate::runtime::{OnSignal, catch_up, finish, wait_for};
+use crate::sys::exit_pending;
+use crate::worker::functions::Function;
+use crate::worker::thrown;
+use crate::worker::{Worker, option};
+use ext_php_rs::types::Zval;
+use gearman_core::protocol::message::Update;
+use gearman_core::worker::job as core;
+use gearman_core::{Error, ReturnCode};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How work() ended.
+enum Ended {
+    /// A job was run, and this is what its function made of it.
+    Job(i64),
+    /// A job came for a function that is announced and has no callable.
+    NoCallable(String),
+}
+
+impl Worker {
+    /// The next job, waiting for it as the options ask.
+    fn next_job(&self, on_signal: OnSignal) -> Result<core::Job, Failure> {
+        let at_once = self.has(option::NON_BLOCKING) || self.until().is_some() && self.common.timeout.get() == 0;
+        if !at_once {
+            catch_up()?;
+        }
+        self.begin();
+        let until = self.until();
+        let job = wait_for(on_signal, || async {
+            let mut core = self.core.borrow_mut();
+            if at_once { core.try_next_job().await } else { core.next_job(until).await }
+        });
+        match job {
+            Err(Failure::Signal) => {
+                self.stop_waiting();
+                self.core.borrow_mut().take_arrived().ok_or(Failure::Signal)
+            }
+            Err(Failure::Thrown) => {
+                self.stop_waiting(); // and the job is the next work()'s
+                Err(Failure::Thrown)
+            }
+            Err(Failure::Gearman(Error::WouldBlock | Error::NoJobs)) if !self.has(option::NON_BLOCKING) => {
+                Err(self.core.borrow().timeout(Duration::ZERO).into())
+            }
+            other => other.map_err(|failure| self.adapted(failure)),
+        }
+    }
+
+    /// A signal ended the wait: takes in a job that is on its way.
+    fn stop_waiting(&self) {
+        if self.core.borrow_mut().is_waiting_directly() {
+            finish(async { self.core.borrow_mut().stop_waiting().await });
+        }
+    }
+
+    fn wait(&self) -> Result<(), Failure> {
+        catch_up()?;
+        self.begin();
+        let until = self.until();
+        let waited = wait_for(OnSignal::Return, || async { self.core.borrow_mut().wait_for_job(until).await });
+        if matches!(waited, Err(Failure::Signal | Failure::Thrown)) {
+            self.stop_waiting();
+        }
+        waited
+    }
+
+    fn work(&self) -> Result<Ended, Failure> {
+        let job = self.next_job(OnSignal::Return)?;
+        let Some(function) = self.functions.borrow().get(&job.function[..]).copied() else {
+            // It stays with this worker until it disconnects; register() announced its function.
+            return Ok(Ended::NoCallable(job.function.escape_ascii().to_string()));
+        };
+        let object = Object::<Job>::new();
+        object.state().begin(job, Rc::downgrade(&self.core));
+        self.run(function, object).map(Ended::Job)
+    }
+
+    /// Runs a job, and answers it; the code that it ended with.
+    fn run(&self, function: Function, object: Object<Job>) -> Result<i64, Failure> {
+        // All that the call needs lies in the job's object, and that in ours: the function may unregister
+        // or replace itself.
+        let zvals = &object.state().zvals;
+        drop(zvals.replace(job::CALLABLE, self.zvals.get(function.callable)));
+        drop(zvals.replace(job::CONTEXT, self.zvals.get(function.context)));
+        drop(zvals.replace(job::THIS, object.share())); // a cycle, broken below
+        let slot = self.zvals.add(object.into_zval());
+        // SAFETY: listed at `slot` until it is removed below; a longjmp leaves it there.
+        let this = unsafe { self.zvals.state::<Job>(slot) };
+        let result = callback::call(&this.zvals, job::CALLABLE, [job::THIS, job::CONTEXT], function.by_reference);
+        let ended = match result {
+            Some(result) => self.answer(this, result),
+            None => self.answer_thrown(this),
+        };
+        this.end();
+        for i in [job::CALLABLE, job::CONTEXT, job::THIS] {
+            drop(this.zvals.replace(i, Zval::new()));
+        }
+        drop(self.zvals.remove(slot));
+        ended
+    }
+
+    /// The function returned: sends its result, and gives the code that work() ends with.
+    fn answer(&self, job: &Job, result: usize) -> Result<i64, Failure> {
+        let code = job.code();
+        let good = [ReturnCode::Success, ReturnCode::Shutdown].iter().any(|c| c.number() == code);
+        let sent = match (job.has_ended(), good) {
+            (true, _) => Ok(()),
+            (false, false) => job.send(Update::Fail),
+            (false, true) => match Text::of(&job.zvals, result) {
+                Some(text) => job.send(Update::Complete(text.bytes())),
+                None => {
+                    drop(job.zvals.remove(result));
+                    return self.answer_thrown(job);
+                }
+            },
+        };
+        drop(job.zvals.remove(result));
+        match sent {
+            Ok(()) => Ok(code),
+            Err(_) if !job.is_ours() => Ok(code), // forked inside the function: it was never ours to answer
+            Err(failure) => Err(self.adapted(failure)),
+        }
+    }
+
+    /// The function threw or called exit(). The exception stays pending, and leaves work().
+    fn answer_thrown(&self, job: &Job) -> Result<i64, Failure> {
+        // Which may take PHP code, and that may call exit().
+        let text = if exit_pending() || job.has_ended() { Vec::new() } else { thrown::describe(&job.zvals) };
+        if exit_pending() {
+            // The job is not done. Its connection is closed, so that the server gives it to another worker.
+            if let Some(unfinished) = job.end() {
+                self.core.borrow_mut().give_back(&unfinished);
+            }
+        } else {
+            // A failure to send it need not be reported: the exception itself comes out of work().
+            let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&text)) };
+            self.common.last_error.note(ReturnCode::WorkException.number(), "the function threw");
+        }
+        Err(Failure::Thrown)
+    }
+}
+
+/// Does work() return false without a warning?
+fn is_quiet(code: ReturnCode) -> bool {
+    matches!(
+        code,
+        ReturnCode::IoWait
+            | ReturnCode::WorkFail
+            | ReturnCode::WorkException
+            | ReturnCode::Timeout
+            | ReturnCode::NoJobs
+    )
+}
+
+/// A signal was handled. No job was run, and nothing is wrong: `while (!$stop && $worker->work());` looks at
+/// $stop. Programs that want to distinguish it from a job ask for it.
+fn interrupted(call: Call, this: &Worker) {
+    let tell = this.has(option::STOP_WAIT_ON_SIGNAL);
+    if tell {
+        this.common.last_error.note_signal();
+    } else {
+        this.common.last_error.set(ReturnCode::Success);
+    }
+    call.returns(!tell);
+}
+
+/// There was no job: false, and a warning where pecl gives one.
+fn no_job(call: Call, this: &Worker, failure: Failure) {
+    match failure {
+        Failure::Gearman(error) if is_quiet(error.code()) => {
+            this.common.last_error.note_error(&error);
+            call.returns(false);
+        }
+        other => this.common.last_error.fail(call, other),
+    }
+}
+
+/// A function ended a job with this code.
+fn job_ended(call: Call, this: &Worker, code: i64) {
+    let (last_error, text) = (&this.common.last_error, "the function ended the job with this code");
+    match ReturnCode::from_number(code) {
+        Some(ReturnCode::Success) => {
+            last_error.set(ReturnCode::Success);
+            call.returns(true);
+        }
+        Some(quiet) if is_quiet(quiet) => {
+            last_error.note(code, text);
+            call.returns(false);
+        }
+        _ => last_error.refuse(call, code, text),
+    }
+}
+
+handlers! {
+    fn work(call) {
+        let this = args!(call, Worker, "");
+        match this.work() {
+            Ok(Ended::Job(code)) => job_ended(call, this, code),
+            Ok(Ended::NoCallable(function)) => {
+                let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
+                this.common.last_error.refuse(call, ReturnCode::InvalidFunctionName.number(), text);
+            }
+            Err(Failure::Signal) => interrupted(call, this),
+            Err(failure) => no_job(call, this, failure),
+        }
+    }
+    fn grab_job(call) {
+        let this = args!(call, Worker, "");
+        this.begin();
+        let until = this.until();
+        let job = wait_for(OnSignal::Resume, || async { this.core.borrow_mut().grab_job(until).await });
+        let object = job.map(|job| {
+            let object = Object::<Job>::new();
+            object.state().begin(job, Rc::downgrade(&this.core));
+            object.into_zval()
+        });
+        this.common.last_error.end(call, object.map_err(|failure| this.adapted(failure)));
+    }
+    /// Until there is a job for work() to run. While no server is there, one pause between two tries.
+    fn wait(call) {
+        let this = args!(call, Worker, "");
+        match this.wait() {
+            Ok(()) => this.common.last_error.end(call, Ok::<_, Failure>(())),
+            Err(Failure::Signal) => interrupted(call, this),
+            Err(Failure::Gearman(Error::NoServers | Error::NoFunctions)) => no_job(call, this, Error::NothingToWaitFor.into()),
+            Err(Failure::Gearman(error)) => no_job(call, this, error.away(ReturnCode::NoActiveFds).into()),
+            Err(failure) => no_job(call, this, failure),
+        }
+    }
+}
