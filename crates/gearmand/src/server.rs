@@ -264,9 +264,8 @@ fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>)
     tracing::info!("connection from {name}");
     // What the log says of this connection begins with its name.
     let named = tracing::info_span!("connection", message = name);
-    let (reader, writer) = stream.split();
-    let writer = Arc::new(writer);
-    let task = thread.spawn(serve(shared.clone(), session, reader, writer.clone()).instrument(named)).abort_handle();
-    state.insert(session, Connection::new(writer, task));
+    let stream = Arc::new(stream);
+    let task = thread.spawn(serve(shared.clone(), session, stream.clone()).instrument(named)).abort_handle();
+    state.insert(session, Connection::new(stream, task));
     Ok(())
 }
