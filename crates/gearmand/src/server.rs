@@ -260,7 +260,7 @@ fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>)
         state.refused(&name);
         return Ok(());
     }
-    let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip().to_canonical()));
+    let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip()));
     tracing::info!("connection from {name}");
     // What the log says of this connection begins with its name.
     let named = tracing::info_span!("connection", message = name);

@@ -11,7 +11,10 @@ use std::time::Instant;
 
 pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
-    command.env_remove("GEARMAND_PORT").env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+    for name in ["GEARMAND_PORT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
     command
 }
 

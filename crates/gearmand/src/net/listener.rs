@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 pub enum Listener {
     /// An Internet address.
     Tcp(std::net::TcpListener),
-    /// A socket in the file system. Its file is gone before nobody listens any more.
-    Unix(SocketFile, std::os::unix::net::UnixListener),
+    /// A socket in the file system. Its file, where the server made it, is gone before nobody listens any more.
+    Unix(Option<SocketFile>, std::os::unix::net::UnixListener),
 }
 
 /// A listener in the runtime's hands.
@@ -22,7 +22,7 @@ pub(crate) enum Accept {
     Tcp(tokio::net::TcpListener),
     /// Its file goes first.
     Unix {
-        _file: SocketFile,
+        _file: Option<SocketFile>,
         listener: tokio::net::UnixListener,
     },
 }
@@ -49,6 +49,8 @@ impl Accept {
                 // The peer may be gone already; then reading says so.
                 let probe = || probe.map_or(Ok(()), |probe| keepalive(&stream, &probe));
                 let _ = stream.set_nodelay(true).and_then(|()| probe());
+                // A socket for both families shows IPv4 addresses as IPv6.
+                let address = SocketAddr::new(address.ip().to_canonical(), address.port());
                 Ok((Stream::Tcp(stream), Some(address)))
             }
             Accept::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), None)),

@@ -4,6 +4,7 @@
 //! `tracing` has five levels and the C server eight. ERROR, WARNING, INFO and DEBUG are what they are
 //! called; NOTICE is an INFO event with the target `gearmand::notice`; nothing is worse than ERROR.
 
+use crate::process::output::{self, Output};
 use crate::process::syslog::Syslog;
 use gearmand::config::Level;
 use std::fs::{File, OpenOptions};
@@ -32,7 +33,7 @@ pub(crate) struct Log {
 enum Target {
     None,
     Stderr,
-    File(PathBuf, Mutex<File>),
+    File(PathBuf, Mutex<Output<File>>),
 }
 
 impl Log {
@@ -102,17 +103,19 @@ impl Log {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+fn open(path: &Path) -> io::Result<Output<File>> {
+    Output::file(OpenOptions::new().create(true).append(true).open(path)?)
 }
 
 impl Write for &Log {
+    /// Called once for each line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match &*self.target {
-            Target::None => Ok(line.len()),
-            Target::Stderr => io::stderr().write(line),
-            Target::File(_, file) => file.lock().unwrap_or_else(PoisonError::into_inner).write(line),
+            Target::None => {}
+            Target::Stderr => output::to_stderr(line)?,
+            Target::File(_, file) => file.lock().unwrap_or_else(PoisonError::into_inner).line(line)?,
         }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -5,9 +5,10 @@ use crate::process::bind::{self, Bound};
 use crate::process::daemon::{self, Other};
 use crate::process::log::Log;
 use crate::process::pid::PidFile;
+use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
 use gearmand::config::Options;
-use gearmand::{Server, Stop};
+use gearmand::{Listener, Server, Stop};
 use std::path::Path;
 use tokio::sync::watch;
 
@@ -20,8 +21,11 @@ pub(crate) struct Ready {
 
 /// First the queue, which the server before this one lets go last; then the addresses, so that clients are not taken
 /// and then kept waiting for that; then the jobs; and when nothing can fail any more, the file with our number.
+///
+/// Where sockets were given, none is bound.
 pub(crate) async fn start(
     options: &Options,
+    given: Vec<Listener>,
     log: &Log,
     stop: &watch::Receiver<Stop>,
     report: impl Fn(&str),
@@ -32,12 +36,15 @@ pub(crate) async fn start(
     let as_other = || other.as_ref().map(Other::borrow).transpose();
     let port = options.port().map_err(|e| e.to_string())?;
     let listen = options.listen.clone();
-    let places = aside(move || bind::places(&listen)).await??;
+    let endpoints = aside(move || bind::endpoints(&listen));
+    let endpoints = if given.is_empty() { endpoints.await?? } else { Vec::new() };
     let queue = {
         let _as_other = as_other()?;
         wait.until(&report, async || open_queue(options).await).await?
     };
-    let bound = wait.until(&report, async || bind::bind(&places, port, options.backlog)).await?;
+    let mut others = Others::default();
+    let bind = async || bind::bind(&endpoints, port, options.backlog, &mut others);
+    let bound = if given.is_empty() { wait.until(&report, bind).await? } else { Bound::given(given) };
     for skipped in &bound.skipped {
         match options.listen.is_empty() {
             true => tracing::info!("{skipped}"),
