@@ -3,7 +3,7 @@
 use crate::process::{Folder, Running, ask, stderr};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -22,12 +22,17 @@ fn given(first: impl Into<OwnedFd>, second: Option<OwnedFd>) -> Command {
     command
 }
 
-fn version(stream: impl std::io::Read + Write) -> String {
+fn version(stream: impl Read + Write) -> io::Result<String> {
     let mut stream = BufReader::new(stream);
-    stream.get_mut().write_all(b"version\n").unwrap();
+    stream.get_mut().write_all(b"version\n")?;
     let mut answer = String::new();
-    stream.read_line(&mut answer).unwrap();
-    answer
+    stream.read_line(&mut answer)?;
+    Ok(answer)
+}
+
+#[track_caller]
+fn answers(stream: impl Read + Write) {
+    assert!(version(stream).unwrap().starts_with("OK "));
 }
 
 fn tcp() -> (TcpListener, String) {
@@ -47,8 +52,8 @@ fn sockets_that_are_given_are_listened_on_instead() {
     server.line_with("--listen and --port are without effect");
     server.line_with(&format!("listening on {address}"));
     server.line_with(&format!("listening on unix://{path}"));
-    assert!(version(TcpStream::connect(&address).unwrap()).starts_with("OK "));
-    assert!(version(UnixStream::connect(&path).unwrap()).starts_with("OK "));
+    answers(TcpStream::connect(&address).unwrap());
+    answers(UnixStream::connect(&path).unwrap());
     assert!(!std::path::Path::new(&unused).exists());
     server.stop();
     // They are not the server's.
@@ -73,7 +78,7 @@ fn no_connection_is_refused_while_one_server_follows_another() {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
                     // One that was accepted in the moment before the end may get none.
-                    if version(TcpStream::connect(&address).unwrap()).starts_with("OK ") {
+                    if version(TcpStream::connect(&address).unwrap()).is_ok_and(|answer| answer.starts_with("OK ")) {
                         served.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -132,7 +137,7 @@ fn what_was_given_to_another_process_is_not_taken() {
         let folder = Folder::new(&format!("given-{id}"));
         let variables = [("LISTEN_PID", id), ("LISTEN_FDS", "1")];
         let server = Running::with(&[], &folder, &variables);
-        assert!(version(server.connect()).starts_with("OK "));
+        answers(server.connect());
     }
 }
 
@@ -147,7 +152,7 @@ fn systemd_starts_it_by_a_connection() {
     };
     let mut log = BufReader::new(child.stderr.take().unwrap());
     log.read_line(&mut String::new()).unwrap();
-    assert!(version(UnixStream::connect(&path).unwrap()).starts_with("OK "));
+    answers(UnixStream::connect(&path).unwrap());
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     assert!(child.wait().unwrap().success());
 }

@@ -80,7 +80,13 @@ impl Running {
     pub(crate) fn begin(mut command: Command, arguments: &[&str], folder: &Folder) -> Running {
         let pid = folder.file("pid");
         let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "--verbose=INFO", "-P", &pid];
-        let mut child = command.args(fixed).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(fixed).args(arguments);
+        Running::spawn(command)
+    }
+
+    /// With all its arguments.
+    fn spawn(mut command: Command) -> Running {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         Running { child, log, port: 0, seen: Vec::new() }
     }
@@ -102,6 +108,12 @@ impl Running {
                 return line;
             }
         }
+    }
+
+    /// All that was logged, once the log has ended.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        self.seen.extend(self.log.by_ref().lines().map(Result::unwrap));
+        std::mem::take(&mut self.seen)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -381,6 +393,15 @@ fn names_that_overlap() {
     assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
     server.stop();
     assert!(!std::path::Path::new(&socket).exists());
+    // An IPv4 address in the form of an IPv6 one: EINVAL.
+    for more in [&[][..], &["-L", "127.0.0.1"]] {
+        let mut command = gearmand();
+        command.args(["-p", "0", "-L", "::ffff:127.0.0.1", "-l", "stderr", "--verbose=NOTICE", "-P", ""]).args(more);
+        let mut server = Running::spawn(command);
+        server.listens();
+        assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
+        server.stop();
+    }
 }
 
 /// As in containers without IPv6, where /etc/hosts gives localhost both addresses nevertheless.

@@ -115,6 +115,32 @@ fn a_server_that_is_stopped_listens_too() {
     assert_eq!(server.child.wait().unwrap().code(), Some(1));
 }
 
+/// It asked by a connection, twenty times a second, and each left two lines in the other's log.
+#[test]
+fn it_leaves_few_lines_in_the_log_of_the_one_it_waits_for() {
+    for killed in [false, true] {
+        let folder = Folder::new(&format!("quiet-{killed}"));
+        let listen = format!("-Lunix://{}", folder.file("socket"));
+        let mut old = Running::start(&[&listen], &folder);
+        let mut new = Running::begin(gearmand(), &[&listen, "--bind-wait=1", "-P", ""], &folder);
+        new.line_with(", after 1 s");
+        assert_eq!(new.child.wait().unwrap().code(), Some(1));
+        let mut new = Running::begin(gearmand(), &[&listen], &folder);
+        new.line_with("waiting for it");
+        if killed {
+            old.child.kill().unwrap();
+        } else {
+            old.signal(Signal::SIGTERM);
+        }
+        new.listens();
+        old.child.wait().unwrap();
+        let log = old.rest();
+        let connections = log.iter().filter(|line| line.contains("connection from a local socket")).count();
+        assert!((1..=2).contains(&connections), "{log:?}");
+        new.stop();
+    }
+}
+
 /// Of several that were started at once two took the socket: what is bound and does not listen yet looked left over.
 #[test]
 fn a_socket_that_does_not_listen_yet_is_not_left_over() {
