@@ -1,9 +1,9 @@
-//! Bytes as the deeds of several connections, for the fuzz target `dispatch` (fuzz/) and for a test
-//! that replays what it found. After each deed the broker must be in order, and nothing lost: a job
-//! ends only where something ends it, and who waits for it learns that.
+//! Bytes as what several connections do, for the fuzz target `dispatch` (fuzz/) and for a test
+//! that replays what it found. After each step the broker must be in order, and nothing lost: a job
+//! ends only where something ends it, and who waits for it is sent its end.
 //!
-//! The first byte says what the operator decided, and in its upper three bits how many deeds (1 to 8) are a round. A
-//! deed is the number of a connection, its kind, a length and as many bytes:
+//! The first byte is what the operator decided, and in its upper three bits how many steps (1 to 8) are a round. A
+//! step is the number of a connection, its kind, a length and as many bytes:
 //!
 //! ```text
 //! 0 c 0           connects, or leaves
@@ -37,10 +37,10 @@ const CONNECTIONS: usize = 6;
 /// Functions that there may be.
 const FUNCTIONS: usize = 8;
 
-/// Does what these bytes say.
+/// Does what these bytes stand for.
 ///
 /// # Panics
-/// When a promise is broken.
+/// When an invariant is broken.
 pub fn run(bytes: &[u8]) {
     let Some((&first, mut rest)) = bytes.split_first() else { return };
     let mut world = World::new(first);
@@ -77,7 +77,7 @@ struct Known {
 }
 
 impl World {
-    /// The first byte says what the operator decided.
+    /// The first byte is what the operator decided.
     fn new(first: u8) -> World {
         let rules = Rules {
             runs: Some(u16::from(first & 3)).filter(|runs| *runs != 0),
@@ -210,7 +210,7 @@ fn may_end_by(line: &[u8], number: u64, job: &Known) -> bool {
     }
 }
 
-/// The handles of jobs that a connection was told the end of.
+/// The handles of jobs whose end a connection was sent.
 fn endings(mut sent: &[u8]) -> Vec<Vec<u8>> {
     let mut ended = Vec::new();
     // Answers to lines are no packets, and nothing follows them.

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The exit status where nobody reads the help to its end (`| head`): what a shell says of SIGPIPE.
+/// The exit status where nobody reads the help to its end (`| head`): a shell's for SIGPIPE.
 const UNREAD: u8 = 128 + 13;
 
 fn main() -> ExitCode {
@@ -62,7 +62,7 @@ fn print(text: &str) {
     let _ = output::to_stderr(format!("gearmand: {text}\n").as_bytes());
 }
 
-/// Shows help or what is wrong with the options. The C server exits with 1 where clap would say 2.
+/// Shows help or what is wrong with the options. The C server exits with 1 where clap would with 2.
 fn shown(usage: &clap::Error) -> ExitCode {
     match usage.print() {
         _ if usage.use_stderr() => ExitCode::FAILURE,

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// How often the log says that connections cannot be accepted, and that they are refused.
+/// How often it is logged that connections cannot be accepted, and that they are refused.
 const TROUBLE: Duration = Duration::from_secs(10);
 /// Memory is given back when so many jobs have gone.
 const TRIM: usize = 10_000;
@@ -92,7 +92,7 @@ pub(crate) struct State {
     crowded: Seldom,
 }
 
-/// The state, in the hands of every task.
+/// The state, as every task has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     state: Arc<Mutex<State>>,

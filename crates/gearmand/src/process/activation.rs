@@ -1,5 +1,5 @@
-//! Socket activation, sd_listen_fds(3): sockets that whoever starts the server opened for it. They are listened on in
-//! the place of those that `--listen` and `--port` name. Whoever opened them has them, too: connections that come while
+//! Socket activation, sd_listen_fds(3): sockets that whoever starts the server opened for it. They are listened on instead
+//! of those that `--listen` and `--port` name. Whoever opened them has them, too: connections that come while
 //! one server ends and the next starts wait, and none is refused. No socket is made or removed here.
 
 use gearmand::Listener;

@@ -52,7 +52,7 @@ fn endpoint(name: &str) -> Result<Endpoint, String> {
     Ok(Endpoint::Internet { name: name.into(), addresses })
 }
 
-/// All sockets, and what the log says of them.
+/// All sockets, and what is logged of them.
 #[derive(Debug, Default)]
 pub(crate) struct Bound {
     pub(crate) listeners: Vec<Listener>,

@@ -1,5 +1,5 @@
 //! Signals -> whether to go on. SIGTERM and SIGINT stop, SIGUSR1 drains, SIGHUP opens the log anew; SIGUSR2 and
-//! SIGPIPE, which mean nothing here, do nothing.
+//! SIGPIPE, which mean nothing here, do nothing. What is done then is not known here.
 
 use crate::process::log::Log;
 use crate::process::notify::ServiceManager;
@@ -42,7 +42,7 @@ impl Signals {
         }
     }
 
-    /// Does what they say, in a task of its own, for as long as the runtime lives. SIGTERM and SIGINT let running jobs
+    /// Does what they ask for, in a task of its own, for as long as the runtime lives. SIGTERM and SIGINT let running jobs
     /// end for `patience` first.
     pub(crate) fn follow(mut self, log: Log, manager: ServiceManager, patience: Duration) -> watch::Receiver<Stop> {
         let (sender, receiver) = watch::channel(Stop::No);
@@ -98,7 +98,7 @@ impl End {
         self.deadline = now.checked_add(self.patience);
     }
 
-    /// SIGUSR1: waits for running jobs as long as they take, but not longer than a SIGTERM before it said.
+    /// SIGUSR1: waits for running jobs as long as they take, but not longer than a SIGTERM before it allows.
     fn drain(&mut self) {
         if self.stop == Stop::No {
             self.stop = Stop::Drain;

@@ -1,4 +1,4 @@
-//! From the options to a server that listens. All that takes long is waited for, so that signals are heard meanwhile:
+//! From the options to a server that listens. All that takes long is waited for, so that signals are handled meanwhile:
 //! whoever drops what [`start()`] returns stops it, and nothing is left of it.
 
 use crate::process::bind::{self, Bound};
@@ -20,7 +20,7 @@ pub(crate) struct Ready {
 }
 
 /// First the queue, which the server before this one lets go last; then the addresses, so that clients are not taken
-/// and then kept waiting for that; then the jobs; and when nothing can fail any more, the file with our number.
+/// and then kept waiting for that; then the jobs; and when nothing can fail any more, the file with the process id.
 ///
 /// Where sockets were given, none is bound.
 pub(crate) async fn start(
@@ -84,7 +84,7 @@ async fn open_queue(options: &Options) -> Result<Queue, Refused> {
     opened.map_err(|error| Refused { reason: error.to_string(), later: error.held })
 }
 
-/// On a thread of its own: this one hears signals.
+/// On a thread of its own: this one handles signals.
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("cannot start: {e}"))
 }
@@ -92,10 +92,10 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 /// As many descriptors as were asked for, or as the user may have.
 fn descriptors(options: &Options) -> Result<(), String> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let said = |e: nix::Error| format!("--file-descriptors: {e}");
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(said)?;
+    let named = |e: nix::Error| format!("--file-descriptors: {e}");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(named)?;
     match options.file_descriptors {
-        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(said),
-        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(said),
+        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(named),
+        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(named),
     }
 }

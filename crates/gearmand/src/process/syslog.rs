@@ -1,4 +1,5 @@
-//! The syslog daemon's socket. As in RFC 3164, without a time and a host: the daemon knows both.
+//! The syslog daemon's socket. As in RFC 3164, without a time and a host: the daemon knows both. A line that cannot be
+//! delivered goes to stderr.
 
 use crate::process::output;
 use std::io::{self, Write};

@@ -1,4 +1,5 @@
-//! Waiting for what the server before this one still holds: its port, its socket in the file system, its queue.
+//! Waiting for what the server before this one still has: its port, its socket in the file system, its queue. How each is
+//! tried is the caller's.
 
 use std::io;
 use std::time::Duration;
