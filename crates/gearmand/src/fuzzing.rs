@@ -60,12 +60,12 @@ struct World {
     outgoing: Outgoing,
     now: Now,
     connections: [Option<u32>; CONNECTIONS],
-    /// So many deeds are a round.
+    /// So many steps are a round.
     round: usize,
-    deeds: usize,
+    steps: usize,
 }
 
-/// What is known of a job before a deed.
+/// What is known of a job before a step.
 #[derive(Debug)]
 struct Known {
     background: bool,
@@ -90,7 +90,7 @@ impl World {
         };
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         let (broker, outgoing) = (Broker::new(rules, Handles::new("H")), Outgoing::new(1 << 16));
-        World { broker, outgoing, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), deeds: 0 }
+        World { broker, outgoing, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), steps: 0 }
     }
 
     fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
@@ -155,11 +155,11 @@ impl World {
         known.collect()
     }
 
-    /// Looks at what a deed did. `may_end`: it can have been the end of this job.
+    /// Looks at what a step did. `may_end`: it can have been the end of this job.
     fn judge(&mut self, before: &BTreeMap<u64, Known>, may_end: impl Fn(&World, u64, &Known) -> bool) {
         check(&self.broker);
-        self.deeds += 1;
-        if self.deeds.is_multiple_of(self.round) {
+        self.steps += 1;
+        if self.steps.is_multiple_of(self.round) {
             self.broker.match_up(&self.now, &mut self.outgoing);
             check(&self.broker);
             assert!(self.broker.asking.is_empty() && self.broker.called.is_empty());

@@ -42,15 +42,14 @@ async fn a_job_that_waits_is_given_at_once() {
 async fn a_sleep_that_was_ended_by_an_echo() {
     let server = Server::start().await;
     let mut worker = direct(&server, &["f"]).await;
-    worker.send(PRE_SLEEP, &[]).await;
-    worker.sync().await;
+    worker.sleep().await;
     let mut client = server.peer().await;
     client.submit("f", "", b"x").await;
     worker.sync().await;
-    // The form of the grab is the form of what is given in the sleep behind it.
-    worker.send(30, &[]).await;
+    // The form of the grab is the form of what is given in the sleep after it.
+    worker.send(GRAB_JOB_UNIQ, &[]).await;
     worker.expect(JOB_ASSIGN_UNIQ, &[&b"H:test:1"[..], b"f", b"", b"x"]).await;
-    worker.send(30, &[]).await;
+    worker.send(GRAB_JOB_UNIQ, &[]).await;
     worker.expect(NO_JOB, &[]).await;
     worker.send(PRE_SLEEP, &[]).await;
     client.submit("f", "k", b"y").await;

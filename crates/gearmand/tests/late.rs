@@ -14,8 +14,7 @@ async fn a_job_that_always_outlives_its_timeout_ends() {
     worker.send(CAN_DO_TIMEOUT, &[&b"f"[..], b"5000"]).await;
     worker.send(GRAB_JOB, &[]).await;
     worker.expect(NO_JOB, &[]).await;
-    worker.send(PRE_SLEEP, &[]).await;
-    worker.sync().await;
+    worker.sleep().await;
     let handle = client.submit("f", "", b"x").await;
     worker.expect(NOOP, &[]).await;
     worker.send(GRAB_JOB, &[]).await;
@@ -67,8 +66,7 @@ async fn one_that_is_too_slow_beside_one_that_is_not() {
     slow.send(GRAB_JOB, &[]).await;
     slow.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
     let mut other = server.worker(&["f"]).await;
-    other.send(PRE_SLEEP, &[]).await;
-    other.sync().await;
+    other.sleep().await;
     clock.pass(5001).await;
     other.expect(NOOP, &[]).await;
     other.send(GRAB_JOB, &[]).await;

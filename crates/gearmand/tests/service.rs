@@ -94,7 +94,7 @@ fn sigterm_ends_a_drain_or_begins_its_patience() {
 }
 
 #[test]
-fn sigterm_waits_for_jobs_where_it_is_told_to() {
+fn sigterm_waits_for_jobs_where_it_is_to() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let folder = Folder::new(&format!("patient-{signal}"));
         let mut server = Running::start(&["--drain-timeout", "600"], &folder);
@@ -166,7 +166,7 @@ fn the_service_manager_knows_how_far_the_server_is() {
     }
 }
 
-/// The end of a reload is the word that a start ends with: too early, it would make systemd start what needs a server.
+/// A reload ends with what a start ends with: too early, it would make systemd start what needs a server.
 #[test]
 fn a_server_that_reloads_while_it_starts_is_not_ready() {
     let folder = Folder::new("reload-start");

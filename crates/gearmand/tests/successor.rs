@@ -70,7 +70,7 @@ fn its_files_stay_when_the_one_before_it_ends() {
     assert!(!Path::new(&folder.file("pid")).exists() && !Path::new(&folder.file("socket")).exists());
 }
 
-/// It wrote its number over that of the server that runs, and then found that it could not start.
+/// It wrote its process id over that of the server that runs, and then found that it could not start.
 #[test]
 fn who_cannot_start_leaves_the_files_of_the_one_that_runs() {
     let folder = Folder::new("failed");
@@ -170,10 +170,10 @@ fn what_is_kept_for_too_long_is_named() {
         for how in [&[][..], &["-d"]] {
             let output = gearmand().args(arguments).arg(wait).args(how).output().unwrap();
             assert_eq!(output.status.code(), Some(1));
-            let said = stderr(&output);
+            let text = stderr(&output);
             let error =
                 format!("gearmand: cannot listen on 127.0.0.1:{port}: Address already in use (os error 98){after}\n");
-            assert!(said.ends_with(&error), "{said}");
+            assert!(text.ends_with(&error), "{text}");
         }
     }
 }

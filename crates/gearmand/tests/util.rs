@@ -142,6 +142,12 @@ impl Peer {
         self.expect(ECHO_RES, &[&b"sync"[..]]).await;
     }
 
+    /// It sleeps, and the server knows that.
+    pub(crate) async fn sleep(&mut self) {
+        self.send(PRE_SLEEP, &[]).await;
+        self.sync().await;
+    }
+
     pub(crate) async fn submit(&mut self, function: &str, unique: &str, workload: &[u8]) -> Vec<u8> {
         let (command, handle) = self.ask(SUBMIT_JOB, &[function.as_bytes(), unique.as_bytes(), workload]).await;
         assert_eq!(command, JOB_CREATED, "{}", handle.escape_ascii());

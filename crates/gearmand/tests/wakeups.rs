@@ -23,7 +23,7 @@ async fn sleepers(server: &Server, n: usize, direct: bool) -> Vec<Peer> {
 /// The workers of two servers sleep at both and are busy with jobs of one. The other waited a second for each of them
 /// before it woke the next: five busy ones, and the idle one got its job after five seconds.
 #[tokio::test]
-async fn an_idle_worker_behind_many_that_are_busy_elsewhere() {
+async fn an_idle_worker_after_many_that_are_busy_elsewhere() {
     for (busy, direct) in [(5, false), (200, false), (5, true), (200, true)] {
         let server = Server::start().await;
         let clock = Frozen::new();
@@ -36,7 +36,7 @@ async fn an_idle_worker_behind_many_that_are_busy_elsewhere() {
         let begin = tokio::time::Instant::now();
         let time = async {
             loop {
-                // Whoever hears an answer has seen the time before it go by.
+                // When an answer has come, the time before it has passed.
                 client.sync().await;
                 clock.pass(1).await;
             }
