@@ -9,6 +9,7 @@ use crate::wire::Wire;
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 
+const AT_END: &str = "--store-queue-on-shutdown";
 pub(crate) const REFUSED: &str = "QUEUE_ERROR\\x00The job could not be stored";
 
 pub(crate) fn queue(file: &str) -> [String; 3] {
@@ -16,8 +17,12 @@ pub(crate) fn queue(file: &str) -> [String; 3] {
 }
 
 pub(crate) fn start(file: &str, folder: &Folder) -> Running {
+    start_with(file, &[], folder)
+}
+
+fn start_with(file: &str, more: &[&str], folder: &Folder) -> Running {
     let queue = queue(file);
-    Running::start(&queue.each_ref().map(String::as_str), folder)
+    Running::start(&[&queue.each_ref().map(String::as_str)[..], more].concat(), folder)
 }
 
 /// A start that must fail: its stderr.
@@ -201,15 +206,13 @@ fn while_another_program_holds_the_file_jobs_are_refused_and_others_served() {
 fn stored_at_the_end_only() {
     let folder = Folder::new("at-end");
     let file = folder.file("queue.db");
-    let queue = queue(&file);
-    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown"].map(AsRef::as_ref);
-    let mut server = Running::start(&options, &folder);
+    let mut server = start_with(&file, &[AT_END], &folder);
     assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
     assert_eq!(rows(&file), Vec::<String>::new());
     server.signal(Signal::SIGTERM);
     assert!(server.child.wait().unwrap().success());
     assert_eq!(rows(&file), ["f|k|1|blob|0"]);
-    let server = Running::start(&options, &folder);
+    let server = start_with(&file, &[AT_END], &folder);
     let mut worker = peer(&server);
     worker.send(&[(CAN_DO, &[b"f"])]).unwrap();
     assert_eq!(worker.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
@@ -223,9 +226,7 @@ fn stored_at_the_end_only() {
 fn what_is_stored_at_the_end_waits_for_the_file() {
     let folder = Folder::new("at-end-held");
     let file = folder.file("queue.db");
-    let queue = queue(&file);
-    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown"].map(AsRef::as_ref);
-    let mut server = Running::start(&options, &folder);
+    let mut server = start_with(&file, &[AT_END], &folder);
     assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -241,9 +242,7 @@ fn what_is_stored_at_the_end_waits_for_the_file() {
 fn jobs_that_are_lost_at_the_end_are_no_success() {
     let folder = Folder::new("at-end-lost");
     let file = folder.file("queue.db");
-    let queue = queue(&file);
-    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown", "--patience=1"].map(AsRef::as_ref);
-    let mut server = Running::start(&options, &folder);
+    let mut server = start_with(&file, &[AT_END, "--patience=1"], &folder);
     for key in [b"a", b"b"] {
         assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", key, b"x"]).0, JOB_CREATED);
     }

@@ -139,8 +139,7 @@ async fn a_worker_that_does_not_read_loses_its_job() {
         worker.sync().await;
     }
     other.expect(NOOP, &[]).await;
-    other.send(GRAB_JOB, &[]).await;
-    other.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"hold", b"held"]).await;
+    other.grab(&[&b"H:test:1"[..], b"hold", b"held"]).await;
     other.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
     client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
     slow.ends().await;

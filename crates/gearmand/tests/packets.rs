@@ -6,14 +6,12 @@ use crate::util::*;
 async fn a_foreground_job() {
     let server = Server::start().await;
     let mut worker = server.worker(&["reverse"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.grab_nothing().await;
     worker.sleep().await;
     let mut client = server.peer().await;
     assert_eq!(client.submit("reverse", "u", b"a\0b").await, b"H:test:1");
     worker.expect(NOOP, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"reverse", b"a\0b"]).await;
+    worker.grab(&[&b"H:test:1"[..], b"reverse", b"a\0b"]).await;
     worker.send(WORK_STATUS, &[&b"H:test:1"[..], b"1", b"2"]).await;
     worker.send(WORK_DATA, &[&b"H:test:1"[..], b"part"]).await;
     worker.send(WORK_WARNING, &[&b"H:test:1"[..], b"careful"]).await;
@@ -58,8 +56,7 @@ async fn every_submit_in_order_of_priority() {
     let mut worker = server.worker(&["f"]).await;
     for n in [5, 6, 3, 4, 1, 2] {
         let handle = format!("H:test:{n}");
-        worker.send(GRAB_JOB, &[]).await;
-        worker.expect(JOB_ASSIGN, &[handle.as_bytes(), b"f", handle.as_bytes()]).await;
+        worker.grab(&[handle.as_bytes(), b"f", handle.as_bytes()]).await;
     }
     worker.send(WORK_FAIL, &[&b"H:test:1"[..]]).await;
     client.expect(WORK_FAIL, &[&b"H:test:1"[..]]).await;
@@ -106,14 +103,12 @@ async fn jobs_with_a_time_run_without_being_asked_for() {
     client.expect(JOB_CREATED, &[&b"H:test:1"[..]]).await;
     client.text("status\n", "f\t1\t0\t0\n.\n").await;
     let mut worker = server.worker(&["f"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.grab_nothing().await;
     worker.sleep().await;
     NOW.store(1_000_030, std::sync::atomic::Ordering::Relaxed);
     tokio::time::pause();
     worker.expect(NOOP, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+    worker.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
 }
 
 #[tokio::test]
@@ -135,20 +130,17 @@ async fn jobs_with_a_schedule_run_once_at_the_next_such_time() {
     client.expect(STATUS_RES, &[&b"H:test:1"[..], b"1", b"0", b"0", b"0"]).await;
     drop(client); // it is a background job
     let mut worker = server.worker(&["f"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.grab_nothing().await;
     worker.sleep().await;
     tokio::time::pause();
     NOW.store(1_000_079, std::sync::atomic::Ordering::Relaxed);
     worker.sync().await;
     NOW.store(1_000_080, std::sync::atomic::Ordering::Relaxed);
     worker.expect(NOOP, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"a\0b"]).await;
+    worker.grab(&[&b"H:test:1"[..], b"f", b"a\0b"]).await;
     worker.send(WORK_COMPLETE, &[&b"H:test:1"[..], b""]).await;
     NOW.fetch_add(10_000_000, std::sync::atomic::Ordering::Relaxed);
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.grab_nothing().await;
 }
 
 #[tokio::test]
@@ -177,8 +169,7 @@ async fn a_timeout_of_seconds_or_milliseconds() {
         client.submit("f", "", b"x").await;
         let mut worker = server.peer().await;
         worker.send(CAN_DO_TIMEOUT, &[&b"f"[..], timeout]).await;
-        worker.send(GRAB_JOB, &[]).await;
-        worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+        worker.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
         let mut other = server.worker(&["f"]).await;
         other.sleep().await;
         tokio::time::pause();
@@ -187,8 +178,7 @@ async fn a_timeout_of_seconds_or_milliseconds() {
         let waited = begin.elapsed().as_secs();
         assert!((29..=31).contains(&waited), "{waited} s");
         tokio::time::resume();
-        other.send(GRAB_JOB, &[]).await;
-        other.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+        other.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
     }
 }
 
@@ -250,15 +240,12 @@ async fn a_workers_death_gives_its_job_to_another() {
     other.sleep().await;
     drop(worker);
     other.expect(NOOP, &[]).await;
-    other.send(GRAB_JOB, &[]).await;
-    other.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+    other.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
     // The same when it withdraws the function.
     other.send(CANT_DO, &[&b"f"[..]]).await;
-    other.send(GRAB_JOB, &[]).await;
-    other.expect(NO_JOB, &[]).await;
+    other.grab_nothing().await;
     let mut last = server.worker(&["f"]).await;
-    last.send(GRAB_JOB, &[]).await;
-    last.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+    last.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
     last.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
     client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
 }
@@ -307,8 +294,7 @@ async fn a_client_that_leaves_takes_its_queued_jobs_along() {
     drop(client);
     until(&server, "status\n", "f\t1\t0\t0\n.\n").await;
     let mut worker = server.worker(&["f"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:2"[..], b"f", b"background"]).await;
+    worker.grab(&[&b"H:test:2"[..], b"f", b"background"]).await;
 }
 
 #[tokio::test]

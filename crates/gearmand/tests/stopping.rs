@@ -35,8 +35,7 @@ async fn drain_lets_running_jobs_end() {
             break;
         }
     }
-    idle.send(GRAB_JOB, &[]).await;
-    idle.expect(NO_JOB, &[]).await;
+    idle.grab_nothing().await;
     idle.sleep().await;
     assert!(!server.task.is_finished());
     worker.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"result"]).await;
