@@ -2,8 +2,8 @@
 //! process in between. Blocking reads and writes, nothing else: nothing between processes is faster.
 
 use crate::Result;
-use crate::place::Place;
 use crate::process::{Process, free_port};
+use crate::setup::Setup;
 use crate::stats::summary;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -24,27 +24,27 @@ const LIMIT: Duration = Duration::from_secs(20);
 ///
 /// Two processes on one processor take a quarter of what they take on two, and they stay as they begin. So the
 /// median of several beginnings.
-pub(crate) fn hops(place: &Place, hops: usize, rounds: u64) -> Result<f64> {
+pub(crate) fn hops(setup: &Setup, hops: usize, rounds: u64) -> Result<f64> {
     let all: Vec<f64> = (0..BEGINNINGS)
-        .map(|_| ping_pong(place, hops / 2 - 1, SMALL, rounds / BEGINNINGS + 1))
+        .map(|_| ping_pong(setup, hops / 2 - 1, SMALL, rounds / BEGINNINGS + 1))
         .collect::<Result<_>>()?;
     Ok(summary(&all).ok_or("nothing measured")?.median)
 }
 
 /// Microseconds for so many bytes to come back through the relay from a worker.
-pub(crate) fn blob(place: &Place, size: usize, rounds: u64) -> Result<f64> {
-    ping_pong(place, 1, size, rounds)
+pub(crate) fn blob(setup: &Setup, size: usize, rounds: u64) -> Result<f64> {
+    ping_pong(setup, 1, size, rounds)
 }
 
-fn ping_pong(place: &Place, trips: usize, size: usize, rounds: u64) -> Result<f64> {
+fn ping_pong(setup: &Setup, trips: usize, size: usize, rounds: u64) -> Result<f64> {
     let port = free_port()?;
     let workers = trips.min(1);
     let arguments = ["relay".into(), port.to_string(), workers.to_string(), trips.to_string(), size.to_string()];
-    let mut relay = Process::start("relay", Command::new(&place.bench).args(arguments))?;
+    let mut relay = Process::start("relay", Command::new(&setup.bench).args(arguments))?;
     let worker = ["echo".into(), port.to_string(), size.to_string()];
     let _worker = match workers {
         0 => None,
-        _ => Some(Process::start("echo", Command::new(&place.bench).args(worker))?),
+        _ => Some(Process::start("echo", Command::new(&setup.bench).args(worker))?),
     };
     relay.expect_running()?;
     let mut client = connect(port)?;

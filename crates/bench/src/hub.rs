@@ -1,4 +1,4 @@
-//! Many connections in one thread: packets in, read in bulk; packets out, one write a turn and connection.
+//! Many connections in one thread: packets in, read in bulk; packets out, one write a connection at the end of each exchange.
 
 use crate::Result;
 use gearman_core::protocol::codec::{Decoded, decode};
@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 /// Read at once, at most.
 const BULK: usize = 256 * 1024;
 const LARGEST: usize = BULK / 2;
-/// In place of a connection's number.
+/// Instead of a connection's number.
 const LISTENER: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 
@@ -29,33 +29,33 @@ pub(crate) struct Hub {
     events: Vec<EpollEvent>,
     listener: Option<TcpListener>,
     /// `None` once closed.
-    peers: Vec<Option<Peer>>,
-    out: Outbox,
+    connections: Vec<Option<Connection>>,
+    out: Outgoing,
     /// For whichever connection is read just now.
     buffer: Vec<u8>,
 }
 
-struct Peer {
+struct Connection {
     stream: TcpStream,
     /// The start of a packet whose end has not come yet.
     rest: Vec<u8>,
-    /// It took no more bytes; epoll will tell when it does.
+    /// It took no more bytes; epoll shows when it does again.
     blocked: bool,
 }
 
-/// What is to be written at the end of the turn.
-pub(crate) struct Outbox {
+/// What is to be written in the next exchange.
+pub(crate) struct Outgoing {
     buffers: Vec<Vec<u8>>,
     dirty: Vec<usize>,
 }
 
-impl Outbox {
+impl Outgoing {
     /// Where packets for this connection are appended.
-    pub(crate) fn to(&mut self, peer: usize) -> &mut Vec<u8> {
-        if self.buffers[peer].is_empty() {
-            self.dirty.push(peer);
+    pub(crate) fn to(&mut self, connection: usize) -> &mut Vec<u8> {
+        if self.buffers[connection].is_empty() {
+            self.dirty.push(connection);
         }
-        &mut self.buffers[peer]
+        &mut self.buffers[connection]
     }
 }
 
@@ -65,18 +65,18 @@ impl Hub {
             epoll: Epoll::new(EpollCreateFlags::empty())?,
             events: vec![EpollEvent::empty(); 1024],
             listener: None,
-            peers: Vec::new(),
-            out: Outbox { buffers: Vec::new(), dirty: Vec::new() },
+            connections: Vec::new(),
+            out: Outgoing { buffers: Vec::new(), dirty: Vec::new() },
             buffer: vec![0; BULK],
         })
     }
 
     pub(crate) fn add(&mut self, stream: TcpStream) -> Result<usize> {
-        let number = self.peers.len();
+        let number = self.connections.len();
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
-        self.peers.push(Some(Peer { stream, rest: Vec::new(), blocked: false }));
+        self.connections.push(Some(Connection { stream, rest: Vec::new(), blocked: false }));
         self.out.buffers.push(Vec::new());
         Ok(number)
     }
@@ -89,20 +89,20 @@ impl Hub {
         Ok(())
     }
 
-    /// A descriptor that ends a turn's wait when it becomes readable.
+    /// A descriptor that ends an exchange's wait when it becomes readable.
     pub(crate) fn wake_by(&mut self, timer: impl AsFd) -> Result<()> {
         Ok(self.epoll.add(timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?)
     }
 
-    pub(crate) fn out(&mut self) -> &mut Outbox {
+    pub(crate) fn out(&mut self) -> &mut Outgoing {
         &mut self.out
     }
 
     /// Writes, waits, and hands over all that came. False where nothing happened for `timeout`.
-    pub(crate) fn turn(
+    pub(crate) fn exchange(
         &mut self,
         timeout: EpollTimeout,
-        mut on: impl FnMut(&mut Outbox, usize, Event<'_>) -> Result<()>,
+        mut on: impl FnMut(&mut Outgoing, usize, Event<'_>) -> Result<()>,
     ) -> Result<bool> {
         self.flush()?;
         let mut events = std::mem::take(&mut self.events);
@@ -133,25 +133,25 @@ impl Hub {
         &mut self,
         number: usize,
         flags: EpollFlags,
-        on: &mut impl FnMut(&mut Outbox, usize, Event<'_>) -> Result<()>,
+        on: &mut impl FnMut(&mut Outgoing, usize, Event<'_>) -> Result<()>,
     ) -> Result<()> {
-        let Some(peer) = &mut self.peers[number] else { return Ok(()) };
+        let Some(connection) = &mut self.connections[number] else { return Ok(()) };
         if flags.contains(EpollFlags::EPOLLOUT) {
             self.out.dirty.push(number);
         }
         if !flags.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
             return Ok(());
         }
-        let begun = peer.rest.len();
-        self.buffer[..begun].copy_from_slice(&peer.rest);
-        let read = match peer.stream.read(&mut self.buffer[begun..]) {
+        let begun = connection.rest.len();
+        self.buffer[..begun].copy_from_slice(&connection.rest);
+        let read = match connection.stream.read(&mut self.buffer[begun..]) {
             Ok(n) => n,
             Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(e) if e.kind() == ErrorKind::ConnectionReset => 0,
             Err(e) => return Err(e.into()),
         };
         if read == 0 {
-            self.peers[number] = None; // closing takes it out of epoll
+            self.connections[number] = None; // closing takes it out of epoll
             return on(&mut self.out, number, Event::Closed);
         }
         let mut bytes = &self.buffer[..begun + read];
@@ -159,21 +159,21 @@ impl Hub {
             on(&mut self.out, number, event)?;
             bytes = &bytes[taken..];
         }
-        peer.rest.clear();
-        peer.rest.extend_from_slice(bytes);
+        connection.rest.clear();
+        connection.rest.extend_from_slice(bytes);
         Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {
         for number in std::mem::take(&mut self.out.dirty) {
             let out = &mut self.out.buffers[number];
-            let Some(peer) = &mut self.peers[number] else {
+            let Some(connection) = &mut self.connections[number] else {
                 out.clear();
                 continue;
             };
             let mut written = 0;
             while written < out.len() {
-                match peer.stream.write(&out[written..]) {
+                match connection.stream.write(&out[written..]) {
                     Ok(n) => written += n,
                     Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                     Err(e) => return Err(e.into()),
@@ -181,11 +181,11 @@ impl Hub {
             }
             out.drain(..written);
             let blocked = !out.is_empty();
-            if blocked != peer.blocked {
-                peer.blocked = blocked;
+            if blocked != connection.blocked {
+                connection.blocked = blocked;
                 let writable = if blocked { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
                 let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, number as u64);
-                self.epoll.modify(&peer.stream, &mut event)?;
+                self.epoll.modify(&connection.stream, &mut event)?;
             }
         }
         Ok(())

@@ -2,14 +2,14 @@
 //! on two processors the server has one of them.
 
 use crate::Result;
-use crate::histogram::Histogram;
-use crate::hub::{Event, Hub, Outbox};
+use crate::hub::{Event, Hub, Outgoing};
 use crate::server::Server;
 use gearman_core::protocol::message::{Grab, Priority, Request, Response, Start, Submit, Update, Work};
+use hdrhistogram::Histogram;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::time::{Duration, Instant};
 
-/// A server that says nothing for so many milliseconds has stalled.
+/// A server that sends nothing for so many milliseconds has stalled.
 const STALLED: u16 = 20_000;
 const FUNCTION: &[u8] = b"echo";
 
@@ -58,12 +58,12 @@ fn submit(out: &mut Vec<u8>, key: Option<u64>, background: bool, function: &[u8]
         .encode(out);
 }
 
-/// A turn in which something must happen.
-fn turn(hub: &mut Hub, mut on: impl FnMut(&mut Outbox, usize, Response<'_>) -> Result<()>) -> Result<()> {
-    let moved = hub.turn(STALLED.into(), |out, from, event| match event {
+/// An exchange in which something must happen.
+fn exchange(hub: &mut Hub, mut on: impl FnMut(&mut Outgoing, usize, Response<'_>) -> Result<()>) -> Result<()> {
+    let moved = hub.exchange(STALLED.into(), |out, from, event| match event {
         Event::Frame(frame) => match Response::parse(&frame)? {
             Response::Error { code, text } => {
-                Err(format!("the server says {}: {}", String::from_utf8_lossy(code), String::from_utf8_lossy(text))
+                Err(format!("the server sends {}: {}", String::from_utf8_lossy(code), String::from_utf8_lossy(text))
                     .into())
             }
             response => on(out, from, response),
@@ -75,13 +75,13 @@ fn turn(hub: &mut Hub, mut on: impl FnMut(&mut Outbox, usize, Response<'_>) -> R
 }
 
 /// Waits until the server has read all that was sent on these connections.
-fn barrier(hub: &mut Hub, peers: usize) -> Result<()> {
-    for peer in 0..peers {
-        Request::Echo(b"barrier").encode(hub.out().to(peer));
+fn all_read(hub: &mut Hub, connections: usize) -> Result<()> {
+    for connection in 0..connections {
+        Request::Echo(b"read").encode(hub.out().to(connection));
     }
-    let mut left = peers;
+    let mut left = connections;
     while left > 0 {
-        turn(hub, |_, _, response| {
+        exchange(hub, |_, _, response| {
             left -= usize::from(matches!(response, Response::Echo(_)));
             Ok(())
         })?;
@@ -102,11 +102,11 @@ pub(crate) fn foreground(server: &Server, load: &Foreground) -> Result<Cost> {
         }
         Request::CanDo { function: FUNCTION, timeout: None }.encode(out);
     }
-    barrier(&mut hub, load.workers)?;
-    Run::new(*load).run(&mut hub, server)
+    all_read(&mut hub, load.workers)?;
+    Run::new(*load)?.run(&mut hub, server)
 }
 
-/// What a worker says when it is free. With direct assignment the job itself is the answer, now or later.
+/// What a worker sends when it is free. With direct assignment the job itself is the answer, now or later.
 fn grab(out: &mut Vec<u8>, direct: bool) {
     match direct {
         true => Request::PreSleep.encode(out),
@@ -122,14 +122,17 @@ struct Run {
     completed: u64,
     /// Clients that may submit: each as often as it has room.
     idle: Vec<usize>,
-    latencies: Histogram,
+    /// Nanoseconds from when a job was due to its end.
+    latencies: Histogram<u64>,
 }
 
 impl Run {
-    fn new(load: Foreground) -> Run {
+    fn new(load: Foreground) -> Result<Run> {
         let clients = load.workers..load.workers + load.clients;
         let idle = std::iter::repeat_n(clients, load.pipelining).flatten().collect();
-        Run { load, begin: Instant::now(), submitted: 0, completed: 0, idle, latencies: Histogram::new() }
+        // Grows as it must, and is true to a thousandth.
+        let latencies = Histogram::new(3)?;
+        Ok(Run { load, begin: Instant::now(), submitted: 0, completed: 0, idle, latencies })
     }
 
     fn run(mut self, hub: &mut Hub, server: &Server) -> Result<Cost> {
@@ -149,13 +152,13 @@ impl Run {
             } else {
                 timer.unset()?;
             }
-            turn(hub, |out, from, response| self.on(out, from, response))?;
+            exchange(hub, |out, from, response| self.on(out, from, response))?;
         }
         let jobs = self.load.jobs as f64;
         Ok(Cost {
             time: self.elapsed() as f64 / 1e3 / jobs,
             cpu: (server.process.cpu()? - cpu).as_secs_f64() * 1e6 / jobs,
-            p99: self.latencies.percentile(0.99) as f64 / 1e3,
+            p99: self.latencies.value_at_quantile(0.99) as f64 / 1e3,
         })
     }
 
@@ -169,13 +172,13 @@ impl Run {
         self.load.rate.map_or(0, |rate| (self.submitted as f64 * 1e9 / rate) as u64)
     }
 
-    fn submit_due(&mut self, out: &mut Outbox) {
+    fn submit_due(&mut self, out: &mut Outgoing) {
         let now = self.elapsed();
         while self.submitted < self.load.jobs && self.due() <= now {
             let Some(client) = self.idle.pop() else { break };
             // Where it is only now that a client is free, the wait until now counts.
             let due = if self.load.rate.is_some() { self.due() } else { now };
-            // Twelve bytes that tell when the job was due.
+            // Twelve bytes with the time when the job was due.
             let mut workload = [b'x'; 12];
             workload[..8].copy_from_slice(&due.to_be_bytes());
             submit(out.to(client), Some(self.submitted), false, FUNCTION, &workload);
@@ -183,7 +186,7 @@ impl Run {
         }
     }
 
-    fn on(&mut self, out: &mut Outbox, from: usize, response: Response<'_>) -> Result<()> {
+    fn on(&mut self, out: &mut Outgoing, from: usize, response: Response<'_>) -> Result<()> {
         match response {
             Response::JobAssign(job) => {
                 let out = out.to(from);
@@ -194,7 +197,7 @@ impl Run {
             Response::Noop => grab(out.to(from), self.load.direct),
             Response::Work(Work { update: Update::Complete(workload), .. }) => {
                 let due = workload.first_chunk().ok_or("a result that is not the workload")?;
-                self.latencies.record(self.elapsed().saturating_sub(u64::from_be_bytes(*due)));
+                self.latencies.record(self.elapsed().saturating_sub(u64::from_be_bytes(*due)))?;
                 self.completed += 1;
                 self.idle.push(from);
             }
@@ -229,10 +232,10 @@ fn submit_all(
     for _ in 0..clients {
         hub.add(server.connect()?)?;
     }
-    barrier(&mut hub, clients)?;
+    all_read(&mut hub, clients)?;
     let begin = Instant::now();
     let mut submitted = 0;
-    let mut more = |out: &mut Outbox, client: usize, count: u64| {
+    let mut more = |out: &mut Outgoing, client: usize, count: u64| {
         for _ in 0..count.min(jobs - submitted) {
             submit(out.to(client), unique.then_some(submitted), true, function.as_bytes(), b"twelve bytes");
             submitted += 1;
@@ -243,7 +246,7 @@ fn submit_all(
     }
     let mut created = 0;
     while created < jobs {
-        turn(&mut hub, |out, from, response| {
+        exchange(&mut hub, |out, from, response| {
             if let Response::JobCreated(_) = response {
                 created += 1;
                 more(out, from, 1);
@@ -264,7 +267,7 @@ pub(crate) fn at_depth(server: &Server, depth: u64, jobs: u64) -> Result<Cost> {
         hub.add(server.connect()?)?;
     }
     Request::CanDo { function: FUNCTION, timeout: None }.encode(hub.out().to(WORKER));
-    barrier(&mut hub, 2)?;
+    all_read(&mut hub, 2)?;
     let cpu = server.process.cpu()?;
     let begin = Instant::now();
     for i in 0..jobs {
@@ -272,7 +275,7 @@ pub(crate) fn at_depth(server: &Server, depth: u64, jobs: u64) -> Result<Cost> {
         Request::GrabJob(Grab::All).encode(hub.out().to(WORKER));
         let (mut created, mut assigned) = (false, false);
         while !(created && assigned) {
-            turn(&mut hub, |out, _, response| {
+            exchange(&mut hub, |out, _, response| {
                 match response {
                     Response::JobCreated(_) => created = true,
                     Response::JobAssign(job) => {
@@ -286,7 +289,7 @@ pub(crate) fn at_depth(server: &Server, depth: u64, jobs: u64) -> Result<Cost> {
             })?;
         }
     }
-    barrier(&mut hub, 1)?;
+    all_read(&mut hub, 1)?;
     let time = begin.elapsed().as_secs_f64() * 1e6 / jobs as f64;
     let cpu = (server.process.cpu()? - cpu).as_secs_f64() * 1e6 / jobs as f64;
     server.expect_jobs("echo", depth)?;

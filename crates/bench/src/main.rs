@@ -1,8 +1,8 @@
 //! `make bench`: every path side by side with pecl on C gearmand, in the same run.
 //!
 //! ```text
-//! stats, histogram   medians, paired ratios, percentiles
-//! place              where the programs and scripts are
+//! stats              medians, paired ratios
+//! setup              which programs and scripts are measured
 //! process, server    children: servers, scripts; free ports, deadlines, processor time
 //! php                the scripts of bench/ under either module and either server
 //! hub                many connections in one thread
@@ -17,17 +17,16 @@
 #![forbid(unsafe_code)]
 
 mod floor;
-mod histogram;
 mod hub;
 mod load;
 mod null;
 mod php;
-mod place;
 mod process;
 mod report;
 mod row;
 mod rows;
 mod server;
+mod setup;
 mod stats;
 mod svg;
 
@@ -43,7 +42,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 struct Flags {
     #[command(subcommand)]
     part: Option<Part>,
-    /// Say what can be measured
+    /// List what can be measured
     #[arg(long)]
     list: bool,
     /// Measure these rows alone
@@ -83,14 +82,14 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            let _ = say(&format!("bench: {e}"));
+            let _ = progress(&format!("bench: {e}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Progress, for who waits.
-fn say(line: &str) -> Result<()> {
+/// Progress, for whoever waits.
+fn progress(line: &str) -> Result<()> {
     Ok(writeln!(std::io::stderr(), "{line}")?)
 }
 
@@ -108,12 +107,12 @@ fn measure(flags: &Flags) -> Result<bool> {
         }
         return Ok(true);
     }
-    let place = place::Place::find(flags.quick)?;
+    let setup = setup::Setup::find(flags.quick)?;
     let mut outcomes = Vec::new();
     let machine = report::machine()?;
     writeln!(out, "{machine}\n")?;
     for row in &rows {
-        let outcome = row.run(&place, flags.rounds, say);
+        let outcome = row.run(&setup, flags.rounds, progress);
         write!(out, "{}", report::table(&outcome))?;
         outcomes.push(outcome);
         // After each row, so that a run that is broken off leaves what it has.

@@ -4,7 +4,7 @@
 //! the result finds its way without a look-up.
 
 use crate::Result;
-use crate::hub::{Event, Hub, Outbox};
+use crate::hub::{Event, Hub, Outgoing};
 use gearman_core::protocol::message::{Assign, Request, Response, Submit};
 use gearman_core::protocol::packet::Frame;
 use nix::sys::epoll::EpollTimeout;
@@ -17,7 +17,7 @@ pub(crate) fn serve(port: u16) -> Result<()> {
     hub.listen(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?)?;
     let mut workers = Workers::default();
     loop {
-        hub.turn(EpollTimeout::NONE, |out, from, event| match event {
+        hub.exchange(EpollTimeout::NONE, |out, from, event| match event {
             Event::Frame(frame) => workers.answer(out, from, &frame),
             Event::Text(line) => {
                 out.to(from).extend_from_slice(if line == b"version" { b"OK null\n" } else { b".\n" });
@@ -35,7 +35,7 @@ struct Workers {
 }
 
 impl Workers {
-    fn answer(&mut self, out: &mut Outbox, from: usize, frame: &Frame<'_>) -> Result<()> {
+    fn answer(&mut self, out: &mut Outgoing, from: usize, frame: &Frame<'_>) -> Result<()> {
         let command = frame.command().ok_or("no such command")?;
         match Request::parse(command, frame)? {
             Request::Echo(bytes) => Response::Echo(bytes).encode(out.to(from)),
@@ -51,7 +51,7 @@ impl Workers {
         Ok(())
     }
 
-    fn submit(&mut self, out: &mut Outbox, from: usize, submit: &Submit<'_>) -> Result<()> {
+    fn submit(&mut self, out: &mut Outgoing, from: usize, submit: &Submit<'_>) -> Result<()> {
         let mut handle = [0; 20];
         let mut left = &mut handle[..];
         write!(left, "{from}")?;

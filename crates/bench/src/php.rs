@@ -1,9 +1,9 @@
 //! The PHP scripts of bench/, under either module and either server.
 
 use crate::Result;
-use crate::place::Place;
 use crate::process::{Process, wait_until};
 use crate::server::{Kind, Server};
+use crate::setup::Setup;
 use std::process::Command;
 use std::time::Duration;
 
@@ -50,13 +50,13 @@ impl Stack {
         Stack { name, settings, ..self }
     }
 
-    /// `php` with the module, told where the server is.
-    pub(crate) fn php(&self, place: &Place, server: &Server) -> Command {
+    /// `php` with the module, and with the server in its environment.
+    pub(crate) fn php(&self, setup: &Setup, server: &Server) -> Command {
         let module = match self.module {
-            Module::Ours => &place.module,
-            Module::Pecl => &place.pecl,
+            Module::Ours => &setup.module,
+            Module::Pecl => &setup.pecl,
         };
-        let mut command = php(place, std::slice::from_ref(module));
+        let mut command = php(setup, std::slice::from_ref(module));
         for setting in self.settings {
             command.args(["-d", setting]);
         }
@@ -69,16 +69,16 @@ impl Stack {
     }
 
     /// Runs a script to its end; the seconds that it measured itself.
-    pub(crate) fn run(&self, place: &Place, server: &Server, script: &str, arguments: &[u64]) -> Result<f64> {
-        let mut command = self.php(place, server);
-        command.arg(place.scripts.join(script)).args(arguments.iter().map(u64::to_string));
+    pub(crate) fn run(&self, setup: &Setup, server: &Server, script: &str, arguments: &[u64]) -> Result<f64> {
+        let mut command = self.php(setup, server);
+        command.arg(setup.scripts.join(script)).args(arguments.iter().map(u64::to_string));
         seconds(self.name, &mut command)
     }
 
     /// A worker process, once the server knows of it.
-    pub(crate) fn worker(&self, place: &Place, server: &Server) -> Result<Process> {
-        let mut command = self.php(place, server);
-        command.arg(place.scripts.join("worker.php"));
+    pub(crate) fn worker(&self, setup: &Setup, server: &Server) -> Result<Process> {
+        let mut command = self.php(setup, server);
+        command.arg(setup.scripts.join("worker.php"));
         let mut worker = Process::start(&format!("{}: worker.php", self.name), &mut command)?;
         wait_until("the worker registers", || {
             worker.expect_running()?;
@@ -89,11 +89,11 @@ impl Stack {
 }
 
 /// `php` with these modules alone.
-pub(crate) fn php(place: &Place, modules: &[String]) -> Command {
-    let mut command = Command::new(&place.php);
+pub(crate) fn php(setup: &Setup, modules: &[String]) -> Command {
+    let mut command = Command::new(&setup.php);
     command
         .args(["-n", "-d", "display_errors=stderr", "-d", "memory_limit=-1"])
-        .env("LD_LIBRARY_PATH", &place.libraries);
+        .env("LD_LIBRARY_PATH", &setup.libraries);
     // Servers are chosen by address only.
     command.env_remove("GEARMAN_SERVERS").env_remove("GEARMAN_SERVER");
     for module in modules {
@@ -106,5 +106,5 @@ pub(crate) fn php(place: &Place, modules: &[String]) -> Command {
 pub(crate) fn seconds(name: &str, command: &mut Command) -> Result<f64> {
     let shown = format!("{name}: {command:?}");
     let (out, _) = Process::start(&shown, command)?.finish(LIMIT)?;
-    Ok(out.trim().parse().map_err(|_| format!("{shown} said: {out}"))?)
+    Ok(out.trim().parse().map_err(|_| format!("{shown} printed: {out}"))?)
 }

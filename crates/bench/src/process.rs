@@ -35,7 +35,7 @@ impl Process {
                 if let Err(e) = pipe.read_to_end(&mut bytes) {
                     bytes.extend_from_slice(e.to_string().as_bytes());
                 }
-                // Nobody listens any more where the process was dropped.
+                // There is no receiver any more where the process was dropped.
                 let _ = to.send((stream, String::from_utf8_lossy(&bytes).into_owned()));
             });
         }
@@ -61,13 +61,13 @@ impl Process {
         Ok((out, err))
     }
 
-    /// Fails, with what it said, where it has ended.
+    /// Fails, with its output, where it has ended.
     pub(crate) fn expect_running(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => {
-                let said: String = self.output.iter().take(2).map(|(_, text)| text).collect();
-                Err(format!("{} ended ({status}): {said}", self.name).into())
+                let output: String = self.output.iter().take(2).map(|(_, text)| text).collect();
+                Err(format!("{} ended ({status}): {output}", self.name).into())
             }
         }
     }

@@ -1,10 +1,10 @@
 //! A row of the table: one path, measured in several variants, round by round.
 //!
-//! Whatever is measured is a cost, so less is better everywhere: microseconds a job in place of jobs a
+//! Whatever is measured is a cost, so less is better everywhere: microseconds a job instead of jobs a
 //! second, and "three times as fast" is a ratio of at most 0.33.
 
 use crate::Result;
-use crate::place::Place;
+use crate::setup::Setup;
 use crate::stats::{Summary, paired, summary};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
     #[allow(clippy::type_complexity, reason = "it has no shorter form")]
-    pub(crate) measure: Box<dyn Fn(&Place) -> Result<Vec<f64>>>,
+    pub(crate) measure: Box<dyn Fn(&Setup) -> Result<Vec<f64>>>,
 }
 
 /// What is measured of a path, and in which unit.
@@ -26,7 +26,7 @@ pub(crate) struct Metric {
 /// Something a variant should reach.
 #[derive(Clone, Copy)]
 pub(crate) struct Claim {
-    /// Its place among the row's metrics.
+    /// Its number among the row's metrics.
     pub(crate) metric: usize,
     pub(crate) subject: &'static str,
     /// The ratio to this variant counts; without one, the number itself.
@@ -77,7 +77,7 @@ pub(crate) struct Verdict {
     pub(crate) reached: bool,
 }
 
-pub(crate) fn variant(name: &'static str, measure: impl Fn(&Place) -> Result<Vec<f64>> + 'static) -> Variant {
+pub(crate) fn variant(name: &'static str, measure: impl Fn(&Setup) -> Result<Vec<f64>> + 'static) -> Variant {
     Variant { name, measure: Box::new(measure) }
 }
 
@@ -99,7 +99,7 @@ impl Claim {
 
 impl Row {
     /// Runs all variants in each round, in turns forwards and backwards, so that none always follows another.
-    pub(crate) fn run(&self, place: &Place, rounds: usize, mut progress: impl FnMut(&str) -> Result<()>) -> Outcome {
+    pub(crate) fn run(&self, setup: &Setup, rounds: usize, mut progress: impl FnMut(&str) -> Result<()>) -> Outcome {
         let mut values = vec![vec![Vec::new(); self.metrics.len()]; self.variants.len()];
         let mut rounds_run = || -> Result<()> {
             for round in 0..rounds.min(self.rounds) {
@@ -109,7 +109,7 @@ impl Row {
                 }
                 for i in order {
                     let variant = &self.variants[i];
-                    let sample = (variant.measure)(place).map_err(|e| format!("{}: {e}", variant.name))?;
+                    let sample = (variant.measure)(setup).map_err(|e| format!("{}: {e}", variant.name))?;
                     let shown: Vec<String> =
                         sample.iter().zip(self.metrics).map(|(v, m)| format!("{v:.3} {}", m.unit)).collect();
                     progress(&format!("{} {}/{}: {}", self.name, round + 1, variant.name, shown.join(", ")))?;

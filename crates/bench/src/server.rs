@@ -1,8 +1,8 @@
 //! Job servers of three kinds, each on a free port of its own.
 
-use crate::place::Place;
 use crate::process::{Process, free_port, wait_until};
-use crate::{Result, say};
+use crate::setup::Setup;
+use crate::{Result, progress};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub(crate) struct Server {
     pub(crate) path: PathBuf,
 }
 
-/// A function's counts, as the server's `status` tells them.
+/// A function's counts, from the server's answer to `status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) jobs: u64,
@@ -35,33 +35,33 @@ pub(crate) struct Counts {
 }
 
 impl Server {
-    pub(crate) fn start(place: &Place, kind: Kind) -> Result<Server> {
+    pub(crate) fn start(setup: &Setup, kind: Kind) -> Result<Server> {
         let mut tries = 5;
         loop {
             // Another program may take the port in between.
-            match Server::start_on(place, kind, free_port()?) {
-                Err(e) if tries > 1 => say(&format!("once more: {e}"))?,
+            match Server::start_on(setup, kind, free_port()?) {
+                Err(e) if tries > 1 => progress(&format!("once more: {e}"))?,
                 result => return result,
             }
             tries -= 1;
         }
     }
 
-    fn start_on(place: &Place, kind: Kind, port: u16) -> Result<Server> {
-        let path = place.scratch.join(format!("{port}.sock"));
+    fn start_on(setup: &Setup, kind: Kind, port: u16) -> Result<Server> {
+        let path = setup.scratch.join(format!("{port}.sock"));
         let mut command = match kind {
-            Kind::Ours => Command::new(&place.gearmand),
-            Kind::C => Command::new(&place.c_gearmand),
-            Kind::Null => Command::new(&place.bench),
+            Kind::Ours => Command::new(&setup.gearmand),
+            Kind::C => Command::new(&setup.c_gearmand),
+            Kind::Null => Command::new(&setup.bench),
         };
         if kind == Kind::Null {
             command.arg("null-server").arg(port.to_string());
         } else {
             command.args(["-p", &port.to_string(), "-L", "127.0.0.1", "-l"]);
-            command.arg(place.scratch.join(format!("{port}.log")));
-            command.arg("-P").arg(place.scratch.join(format!("{port}.pid")));
+            command.arg(setup.scratch.join(format!("{port}.log")));
+            command.arg("-P").arg(setup.scratch.join(format!("{port}.pid")));
             // Root's servers become another user, who may not write here.
-            command.args(place.server_user.split_whitespace());
+            command.args(setup.server_user.split_whitespace());
         }
         if kind == Kind::Ours {
             command.arg("-L").arg(format!("unix://{}", path.display()));

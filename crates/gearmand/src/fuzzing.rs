@@ -1,9 +1,9 @@
-//! Bytes as the deeds of several connections, for the fuzz target `dispatch` (fuzz/) and for a test
-//! that replays what it found. After each deed the broker must be in order, and nothing lost: a job
-//! ends only where something ends it, and who waits for it learns that.
+//! Bytes as what several connections do, for the fuzz target `dispatch` (fuzz/) and for a test
+//! that replays what it found. After each step the broker must be in order, and nothing lost: a job
+//! ends only where something ends it, and who waits for it is sent its end.
 //!
-//! The first byte says what the operator decided, and in its upper three bits how many deeds (1 to 8) are a round. A
-//! deed is the number of a connection, its kind, a length and as many bytes:
+//! The first byte is what the operator decided, and in its upper three bits how many steps (1 to 8) are a round. A
+//! step is the number of a connection, its kind, a length and as many bytes:
 //!
 //! ```text
 //! 0 c 0           connects, or leaves
@@ -37,10 +37,10 @@ const CONNECTIONS: usize = 6;
 /// Functions that there may be.
 const FUNCTIONS: usize = 8;
 
-/// Does what these bytes say.
+/// Does what these bytes stand for.
 ///
 /// # Panics
-/// When a promise is broken.
+/// When an invariant is broken.
 pub fn run(bytes: &[u8]) {
     let Some((&first, mut rest)) = bytes.split_first() else { return };
     let mut world = World::new(first);
@@ -60,12 +60,12 @@ struct World {
     outgoing: Outgoing,
     now: Now,
     connections: [Option<u32>; CONNECTIONS],
-    /// So many deeds are a round.
+    /// So many steps are a round.
     round: usize,
-    deeds: usize,
+    steps: usize,
 }
 
-/// What is known of a job before a deed.
+/// What is known of a job before a step.
 #[derive(Debug)]
 struct Known {
     background: bool,
@@ -77,7 +77,7 @@ struct Known {
 }
 
 impl World {
-    /// The first byte says what the operator decided.
+    /// The first byte is what the operator decided.
     fn new(first: u8) -> World {
         let rules = Rules {
             runs: Some(u16::from(first & 3)).filter(|runs| *runs != 0),
@@ -90,7 +90,7 @@ impl World {
         };
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         let (broker, outgoing) = (Broker::new(rules, Handles::new("H")), Outgoing::new(1 << 16));
-        World { broker, outgoing, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), deeds: 0 }
+        World { broker, outgoing, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), steps: 0 }
     }
 
     fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
@@ -155,11 +155,11 @@ impl World {
         known.collect()
     }
 
-    /// Looks at what a deed did. `may_end`: it can have been the end of this job.
+    /// Looks at what a step did. `may_end`: it can have been the end of this job.
     fn judge(&mut self, before: &BTreeMap<u64, Known>, may_end: impl Fn(&World, u64, &Known) -> bool) {
         check(&self.broker);
-        self.deeds += 1;
-        if self.deeds.is_multiple_of(self.round) {
+        self.steps += 1;
+        if self.steps.is_multiple_of(self.round) {
             self.broker.match_up(&self.now, &mut self.outgoing);
             check(&self.broker);
             assert!(self.broker.asking.is_empty() && self.broker.called.is_empty());
@@ -210,7 +210,7 @@ fn may_end_by(line: &[u8], number: u64, job: &Known) -> bool {
     }
 }
 
-/// The handles of jobs that a connection was told the end of.
+/// The handles of jobs whose end a connection was sent.
 fn endings(mut sent: &[u8]) -> Vec<Vec<u8>> {
     let mut ended = Vec::new();
     // Answers to lines are no packets, and nothing follows them.

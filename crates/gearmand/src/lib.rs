@@ -1,5 +1,5 @@
-//! A job server for Gearman, as a library: [`run`] serves the listeners it is given until it is told
-//! to stop, so that tests own both.
+//! A job server for Gearman, as a library: [`run`] serves the listeners it is given until it is to stop,
+//! so that tests own both.
 //!
 //! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
 //!
@@ -7,7 +7,7 @@
 //! durable            what a durable queue is: a trait, rows and their keys
 //! durable::batch     changes on their way there
 //! outgoing           what is to be sent, by connection
-//! seldom             what the log says only now and then
+//! seldom             what is logged only now and then
 //! broker::arena      values under small numbers, memory given back
 //! broker::jobs       jobs, by handle and by unique key
 //! broker::queue      lists threaded through jobs; a function's three priorities

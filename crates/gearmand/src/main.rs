@@ -4,19 +4,22 @@
 
 mod process;
 
+use crate::process::activation;
 use crate::process::daemon::{self, Caller, Side};
 use crate::process::log::{Log, NOTICE};
-use crate::process::notify::notify;
+use crate::process::notify::ServiceManager;
+use crate::process::output;
 use crate::process::signals::Signals;
 use crate::process::start;
 use crate::process::syslog::Syslog;
+use gearmand::Listener;
 use gearmand::config::{DEFAULT_LOG, Level, Options, Usage};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The exit status where nobody reads the help to its end (`| head`): what a shell says of SIGPIPE.
+/// The exit status where nobody reads the help to its end (`| head`): a shell's for SIGPIPE.
 const UNREAD: u8 = 128 + 13;
 
 fn main() -> ExitCode {
@@ -25,10 +28,17 @@ fn main() -> ExitCode {
         Err(Usage::Clap(error)) => return shown(&error),
         Err(error) => return failed(&error.to_string()),
     };
-    let remarks = remarks(&options, unused);
+    let mut remarks = remarks(&options, unused);
     if options.check_args {
-        remarks.iter().for_each(|remark| say(remark));
+        remarks.iter().for_each(|remark| print(remark));
         return ExitCode::SUCCESS;
+    }
+    let given = match activation::take() {
+        Ok(given) => given,
+        Err(error) => return failed(&error),
+    };
+    if !given.is_empty() && (options.port.is_some() || !options.listen.is_empty()) {
+        remarks.push("--listen and --port are without effect, as the server was given its sockets (LISTEN_FDS)".into());
     }
     let caller = match options.daemon.then(daemon::detach).transpose() {
         Ok(None) => None,
@@ -36,23 +46,23 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match run(&options, remarks, caller) {
+    match run(&options, given, remarks, caller) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
 }
 
 fn failed(reason: &str) -> ExitCode {
-    say(reason);
+    print(reason);
     ExitCode::FAILURE
 }
 
-/// Nobody listens to the log yet, or it is what failed. Where stderr cannot be written, nobody is told.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "gearmand: {text}");
+/// To stderr: there is no log yet, or it is what failed. Where stderr cannot be written either, nothing can be done.
+fn print(text: &str) {
+    let _ = output::to_stderr(format!("gearmand: {text}\n").as_bytes());
 }
 
-/// Shows help or what is wrong with the options. The C server exits with 1 where clap would say 2.
+/// Shows help or what is wrong with the options. The C server exits with 1 where clap would with 2.
 fn shown(usage: &clap::Error) -> ExitCode {
     match usage.print() {
         _ if usage.use_stderr() => ExitCode::FAILURE,
@@ -73,22 +83,27 @@ fn remarks(options: &Options, unused: Vec<String>) -> Vec<String> {
     remarks
 }
 
-/// How long an end waits for a thread that cannot be told to end: it may be looking for a host's name.
+/// How long an end waits for a thread that cannot be ended: it may be resolving a host's name.
 const ABANDON: Duration = Duration::from_secs(2);
 
 /// Everything between the command line and the exit.
-fn run(options: &Options, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+fn run(options: &Options, given: Vec<Listener>, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
-    let end = runtime.block_on(serve(options, remarks, caller));
+    let end = runtime.block_on(serve(options, given, remarks, caller));
     runtime.shutdown_timeout(ABANDON);
     end
 }
 
 /// Starts, and serves until the last job.
-async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+async fn serve(
+    options: &Options,
+    given: Vec<Listener>,
+    remarks: Vec<String>,
+    caller: Option<Caller>,
+) -> Result<(), String> {
     // Before all that takes time, and before anybody can know of this process.
-    let mut signals = Signals::listen().map_err(|e| format!("cannot listen to signals: {e}"))?;
+    let mut signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
     daemon::umask();
     let opened = {
         let (options, mut remarks) = (options.clone(), remarks);
@@ -104,13 +119,14 @@ async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) 
         tracing::warn!("{remark}");
         // By default the log has errors only.
         if !(log.is_stderr() && options.verbose >= Level::Warning) {
-            say(remark);
+            print(remark);
         }
     };
     remarks.iter().for_each(|remark| report(remark));
-    let mut stop = signals.follow(log.clone(), Duration::from_secs(options.drain_timeout));
+    let manager = ServiceManager::default();
+    let mut stop = signals.follow(log.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
-    let start = start::start(options, &log, &reported, report);
+    let start = start::start(options, given, &log, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),
@@ -123,7 +139,7 @@ async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) 
     if let Some(caller) = caller {
         caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;
     }
-    notify("READY=1");
+    manager.ready();
     // The file with the number goes last.
     let _pid = ready.pid;
     ready.server.run(ready.bound.listeners, stop).await.map_err(|e| e.to_string())?;
@@ -131,13 +147,13 @@ async fn serve(options: &Options, remarks: Vec<String>, caller: Option<Caller>) 
     Ok(())
 }
 
-/// Whoever waits is told that there is no server.
+/// The start ends without a server, which is an error to whoever waits for one.
 fn unready(why: &str, caller: Option<Caller>) -> Result<(), String> {
     tracing::info!(target: NOTICE, "the start was stopped by {why}");
     caller.map_or(Ok(()), |_| Err(format!("the start was stopped by {why}")))
 }
 
-/// The process that was called ended before it heard that all is well: whoever called it does not want a server.
+/// The process that was called ended before there was a server: whoever called it does not want one.
 async fn abandoned(caller: Option<&Caller>) {
     if let Some(caller) = caller {
         match caller.gone().await {

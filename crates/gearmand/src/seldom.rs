@@ -1,4 +1,4 @@
-//! What would fill the log if it were logged each time.
+//! What would fill the log if it were logged each time: counts how often, and decides when. Nothing is logged here.
 
 use std::fmt;
 use std::time::Duration;

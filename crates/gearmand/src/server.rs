@@ -39,7 +39,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// How long nobody is accepted when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// The state in the hands of one thread's tasks.
+/// What one thread's tasks have of their own.
 #[derive(Debug)]
 struct PerThread {
     shared: Shared,
@@ -260,13 +260,12 @@ fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>)
         state.refused(&name);
         return Ok(());
     }
-    let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip().to_canonical()));
+    let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip()));
     tracing::info!("connection from {name}");
-    // What the log says of this connection begins with its name.
+    // Log lines of this connection begin with its name.
     let named = tracing::info_span!("connection", message = name);
-    let (reader, writer) = stream.split();
-    let writer = Arc::new(writer);
-    let task = thread.spawn(serve(shared.clone(), session, reader, writer.clone()).instrument(named)).abort_handle();
-    state.insert(session, Connection::new(writer, task));
+    let stream = Arc::new(stream);
+    let task = thread.spawn(serve(shared.clone(), session, stream.clone()).instrument(named)).abort_handle();
+    state.insert(session, Connection::new(stream, task));
     Ok(())
 }

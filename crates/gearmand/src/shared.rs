@@ -1,5 +1,5 @@
 //! The state that all connections and timers share, and its lock. The lock is held for one step of work, and never while
-//! something is read or written. Knows connections by number and their write halves, not how they are read.
+//! something is read or written. Knows connections by number and their streams, which it writes to and never reads.
 //!
 //! All steps that one look at the sockets brings are a *round*. At the end of a round workers get their jobs, changes go
 //! to the durable queue, and all that was sent leaves in one write for each connection.
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::durable::Durable;
 use crate::durable::batch::BatchResult;
 use crate::durable::writer::Writer;
-use crate::net::stream::{Watch, WriteHalf};
+use crate::net::stream::{Stream, Watch};
 use crate::outgoing::{InFlight, Outgoing};
 use crate::seldom::Seldom;
 use std::io;
@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// How often the log says that connections cannot be accepted, and that they are refused.
+/// How often it is logged that connections cannot be accepted, and that they are refused.
 const TROUBLE: Duration = Duration::from_secs(10);
 /// Memory is given back when so many jobs have gone.
 const TRIM: usize = 10_000;
@@ -35,12 +35,12 @@ const TRIM_EVERY: Duration = Duration::from_secs(2);
 /// A connection as the server holds it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    writer: Arc<WriteHalf>,
+    stream: Arc<Stream>,
     /// Its task.
     pub(crate) waker: Option<Waker>,
     /// Its task waits until all is written that may be.
     pub(crate) full: bool,
-    /// See [`WriteHalf::watch`].
+    /// See [`Stream::watch`].
     watched: Option<Watch>,
     /// It is to be closed, and why.
     pub(crate) closing: Option<String>,
@@ -48,8 +48,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(writer: Arc<WriteHalf>, task: AbortHandle) -> Connection {
-        Connection { writer, waker: None, full: false, watched: None, closing: None, task }
+    pub(crate) fn new(stream: Arc<Stream>, task: AbortHandle) -> Connection {
+        Connection { stream, waker: None, full: false, watched: None, closing: None, task }
     }
 
     fn wake(&self) {
@@ -92,7 +92,7 @@ pub(crate) struct State {
     crowded: Seldom,
 }
 
-/// The state, in the hands of every task.
+/// The state, as every task has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     state: Arc<Mutex<State>>,
@@ -163,9 +163,9 @@ impl Shared {
     }
 
     fn deliver<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        while let Some((mut in_flight, writer)) = state.next_write() {
+        while let Some((mut in_flight, stream)) = state.next_write() {
             drop(state);
-            let written = writer.write(&mut in_flight.bytes);
+            let written = stream.write(&mut in_flight.bytes);
             state = self.lock();
             state.sent(in_flight, written);
         }
@@ -334,7 +334,7 @@ impl State {
         // Who has asked in advance once will do so again.
         if let Some(connection) = self.connection(session).filter(|c| c.watched < Some(how)) {
             connection.watched = Some(how);
-            if let Err(error) = connection.writer.watch(how, &probe) {
+            if let Err(error) = connection.stream.watch(how, &probe) {
                 tracing::warn!("a worker that dies may keep its job for long: {error}");
             }
         }
@@ -345,7 +345,7 @@ impl State {
     }
 
     /// What is to be written next, and where to.
-    fn next_write(&mut self) -> Option<(InFlight, Arc<WriteHalf>)> {
+    fn next_write(&mut self) -> Option<(InFlight, Arc<Stream>)> {
         while let Some(session) = self.outgoing.next_dirty() {
             self.watch(session);
             if self.outgoing.overflowed(session) {
@@ -354,7 +354,7 @@ impl State {
             } else if let Some(connection) = self.connections.get(session as usize).and_then(Option::as_ref)
                 && let Some(in_flight) = self.outgoing.begin_write(session)
             {
-                return Some((in_flight, connection.writer.clone()));
+                return Some((in_flight, connection.stream.clone()));
             }
         }
         None

@@ -7,12 +7,14 @@ async fn listings() {
     let server = Server::start().await;
     let mut peer = server.peer().await;
     peer.text("status\n", ".\n").await;
-    for (command, unique) in [(7, "a"), (18, "b"), (32, ""), (34, "")] {
+    for (command, unique) in
+        [(SUBMIT_JOB, "a"), (SUBMIT_JOB_BG, "b"), (SUBMIT_JOB_HIGH_BG, ""), (SUBMIT_JOB_LOW_BG, "")]
+    {
         peer.send(command, &[&b"f"[..], unique.as_bytes(), b""]).await;
         assert_eq!(peer.read().await.0, JOB_CREATED);
     }
     let mut worker = server.peer().await;
-    worker.send(22, &[&b"w1"[..]]).await;
+    worker.send(SET_CLIENT_ID, &[&b"w1"[..]]).await;
     for function in [&b"f"[..], b"g", b"f"] {
         worker.send(CAN_DO, &[function]).await;
     }
@@ -90,24 +92,24 @@ async fn a_full_queue() {
     peer.text("maxqueue f 3 2 1\n", "OK\r\n").await;
     let full: &[&[u8]] = &[&b"QUEUE_ERROR"[..], b"Job queue is full"];
     // low and normal share the total.
-    peer.send(34, &[&b"f"[..], b"", b""]).await;
+    peer.send(SUBMIT_JOB_LOW_BG, &[&b"f"[..], b"", b""]).await;
     peer.expect(JOB_CREATED, &[&b"H:test:1"[..]]).await;
-    peer.send(34, &[&b"f"[..], b"", b""]).await;
+    peer.send(SUBMIT_JOB_LOW_BG, &[&b"f"[..], b"", b""]).await;
     peer.expect(ERROR, full).await;
-    peer.send(18, &[&b"f"[..], b"k", b""]).await;
+    peer.send(SUBMIT_JOB_BG, &[&b"f"[..], b"k", b""]).await;
     peer.expect(JOB_CREATED, &[&b"H:test:2"[..]]).await;
-    peer.send(18, &[&b"f"[..], b"", b""]).await;
+    peer.send(SUBMIT_JOB_BG, &[&b"f"[..], b"", b""]).await;
     peer.expect(ERROR, full).await;
-    peer.send(18, &[&b"f"[..], b"k", b""]).await;
+    peer.send(SUBMIT_JOB_BG, &[&b"f"[..], b"k", b""]).await;
     peer.expect(JOB_CREATED, &[&b"H:test:2"[..]]).await;
     peer.text("maxqueue f\n", "OK\r\n").await;
-    peer.send(34, &[&b"f"[..], b"", b""]).await;
+    peer.send(SUBMIT_JOB_LOW_BG, &[&b"f"[..], b"", b""]).await;
     peer.expect(JOB_CREATED, &[&b"H:test:3"[..]]).await;
     peer.text("maxqueue f 3\n", "OK\r\n").await;
-    peer.send(32, &[&b"f"[..], b"", b""]).await;
+    peer.send(SUBMIT_JOB_HIGH_BG, &[&b"f"[..], b"", b""]).await;
     peer.expect(ERROR, full).await;
     peer.text("maxqueue f 0\n", "OK\r\n").await;
-    peer.send(32, &[&b"f"[..], b"", b""]).await;
+    peer.send(SUBMIT_JOB_HIGH_BG, &[&b"f"[..], b"", b""]).await;
     peer.expect(JOB_CREATED, &[&b"H:test:4"[..]]).await;
 }
 
@@ -119,7 +121,7 @@ async fn dropping_and_cancelling() {
     for _ in 0..3 {
         client.submit("f", "", b"").await;
     }
-    client.send(36, &[&b"f"[..], b"", b"4000000000", b""]).await;
+    client.send(SUBMIT_JOB_EPOCH, &[&b"f"[..], b"", b"4000000000", b""]).await;
     assert_eq!(client.read().await.0, JOB_CREATED);
     admin.text("cancel job H:test:2\n", "OK\r\n").await;
     client.expect(WORK_FAIL, &[&b"H:test:2"[..]]).await;

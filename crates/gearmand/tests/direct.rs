@@ -2,17 +2,10 @@
 
 use crate::util::*;
 
-async fn direct(server: &Server, functions: &[&str]) -> Peer {
-    let mut worker = server.worker(functions).await;
-    worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
-    worker.expect(OPTION_RES, &[&b"all-yours"[..]]).await;
-    worker
-}
-
 #[tokio::test]
 async fn four_hops_for_a_foreground_job() {
     let server = Server::start().await;
-    let mut worker = direct(&server, &["f"]).await;
+    let mut worker = server.direct_worker(&["f"]).await;
     let mut client = server.peer().await;
     for n in 1..=3 {
         worker.send(PRE_SLEEP, &[]).await;
@@ -29,7 +22,7 @@ async fn a_job_that_waits_is_given_at_once() {
     let server = Server::start().await;
     let mut client = server.peer().await;
     client.submit("f", "", b"1").await;
-    let mut worker = direct(&server, &["f"]).await;
+    let mut worker = server.direct_worker(&["f"]).await;
     worker.send(PRE_SLEEP, &[]).await;
     worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"1"]).await;
     client.submit("f", "", b"2").await;
@@ -41,16 +34,15 @@ async fn a_job_that_waits_is_given_at_once() {
 #[tokio::test]
 async fn a_sleep_that_was_ended_by_an_echo() {
     let server = Server::start().await;
-    let mut worker = direct(&server, &["f"]).await;
-    worker.send(PRE_SLEEP, &[]).await;
-    worker.sync().await;
+    let mut worker = server.direct_worker(&["f"]).await;
+    worker.sleep().await;
     let mut client = server.peer().await;
     client.submit("f", "", b"x").await;
     worker.sync().await;
-    // The form of the grab is the form of what is given in the sleep behind it.
-    worker.send(30, &[]).await;
+    // The form of the grab is the form of what is given in the sleep after it.
+    worker.send(GRAB_JOB_UNIQ, &[]).await;
     worker.expect(JOB_ASSIGN_UNIQ, &[&b"H:test:1"[..], b"f", b"", b"x"]).await;
-    worker.send(30, &[]).await;
+    worker.send(GRAB_JOB_UNIQ, &[]).await;
     worker.expect(NO_JOB, &[]).await;
     worker.send(PRE_SLEEP, &[]).await;
     client.submit("f", "k", b"y").await;
@@ -63,7 +55,7 @@ async fn jobs_go_round_among_three_workers() {
     let server = Server::start().await;
     let mut workers = Vec::new();
     for _ in 0..3 {
-        let mut worker = direct(&server, &["f"]).await;
+        let mut worker = server.direct_worker(&["f"]).await;
         worker.send(PRE_SLEEP, &[]).await;
         workers.push(worker);
     }
@@ -81,7 +73,7 @@ async fn jobs_go_round_among_three_workers() {
 #[tokio::test]
 async fn priorities_hold() {
     let server = Server::start().await;
-    let mut worker = direct(&server, &["f", "g"]).await;
+    let mut worker = server.direct_worker(&["f", "g"]).await;
     worker.send(PRE_SLEEP, &[]).await;
     let mut client = server.peer().await;
     client.submit("f", "", b"first").await;
@@ -103,8 +95,7 @@ async fn the_wish_without_an_answer() {
     let server = Server::start().await;
     let mut worker = server.worker(&["f"]).await;
     worker.send(ALL_YOURS, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.grab_nothing().await;
     worker.send(PRE_SLEEP, &[]).await;
     let mut client = server.peer().await;
     client.submit("f", "", b"x").await;
@@ -114,7 +105,7 @@ async fn the_wish_without_an_answer() {
 #[tokio::test]
 async fn a_worker_that_is_gone_gives_back_what_it_was_given() {
     let server = Server::start().await;
-    let (mut one, mut two) = (direct(&server, &["f"]).await, direct(&server, &["f"]).await);
+    let (mut one, mut two) = (server.direct_worker(&["f"]).await, server.direct_worker(&["f"]).await);
     for worker in [&mut one, &mut two] {
         worker.send(PRE_SLEEP, &[]).await;
     }

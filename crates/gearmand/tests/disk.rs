@@ -81,7 +81,7 @@ fn files(folder: &Folder, begin: &str) -> Vec<String> {
     names
 }
 
-/// docs/operating.md says which files to take along.
+/// docs/operating.md lists which files to take along.
 #[test]
 fn a_clean_stop_leaves_one_file_and_kill_9_two_that_belong_together() {
     let folder = Folder::new("files");

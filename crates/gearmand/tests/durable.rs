@@ -3,13 +3,13 @@
 use crate::process::{Folder, Running, ask, gearmand, stderr};
 use crate::util::{
     CAN_DO, CAN_DO_TIMEOUT, ECHO_REQ, ECHO_RES, ERROR, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG,
-    WORK_COMPLETE,
+    SUBMIT_JOB_EPOCH, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW_BG, WORK_COMPLETE,
 };
 use crate::wire::Wire;
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 
-const SUBMIT_JOB_EPOCH: u32 = 36;
+const AT_END: &str = "--store-queue-on-shutdown";
 pub(crate) const REFUSED: &str = "QUEUE_ERROR\\x00The job could not be stored";
 
 pub(crate) fn queue(file: &str) -> [String; 3] {
@@ -17,11 +17,15 @@ pub(crate) fn queue(file: &str) -> [String; 3] {
 }
 
 pub(crate) fn start(file: &str, folder: &Folder) -> Running {
-    let queue = queue(file);
-    Running::start(&queue.each_ref().map(String::as_str), folder)
+    start_with(file, &[], folder)
 }
 
-/// A start that must fail. What it said.
+fn start_with(file: &str, more: &[&str], folder: &Folder) -> Running {
+    let queue = queue(file);
+    Running::start(&[&queue.each_ref().map(String::as_str)[..], more].concat(), folder)
+}
+
+/// A start that must fail: its stderr.
 fn refused(file: &str, more: &[&str]) -> String {
     let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "-P", "", "--bind-wait=0"];
     let output = gearmand().args(fixed).args(queue(file)).args(more).output().unwrap();
@@ -96,10 +100,8 @@ fn rows_are_as_the_c_server_writes_them() {
     let file = folder.file("queue.db");
     let server = start(&file, &folder);
     let mut client = peer(&server);
-    const HIGH_BG: u32 = 32;
-    const LOW_BG: u32 = 34;
-    client.ask(HIGH_BG, &[b"f", b"k", b"x"]);
-    client.ask(LOW_BG, &[b"g", b"", b""]);
+    client.ask(SUBMIT_JOB_HIGH_BG, &[b"f", b"k", b"x"]);
+    client.ask(SUBMIT_JOB_LOW_BG, &[b"g", b"", b""]);
     client.ask(SUBMIT_JOB_EPOCH, &[b"f", b"-", b"4000000000", b"x"]);
     assert_eq!(rows(&file), ["f|k|0|blob|0", "g|(no key) 2|2|blob|0", "f|(workload) 3|1|blob|4000000000"]);
 }
@@ -158,7 +160,7 @@ fn a_second_server_is_kept_away() {
 }
 
 #[test]
-fn who_may_not_write_the_file_is_told() {
+fn who_may_not_write_the_file_gets_an_error() {
     let folder = Folder::new("readonly");
     let file = folder.file("queue.db");
     drop(start(&file, &folder));
@@ -204,15 +206,13 @@ fn while_another_program_holds_the_file_jobs_are_refused_and_others_served() {
 fn stored_at_the_end_only() {
     let folder = Folder::new("at-end");
     let file = folder.file("queue.db");
-    let queue = queue(&file);
-    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown"].map(AsRef::as_ref);
-    let mut server = Running::start(&options, &folder);
+    let mut server = start_with(&file, &[AT_END], &folder);
     assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
     assert_eq!(rows(&file), Vec::<String>::new());
     server.signal(Signal::SIGTERM);
     assert!(server.child.wait().unwrap().success());
     assert_eq!(rows(&file), ["f|k|1|blob|0"]);
-    let server = Running::start(&options, &folder);
+    let server = start_with(&file, &[AT_END], &folder);
     let mut worker = peer(&server);
     worker.send(&[(CAN_DO, &[b"f"])]).unwrap();
     assert_eq!(worker.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
@@ -221,14 +221,12 @@ fn stored_at_the_end_only() {
     assert_eq!(rows(&file), Vec::<String>::new());
 }
 
-/// A backup that held the file for two seconds at that moment cost all jobs, and nobody was told.
+/// A backup that held the file for two seconds at that moment cost all jobs, and nothing was logged.
 #[test]
 fn what_is_stored_at_the_end_waits_for_the_file() {
     let folder = Folder::new("at-end-held");
     let file = folder.file("queue.db");
-    let queue = queue(&file);
-    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown"].map(AsRef::as_ref);
-    let mut server = Running::start(&options, &folder);
+    let mut server = start_with(&file, &[AT_END], &folder);
     assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]).0, JOB_CREATED);
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -244,9 +242,7 @@ fn what_is_stored_at_the_end_waits_for_the_file() {
 fn jobs_that_are_lost_at_the_end_are_no_success() {
     let folder = Folder::new("at-end-lost");
     let file = folder.file("queue.db");
-    let queue = queue(&file);
-    let options = [&queue[0], &queue[1], &queue[2], "--store-queue-on-shutdown", "--patience=1"].map(AsRef::as_ref);
-    let mut server = Running::start(&options, &folder);
+    let mut server = start_with(&file, &[AT_END, "--patience=1"], &folder);
     for key in [b"a", b"b"] {
         assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"f", key, b"x"]).0, JOB_CREATED);
     }
@@ -256,7 +252,7 @@ fn jobs_that_are_lost_at_the_end_are_no_success() {
     assert_eq!(server.child.wait().unwrap().code(), Some(1));
 }
 
-/// A worker was told nothing of its job's end, as that could not be written; it is done nevertheless.
+/// A worker got no answer about its job's end, as that could not be written; it is done nevertheless.
 #[test]
 fn what_is_done_at_the_end_waits_for_the_file_too() {
     let folder = Folder::new("done-held");

@@ -1,4 +1,4 @@
-//! Too much of something: what comes is bounded, who sends it hears so, and others are served.
+//! Too much of something: what comes is bounded, its sender gets an error, and others are served.
 
 use crate::util::*;
 use tokio::io::AsyncWriteExt;
@@ -132,16 +132,14 @@ async fn a_worker_that_does_not_read_loses_its_job() {
     let mut worker = server.worker(&["f"]).await;
     assert_eq!(worker.ask(GRAB_JOB, &[]).await.0, JOB_ASSIGN);
     let mut other = server.worker(&["hold"]).await;
-    other.send(PRE_SLEEP, &[]).await;
-    other.sync().await;
+    other.sleep().await;
     let part = vec![b'x'; 100_000];
     for _ in 0..200 {
         worker.send(WORK_DATA, &[&b"H:test:2"[..], &part]).await;
         worker.sync().await;
     }
     other.expect(NOOP, &[]).await;
-    other.send(GRAB_JOB, &[]).await;
-    other.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"hold", b"held"]).await;
+    other.grab(&[&b"H:test:1"[..], b"hold", b"held"]).await;
     other.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
     client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
     slow.ends().await;

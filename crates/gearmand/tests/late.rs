@@ -12,22 +12,18 @@ async fn a_job_that_always_outlives_its_timeout_ends() {
     let clock = Frozen::new();
     let (mut client, mut worker) = (server.peer().await, server.peer().await);
     worker.send(CAN_DO_TIMEOUT, &[&b"f"[..], b"5000"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
-    worker.send(PRE_SLEEP, &[]).await;
-    worker.sync().await;
+    worker.grab_nothing().await;
+    worker.sleep().await;
     let handle = client.submit("f", "", b"x").await;
     worker.expect(NOOP, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+    worker.grab(&[&handle, b"f", b"x"]).await;
     clock.pass(20_000).await;
     until(&server, "status\n", "f\t1\t0\t1\n.\n").await;
     worker.send(WORK_DATA, &[&handle, b"part"]).await;
     worker.send(WORK_COMPLETE, &[&handle, b"late"]).await;
     client.expect(WORK_DATA, &[&handle, b"part"]).await;
     client.expect(WORK_COMPLETE, &[&handle, b"late"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.grab_nothing().await;
 }
 
 /// A drain ended when a job ran out of time, though its worker was still on it: what was done by then was lost.
@@ -39,8 +35,7 @@ async fn a_drain_waits_for_it() {
         let (mut client, mut worker) = (server.peer().await, server.peer().await);
         let handle = client.submit("f", "", b"x").await;
         worker.send(CAN_DO_TIMEOUT, &[&b"f"[..], b"5000"]).await;
-        worker.send(GRAB_JOB, &[]).await;
-        worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+        worker.grab(&[&handle, b"f", b"x"]).await;
         server.stop.send(Stop::Drain).unwrap();
         while client.ask(SUBMIT_JOB_BG, &[&b"g"[..], b"", b""]).await.0 != ERROR {}
         clock.pass(5001).await;
@@ -64,15 +59,12 @@ async fn one_that_is_too_slow_beside_one_that_is_not() {
     let handle = client.submit("f", "", b"x").await;
     let mut slow = server.peer().await;
     slow.send(CAN_DO_TIMEOUT, &[&b"f"[..], b"5000"]).await;
-    slow.send(GRAB_JOB, &[]).await;
-    slow.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+    slow.grab(&[&handle, b"f", b"x"]).await;
     let mut other = server.worker(&["f"]).await;
-    other.send(PRE_SLEEP, &[]).await;
-    other.sync().await;
+    other.sleep().await;
     clock.pass(5001).await;
     other.expect(NOOP, &[]).await;
-    other.send(GRAB_JOB, &[]).await;
-    other.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+    other.grab(&[&handle, b"f", b"x"]).await;
     slow.send(WORK_COMPLETE, &[&handle, b"late"]).await;
     slow.expect(ERROR, &[&b"JOB_NOT_FOUND"[..], b"Job given in work result not found"]).await;
     other.send(WORK_COMPLETE, &[&handle, b"r"]).await;

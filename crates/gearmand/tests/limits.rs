@@ -121,7 +121,7 @@ async fn work_that_is_somebody_elses() {
         other.send(command, arguments).await;
         other.expect(ERROR, &[&b"JOB_NOT_FOUND"[..], text.as_bytes()]).await;
     }
-    client.sync().await; // and heard nothing of it
+    client.sync().await; // and was sent nothing of it
     worker.send(WORK_COMPLETE, &[handle, b"mine"]).await;
     client.expect(WORK_COMPLETE, &[handle, b"mine"]).await;
     // Its second end is no mistake, its third job's is.
@@ -171,7 +171,7 @@ async fn a_split_job_from_end_to_end() {
     worker.expect(JOB_ASSIGN_ALL, &[&b"H:test:1"[..], b"map", b"k", b"sum", b"1 2\x003"]).await;
     worker.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"6"]).await;
     client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"6"]).await;
-    // Whoever asks without ALL is not told of the reducer.
+    // Whoever asks without ALL is not sent the reducer.
     client.send(SUBMIT_REDUCE_JOB_BACKGROUND, &[&b"map"[..], b"", b"sum", b"x"]).await;
     client.expect(JOB_CREATED, &[&b"H:test:2"[..]]).await;
     worker.send(GRAB_JOB_UNIQ, &[]).await;
@@ -212,8 +212,7 @@ async fn as_many_are_woken_as_the_operator_wants() {
         let mut workers = Vec::new();
         for _ in 0..4 {
             let mut worker = server.worker(&["f"]).await;
-            worker.send(PRE_SLEEP, &[]).await;
-            worker.sync().await;
+            worker.sleep().await;
             workers.push(worker);
         }
         server.peer().await.submit("f", "", b"").await;
@@ -280,8 +279,8 @@ async fn limits_of_queues_in_every_form() {
     let server = Server::start().await;
     let mut peer = server.peer().await;
     let full: &[&[u8]] = &[b"QUEUE_ERROR", b"Job queue is full"];
-    // (what is said, how many high, normal and low jobs find room one after the other)
-    for (i, (words, room)) in [
+    // (the arguments, how many high, normal and low jobs find room one after the other)
+    for (i, (limits, room)) in [
         ("", [3, 3, 3]),
         (" 0", [3, 3, 3]),
         (" 2", [2, 0, 0]),
@@ -292,12 +291,12 @@ async fn limits_of_queues_in_every_form() {
     .into_iter()
     .enumerate()
     {
-        peer.text(&format!("maxqueue f{i}{words}\n"), "OK\r\n").await;
+        peer.text(&format!("maxqueue f{i}{limits}\n"), "OK\r\n").await;
         for (command, room) in [SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_BG, SUBMIT_JOB_LOW_BG].into_iter().zip(room) {
             for n in 0..3 {
                 peer.send(command, &[format!("f{i}").as_bytes(), b"", b""]).await;
                 match n < room {
-                    true => assert_eq!(peer.read().await.0, JOB_CREATED, "maxqueue f{i}{words}, {command}, {n}"),
+                    true => assert_eq!(peer.read().await.0, JOB_CREATED, "maxqueue f{i}{limits}, {command}, {n}"),
                     false => peer.expect(ERROR, full).await,
                 }
             }

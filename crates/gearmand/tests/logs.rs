@@ -1,4 +1,4 @@
-//! What the log says of limits, and how often.
+//! What is logged of limits, and how often.
 
 use crate::process::{Folder, ask, gearmand};
 use crate::util::{CAN_DO, ERROR, JOB_CREATED, SUBMIT_JOB_BG};
@@ -25,15 +25,15 @@ impl Logging {
         Logging { child, folder, begun }
     }
 
-    /// The first line with these words, as soon as there is one.
-    fn line(&self, words: &str) -> String {
+    /// The first line with this text, as soon as there is one.
+    fn line(&self, text: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let log = self.folder.read("log");
-            if let Some(line) = log.split_inclusive('\n').find(|line| line.ends_with('\n') && line.contains(words)) {
+            if let Some(line) = log.split_inclusive('\n').find(|line| line.ends_with('\n') && line.contains(text)) {
                 return line.trim_end().to_owned();
             }
-            assert!(Instant::now() < deadline, "the log does not say \"{words}\": {log}");
+            assert!(Instant::now() < deadline, "the log has no line with \"{text}\": {log}");
             std::thread::yield_now();
         }
     }
@@ -43,12 +43,12 @@ impl Logging {
         TcpStream::connect(line.rsplit(' ').next().unwrap()).unwrap()
     }
 
-    /// Stops it, and looks whether it said this not more than once in so many seconds.
-    fn said_seldom(&mut self, words: &str, seconds: u64) {
+    /// Stops it, and looks whether this was logged not more than once in so many seconds.
+    fn was_logged_seldom(&mut self, text: &str, seconds: u64) {
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).unwrap();
         self.child.wait().unwrap();
         let log = self.folder.read("log");
-        let times = log.matches(words).count() as u64;
+        let times = log.matches(text).count() as u64;
         assert!((1..=1 + self.begun.elapsed().as_secs() / seconds).contains(&times), "{times} times: {log}");
     }
 }
@@ -60,7 +60,7 @@ impl Drop for Logging {
     }
 }
 
-/// Only the clients heard of it.
+/// Only the clients learned of it.
 #[test]
 fn a_full_queue() {
     let mut server = Logging::start("log-full", &[]);
@@ -73,10 +73,10 @@ fn a_full_queue() {
     }
     let line = server.line("Job queue is full");
     assert!(line.starts_with("WARNING ") && line.contains("a job of full refused, there are 1"), "{line}");
-    server.said_seldom("Job queue is full", 1);
+    server.was_logged_seldom("Job queue is full", 1);
 }
 
-/// Only the worker heard of it, and libgearman does not listen then.
+/// Only the worker got the error, and libgearman does not read then.
 #[test]
 fn a_worker_of_too_many_functions() {
     let mut server = Logging::start("log-functions", &[]);
@@ -89,10 +89,10 @@ fn a_worker_of_too_many_functions() {
     }
     let line = server.line("a worker may have 10000");
     assert!(line.starts_with("WARNING ") && line.contains("function f10000 refused"), "{line}");
-    server.said_seldom("a worker may have 10000", 1);
+    server.was_logged_seldom("a worker may have 10000", 1);
 }
 
-/// It tries to accept ten times a second, and said so each time.
+/// It tries to accept ten times a second, and logged that each time.
 #[test]
 fn no_more_descriptors() {
     let mut server = Logging::start("log-descriptors", &["--file-descriptors=40"]);
@@ -104,5 +104,5 @@ fn no_more_descriptors() {
     while exhausted.elapsed() < Duration::from_millis(500) {
         assert!(ask(&mut first, "version\n").starts_with("OK "));
     }
-    server.said_seldom("cannot accept connections", 10);
+    server.was_logged_seldom("cannot accept connections", 10);
 }

@@ -1,4 +1,4 @@
-//! Peers that do what they should not: they hear an error or are closed, and others are served.
+//! Peers that do what they should not: they get an error or are closed, and others are served.
 
 use crate::util::*;
 use tokio::io::AsyncWriteExt;
@@ -100,7 +100,7 @@ async fn who_does_not_read_is_closed_when_others_fill_its_buffer() {
     let part = vec![b'x'; 100_000];
     // Far more than the kernel's buffers and the limit take.
     for _ in 0..200 {
-        worker.send(28, &[&b"H:test:1"[..], &part]).await;
+        worker.send(WORK_DATA, &[&b"H:test:1"[..], &part]).await;
         worker.sync().await;
     }
     // Its end is not the worker's: the job goes on, and nobody waits for it.
@@ -111,7 +111,7 @@ async fn who_does_not_read_is_closed_when_others_fill_its_buffer() {
 }
 
 #[tokio::test]
-async fn who_fills_its_own_buffer_is_not_heard_until_it_reads() {
+async fn who_fills_its_own_buffer_is_not_read_from_until_it_reads() {
     let server = Server::with(|config| config.max_backlog = 4 << 20).await;
     let peer = server.peer().await;
     let (mut reader, mut writer) = peer.stream.into_split();

@@ -1,4 +1,4 @@
-//! What docs/operating.md and contrib/ tell operators to do.
+//! What docs/operating.md and contrib/ ask operators to do.
 
 use crate::process::{Folder, gearmand, stderr};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(project().join(file)).unwrap()
 }
 
-/// The exit status of these options, and what is said about them.
+/// Whether these options are right, and the remarks about them.
 fn check(options: &[&str]) -> (bool, String) {
     let output = gearmand().arg("--check-args").args(options).output().unwrap();
     (output.status.success(), stderr(&output))
@@ -41,22 +41,22 @@ fn the_table_of_flags_tells_the_truth() {
         }
         rows += 1;
         let conf = format!("--config-file={}", project().join("contrib/gearmand.conf").display());
-        let mut words = flag.trim_matches('`').split(' ');
-        let option = match (words.next().unwrap(), words.next()) {
+        let mut parts = flag.trim_matches('`').split(' ');
+        let option = match (parts.next().unwrap(), parts.next()) {
             ("--config-file", _) => conf,
             (name, None) => name.to_owned(),
             (name, Some("LEVEL")) => format!("{name}=INFO"),
             (name, Some(value)) if value.chars().all(char::is_uppercase) => format!("{name}=1"),
             (name, Some(value)) => format!("{name}={value}"),
         };
-        let (well, said) = check(&[&option]);
-        let found = match (well, said.is_empty()) {
+        let (well, remarks) = check(&[&option]);
+        let found = match (well, remarks.is_empty()) {
             (true, true) => "works",
-            (true, false) if said.ends_with(" is without effect\n") => "without effect",
+            (true, false) if remarks.ends_with(" is without effect\n") => "without effect",
             (true, false) => "works otherwise",
             (false, _) => "refused",
         };
-        assert_eq!(found, here, "{option}: {said}");
+        assert_eq!(found, here, "{option}: {remarks}");
     }
     assert!(rows > 25, "{rows}");
 }
@@ -68,18 +68,20 @@ fn the_example_of_a_configuration_is_taken() {
 }
 
 #[test]
-fn systemd_takes_the_unit() {
+fn systemd_takes_the_units() {
     let folder = Folder::new("unit");
     let unit = read("contrib/gearmand.service");
     let ours = unit.replace("/usr/local/bin/gearmand", env!("CARGO_BIN_EXE_gearmand"));
     assert_ne!(unit, ours);
     let file = folder.file("gearmand.service");
     std::fs::write(&file, ours).unwrap();
-    match Command::new("systemd-analyze").args(["verify", "--man=no", &file]).output() {
+    let sockets = folder.file("gearmand.socket");
+    std::fs::write(&sockets, read("contrib/gearmand.socket")).unwrap();
+    match Command::new("systemd-analyze").args(["verify", "--man=no", &file, &sockets]).output() {
         Ok(output) => assert!(output.status.success() && output.stderr.is_empty(), "{}", stderr(&output)),
         Err(_) => eprintln!("skipped: there is no systemd-analyze"),
     }
-    // With a limit, systemd kills the server behind a drain that takes longer.
+    // With a limit, systemd kills the server after a drain that takes longer.
     assert!(unit.contains("\nKillSignal=SIGUSR1\nTimeoutStopSec=infinity\n"));
     let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/gearmand ")).unwrap();
     assert_eq!(check(&command.split(' ').collect::<Vec<_>>()), (true, String::new()));

@@ -6,25 +6,22 @@ use crate::util::*;
 async fn a_foreground_job() {
     let server = Server::start().await;
     let mut worker = server.worker(&["reverse"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
-    worker.send(PRE_SLEEP, &[]).await;
-    worker.sync().await;
+    worker.grab_nothing().await;
+    worker.sleep().await;
     let mut client = server.peer().await;
     assert_eq!(client.submit("reverse", "u", b"a\0b").await, b"H:test:1");
     worker.expect(NOOP, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"reverse", b"a\0b"]).await;
+    worker.grab(&[&b"H:test:1"[..], b"reverse", b"a\0b"]).await;
     worker.send(WORK_STATUS, &[&b"H:test:1"[..], b"1", b"2"]).await;
-    worker.send(28, &[&b"H:test:1"[..], b"part"]).await;
-    worker.send(29, &[&b"H:test:1"[..], b"careful"]).await;
+    worker.send(WORK_DATA, &[&b"H:test:1"[..], b"part"]).await;
+    worker.send(WORK_WARNING, &[&b"H:test:1"[..], b"careful"]).await;
     client.expect(WORK_STATUS, &[&b"H:test:1"[..], b"1", b"2"]).await;
-    client.expect(28, &[&b"H:test:1"[..], b"part"]).await;
-    client.expect(29, &[&b"H:test:1"[..], b"careful"]).await;
+    client.expect(WORK_DATA, &[&b"H:test:1"[..], b"part"]).await;
+    client.expect(WORK_WARNING, &[&b"H:test:1"[..], b"careful"]).await;
     client.send(GET_STATUS, &[&b"H:test:1"[..]]).await;
     client.expect(STATUS_RES, &[&b"H:test:1"[..], b"1", b"1", b"1", b"2"]).await;
-    client.send(41, &[&b"u"[..]]).await;
-    client.expect(42, &[&b"u"[..], b"1", b"1", b"1", b"2", b"1"]).await;
+    client.send(GET_STATUS_UNIQUE, &[&b"u"[..]]).await;
+    client.expect(STATUS_RES_UNIQUE, &[&b"u"[..], b"1", b"1", b"1", b"2", b"1"]).await;
     worker.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"b\0a"]).await;
     client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"b\0a"]).await;
     client.send(GET_STATUS, &[&b"H:test:1"[..]]).await;
@@ -50,8 +47,8 @@ async fn work_without_the_separator_is_work_without_data() {
 async fn every_submit_in_order_of_priority() {
     let server = Server::start().await;
     let mut client = server.peer().await;
-    // low, low background, normal, normal background, high, high background
-    for (i, command) in [33, 34, 7, 18, 21, 32].into_iter().enumerate() {
+    let commands = [SUBMIT_JOB_LOW, SUBMIT_JOB_LOW_BG, SUBMIT_JOB, SUBMIT_JOB_BG, SUBMIT_JOB_HIGH, SUBMIT_JOB_HIGH_BG];
+    for (i, command) in commands.into_iter().enumerate() {
         let handle = format!("H:test:{}", i + 1);
         client.send(command, &[&b"f"[..], b"", handle.as_bytes()]).await;
         client.expect(JOB_CREATED, &[handle.as_bytes()]).await;
@@ -59,8 +56,7 @@ async fn every_submit_in_order_of_priority() {
     let mut worker = server.worker(&["f"]).await;
     for n in [5, 6, 3, 4, 1, 2] {
         let handle = format!("H:test:{n}");
-        worker.send(GRAB_JOB, &[]).await;
-        worker.expect(JOB_ASSIGN, &[handle.as_bytes(), b"f", handle.as_bytes()]).await;
+        worker.grab(&[handle.as_bytes(), b"f", handle.as_bytes()]).await;
     }
     worker.send(WORK_FAIL, &[&b"H:test:1"[..]]).await;
     client.expect(WORK_FAIL, &[&b"H:test:1"[..]]).await;
@@ -70,16 +66,16 @@ async fn every_submit_in_order_of_priority() {
 async fn reduce_jobs_and_grab_in_its_forms() {
     let server = Server::start().await;
     let mut client = server.peer().await;
-    for command in [37, 38] {
+    for command in [SUBMIT_REDUCE_JOB, SUBMIT_REDUCE_JOB_BACKGROUND] {
         assert_eq!(client.ask(command, &[&b"f"[..], b"k", b"r", b"w\0w"]).await.0, JOB_CREATED);
         client.send(SUBMIT_JOB, &[&b"f"[..], b"", b"x"]).await;
         assert_eq!(client.read().await.0, JOB_CREATED);
         let mut worker = server.worker(&["f"]).await;
-        let (command, body) = worker.ask(39, &[]).await;
-        assert_eq!(command, 40);
+        let (command, body) = worker.ask(GRAB_JOB_ALL, &[]).await;
+        assert_eq!(command, JOB_ASSIGN_ALL);
         assert!(body.ends_with(b"\0f\0k\0r\0w\0w"), "{}", body.escape_ascii());
-        let (command, body) = worker.ask(30, &[]).await;
-        assert_eq!(command, 31);
+        let (command, body) = worker.ask(GRAB_JOB_UNIQ, &[]).await;
+        assert_eq!(command, JOB_ASSIGN_UNIQ);
         assert!(body.ends_with(b"\0f\0\0x"), "{}", body.escape_ascii());
         worker.send(RESET_ABILITIES, &[]).await;
         worker.sync().await;
@@ -103,19 +99,16 @@ async fn jobs_with_a_time_run_without_being_asked_for() {
     let clock = || std::time::Duration::from_secs(NOW.load(std::sync::atomic::Ordering::Relaxed));
     let server = Server::with(|config| config.clock = clock).await;
     let mut client = server.peer().await;
-    client.send(36, &[&b"f"[..], b"", b"1000030", b"x"]).await;
+    client.send(SUBMIT_JOB_EPOCH, &[&b"f"[..], b"", b"1000030", b"x"]).await;
     client.expect(JOB_CREATED, &[&b"H:test:1"[..]]).await;
     client.text("status\n", "f\t1\t0\t0\n.\n").await;
     let mut worker = server.worker(&["f"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
-    worker.send(PRE_SLEEP, &[]).await;
-    worker.sync().await;
+    worker.grab_nothing().await;
+    worker.sleep().await;
     NOW.store(1_000_030, std::sync::atomic::Ordering::Relaxed);
     tokio::time::pause();
     worker.expect(NOOP, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+    worker.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
 }
 
 #[tokio::test]
@@ -137,21 +130,17 @@ async fn jobs_with_a_schedule_run_once_at_the_next_such_time() {
     client.expect(STATUS_RES, &[&b"H:test:1"[..], b"1", b"0", b"0", b"0"]).await;
     drop(client); // it is a background job
     let mut worker = server.worker(&["f"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
-    worker.send(PRE_SLEEP, &[]).await;
-    worker.sync().await;
+    worker.grab_nothing().await;
+    worker.sleep().await;
     tokio::time::pause();
     NOW.store(1_000_079, std::sync::atomic::Ordering::Relaxed);
     worker.sync().await;
     NOW.store(1_000_080, std::sync::atomic::Ordering::Relaxed);
     worker.expect(NOOP, &[]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"a\0b"]).await;
+    worker.grab(&[&b"H:test:1"[..], b"f", b"a\0b"]).await;
     worker.send(WORK_COMPLETE, &[&b"H:test:1"[..], b""]).await;
     NOW.fetch_add(10_000_000, std::sync::atomic::Ordering::Relaxed);
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(NO_JOB, &[]).await;
+    worker.grab_nothing().await;
 }
 
 #[tokio::test]
@@ -179,20 +168,17 @@ async fn a_timeout_of_seconds_or_milliseconds() {
         let mut client = server.peer().await;
         client.submit("f", "", b"x").await;
         let mut worker = server.peer().await;
-        worker.send(23, &[&b"f"[..], timeout]).await;
-        worker.send(GRAB_JOB, &[]).await;
-        worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+        worker.send(CAN_DO_TIMEOUT, &[&b"f"[..], timeout]).await;
+        worker.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
         let mut other = server.worker(&["f"]).await;
-        other.send(PRE_SLEEP, &[]).await;
-        other.sync().await;
+        other.sleep().await;
         tokio::time::pause();
         let begin = tokio::time::Instant::now();
         other.expect(NOOP, &[]).await;
         let waited = begin.elapsed().as_secs();
         assert!((29..=31).contains(&waited), "{waited} s");
         tokio::time::resume();
-        other.send(GRAB_JOB, &[]).await;
-        other.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+        other.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
     }
 }
 
@@ -204,16 +190,16 @@ async fn small_requests() {
     peer.expect(ECHO_RES, &[&b"a\0b"[..]]).await;
     peer.send(ECHO_REQ, &[]).await;
     peer.expect(ECHO_RES, &[]).await;
-    peer.send(26, &[&b"exceptions"[..]]).await;
-    peer.expect(27, &[&b"exceptions"[..]]).await;
+    peer.send(OPTION_REQ, &[&b"exceptions"[..]]).await;
+    peer.expect(OPTION_RES, &[&b"exceptions"[..]]).await;
     for option in [&b"all-mine"[..], b"", b"exception"] {
-        peer.send(26, &[option]).await;
+        peer.send(OPTION_REQ, &[option]).await;
         peer.expect(ERROR, &[&b"UNKNOWN_OPTION"[..], b"Server does not recognize given option"]).await;
     }
-    peer.send(24, &[]).await;
+    peer.send(ALL_YOURS, &[]).await;
     peer.sync().await;
-    peer.send(41, &[&b"nothing"[..]]).await;
-    peer.expect(42, &[&b"nothing"[..], b"0", b"0", b"0", b"0", b"0"]).await;
+    peer.send(GET_STATUS_UNIQUE, &[&b"nothing"[..]]).await;
+    peer.expect(STATUS_RES_UNIQUE, &[&b"nothing"[..], b"0", b"0", b"0", b"0", b"0"]).await;
     peer.send(SUBMIT_JOB, &[&b"f"[..], &[b'u'; 65], b""]).await;
     peer.expect(ERROR, &[&b"ARGUMENT_TOO_LARGE"[..], b"Unique value too large"]).await;
 }
@@ -222,25 +208,25 @@ async fn small_requests() {
 async fn exceptions_for_those_who_asked() {
     let server = Server::start().await;
     let (mut one, mut two) = (server.peer().await, server.peer().await);
-    one.send(26, &[&b"exceptions"[..]]).await;
-    one.expect(27, &[&b"exceptions"[..]]).await;
+    one.send(OPTION_REQ, &[&b"exceptions"[..]]).await;
+    one.expect(OPTION_RES, &[&b"exceptions"[..]]).await;
     for client in [&mut one, &mut two] {
         assert_eq!(client.submit("f", "same", b"").await, b"H:test:1");
     }
     let mut worker = server.worker(&["f"]).await;
     assert_eq!(worker.ask(GRAB_JOB, &[]).await.0, JOB_ASSIGN);
-    worker.send(25, &[&b"H:test:1"[..], b"oh\0no"]).await;
+    worker.send(WORK_EXCEPTION, &[&b"H:test:1"[..], b"oh\0no"]).await;
     worker.send(WORK_FAIL, &[&b"H:test:1"[..]]).await;
     worker.sync().await;
-    one.expect(25, &[&b"H:test:1"[..], b"oh\0no"]).await;
+    one.expect(WORK_EXCEPTION, &[&b"H:test:1"[..], b"oh\0no"]).await;
     two.expect(WORK_FAIL, &[&b"H:test:1"[..]]).await;
     let everyone = Server::with(|config| config.exceptions = true).await;
     let mut client = everyone.peer().await;
     client.submit("f", "", b"").await;
     let mut worker = everyone.worker(&["f"]).await;
     worker.send(GRAB_JOB, &[]).await;
-    worker.send(25, &[&b"H:test:1"[..], b"oh"]).await;
-    client.expect(25, &[&b"H:test:1"[..], b"oh"]).await;
+    worker.send(WORK_EXCEPTION, &[&b"H:test:1"[..], b"oh"]).await;
+    client.expect(WORK_EXCEPTION, &[&b"H:test:1"[..], b"oh"]).await;
 }
 
 #[tokio::test]
@@ -251,19 +237,15 @@ async fn a_workers_death_gives_its_job_to_another() {
     let mut other = server.worker(&["f"]).await;
     let mut worker = server.worker(&["f"]).await;
     assert_eq!(worker.ask(GRAB_JOB, &[]).await.0, JOB_ASSIGN);
-    other.send(PRE_SLEEP, &[]).await;
-    other.sync().await;
+    other.sleep().await;
     drop(worker);
     other.expect(NOOP, &[]).await;
-    other.send(GRAB_JOB, &[]).await;
-    other.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
-    // The same when it says that it can't.
+    other.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
+    // The same when it withdraws the function.
     other.send(CANT_DO, &[&b"f"[..]]).await;
-    other.send(GRAB_JOB, &[]).await;
-    other.expect(NO_JOB, &[]).await;
+    other.grab_nothing().await;
     let mut last = server.worker(&["f"]).await;
-    last.send(GRAB_JOB, &[]).await;
-    last.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+    last.grab(&[&b"H:test:1"[..], b"f", b"x"]).await;
     last.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
     client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
 }
@@ -289,8 +271,7 @@ async fn a_hundred_sleep_and_one_is_woken() {
     let mut workers = Vec::new();
     for _ in 0..100 {
         let mut worker = server.worker(&["f"]).await;
-        worker.send(PRE_SLEEP, &[]).await;
-        worker.sync().await;
+        worker.sleep().await;
         workers.push(worker);
     }
     let mut client = server.peer().await;
@@ -313,8 +294,7 @@ async fn a_client_that_leaves_takes_its_queued_jobs_along() {
     drop(client);
     until(&server, "status\n", "f\t1\t0\t0\n.\n").await;
     let mut worker = server.worker(&["f"]).await;
-    worker.send(GRAB_JOB, &[]).await;
-    worker.expect(JOB_ASSIGN, &[&b"H:test:2"[..], b"f", b"background"]).await;
+    worker.grab(&[&b"H:test:2"[..], b"f", b"background"]).await;
 }
 
 #[tokio::test]
@@ -325,8 +305,8 @@ async fn large_payloads_pass_in_pieces() {
         let mut client = server.peer().await;
         let handle = client.submit("f", "large", &data).await;
         let mut worker = server.worker(&["f"]).await;
-        let (command, body) = worker.ask(30, &[]).await;
-        assert_eq!(command, 31);
+        let (command, body) = worker.ask(GRAB_JOB_UNIQ, &[]).await;
+        assert_eq!(command, JOB_ASSIGN_UNIQ);
         assert!(body == [&handle[..], b"f", b"large", &data].join(&0));
         let result = packet(b"\0REQ", WORK_COMPLETE, &[&handle, &data]);
         let sending = worker.raw(&result);

@@ -11,7 +11,10 @@ use std::time::Instant;
 
 pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
-    command.env_remove("GEARMAND_PORT").env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+    for name in ["GEARMAND_PORT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
     command
 }
 
@@ -77,15 +80,21 @@ impl Running {
     pub(crate) fn begin(mut command: Command, arguments: &[&str], folder: &Folder) -> Running {
         let pid = folder.file("pid");
         let fixed = ["-p", "0", "-L", "127.0.0.1", "-l", "stderr", "--verbose=INFO", "-P", &pid];
-        let mut child = command.args(fixed).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(fixed).args(arguments);
+        Running::spawn(command)
+    }
+
+    /// With all its arguments.
+    fn spawn(mut command: Command) -> Running {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         Running { child, log, port: 0, seen: Vec::new() }
     }
 
     pub(crate) fn listens(&mut self) {
-        const WORDS: &str = "listening on 127.0.0.1:";
-        let seen = self.seen.iter().find(|line| line.contains(WORDS)).cloned();
-        let line = seen.unwrap_or_else(|| self.line_with(WORDS));
+        const TEXT: &str = "listening on 127.0.0.1:";
+        let seen = self.seen.iter().find(|line| line.contains(TEXT)).cloned();
+        let line = seen.unwrap_or_else(|| self.line_with(TEXT));
         self.port = line.rsplit(':').next().unwrap().trim().parse().unwrap();
     }
 
@@ -99,6 +108,12 @@ impl Running {
                 return line;
             }
         }
+    }
+
+    /// All that was logged, once the log has ended.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        self.seen.extend(self.log.by_ref().lines().map(Result::unwrap));
+        std::mem::take(&mut self.seen)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -176,8 +191,8 @@ fn options_from_a_file() {
     };
     assert_eq!(check("--verbose=INFO\n# a remark\n--listen 127.0.0.1\t-t 2\n", &[]), Some(0));
     assert_eq!(check("--verbose=LOUD\n", &[]), Some(1));
-    assert_eq!(check("--verbose=INFO\n", &["--verbose=DEBUG"]), Some(0), "the command line has the last word");
-    assert_eq!(check("--port 4730 # the usual one\n-t 2 #--bogus\n", &[]), Some(0), "a remark behind an option");
+    assert_eq!(check("--verbose=INFO\n", &["--verbose=DEBUG"]), Some(0), "the command line comes last");
+    assert_eq!(check("--port 4730 # the usual one\n-t 2 #--bogus\n", &[]), Some(0), "a remark after an option");
     std::fs::write(&file, "--bogus").unwrap();
     let output = gearmand().args(["--check-args", &format!("@{file}")]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -203,14 +218,14 @@ fn an_error_in_a_file_names_its_line() {
         ("-t4\n--ssl\n", 2, "--ssl: this server has no TLS"),
     ] {
         for how in [&option, &short] {
-            let said = check(text, &["-L::1", how]);
-            assert!(said.starts_with(&format!("gearmand: {file}:{line}: ")) && said.contains(reason), "{said}");
+            let text = check(text, &["-L::1", how]);
+            assert!(text.starts_with(&format!("gearmand: {file}:{line}: ")) && text.contains(reason), "{text}");
         }
     }
-    let said = check("-t4\n", &[&option, "--port=many"]);
-    assert!(said.starts_with("error: invalid value 'many'"), "{said}");
-    let said = check("-t4\n", &[&option, "--threads=5000"]);
-    assert_eq!(said, "gearmand: --threads 5000: at most 1024\n");
+    let text = check("-t4\n", &[&option, "--port=many"]);
+    assert!(text.starts_with("error: invalid value 'many'"), "{text}");
+    let text = check("-t4\n", &[&option, "--threads=5000"]);
+    assert_eq!(text, "gearmand: --threads 5000: at most 1024\n");
 }
 
 /// The system refuses them for each connection, which nobody noticed.
@@ -254,7 +269,7 @@ fn a_daemon_is_there_when_its_caller_returns() {
     let port: u16 = text.lines().find_map(|l| l.rsplit_once("127.0.0.1:")).unwrap().1.parse().unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     assert_eq!(ask(&mut stream, "getpid\n"), format!("OK {id}\n"));
-    // Bound by the first, so the second says so to its caller.
+    // Bound by the first, so the second prints that for its caller.
     let port = port.to_string();
     let second = ["-d", "-p", &port, "-L", "127.0.0.1", "-l", "none", "-P", &folder.file("other"), "--bind-wait=0"];
     let output = gearmand().args(second).output().unwrap();
@@ -299,8 +314,8 @@ fn sighup_opens_the_log_anew() {
 }
 
 #[test]
-fn the_log_tells_who_came_what_appeared_and_why_it_ended() {
-    let folder = Folder::new("told");
+fn the_log_has_who_came_what_appeared_and_why_it_ended() {
+    let folder = Folder::new("events");
     let mut server = Running::start(&[], &folder);
     let mut stream = server.connect();
     let address = stream.local_addr().unwrap();
@@ -317,7 +332,7 @@ fn a_socket_in_the_file_system() {
     let folder = Folder::new("unix");
     let path = folder.file("socket");
     let listen = format!("--listen=unix://{path}");
-    // One that is left over, with nobody behind it.
+    // One that is left over, without a listener.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let mut server = Running::start(&[&listen], &folder);
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
@@ -347,16 +362,16 @@ fn the_port_from_the_environment() {
 
 /// Compose files set it to nothing, and Kubernetes to the address of a service named gearmand.
 #[test]
-fn what_the_environment_says_of_no_port_is_no_error() {
+fn a_variable_that_is_no_port_is_no_error() {
     let check = |port: &str, arguments: &[&str]| {
         let output = gearmand().env("GEARMAND_PORT", port).arg("--check-args").args(arguments).output().unwrap();
         (output.status.code(), stderr(&output))
     };
     assert_eq!(check("", &[]), (Some(0), String::new()));
     assert_eq!(check(" ", &[]), (Some(0), String::new()));
-    let (code, said) = check("tcp://10.96.0.1:4730", &[]);
+    let (code, text) = check("tcp://10.96.0.1:4730", &[]);
     assert_eq!(code, Some(0));
-    assert!(said.contains("GEARMAND_PORT=tcp://10.96.0.1:4730 is ignored"), "{said}");
+    assert!(text.contains("GEARMAND_PORT=tcp://10.96.0.1:4730 is ignored"), "{text}");
     assert_eq!(check("tcp://10.96.0.1:4730", &["--port=0"]), (Some(0), String::new()));
     assert_eq!(check("47 30", &[]).0, Some(1));
 }
@@ -378,6 +393,15 @@ fn names_that_overlap() {
     assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
     server.stop();
     assert!(!std::path::Path::new(&socket).exists());
+    // An IPv4 address in the form of an IPv6 one: EINVAL.
+    for more in [&[][..], &["-L", "127.0.0.1"]] {
+        let mut command = gearmand();
+        command.args(["-p", "0", "-L", "::ffff:127.0.0.1", "-l", "stderr", "--verbose=NOTICE", "-P", ""]).args(more);
+        let mut server = Running::spawn(command);
+        server.listens();
+        assert!(ask(&mut server.connect(), "version\n").starts_with("OK "));
+        server.stop();
+    }
 }
 
 /// As in containers without IPv6, where /etc/hosts gives localhost both addresses nevertheless.
@@ -416,7 +440,7 @@ fn a_daemon_removes_what_was_named_from_the_folder_it_was_called_in() {
 }
 
 #[test]
-fn the_log_says_why_a_connection_was_closed() {
+fn the_log_has_why_a_connection_was_closed() {
     let folder = Folder::new("closed");
     let mut server = Running::start(&[], &folder);
     for (bytes, reason) in [

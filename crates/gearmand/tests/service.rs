@@ -1,60 +1,41 @@
 //! The program as a service: ends that wait for jobs, the service manager, syslog.
 
-use crate::process::{Folder, Running};
-use crate::util::{
-    CAN_DO, CAN_DO_TIMEOUT, ERROR, GRAB_JOB, JOB_ASSIGN, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE, packet,
-};
+use crate::process::{Folder, Running, gearmand, stderr};
+use crate::util::{CAN_DO, CAN_DO_TIMEOUT, ERROR, GRAB_JOB, JOB_ASSIGN, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE};
+use crate::wire::Wire;
 use nix::sys::signal::Signal;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-fn send(stream: &mut TcpStream, command: u32, arguments: &[&[u8]]) {
-    stream.write_all(&packet(b"\0REQ", command, arguments)).unwrap();
-}
-
-fn read(stream: &mut TcpStream) -> (u32, Vec<u8>) {
-    let mut header = [0; 12];
-    stream.read_exact(&mut header).unwrap();
-    let number = |i: usize| u32::from_be_bytes(header[i..i + 4].try_into().unwrap());
-    let mut body = vec![0; number(8) as usize];
-    stream.read_exact(&mut body).unwrap();
-    (number(4), body)
-}
-
 /// A client that waits for a job, and the worker that runs it.
 pub(crate) struct AtWork {
-    client: TcpStream,
-    worker: TcpStream,
+    client: Wire,
+    worker: Wire,
     handle: Vec<u8>,
 }
 
 impl AtWork {
     pub(crate) fn begin(server: &Running) -> AtWork {
-        let (mut client, mut worker) = (server.connect(), server.connect());
-        send(&mut client, SUBMIT_JOB, &[&b"f"[..], b"", b"x"]);
-        let (_, handle) = read(&mut client);
-        send(&mut worker, CAN_DO, &[&b"f"[..]]);
-        send(&mut worker, GRAB_JOB, &[]);
-        assert!(read(&mut worker).1.ends_with(b"\0f\0x"));
+        let (mut client, mut worker) = (Wire::new(server.connect()), Wire::new(server.connect()));
+        client.send(&[(SUBMIT_JOB, &[b"f", b"", b"x"])]).unwrap();
+        let (_, handle) = client.read().unwrap();
+        worker.send(&[(CAN_DO, &[b"f"]), (GRAB_JOB, &[])]).unwrap();
+        worker.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]);
         AtWork { client, worker, handle }
     }
 
     /// No more jobs are taken.
     fn refused(&mut self) {
-        send(&mut self.client, SUBMIT_JOB_BG, &[&b"f"[..], b"", b""]);
-        let (command, error) = read(&mut self.client);
-        assert_eq!(command, ERROR);
-        assert!(error.starts_with(b"QUEUE_ERROR\0"), "{}", error.escape_ascii());
+        let (command, error) = self.client.ask(SUBMIT_JOB_BG, &[b"f", b"", b""]);
+        assert!(command == ERROR && error.starts_with("QUEUE_ERROR\\x00"), "{error}");
     }
 
     /// And this one ends as if nothing had happened.
     pub(crate) fn finish(&mut self) {
         self.refused();
-        send(&mut self.worker, WORK_COMPLETE, &[&self.handle, b"done"]);
-        assert_eq!(read(&mut self.client), (WORK_COMPLETE, [&self.handle[..], b"\0done"].concat()));
+        self.worker.send(&[(WORK_COMPLETE, &[&self.handle, b"done"])]).unwrap();
+        self.client.expect(WORK_COMPLETE, &[&self.handle, b"done"]);
     }
 }
 
@@ -68,12 +49,10 @@ fn sigusr1_waits_for_a_job_that_takes_longer_than_the_patience() {
             let mut server = Running::start(&[&[patience], durable].concat(), &folder);
             let mut job = AtWork::begin(&server);
             // Two seconds are over when this one has run out of time.
-            let mut timed = server.connect();
-            send(&mut timed, CAN_DO_TIMEOUT, &[&b"timed"[..], b"2"]);
-            send(&mut timed, SUBMIT_JOB, &[&b"timed"[..], b"", b""]);
-            read(&mut timed);
-            send(&mut timed, GRAB_JOB, &[]);
-            assert_eq!(read(&mut timed).0, JOB_ASSIGN);
+            let mut timed = Wire::new(server.connect());
+            timed.send(&[(CAN_DO_TIMEOUT, &[b"timed", b"2"])]).unwrap();
+            timed.ask(SUBMIT_JOB, &[b"timed", b"", b""]);
+            assert_eq!(timed.ask(GRAB_JOB, &[]).0, JOB_ASSIGN);
             server.signal(Signal::SIGUSR1);
             server.line_with("draining");
             server.line_with("ran out of time");
@@ -106,7 +85,7 @@ fn sigterm_ends_a_drain_or_begins_its_patience() {
     server.signal(Signal::SIGUSR1);
     server.line_with("draining");
     server.signal(Signal::SIGTERM);
-    // Both have been heard, and a second SIGTERM ends the patience.
+    // Both have been handled, and a second SIGTERM ends the patience.
     server.signal(Signal::SIGUSR2);
     server.line_with("SIGUSR2");
     assert!(server.child.try_wait().unwrap().is_none());
@@ -115,7 +94,7 @@ fn sigterm_ends_a_drain_or_begins_its_patience() {
 }
 
 #[test]
-fn sigterm_waits_for_jobs_where_it_is_told_to() {
+fn sigterm_waits_for_jobs_where_it_is_to() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let folder = Folder::new(&format!("patient-{signal}"));
         let mut server = Running::start(&["--drain-timeout", "600"], &folder);
@@ -159,7 +138,7 @@ fn next(socket: &UnixDatagram) -> String {
 }
 
 #[test]
-fn the_service_manager_is_told() {
+fn the_service_manager_knows_how_far_the_server_is() {
     let folder = Folder::new("notify");
     let path = folder.file("notify");
     let hidden = format!("gearmand-test-{}", std::process::id());
@@ -170,12 +149,44 @@ fn the_service_manager_is_told() {
         let mut server = Running::with(&["--drain-timeout=600"], &folder, &[("NOTIFY_SOCKET", &name)]);
         assert_eq!(next(&manager), "READY=1");
         let mut job = AtWork::begin(&server);
+        server.signal(Signal::SIGHUP);
+        let reloading = next(&manager);
+        let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap_or_else(|| panic!("{reloading}"));
+        assert!(time.parse::<u64>().unwrap() > 0);
+        assert_eq!(next(&manager), "READY=1");
         server.signal(Signal::SIGTERM);
         assert_eq!(next(&manager), "STOPPING=1");
         server.line_with("draining");
+        // This one opens the log anew as well, and the server does not count as ready because of it.
+        server.signal(Signal::SIGHUP);
         job.finish();
         assert!(server.child.wait().unwrap().success());
+        manager.set_nonblocking(true).unwrap();
+        assert_eq!(manager.recv(&mut [0; 64]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
+}
+
+/// A reload ends with what a start ends with: too early, it would make systemd start what needs a server.
+#[test]
+fn a_server_that_reloads_while_it_starts_is_not_ready() {
+    let folder = Folder::new("reload-start");
+    let path = folder.file("notify");
+    let manager = daemon(&SocketAddr::from_pathname(&path).unwrap());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = gearmand();
+    command.env("NOTIFY_SOCKET", &path);
+    let mut server = Running::begin(command, &["-p", &port], &folder);
+    server.line_with("waiting for it");
+    server.signal(Signal::SIGHUP);
+    server.signal(Signal::SIGUSR2);
+    server.line_with("SIGUSR2");
+    manager.set_nonblocking(true).unwrap();
+    assert!(manager.recv(&mut [0; 64]).is_err());
+    manager.set_nonblocking(false).unwrap();
+    drop(taken);
+    assert_eq!(next(&manager), "READY=1");
+    server.stop();
 }
 
 #[test]
@@ -219,7 +230,7 @@ fn without_a_syslog_daemon_the_log_file_does() {
     assert!(server.child.wait().unwrap().success());
     let arguments =
         ["--syslog", "--journal-socket=/nowhere/log", "-l", &folder.file("log"), "-u", "nobody-of-that-name"];
-    let output = crate::process::gearmand().args(["-p", "0", "-L", "127.0.0.1"]).args(arguments).output().unwrap();
-    let said = crate::process::stderr(&output);
-    assert!(said.contains("gearmand: --syslog: /nowhere/log: No such file or directory"), "{said}");
+    let output = gearmand().args(["-p", "0", "-L", "127.0.0.1"]).args(arguments).output().unwrap();
+    let text = stderr(&output);
+    assert!(text.contains("gearmand: --syslog: /nowhere/log: No such file or directory"), "{text}");
 }

@@ -191,7 +191,7 @@ fn at_every_moment(name: &str, signals: &[Signal]) {
             // Whoever is waited for, goes.
             drop(go_on);
         } else {
-            // When it has heard this one, it has heard those.
+            // Once it has handled this one, it has handled those.
             server.signal(SIGUSR2);
             server.line_with("SIGUSR2");
             go_on(&mut server);

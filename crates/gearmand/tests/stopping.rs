@@ -27,7 +27,7 @@ async fn drain_lets_running_jobs_end() {
     worker.ask(GRAB_JOB, &[]).await;
     let mut idle = server.worker(&["f"]).await;
     server.stop.send(Stop::Drain).unwrap();
-    // Until it has heard of it, it may still hand out the other one.
+    // Until it knows of it, it may still hand out the other one.
     loop {
         let (command, body) = client.ask(SUBMIT_JOB_BG, &[&b"g"[..], b"", b""]).await;
         if command == ERROR {
@@ -35,10 +35,8 @@ async fn drain_lets_running_jobs_end() {
             break;
         }
     }
-    idle.send(GRAB_JOB, &[]).await;
-    idle.expect(NO_JOB, &[]).await;
-    idle.send(PRE_SLEEP, &[]).await;
-    idle.sync().await;
+    idle.grab_nothing().await;
+    idle.sleep().await;
     assert!(!server.task.is_finished());
     worker.send(WORK_COMPLETE, &[&b"H:test:1"[..], b"result"]).await;
     client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"result"]).await;

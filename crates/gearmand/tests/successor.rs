@@ -70,7 +70,7 @@ fn its_files_stay_when_the_one_before_it_ends() {
     assert!(!Path::new(&folder.file("pid")).exists() && !Path::new(&folder.file("socket")).exists());
 }
 
-/// It wrote its number over that of the server that runs, and then found that it could not start.
+/// It wrote its process id over that of the server that runs, and then found that it could not start.
 #[test]
 fn who_cannot_start_leaves_the_files_of_the_one_that_runs() {
     let folder = Folder::new("failed");
@@ -115,6 +115,32 @@ fn a_server_that_is_stopped_listens_too() {
     assert_eq!(server.child.wait().unwrap().code(), Some(1));
 }
 
+/// It asked by a connection, twenty times a second, and each left two lines in the other's log.
+#[test]
+fn it_leaves_few_lines_in_the_log_of_the_one_it_waits_for() {
+    for killed in [false, true] {
+        let folder = Folder::new(&format!("quiet-{killed}"));
+        let listen = format!("-Lunix://{}", folder.file("socket"));
+        let mut old = Running::start(&[&listen], &folder);
+        let mut new = Running::begin(gearmand(), &[&listen, "--bind-wait=1", "-P", ""], &folder);
+        new.line_with(", after 1 s");
+        assert_eq!(new.child.wait().unwrap().code(), Some(1));
+        let mut new = Running::begin(gearmand(), &[&listen], &folder);
+        new.line_with("waiting for it");
+        if killed {
+            old.child.kill().unwrap();
+        } else {
+            old.signal(Signal::SIGTERM);
+        }
+        new.listens();
+        old.child.wait().unwrap();
+        let log = old.rest();
+        let connections = log.iter().filter(|line| line.contains("connection from a local socket")).count();
+        assert!((1..=2).contains(&connections), "{log:?}");
+        new.stop();
+    }
+}
+
 /// Of several that were started at once two took the socket: what is bound and does not listen yet looked left over.
 #[test]
 fn a_socket_that_does_not_listen_yet_is_not_left_over() {
@@ -144,10 +170,10 @@ fn what_is_kept_for_too_long_is_named() {
         for how in [&[][..], &["-d"]] {
             let output = gearmand().args(arguments).arg(wait).args(how).output().unwrap();
             assert_eq!(output.status.code(), Some(1));
-            let said = stderr(&output);
+            let text = stderr(&output);
             let error =
                 format!("gearmand: cannot listen on 127.0.0.1:{port}: Address already in use (os error 98){after}\n");
-            assert!(said.ends_with(&error), "{said}");
+            assert!(text.ends_with(&error), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 // Tests may fail loudly, their helpers too.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
 
+mod activation;
 mod admin;
 mod direct;
 mod disk;

@@ -42,7 +42,7 @@ fn work(mut wire: Wire) {
     }
 }
 
-/// Has many jobs under way at once, so that several threads have something to say to it at a time.
+/// Has many jobs under way at once, so that several threads write to it at a time.
 fn submit(mut wire: Wire, client: usize) {
     for round in 0..ROUNDS {
         let mut jobs: HashMap<Vec<u8>, (usize, bool)> = HashMap::new();

@@ -20,7 +20,7 @@ struct Ledger {
     acknowledged: Mutex<HashSet<u64>>,
     /// How often each was run.
     runs: Mutex<HashMap<u64, u32>>,
-    /// The ECHO_RES behind its WORK_COMPLETE came.
+    /// The ECHO_RES after its WORK_COMPLETE came.
     finished: Mutex<HashSet<u64>>,
     /// Run once more after that.
     again: Mutex<Vec<u64>>,

@@ -23,7 +23,7 @@ fn broken() -> Stdio {
     std::io::pipe().unwrap().1.into()
 }
 
-/// The program behind a shell that closes these of its descriptors.
+/// The program, started by a shell that closes these of its descriptors.
 fn closed(descriptors: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("exec \"$@\" {descriptors}"), "sh", env!("CARGO_BIN_EXE_gearmand")]);
@@ -34,7 +34,7 @@ fn closed(descriptors: &str) -> Command {
 #[test]
 fn remarks_and_errors_that_nobody_can_read() {
     for make in [full, broken] {
-        // --round-robin is without effect, and that is said.
+        // --round-robin is without effect, and a remark says so.
         let status = gearmand().args(["--check-args", "-R"]).stderr(make()).status().unwrap();
         assert_eq!(status.code(), Some(0));
         for wrong in [&["--bogus"][..], &["--config-file=/nowhere/x"], &["-l", "/nowhere/log"]] {
@@ -59,7 +59,7 @@ fn help_that_is_not_read_to_its_end() {
     }
 }
 
-/// Serves, and stops when it is told to.
+/// Serves, and stops by SIGTERM.
 fn serves(mut command: Command, log: &str, folder: &Folder) {
     let path = folder.file("socket");
     let listen = format!("--listen=unix://{path}");
@@ -104,7 +104,66 @@ fn a_log_that_cannot_be_written_ends_nothing() {
     serves(closed("<&- >&- 2>&-"), "stderr", &folder);
 }
 
-/// What a daemon says before it lets go of the terminal.
+/// A pipe that is full and open, and its other end: a write to it waits until somebody reads.
+fn blocked() -> (std::io::PipeReader, Stdio) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let set = |flags| nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETFL(flags)).unwrap();
+    set(nix::fcntl::OFlag::O_NONBLOCK);
+    while (&writer).write(&[b'.'; 4096]).is_ok() {}
+    while (&writer).write(b".").is_ok() {}
+    set(nix::fcntl::OFlag::empty());
+    (reader, writer.into())
+}
+
+/// The start waited for whoever reads stderr, and never listened; and each line of the log stopped all connections.
+#[test]
+fn a_stderr_that_nobody_reads_stops_nothing() {
+    let folder = Folder::new("blocked");
+    let (reader, stderr) = blocked();
+    let mut command = gearmand();
+    command.stderr(stderr);
+    serves(command, "stderr", &folder);
+    drop(reader);
+
+    // The same for a log that is a pipe, and lines that come when there is room again.
+    let log = folder.file("log");
+    nix::unistd::mkfifo(log.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = std::thread::spawn({
+        let log = log.clone();
+        move || File::open(log).unwrap()
+    });
+    let path = folder.file("second");
+    let listen = format!("--listen=unix://{path}");
+    let fixed = ["--verbose=INFO", "-P", "", "-l", &log, &listen];
+    let mut server = Ended(gearmand().args(fixed).spawn().unwrap());
+    let mut lines = BufReader::new(reader.join().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains("listening on unix://"));
+    // 64 KB and more.
+    for _ in 0..1000 {
+        ask_local(&path);
+    }
+    let reading = std::thread::spawn(move || {
+        assert!(lines.any(|line| line.starts_with("gearmand: ") && line.contains(" left out here")));
+        lines
+    });
+    while !reading.is_finished() {
+        ask_local(&path);
+    }
+    let mut lines = reading.join().unwrap();
+    kill(Pid::from_raw(server.0.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(lines.any(|line| line.contains("NOTICE") && line.ends_with(" stopped")));
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
+}
+
+fn ask_local(path: &str) {
+    let mut stream = UnixStream::connect(path).unwrap();
+    stream.write_all(b"version\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(&stream).read_line(&mut answer).unwrap();
+    assert!(answer.starts_with("OK "), "{answer}");
+}
+
+/// What a daemon writes before it lets go of the terminal.
 #[test]
 fn a_daemon_whose_terminal_is_gone() {
     let folder = Folder::new("gone");

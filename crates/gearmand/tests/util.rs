@@ -46,6 +46,14 @@ impl Server {
         peer.sync().await;
         peer
     }
+
+    /// The same with direct assignment.
+    pub(crate) async fn direct_worker(&self, functions: &[&str]) -> Peer {
+        let mut worker = self.worker(functions).await;
+        worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
+        worker.expect(OPTION_RES, &[&b"all-yours"[..]]).await;
+        worker
+    }
 }
 
 pub(crate) const CAN_DO: u32 = 1;
@@ -140,6 +148,24 @@ impl Peer {
     pub(crate) async fn sync(&mut self) {
         self.send(ECHO_REQ, &[&b"sync"[..]]).await;
         self.expect(ECHO_RES, &[&b"sync"[..]]).await;
+    }
+
+    /// Asks for a job, and is assigned this one: handle, function and workload.
+    pub(crate) async fn grab(&mut self, job: &[&[u8]]) {
+        self.send(GRAB_JOB, &[]).await;
+        self.expect(JOB_ASSIGN, job).await;
+    }
+
+    /// Asks for a job, and there is none.
+    pub(crate) async fn grab_nothing(&mut self) {
+        self.send(GRAB_JOB, &[]).await;
+        self.expect(NO_JOB, &[]).await;
+    }
+
+    /// It sleeps, and the server knows that.
+    pub(crate) async fn sleep(&mut self) {
+        self.send(PRE_SLEEP, &[]).await;
+        self.sync().await;
     }
 
     pub(crate) async fn submit(&mut self, function: &str, unique: &str, workload: &[u8]) -> Vec<u8> {

@@ -6,12 +6,7 @@ use crate::util::*;
 async fn sleepers(server: &Server, n: usize, direct: bool) -> Vec<Peer> {
     let mut workers = Vec::new();
     for _ in 0..n {
-        let mut worker = server.worker(&["f"]).await;
-        if direct {
-            worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
-            worker.expect(OPTION_RES, &[&b"all-yours"[..]]).await;
-        }
-        worker.sync().await;
+        let mut worker = if direct { server.direct_worker(&["f"]).await } else { server.worker(&["f"]).await };
         worker.send(PRE_SLEEP, &[]).await;
         workers.push(worker);
     }
@@ -23,7 +18,7 @@ async fn sleepers(server: &Server, n: usize, direct: bool) -> Vec<Peer> {
 /// The workers of two servers sleep at both and are busy with jobs of one. The other waited a second for each of them
 /// before it woke the next: five busy ones, and the idle one got its job after five seconds.
 #[tokio::test]
-async fn an_idle_worker_behind_many_that_are_busy_elsewhere() {
+async fn an_idle_worker_after_many_that_are_busy_elsewhere() {
     for (busy, direct) in [(5, false), (200, false), (5, true), (200, true)] {
         let server = Server::start().await;
         let clock = Frozen::new();
@@ -36,7 +31,7 @@ async fn an_idle_worker_behind_many_that_are_busy_elsewhere() {
         let begin = tokio::time::Instant::now();
         let time = async {
             loop {
-                // Whoever hears an answer has seen the time before it go by.
+                // When an answer has come, the time before it has passed.
                 client.sync().await;
                 clock.pass(1).await;
             }
@@ -48,8 +43,7 @@ async fn an_idle_worker_behind_many_that_are_busy_elsewhere() {
         }
         let waited = begin.elapsed().as_millis();
         assert!(waited < 20, "{busy} busy, direct: {direct}: {waited} ms");
-        idle.send(GRAB_JOB, &[]).await;
-        idle.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+        idle.grab(&[&handle, b"f", b"x"]).await;
     }
 }
 
@@ -61,8 +55,7 @@ async fn where_the_first_answers_nobody_else_is_woken() {
     let handle = client.submit("f", "", b"x").await;
     workers[0].expect(NOOP, &[]).await;
     clock.pass(1).await;
-    workers[0].send(GRAB_JOB, &[]).await;
-    workers[0].expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
+    workers[0].grab(&[&handle, b"f", b"x"]).await;
     clock.pass(100).await;
     for worker in &mut workers {
         worker.sync().await;
@@ -83,8 +76,7 @@ async fn a_stopped_worker_swallows_no_job() {
     clock.pass(3).await;
     awake.expect(JOB_ASSIGN, &[&handle, b"f", b"x"]).await;
     // It wakes up, and is a worker as before.
-    stopped.send(GRAB_JOB, &[]).await;
-    stopped.expect(NO_JOB, &[]).await;
+    stopped.grab_nothing().await;
     stopped.send(PRE_SLEEP, &[]).await;
     let handle = client.submit("f", "", b"y").await;
     stopped.expect(JOB_ASSIGN, &[&handle, b"f", b"y"]).await;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// One end of a connection. A server that says nothing for long is an error.
+/// One end of a connection. A server that sends nothing for long is an error.
 pub(crate) struct Wire(TcpStream);
 
 impl Wire {
@@ -27,6 +27,13 @@ impl Wire {
         let mut body = vec![0; number(8) as usize];
         self.0.read_exact(&mut body)?;
         Ok((number(4), body))
+    }
+
+    /// The next packet is this one.
+    pub(crate) fn expect(&mut self, command: u32, arguments: &[&[u8]]) {
+        let (got, body) = self.read().unwrap();
+        let (body, expected) = (body.escape_ascii().to_string(), arguments.join(&0).escape_ascii().to_string());
+        assert_eq!((got, body), (command, expected));
     }
 
     pub(crate) fn ask(&mut self, command: u32, arguments: &[&[u8]]) -> (u32, String) {

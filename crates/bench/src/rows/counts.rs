@@ -4,10 +4,10 @@
 use crate::Result;
 use crate::load;
 use crate::php::{FUNCTION, Module, OURS, PECL_ON_C, PECL_ON_OURS, Stack, php};
-use crate::place::Place;
 use crate::process::Process;
 use crate::row::{Metric, Row, Variant, most, ratio, variant};
 use crate::server::Server;
+use crate::setup::Setup;
 use crate::stats::summary;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,31 +34,31 @@ fn each(n: u64, count: impl Fn(u64) -> Result<f64>) -> Result<f64> {
 }
 
 /// Runs a script under another program that counts; that program's output.
-fn counted(place: &Place, stack: Stack, counter: &[&str], script: &str, n: u64) -> Result<String> {
-    let server = Server::start(place, stack.server)?;
-    let _worker = if script == "do.php" { Some(stack.worker(place, &server)?) } else { None };
+fn counted(setup: &Setup, stack: Stack, counter: &[&str], script: &str, n: u64) -> Result<String> {
+    let server = Server::start(setup, stack.server)?;
+    let _worker = if script == "do.php" { Some(stack.worker(setup, &server)?) } else { None };
     if script == "drain.php" {
         load::queue(&server, FUNCTION, n)?;
     }
-    let php = stack.php(place, &server);
+    let php = stack.php(setup, &server);
     let mut command = Command::new(counter[0]);
     command.args(&counter[1..]).arg(php.get_program()).args(php.get_args());
     command.envs(php.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.arg(place.scripts.join(script)).args([n.to_string(), "12".into()]);
+    command.arg(setup.scripts.join(script)).args([n.to_string(), "12".into()]);
     Ok(Process::start(&format!("{}: {script} under {}", stack.name, counter[0]), &mut command)?.finish(LIMIT)?.1)
 }
 
 /// strace's summary on stderr, in the columns asked for, ends with "N total".
-fn system_calls(place: &Place, stack: Stack, script: &str, n: u64) -> Result<f64> {
-    let said = counted(place, stack, &["strace", "-f", "-c", "-U", "calls,name"], script, n)?;
-    let total = said.lines().find_map(|line| line.trim().strip_suffix("total"));
-    Ok(total.ok_or_else(|| format!("no total from strace: {said}"))?.trim().parse()?)
+fn system_calls(setup: &Setup, stack: Stack, script: &str, n: u64) -> Result<f64> {
+    let output = counted(setup, stack, &["strace", "-f", "-c", "-U", "calls,name"], script, n)?;
+    let total = output.lines().find_map(|line| line.trim().strip_suffix("total"));
+    Ok(total.ok_or_else(|| format!("no total from strace: {output}"))?.trim().parse()?)
 }
 
 fn calls(name: &'static str, title: &'static str, script: &'static str, ours: &[Stack], limit: f64) -> Row {
     let one = |stack: &Stack| -> Variant {
         let stack = *stack;
-        variant(stack.name, move |place| Ok(vec![each(place.jobs(1000), |n| system_calls(place, stack, script, n))?]))
+        variant(stack.name, move |setup| Ok(vec![each(setup.jobs(1000), |n| system_calls(setup, stack, script, n))?]))
     };
     let mut targets = vec![vec![most("ours", limit)]];
     if ours.len() > 1 {
@@ -74,19 +74,19 @@ fn calls(name: &'static str, title: &'static str, script: &'static str, ours: &[
     }
 }
 
-fn executed(place: &Place, stack: Stack, script: &str, n: u64) -> Result<f64> {
+fn executed(setup: &Setup, stack: Stack, script: &str, n: u64) -> Result<f64> {
     let counter = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
-    let said = counted(place, stack, &counter, script, n)?;
-    let total = said.lines().find_map(|line| line.split_once("Collected : "));
-    Ok(total.ok_or_else(|| format!("no count from valgrind: {said}"))?.1.trim().parse()?)
+    let output = counted(setup, stack, &counter, script, n)?;
+    let total = output.lines().find_map(|line| line.split_once("Collected : "));
+    Ok(total.ok_or_else(|| format!("no count from valgrind: {output}"))?.1.trim().parse()?)
 }
 
 /// A doBackground, less a method call that does nothing, which is PHP's own.
 fn instructions() -> Row {
     let one = |stack: Stack| {
-        variant(stack.name, move |place| {
-            let background = each(place.jobs(500), |n| executed(place, stack, "background.php", n))?;
-            Ok(vec![background - each(place.jobs(500), |n| executed(place, stack, "call.php", n))?])
+        variant(stack.name, move |setup| {
+            let background = each(setup.jobs(500), |n| executed(setup, stack, "background.php", n))?;
+            Ok(vec![background - each(setup.jobs(500), |n| executed(setup, stack, "call.php", n))?])
         })
     };
     Row {
@@ -102,10 +102,10 @@ fn instructions() -> Row {
 fn method_call() -> Row {
     const CALLS: u64 = 10_000_000;
     let one = |stack: Stack| {
-        variant(stack.name, move |place| {
+        variant(stack.name, move |setup| {
             // It never connects.
-            let mut command = php(place, std::slice::from_ref(module(place, stack.module)));
-            command.arg(place.scripts.join("call.php")).arg(CALLS.to_string());
+            let mut command = php(setup, std::slice::from_ref(module(setup, stack.module)));
+            command.arg(setup.scripts.join("call.php")).arg(CALLS.to_string());
             Ok(vec![crate::php::seconds(stack.name, &mut command)? * 1e9 / CALLS as f64])
         })
     };
@@ -119,19 +119,19 @@ fn method_call() -> Row {
     }
 }
 
-fn module(place: &Place, module: Module) -> &String {
+fn module(setup: &Setup, module: Module) -> &String {
     match module {
-        Module::Ours => &place.module,
-        Module::Pecl => &place.pecl,
+        Module::Ours => &setup.module,
+        Module::Pecl => &setup.pecl,
     }
 }
 
 fn size() -> Row {
     let one = |stack: Stack| {
-        variant(stack.name, move |place| {
-            let stripped = place.scratch.join("stripped.so");
+        variant(stack.name, move |setup| {
+            let stripped = setup.scratch.join("stripped.so");
             let mut command = Command::new("strip");
-            command.arg("-o").arg(&stripped).arg(module(place, stack.module));
+            command.arg("-o").arg(&stripped).arg(module(setup, stack.module));
             Process::start("strip", &mut command)?.finish(LIMIT)?;
             Ok(vec![std::fs::metadata(stripped)?.len() as f64 / 1e6])
         })
@@ -148,18 +148,18 @@ fn size() -> Row {
 
 fn start_up() -> Row {
     const RUNS: u32 = 60;
-    let once = |place: &Place, modules: &[String]| -> Result<Duration> {
+    let once = |setup: &Setup, modules: &[String]| -> Result<Duration> {
         let begin = Instant::now();
-        let mut command = php(place, modules);
+        let mut command = php(setup, modules);
         Process::start("php -r ''", command.args(["-r", ""]))?.finish(LIMIT)?;
         Ok(begin.elapsed())
     };
     let one = |stack: Stack| {
-        variant(stack.name, move |place| {
+        variant(stack.name, move |setup| {
             let mut added = Vec::new();
             for _ in 0..RUNS {
-                let with = once(place, std::slice::from_ref(module(place, stack.module)))?;
-                added.push((with.as_secs_f64() - once(place, &[])?.as_secs_f64()) * 1e3);
+                let with = once(setup, std::slice::from_ref(module(setup, stack.module)))?;
+                added.push((with.as_secs_f64() - once(setup, &[])?.as_secs_f64()) * 1e3);
             }
             Ok(summary(&added).map(|s| s.median).into_iter().collect())
         })

@@ -5,10 +5,10 @@ use crate::Result;
 use crate::floor;
 use crate::load;
 use crate::php::{FUNCTION, OURS, OURS_ON_C, PECL_ON_C, STACKS, Stack, php, seconds};
-use crate::place::Place;
 use crate::process::{Process, free_port};
 use crate::row::{Row, Target, Variant, ratio, variant};
 use crate::server::Server;
+use crate::setup::Setup;
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 
@@ -31,15 +31,15 @@ enum Before {
 }
 
 /// Microseconds for each of `n`.
-fn run(place: &Place, stack: Stack, before: Before, script: &str, arguments: &[u64]) -> Result<Vec<f64>> {
-    let server = Server::start(place, stack.server)?;
-    let n = place.jobs(arguments[0]);
-    let _worker = if before == Before::Worker { Some(stack.worker(place, &server)?) } else { None };
+fn run(setup: &Setup, stack: Stack, before: Before, script: &str, arguments: &[u64]) -> Result<Vec<f64>> {
+    let server = Server::start(setup, stack.server)?;
+    let n = setup.jobs(arguments[0]);
+    let _worker = if before == Before::Worker { Some(stack.worker(setup, &server)?) } else { None };
     if before == Before::Queued {
         load::queue(&server, FUNCTION, n)?;
         server.expect_jobs(FUNCTION, n)?;
     }
-    let seconds = stack.run(place, &server, script, &[&[n], &arguments[1..]].concat())?;
+    let seconds = stack.run(setup, &server, script, &[&[n], &arguments[1..]].concat())?;
     // A worker's last WORK_COMPLETE may still be on its way when it ends.
     crate::process::wait_until("the queue is as it should be", || {
         Ok(server.counts(FUNCTION)?.jobs == if before == Before::Nothing { n } else { 0 })
@@ -50,29 +50,29 @@ fn run(place: &Place, stack: Stack, before: Before, script: &str, arguments: &[u
 fn stacks(list: &[Stack], before: Before, script: &'static str, arguments: &'static [u64]) -> Vec<Variant> {
     let one = |stack: &Stack| {
         let stack = *stack;
-        variant(stack.name, move |place| run(place, stack, before, script, arguments))
+        variant(stack.name, move |setup| run(setup, stack, before, script, arguments))
     };
     list.iter().map(one).collect()
 }
 
 fn hops(name: &'static str, hops: usize) -> Variant {
-    variant(name, move |place| Ok(vec![floor::hops(place, hops, place.jobs(20_000))?]))
+    variant(name, move |setup| Ok(vec![floor::hops(setup, hops, setup.jobs(20_000))?]))
 }
 
 fn redis(name: &'static str, how: &'static str, n: u64) -> Variant {
-    variant(name, move |place| {
+    variant(name, move |setup| {
         let port = free_port()?.to_string();
-        let n = place.jobs(n);
+        let n = setup.jobs(n);
         let flags = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port];
-        let mut server = Process::start("redis-server", Command::new(&place.redis).args(flags))?;
+        let mut server = Process::start("redis-server", Command::new(&setup.redis).args(flags))?;
         let address = (Ipv4Addr::LOCALHOST, port.parse()?);
         crate::process::wait_until("redis-server listens", || {
             server.expect_running()?;
             Ok(TcpStream::connect(address).is_ok())
         })?;
-        let mut command = php(place, &place.phpredis);
+        let mut command = php(setup, &setup.phpredis);
         command.env("BENCH_HOST", "127.0.0.1").env("BENCH_PORT", &port);
-        command.arg(place.scripts.join("redis.php")).args([how, &n.to_string()]);
+        command.arg(setup.scripts.join("redis.php")).args([how, &n.to_string()]);
         Ok(vec![seconds(name, &mut command)? * 1e6 / n as f64])
     })
 }
@@ -104,7 +104,7 @@ fn do_large() -> Row {
     // Pecl on C needs a thousand times as long as what is measured beside.
     let mut variants = stacks(&[OURS], Before::Worker, "do.php", &[200, MEGABYTE]);
     variants.extend(stacks(&STACKS[1..], Before::Worker, "do.php", &[5, MEGABYTE]));
-    variants.push(variant("raw relay", |place| Ok(vec![floor::blob(place, MEGABYTE as usize, place.jobs(300))?])));
+    variants.push(variant("raw relay", |setup| Ok(vec![floor::blob(setup, MEGABYTE as usize, setup.jobs(300))?])));
     let targets = vec![vec![ratio("ours", BASE, 0.02)], vec![ratio("ours", "raw relay", 3.0)]];
     row("do-1mb", "doNormal, 1 MB there and back", variants, targets)
 }

@@ -3,9 +3,9 @@
 use super::MICROSECONDS;
 use crate::Result;
 use crate::load::{self, Cost, Foreground};
-use crate::place::Place;
 use crate::row::{Claim, Metric, Row, Variant, ratio, variant};
 use crate::server::{Kind, Server};
+use crate::setup::Setup;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -24,13 +24,13 @@ fn time_and_cpu(cost: Cost) -> Vec<f64> {
     vec![cost.time, cost.cpu]
 }
 
-fn foreground_on(place: &Place, kind: Kind, load: &Foreground) -> Result<Cost> {
-    let server = Server::start(place, kind)?;
-    load::foreground(&server, &Foreground { jobs: place.jobs(load.jobs), ..*load })
+fn foreground_on(setup: &Setup, kind: Kind, load: &Foreground) -> Result<Cost> {
+    let server = Server::start(setup, kind)?;
+    load::foreground(&server, &Foreground { jobs: setup.jobs(load.jobs), ..*load })
 }
 
 fn foreground() -> Row {
-    let one = |name, kind, load| variant(name, move |place| Ok(time_and_cpu(foreground_on(place, kind, &load)?)));
+    let one = |name, kind, load| variant(name, move |setup| Ok(time_and_cpu(foreground_on(setup, kind, &load)?)));
     let mut variants: Vec<Variant> = KINDS.map(|(name, kind)| one(name, kind, CROWD)).into();
     variants.push(one("ours, direct assignment", Kind::Ours, Foreground { direct: true, ..CROWD }));
     Row {
@@ -46,9 +46,9 @@ fn foreground() -> Row {
 fn background(unique: bool) -> Row {
     const JOBS: u64 = 100_000;
     let one = |(name, kind)| {
-        variant(name, move |place| {
-            let server = Server::start(place, kind)?;
-            let jobs = place.jobs(JOBS);
+        variant(name, move |setup| {
+            let server = Server::start(setup, kind)?;
+            let jobs = setup.jobs(JOBS);
             let cost = load::background(&server, 8, 500, jobs, unique)?;
             if kind != Kind::Null {
                 server.expect_jobs("echo", jobs)?;
@@ -70,17 +70,17 @@ fn latency() -> Row {
     let rate: Rc<OnceCell<f64>> = Rc::default();
     let one = |name, kind, direct| {
         let rate = rate.clone();
-        variant(name, move |place: &Place| {
+        variant(name, move |setup: &Setup| {
             let half = match rate.get() {
                 Some(rate) => *rate,
                 None => {
-                    let top = foreground_on(place, Kind::C, &CROWD)?;
-                    crate::say(&format!("C's top load: {:.0} jobs a second", 1e6 / top.time))?;
+                    let top = foreground_on(setup, Kind::C, &CROWD)?;
+                    crate::progress(&format!("C's top load: {:.0} jobs a second", 1e6 / top.time))?;
                     *rate.get_or_init(|| 0.5e6 / top.time)
                 }
             };
             let load = Foreground { direct, rate: Some(half), jobs: (half * 3.0) as u64, ..CROWD };
-            Ok(vec![foreground_on(place, kind, &load)?.p99])
+            Ok(vec![foreground_on(setup, kind, &load)?.p99])
         })
     };
     let mut variants: Vec<Variant> = KINDS.map(|(name, kind)| one(name, kind, false)).into();
@@ -100,9 +100,9 @@ fn depth() -> Row {
     const MANY: &str = "ours, 100,000 queued";
     const MOST: &str = "ours, 3,000,000 queued";
     let one = |name, kind, depth| {
-        variant(name, move |place| {
-            let server = Server::start(place, kind)?;
-            Ok(time_and_cpu(load::at_depth(&server, place.jobs(depth), place.jobs(50_000))?))
+        variant(name, move |setup| {
+            let server = Server::start(setup, kind)?;
+            Ok(time_and_cpu(load::at_depth(&server, setup.jobs(depth), setup.jobs(50_000))?))
         })
     };
     let mut variants: Vec<Variant> =

@@ -1,4 +1,4 @@
-//! What a server is run with ([`Config`]), and the options that say so ([`Options`]).
+//! What a server is run with ([`Config`]), and the options that it follows from ([`Options`]). No sockets here.
 
 pub(crate) mod file;
 mod options;
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// What stands in front of `:<number>` in handles.
+    /// What comes before `:<number>` in handles.
     pub handle_prefix: String,
     /// How often a job is begun before it counts as failed; `None` is as often as it takes.
     pub job_runs: Option<u16>,
@@ -44,7 +44,7 @@ pub struct Config {
     pub level: Level,
     /// What time it is, since 1970. Tests have their own.
     pub clock: fn() -> Duration,
-    /// In which SUBMIT_JOB_SCHED tells a time.
+    /// In which the times of SUBMIT_JOB_SCHED are.
     pub zone: jiff::tz::TimeZone,
     /// Called after many jobs have gone, to give their memory back to the system.
     pub trim: fn(),

@@ -1,5 +1,6 @@
-//! The command line and its files: every option, with its default and its meaning. Names, short forms and habits are
-//! those of the C server. What a server is run with follows from them: [`Config`].
+//! The command line and its files: every option, with its default and its meaning. Names, short forms and defaults are
+//! those of the C server. What a server is run with follows from them: [`Config`]. Opens the durable queue, and nothing
+//! else.
 
 use crate::config::file::{self, Word};
 use crate::config::{Config, Keepalive, Level};
@@ -24,9 +25,9 @@ const BUILTIN: &str = "builtin";
 /// Jobs in an SQLite file too.
 const SQLITE: &str = "libsqlite3";
 
-/// Where the log is written unless told otherwise.
+/// Where the log is written by default.
 pub const DEFAULT_LOG: &str = "/var/log/gearmand.log";
-/// Where the process number is written unless told otherwise.
+/// Where the process id is written by default.
 pub const DEFAULT_PID: &str = "/var/gearmand.pid";
 /// Read when it exists.
 pub const DEFAULT_FILE: &str = "/etc/gearmand.conf";
@@ -40,7 +41,7 @@ const MAX_PROBES: i64 = 127;
 /// Heading of options that do nothing.
 const WITHOUT: &str = "Without effect; taken because C gearmand has them";
 
-const BEHIND: &str = "\
+const AFTER_HELP: &str = "\
 Signals:
   TERM, INT  stop; with --drain-timeout, running jobs may end first
   USR1       drain: no more jobs are taken or handed out; stop when the
@@ -51,6 +52,8 @@ Environment:
   GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
                  Kubernetes sets for a service of that name, it is ignored
   NOTIFY_SOCKET  set by systemd for services of Type=notify
+  LISTEN_FDS     set by systemd for services with a .socket unit, with
+                 LISTEN_PID: those sockets are listened on instead
 
 Files:
   /etc/gearmand.conf     more options, read where it exists
@@ -74,7 +77,7 @@ Examples:
 #[command(
     name = "gearmand",
     version,
-    after_help = BEHIND,
+    after_help = AFTER_HELP,
     disable_version_flag = true,
     infer_long_args = true,
     args_override_self = true
@@ -285,7 +288,7 @@ fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(argument: &str) -
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Usage {
-    /// clap's words, which for `--help` and `--version` are no error.
+    /// clap's text, which for `--help` and `--version` is no error.
     #[error("{0}")]
     Clap(#[from] clap::Error),
     /// An option that cannot be as it was given.
@@ -306,14 +309,14 @@ impl Usage {
 
 impl Options {
     /// Reads a command line, with the files it names; the words of a file come before it, so that the
-    /// command line has the last word. Also returns the options that are without effect.
+    /// command line overrides them. Also returns the options that are without effect.
     ///
     /// # Errors
     /// [`Usage`] where the server should not start.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<(Options, Vec<String>), Usage> {
         let given: Vec<Word> = arguments.into_iter().map(|word| Word::from(word.as_os_str())).collect();
         let given = expanded(given)?;
-        let first = Options::parse(&given).map_err(|error| Options::placed(error, &given))?;
+        let first = Options::parse(&given).map_err(|error| Options::with_line(error, &given))?;
         let words = match &first.0.config_file {
             Some(file) => file_words(file)?,
             None if Path::new(DEFAULT_FILE).exists() => file_words(DEFAULT_FILE)?,
@@ -321,7 +324,7 @@ impl Options {
         };
         let (name, rest) = given.split_at(given.len().min(1));
         let words = [name, &expanded(words)?, rest].concat();
-        Options::checked(&words).map_err(|error| Options::placed(error, &words))
+        Options::checked(&words).map_err(|error| Options::with_line(error, &words))
     }
 
     /// The options, where the server may start with them.
@@ -332,7 +335,7 @@ impl Options {
     }
 
     /// An error of these words, with the line of the file that it is about.
-    fn placed(error: Usage, words: &[Word]) -> Usage {
+    fn with_line(error: Usage, words: &[Word]) -> Usage {
         let reason = match &error {
             // --help and --version.
             Usage::Clap(error) if !error.use_stderr() => None,
@@ -342,9 +345,9 @@ impl Options {
             }
             error => Some(error.to_string()),
         };
-        let place = || file::wrong_line(words, |words| Options::checked(words).is_ok());
-        match reason.and_then(|reason| Some((place()?, reason))) {
-            Some((place, reason)) => Usage::option(place.to_string(), reason),
+        let line = || file::wrong_line(words, |words| Options::checked(words).is_ok());
+        match reason.and_then(|reason| Some((line()?, reason))) {
+            Some((line, reason)) => Usage::option(line.to_string(), reason),
             None => error,
         }
     }

@@ -8,7 +8,7 @@
 
 use crate::admin::text;
 use crate::broker::dispatch::dispatch;
-use crate::net::stream::{ReadHalf, WriteHalf};
+use crate::net::stream::Stream;
 use crate::shared::{Shared, State};
 use bytes::{BufMut, Bytes};
 use gearman_core::protocol::codec::{Decoded, decode};
@@ -16,7 +16,6 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::ReadBuf;
 
 /// Size of the buffer that all connections read into.
 pub(crate) const SCRATCH: usize = 64 * 1024;
@@ -30,8 +29,8 @@ thread_local! {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(shared: Shared, session: u32, reader: ReadHalf, writer: Arc<WriteHalf>) {
-    let mut task = Task { shared: shared.clone(), session, reader, writer, input: Input::default() };
+pub(crate) async fn serve(shared: Shared, session: u32, stream: Arc<Stream>) {
+    let mut task = Task { shared: shared.clone(), session, stream, input: Input::default() };
     let reason = std::future::poll_fn(|cx| SHARED.with_borrow_mut(|scratch| task.poll(cx, scratch))).await;
     shared.end_round(); // the reason may be on its way
     shared.with_state(|state| {
@@ -45,8 +44,7 @@ pub(crate) async fn serve(shared: Shared, session: u32, reader: ReadHalf, writer
 struct Task {
     shared: Shared,
     session: u32,
-    reader: ReadHalf,
-    writer: Arc<WriteHalf>,
+    stream: Arc<Stream>,
     input: Input,
 }
 
@@ -66,7 +64,7 @@ impl Task {
                 Err(reason) => return Poll::Ready(reason),
             };
             if waiting.writable {
-                match self.writer.poll_write_ready(cx) {
+                match self.stream.poll_write_ready(cx) {
                     Poll::Ready(Err(error)) => return Poll::Ready(error.to_string()),
                     Poll::Ready(Ok(())) => {
                         self.shared.write(self.session);
@@ -93,7 +91,7 @@ impl Task {
     /// Reads once, and does what that asks for; ends with the reason why the connection is over.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8], waiting: usize) -> Poll<Result<(), String>> {
         let session = self.session;
-        let n = if self.input.stalled { None } else { Some(ready!(self.input.read(cx, &mut self.reader, scratch))) };
+        let n = if self.input.stalled { None } else { Some(ready!(self.input.read(cx, &self.stream, scratch))) };
         match n {
             Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
             Some(Ok(0)) => {
@@ -142,19 +140,17 @@ impl Input {
     }
 
     /// Reads what there is: after what is kept of a packet, in the shared buffer where that fits.
-    fn read(&mut self, cx: &mut Context<'_>, reader: &mut ReadHalf, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn read(&mut self, cx: &mut Context<'_>, stream: &Stream, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
         let kept = self.partial.len();
         if self.need <= SCRATCH {
-            let mut buffer = ReadBuf::new(&mut scratch[kept..]);
-            ready!(reader.poll_read(cx, &mut buffer))?;
-            return Poll::Ready(Ok(buffer.filled().len()));
+            return stream.poll_read(cx, &mut &mut scratch[kept..]);
         }
         // Never more than was sent until now, so that a length alone costs nothing.
         if kept == self.partial.capacity() {
             self.partial.reserve_exact((self.need - kept).min(kept.max(SCRATCH)));
         }
         let room = (self.partial.capacity() - kept).min(self.need - kept);
-        reader.poll_read_buf(cx, &mut (&mut self.partial).limit(room))
+        stream.poll_read(cx, &mut (&mut self.partial).limit(room))
     }
 }
 

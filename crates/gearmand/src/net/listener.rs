@@ -1,4 +1,4 @@
-//! What is listened on, and the name of a socket in the file system, for as long as it is that socket's.
+//! What is listened on, and the file of a Unix socket for as long as it is that socket's. Binding is the caller's.
 
 use crate::config::Keepalive;
 use crate::net::stream::{Stream, keepalive};
@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 pub enum Listener {
     /// An Internet address.
     Tcp(std::net::TcpListener),
-    /// A socket in the file system. Its file is gone before nobody listens any more.
-    Unix(SocketFile, std::os::unix::net::UnixListener),
+    /// A socket in the file system. Its file, where the server made it, is gone before nobody listens any more.
+    Unix(Option<SocketFile>, std::os::unix::net::UnixListener),
 }
 
-/// A listener in the runtime's hands.
+/// A listener of the runtime.
 #[derive(Debug)]
 pub(crate) enum Accept {
     Tcp(tokio::net::TcpListener),
     /// Its file goes first.
     Unix {
-        _file: SocketFile,
+        _file: Option<SocketFile>,
         listener: tokio::net::UnixListener,
     },
 }
@@ -46,9 +46,11 @@ impl Accept {
         match self {
             Accept::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                // The peer may be gone already; then reading says so.
+                // The peer may be gone already; then reading shows it.
                 let probe = || probe.map_or(Ok(()), |probe| keepalive(&stream, &probe));
                 let _ = stream.set_nodelay(true).and_then(|()| probe());
+                // A socket for both families shows IPv4 addresses as IPv6.
+                let address = SocketAddr::new(address.ip().to_canonical(), address.port());
                 Ok((Stream::Tcp(stream), Some(address)))
             }
             Accept::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), None)),

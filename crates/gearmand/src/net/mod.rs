@@ -1,4 +1,4 @@
-//! Sockets, and what waits for them: the only place of the library that reads and writes. Above it everything is pure.
+//! Sockets, and what waits for them: the only part of the library that reads and writes. Above it everything is pure.
 //!
 //! What kind of stream a connection is, only [`stream`] and [`listener`] know.
 

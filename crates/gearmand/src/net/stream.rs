@@ -1,7 +1,14 @@
 //! A stream of bytes, TCP or Unix: the only place that knows which. What is above never asks.
 //!
-//! Its two halves have one owner each: a connection's task reads, and whoever has something to send writes, one at a
-//! time (see [`crate::outgoing`]). No packets here.
+//! One [`Stream`] is both directions of a connection, as an encrypted stream has one state for both. Every method takes
+//! `&self`: the connection's task reads, and at the end of a round any thread writes, one at a time (see
+//! [`crate::outgoing`]); neither waits for the other. A kind of stream that has a state guards it in here, for no longer
+//! than a call. No packets here.
+//!
+//! Invariants, which every kind of stream keeps:
+//! - A read that is pending has left nothing behind, in the system or in the stream, and its task is woken by what comes.
+//! - What is still in the [`WriteBuffer`] after a write has not left yet, and what is not in it any more is the
+//!   system's: nothing that was taken waits in the stream.
 
 use crate::config::Keepalive;
 use bytes::{Buf, BufMut};
@@ -9,11 +16,10 @@ use gearman_core::protocol::write_buffer::WriteBuffer;
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
-use tokio::net::{tcp, unix};
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Handle;
 
 /// What a worker is sent that gets jobs in its sleep must reach it within this time, or the connection ends and
@@ -25,96 +31,69 @@ const PIECES: usize = 64;
 /// A connection that was accepted.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Tcp(tokio::net::TcpStream),
-    Unix(tokio::net::UnixStream),
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// The same for every kind of socket.
+macro_rules! with_socket {
+    ($stream:expr, $socket:ident => $call:expr) => {
+        match $stream {
+            Stream::Tcp($socket) => $call,
+            Stream::Unix($socket) => $call,
+        }
+    };
 }
 
 impl Stream {
-    /// Into the hands of another thread's runtime.
+    /// The same stream, with its socket in another thread's runtime.
     pub(crate) fn hand_to(self, runtime: &Handle) -> io::Result<Stream> {
         let _there = runtime.enter();
         Ok(match self {
-            Stream::Tcp(stream) => Stream::Tcp(tokio::net::TcpStream::from_std(stream.into_std()?)?),
-            Stream::Unix(stream) => Stream::Unix(tokio::net::UnixStream::from_std(stream.into_std()?)?),
+            Stream::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream.into_std()?)?),
+            Stream::Unix(stream) => Stream::Unix(UnixStream::from_std(stream.into_std()?)?),
         })
     }
 
-    pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
-        match self {
-            Stream::Tcp(stream) => {
-                let (reader, writer) = stream.into_split();
-                (ReadHalf::Tcp(reader), WriteHalf::Tcp(writer))
+    /// Reads once, as much as there is and there is room for; 0 is the end. Only the connection's task reads: it is the
+    /// one that is woken.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(with_socket!(self, socket => socket.poll_read_ready(cx)))?;
+            match self.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read),
             }
-            Stream::Unix(stream) => {
-                let (reader, writer) = stream.into_split();
-                (ReadHalf::Unix(reader), WriteHalf::Unix(writer))
+        }
+    }
+
+    /// A socket that had less than there was room for is drained: it counts as not ready any more, which saves the call
+    /// of the system that would only show it. What comes from then on makes it ready again.
+    fn try_read(&self, buffer: &mut impl BufMut) -> io::Result<usize> {
+        let room = buffer.chunk_mut().len();
+        let mut drained = None;
+        let read = with_socket!(self, socket => socket.try_io(Interest::READABLE, || {
+            let n = socket.try_read_buf(buffer)?;
+            if 0 < n && n < room {
+                drained = Some(n);
+                return Err(io::ErrorKind::WouldBlock.into());
             }
-        }
-    }
-}
-
-impl AsRawFd for Stream {
-    fn as_raw_fd(&self) -> RawFd {
-        match self {
-            Stream::Tcp(stream) => stream.as_raw_fd(),
-            Stream::Unix(stream) => stream.as_raw_fd(),
-        }
-    }
-}
-
-/// How a worker is watched that gets jobs without having asked for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Watch {
-    /// What it is sent must reach it soon.
-    Reached,
-    /// It has asked for jobs in advance: those may wait for as long as it works and does not read. To the system
-    /// that is the same as not to be reached.
-    Alive,
-}
-
-/// Where a connection's bytes come from.
-#[derive(Debug)]
-pub(crate) enum ReadHalf {
-    Tcp(tcp::OwnedReadHalf),
-    Unix(unix::OwnedReadHalf),
-}
-
-/// Where they go. The server has it, so that whoever has something to send writes at once.
-#[derive(Debug)]
-pub(crate) enum WriteHalf {
-    Tcp(tcp::OwnedWriteHalf),
-    Unix(unix::OwnedWriteHalf),
-}
-
-impl ReadHalf {
-    /// As [`AsyncRead`], which sees by itself when a socket is drained: a `try_read` would need one more
-    /// call of the system to learn it.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            ReadHalf::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
-            ReadHalf::Unix(half) => Pin::new(half).poll_read(cx, buffer),
-        }
+            Ok(n)
+        }));
+        drained.map_or(read, Ok)
     }
 
-    /// Into memory that was never written to. The future keeps nothing from one poll to the next.
-    pub(crate) fn poll_read_buf(&mut self, cx: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
-        match self {
-            ReadHalf::Tcp(half) => pin!(half.read_buf(buffer)).poll(cx),
-            ReadHalf::Unix(half) => pin!(half.read_buf(buffer)).poll(cx),
-        }
-    }
-}
-
-impl WriteHalf {
     /// Writes what the socket takes now.
     pub(crate) fn write(&self, bytes: &mut WriteBuffer) -> io::Result<()> {
         while !bytes.is_empty() {
             let (sent, whole) = match bytes.single() {
-                Some(all) => (self.try_write(all), all.len()),
+                Some(all) => (with_socket!(self, socket => socket.try_write(all)), all.len()),
                 None => {
                     let mut pieces = [IoSlice::new(&[]); PIECES];
                     let n = bytes.chunks_vectored(&mut pieces);
-                    (self.try_write_vectored(&pieces[..n]), pieces[..n].iter().map(|p| p.len()).sum())
+                    let pieces = &pieces[..n];
+                    let whole = pieces.iter().map(|piece| piece.len()).sum();
+                    (with_socket!(self, socket => socket.try_write_vectored(pieces)), whole)
                 }
             };
             match sent {
@@ -133,37 +112,37 @@ impl WriteHalf {
         Ok(())
     }
 
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            WriteHalf::Tcp(half) => half.try_write(bytes),
-            WriteHalf::Unix(half) => half.try_write(bytes),
-        }
-    }
-
-    fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            WriteHalf::Tcp(half) => half.try_write_vectored(pieces),
-            WriteHalf::Unix(half) => half.try_write_vectored(pieces),
-        }
-    }
-
-    /// The other side is noticed soon when it is dead.
-    pub(crate) fn watch(&self, how: Watch, probe: &Keepalive) -> io::Result<()> {
-        let WriteHalf::Tcp(half) = self else { return Ok(()) };
-        let reached = (how == Watch::Reached).then_some(REACHED);
-        SockRef::from(half.as_ref()).set_tcp_user_timeout(reached)?;
-        keepalive(half.as_ref(), probe)
-    }
-
+    /// When a write may get on. Only the connection's task waits for that.
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            WriteHalf::Tcp(half) => half.as_ref().poll_write_ready(cx),
-            WriteHalf::Unix(half) => half.as_ref().poll_write_ready(cx),
-        }
+        with_socket!(self, socket => socket.poll_write_ready(cx))
+    }
+
+    /// Makes sure that a peer that is dead is noticed soon.
+    pub(crate) fn watch(&self, how: Watch, probe: &Keepalive) -> io::Result<()> {
+        let Stream::Tcp(socket) = self else { return Ok(()) };
+        let reached = (how == Watch::Reached).then_some(REACHED);
+        SockRef::from(socket).set_tcp_user_timeout(reached)?;
+        keepalive(socket, probe)
     }
 }
 
-pub(crate) fn keepalive(stream: &tokio::net::TcpStream, probe: &Keepalive) -> io::Result<()> {
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        with_socket!(self, socket => socket.as_raw_fd())
+    }
+}
+
+/// How a worker is watched that gets jobs without having asked for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Watch {
+    /// What it is sent must reach it soon.
+    Reached,
+    /// It has asked for jobs in advance: those may wait for as long as it works and does not read. To the system
+    /// that is the same as not to be reached.
+    Alive,
+}
+
+pub(crate) fn keepalive(stream: &TcpStream, probe: &Keepalive) -> io::Result<()> {
     let seconds = |n: u32| (n > 0).then(|| Duration::from_secs(n.into()));
     let mut settings = TcpKeepalive::new();
     if let Some(idle) = seconds(probe.idle) {
@@ -181,20 +160,120 @@ pub(crate) fn keepalive(stream: &tokio::net::TcpStream, probe: &Keepalive) -> io
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gearman_core::protocol::codec::Sink;
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    trait Peer: AsyncRead + AsyncWrite + Unpin {}
+    impl<T: AsyncRead + AsyncWrite + Unpin> Peer for T {}
+
+    async fn tcp() -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Stream::Tcp(listener.accept().await.unwrap().0), peer)
+    }
+
+    /// A stream of each kind, and its other end.
+    async fn all() -> Vec<(Stream, Box<dyn Peer>)> {
+        let (stream, peer) = tcp().await;
+        let (local, local_peer) = UnixStream::pair().unwrap();
+        vec![(stream, Box::new(peer)), (Stream::Unix(local), Box::new(local_peer))]
+    }
+
+    async fn read(stream: &Stream, room: usize) -> Vec<u8> {
+        let mut room = vec![0; room];
+        let whole = room.len();
+        let mut rest = &mut room[..];
+        let n = poll_fn(|cx| stream.poll_read(cx, &mut rest)).await.unwrap();
+        assert_eq!(rest.len(), whole - n);
+        room.truncate(n);
+        room
+    }
 
     #[tokio::test]
     async fn a_worker_that_gets_jobs_in_its_sleep_is_watched() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (_, half) = stream.into_split();
-        let writer = WriteHalf::Tcp(half);
-        writer.watch(Watch::Reached, &Keepalive::default()).unwrap();
-        let WriteHalf::Tcp(half) = &writer else { unreachable!() };
-        let socket = SockRef::from(half.as_ref());
+        let (stream, _peer) = tcp().await;
+        stream.watch(Watch::Reached, &Keepalive::default()).unwrap();
+        let Stream::Tcp(socket) = &stream else { unreachable!() };
+        let socket = SockRef::from(socket);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(REACHED));
         assert!(socket.keepalive().unwrap());
-        writer.watch(Watch::Alive, &Keepalive::default()).unwrap();
+        stream.watch(Watch::Alive, &Keepalive::default()).unwrap();
         assert_eq!(socket.tcp_user_timeout().unwrap(), None);
         assert!(socket.keepalive().unwrap());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_behind_by_a_short_read_or_a_full_one() {
+        for (stream, mut peer) in all().await {
+            for round in 0..100_u8 {
+                // Whether this one is sent before the read or while it waits is not known.
+                let small = [round; 3];
+                let (bytes, sent) = tokio::join!(read(&stream, 4), peer.write_all(&small));
+                sent.unwrap();
+                assert_eq!(bytes, small);
+                peer.write_all(&[round; 9]).await.unwrap();
+                let mut rest = 9;
+                while rest > 0 {
+                    rest -= read(&stream, 4).await.len();
+                }
+            }
+            drop(peer);
+            assert_eq!((read(&stream, 4).await, read(&stream, 4).await), (vec![], vec![]), "the end stays");
+        }
+    }
+
+    /// As much as there is room for, and not a byte beyond it.
+    #[tokio::test]
+    async fn a_vector_is_filled_as_far_as_it_may_be() {
+        for (stream, mut peer) in all().await {
+            peer.write_all(b"abcdefgh").await.unwrap();
+            let mut bytes = Vec::with_capacity(100);
+            let n = poll_fn(|cx| stream.poll_read(cx, &mut (&mut bytes).limit(5))).await.unwrap();
+            assert_eq!((n, &bytes[..]), (5, &b"abcde"[..]));
+        }
+    }
+
+    #[tokio::test]
+    async fn another_thread_writes_while_a_read_waits() {
+        for (stream, mut peer) in all().await {
+            let stream = Arc::new(stream);
+            let reader = stream.clone();
+            let reading = tokio::spawn(async move { read(&reader, 4).await });
+            tokio::task::yield_now().await;
+            let written = std::thread::spawn(move || {
+                let mut bytes = WriteBuffer::new();
+                bytes.put(b"answer");
+                stream.write(&mut bytes).map(|()| bytes.len())
+            });
+            let mut answer = [0; 6];
+            peer.read_exact(&mut answer).await.unwrap();
+            assert_eq!((&answer, written.join().unwrap().unwrap()), (b"answer", 0));
+            assert!(!reading.is_finished());
+            peer.write_all(b"more").await.unwrap();
+            assert_eq!(reading.await.unwrap(), b"more");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_socket_keeps_the_rest_until_it_is_ready_again() {
+        for (stream, mut peer) in all().await {
+            let all: Vec<u8> = (0..8_000_000_u32).map(|i| i as u8).collect();
+            let mut bytes = WriteBuffer::new();
+            all.chunks(100_000).for_each(|chunk| bytes.share(bytes::Bytes::copy_from_slice(chunk)));
+            stream.write(&mut bytes).unwrap();
+            assert!(!bytes.is_empty(), "no socket takes that much");
+            let mut received = vec![0; all.len()];
+            let writing = async {
+                while !bytes.is_empty() {
+                    poll_fn(|cx| stream.poll_write_ready(cx)).await.unwrap();
+                    stream.write(&mut bytes).unwrap();
+                }
+            };
+            tokio::join!(writing, async { peer.read_exact(&mut received).await.unwrap() });
+            assert!(received == all);
+        }
     }
 }

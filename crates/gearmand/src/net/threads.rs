@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 /// The thread that started the others, and those. Each has something of its own.
 #[derive(Debug)]
 pub(crate) struct Threads<T> {
-    places: Vec<(Handle, T)>,
+    threads: Vec<(Handle, T)>,
     given: AtomicUsize,
     /// Only to be dropped.
     _others: Vec<Thread>,
@@ -30,18 +30,18 @@ impl<T> Threads<T> {
         let others =
             (1..count).map(|number| Thread::start(format!("connections-{number}"))).collect::<Result<Vec<_>, _>>()?;
         let runtimes = std::iter::once(Handle::current()).chain(others.iter().map(|other| other.runtime.clone()));
-        let places = runtimes.map(|runtime| (runtime.clone(), own(&runtime))).collect();
-        Ok(Threads { places, given: AtomicUsize::new(0), _others: others })
+        let threads = runtimes.map(|runtime| (runtime.clone(), own(&runtime))).collect();
+        Ok(Threads { threads, given: AtomicUsize::new(0), _others: others })
     }
 
-    /// Who gets the next connection: they take turns.
+    /// The thread that gets the next connection: they take turns.
     pub(crate) fn next(&self) -> &(Handle, T) {
-        &self.places[self.given.fetch_add(1, Ordering::Relaxed) % self.places.len()]
+        &self.threads[self.given.fetch_add(1, Ordering::Relaxed) % self.threads.len()]
     }
 
     /// The thread that started the others.
     pub(crate) fn this(&self) -> &(Handle, T) {
-        &self.places[0]
+        &self.threads[0]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Leaving the terminal behind (`-d`), and other privileges (`-u`).
+//! Detaching from the terminal (`-d`), and changing the user (`-u`). Nothing of the server.
 
 use nix::sys::stat::Mode;
 use nix::unistd::{ForkResult, Gid, Uid, User, chown, fork, pipe, setegid, seteuid, setgid, setgroups, setsid, setuid};
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
 
-/// What the process that was called is told when all is well.
+/// What the process that was called is sent when all is well.
 const READY: u8 = b'!';
 
 /// Who called waits until [`Caller::ready`].
@@ -33,10 +33,10 @@ pub(crate) fn detach() -> io::Result<Side> {
     // SAFETY: there is one thread, which has no runtime and holds no lock.
     if let ForkResult::Parent { child } = unsafe { fork() }? {
         drop(writer);
-        let mut word = Vec::new();
-        reader.read_to_end(&mut word)?;
+        let mut sent = Vec::new();
+        reader.read_to_end(&mut sent)?;
         nix::sys::wait::waitpid(child, None)?;
-        return Ok(Side::Caller(if word == [READY] { ExitCode::SUCCESS } else { ExitCode::FAILURE }));
+        return Ok(Side::Caller(if sent == [READY] { ExitCode::SUCCESS } else { ExitCode::FAILURE }));
     }
     drop(reader);
     setsid()?;
@@ -81,28 +81,29 @@ impl Other {
     /// Files are that user's until the guard is dropped: it may do no more than the server may later.
     pub(crate) fn borrow(&self) -> Result<Borrowed, String> {
         let own = Borrowed(Uid::effective(), Gid::effective());
-        self.said(setgroups(&[self.0.gid]))?;
-        self.said(setegid(self.0.gid))?;
-        self.said(seteuid(self.0.uid))?;
+        self.named(setgroups(&[self.0.gid]))?;
+        self.named(setegid(self.0.gid))?;
+        self.named(seteuid(self.0.uid))?;
         Ok(own)
     }
 
     /// From here on there is no way back. These files, which the server will write again or remove, are that user's.
     pub(crate) fn settle(&self, files: &[&Path]) -> Result<(), String> {
         for file in files {
-            self.said(chown(*file, Some(self.0.uid), Some(self.0.gid)))?;
+            self.named(chown(*file, Some(self.0.uid), Some(self.0.gid)))?;
         }
-        self.said(setgroups(&[self.0.gid]))?;
-        self.said(setgid(self.0.gid))?;
-        self.said(setuid(self.0.uid))
+        self.named(setgroups(&[self.0.gid]))?;
+        self.named(setgid(self.0.gid))?;
+        self.named(setuid(self.0.uid))
     }
 
-    fn said<T>(&self, done: nix::Result<T>) -> Result<T, String> {
+    /// With the option in an error.
+    fn named<T>(&self, done: nix::Result<T>) -> Result<T, String> {
         done.map_err(|e| format!("--user {}: {e}", self.0.name))
     }
 }
 
-/// Whose rights come back.
+/// Takes the own user and group back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Borrowed(Uid, Gid);
 

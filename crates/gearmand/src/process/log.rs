@@ -1,9 +1,10 @@
-//! The log: the C server's levels and a line for each event, to a file that can be opened anew, and to
-//! syslog.
+//! The log: the C server's levels and a line for each event, to a file that can be opened anew, to stderr, and to
+//! syslog. Each line is handed over whole, in one call of a writer.
 //!
 //! `tracing` has five levels and the C server eight. ERROR, WARNING, INFO and DEBUG are what they are
 //! called; NOTICE is an INFO event with the target `gearmand::notice`; nothing is worse than ERROR.
 
+use crate::process::output::{self, Output};
 use crate::process::syslog::Syslog;
 use gearmand::config::Level;
 use std::fs::{File, OpenOptions};
@@ -32,7 +33,7 @@ pub(crate) struct Log {
 enum Target {
     None,
     Stderr,
-    File(PathBuf, Mutex<File>),
+    File(PathBuf, Mutex<Output<File>>),
 }
 
 impl Log {
@@ -79,7 +80,7 @@ impl Log {
         matches!(*self.target, Target::Stderr)
     }
 
-    /// From here on, what happens is written down.
+    /// From here on, what happens is logged.
     pub(crate) fn start(&self, level: Level) {
         let most = match level {
             Level::Fatal | Level::Alert | Level::Critical => return,
@@ -92,7 +93,7 @@ impl Log {
             level != Level::Notice || *event.level() < tracing::Level::INFO || event.target() == NOTICE
         };
         let file = !matches!(*self.target, Target::None);
-        // A log that cannot be written goes on without its lines: to say so on stderr would panic where stderr is it.
+        // A log that cannot be written goes on without its lines: an error on stderr would be a panic where the log is stderr.
         let file = file.then(|| layer().event_format(Line).with_writer(self.clone()).log_internal_errors(false));
         let syslog = self.syslog.clone();
         let syslog = syslog.map(|s| layer().event_format(Bare).with_writer(s).log_internal_errors(false));
@@ -102,17 +103,19 @@ impl Log {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+fn open(path: &Path) -> io::Result<Output<File>> {
+    Output::file(OpenOptions::new().create(true).append(true).open(path)?)
 }
 
 impl Write for &Log {
+    /// Called once for each line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match &*self.target {
-            Target::None => Ok(line.len()),
-            Target::Stderr => io::stderr().write(line),
-            Target::File(_, file) => file.lock().unwrap_or_else(PoisonError::into_inner).write(line),
+            Target::None => {}
+            Target::Stderr => output::to_stderr(line)?,
+            Target::File(_, file) => file.lock().unwrap_or_else(PoisonError::into_inner).line(line)?,
         }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -148,14 +151,14 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
-        who(ctx, &mut out)?;
+        connection(ctx, &mut out)?;
         ctx.format_fields(out.by_ref(), event)?;
         writeln!(out)
     }
 }
 
 /// The connection that it is about.
-fn who<S, N>(ctx: &FmtContext<'_, S, N>, out: &mut Writer<'_>) -> std::fmt::Result
+fn connection<S, N>(ctx: &FmtContext<'_, S, N>, out: &mut Writer<'_>) -> std::fmt::Result
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -180,7 +183,7 @@ where
         write!(out, "{:>7} ", name(event.metadata()))?;
         SystemTime.format_time(&mut out)?;
         out.write_char(' ')?;
-        who(ctx, &mut out)?;
+        connection(ctx, &mut out)?;
         ctx.format_fields(out.by_ref(), event)?;
         writeln!(out)
     }

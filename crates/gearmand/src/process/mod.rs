@@ -3,21 +3,27 @@
 //!
 //! ```text
 //! wait        waiting for what the server before still holds
+//! output      lines to stderr and to files that may have no room
 //! syslog, log where the log goes
-//! notify      messages to systemd
+//! notify      what systemd is sent
 //! pid         the file with the process id
 //! daemon      detaching from the terminal, changing the user
+//! activation  sockets that systemd gives
+//! socket_file sockets in the file system
 //! bind        --listen and --port -> sockets
 //! signals     signals -> whether to go on
 //! start       all of it in order: options -> a server that listens
 //! ```
 
+pub(crate) mod activation;
 pub(crate) mod bind;
 pub(crate) mod daemon;
 pub(crate) mod log;
 pub(crate) mod notify;
+pub(crate) mod output;
 pub(crate) mod pid;
 pub(crate) mod signals;
+pub(crate) mod socket_file;
 pub(crate) mod start;
 pub(crate) mod syslog;
 pub(crate) mod wait;

@@ -1,9 +1,9 @@
-//! The file with our number, for as long as it is ours.
+//! The file with the process id: written at the end of a start, removed at the end unless another server wrote its own.
 
 use gearmand::config::{DEFAULT_PID, Options};
 use std::path::PathBuf;
 
-/// Gone when we are, unless another server has written its number there.
+/// Removes the file when it is dropped, unless another server has written its id there.
 #[derive(Debug)]
 pub(crate) struct PidFile(Option<PathBuf>);
 

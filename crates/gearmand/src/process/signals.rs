@@ -1,8 +1,8 @@
 //! Signals -> whether to go on. SIGTERM and SIGINT stop, SIGUSR1 drains, SIGHUP opens the log anew; SIGUSR2 and
-//! SIGPIPE, which mean nothing here, do nothing.
+//! SIGPIPE, which mean nothing here, do nothing. What is done then is not known here.
 
 use crate::process::log::Log;
-use crate::process::notify::notify;
+use crate::process::notify::ServiceManager;
 use gearmand::Stop;
 use std::io;
 use std::time::Duration;
@@ -42,9 +42,9 @@ impl Signals {
         }
     }
 
-    /// Does what they say, in a task of its own, for as long as the runtime lives. SIGTERM and SIGINT let running jobs
+    /// Does what they ask for, in a task of its own, for as long as the runtime lives. SIGTERM and SIGINT let running jobs
     /// end for `patience` first.
-    pub(crate) fn follow(mut self, log: Log, patience: Duration) -> watch::Receiver<Stop> {
+    pub(crate) fn follow(mut self, log: Log, manager: ServiceManager, patience: Duration) -> watch::Receiver<Stop> {
         let (sender, receiver) = watch::channel(Stop::No);
         tokio::spawn(async move {
             let mut end = End::new(patience);
@@ -58,11 +58,11 @@ impl Signals {
                         tracing::warn!("jobs are still running after {} s: stopping now", patience.as_secs());
                         end.now();
                     }
-                    _ = self.hangup.recv() => log.reopen(),
+                    _ = self.hangup.recv() => manager.reload(|| log.reopen()),
                     _ = self.unused.recv() => tracing::info!("SIGUSR2 means nothing here"),
                 }
                 if before == Stop::No && end.stop != Stop::No {
-                    notify("STOPPING=1");
+                    manager.stopping();
                 }
                 // The run may have ended.
                 sender.send_if_modified(|stop| std::mem::replace(stop, end.stop) != end.stop);
@@ -98,7 +98,7 @@ impl End {
         self.deadline = now.checked_add(self.patience);
     }
 
-    /// SIGUSR1: waits for running jobs as long as they take, but not longer than a SIGTERM before it said.
+    /// SIGUSR1: waits for running jobs as long as they take, but not longer than a SIGTERM before it allows.
     fn drain(&mut self) {
         if self.stop == Stop::No {
             self.stop = Stop::Drain;

@@ -1,13 +1,14 @@
-//! From the options to a server that listens. All that takes long is waited for, so that signals are heard meanwhile:
+//! From the options to a server that listens. All that takes long is waited for, so that signals are handled meanwhile:
 //! whoever drops what [`start()`] returns stops it, and nothing is left of it.
 
 use crate::process::bind::{self, Bound};
 use crate::process::daemon::{self, Other};
 use crate::process::log::Log;
 use crate::process::pid::PidFile;
+use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
 use gearmand::config::Options;
-use gearmand::{Server, Stop};
+use gearmand::{Listener, Server, Stop};
 use std::path::Path;
 use tokio::sync::watch;
 
@@ -19,9 +20,12 @@ pub(crate) struct Ready {
 }
 
 /// First the queue, which the server before this one lets go last; then the addresses, so that clients are not taken
-/// and then kept waiting for that; then the jobs; and when nothing can fail any more, the file with our number.
+/// and then kept waiting for that; then the jobs; and when nothing can fail any more, the file with the process id.
+///
+/// Where sockets were given, none is bound.
 pub(crate) async fn start(
     options: &Options,
+    given: Vec<Listener>,
     log: &Log,
     stop: &watch::Receiver<Stop>,
     report: impl Fn(&str),
@@ -32,12 +36,15 @@ pub(crate) async fn start(
     let as_other = || other.as_ref().map(Other::borrow).transpose();
     let port = options.port().map_err(|e| e.to_string())?;
     let listen = options.listen.clone();
-    let places = aside(move || bind::places(&listen)).await??;
+    let endpoints = aside(move || bind::endpoints(&listen));
+    let endpoints = if given.is_empty() { endpoints.await?? } else { Vec::new() };
     let queue = {
         let _as_other = as_other()?;
         wait.until(&report, async || open_queue(options).await).await?
     };
-    let bound = wait.until(&report, async || bind::bind(&places, port, options.backlog)).await?;
+    let mut others = Others::default();
+    let bind = async || bind::bind(&endpoints, port, options.backlog, &mut others);
+    let bound = if given.is_empty() { wait.until(&report, bind).await? } else { Bound::given(given) };
     for skipped in &bound.skipped {
         match options.listen.is_empty() {
             true => tracing::info!("{skipped}"),
@@ -77,7 +84,7 @@ async fn open_queue(options: &Options) -> Result<Queue, Refused> {
     opened.map_err(|error| Refused { reason: error.to_string(), later: error.held })
 }
 
-/// On a thread of its own: this one hears signals.
+/// On a thread of its own: this one handles signals.
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("cannot start: {e}"))
 }
@@ -85,10 +92,10 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 /// As many descriptors as were asked for, or as the user may have.
 fn descriptors(options: &Options) -> Result<(), String> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let said = |e: nix::Error| format!("--file-descriptors: {e}");
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(said)?;
+    let named = |e: nix::Error| format!("--file-descriptors: {e}");
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(named)?;
     match options.file_descriptors {
-        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(said),
-        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(said),
+        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(named),
+        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(named),
     }
 }

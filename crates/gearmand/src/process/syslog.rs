@@ -1,5 +1,7 @@
-//! The syslog daemon's socket. As in RFC 3164, without a time and a host: the daemon knows both.
+//! The syslog daemon's socket. As in RFC 3164, without a time and a host: the daemon knows both. A line that cannot be
+//! delivered goes to stderr.
 
+use crate::process::output;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -61,7 +63,7 @@ impl Write for Line<'_> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         match self.syslog.send(self.severity, text) {
             Ok(()) => Ok(text.len()),
-            Err(_) => io::stderr().write_all(text).map(|()| text.len()),
+            Err(_) => output::to_stderr(text).map(|()| text.len()),
         }
     }
 

@@ -1,5 +1,7 @@
-//! Waiting for what the server before this one still holds: its port, its socket in the file system, its queue.
+//! Waiting for what the server before this one still has: its port, its socket in the file system, its queue. How each is
+//! tried is the caller's.
 
+use std::io;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -12,6 +14,17 @@ pub(crate) struct Refused {
     pub(crate) reason: String,
     /// Somebody has it, who may let it go.
     pub(crate) later: bool,
+}
+
+impl Refused {
+    /// This name cannot be listened on.
+    pub(crate) fn new(name: &str, error: &io::Error) -> Refused {
+        Refused { reason: format!("cannot listen on {name}: {error}"), later: is_taken(error) }
+    }
+}
+
+pub(crate) fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrInUse
 }
 
 /// The time that is left to wait for all of it.
@@ -28,7 +41,7 @@ impl Wait {
         Wait { seconds, deadline: Instant::now().checked_add(Duration::from_secs(seconds)) }
     }
 
-    /// Tries until it succeeds, or cannot, or the time is over. What is waited for is told once.
+    /// Tries until it succeeds, or cannot, or the time is over. What is waited for is reported once.
     pub(crate) async fn until<T>(
         &self,
         report: impl Fn(&str),
@@ -59,7 +72,7 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
-    /// What becomes of these attempts, and what is told.
+    /// What becomes of these attempts, and how often something is reported.
     async fn until(seconds: u64, mut attempts: Vec<Option<bool>>) -> (Result<(), String>, usize) {
         let reported = RefCell::new(0);
         let wait = Wait::new(seconds);

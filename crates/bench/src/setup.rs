@@ -1,10 +1,11 @@
-//! Where everything is: the programs that are compared, the scripts, a folder for files that come and go.
+//! What is measured with: the programs that are compared, the scripts, a folder for files that come and go. Nothing
+//! is started here.
 
 use crate::Result;
 use std::path::PathBuf;
 
 /// From the environment that scripts/bench.sh sets.
-pub(crate) struct Place {
+pub(crate) struct Setup {
     /// This program, which is also the null server and the raw floor's processes.
     pub(crate) bench: PathBuf,
     pub(crate) php: String,
@@ -24,10 +25,10 @@ pub(crate) struct Place {
     pub(crate) quick: bool,
 }
 
-impl Place {
-    pub(crate) fn find(quick: bool) -> Result<Place> {
+impl Setup {
+    pub(crate) fn find(quick: bool) -> Result<Setup> {
         let get = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set: make bench"));
-        Ok(Place {
+        Ok(Setup {
             bench: std::env::current_exe()?,
             php: get("PHP")?,
             module: get("BENCH_MODULE")?,
