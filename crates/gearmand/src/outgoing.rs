@@ -31,6 +31,10 @@ pub(crate) struct Outgoing {
     #[allow(clippy::vec_box)] // The allocations are what is kept.
     spare: Vec<Box<SendQueue>>,
     limit: usize,
+    /// Packets that were put here; an answer to a text command is one.
+    packets: u64,
+    /// Bytes that sockets took.
+    bytes: u64,
     /// Whose answers wait for which batch.
     barriers: VecDeque<(u64, u32)>,
 }
@@ -168,7 +172,15 @@ impl Barrier {
 impl Outgoing {
     /// None yet; more than `limit` bytes must not wait for one connection.
     pub(crate) fn new(limit: usize) -> Outgoing {
-        Outgoing { slots: Vec::new(), dirty: Vec::new(), spare: Vec::new(), limit, barriers: VecDeque::new() }
+        Outgoing {
+            slots: Vec::new(),
+            dirty: Vec::new(),
+            spare: Vec::new(),
+            limit,
+            packets: 0,
+            bytes: 0,
+            barriers: VecDeque::new(),
+        }
     }
 
     pub(crate) fn open(&mut self, session: u32) {
@@ -202,6 +214,7 @@ impl Outgoing {
             return;
         }
         write(&mut queue.outbox);
+        self.packets += 1;
         let end = queue.end();
         if end - begin >= LARGE {
             queue.large.push_back((begin, end));
@@ -251,16 +264,24 @@ impl Outgoing {
     }
 
     /// A packet whose last argument may be large.
-    pub(crate) fn packet(&mut self, session: u32, command: Command, first: &[&[u8]], last: &Payload<'_>) {
+    pub(crate) fn packet(&mut self, session: u32, command: Command, first: &[&[u8]], last: &LastArgument<'_>) {
         self.send(session, |out| match last {
-            Payload::Shared(bytes) => {
+            LastArgument::Shared(bytes) => {
                 head(out, Magic::Response, command, first, bytes.len());
                 out.share(bytes.clone());
             }
-            Payload::Copied(bytes) => {
+            LastArgument::Copied(bytes) => {
                 head(out, Magic::Response, command, first, bytes.len());
                 out.put(bytes);
             }
+        });
+    }
+
+    /// An answer to a text command.
+    pub(crate) fn text(&mut self, session: u32, text: Vec<u8>) {
+        self.send(session, |out| match text.len() {
+            large if large >= SHARE => out.share(Bytes::from(text)),
+            _ => out.put(&text),
         });
     }
 
@@ -309,7 +330,8 @@ impl Outgoing {
         let Some(Slot { queue: Some(queue), writing, .. }) = slot else { return false };
         *writing = false;
         queue.begun = bytes;
-        queue.sent = queue.taken - queue.begun.len();
+        let sent = queue.taken - queue.begun.len();
+        self.bytes += (sent - std::mem::replace(&mut queue.sent, sent)) as u64;
         if queue.begun.is_empty() {
             queue.begun.shrink();
             if queue.waiting() == 0 {
@@ -347,6 +369,11 @@ impl Outgoing {
         self.slots.get(session as usize).is_some_and(|s| s.overflowed)
     }
 
+    /// How many packets were put here, and how many bytes of them sockets took.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.packets, self.bytes)
+    }
+
     /// Does nothing wait for anybody?
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.iter().all(|s| s.queue.is_none())
@@ -355,21 +382,21 @@ impl Outgoing {
 
 /// The last argument of a packet on its way through.
 #[derive(Clone, Debug)]
-pub(crate) enum Payload<'a> {
+pub(crate) enum LastArgument<'a> {
     /// Small.
     Copied(&'a [u8]),
     /// Large, to be handed on.
     Shared(Bytes),
 }
 
-impl<'a> Payload<'a> {
+impl<'a> LastArgument<'a> {
     /// `data`, which is part of `owner` where there is one. Large data is made shareable once, however
     /// many there are to get it.
-    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> Payload<'a> {
+    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> LastArgument<'a> {
         match owner {
-            _ if data.len() < SHARE => Payload::Copied(data),
-            Some(owner) => Payload::Shared(owner.slice_ref(data)),
-            None => Payload::Shared(Bytes::copy_from_slice(data)),
+            _ if data.len() < SHARE => LastArgument::Copied(data),
+            Some(owner) => LastArgument::Shared(owner.slice_ref(data)),
+            None => LastArgument::Shared(Bytes::copy_from_slice(data)),
         }
     }
 }
