@@ -264,13 +264,13 @@ impl Outgoing {
     }
 
     /// A packet whose last argument may be large.
-    pub(crate) fn packet(&mut self, session: u32, command: Command, first: &[&[u8]], last: &LastArgument<'_>) {
+    pub(crate) fn packet(&mut self, session: u32, command: Command, first: &[&[u8]], last: &Payload<'_>) {
         self.send(session, |out| match last {
-            LastArgument::Shared(bytes) => {
+            Payload::Shared(bytes) => {
                 head(out, Magic::Response, command, first, bytes.len());
                 out.share(bytes.clone());
             }
-            LastArgument::Copied(bytes) => {
+            Payload::Copied(bytes) => {
                 head(out, Magic::Response, command, first, bytes.len());
                 out.put(bytes);
             }
@@ -382,21 +382,21 @@ impl Outgoing {
 
 /// The last argument of a packet on its way through.
 #[derive(Clone, Debug)]
-pub(crate) enum LastArgument<'a> {
+pub(crate) enum Payload<'a> {
     /// Small.
     Copied(&'a [u8]),
     /// Large, to be handed on.
     Shared(Bytes),
 }
 
-impl<'a> LastArgument<'a> {
+impl<'a> Payload<'a> {
     /// `data`, which is part of `owner` where there is one. Large data is made shareable once, however
     /// many there are to get it.
-    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> LastArgument<'a> {
+    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> Payload<'a> {
         match owner {
-            _ if data.len() < SHARE => LastArgument::Copied(data),
-            Some(owner) => LastArgument::Shared(owner.slice_ref(data)),
-            None => LastArgument::Shared(Bytes::copy_from_slice(data)),
+            _ if data.len() < SHARE => Payload::Copied(data),
+            Some(owner) => Payload::Shared(owner.slice_ref(data)),
+            None => Payload::Shared(Bytes::copy_from_slice(data)),
         }
     }
 }

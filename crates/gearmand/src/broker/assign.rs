@@ -7,7 +7,7 @@ use crate::broker::queue::Priorities;
 use crate::broker::sessions::{Ability, Session};
 use crate::broker::wakeups::{Step, Wakeup};
 use crate::broker::{Broker, Now};
-use crate::outgoing::{LastArgument, Outgoing};
+use crate::outgoing::Outgoing;
 use gearman_core::protocol::message::{Assign, Grab, Priority, Response, number};
 use gearman_core::protocol::write_buffer::SHARE;
 use gearman_core::{MAX_CLIENT_ID, MAX_FUNCTION, ReturnCode};
@@ -268,8 +268,8 @@ impl Broker {
         };
         let (command, arguments, n) = assign.form();
         let payload = match job.workload() {
-            large if large.len() >= SHARE => LastArgument::Shared(job.shared_workload()),
-            small => LastArgument::Copied(small),
+            large if large.len() >= SHARE => crate::outgoing::Payload::Shared(job.shared_workload()),
+            small => crate::outgoing::Payload::Copied(small),
         };
         outgoing.packet(session, command, &arguments[..n], &payload);
     }

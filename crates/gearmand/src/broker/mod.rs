@@ -26,7 +26,7 @@ use crate::broker::sessions::{Session, Waiter};
 use crate::broker::wakeups::Wakeups;
 use crate::durable::Durable;
 use crate::durable::batch::PendingChanges;
-use crate::outgoing::{Answer, LastArgument, NOT_REMOVED, Outgoing};
+use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
 use crate::seldom::Limits;
 use bytes::Bytes;
 use gearman_core::ReturnCode;
@@ -218,7 +218,7 @@ impl Broker {
             return outgoing.error(session, ReturnCode::QueueError.name(), NOT_REMOVED);
         }
         let batch = self.changes.last();
-        let data = LastArgument::new(data, owner);
+        let data = crate::outgoing::Payload::new(data, owner);
         outgoing.after_batch(session, batch, Answer::Echo, |outgoing| {
             outgoing.packet(session, Command::EchoRes, &[], &data)
         });

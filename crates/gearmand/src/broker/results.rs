@@ -2,9 +2,9 @@
 
 use crate::broker::activity::{Activity, End};
 use crate::broker::arena::NONE;
-use crate::broker::jobs::{Handle, Job, State};
+use crate::broker::jobs::{Handle, State};
 use crate::broker::{Broker, Now};
-use crate::outgoing::{LastArgument, Outgoing};
+use crate::outgoing::{Outgoing, Payload};
 use bytes::Bytes;
 use gearman_core::ReturnCode;
 use gearman_core::protocol::message::{Update, Work, number};
@@ -84,7 +84,7 @@ impl Broker {
         let handle = work.handle;
         let (command, data) = match work.update {
             Update::Status(numerator, denominator) => {
-                let last = LastArgument::Copied(denominator);
+                let last = Payload::Copied(denominator);
                 for client in self.waiters_of(job) {
                     outgoing.packet(client, Command::WorkStatus, &[handle, numerator], &last);
                 }
@@ -96,19 +96,19 @@ impl Broker {
             Update::Complete(data) => (Command::WorkComplete, data),
             Update::Exception(data) => (Command::WorkException, data),
         };
-        let data = LastArgument::new(data, owner);
+        let data = Payload::new(data, owner);
         for client in self.waiters_of(job) {
             if command == Command::WorkException && !self.sessions[client].exceptions {
-                outgoing.packet(client, Command::WorkFail, &[], &LastArgument::Copied(handle));
+                outgoing.packet(client, Command::WorkFail, &[], &Payload::Copied(handle));
             } else {
                 outgoing.packet(client, command, &[handle], &data);
             }
         }
     }
 
-    fn report_failure(&self, job: &Job, handle: &[u8], outgoing: &mut Outgoing) {
+    fn report_failure(&self, job: &crate::broker::jobs::Job, handle: &[u8], outgoing: &mut Outgoing) {
         for client in self.waiters_of(job) {
-            outgoing.packet(client, Command::WorkFail, &[], &LastArgument::Copied(handle));
+            outgoing.packet(client, Command::WorkFail, &[], &Payload::Copied(handle));
         }
     }
 
