@@ -149,8 +149,10 @@ impl<T> Arena<T> {
 
     /// The values under these numbers, by rising number.
     pub(crate) fn range(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &T)> {
-        let chunks = self.chunks.iter().zip((0..).step_by(CHUNK as usize));
-        let chunks = chunks.skip((numbers.start / CHUNK) as usize).take_while(move |(_, first)| *first < numbers.end);
+        let before = numbers.start / CHUNK;
+        let chunks = self.chunks.get(before as usize..).unwrap_or_default().iter();
+        let chunks = chunks.zip((before * CHUNK..).step_by(CHUNK as usize));
+        let chunks = chunks.take_while(move |(_, first)| *first < numbers.end);
         let all = chunks.flat_map(|(chunk, first)| {
             chunk.slots.iter().zip(first..).filter_map(|(slot, id)| match slot {
                 Slot::Full(value) => Some((id, value)),

@@ -137,7 +137,8 @@ impl Functions {
 
     /// The functions with these numbers, by rising number.
     pub(crate) fn range(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Function)> {
-        let list = self.list.get(numbers.start as usize..numbers.end as usize).unwrap_or_default();
+        let end = numbers.end.min(self.end());
+        let list = self.list.get(numbers.start as usize..end as usize).unwrap_or_default();
         list.iter().zip(numbers.start..).filter_map(|(function, id)| Some((id, function.as_ref()?)))
     }
 
