@@ -67,6 +67,12 @@ asked() {
     check "gearadmin $name" "${out[@]}"
 }
 
+# jobs_are_seen FILE FUNCTION: submits some, and looks whether a table of --watch says that they end.
+jobs_are_seen() {
+    seq 50 | "$GEARMAN" -h 127.0.0.1 -p "$port" -b -n -f "$2"
+    awk -v f="$2" '$1 == f && $5 > 0 { found = 1 } END { exit !found }' "$1"
+}
+
 for kind in ours C; do
     start_server "$kind"
     for w in ours C; do
@@ -84,6 +90,11 @@ for kind in ours C; do
     asked --drop-function --drop-function made%
     asked '--drop-function, unknown' --drop-function unknown
     asked '--drop-function, with workers' --drop-function kept
+    # Our server counts the jobs that end; at C's only those that wait a while are seen.
+    # shellcheck disable=SC2016
+    background sh -c 'exec "$0" -h 127.0.0.1 -p "$1" --watch 0.3 >"$2"' "$GEARADMIN" "$port" "$scratch/watched_$kind"
+    workers+=("$pid")
+    check_that 'gearadmin --watch sees jobs that end' await jobs_are_seen "$scratch/watched_$kind" kept
     end "${workers[@]}" "$server"
 done
 finish

@@ -177,6 +177,9 @@ pub struct Gearadmin {
     /// Unique keys of jobs
     #[arg(long, help_heading = "What to ask")]
     pub show_unique_jobs: bool,
+    /// What the server and its functions have done so far; only gearman_rs's gearmand answers
+    #[arg(long, help_heading = "What to ask")]
+    pub counters: bool,
     /// Print all answers as one JSON document; see below
     #[arg(long, help_heading = "What to ask")]
     pub json: bool,
@@ -189,7 +192,7 @@ pub struct Gearadmin {
         value_parser = seconds,
         conflicts_with_all = [
             "json", "getpid", "status", "priority_status", "workers", "server_version", "server_verbose",
-            "show_jobs", "show_unique_jobs", "create_function", "drop_function", "max_queue", "cancel_job",
+            "show_jobs", "show_unique_jobs", "counters", "create_function", "drop_function", "max_queue", "cancel_job",
         ],
         help_heading = "What to ask"
     )]
@@ -226,18 +229,19 @@ Several questions are asked over one connection.
 
 JSON:
   One object in one line, with a field for each question: pid, version,
-  verbose, status, priority_status, workers, jobs, unique_jobs. What was done
-  is under done, what the server refused under errors. Names may be any bytes:
+  verbose, status, priority_status, workers, jobs, unique_jobs, counters. What
+  was done is under done, what the server refused under errors. Names may be any bytes:
   those that are not UTF-8 are written \\xHH. A connection without an id has
   null.
 
 Watch:
-  The longest queues come first. QUEUED counts delayed jobs too. JOBS/S is a
-  lower bound: the server does not count finished jobs, so --watch looks ten
-  times a round, but at most ten times a second, and counts by how much the
-  number of jobs goes down. Jobs that come while others go hide them;
-  cancelled jobs count as well. Where standard output is not a terminal,
-  tables are printed one after the other, with an empty line behind each.
+  The longest queues come first. QUEUED counts delayed jobs too. JOBS/S are
+  the jobs that workers end. A C server does not count them: there --watch
+  looks ten times a round, but at most ten times a second, and counts by how
+  much the number of jobs goes down. That is a lower bound, as jobs that come
+  while others go hide them, and cancelled jobs count as well. Where standard
+  output is not a terminal, tables are printed one after the other, with an
+  empty line behind each.
 
 Exit status:
   0  the server answered, even if it refused
@@ -290,6 +294,7 @@ impl Gearadmin {
             ask(self.workers, "workers"),
             ask(self.priority_status, "prioritystatus"),
             ask(self.status, "status"),
+            ask(self.counters, "counters"),
         ];
         Ok(commands.into_iter().flatten().collect())
     }

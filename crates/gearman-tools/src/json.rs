@@ -1,5 +1,6 @@
 //! `gearadmin --json`: all answers as one document.
 
+use crate::counters::{Counters, counters};
 use crate::error::{Error, Result};
 use crate::listing::{self, Connection, Function, Job, Priorities, shown};
 use crate::text::Answer;
@@ -26,6 +27,8 @@ pub struct Document {
     jobs: Option<Vec<Job>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unique_jobs: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counters: Option<Counters>,
     /// What was done: command and answer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     done: BTreeMap<String, String>,
@@ -60,6 +63,7 @@ impl Document {
             "prioritystatus" => self.priority_status = Some(listing::priority_status(answer)?),
             "workers" => self.workers = Some(listing::workers(answer)?),
             "show jobs" => self.jobs = Some(listing::jobs(answer)?),
+            "counters" => self.counters = Some(counters(answer)?),
             "show unique jobs" => self.unique_jobs = Some(listing::unique_jobs(answer)?),
             _ => {
                 self.done.insert(command.into(), line(text));
@@ -106,6 +110,7 @@ mod tests {
             ("workers", b"7 127.0.0.1 - : f\n.\n"),
             ("show jobs", b"H:x:1\t0\t0\t1\n.\n"),
             ("show unique jobs", b"key\n.\n"),
+            ("counters", b"server\tjobs=3\nfunction\tf\tcompleted=2\tran_us=64:1,inf:1\n.\n"),
             ("create function f", b"OK\r\n"),
             ("cancel job H:x:9", b"ERR UNKNOWN_JOB\r\n"),
         ]);
@@ -115,7 +120,9 @@ mod tests {
             r#""priority_status":[{"function":"f","high":1,"normal":0,"low":1,"workers":2}],"#,
             r#""workers":[{"fd":7,"address":"127.0.0.1","id":null,"functions":["f"]}],"#,
             r#""jobs":[{"handle":"H:x:1","retries":0,"ignored":false,"background":true}],"#,
-            r#""unique_jobs":["key"],"done":{"create function f":"OK"},"errors":{"cancel job H:x:9":"UNKNOWN_JOB"}}"#,
+            r#""unique_jobs":["key"],"counters":{"server":{"jobs":3},"functions":[{"function":"f","completed":2,"#,
+            r#""ran_us":[{"below":64,"count":1},{"below":null,"count":1}]}]},"#,
+            r#""done":{"create function f":"OK"},"errors":{"cancel job H:x:9":"UNKNOWN_JOB"}}"#,
             "\n"
         );
         assert_eq!(all, expected);

@@ -6,6 +6,7 @@
 //! flags       the options of both programs, and how they become settings
 //! text        gearadmin: commands and answers of the text protocol
 //! listing     … what their lists say
+//! counters    … what our server has counted
 //! json        … gearadmin --json
 //! watch       … gearadmin --watch: the table
 //! screen      … and where it is shown
@@ -18,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod counters;
 pub mod daemon;
 pub mod error;
 pub mod flags;

@@ -1,13 +1,15 @@
-//! `gearadmin --watch`: what `status` says, again and again, as a table.
+//! `gearadmin --watch`: functions and how many of their jobs end, again and again, as a table.
 //!
-//! `status` does not count finished jobs. What it tells is how many jobs there are: a number that went
-//! down between two looks says how many left, at the least. Several looks make up a round, so that less
-//! is missed; a job that came and went between two of them is never seen.
+//! Our server counts the jobs that ended: `counters`. A C server does not know that command, and its `status` does not
+//! count them. What it tells is how many jobs there are: a number that went down between two looks says how many left,
+//! at the least. Several looks make up a round, so that less is missed; a job that came and went between two of them is
+//! never seen.
 
+use crate::counters::counters;
 use crate::error::{Error, Result};
 use crate::listing::{self, Function};
 use crate::screen::Screen;
-use crate::text::Session;
+use crate::text::{Answer, Session};
 use gearman_core::net::address::ServerAddress;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-/// Looks in a round.
+/// Looks in a round, where the server does not count.
 const LOOKS: u32 = 10;
 /// But not more often than this.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -50,29 +52,29 @@ pub fn run(server: ServerAddress, patience: Duration, interval: Duration, runtim
 
 /// Goes on until the screen cannot be written to.
 async fn rounds(source: &mut Source, interval: Duration) -> Result<()> {
-    let mut functions = source.fetch().await?;
+    let mut look = source.look().await?;
     let mut screen = Screen::open(&source.server)?;
     let mut tally = Tally::default();
-    tally.update(&functions);
-    let mut view = View::Functions(functions.clone(), None);
+    tally.update(&look);
+    let mut view = View::Functions(look.functions.clone(), None);
     loop {
         screen.show(&view)?;
         let begun = Instant::now();
         let end = begun + interval;
         let mut trouble = None;
         while trouble.is_none() && Instant::now() < end {
-            let next = Instant::now() + PAUSE.max(interval / LOOKS);
-            screen.wait(next.min(end), &view).await?;
-            match source.fetch().await {
+            let pause = if look.ended.is_some() { interval } else { PAUSE.max(interval / LOOKS) };
+            screen.wait((Instant::now() + pause).min(end), &view).await?;
+            match source.look().await {
                 Ok(found) => {
                     tally.update(&found);
-                    functions = found;
+                    look = found;
                 }
                 Err(error) => trouble = Some(error.to_string()),
             }
         }
         view = match trouble {
-            None => View::Functions(functions.clone(), Some(tally.rates(begun.elapsed()))),
+            None => View::Functions(look.functions.clone(), Some(tally.rates(begun.elapsed()))),
             Some(error) => {
                 tally = Tally::default();
                 View::Lost(error)
@@ -85,47 +87,86 @@ async fn rounds(source: &mut Source, interval: Duration) -> Result<()> {
 struct Source {
     server: ServerAddress,
     patience: Duration,
-    session: Option<Session>,
+    session: Option<Connected>,
+}
+
+/// A connection, and whether the server counts the jobs that end.
+struct Connected {
+    session: Session,
+    counts: bool,
+}
+
+/// What one look at the server shows.
+struct Look {
+    functions: Vec<Function>,
+    /// How many jobs of each were ended by workers since it appeared; `None`: the server does not count.
+    ended: Option<Vec<u64>>,
+}
+
+impl Connected {
+    fn look(&mut self) -> Result<Look> {
+        if self.counts {
+            let answer = self.session.ask("counters")?;
+            if !matches!(Answer::read(&answer), Answer::Refused(_)) {
+                let of = counters(&answer)?.functions;
+                let functions = of.iter().map(|f| f.function()).collect::<Result<_>>()?;
+                return Ok(Look { functions, ended: Some(of.iter().map(|f| f.ended()).collect()) });
+            }
+            self.counts = false;
+        }
+        Ok(Look { functions: listing::status(&self.session.ask("status")?)?, ended: None })
+    }
 }
 
 impl Source {
-    /// Asks for `status`, on a thread that may wait for the answer.
-    async fn fetch(&mut self) -> Result<Vec<Function>> {
+    /// Asks, on a thread that may wait for the answer.
+    async fn look(&mut self) -> Result<Look> {
         let (server, patience, session) = (self.server.clone(), self.patience, self.session.take());
         let look = move || {
             let mut session = match session {
                 Some(session) => session,
-                None => Session::connect(&server, patience)?,
+                None => Connected { session: Session::connect(&server, patience)?, counts: true },
             };
-            let functions = listing::status(&session.ask("status")?)?;
-            Ok::<_, Error>((session, functions))
+            let look = session.look()?;
+            Ok::<_, Error>((session, look))
         };
         let looked = tokio::task::spawn_blocking(look).await;
-        let (session, functions) = looked.map_err(|e| Error::io("ask the server")(e.into()))??;
+        let (session, look) = looked.map_err(|e| Error::io("ask the server")(e.into()))??;
         self.session = Some(session);
-        Ok(functions)
+        Ok(look)
     }
 }
 
-/// How many jobs left, as far as it was seen.
+/// How many jobs ended, or left, as far as it was seen.
 #[derive(Debug, Default)]
 struct Tally {
-    /// How many there were.
+    /// How many had ended, where the server counts that; else how many there were.
     last: HashMap<String, u64>,
     left: HashMap<String, u64>,
+    /// There was a look before.
+    begun: bool,
 }
 
 impl Tally {
-    fn update(&mut self, functions: &[Function]) {
-        for f in functions {
-            let before = self.last.insert(f.function.clone(), f.total).unwrap_or(0);
-            *self.left.entry(f.function.clone()).or_default() += before.saturating_sub(f.total);
+    fn update(&mut self, look: &Look) {
+        for (i, f) in look.functions.iter().enumerate() {
+            let left = match look.ended.as_ref().and_then(|ended| ended.get(i)) {
+                // A function that was dropped and made again counts from 0, as one that is new.
+                Some(&ended) => match self.last.insert(f.function.clone(), ended) {
+                    Some(before) => ended.checked_sub(before).unwrap_or(ended),
+                    None if self.begun => ended,
+                    None => 0,
+                },
+                None => self.last.insert(f.function.clone(), f.total).unwrap_or(0).saturating_sub(f.total),
+            };
+            *self.left.entry(f.function.clone()).or_default() += left;
         }
-        if self.last.len() > functions.len() {
+        if self.last.len() > look.functions.len() {
             // A function that was dropped starts anew.
-            let names: std::collections::HashSet<_> = functions.iter().map(|f| &f.function).collect();
+            let names: std::collections::HashSet<_> = look.functions.iter().map(|f| &f.function).collect();
             self.last.retain(|name, _| names.contains(name));
         }
+        self.begun = true;
     }
 
     /// Jobs per second since the last time.
@@ -210,12 +251,28 @@ mod tests {
     fn jobs_that_left_are_counted_as_far_as_they_are_seen() {
         let mut tally = Tally::default();
         for total in [5, 3, 4, 2, 9] {
-            tally.update(&[function("f", total, 0)]);
+            tally.update(&Look { functions: vec![function("f", total, 0)], ended: None });
         }
         assert_eq!(tally.rates(Duration::from_secs(2))["f"], 2.0);
-        tally.update(&[]);
-        tally.update(&[function("f", 1, 0)]);
+        tally.update(&Look { functions: Vec::new(), ended: None });
+        tally.update(&Look { functions: vec![function("f", 1, 0)], ended: None });
         assert_eq!(tally.rates(Duration::from_secs(2))["f"], 0.0, "dropped and made again");
+    }
+
+    #[test]
+    fn jobs_that_the_server_counts_are_all_seen() {
+        let counted = |ended: &[u64]| Look {
+            functions: ["f", "g"][..ended.len()].iter().map(|name| function(name, 9, 0)).collect(),
+            ended: Some(ended.to_vec()),
+        };
+        let mut tally = Tally::default();
+        tally.update(&counted(&[1000]));
+        tally.update(&counted(&[1000]));
+        tally.update(&counted(&[1004, 6]));
+        let rates = tally.rates(Duration::from_secs(2));
+        assert_eq!((rates["f"], rates["g"]), (2.0, 3.0));
+        tally.update(&counted(&[3]));
+        assert_eq!(tally.rates(Duration::from_secs(1))["f"], 3.0, "dropped and made again");
     }
 
     #[test]

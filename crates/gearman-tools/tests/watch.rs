@@ -10,15 +10,22 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-/// Answers a connection's questions, as long as there are answers.
+/// Answers a connection's questions as a C server does, as long as there are answers.
 fn answer(stream: TcpStream, answers: &[&str]) {
+    let unknown = ("counters", "ERR UNKNOWN_COMMAND Unknown+server+commandcounters\r\n");
+    let answers = answers.iter().map(|answer| ("status", *answer));
+    converse(stream, std::iter::once(unknown).chain(answers));
+}
+
+/// Expects these questions, and gives these answers.
+fn converse<'a>(stream: TcpStream, conversation: impl Iterator<Item = (&'a str, &'a str)>) {
     stream.set_read_timeout(Some(LONG)).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut writer = stream;
-    for answer in answers {
+    for (question, answer) in conversation {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
-        assert_eq!(line, "status\r\n");
+        assert_eq!(line, format!("{question}\r\n"));
         writer.write_all(answer.as_bytes()).unwrap();
     }
 }
@@ -73,6 +80,30 @@ fn in_a_pipe_tables_follow_each_other_also_over_a_restart() {
     assert!(err.next().unwrap().ends_with("; trying again"));
     assert_eq!(child.interrupt(), Some(0));
     assert_eq!(err.next(), None);
+}
+
+/// One look a round is enough, and no job is missed.
+#[test]
+fn a_server_that_counts_is_asked_for_its_counts() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut child = Watching(start("gearadmin", &port, &["--watch", "0.5"]));
+    let mut out = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let answers = [10, 1010, 1010].map(|completed| {
+        format!("server\tjobs=5\nfunction\tf\ttotal=5\trunning=1\tworkers=2\tcompleted={completed}\tfailed=0\n.\n")
+    });
+    let (stream, _) = listener.accept().unwrap();
+    let server =
+        std::thread::spawn(move || converse(stream, answers.iter().map(|answer| ("counters", answer.as_str()))));
+    assert_eq!(table(&mut out)[1], ["f", "4", "1", "2", "-"]);
+    let second = table(&mut out);
+    assert_eq!(second[1][..4], ["f", "4", "1", "2"]);
+    let rate: f64 = second[1][4].parse().unwrap();
+    // A busy machine takes longer than half a second for a round.
+    assert!(rate > 0.0 && rate <= 2000.0, "{second:?}");
+    assert_eq!(table(&mut out)[1], ["f", "4", "1", "2", "0.0"]);
+    server.join().unwrap();
+    assert_eq!(child.interrupt(), Some(0));
 }
 
 #[test]

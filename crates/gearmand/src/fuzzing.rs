@@ -18,12 +18,10 @@
 
 use crate::Durable;
 use crate::admin::text::{About, answer};
-use crate::broker::arena::NONE;
-use crate::broker::check::check;
+use crate::broker::check::{Known, check, check_left, check_round, known};
 use crate::broker::dispatch::dispatch;
-use crate::broker::jobs::{Handles, State};
-use crate::broker::wakeups::ALL;
-use crate::broker::{Broker, Now, Rules};
+use crate::broker::snapshot::Server;
+use crate::broker::{ALL, Broker, Now, Rules};
 use crate::outgoing::Outgoing;
 use gearman_core::protocol::codec::{Decoded, decode};
 use gearman_core::protocol::message::{Request, Response};
@@ -52,7 +50,7 @@ pub fn run(bytes: &[u8]) {
     for who in 0..CONNECTIONS {
         world.leave(who);
     }
-    assert_eq!((world.broker.running, world.broker.waiters.len(), world.broker.sessions.len()), (0, 0, 0));
+    check_left(&world.broker);
 }
 
 struct World {
@@ -60,20 +58,11 @@ struct World {
     outgoing: Outgoing,
     now: Now,
     connections: [Option<u32>; CONNECTIONS],
+    /// Jobs may be tried too often.
+    limited: bool,
     /// So many steps are a round.
     round: usize,
     steps: usize,
-}
-
-/// What is known of a job before a step.
-#[derive(Debug)]
-struct Known {
-    background: bool,
-    worker: u32,
-    /// Connections from which a timeout took it.
-    overdue: Vec<u32>,
-    function: Box<[u8]>,
-    waiters: Vec<u32>,
 }
 
 impl World {
@@ -89,12 +78,13 @@ impl World {
             zone: TimeZone::UTC,
         };
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
-        let (broker, outgoing) = (Broker::new(rules, Handles::new("H")), Outgoing::new(1 << 16));
-        World { broker, outgoing, now, connections: [None; CONNECTIONS], round: 1 + usize::from(first >> 5), steps: 0 }
+        let (limited, broker, outgoing) = (rules.runs.is_some(), Broker::new(rules, "H"), Outgoing::new(1 << 16));
+        let round = 1 + usize::from(first >> 5);
+        World { broker, outgoing, now, connections: [None; CONNECTIONS], limited, round, steps: 0 }
     }
 
     fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
-        let before = self.known();
+        let before = known(&self.broker);
         match kind {
             b'c' if self.connections[who].is_some() => return self.leave(who),
             b'c' => {
@@ -111,8 +101,11 @@ impl World {
             }
             b'l' => {
                 let Some(session) = self.connections[who] else { return };
-                let about = About { level: "ERROR", limits: FUNCTIONS };
-                answer(&mut self.broker, &about, &self.now, session, data, &mut self.outgoing);
+                let about = About { level: "ERROR", server: Server::default() };
+                let listing = answer(&mut self.broker, &about, &self.now, session, data, &mut self.outgoing);
+                if let Some(mut listing) = listing {
+                    while !listing.write(listing.page(&self.broker)) {}
+                }
             }
             command => {
                 let Some(session) = self.connections[who] else { return };
@@ -123,7 +116,7 @@ impl World {
         self.judge(&before, |world, number, job| match kind {
             b't' | b'm' => {
                 let unwanted = !job.background && job.waiters.is_empty();
-                job.worker != NONE && (world.broker.rules.runs.is_some() || unwanted)
+                job.worker.is_some() && (world.limited || unwanted)
             }
             b'l' => may_end_by(data, number, job),
             command => may_end(world, command, data, number, job, world.connections[who]),
@@ -132,27 +125,15 @@ impl World {
 
     fn leave(&mut self, who: usize) {
         let Some(session) = self.connections[who].take() else { return };
-        let before = self.known();
+        let before = known(&self.broker);
         self.broker.leave(&self.now, session, &mut self.outgoing);
         self.broker.leave(&self.now, session, &mut self.outgoing);
         self.outgoing.close(session);
         self.broker.release(session);
         self.judge(&before, |world, _, job| {
             let last = !job.background && job.waiters.iter().all(|waiter| *waiter == session);
-            last || (job.worker == session && world.broker.rules.runs.is_some())
+            last || (job.worker == Some(session) && world.limited)
         });
-    }
-
-    fn known(&self) -> BTreeMap<u64, Known> {
-        let known = self.broker.jobs.arena.iter().map(|(_, job)| {
-            let function = self.broker.functions[job.function].name.clone();
-            let waiters = self.broker.waiters_of(job).collect();
-            let worker = if job.state == State::Running { job.worker } else { NONE };
-            let overdue = self.broker.sessions.iter().filter(|(_, session)| session.overdue.contains(&job.number));
-            let overdue = overdue.map(|(id, _)| id).collect();
-            (job.number, Known { background: job.background, worker, overdue, function, waiters })
-        });
-        known.collect()
     }
 
     /// Looks at what a step did. `may_end`: it can have been the end of this job.
@@ -161,11 +142,10 @@ impl World {
         self.steps += 1;
         if self.steps.is_multiple_of(self.round) {
             self.broker.match_up(&self.now, &mut self.outgoing);
-            check(&self.broker);
-            assert!(self.broker.asking.is_empty() && self.broker.called.is_empty());
-            assert!(self.broker.sessions.iter().all(|(_, session)| !session.asking), "a question has no answer");
+            check_round(&self.broker);
         }
-        let gone = before.iter().filter(|(number, _)| self.broker.jobs.by_number(**number).is_none());
+        let after = known(&self.broker);
+        let gone = before.iter().filter(|(number, _)| !after.contains_key(number));
         let gone: Vec<(u64, &Known)> = gone.map(|(number, job)| (*number, job)).collect();
         for (number, job) in &gone {
             assert!(may_end(self, *number, job), "job {number} is lost: {job:?}");
@@ -189,14 +169,14 @@ fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, se
         Command::CantDo | Command::ResetAbilities => {
             // Tried too often; or it is given back, and nobody waits for it.
             let unwanted = !job.background && job.waiters.is_empty();
-            Some(job.worker) == session && (world.broker.rules.runs.is_some() || unwanted)
+            job.worker.is_some() && job.worker == session && (world.limited || unwanted)
         }
         _ => {
             let frame = Frame { magic: Magic::Request, number: command as u32, body };
             let Ok(Request::Work(work)) = Request::parse(command, &frame) else { return false };
             let ends = work.is_last() && work.handle == format!("H:{number}").as_bytes();
-            let late = job.worker == NONE && session.is_some_and(|session| job.overdue.contains(&session));
-            ends && (Some(job.worker) == session || late)
+            let late = job.worker.is_none() && session.is_some_and(|session| job.overdue.contains(&session));
+            ends && (job.worker.is_some() && job.worker == session || late)
         }
     }
 }
@@ -205,7 +185,7 @@ fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, se
 fn may_end_by(line: &[u8], number: u64, job: &Known) -> bool {
     match gearman_core::protocol::admin::Command::parse(line) {
         gearman_core::protocol::admin::Command::CancelJob(handle) => handle == format!("H:{number}").as_bytes(),
-        gearman_core::protocol::admin::Command::DropFunction(name) => *name == *job.function && job.worker == NONE,
+        gearman_core::protocol::admin::Command::DropFunction(name) => *name == *job.function && job.worker.is_none(),
         _ => false,
     }
 }

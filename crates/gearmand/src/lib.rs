@@ -8,6 +8,7 @@
 //! durable::batch     changes on their way there
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
+//! broker::activity   what became of a function's jobs, in numbers
 //! broker::arena      values under small numbers, memory given back
 //! broker::jobs       jobs, by handle and by unique key
 //! broker::queue      lists threaded through jobs; a function's three priorities
@@ -20,7 +21,10 @@
 //! broker::assign     … workers are woken, and get jobs
 //! broker::results    … and send results
 //! broker::storing    … jobs go to the durable queue, and come back
+//! broker::manage     … operators make, limit and drop functions, and cancel jobs
+//! broker::snapshot   … what is to be seen from outside
 //! broker::dispatch   a packet -> a call of the broker
+//! admin::listing     the snapshot -> lists of lines
 //! admin::text        text commands -> answers
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::writer    the thread that writes changes

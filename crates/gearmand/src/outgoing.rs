@@ -31,6 +31,10 @@ pub(crate) struct Outgoing {
     #[allow(clippy::vec_box)] // The allocations are what is kept.
     spare: Vec<Box<SendQueue>>,
     limit: usize,
+    /// Packets that were put here; an answer to a text command is one.
+    packets: u64,
+    /// Bytes that sockets took.
+    bytes: u64,
     /// Whose answers wait for which batch.
     barriers: VecDeque<(u64, u32)>,
 }
@@ -168,7 +172,15 @@ impl Barrier {
 impl Outgoing {
     /// None yet; more than `limit` bytes must not wait for one connection.
     pub(crate) fn new(limit: usize) -> Outgoing {
-        Outgoing { slots: Vec::new(), dirty: Vec::new(), spare: Vec::new(), limit, barriers: VecDeque::new() }
+        Outgoing {
+            slots: Vec::new(),
+            dirty: Vec::new(),
+            spare: Vec::new(),
+            limit,
+            packets: 0,
+            bytes: 0,
+            barriers: VecDeque::new(),
+        }
     }
 
     pub(crate) fn open(&mut self, session: u32) {
@@ -202,6 +214,7 @@ impl Outgoing {
             return;
         }
         write(&mut queue.outbox);
+        self.packets += 1;
         let end = queue.end();
         if end - begin >= LARGE {
             queue.large.push_back((begin, end));
@@ -264,6 +277,14 @@ impl Outgoing {
         });
     }
 
+    /// An answer to a text command.
+    pub(crate) fn text(&mut self, session: u32, text: Vec<u8>) {
+        self.send(session, |out| match text.len() {
+            large if large >= SHARE => out.share(Bytes::from(text)),
+            _ => out.put(&text),
+        });
+    }
+
     pub(crate) fn error(&mut self, session: u32, code: &str, text: &str) {
         self.send(session, |out| encode(out, Magic::Response, Command::Error, &[code.as_bytes(), text.as_bytes()]));
     }
@@ -309,7 +330,8 @@ impl Outgoing {
         let Some(Slot { queue: Some(queue), writing, .. }) = slot else { return false };
         *writing = false;
         queue.begun = bytes;
-        queue.sent = queue.taken - queue.begun.len();
+        let sent = queue.taken - queue.begun.len();
+        self.bytes += (sent - std::mem::replace(&mut queue.sent, sent)) as u64;
         if queue.begun.is_empty() {
             queue.begun.shrink();
             if queue.waiting() == 0 {
@@ -345,6 +367,11 @@ impl Outgoing {
 
     pub(crate) fn overflowed(&self, session: u32) -> bool {
         self.slots.get(session as usize).is_some_and(|s| s.overflowed)
+    }
+
+    /// How many packets were put here, and how many bytes of them sockets took.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.packets, self.bytes)
     }
 
     /// Does nothing wait for anybody?

@@ -118,8 +118,8 @@ impl Server {
                 Stop::Drain | Stop::Now => Err("the server is to stop"),
             })?;
             broker.restored();
-            if broker.jobs.len() > 0 {
-                tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", broker.jobs.len());
+            if broker.len() > 0 {
+                tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", broker.len());
             }
             let no_thread =
                 |e| BackendError { queue: "the queue".into(), reason: format!("no thread for it: {e}"), held: false };
@@ -166,8 +166,7 @@ impl Server {
                 result = next(&mut self.results) => self.shared.with_state(|state| state.settle(result)),
             }
             let wish = *stop.borrow_and_update();
-            if wish == Stop::Drain && !self.shared.lock().broker.draining {
-                self.shared.lock().broker.draining = true;
+            if wish == Stop::Drain && self.shared.lock().broker.drain() {
                 tasks.close().await;
                 tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
@@ -190,10 +189,11 @@ impl Server {
     /// Stores what is to be stored, and then sends what is left to be sent.
     async fn finish(&mut self) {
         self.shared.with_state(|state| {
-            (state.stopping, state.broker.draining) = (true, true);
+            state.stopping = true;
+            state.broker.drain();
             state.broker.store_all();
         });
-        while self.results.is_some() && self.shared.lock().broker.changes.last().is_some() {
+        while self.results.is_some() && self.shared.lock().broker.is_storing() {
             let result = next(&mut self.results).await;
             self.shared.with_state(|state| state.settle(result));
         }
@@ -257,7 +257,7 @@ fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>)
     let stream = if thread.id() == threads.this().0.id() { stream } else { stream.hand_to(thread)? };
     let mut state = shared.lock();
     if state.is_full() {
-        state.refused(&name);
+        state.refuse(&name);
         return Ok(());
     }
     let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip()));

@@ -5,9 +5,8 @@
 //! to the durable queue, and all that was sent leaves in one write for each connection.
 
 use crate::admin::text::About;
-use crate::broker::jobs::Handles;
-use crate::broker::wakeups::ALL;
-use crate::broker::{Broker, Now, Rules};
+use crate::broker::snapshot::Server;
+use crate::broker::{ALL, Broker, Now, Rules};
 use crate::config::Config;
 use crate::durable::Durable;
 use crate::durable::batch::BatchResult;
@@ -65,10 +64,14 @@ pub(crate) struct State {
     pub(crate) broker: Broker,
     pub(crate) outgoing: Outgoing,
     pub(crate) config: Config,
-    pub(crate) about: About,
     /// By the number that the broker gave.
     connections: Vec<Option<Connection>>,
     open: usize,
+    /// How many connections there were, and how many were one too many.
+    accepted: u64,
+    refused: u64,
+    /// Bytes of whole packets and lines that came.
+    pub(crate) bytes_received: u64,
     begin: Instant,
     /// For when the timer is set; `None`: for nothing.
     armed: Option<Duration>,
@@ -184,12 +187,14 @@ impl State {
             zone: config.zone.clone(),
         };
         State {
-            broker: Broker::new(rules, Handles::new(&config.handle_prefix)),
+            broker: Broker::new(rules, &config.handle_prefix),
             outgoing: Outgoing::new(config.max_backlog),
-            about: About { level: config.level.name(), limits: config.max_functions },
             config,
             connections: Vec::new(),
             open: 0,
+            accepted: 0,
+            refused: 0,
+            bytes_received: 0,
             begin: Instant::now(),
             armed: None,
             wake,
@@ -223,6 +228,30 @@ impl State {
         }
         self.connections[session as usize] = Some(connection);
         self.open += 1;
+        self.accepted += 1;
+    }
+
+    /// What text commands tell of the process.
+    pub(crate) fn about(&self) -> About {
+        About { level: self.config.level.name(), server: self.counts() }
+    }
+
+    fn counts(&self) -> Server {
+        let (packets_sent, bytes_sent) = self.outgoing.counts();
+        let commits = self.writer.as_ref().map(Writer::commits).unwrap_or_default();
+        Server {
+            connections: self.open as u64,
+            accepted: self.accepted,
+            refused: self.refused,
+            bytes_received: self.bytes_received,
+            packets_sent,
+            bytes_sent,
+            commits: commits.commits,
+            changes: commits.changes,
+            longest_commit: commits.longest,
+            uptime: self.now.steady,
+            ..self.broker.server()
+        }
     }
 
     /// Ends the tasks of all connections.
@@ -238,7 +267,8 @@ impl State {
     }
 
     /// A connection is one too many.
-    pub(crate) fn refused(&mut self, name: &str) {
+    pub(crate) fn refuse(&mut self, name: &str) {
+        self.refused += 1;
         if let Some(omitted) = self.crowded.happened(self.begin.elapsed()) {
             tracing::warn!("connection from {name} refused, there are {} already{omitted}", self.open);
         }
@@ -260,7 +290,7 @@ impl State {
         let now = self.now;
         self.broker.tick(&now, &mut self.outgoing);
         if self.trim.is_some_and(|when| when <= now.steady) {
-            (self.trim, self.most) = (None, self.broker.jobs.len());
+            (self.trim, self.most) = (None, self.broker.len());
             (self.config.trim)();
         }
     }
@@ -268,7 +298,7 @@ impl State {
     /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
     pub(crate) fn after_round(&mut self) {
         self.store_batch();
-        let jobs = self.broker.jobs.len();
+        let jobs = self.broker.len();
         self.most = self.most.max(jobs);
         let now = self.now;
         if self.trim.is_none() && self.most > TRIM && jobs < self.most / 8 {
@@ -290,7 +320,7 @@ impl State {
     }
 
     fn store_batch(&mut self) {
-        while let Some(mut batch) = self.broker.changes.take() {
+        while let Some(mut batch) = self.broker.take_changes() {
             let number = batch.number;
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
@@ -302,7 +332,7 @@ impl State {
 
     pub(crate) fn settle(&mut self, result: BatchResult) {
         if self.stopping && !result.added && self.config.durable == Durable::AtEnd {
-            self.lost += self.broker.changes.storing().count();
+            self.lost += self.broker.storing();
         }
         let now = self.read_clock();
         self.broker.settle(&now, result, &mut self.outgoing);
@@ -328,9 +358,9 @@ impl State {
 
     /// Something is to be sent to this connection, which may be a job that it did not ask for.
     fn watch(&mut self, session: u32) {
-        let Some(worker) = self.broker.sessions.get(session).filter(|worker| worker.direct) else { return };
+        let Some(jobs) = self.broker.has_directly(session) else { return };
         let probe = self.config.keepalive.unwrap_or_default();
-        let how = if worker.running.len() > 1 { Watch::Alive } else { Watch::Reached };
+        let how = if jobs > 1 { Watch::Alive } else { Watch::Reached };
         // Who has asked in advance once will do so again.
         if let Some(connection) = self.connection(session).filter(|c| c.watched < Some(how)) {
             connection.watched = Some(how);

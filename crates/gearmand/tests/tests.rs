@@ -11,6 +11,7 @@ mod durable;
 mod floods;
 mod late;
 mod limits;
+mod listings;
 mod logs;
 mod misbehaving;
 mod operating;

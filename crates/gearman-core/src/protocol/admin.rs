@@ -20,6 +20,8 @@ pub enum Command<'a> {
     ShowJobs,
     /// `show unique jobs`.
     ShowUniqueJobs,
+    /// `counters`: what the server and its functions have done so far. Our own.
+    Counters,
     /// `version`.
     Version,
     /// `getpid`.
@@ -56,6 +58,7 @@ impl<'a> Command<'a> {
             (b"status", _) => Command::Status,
             (b"prioritystatus", _) => Command::PriorityStatus,
             (b"workers", _) => Command::Workers,
+            (b"counters", _) => Command::Counters,
             (b"version", _) => Command::Version,
             (b"getpid", _) => Command::GetPid,
             (b"verbose", _) => Command::Verbose,
@@ -80,7 +83,7 @@ impl<'a> Command<'a> {
 
 /// Is the answer to this command a list that ends in a line with a dot?
 pub fn is_listing(command: &str) -> bool {
-    matches!(command, "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs")
+    matches!(command, "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs" | "counters")
 }
 
 /// Why no text command can name this function or job, where none can.

@@ -1,3 +1,4 @@
-//! What operators see and ask for: renderings of the broker's state. No sockets here, and no state of their own.
+//! What operators see and ask for: renderings of the broker's snapshot. No sockets here, and no state of their own.
 
+pub(crate) mod listing;
 pub(crate) mod text;

@@ -1,5 +1,14 @@
 //! Values under small numbers, which are reused. In chunks, so that a queue that was once a million
 //! jobs long gives its memory back when it is short again, and growing never copies.
+//!
+//! Owns the values; knows nothing of what they are, nor who keeps their numbers.
+//!
+//! What always holds:
+//! - a number stands for one value from its insertion to its removal, and values never move;
+//! - each chunk that has room is in `open` once, and only those;
+//! - at most one chunk holds memory and no value.
+
+use std::ops::Range;
 
 /// No value has this number.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -11,9 +20,9 @@ const CHUNK: u32 = 256;
 #[derive(Debug)]
 pub(crate) struct Arena<T> {
     chunks: Vec<Chunk<T>>,
-    /// Pages that have room, each once; the last is filled first.
+    /// Chunks that have room, each once; the last is filled first.
     open: Vec<u32>,
-    /// Pages that hold memory and no value: at most one, so that a single value that comes and goes
+    /// Chunks that hold memory and no value: at most one, so that a single value that comes and goes
     /// costs no allocation.
     empty: u32,
     len: usize,
@@ -130,12 +139,27 @@ impl<T> Arena<T> {
 
     /// Every value, by rising number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.chunks.iter().enumerate().flat_map(|(index, chunk)| {
-            chunk.slots.iter().enumerate().filter_map(move |(slot, value)| match value {
-                Slot::Full(value) => Some((index as u32 * CHUNK + slot as u32, value)),
+        self.range(0..self.end())
+    }
+
+    /// All numbers are smaller.
+    pub(crate) fn end(&self) -> u32 {
+        self.chunks.len() as u32 * CHUNK
+    }
+
+    /// The values under these numbers, by rising number.
+    pub(crate) fn range(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &T)> {
+        let before = numbers.start / CHUNK;
+        let chunks = self.chunks.get(before as usize..).unwrap_or_default().iter();
+        let chunks = chunks.zip((before * CHUNK..).step_by(CHUNK as usize));
+        let chunks = chunks.take_while(move |(_, first)| *first < numbers.end);
+        let all = chunks.flat_map(|(chunk, first)| {
+            chunk.slots.iter().zip(first..).filter_map(|(slot, id)| match slot {
+                Slot::Full(value) => Some((id, value)),
                 Slot::Free(_) => None,
             })
-        })
+        });
+        all.skip_while(move |(id, _)| *id < numbers.start).take_while(move |(id, _)| *id < numbers.end)
     }
 }
 
@@ -183,6 +207,19 @@ mod tests {
             assert!(arena.insert(i) < 1024);
         }
         assert_eq!(arena.iter().count(), 1000);
+    }
+
+    #[test]
+    fn a_range_is_what_lies_in_it() {
+        let mut arena = Arena::default();
+        let ids: Vec<u32> = (0..1000).map(|i| arena.insert(i)).collect();
+        let (gone, left): (Vec<u32>, Vec<u32>) = ids.iter().partition(|id| *id % 3 == 0 || (256..512).contains(*id));
+        assert!(gone.iter().all(|id| arena.remove(*id).is_some()));
+        for (begin, end) in [(0, 1024), (0, 1), (1, 2), (255, 257), (300, 500), (500, 600), (999, 5000), (7, 7)] {
+            let range: Vec<u32> = arena.range(begin..end).map(|(id, _)| id).collect();
+            let expected: Vec<u32> = left.iter().copied().filter(|id| (begin..end).contains(id)).collect();
+            assert_eq!(range, expected, "{begin}..{end}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn sleeps(sessions: &Arena<Session>, function: u32) -> impl Fn(u64, u32) -> bool
 
 impl Broker {
     /// CAN_DO and CAN_DO_TIMEOUT.
-    pub(crate) fn can_do(
+    pub(super) fn can_do(
         &mut self,
         now: &Now,
         session: u32,
@@ -89,7 +89,7 @@ impl Broker {
     }
 
     /// CANT_DO. A job of this function that it still runs goes back.
-    pub(crate) fn cant_do(&mut self, now: &Now, session: u32, name: &[u8], outgoing: &mut Outgoing) {
+    pub(super) fn cant_do(&mut self, now: &Now, session: u32, name: &[u8], outgoing: &mut Outgoing) {
         let Some(function) = self.functions.find(name) else { return };
         let worker = &mut self.sessions[session];
         if worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some() {
@@ -98,7 +98,7 @@ impl Broker {
     }
 
     /// RESET_ABILITIES.
-    pub(crate) fn reset_abilities(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+    pub(super) fn reset_abilities(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
         while let Some(ability) = self.sessions[session].abilities.pop_back() {
             self.forget(now, session, ability.function, outgoing);
         }
@@ -122,14 +122,15 @@ impl Broker {
 
     /// ALL_YOURS, or the option of this name, which has an answer: from now on the worker gets its next job while
     /// it sleeps, in place of the NOOP.
-    pub(crate) fn all_yours(&mut self, session: u32) {
+    pub(super) fn all_yours(&mut self, session: u32) {
         self.sessions[session].direct = self.rules.direct;
     }
 
     /// A packet came. The job that a direct worker is given in its sleep must find it waiting for one: so
     /// whatever it sends ends its sleep. Answers leave in the order of their questions.
-    pub(crate) fn receive(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+    pub(super) fn receive(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
         self.answer(now, session, outgoing);
+        self.packets += 1;
         let worker = &mut self.sessions[session];
         worker.last_packet = now.steady;
         if worker.direct {
@@ -138,7 +139,7 @@ impl Broker {
     }
 
     /// PRE_SLEEP: a NOOP as soon as there is a job, which may be now, or the job itself.
-    pub(crate) fn pre_sleep(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+    pub(super) fn pre_sleep(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
         self.moves_on(now, session);
         let slept = self.sessions[session].asleep;
         self.sleeps += 1;
@@ -180,7 +181,7 @@ impl Broker {
     }
 
     /// GRAB_JOB in its three forms.
-    pub(crate) fn grab(&mut self, now: &Now, session: u32, grab: Grab, outgoing: &mut Outgoing) {
+    pub(super) fn grab(&mut self, now: &Now, session: u32, grab: Grab, outgoing: &mut Outgoing) {
         let worker = &mut self.sessions[session];
         (worker.asleep, worker.form) = (0, grab);
         self.moves_on(now, session);
@@ -236,12 +237,18 @@ impl Broker {
             worker.abilities.push_back(ability);
         }
         let function = self.jobs.arena[job].function;
-        self.functions[function].queue.take(&mut self.jobs.arena, priority, job);
-        self.functions[function].running += 1;
+        let of = &mut self.functions[function];
+        of.queue.take(&mut self.jobs.arena, priority, job);
+        of.running += 1;
         self.running += 1;
         self.sessions[session].running.push_back(&mut self.jobs.arena, job);
         let assigned = &mut self.jobs.arena[job];
         (assigned.state, assigned.worker) = (State::Running, session);
+        let begin = now.microseconds();
+        let waited = begin.saturating_sub(std::mem::replace(&mut assigned.since, begin));
+        let activity = of.activity();
+        activity.assigned += 1;
+        activity.waited.record(waited);
         if self.sessions[session].running.len() == 1 {
             self.start_clock(now, job);
         }
@@ -253,7 +260,7 @@ impl Broker {
         let job = &self.jobs.arena[job];
         let handle = self.handles.write(job.number);
         let assign = Assign {
-            handle: handle.as_ref(),
+            handle: &handle,
             function: &self.functions[job.function].name,
             unique: (grab != Grab::Plain).then(|| job.unique()),
             reducer: job.extra.as_ref().and_then(|e| e.reducer.as_deref()).filter(|_| grab == Grab::All),
@@ -299,7 +306,7 @@ impl Broker {
     }
 
     /// Puts a job at the end of its queue; somebody is woken for it. Not for a job that nobody waits for.
-    pub(crate) fn enqueue(&mut self, id: u32) {
+    pub(super) fn enqueue(&mut self, id: u32) {
         let job = &mut self.jobs.arena[id];
         let (function, priority) = (job.function, job.priority);
         job.state = State::Queued;
@@ -308,7 +315,7 @@ impl Broker {
     }
 
     /// A job of this function waits for somebody to be woken at the end of the round.
-    pub(crate) fn call(&mut self, function: u32) {
+    pub(super) fn call(&mut self, function: u32) {
         let of = &mut self.functions[function];
         of.calls += 1;
         if of.calls == 1 {
@@ -354,7 +361,7 @@ impl Broker {
 
     /// A worker had the time to answer a wake-up. If it did not, it is not waited for: where a job still waits, others
     /// are woken for it. It sleeps no more until it says so, so jobs that come go to those who answer.
-    pub(crate) fn overslept(&mut self, now: &Now, wakeup: &Wakeup, outgoing: &mut Outgoing) {
+    pub(super) fn overslept(&mut self, now: &Now, wakeup: &Wakeup, outgoing: &mut Outgoing) {
         if !wakeup.is_open(&self.sessions) {
             return;
         }
@@ -369,7 +376,7 @@ impl Broker {
     }
 
     /// SET_CLIENT_ID.
-    pub(crate) fn set_client_id(&mut self, session: u32, id: &[u8], outgoing: &mut Outgoing) {
+    pub(super) fn set_client_id(&mut self, session: u32, id: &[u8], outgoing: &mut Outgoing) {
         if id.len() > MAX_CLIENT_ID {
             return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Client id too large");
         }

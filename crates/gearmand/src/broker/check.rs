@@ -4,22 +4,65 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use crate::broker::Broker;
+use crate::broker::activity::End;
 use crate::broker::arena::NONE;
 use crate::broker::jobs::State;
 use crate::broker::queue::AHEAD;
 use crate::broker::sessions::OVERDUE;
 use gearman_core::protocol::message::Priority;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What fuzzing knows of a job before it goes on.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) background: bool,
+    /// Whoever runs it.
+    pub(crate) worker: Option<u32>,
+    /// Connections from which a timeout took it.
+    pub(crate) overdue: Vec<u32>,
+    pub(crate) function: Arc<[u8]>,
+    pub(crate) waiters: Vec<u32>,
+}
+
+/// All jobs, by number.
+pub(crate) fn known(broker: &Broker) -> BTreeMap<u64, Known> {
+    let known = broker.jobs.arena.iter().map(|(_, job)| {
+        let overdue = broker.sessions.iter().filter(|(_, session)| session.overdue.contains(&job.number));
+        let known = Known {
+            background: job.background,
+            worker: (job.state == State::Running).then_some(job.worker),
+            overdue: overdue.map(|(id, _)| id).collect(),
+            function: broker.functions[job.function].name.clone(),
+            waiters: broker.waiters_of(job).collect(),
+        };
+        (job.number, known)
+    });
+    known.collect()
+}
+
+/// After the end of a round, no question is without its answer.
+pub(crate) fn check_round(broker: &Broker) {
+    check(broker);
+    assert!(broker.asking.is_empty() && broker.called.is_empty());
+    assert!(broker.sessions.iter().all(|(_, session)| !session.asking), "a question has no answer");
+}
+
+/// When all connections have left, nothing of them is left.
+pub(crate) fn check_left(broker: &Broker) {
+    assert_eq!((broker.running, broker.waiters.len(), broker.sessions.len()), (0, 0, 0));
+}
 
 /// What the module promises, seen from every side.
 pub(crate) fn check(broker: &Broker) {
     let jobs = &broker.jobs.arena;
     let mut placed = HashSet::new();
-    let mut count: HashMap<u32, (u32, u32)> = HashMap::new();
+    let mut count: HashMap<u32, (u32, u32, u32)> = HashMap::new();
     for (id, job) in jobs.iter() {
         let counted = count.entry(job.function).or_default();
         counted.0 += 1;
         counted.1 += u32::from(job.state == State::Running);
+        counted.2 += u32::from(job.state == State::Delayed);
         assert_eq!(broker.jobs.by_number(job.number), Some(id));
         let keyless = matches!((job.unique(), job.workload()), (b"", _) | (b"-", b""));
         let same = broker.jobs.by_unique(job.function, job.unique(), job.workload());
@@ -27,7 +70,17 @@ pub(crate) fn check(broker: &Broker) {
         assert!(job.background || job.waiters != NONE || job.state == State::Running, "nobody waits for it");
     }
     for (id, function) in broker.functions.iter() {
-        assert_eq!((function.total, function.running), count.get(&id).copied().unwrap_or_default());
+        let counts = (function.total, function.running, function.delayed);
+        assert_eq!(counts, count.get(&id).copied().unwrap_or_default());
+        if let Some(activity) = &function.activity {
+            let ended: u64 = End::ALL.into_iter().map(|end| activity.ended(end)).sum();
+            assert_eq!(activity.submitted + activity.restored, ended + u64::from(function.total), "{activity:?}");
+            let waited: u64 = activity.waited.buckets().map(|(_, count)| count).sum();
+            assert_eq!(waited, activity.assigned);
+            assert!(activity.assigned >= activity.timed_out + activity.given_back + u64::from(function.running));
+        } else {
+            assert_eq!(function.total, 0);
+        }
         let able = broker.sessions.iter().filter(|(_, p)| p.ability(id).is_some()).count();
         assert_eq!(function.workers as usize, able);
         let mut queue = function.queue.clone();
@@ -95,8 +148,10 @@ pub(crate) fn check(broker: &Broker) {
         assert_eq!(broker.sessions[job.worker].running.head, *id, "only the one it is on");
     }
     let by_job: usize = jobs.iter().map(|(_, job)| broker.waiters_of(job).count()).sum();
-    let by_peer: usize = broker.sessions.iter().map(|(_, session)| waits(broker, session.waits)).sum();
-    assert_eq!((by_job, by_peer), (broker.waiters.len(), broker.waiters.len()));
+    let by_session: usize = broker.sessions.iter().map(|(_, session)| waits(broker, session.waits)).sum();
+    let counted: u32 = broker.sessions.iter().map(|(_, session)| session.waiting).sum();
+    let all = broker.waiters.len();
+    assert_eq!((by_job, by_session, counted as usize), (all, all, all));
 }
 
 fn waits(broker: &Broker, mut next: u32) -> usize {

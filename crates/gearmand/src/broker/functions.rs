@@ -3,18 +3,23 @@
 //! A function's number is reused once it was removed, which the broker does only when neither a job nor a worker names
 //! it any more.
 
+use crate::broker::activity::Activity;
 use crate::broker::queue::Queue;
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// A function that was ever named by a worker, a client or an operator.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Function {
-    pub(crate) name: Box<[u8]>,
+    pub(crate) name: Arc<[u8]>,
     /// Jobs that may run now.
     pub(crate) queue: Queue,
     /// Jobs in all: queued, running and waiting for their time.
     pub(crate) total: u32,
     pub(crate) running: u32,
+    /// Those that wait for their time.
+    pub(crate) delayed: u32,
     /// Connections that can run it.
     pub(crate) workers: u32,
     /// At most so many jobs, by the priority of the one that comes; 0 is no limit.
@@ -24,9 +29,31 @@ pub(crate) struct Function {
     /// Workers that sleep, longest first, as (`Session::asleep`, connection). An entry is void when the
     /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
     sleepers: VecDeque<(u64, u32)>,
+    /// What became of its jobs; from the first one on.
+    pub(crate) activity: Option<Box<Activity>>,
 }
 
 impl Function {
+    fn new(name: Arc<[u8]>, limits: [u32; 3]) -> Function {
+        Function {
+            name,
+            queue: Queue::default(),
+            total: 0,
+            running: 0,
+            delayed: 0,
+            workers: 0,
+            limits,
+            calls: 0,
+            sleepers: VecDeque::new(),
+            activity: None,
+        }
+    }
+
+    /// For something to be counted.
+    pub(crate) fn activity(&mut self) -> &mut Activity {
+        self.activity.get_or_insert_default()
+    }
+
     /// A worker went to sleep; or one that sleeps learned this function.
     pub(crate) fn sleeps(&mut self, since: u64, session: u32, valid: impl Fn(u64, u32) -> bool) {
         // Void entries are swept out before they outnumber the workers, so each costs little.
@@ -52,7 +79,7 @@ impl Function {
 pub(crate) struct Functions {
     list: Vec<Option<Function>>,
     free: Vec<u32>,
-    names: HashMap<Box<[u8]>, u32>,
+    names: HashMap<Arc<[u8]>, u32>,
     /// Limits that were set for functions which nobody named yet.
     limits: HashMap<Box<[u8]>, [u32; 3]>,
 }
@@ -68,7 +95,8 @@ impl Functions {
 
     pub(crate) fn add(&mut self, name: &[u8]) -> u32 {
         let limits = self.limits.remove(name).unwrap_or_default();
-        let function = Function { name: name.into(), limits, ..Function::default() };
+        let name: Arc<[u8]> = name.into();
+        let function = Function::new(name.clone(), limits);
         let id = match self.free.pop() {
             Some(id) => id,
             None => {
@@ -77,7 +105,7 @@ impl Functions {
             }
         };
         self.list[id as usize] = Some(function);
-        self.names.insert(name.into(), id);
+        self.names.insert(name, id);
         id
     }
 
@@ -99,7 +127,19 @@ impl Functions {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Function)> {
-        self.list.iter().enumerate().filter_map(|(id, function)| Some((id as u32, function.as_ref()?)))
+        self.range(0..self.end())
+    }
+
+    /// All numbers are smaller.
+    pub(crate) fn end(&self) -> u32 {
+        self.list.len() as u32
+    }
+
+    /// The functions with these numbers, by rising number.
+    pub(crate) fn range(&self, numbers: Range<u32>) -> impl Iterator<Item = (u32, &Function)> {
+        let end = numbers.end.min(self.end());
+        let list = self.list.get(numbers.start as usize..end as usize).unwrap_or_default();
+        list.iter().zip(numbers.start..).filter_map(|(function, id)| Some((id, function.as_ref()?)))
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Function> {

@@ -2,8 +2,10 @@
 
 use crate::broker::arena::{Arena, NONE};
 use crate::durable::RowKey;
+use arrayvec::ArrayVec;
 use bytes::Bytes;
-use gearman_core::protocol::message::{Decimal, Priority};
+use gearman_core::MAX_HANDLE;
+use gearman_core::protocol::message::Priority;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -26,9 +28,12 @@ pub(crate) enum State {
 pub(crate) struct Job {
     /// The unique key, perhaps something that came after it, and the workload: exactly as large as
     /// that, or part of a read buffer that held this packet alone.
-    payload: Bytes,
+    bytes: Bytes,
     /// The number at the end of its handle. Never reused.
     pub(crate) number: u64,
+    /// Since when it waits for a worker, or is with the one it has: microseconds of the steady clock. A job that waits
+    /// for its time does not wait for a worker.
+    pub(crate) since: u64,
     /// What most jobs don't have.
     pub(crate) extra: Option<Box<Extra>>,
     /// Neighbours in the list it is in, see [`crate::broker::queue::List`].
@@ -40,7 +45,7 @@ pub(crate) struct Job {
     pub(crate) waiters: u32,
     /// Whose it is. Only while running.
     pub(crate) worker: u32,
-    /// Where the workload begins in `payload`.
+    /// Where the workload begins in `bytes`.
     workload: u32,
     /// How often it was handed out and came back.
     pub(crate) tries: u16,
@@ -70,11 +75,12 @@ pub(crate) struct Extra {
 }
 
 impl Job {
-    pub(crate) fn new(function: u32, priority: Priority, background: bool, payload: Payload) -> Job {
-        let Payload { bytes, unique, workload } = payload;
+    pub(crate) fn new(function: u32, priority: Priority, background: bool, bytes: JobBytes) -> Job {
+        let JobBytes { bytes, unique, workload } = bytes;
         Job {
-            payload: bytes,
+            bytes,
             number: 0,
+            since: 0,
             extra: None,
             prev: NONE,
             next: NONE,
@@ -92,16 +98,16 @@ impl Job {
     }
 
     pub(crate) fn unique(&self) -> &[u8] {
-        &self.payload[..usize::from(self.unique)]
+        &self.bytes[..usize::from(self.unique)]
     }
 
     pub(crate) fn workload(&self) -> &[u8] {
-        &self.payload[self.workload as usize..]
+        &self.bytes[self.workload as usize..]
     }
 
     /// The workload to be sent without a copy.
     pub(crate) fn shared_workload(&self) -> Bytes {
-        self.payload.slice(self.workload as usize..)
+        self.bytes.slice(self.workload as usize..)
     }
 
     pub(crate) fn extra(&mut self) -> &mut Extra {
@@ -137,27 +143,27 @@ fn key<'a>(unique: &'a [u8], workload: &'a [u8]) -> Option<Key<'a>> {
 
 /// A unique key and a workload in memory of their own.
 #[derive(Debug)]
-pub(crate) struct Payload {
+pub(crate) struct JobBytes {
     bytes: Bytes,
     unique: u8,
     workload: u32,
 }
 
-impl Payload {
+impl JobBytes {
     /// Copies both into one allocation, or keeps the part of `owner`, a buffer that holds just this
     /// packet, that they are in.
-    pub(crate) fn new(unique: &[u8], workload: &[u8], owner: Option<&Bytes>) -> Payload {
+    pub(crate) fn new(unique: &[u8], workload: &[u8], owner: Option<&Bytes>) -> JobBytes {
         // Both are slices of one packet, the key in front. Whatever lies between them stays too.
         if let Some(owner) = owner {
             let begin = unique.as_ptr().addr().wrapping_sub(owner.as_ptr().addr());
             let middle = workload.as_ptr().addr().wrapping_sub(owner.as_ptr().addr());
             if begin <= middle && middle <= owner.len() && owner.len() - middle == workload.len() {
                 let at = (middle - begin) as u32;
-                return Payload { bytes: owner.slice(begin..), unique: unique.len() as u8, workload: at };
+                return JobBytes { bytes: owner.slice(begin..), unique: unique.len() as u8, workload: at };
             }
         }
         let bytes = Bytes::from([unique, workload].concat().into_boxed_slice());
-        Payload { bytes, unique: unique.len() as u8, workload: unique.len() as u32 }
+        JobBytes { bytes, unique: unique.len() as u8, workload: unique.len() as u32 }
     }
 }
 
@@ -270,15 +276,11 @@ pub(crate) struct Handles {
     prefix: Box<[u8]>,
 }
 
-/// Room for a handle, so that none is ever allocated.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Handle {
-    bytes: [u8; gearman_core::MAX_HANDLE],
-    len: usize,
-}
+/// A handle, never allocated.
+pub(crate) type Handle = ArrayVec<u8, MAX_HANDLE>;
 
 /// The longest prefix that leaves room for a colon, any number, and the NUL that C clients put after it.
-pub(crate) const MAX_PREFIX: usize = gearman_core::MAX_HANDLE - 1 - 20 - 1;
+pub(crate) const MAX_PREFIX: usize = MAX_HANDLE - 1 - 20 - 1;
 
 impl Handles {
     /// With what stands in front of the colon and the number.
@@ -289,13 +291,11 @@ impl Handles {
     }
 
     pub(crate) fn write(&self, number: u64) -> Handle {
-        let mut bytes = [0; gearman_core::MAX_HANDLE];
-        let (prefix, digits) = (&self.prefix, Decimal::new(number));
-        let digits = digits.as_ref();
-        let len = prefix.len() + digits.len();
-        bytes[..prefix.len()].copy_from_slice(prefix);
-        bytes[prefix.len()..len].copy_from_slice(digits);
-        Handle { bytes, len }
+        let (mut handle, mut digits) = (Handle::new(), itoa::Buffer::new());
+        let parts = [&self.prefix[..], digits.format(number).as_bytes()];
+        let written = parts.into_iter().try_for_each(|part| handle.try_extend_from_slice(part));
+        debug_assert!(written.is_ok(), "MAX_PREFIX leaves room for any number");
+        handle
     }
 
     /// The number, where this is how we would write it.
@@ -311,19 +311,13 @@ impl Handles {
     }
 }
 
-impl AsRef<[u8]> for Handle {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_job_is_small() {
-        assert!(size_of::<Job>() <= 80, "{}", size_of::<Job>());
+        assert!(size_of::<Job>() <= 88, "{}", size_of::<Job>());
     }
 
     #[test]
@@ -336,17 +330,17 @@ mod tests {
             assert_eq!(handles.parse(bad.as_bytes()), None, "{bad}");
         }
         let long = Handles::new(&"x".repeat(200));
-        assert!(long.write(u64::MAX).as_ref().len() < gearman_core::MAX_HANDLE);
+        assert!(long.write(u64::MAX).len() < MAX_HANDLE);
     }
 
     #[test]
     fn a_packet_of_its_own_is_kept_and_others_are_copied() {
         let packet = Bytes::from(b"....f\0key\0reducer\0work\0load".to_vec());
-        let payload = Payload::new(&packet[6..9], &packet[18..], Some(&packet));
-        let job = Job::new(0, Priority::Normal, true, payload);
+        let bytes = JobBytes::new(&packet[6..9], &packet[18..], Some(&packet));
+        let job = Job::new(0, Priority::Normal, true, bytes);
         assert_eq!((job.unique(), job.workload()), (&b"key"[..], &b"work\0load"[..]));
         assert_eq!(job.shared_workload().as_ptr(), packet[18..].as_ptr());
-        let copy = Job::new(0, Priority::Normal, true, Payload::new(b"key", b"", None));
+        let copy = Job::new(0, Priority::Normal, true, JobBytes::new(b"key", b"", None));
         assert_eq!((copy.unique(), copy.workload()), (&b"key"[..], &b""[..]));
     }
 }

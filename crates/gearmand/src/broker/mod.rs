@@ -2,12 +2,15 @@
 //! clock: time is an argument, and what is to be sent is put into [`Outgoing`].
 //!
 //! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
-//! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it) and
-//! `storing.rs` (what the durable queue knows of it).
+//! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it),
+//! `storing.rs` (what the durable queue knows of it) and `manage.rs` (what operators ask for).
+//!
+//! The state is private to this folder. In come packets (`dispatch.rs`), time, and what became of changes; out come
+//! answers, changes to be stored, and what is to be seen from outside (`snapshot.rs`).
 //!
 //! What always holds:
 //! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
-//! - `Function::total` and `running` count just that;
+//! - `Function::total`, `running` and `delayed` count just that;
 //! - where a job is queued at the end of a round, nobody sleeps who can run it, or as many were woken as there are
 //!   jobs and are waited for: one who then does something else hands the wake-up on at once, and one who sends
 //!   nothing when its time is over (`wakeups.rs`), which it has as long as it is waited for. A worker with
@@ -15,6 +18,7 @@
 //! - what a worker reports of a job counts while it runs it, and after a timeout took it away as long as nobody else
 //!   has it.
 
+use crate::broker::activity::End;
 use crate::broker::arena::{Arena, NONE};
 use crate::broker::functions::Functions;
 use crate::broker::jobs::{Handles, Job, Jobs, State};
@@ -33,29 +37,35 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub(crate) mod arena;
+pub(crate) mod activity;
+mod arena;
 mod assign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod check;
 pub(crate) mod dispatch;
-pub(crate) mod functions;
-pub(crate) mod jobs;
+mod functions;
+mod jobs;
+pub(crate) mod manage;
 mod queue;
 mod results;
 mod schedule;
-pub(crate) mod sessions;
+mod sessions;
+pub(crate) mod snapshot;
 mod storing;
 mod submit;
 #[cfg(test)]
-pub(crate) mod tests;
-pub(crate) mod wakeups;
+mod tests;
+mod wakeups;
+
+pub(crate) use jobs::MAX_PREFIX;
+pub(crate) use wakeups::ALL;
 
 /// What the operator decides.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// How often a job may be begun; `None` is as often as it takes.
     pub(crate) runs: Option<u16>,
-    /// How many workers are woken for each job at once; [`ALL`](crate::broker::wakeups::ALL) is all.
+    /// How many workers are woken for each job at once; [`ALL`] is all.
     pub(crate) wakeup: u32,
     /// Whether connections begin with the option "exceptions" on.
     pub(crate) exceptions: bool,
@@ -78,43 +88,53 @@ pub(crate) struct Now {
     pub(crate) wall: Duration,
 }
 
+impl Now {
+    /// The steady clock in microseconds.
+    fn microseconds(&self) -> u64 {
+        self.steady.as_secs() * 1_000_000 + u64::from(self.steady.subsec_micros())
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    pub(crate) rules: Rules,
-    pub(crate) handles: Handles,
-    pub(crate) jobs: Jobs,
-    pub(crate) functions: Functions,
-    pub(crate) sessions: Arena<Session>,
-    pub(crate) waiters: Arena<Waiter>,
+    rules: Rules,
+    handles: Handles,
+    jobs: Jobs,
+    functions: Functions,
+    sessions: Arena<Session>,
+    waiters: Arena<Waiter>,
     /// Jobs that wait for their time, by seconds since 1970.
-    pub(crate) delayed: BTreeSet<(u64, u32)>,
+    delayed: BTreeSet<(u64, u32)>,
     /// Jobs whose function has a timeout and whose worker is on them.
-    pub(crate) deadlines: BTreeSet<(Duration, u32)>,
+    deadlines: BTreeSet<(Duration, u32)>,
     /// Workers that were woken, with the time at which they are given up. Most of them have long answered then.
-    pub(crate) wakeups: Wakeups,
+    wakeups: Wakeups,
     /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
-    pub(crate) asking: VecDeque<u32>,
-    pub(crate) called: VecDeque<u32>,
+    asking: VecDeque<u32>,
+    called: VecDeque<u32>,
     /// The last number of a PRE_SLEEP.
-    pub(crate) sleeps: u64,
+    sleeps: u64,
     /// The last number of a CAN_DO.
-    pub(crate) announced: u64,
+    announced: u64,
     /// Jobs with workers.
-    pub(crate) running: usize,
+    running: usize,
     /// No new jobs, and none are handed out any more.
-    pub(crate) draining: bool,
+    draining: bool,
     /// Changes on their way to the durable queue.
-    pub(crate) changes: PendingChanges,
+    changes: PendingChanges,
     /// When to log that a limit was reached.
-    pub(crate) limits: Limits,
+    limits: Limits,
+    /// So many packets came.
+    packets: u64,
 }
 
 impl Broker {
-    pub(crate) fn new(rules: Rules, handles: Handles) -> Broker {
+    /// Without jobs. `prefix` is what stands in front of the number in each handle.
+    pub(crate) fn new(rules: Rules, prefix: &str) -> Broker {
         Broker {
             rules,
-            handles,
+            handles: Handles::new(prefix),
             jobs: Jobs::default(),
             functions: Functions::default(),
             sessions: Arena::default(),
@@ -130,6 +150,7 @@ impl Broker {
             draining: false,
             changes: PendingChanges::default(),
             limits: Limits::default(),
+            packets: 0,
         }
     }
 
@@ -148,7 +169,7 @@ impl Broker {
             self.unlink(waiter);
             let left = &self.jobs.arena[job];
             if left.waiters == NONE && !left.background && left.state != State::Running {
-                self.remove(job);
+                self.remove(job, End::Abandoned);
             }
         }
         self.reset_abilities(now, session, outgoing);
@@ -163,7 +184,7 @@ impl Broker {
     }
 
     /// The function of this name, which appears when it is named first. `None` when there are too many.
-    pub(crate) fn function(&mut self, now: &Now, name: &[u8]) -> Option<u32> {
+    fn function(&mut self, now: &Now, name: &[u8]) -> Option<u32> {
         if let Some(id) = self.functions.find(name) {
             return Some(id);
         }
@@ -179,19 +200,20 @@ impl Broker {
     }
 
     /// Puts a job where it waits for a worker, or for its time.
-    pub(crate) fn place(&mut self, now: &Now, id: u32) {
+    fn place(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.arena[id];
         match job.extra.as_ref().map(|e| e.due).filter(|due| *due > now.wall.as_secs()) {
             None => self.enqueue(id),
             Some(due) => {
                 job.state = State::Delayed;
+                self.functions[job.function].delayed += 1;
                 self.delayed.insert((due, id));
             }
         }
     }
 
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
-    pub(crate) fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
+    fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
         if self.changes.undone {
             return outgoing.error(session, ReturnCode::QueueError.name(), NOT_REMOVED);
         }
@@ -203,7 +225,7 @@ impl Broker {
     }
 
     /// GET_STATUS.
-    pub(crate) fn get_status(&self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
+    fn get_status(&self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
         let job = self.by_handle(handle).map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
@@ -211,7 +233,7 @@ impl Broker {
     }
 
     /// GET_STATUS_UNIQUE: of the first function that has a job of this key.
-    pub(crate) fn get_status_unique(&self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
+    fn get_status_unique(&self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
         let mut found = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
         let job = found.next().map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
@@ -221,7 +243,7 @@ impl Broker {
     }
 
     /// OPTION_REQ.
-    pub(crate) fn option(&mut self, session: u32, name: &[u8], outgoing: &mut Outgoing) {
+    fn option(&mut self, session: u32, name: &[u8], outgoing: &mut Outgoing) {
         match name {
             b"exceptions" => self.sessions[session].exceptions = true,
             b"all-yours" if self.rules.direct => self.all_yours(session),
@@ -237,7 +259,7 @@ impl Broker {
         outgoing.response(session, &Response::Option(name));
     }
 
-    pub(crate) fn by_handle(&self, handle: &[u8]) -> Option<u32> {
+    fn by_handle(&self, handle: &[u8]) -> Option<u32> {
         self.handles.parse(handle).and_then(|number| self.jobs.by_number(number))
     }
 
@@ -254,8 +276,9 @@ impl Broker {
 
     /// What is due: jobs whose time has come, timeouts, workers that do not wake up.
     pub(crate) fn tick(&mut self, now: &Now, outgoing: &mut Outgoing) -> Option<Duration> {
-        while let Some((due, job)) = self.delayed.first().copied().filter(|(due, _)| *due <= now.wall.as_secs()) {
-            self.delayed.remove(&(due, job));
+        while let Some((_, job)) = self.delayed.first().copied().filter(|(due, _)| *due <= now.wall.as_secs()) {
+            self.unplace(job);
+            self.begin(now, job);
             self.enqueue(job);
         }
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
@@ -274,29 +297,54 @@ impl Broker {
         self.draining && self.running == 0 && !self.sessions.iter().any(|(_, session)| waited_for(session))
     }
 
+    /// From now on no jobs are taken, and none handed out. False: that was so before.
+    pub(crate) fn drain(&mut self) -> bool {
+        !std::mem::replace(&mut self.draining, true)
+    }
+
+    /// How many jobs there are.
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// How many jobs a worker with direct assignment has; `None` for all other connections.
+    pub(crate) fn has_directly(&self, session: u32) -> Option<u32> {
+        self.sessions.get(session).filter(|worker| worker.direct).map(|worker| worker.running.len())
+    }
+
+    /// A job begins to wait for a worker, or to be run.
+    fn begin(&mut self, now: &Now, id: u32) {
+        self.jobs.arena[id].since = now.microseconds();
+    }
+
     /// Takes a job out of all lists and forgets it. Nothing is sent.
-    pub(crate) fn remove(&mut self, id: u32) {
+    fn remove(&mut self, id: u32, end: End) {
         self.unplace(id);
         while let Some(waiter) = self.jobs.arena.get(id).map(|j| j.waiters).filter(|w| *w != NONE) {
             self.unlink(waiter);
         }
         if let Some(job) = self.jobs.remove(id) {
-            self.functions[job.function].total -= 1;
+            let function = &mut self.functions[job.function];
+            function.total -= 1;
+            function.activity().end(end);
             if job.stored {
                 let key = job.row_key();
-                self.changes.done(key.as_ref(), &self.functions[job.function].name);
+                self.changes.done(key.as_ref(), &function.name);
             }
         }
     }
 
     /// Takes a job out of the place it is in.
-    pub(crate) fn unplace(&mut self, id: u32) {
+    fn unplace(&mut self, id: u32) {
         let Some(job) = self.jobs.arena.get_mut(id) else { return };
         let (function, priority, worker) = (job.function, job.priority, job.worker);
         match job.state {
             State::Queued => self.functions[function].queue.remove(&mut self.jobs.arena, priority, id),
             State::Storing => {}
-            State::Delayed => drop(self.delayed.remove(&(job.extra().due, id))),
+            State::Delayed => {
+                self.delayed.remove(&(job.extra().due, id));
+                self.functions[function].delayed -= 1;
+            }
             State::Running => {
                 job.worker = NONE;
                 self.stop_clock(id);
@@ -309,6 +357,7 @@ impl Broker {
 
     fn unlink(&mut self, id: u32) {
         let Some(waiter) = self.waiters.remove(id) else { return };
+        self.sessions[waiter.session].waiting -= 1;
         match waiter.prev {
             NONE => self.jobs.arena[waiter.job].waiters = waiter.next,
             prev => self.waiters[prev].next = waiter.next,
@@ -326,7 +375,7 @@ impl Broker {
     }
 
     /// The connections that wait for a job, one that asked twice twice.
-    pub(crate) fn waiters_of<'a>(&'a self, job: &Job) -> impl Iterator<Item = u32> + use<'a> {
+    fn waiters_of<'a>(&'a self, job: &Job) -> impl Iterator<Item = u32> + use<'a> {
         let mut next = job.waiters;
         std::iter::from_fn(move || {
             let waiter = self.waiters.get(next)?;

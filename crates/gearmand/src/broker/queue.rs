@@ -1,5 +1,11 @@
 //! Lists of jobs that are threaded through the jobs themselves: joining, leaving from anywhere and
 //! asking for the next cost the same whatever the depth, and nothing beside the job is allocated.
+//!
+//! Owns the ends and lengths of lists, and how often lower priorities were passed over; the links are the jobs'. Knows
+//! nothing of functions, workers and time.
+//!
+//! What always holds: a job is in one list at most; a list's length is what walking it counts; nothing was passed over
+//! where nothing waits.
 
 use crate::broker::arena::{Arena, NONE};
 use crate::broker::jobs::Job;

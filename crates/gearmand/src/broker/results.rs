@@ -1,5 +1,6 @@
 //! What becomes of a job that a worker has: news of it, its end, and its way back.
 
+use crate::broker::activity::{Activity, End};
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Handle, State};
 use crate::broker::{Broker, Now};
@@ -11,7 +12,7 @@ use gearman_core::protocol::packet::Command;
 
 impl Broker {
     /// WORK_*: to those who wait for the job.
-    pub(crate) fn work(
+    pub(super) fn work(
         &mut self,
         now: &Now,
         session: u32,
@@ -29,9 +30,14 @@ impl Broker {
             (extra.numerator, extra.denominator) = (number(numerator), number(denominator));
         }
         self.relay(job, work, owner, outgoing);
-        if work.is_last() {
-            let number = self.jobs.arena[job].number;
-            self.remove(job);
+        if let Some(end) = end(&work.update) {
+            let ended = &self.jobs.arena[job];
+            let number = ended.number;
+            if ended.state == State::Running {
+                let ran = now.microseconds().saturating_sub(ended.since);
+                self.functions[ended.function].activity().ran.record(ran);
+            }
+            self.remove(job, end);
             self.ended(now, session, number);
         }
     }
@@ -121,7 +127,7 @@ impl Broker {
 
     /// A worker shows that it is not (any more) on a job that was taken from it. The time of the next one that it has
     /// ran meanwhile, and begins anew.
-    pub(crate) fn moves_on(&mut self, now: &Now, session: u32) {
+    pub(super) fn moves_on(&mut self, now: &Now, session: u32) {
         let worker = &mut self.sessions[session];
         if std::mem::take(&mut worker.late)
             && let Some(next) = worker.running.head()
@@ -139,7 +145,7 @@ impl Broker {
     }
 
     /// A job's function may have a timeout; it counts from when its worker is on it.
-    pub(crate) fn start_clock(&mut self, now: &Now, id: u32) {
+    pub(super) fn start_clock(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.arena[id];
         if job.extra.as_ref().is_some_and(|e| e.deadline.is_some()) {
             return;
@@ -151,7 +157,7 @@ impl Broker {
         self.deadlines.insert((when, id));
     }
 
-    pub(crate) fn stop_clock(&mut self, id: u32) {
+    pub(super) fn stop_clock(&mut self, id: u32) {
         if let Some(deadline) = self.jobs.arena[id].extra.as_mut().and_then(|e| e.deadline.take()) {
             self.deadlines.remove(&(deadline, id));
         }
@@ -163,10 +169,10 @@ impl Broker {
         worker.running.head() == Some(id) && !worker.late
     }
 
-    /// Nobody gets this job any more: it failed.
-    pub(crate) fn fail(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
+    /// Nobody gets this job any more: those who wait for it are told that it failed.
+    pub(super) fn fail(&mut self, now: &Now, id: u32, end: End, outgoing: &mut Outgoing) {
         let (handle, job) = (self.handle(id), &self.jobs.arena[id]);
-        self.report_failure(job, handle.as_ref(), outgoing);
+        self.report_failure(job, &handle, outgoing);
         let (worker, number) = (job.worker, job.number);
         if worker != NONE {
             // It does not know.
@@ -174,31 +180,34 @@ impl Broker {
             let worker = &mut self.sessions[worker];
             (worker.lost, worker.late) = (number, worker.late || on_it);
         }
-        self.remove(id);
+        self.remove(id, end);
         self.next_on(now, worker);
     }
 
     /// A worker does not do its job (any more): the job goes back, in front of its queue.
-    pub(crate) fn give_back(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
+    pub(super) fn give_back(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
         let tried = self.begun(id);
+        self.activity_of(id).given_back += 1;
         let Some(worker) = self.take_back(now, id, tried, outgoing) else { return };
         let job = &mut self.jobs.arena[id];
         let (function, priority) = (job.function, job.priority);
-        job.state = State::Queued;
+        (job.state, job.since) = (State::Queued, now.microseconds());
         self.functions[function].queue.list(priority).push_front(&mut self.jobs.arena, id);
         self.call(function);
         self.next_on(now, worker);
     }
 
     /// The function's timeout ran out: the job goes to the end of its queue.
-    pub(crate) fn time_out(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
+    pub(super) fn time_out(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
         let handle = self.handle(id);
-        tracing::warn!("job {} ran out of time", handle.as_ref().escape_ascii());
+        tracing::warn!("job {} ran out of time", handle.escape_ascii());
+        self.activity_of(id).timed_out += 1;
         let (tried, job) = (self.begun(id), &self.jobs.arena[id]);
         let number = job.number;
         self.sessions[job.worker].late = true;
         if let Some(worker) = self.take_back(now, id, tried, outgoing) {
             self.sessions[worker].runs_over(number);
+            self.begin(now, id);
             self.enqueue(id);
             self.next_on(now, worker);
         }
@@ -211,18 +220,33 @@ impl Broker {
         job.tries = job.tries.saturating_add(u16::from(tried));
         if runs.is_some_and(|runs| job.tries >= runs) {
             let (tries, handle) = (job.tries, self.handle(id));
-            tracing::error!("job {} given up after {tries} tries", handle.as_ref().escape_ascii());
-            self.fail(now, id, outgoing);
+            tracing::error!("job {} given up after {tries} tries", handle.escape_ascii());
+            self.fail(now, id, End::Failed, outgoing);
             return None;
         }
         let worker = job.worker;
         if job.waiters == NONE && !job.background {
             self.sessions[worker].lost = job.number;
-            self.remove(id);
+            self.remove(id, End::Abandoned);
             self.next_on(now, worker);
             return None;
         }
         self.unplace(id);
         Some(worker)
+    }
+
+    /// Of the function of a job.
+    fn activity_of(&mut self, id: u32) -> &mut Activity {
+        self.functions[self.jobs.arena[id].function].activity()
+    }
+}
+
+/// What a worker's report ends its job as; `None`: the job goes on.
+fn end(update: &Update<'_>) -> Option<End> {
+    match update {
+        Update::Complete(_) => Some(End::Completed),
+        Update::Fail => Some(End::Failed),
+        Update::Exception(_) => Some(End::Exception),
+        Update::Data(_) | Update::Warning(_) | Update::Status(..) => None,
     }
 }

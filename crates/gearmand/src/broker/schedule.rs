@@ -1,5 +1,7 @@
 //! SUBMIT_JOB_SCHED: the next moment whose local time has a given minute, hour, day, month and
-//! weekday. No clock: the present is an argument, and so is the time zone.
+//! weekday. No clock: the present is an argument, and so is the time zone. Owns no state; knows nothing of jobs.
+//!
+//! What always holds: the moment found is later than the present, and no earlier one fits.
 //!
 //! What clocks set forward and back make of a time: one that a day leaves out is as far after the gap
 //! as it was meant to be after its begin (02:30 is 03:30 then), unless any hour would do; one that a

@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) running: List,
     /// The first of the jobs that it waits for, see [`Waiter`].
     pub(crate) waits: u32,
+    /// How many those are.
+    pub(crate) waiting: u32,
     /// Since which PRE_SLEEP it sleeps; 0 when awake. Larger is later, and no two are the same.
     pub(crate) asleep: u64,
     /// It got a NOOP for a job of this function, has not asked for a job since, and is waited for; NONE otherwise.
@@ -86,6 +88,7 @@ impl Session {
             abilities: VecDeque::new(),
             running: List::default(),
             waits: NONE,
+            waiting: 0,
             asleep: 0,
             woken: NONE,
             slept: 0,

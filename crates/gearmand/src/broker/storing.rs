@@ -1,18 +1,19 @@
 //! Jobs that outlive the server: they go to the durable queue before their client gets JOB_CREATED, and come back at the
 //! next start. Only changes are made here; what a disk does with them is reported by [`Broker::settle`].
 
+use crate::broker::activity::End;
 use crate::broker::arena::NONE;
-use crate::broker::jobs::{Job, Payload, State};
+use crate::broker::jobs::{Job, JobBytes, State};
 use crate::broker::{Broker, Now};
 use crate::durable::Durable;
-use crate::durable::batch::BatchResult;
+use crate::durable::batch::{Batch, BatchResult};
 use crate::durable::{Row, RowKey};
 use crate::outgoing::Outgoing;
 use gearman_core::{MAX_FUNCTION, MAX_UNIQUE};
 
 impl Broker {
     /// A background job is to be kept, or is kept. The batch after which it is, where that is still to come.
-    pub(crate) fn persist(&mut self, id: u32) -> Option<u64> {
+    pub(super) fn persist(&mut self, id: u32) -> Option<u64> {
         let job = &self.jobs.arena[id];
         match job.stored {
             true => self.changes.batch_of(job.number),
@@ -46,6 +47,21 @@ impl Broker {
         }
     }
 
+    /// The changes of this round, for the durable queue; `None` where nothing changed.
+    pub(crate) fn take_changes(&mut self) -> Option<Batch> {
+        self.changes.take()
+    }
+
+    /// Are changes on their way?
+    pub(crate) fn is_storing(&self) -> bool {
+        self.changes.last().is_some()
+    }
+
+    /// How many jobs are on their way to the durable queue.
+    pub(crate) fn storing(&self) -> usize {
+        self.changes.storing().count()
+    }
+
     /// It is known what became of a batch of changes.
     pub(crate) fn settle(&mut self, now: &Now, result: BatchResult, outgoing: &mut Outgoing) {
         self.changes.undone = !result.done;
@@ -68,7 +84,7 @@ impl Broker {
         (job.stored, job.background) = (false, false);
         match job.state {
             State::Running => {}
-            _ if job.waiters == NONE => self.remove(id),
+            _ if job.waiters == NONE => self.remove(id, End::Unstored),
             State::Storing => self.place(now, id),
             State::Queued | State::Delayed => {}
         }
@@ -82,8 +98,8 @@ impl Broker {
         }
         let function = self.function(now, row.function).ok_or("there are too many functions")?;
         let (unique, number) = RowKey::read(row.key);
-        let mut job = Job::new(function, row.priority, true, Payload::new(unique, row.data, None));
-        job.stored = true;
+        let mut job = Job::new(function, row.priority, true, JobBytes::new(unique, row.data, None));
+        (job.stored, job.since) = (true, now.microseconds());
         if row.due > now.wall.as_secs() {
             job.extra().due = row.due;
         }
@@ -97,7 +113,9 @@ impl Broker {
                 self.jobs.insert_unnumbered(job)
             }
         };
-        self.functions[function].total += 1;
+        let of = &mut self.functions[function];
+        of.total += 1;
+        of.activity().restored += 1;
         self.place(now, id);
         Ok(())
     }

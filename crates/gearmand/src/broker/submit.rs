@@ -1,7 +1,7 @@
 //! SUBMIT_JOB and its relatives: a client's job becomes a new one, or joins one of the same unique key.
 
 use crate::broker::arena::NONE;
-use crate::broker::jobs::{Job, Payload, State};
+use crate::broker::jobs::{Job, JobBytes, State};
 use crate::broker::schedule::{Schedule, Unfit, epoch};
 use crate::broker::sessions::Waiter;
 use crate::broker::{Broker, Now};
@@ -12,7 +12,7 @@ use gearman_core::{MAX_FUNCTION, MAX_UNIQUE, ReturnCode};
 
 impl Broker {
     /// SUBMIT_JOB* and its relatives.
-    pub(crate) fn submit(
+    pub(super) fn submit(
         &mut self,
         now: &Now,
         session: u32,
@@ -33,8 +33,14 @@ impl Broker {
         let known = self.functions.find(submit.function);
         let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
         let (job, new) = match same {
-            Some(job) => (job, false),
+            Some(job) => {
+                self.functions[self.jobs.arena[job].function].activity().coalesced += 1;
+                (job, false)
+            }
             None if self.draining => {
+                if let Some(function) = known {
+                    self.functions[function].activity().refused += 1;
+                }
                 return outgoing.error(session, ReturnCode::QueueError.name(), "Server is shutting down");
             }
             None => {
@@ -44,6 +50,7 @@ impl Broker {
                 let f = &mut self.functions[function];
                 let limit = f.limits[submit.priority as usize];
                 if limit != 0 && f.total >= limit {
+                    f.activity().refused += 1;
                     if let Some(omitted) = self.limits.queue.happened(now.steady) {
                         let name = f.name.escape_ascii();
                         tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{omitted}");
@@ -51,8 +58,10 @@ impl Broker {
                     return outgoing.error(session, ReturnCode::QueueError.name(), "Job queue is full");
                 }
                 f.total += 1;
-                let payload = Payload::new(submit.unique, submit.workload, owner);
-                let mut job = Job::new(function, submit.priority, submit.background, payload);
+                f.activity().submitted += 1;
+                let bytes = JobBytes::new(submit.unique, submit.workload, owner);
+                let mut job = Job::new(function, submit.priority, submit.background, bytes);
+                job.since = now.microseconds();
                 if let Some(reducer) = submit.reducer {
                     job.extra().reducer = Some(reducer.into());
                 }
@@ -71,7 +80,7 @@ impl Broker {
         };
         let handle = self.handles.write(self.jobs.arena[job].number);
         outgoing.after_batch(session, batch, Answer::Created, |outgoing| {
-            outgoing.response(session, &Response::JobCreated(handle.as_ref()))
+            outgoing.response(session, &Response::JobCreated(&handle))
         });
         match batch {
             _ if !new => {}
@@ -100,6 +109,7 @@ impl Broker {
             self.waiters[session_next].session_prev = id;
         }
         self.jobs.arena[job].waiters = id;
-        self.sessions[session].waits = id;
+        let client = &mut self.sessions[session];
+        (client.waits, client.waiting) = (id, client.waiting + 1);
     }
 }

@@ -404,9 +404,9 @@ impl Options {
             return Err(Usage::option("--libsqlite3-table", "must be the name of a table"));
         }
         if let Some(prefix) = &self.job_handle_prefix
-            && (prefix.len() > crate::broker::jobs::MAX_PREFIX || prefix.bytes().any(|b| b.is_ascii_whitespace()))
+            && (prefix.len() > crate::broker::MAX_PREFIX || prefix.bytes().any(|b| b.is_ascii_whitespace()))
         {
-            let reason = format!("at most {} characters and no blanks", crate::broker::jobs::MAX_PREFIX);
+            let reason = format!("at most {} characters and no blanks", crate::broker::MAX_PREFIX);
             return Err(Usage::option("--job-handle-prefix", reason));
         }
         for (option, value, most) in [

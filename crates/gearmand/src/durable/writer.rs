@@ -7,6 +7,7 @@ use crate::durable::batch::{Batch, BatchResult, Change};
 use crate::durable::{Backend, BackendError};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -23,6 +24,16 @@ const BATCHES: usize = 10_000;
 pub(crate) struct Writer {
     batches: Option<Sender<Batch>>,
     thread: Option<JoinHandle<()>>,
+    commits: Arc<Mutex<Commits>>,
+}
+
+/// What was brought to disk so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Commits {
+    pub(crate) commits: u64,
+    pub(crate) changes: u64,
+    /// How long the longest took.
+    pub(crate) longest: Duration,
 }
 
 impl Writer {
@@ -36,9 +47,16 @@ impl Writer {
     ) -> io::Result<(Writer, UnboundedReceiver<BatchResult>)> {
         let (batches, received) = channel();
         let (results, reported) = unbounded_channel();
-        let work = move || WriterThread::new(queue, patience, results).run(&received);
+        let commits = Arc::new(Mutex::new(Commits::default()));
+        let writer = WriterThread::new(queue, patience, results, commits.clone());
+        let work = move || writer.run(&received);
         let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
-        Ok((Writer { batches: Some(batches), thread: Some(thread) }, reported))
+        Ok((Writer { batches: Some(batches), thread: Some(thread), commits }, reported))
+    }
+
+    /// What was brought to disk so far.
+    pub(crate) fn commits(&self) -> Commits {
+        *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands a batch over. False: the thread is gone, and nothing will be stored any more.
@@ -71,15 +89,18 @@ struct WriterThread {
     failing: bool,
     /// The last batch that came.
     last: u64,
-    /// What was brought to disk so far.
-    commits: u64,
-    changes: u64,
+    commits: Arc<Mutex<Commits>>,
     results: UnboundedSender<BatchResult>,
 }
 
 impl WriterThread {
-    fn new(queue: Box<dyn Backend>, patience: Duration, results: UnboundedSender<BatchResult>) -> WriterThread {
-        WriterThread { queue, patience, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, results }
+    fn new(
+        queue: Box<dyn Backend>,
+        patience: Duration,
+        results: UnboundedSender<BatchResult>,
+        commits: Arc<Mutex<Commits>>,
+    ) -> WriterThread {
+        WriterThread { queue, patience, undone: Vec::new(), failing: false, last: 0, commits, results }
     }
 
     fn run(mut self, received: &Receiver<Batch>) {
@@ -101,7 +122,8 @@ impl WriterThread {
         if !self.undone.is_empty() {
             let _ = self.patiently(|this| this.store(std::iter::empty()));
         }
-        tracing::info!("the durable queue wrote {} changes in {} commits", self.changes, self.commits);
+        let Commits { commits, changes, .. } = *self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        tracing::info!("the durable queue wrote {changes} changes in {commits} commits");
         if !self.undone.is_empty() {
             let n = self.undone.len();
             tracing::error!("{n} jobs that are done could not be removed from the queue, and will be run again");
@@ -155,6 +177,7 @@ impl WriterThread {
 
     /// Brings all of these to disk, or none.
     fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
+        let begin = Instant::now();
         for (key, function) in &self.undone {
             self.queue.done(key, function)?;
         }
@@ -169,7 +192,9 @@ impl WriterThread {
         self.queue.flush()?;
         self.undone.clear();
         if n > 0 {
-            (self.commits, self.changes) = (self.commits + 1, self.changes + n);
+            let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+            (commits.commits, commits.changes) = (commits.commits + 1, commits.changes + n);
+            commits.longest = commits.longest.max(begin.elapsed());
         }
         Ok(())
     }

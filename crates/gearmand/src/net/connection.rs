@@ -6,6 +6,7 @@
 //!
 //! The state is locked for a look and for what one read brought; reading and writing are done without the lock.
 
+use crate::admin::listing::Listing;
 use crate::admin::text;
 use crate::broker::dispatch::dispatch;
 use crate::net::stream::Stream;
@@ -73,6 +74,10 @@ impl Task {
                     Poll::Pending => {}
                 }
             }
+            if let Some(listing) = self.input.listing.take() {
+                self.go_on(listing);
+                continue;
+            }
             if self.input.ended && waiting.bytes == 0 {
                 return Poll::Ready("by the peer".into());
             }
@@ -88,10 +93,20 @@ impl Task {
         Poll::Pending
     }
 
+    /// One more page of a list: taken under the lock, and written down without it. Others are served between two pages.
+    fn go_on(&mut self, mut listing: Box<Listing>) {
+        let page = listing.page(&self.shared.lock().broker);
+        if !listing.write(page) {
+            self.input.listing = Some(listing);
+            return;
+        }
+        self.shared.with_state(|state| state.outgoing.text(self.session, listing.into_text()));
+    }
+
     /// Reads once, and does what that asks for; ends with the reason why the connection is over.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8], waiting: usize) -> Poll<Result<(), String>> {
         let session = self.session;
-        let n = if self.input.stalled { None } else { Some(ready!(self.input.read(cx, &self.stream, scratch))) };
+        let n = if self.input.whole { None } else { Some(ready!(self.input.read(cx, &self.stream, scratch))) };
         match n {
             Some(Err(error)) => return Poll::Ready(Err(error.to_string())),
             Some(Ok(0)) => {
@@ -122,8 +137,13 @@ struct Input {
     partial: Vec<u8>,
     /// The whole packet, where that is known, else 0.
     need: usize,
-    /// `partial` holds whole packets too: they are done when the other side has read its answers.
+    /// `partial` may hold whole packets too: they are done before more is read.
+    whole: bool,
+    /// But not before the other side has read its answers.
     stalled: bool,
+    /// The answer to its last line, as far as it is written. What came after that line waits, so that answers keep the
+    /// order of their questions.
+    listing: Option<Box<Listing>>,
     /// The other side will send no more.
     ended: bool,
 }
@@ -177,6 +197,7 @@ impl State {
             input.need = 0;
             let packet = Bytes::from(std::mem::take(&mut input.partial));
             if let Ok(Decoded::Frame(frame, _)) = decode(&packet, self.config.max_packet) {
+                self.bytes_received += packet.len() as u64;
                 dispatch(&mut self.broker, &now, session, &frame, Some(&packet), &mut self.outgoing);
             }
             return Ok(());
@@ -184,10 +205,10 @@ impl State {
         let kept = input.partial.len();
         scratch[..kept].copy_from_slice(&input.partial);
         let mut rest = &scratch[..kept + n];
-        (input.need, input.stalled) = (0, false);
+        (input.need, input.whole, input.stalled) = (0, false, false);
         while let Some(first) = rest.first() {
             if self.outgoing.waiting(session) > UNREAD {
-                input.stalled = true;
+                (input.whole, input.stalled) = (true, true);
                 break;
             }
             if *first != 0 {
@@ -199,8 +220,13 @@ impl State {
                 };
                 let (line, after) = rest.split_at(end + 1);
                 rest = after;
-                self.broker.answer(&now, session, &mut self.outgoing);
-                text::answer(&mut self.broker, &self.about, &now, session, line, &mut self.outgoing);
+                let about = self.about();
+                let listing = text::answer(&mut self.broker, &about, &now, session, line, &mut self.outgoing);
+                input.listing = listing.map(Box::new);
+                if input.listing.is_some() {
+                    input.whole = !rest.is_empty();
+                    break;
+                }
                 continue;
             }
             match decode(rest, self.config.max_packet) {
@@ -215,6 +241,7 @@ impl State {
                 Err(error) => return Err(error.to_string()),
             }
         }
+        self.bytes_received += (kept + n - rest.len()) as u64;
         if rest.is_empty() {
             input.partial = Vec::new();
         } else {

@@ -161,7 +161,7 @@ fn a_dead_direct_worker_gives_its_job_to_the_next() {
 #[test]
 fn the_wish_without_an_answer() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     assert_eq!(b.ask(worker, Request::AllYours), "");
     assert_eq!(b.ask(worker, Request::PreSleep), "");
     b.send(client, background("f", "", "x"));
@@ -171,7 +171,7 @@ fn the_wish_without_an_answer() {
 #[test]
 fn switched_off_it_is_as_if_there_were_none() {
     let mut b = Bench::with(|rules| rules.direct = false);
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     let refused = "ERROR UNKNOWN_OPTION|Server does not recognize given option";
     assert_eq!(b.ask(worker, Request::Option(b"all-yours")), refused);
     assert_eq!(b.ask(worker, Request::AllYours), "");

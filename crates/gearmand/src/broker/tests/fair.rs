@@ -38,7 +38,7 @@ fn a_low_job_beside_a_steady_stream_of_urgent_ones() {
 #[test]
 fn the_same_with_direct_assignment() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     b.send(worker, Request::Option(b"all-yours"));
     b.send(client, of(2, "f"));
     for n in 0.. {
@@ -56,7 +56,7 @@ fn the_same_with_direct_assignment() {
 #[test]
 fn normal_and_low_jobs_both_come_to_their_turn() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     for _ in 0..10 {
         b.send(client, of(1, "f"));
         b.send(client, of(2, "f"));
@@ -116,7 +116,7 @@ fn low_jobs_of_many_functions() {
 #[test]
 fn a_short_queue_is_served_in_strict_order() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     for _ in 0..10 {
         for priority in [2, 1, 0] {
             for _ in 0..30 {

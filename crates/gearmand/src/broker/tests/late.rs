@@ -5,16 +5,9 @@ use super::*;
 
 const FOUND: &str = "ERROR JOB_NOT_FOUND|Job given in work result not found";
 
-/// A worker whose function has five seconds, and perhaps another one.
-fn hurried(b: &mut Bench) -> u32 {
-    let worker = b.connect();
-    b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
-    worker
-}
-
 /// A client that waits for a job of a worker whose time is over.
 fn late(b: &mut Bench) -> (u32, u32) {
-    let (client, worker) = (b.connect(), hurried(b));
+    let (client, worker) = (b.connect(), b.hurried());
     b.send(client, submit("f", "k", "x"));
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
     b.received(client);
@@ -59,7 +52,7 @@ fn what_comes_before_the_result_is_passed_on() {
     }
     assert_eq!(b.received(client), "WORK_DATA H:1|part, WORK_WARNING H:1|hm, WORK_STATUS H:1|1|2");
     assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|0|1|2");
-    b.send(worker, work("H:1", Update::Complete(b"r")));
+    b.complete(worker, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
@@ -77,7 +70,7 @@ fn while_another_worker_has_the_job() {
     // It has ended what it had, so its next words on that are not late but wrong.
     let exists = "ERROR JOB_NOT_FOUND|Job does not exist on server";
     assert_eq!(b.ask(worker, work("H:1", Update::Data(b"part"))), exists);
-    b.send(other, work("H:1", Update::Complete(b"r")));
+    b.complete(other, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
@@ -88,7 +81,7 @@ fn when_another_worker_has_ended_the_job() {
     let (client, worker) = late(&mut b);
     let other = b.worker(&["f"]);
     b.send(other, GRAB);
-    b.send(other, work("H:1", Update::Complete(b"r")));
+    b.complete(other, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     let exception = "ERROR JOB_NOT_FOUND|An exception was received for a job that does not exist";
     assert_eq!(b.ask(worker, work("H:1", Update::Exception(b"late"))), exception);
@@ -104,7 +97,7 @@ fn when_the_other_worker_died_with_it() {
     let other = b.worker(&["f"]);
     b.send(other, GRAB);
     b.leave(other);
-    b.send(worker, work("H:1", Update::Complete(b"r")));
+    b.complete(worker, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
@@ -115,7 +108,7 @@ fn of_several_who_were_too_slow_the_first_ends_the_job() {
     for first in 0..2 {
         let mut b = Bench::new();
         let (client, one) = late(&mut b);
-        let two = hurried(&mut b);
+        let two = b.hurried();
         assert_eq!(b.ask(two, GRAB), "JOB_ASSIGN H:1|f|x");
         b.tick(5);
         let [first, second] = if first == 0 { [one, two] } else { [two, one] };
@@ -133,7 +126,7 @@ fn when_it_has_got_the_job_again_itself() {
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
     b.tick(5);
     assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|x");
-    b.send(worker, work("H:1", Update::Complete(b"r")));
+    b.complete(worker, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"r"))), "", "it ran twice, and nobody needs to know");
@@ -143,8 +136,7 @@ fn when_it_has_got_the_job_again_itself() {
 fn when_the_job_was_cancelled_or_dropped() {
     let mut b = Bench::new();
     let (client, worker) = late(&mut b);
-    let job = b.broker.by_handle(b"H:1").unwrap();
-    b.broker.fail(&b.now, job, &mut b.outgoing);
+    b.cancel("H:1");
     assert_eq!(b.received(client), "WORK_FAIL H:1");
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"r"))), FOUND);
     assert_eq!(b.received(client), "");
@@ -164,11 +156,11 @@ fn when_its_client_has_gone() {
 fn only_the_connection_that_had_it_may_end_it() {
     let mut b = Bench::new();
     let (client, worker) = late(&mut b);
-    let other = hurried(&mut b);
+    let other = b.hurried();
     assert_eq!(b.ask(other, work("H:1", Update::Complete(b"forged"))), FOUND);
     // Nor may whoever gets its number when it has gone.
     b.leave(worker);
-    assert_eq!(hurried(&mut b), worker);
+    assert_eq!(b.hurried(), worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b"forged"))), FOUND);
     assert_eq!(b.received(client), "");
     assert_eq!(b.ask(other, GRAB), "JOB_ASSIGN H:1|f|x");
@@ -179,7 +171,7 @@ fn only_the_connection_that_had_it_may_end_it() {
 #[test]
 fn a_job_that_was_given_back_is_not_late() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), hurried(&mut b));
+    let (client, worker) = (b.connect(), b.hurried());
     b.send(client, submit("f", "", "x"));
     b.send(worker, GRAB);
     b.send(worker, Request::CantDo(b"f"));
@@ -199,7 +191,7 @@ fn while_the_job_is_delayed() {
     b.broker.jobs.arena[job].extra().due = b.now.wall.as_secs() + 60;
     b.broker.place(&b.now, job);
     assert_eq!(b.broker.delayed.len(), 1);
-    b.send(worker, work("H:1", Update::Complete(b"r")));
+    b.complete(worker, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
     assert!(b.broker.delayed.is_empty());
@@ -223,7 +215,7 @@ fn the_last_try() {
 fn a_late_result_is_no_try() {
     let mut b = Bench::with(|rules| rules.runs = Some(2));
     let (client, worker) = late(&mut b);
-    b.send(worker, work("H:1", Update::Complete(b"r")));
+    b.complete(worker, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");
     over(&b);
 }
@@ -233,7 +225,7 @@ fn a_late_result_is_no_try() {
 #[test]
 fn those_that_the_worker_has_in_advance() {
     let mut b = Bench::with(|rules| rules.runs = Some(1));
-    let (client, worker) = (b.connect(), hurried(&mut b));
+    let (client, worker) = (b.connect(), b.hurried());
     for workload in ["1", "2", "3"] {
         b.send(client, background("f", "", workload));
         b.send(worker, GRAB);
@@ -252,8 +244,7 @@ fn those_that_the_worker_has_in_advance() {
     // It is on the second for good: the third, not begun, goes back in its time, and that is no try.
     b.tick(5);
     assert_eq!(b.broker.running, 0);
-    let tries = |b: &Bench, n| b.broker.jobs.arena[b.broker.jobs.by_number(n).unwrap()].tries;
-    assert_eq!((tries(&b, 2), tries(&b, 3)), (1, 0));
+    assert_eq!((b.tries(2), b.tries(3)), (1, 0));
     b.send(worker, work("H:2", Update::Complete(b"")));
     b.send(worker, work("H:3", Update::Complete(b"")));
     assert_eq!(b.received(worker), "");
@@ -263,15 +254,14 @@ fn those_that_the_worker_has_in_advance() {
 #[test]
 fn the_death_of_a_worker_that_was_late_is_no_try_of_the_next_job() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), hurried(&mut b));
+    let (client, worker) = (b.connect(), b.hurried());
     for workload in ["1", "2"] {
         b.send(client, background("f", "", workload));
         b.send(worker, GRAB);
     }
     b.tick(5);
     b.leave(worker);
-    let tries = |b: &Bench, n| b.broker.jobs.arena[b.broker.jobs.by_number(n).unwrap()].tries;
-    assert_eq!((tries(&b, 1), tries(&b, 2)), (1, 0));
+    assert_eq!((b.tries(1), b.tries(2)), (1, 0));
     check(&b);
 }
 
@@ -292,8 +282,7 @@ fn one_that_forgets_its_late_jobs() {
         b.broker.rules.runs = None;
         b.send(worker, GRAB);
         b.tick(5);
-        let job = b.broker.jobs.by_number(n).unwrap();
-        b.broker.fail(&b.now, job, &mut b.outgoing);
+        b.cancel(&format!("H:{n}"));
         check(&b);
     }
 }

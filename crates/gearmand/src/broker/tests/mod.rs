@@ -1,15 +1,19 @@
 //! The broker by packets, without sockets: one test for each rule; random.rs has operations by lot.
 
 use super::*;
+use crate::admin::text::{About, answer};
+use crate::broker::activity::Activity;
 use crate::broker::dispatch::dispatch;
 use gearman_core::protocol::codec::{Decoded, decode};
 use gearman_core::protocol::message::{Grab, Priority, Request, Start, Submit, Update, Work};
 use gearman_core::protocol::packet::HEADER;
 
+mod activity;
 mod direct;
 mod fair;
 mod late;
 mod random;
+mod snapshot;
 mod stored;
 mod wakeups;
 
@@ -37,7 +41,7 @@ impl Bench {
         };
         change(&mut rules);
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
-        Bench { broker: Broker::new(rules, Handles::new("H")), outgoing: Outgoing::new(1 << 20), now }
+        Bench { broker: Broker::new(rules, "H"), outgoing: Outgoing::new(1 << 20), now }
     }
 
     pub(crate) fn connect(&mut self) -> u32 {
@@ -110,6 +114,65 @@ impl Bench {
         }
         session
     }
+
+    /// A client, and a worker of `f`.
+    pub(crate) fn pair(&mut self) -> (u32, u32) {
+        (self.connect(), self.worker(&["f"]))
+    }
+
+    /// A worker of `f` whose jobs have five seconds.
+    pub(crate) fn hurried(&mut self) -> u32 {
+        let worker = self.connect();
+        self.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
+        worker
+    }
+
+    /// Workers of `f` that sleep, in this order.
+    pub(crate) fn sleepers(&mut self, n: usize) -> Vec<u32> {
+        let workers: Vec<u32> = (0..n).map(|_| self.worker(&["f"])).collect();
+        workers.iter().for_each(|worker| self.send(*worker, Request::PreSleep));
+        workers
+    }
+
+    /// How many of them were woken since this was asked last.
+    pub(crate) fn woken(&mut self, workers: &[u32]) -> usize {
+        workers.iter().filter(|worker| self.received(**worker) == "NOOP").count()
+    }
+
+    /// A worker ends a job of its own with the result `r`.
+    pub(crate) fn complete(&mut self, worker: u32, handle: &str) {
+        self.send(worker, work(handle, Update::Complete(b"r")));
+    }
+
+    /// An operator cancels a job.
+    pub(crate) fn cancel(&mut self, handle: &str) {
+        assert!(self.broker.cancel(&self.now, handle.as_bytes(), &mut self.outgoing));
+    }
+
+    /// The answer to a text command, with all its pages.
+    pub(crate) fn text(&mut self, session: u32, line: &str) -> String {
+        let about = About { level: "ERROR", server: self.broker.server() };
+        let listing = answer(&mut self.broker, &about, &self.now, session, line.as_bytes(), &mut self.outgoing);
+        let text = match listing {
+            None => self.outgoing.take(session),
+            Some(mut listing) => {
+                while !listing.write(listing.page(&self.broker)) {}
+                listing.into_text()
+            }
+        };
+        String::from_utf8(text).unwrap()
+    }
+
+    /// How often a job was begun and came back.
+    pub(crate) fn tries(&self, number: u64) -> u16 {
+        self.broker.jobs.arena[self.broker.jobs.by_number(number).unwrap()].tries
+    }
+
+    /// What became of the jobs of a function.
+    pub(crate) fn activity(&self, function: &str) -> &Activity {
+        let function = self.broker.functions.find(function.as_bytes()).unwrap();
+        self.broker.functions[function].activity.as_deref().unwrap()
+    }
 }
 
 pub(crate) fn can_do(function: &str) -> Request<'_> {
@@ -145,7 +208,7 @@ pub(crate) const GRAB: Request<'_> = Request::GrabJob(Grab::Plain);
 #[test]
 fn a_job_from_submit_to_complete() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     assert_eq!(b.ask(worker, GRAB), "NO_JOB");
     assert_eq!(b.ask(worker, Request::PreSleep), "");
     assert_eq!(b.ask(client, submit("f", "u", "data")), "JOB_CREATED H:1");
@@ -165,7 +228,7 @@ fn a_job_from_submit_to_complete() {
 #[test]
 fn forms_of_grab() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     for _ in 0..3 {
         b.send(client, Request::Submit(Submit { reducer: Some(b"r"), ..job("f", "", "x") }));
     }
@@ -287,10 +350,9 @@ fn a_dead_workers_jobs_go_back_in_front() {
         assert_eq!(b.ask(other, GRAB), format!("JOB_ASSIGN H:{workload}|f|{workload}"));
     }
     // The second was only held, not tried.
-    let tries = |b: &Bench, n| b.broker.jobs.arena[b.broker.jobs.by_number(n).unwrap()].tries;
-    assert_eq!([1, 2, 3].map(|n| tries(&b, n)), [1, 0, 0]);
+    assert_eq!([1, 2, 3].map(|n| b.tries(n)), [1, 0, 0]);
     b.send(other, Request::CantDo(b"f"));
-    assert_eq!([1, 2, 3].map(|n| tries(&b, n)), [2, 0, 0]);
+    assert_eq!([1, 2, 3].map(|n| b.tries(n)), [2, 0, 0]);
     check(&b);
 }
 
@@ -401,7 +463,7 @@ fn who_goes_to_sleep_while_there_is_a_job_is_woken_at_once() {
 #[test]
 fn jobs_with_a_time() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     let at = (b.now.wall.as_secs() + 90).to_string();
     let later = Submit { start: Start::Epoch(at.as_bytes()), background: true, ..job("f", "k", "x") };
     assert_eq!(b.ask(client, Request::Submit(later)), "JOB_CREATED H:1");
@@ -422,7 +484,7 @@ fn jobs_with_a_time() {
 #[test]
 fn a_wall_clock_that_is_set_while_a_job_waits_for_its_time() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     let at = (b.now.wall.as_secs() + 90).to_string();
     let later = |start| Request::Submit(Submit { start, background: true, ..job("f", "", "") });
     b.send(client, later(Start::Epoch(at.as_bytes())));
@@ -499,11 +561,10 @@ fn draining() {
 #[test]
 fn a_job_that_is_cancelled_while_it_runs() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     b.send(client, submit("f", "", ""));
     b.send(worker, GRAB);
-    let job = b.broker.by_handle(b"H:1").unwrap();
-    b.broker.fail(&b.now, job, &mut b.outgoing);
+    b.cancel("H:1");
     assert_eq!(b.received(client), "JOB_CREATED H:1, WORK_FAIL H:1");
     b.received(worker);
     assert_eq!(b.ask(worker, work("H:1", Update::Complete(b""))), "");
@@ -550,7 +611,7 @@ fn jobs_and_who_asks_for_one_are_brought_together() {
 #[test]
 fn a_question_is_answered_before_the_next() {
     let mut b = Bench::new();
-    let (client, worker) = (b.connect(), b.worker(&["f"]));
+    let (client, worker) = b.pair();
     b.receive(worker, GRAB);
     b.receive(worker, Request::Echo(b"e"));
     assert_eq!(b.received(worker), "NO_JOB, ECHO_RES e");

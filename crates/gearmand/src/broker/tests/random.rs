@@ -113,14 +113,11 @@ fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
             b.send(some(session), work(&handle, updates[usize::from(update)]));
         }
         Step::Cancel(job) => {
-            if let Some(job) = b.broker.by_handle(handle(b, job).as_bytes()) {
-                b.broker.fail(&b.now, job, &mut b.outgoing);
-            }
+            let handle = handle(b, job);
+            b.broker.cancel(&b.now, handle.as_bytes(), &mut b.outgoing);
         }
         Step::Drop(function) => {
-            let about = crate::admin::text::About { level: "ERROR", limits: 10 };
-            let line = format!("drop function {}\n", FUNCTIONS[usize::from(function)]);
-            crate::admin::text::answer(&mut b.broker, &about, &b.now, sessions[0], line.as_bytes(), &mut b.outgoing);
+            b.broker.drop_function(&b.now, FUNCTIONS[usize::from(function)].as_bytes(), &mut b.outgoing).unwrap_or(());
         }
         Step::Tick(seconds) => b.tick(seconds.into()),
         Step::TickMs(milliseconds) => b.tick_ms(milliseconds.into()),

@@ -2,7 +2,6 @@
 //! test says so.
 
 use super::*;
-use super::{Bench, GRAB, background, check, job, submit, work};
 use crate::durable::Row;
 use crate::durable::batch::{Batch, BatchResult, Change};
 use gearman_core::protocol::message::{Priority, Request, Start, Submit, Update};
@@ -29,6 +28,13 @@ impl Disk {
         Disk { b, rows: BTreeMap::new(), order: Vec::new(), way: Vec::new() }
     }
 
+    /// With a client, and a worker of `f`.
+    fn with_pair() -> (Disk, u32, u32) {
+        let mut d = Disk::new();
+        let (client, worker) = d.b.pair();
+        (d, client, worker)
+    }
+
     /// The batch so far is stored.
     fn commit(&mut self) {
         self.take();
@@ -43,7 +49,7 @@ impl Disk {
 
     /// The batch so far is on its way.
     fn take(&mut self) {
-        self.way.extend(self.b.broker.changes.take());
+        self.way.extend(self.b.broker.take_changes());
     }
 
     /// All batches on their way go with one commit. On a full disk jobs can still be removed.
@@ -100,8 +106,7 @@ fn show(bytes: &[u8]) -> String {
 
 #[test]
 fn a_job_is_answered_and_handed_out_when_it_is_stored() {
-    let mut d = Disk::new();
-    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    let (mut d, client, worker) = Disk::with_pair();
     d.b.send(worker, Request::PreSleep);
     assert_eq!(d.b.ask(client, background("f", "k", "data")), "");
     assert_eq!((d.b.received(worker), d.b.ask(worker, GRAB)), (String::new(), "NO_JOB".into()));
@@ -116,12 +121,12 @@ fn a_job_is_answered_and_handed_out_when_it_is_stored() {
     assert_eq!(d.b.received(worker), "NOOP");
     assert_eq!(d.keys(), ["f k"]);
     assert_eq!(d.b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|data");
-    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    d.b.complete(worker, "H:1");
     d.commit();
     assert_eq!(d.keys(), Vec::<String>::new());
     // Foreground jobs are not stored.
     assert_eq!(d.b.ask(client, submit("f", "k", "data")), "JOB_CREATED H:2");
-    assert!(d.b.broker.changes.take().is_none());
+    assert!(d.b.broker.take_changes().is_none());
 }
 
 #[test]
@@ -161,10 +166,10 @@ fn a_join_that_cannot_be_stored_leaves_the_job_as_it_was() {
     d.b.send(client, submit("f", "k", "data"));
     d.b.send(other, background("f", "k", "data"));
     // A second one joins in the next batch: it must not take the first one's row for stored.
-    let first = d.b.broker.changes.take().unwrap();
+    let first = d.b.broker.take_changes().unwrap();
     d.b.send(other, background("f", "k", "data"));
     d.b.send(other, background("g", "", "data"));
-    let second = d.b.broker.changes.take().unwrap();
+    let second = d.b.broker.take_changes().unwrap();
     d.settle(BatchResult { batch: first.number, added: false, done: true });
     d.settle(BatchResult { batch: second.number, added: true, done: true });
     let refused = "ERROR QUEUE_ERROR|The job could not be stored";
@@ -177,12 +182,11 @@ fn a_join_that_cannot_be_stored_leaves_the_job_as_it_was() {
 
 #[test]
 fn an_echo_comes_back_when_all_before_it_is_stored() {
-    let mut d = Disk::new();
-    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    let (mut d, client, worker) = Disk::with_pair();
     d.b.send(client, background("f", "", "x"));
     d.commit();
     d.b.ask(worker, GRAB);
-    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    d.b.complete(worker, "H:1");
     assert_eq!(d.b.ask(worker, Request::Echo(b"done?")), "");
     d.commit();
     assert_eq!(d.b.received(worker), "ECHO_RES done?");
@@ -191,14 +195,13 @@ fn an_echo_comes_back_when_all_before_it_is_stored() {
 
 #[test]
 fn an_echo_is_refused_while_jobs_that_are_done_cannot_be_removed() {
-    let mut d = Disk::new();
-    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    let (mut d, client, worker) = Disk::with_pair();
     d.b.send(client, background("f", "", "x"));
     d.commit();
     d.b.ask(worker, GRAB);
-    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    d.b.complete(worker, "H:1");
     d.b.send(worker, Request::Echo(b"done?"));
-    let batch = d.b.broker.changes.take().unwrap();
+    let batch = d.b.broker.take_changes().unwrap();
     d.settle(BatchResult { batch: batch.number, added: true, done: false });
     let refused = "ERROR QUEUE_ERROR|Jobs that are done could not be removed from the queue";
     assert_eq!(d.b.received(worker), refused);
@@ -211,7 +214,7 @@ fn an_echo_is_refused_while_jobs_that_are_done_cannot_be_removed() {
 fn a_job_over_is_removed_whatever_ended_it() {
     let mut d = Disk::new();
     d.b.broker.rules.runs = Some(1);
-    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    let (client, worker) = d.b.pair();
     for unique in ["complete", "fail", "exception", "lost", "cancelled"] {
         d.b.send(client, background("f", unique, "x"));
     }
@@ -225,8 +228,7 @@ fn a_job_over_is_removed_whatever_ended_it() {
     d.b.send(worker, GRAB);
     d.b.leave(worker);
     for line in ["cancel job H:5\n", "drop function dropped\n"] {
-        let about = crate::admin::text::About { level: "ERROR", limits: 10 };
-        crate::admin::text::answer(&mut d.b.broker, &about, &d.b.now, client, line.as_bytes(), &mut d.b.outgoing);
+        d.b.text(client, line);
     }
     d.commit();
     assert_eq!(d.keys(), Vec::<String>::new());
@@ -240,8 +242,7 @@ fn a_job_over_is_removed_whatever_ended_it() {
 fn a_late_result_removes_the_row() {
     for on_its_way in [false, true] {
         let mut d = Disk::new();
-        let (client, worker) = (d.b.connect(), d.b.connect());
-        d.b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"5") });
+        let (client, worker) = (d.b.connect(), d.b.hurried());
         if on_its_way {
             d.b.send(client, submit("f", "k", "x"));
         } else {
@@ -256,7 +257,7 @@ fn a_late_result_removes_the_row() {
         }
         d.b.tick(5);
         assert_eq!((d.b.broker.running, d.b.broker.jobs.len()), (0, 1));
-        d.b.send(worker, work("H:1", Update::Complete(b"r")));
+        d.b.complete(worker, "H:1");
         check(&d.b);
         d.commit();
         assert_eq!((d.keys(), d.b.broker.jobs.len()), (Vec::new(), 0));
@@ -289,11 +290,11 @@ fn what_comes_back_after_a_restart() {
     d.commit();
     assert_eq!(d.keys(), ["f (no key) 2", "f (no key) 6", "f (workload) 3", "f high", "f later", "f low"]);
     d.restart();
-    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    let (client, worker) = d.b.pair();
     // Keys of their own survive, and those without one are no duplicates of each other.
     d.b.send(client, background("f", "-", "-"));
     d.b.send(client, background("f", "high", "x"));
-    assert!(d.b.broker.changes.take().is_none(), "both are the same as one that is stored");
+    assert!(d.b.broker.take_changes().is_none(), "both are the same as one that is stored");
     let grab = |d: &mut Disk| d.b.ask(worker, Request::GrabJob(gearman_core::protocol::message::Grab::Uniq));
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:8|f|high|high");
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:2|f||");
@@ -304,7 +305,7 @@ fn what_comes_back_after_a_restart() {
     d.b.tick(60);
     assert_eq!(grab(&mut d), "JOB_ASSIGN_UNIQ H:9|f|later|later");
     for handle in ["H:2", "H:3", "H:6", "H:7", "H:8", "H:9"] {
-        d.b.send(worker, work(handle, Update::Complete(b"")));
+        d.b.complete(worker, handle);
     }
     d.commit();
     assert_eq!(d.keys(), Vec::<String>::new(), "each found its row again");
@@ -326,7 +327,7 @@ fn rows_of_another_server_are_found_again_by_their_own_keys() {
         assert!(d.b.ask(worker, GRAB).starts_with("JOB_ASSIGN"));
     }
     for number in 5..=9 {
-        d.b.send(worker, work(&format!("H:{number}"), Update::Complete(b"")));
+        d.b.complete(worker, &format!("H:{number}"));
     }
     d.commit();
     assert_eq!(d.keys(), Vec::<String>::new());
@@ -348,15 +349,15 @@ fn rows_that_no_job_can_be_made_of_are_named() {
 fn at_the_end_all_that_is_left_is_stored() {
     let mut d = Disk::new();
     d.b.broker.rules.durable = Durable::AtEnd;
-    let (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+    let (client, worker) = d.b.pair();
     for unique in ["done", "running", "queued"] {
         assert!(d.b.ask(client, background("f", unique, "x")).starts_with("JOB_CREATED"));
     }
     d.b.send(client, submit("f", "foreground", "x"));
     d.b.send(worker, GRAB);
-    d.b.send(worker, work("H:1", Update::Complete(b"")));
+    d.b.complete(worker, "H:1");
     d.b.send(worker, GRAB);
-    assert!(d.b.broker.changes.take().is_none());
+    assert!(d.b.broker.take_changes().is_none());
     d.b.broker.store_all();
     d.commit();
     assert_eq!(d.keys(), ["f queued", "f running"]);
@@ -395,7 +396,7 @@ properties! {
     fn what_is_acknowledged_is_stored(steps in prop::collection::vec(step(), 1..120)) {
         const UNIQUES: [&str; 4] = ["", "-", "k", "l"];
         let mut d = Disk::new();
-        let (mut client, mut worker) = (d.b.connect(), d.b.worker(&["f"]));
+        let (mut client, mut worker) = d.b.pair();
         for step in steps {
             match step {
                 Step::Submit { unique, background: kept } => {
@@ -407,7 +408,7 @@ properties! {
                     let running: Vec<u64> =
                         d.b.broker.jobs.arena.iter().filter(|(_, j)| j.state == State::Running).map(|(_, j)| j.number).collect();
                     if let Some(number) = running.get(usize::from(n) % running.len().max(1)) {
-                        d.b.send(worker, work(&format!("H:{number}"), Update::Complete(b"")));
+                        d.b.complete(worker, &format!("H:{number}"));
                     }
                 }
                 Step::Leave => {
@@ -418,7 +419,7 @@ properties! {
                 Step::Settle(good) => d.settle_all(good),
                 Step::Restart => {
                     d.restart();
-                    (client, worker) = (d.b.connect(), d.b.worker(&["f"]));
+                    (client, worker) = d.b.pair();
                 }
             }
             check(&d.b);

@@ -1,0 +1,116 @@
+//! What became of the jobs of a function, and how long they took, since the function appeared. Only counts: no clock, and
+//! nothing of who asks for them.
+//!
+//! What always holds: counts never go down; `submitted` and `restored` together are the jobs that there are and
+//! those that [`ended`](Activity::ended).
+
+use std::time::Duration;
+
+/// See the module. Numbers of jobs, but for `refused`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// New jobs.
+    pub(crate) submitted: u64,
+    /// Submits that joined a job with the same unique key.
+    pub(crate) coalesced: u64,
+    /// Submits that were refused: the queue is full, or the server is to stop.
+    pub(crate) refused: u64,
+    /// Jobs that the durable queue brought when the server started.
+    pub(crate) restored: u64,
+    /// Given to a worker; a job that came back counts each time.
+    pub(crate) assigned: u64,
+    /// Taken from a worker by the function's timeout.
+    pub(crate) timed_out: u64,
+    /// Came back from a worker that left, or that cannot run the function any more.
+    pub(crate) given_back: u64,
+    /// Jobs that are over, by [`End`].
+    ended: [u64; End::ALL.len()],
+    /// From when a job could be run to its assignment.
+    pub(crate) waited: Histogram,
+    /// From a job's assignment to the result of that worker.
+    pub(crate) ran: Histogram,
+}
+
+/// How a job ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// WORK_COMPLETE.
+    Completed,
+    /// WORK_FAIL, or it was tried too often.
+    Failed,
+    /// WORK_EXCEPTION.
+    Exception,
+    /// An operator cancelled it, or dropped its function.
+    Cancelled,
+    /// Those who waited for it have left.
+    Abandoned,
+    /// It could not be stored.
+    Unstored,
+}
+
+impl End {
+    pub(crate) const ALL: [End; 6] =
+        [End::Completed, End::Failed, End::Exception, End::Cancelled, End::Abandoned, End::Unstored];
+}
+
+impl Activity {
+    /// One job less.
+    pub(crate) fn end(&mut self, end: End) {
+        self.ended[end as usize] += 1;
+    }
+
+    /// How many jobs ended so.
+    pub(crate) fn ended(&self, end: End) -> u64 {
+        self.ended[end as usize]
+    }
+}
+
+/// How often something took how long, in steps of a factor of two: from less than 64 µs to 19 hours and more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Histogram {
+    counts: [u64; BUCKETS],
+    /// All of it together, in microseconds.
+    sum: u64,
+}
+
+const BUCKETS: usize = 32;
+/// Bits of a number of microseconds that the first bucket takes.
+const FIRST: u32 = 6;
+
+impl Histogram {
+    pub(crate) fn record(&mut self, microseconds: u64) {
+        let bits = u64::BITS - microseconds.leading_zeros();
+        self.counts[(bits.saturating_sub(FIRST) as usize).min(BUCKETS - 1)] += 1;
+        self.sum = self.sum.saturating_add(microseconds);
+    }
+
+    /// Counts, each with what is longer than all that it counts; the last has no such end.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
+        let end = |i: usize| (i + 1 < BUCKETS).then(|| Duration::from_micros(1 << (FIRST as usize + i)));
+        self.counts.iter().enumerate().map(move |(i, count)| (end(i), *count))
+    }
+
+    pub(crate) fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_duration_is_in_the_bucket_that_ends_after_it() {
+        let bounds: Vec<_> = Histogram::default().buckets().map(|(end, _)| end).collect();
+        assert_eq!((bounds[0], bounds[BUCKETS - 1]), (Some(Duration::from_micros(64)), None));
+        assert_eq!(bounds[BUCKETS - 2], Some(Duration::from_micros(64 << 30)));
+        for microseconds in [0, 1, 63, 64, 65, 127, 128, 1_000_000, (64 << 30) - 1, 64 << 30, u64::MAX] {
+            let mut histogram = Histogram::default();
+            histogram.record(microseconds);
+            let hit: Vec<usize> = histogram.buckets().enumerate().filter(|(_, b)| b.1 == 1).map(|(i, _)| i).collect();
+            let duration = Duration::from_micros(microseconds);
+            let expected = bounds.iter().position(|end| end.is_none_or(|end| duration < end)).unwrap();
+            assert_eq!((hit, histogram.sum()), (vec![expected], duration), "{microseconds}");
+        }
+    }
+}
