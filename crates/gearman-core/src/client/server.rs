@@ -4,8 +4,8 @@
 
 use crate::client::pending::Pending;
 use crate::client::pool::Pool;
-use crate::client::task::option;
 use crate::net::connection::Connection;
+use crate::protocol::message::Request;
 use crate::server_connection::{ServerConnection, Settings};
 use tokio::time::Instant;
 
@@ -66,7 +66,7 @@ impl Server {
     pub(crate) fn for_request(&mut self, exceptions: bool) -> Option<&mut Connection> {
         let connection = self.connection.up()?;
         if exceptions && !self.exceptions_sent {
-            option(connection.write_buffer(), b"exceptions");
+            Request::Option(b"exceptions").encode(connection.write_buffer());
             self.pending.sent_option();
             self.exceptions_sent = true;
         }
