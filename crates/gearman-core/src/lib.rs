@@ -147,7 +147,9 @@
 //!     address             "host:port,…" and unix:///path
 //! ---- feature "client" ----
 //!     fork                which process this is, asked cheaply
-//!     connection          the only file with sockets
+//!     stream              bytes to and from a server, TCP or Unix: the only file with sockets
+//!     connection          packets out of a stream, requests into it
+//! random                  random numbers, and forks
 //! server_connection       a server and the way to it: connecting, waiting after failures
 //! client/                 any number of tasks over any number of servers; yields events
 //!     unique              keys for jobs that were given none
@@ -177,6 +179,8 @@ pub mod client;
 #[cfg(all(feature = "client", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "client")]
+mod random;
 #[cfg(feature = "client")]
 pub mod server_connection;
 #[cfg(feature = "client")]
