@@ -134,9 +134,12 @@ fn job(priority: Priority, background: bool, function: &[u8], unique: &[u8], wor
     ask(kind, Request::Submit(job))
 }
 
+#[inline]
 fn ask(kind: Kind, request: Request<'_>) -> Result<Ask> {
-    let packet = request.packet().ok_or(Error::Argument("the data is larger than a packet can be, 4 GiB"))?;
-    Ok(Ask { kind, packet: packet.into() })
+    match request.packet() {
+        Some(packet) => Ok(Ask { kind, packet: packet.into() }),
+        None => Err(Error::Argument("the data is larger than a packet can be, 4 GiB")),
+    }
 }
 
 /// What became known of a task. Bytes in it share memory with all that was read together with them: copy

@@ -133,7 +133,8 @@ impl<'a> Work<'a> {
         Ok(Some(Work { handle, update }))
     }
 
-    /// The command and its arguments.
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
     fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
         let handle = self.handle;
         match self.update {
@@ -268,6 +269,7 @@ impl<'a> Request<'a> {
     }
 
     /// The packet alone, in memory of just its size; `None` where it does not [fit](Request::fits).
+    #[inline]
     pub fn packet(&self) -> Option<Vec<u8>> {
         self.parts(|command, arguments| {
             let size = Some(body_size(arguments)).filter(|size| *size <= MAX_SIZE)?;
@@ -282,7 +284,8 @@ impl<'a> Request<'a> {
         self.parts(|_, arguments| body_size(arguments)) <= MAX_SIZE
     }
 
-    /// The command and its arguments.
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
     fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
         match *self {
             Request::CanDo { function, timeout: None } => put(Command::CanDo, &[function]),
@@ -306,7 +309,8 @@ impl<'a> Request<'a> {
 }
 
 impl Submit<'_> {
-    /// The command and its arguments.
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
     fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
         let Submit { function, unique, workload, .. } = *self;
         match (self.start, self.reducer, self.background) {
@@ -469,7 +473,8 @@ impl<'a> Response<'a> {
         self.parts(|command, arguments| encode(out, Magic::Response, command, arguments));
     }
 
-    /// The command and its arguments.
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
     fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
         match *self {
             Response::Noop => put(Command::Noop, &[]),
