@@ -148,8 +148,8 @@ impl Conversation {
     /// The other side closes, and sends nothing before.
     pub(crate) async fn ended(mut self) {
         self.step("expect the end".into());
-        let came = self.read().await;
-        assert!(came.is_none(), "expected the end, came {}", show(came.as_ref()));
+        let came = self.wire.read().await;
+        assert!(came.is_empty(), "expected the end, came {}", came.escape_ascii());
     }
 
     /// An echo there and back: for a client.
