@@ -1,6 +1,8 @@
 //! Idle connections that a client leaves for the next one. One [`Pool`] serves all clients of a
 //! runtime: they take connections from it, and give them back when they end.
 //!
+//! Owns the connections that no client has. Must never know what was sent over one, but for options that hold for its whole life.
+//!
 //! A connection is kept only if it is as good as new: no request unanswered, nothing half read or half written. Whether
 //! it is still open is checked when it is taken out. A process never finds connections that another process made
 //! ([`Connection::is_ours`]).

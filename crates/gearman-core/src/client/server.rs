@@ -1,5 +1,6 @@
 //! A server as a client uses it: its connection, the answers that are due there, and the options that were sent.
 //!
+//! Must never know tasks, but for their numbers. What is known of a connection is forgotten when another takes its place.
 //! When it is dropped with nothing due, its connection goes to the pool.
 
 use crate::client::pending::Pending;

@@ -1,5 +1,6 @@
 //! What a client can ask for ([`Ask`]), and what becomes known of it ([`Event`]). Pure data.
 //!
+//! Owns the packet of a request, and which kind of answer it has. Must never know a server or a connection.
 //! An [`Ask`] is a whole packet that any server can read: what the protocol cannot carry is refused when it is made.
 
 use crate::error::{Error, Result};

@@ -1,6 +1,7 @@
 //! What waits to be written to one socket, in order.
 //!
-//! Owns the bytes; must never know the socket. Small writes are gathered, large payloads are shared and not copied.
+//! Owns the bytes. Must never know the socket, nor where a packet begins. Bytes leave in the order in which they came; small
+//! ones are gathered, large payloads are shared and not copied.
 
 use crate::protocol::codec::Sink;
 use bytes::{Buf, Bytes, BytesMut};
