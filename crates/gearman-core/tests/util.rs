@@ -37,9 +37,16 @@ fn ends_within(limit: Duration, test: impl AsyncFnOnce() + Send + 'static) {
         let _running = running; // dropped when all else is, the runtime too
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            // It panics while the test is there still, so that what that shows of itself can be seen.
+            let too_late = async {
+                match given_up.await {
+                    Ok(()) => panic!("still not done after {limit:?}"),
+                    Err(_) => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
-                Ok(()) = given_up => panic!("still not done after {limit:?}"),
+                () = too_late => {}
                 () = test() => {}
             }
         });
