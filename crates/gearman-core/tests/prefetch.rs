@@ -73,7 +73,7 @@ fn many_are_asked_for_in_one_write_and_seldom() {
 /// taken. A worker that only wrote waited for ever, and so did the server.
 #[test]
 fn jobs_in_advance_are_taken_in_while_a_large_result_is_written() {
-    const LARGE: usize = 32 << 20; // more than sockets hold
+    const LARGE: usize = 16 << 20; // more than sockets hold
     worker_with_prefetch_meets(
         2,
         async |script| {
