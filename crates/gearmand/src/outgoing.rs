@@ -10,10 +10,9 @@
 use crate::durable::batch::BatchResult;
 use bytes::{Buf, Bytes};
 use gearman_core::ReturnCode;
-use gearman_core::protocol::codec::{Sink, encode, head};
+use gearman_core::protocol::codec::Sink;
 use gearman_core::protocol::message::Response;
-use gearman_core::protocol::packet::{Command, Magic};
-use gearman_core::protocol::write_buffer::{SHARE, WriteBuffer};
+use gearman_core::protocol::write_buffer::WriteBuffer;
 use std::collections::VecDeque;
 
 /// Packets from this size on are remembered by their place, see [`SendQueue::beyond`].
@@ -159,12 +158,7 @@ impl Barrier {
             Answer::Echo => (!result.done).then_some(NOT_REMOVED)?,
         };
         let mut error = Vec::new();
-        encode(
-            &mut error,
-            Magic::Response,
-            Command::Error,
-            &[ReturnCode::QueueError.name().as_bytes(), text.as_bytes()],
-        );
+        Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }.encode(&mut error);
         Some(error)
     }
 }
@@ -263,30 +257,21 @@ impl Outgoing {
         self.send(session, |out| response.encode(out));
     }
 
-    /// A packet whose last argument may be large.
-    pub(crate) fn packet(&mut self, session: u32, command: Command, first: &[&[u8]], last: &Payload<'_>) {
-        self.send(session, |out| match last {
-            Payload::Shared(bytes) => {
-                head(out, Magic::Response, command, first, bytes.len());
-                out.share(bytes.clone());
-            }
-            Payload::Copied(bytes) => {
-                head(out, Magic::Response, command, first, bytes.len());
-                out.put(bytes);
-            }
+    /// A packet with arguments that are part of `owner`, where there is one: large ones are handed on, not copied.
+    pub(crate) fn response_of(&mut self, session: u32, response: &Response<'_>, owner: Option<&Bytes>) {
+        self.send(session, |out| match owner {
+            Some(owner) => response.encode(&mut out.sharing(owner)),
+            None => response.encode(out),
         });
     }
 
     /// An answer to a text command.
     pub(crate) fn text(&mut self, session: u32, text: Vec<u8>) {
-        self.send(session, |out| match text.len() {
-            large if large >= SHARE => out.share(Bytes::from(text)),
-            _ => out.put(&text),
-        });
+        self.send(session, |out| out.share(Bytes::from(text)));
     }
 
     pub(crate) fn error(&mut self, session: u32, code: &str, text: &str) {
-        self.send(session, |out| encode(out, Magic::Response, Command::Error, &[code.as_bytes(), text.as_bytes()]));
+        self.response(session, &Response::Error { code: code.as_bytes(), text: text.as_bytes() });
     }
 
     /// Something may be written to this connection.
@@ -377,27 +362,6 @@ impl Outgoing {
     /// Does nothing wait for anybody?
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.iter().all(|s| s.queue.is_none())
-    }
-}
-
-/// The last argument of a packet on its way through.
-#[derive(Clone, Debug)]
-pub(crate) enum Payload<'a> {
-    /// Small.
-    Copied(&'a [u8]),
-    /// Large, to be handed on.
-    Shared(Bytes),
-}
-
-impl<'a> Payload<'a> {
-    /// `data`, which is part of `owner` where there is one. Large data is made shareable once, however
-    /// many there are to get it.
-    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> Payload<'a> {
-        match owner {
-            _ if data.len() < SHARE => Payload::Copied(data),
-            Some(owner) => Payload::Shared(owner.slice_ref(data)),
-            None => Payload::Shared(Bytes::copy_from_slice(data)),
-        }
     }
 }
 
