@@ -295,7 +295,7 @@ impl State {
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                self.settle(BatchResult { batch: number, added: false, done: false });
+                self.settle(BatchResult { batch: number, ..BatchResult::default() });
             }
         }
     }

@@ -282,10 +282,7 @@ impl Broker {
         }
         if let Some(job) = self.jobs.remove(id) {
             self.functions[job.function].total -= 1;
-            if job.stored {
-                let key = job.row_key();
-                self.changes.done(key.as_ref(), &self.functions[job.function].name);
-            }
+            self.unstore(&job);
         }
     }
 

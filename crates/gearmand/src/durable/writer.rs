@@ -1,10 +1,11 @@
 //! The thread that brings changes to the durable queue. All that came while it was busy goes with the next commit: a commit
 //! is shared by as many as wait for it, and nobody else waits.
 //!
-//! It owns the backend. Batches are settled in order; jobs that are done and could not be removed are kept until they are.
+//! It owns the backend. What always holds: batches are settled in order; jobs that are done and could not be removed are
+//! kept until they are, and removed before anything else is changed.
 
-use crate::durable::batch::{Batch, BatchResult, Change};
-use crate::durable::{Backend, BackendError};
+use crate::durable::batch::{Batch, BatchResult, Stats};
+use crate::durable::{Backend, BackendError, Change};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -58,28 +59,21 @@ impl Drop for Writer {
     }
 }
 
-/// A key and a function.
-type Done = (Box<[u8]>, Box<[u8]>);
-
 struct WriterThread {
     queue: Box<dyn Backend>,
     /// How long an end tries to write what would be lost.
     patience: Duration,
-    /// Jobs that are done, by key and function, and could not be removed.
-    undone: Vec<Done>,
-    /// The last try failed, and the log says so.
-    failing: bool,
+    /// Jobs that are done and could not be removed.
+    undone: Batch,
     /// The last batch that came.
     last: u64,
-    /// What was brought to disk so far.
-    commits: u64,
-    changes: u64,
+    stats: Stats,
     results: UnboundedSender<BatchResult>,
 }
 
 impl WriterThread {
     fn new(queue: Box<dyn Backend>, patience: Duration, results: UnboundedSender<BatchResult>) -> WriterThread {
-        WriterThread { queue, patience, undone: Vec::new(), failing: false, last: 0, commits: 0, changes: 0, results }
+        WriterThread { queue, patience, undone: Batch::default(), last: 0, stats: Stats::default(), results }
     }
 
     fn run(mut self, received: &Receiver<Batch>) {
@@ -101,7 +95,8 @@ impl WriterThread {
         if !self.undone.is_empty() {
             let _ = self.patiently(|this| this.store(std::iter::empty()));
         }
-        tracing::info!("the durable queue wrote {} changes in {} commits", self.changes, self.commits);
+        let Stats { commits, changes, .. } = self.stats;
+        tracing::info!("the durable queue wrote {changes} changes in {commits} commits");
         if !self.undone.is_empty() {
             let n = self.undone.len();
             tracing::error!("{n} jobs that are done could not be removed from the queue, and will be run again");
@@ -117,22 +112,21 @@ impl WriterThread {
         if let Err(error) = &added {
             self.failed(error);
             // Without what needs room, at least no job runs twice.
-            let done = |change: &Change<'_>| matches!(change, Change::Done { .. });
-            if self.store(changes().filter(done)).is_err() {
-                self.remember(changes());
+            let done = || changes().filter(|change| matches!(change, Change::Done(_)));
+            if self.store(done()).is_err() {
+                self.remember(done());
             }
             // Where there was nothing to add, nothing is lost.
-            if changes().all(|change| done(&change)) {
+            if done().count() == changes().count() {
                 added = Ok(());
             }
-        } else if self.failing {
-            self.failing = false;
+        } else if self.stats.failing_since.take().is_some() {
             tracing::warn!("the durable queue works again");
         }
         let done = self.undone.is_empty();
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
-        let _ = self.results.send(BatchResult { batch: self.last, added: added.is_ok(), done });
+        let _ = self.results.send(BatchResult { batch: self.last, added: added.is_ok(), done, stats: self.stats });
     }
 
     /// The server ends: what fails is tried again, as another program may hold the file for a while.
@@ -155,35 +149,33 @@ impl WriterThread {
 
     /// Brings all of these to disk, or none.
     fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
-        for (key, function) in &self.undone {
-            self.queue.done(key, function)?;
-        }
-        let mut n = self.undone.len() as u64;
-        for change in changes {
-            n += 1;
-            match change {
-                Change::Add(row) => self.queue.add(&row)?,
-                Change::Done { key, function } => self.queue.done(key, function)?,
-            }
-        }
-        self.queue.flush()?;
-        self.undone.clear();
-        if n > 0 {
-            (self.commits, self.changes) = (self.commits + 1, self.changes + n);
+        let begin = Instant::now();
+        let mut count = self.undone.len() as u64;
+        let counted = changes.map(|change| {
+            count += 1;
+            change
+        });
+        self.queue.commit(&mut self.undone.changes().chain(counted))?;
+        self.undone = Batch::default();
+        if count > 0 {
+            let stats = &mut self.stats;
+            (stats.commits, stats.changes) = (stats.commits + 1, stats.changes + count);
+            stats.longest = stats.longest.max(begin.elapsed());
         }
         Ok(())
     }
 
-    fn remember<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) {
-        let done = changes.filter_map(|change| match change {
-            Change::Done { key, function } => Some((key.into(), function.into())),
-            Change::Add(_) => None,
-        });
-        self.undone.extend(done);
+    fn remember<'a>(&mut self, done: impl Iterator<Item = Change<'a>>) {
+        for change in done {
+            if let Change::Done(name) = change {
+                self.undone.done(&name);
+            }
+        }
     }
 
     fn failed(&mut self, error: &BackendError) {
-        if !std::mem::replace(&mut self.failing, true) {
+        if self.stats.failing_since.is_none() {
+            self.stats.failing_since = Some(Instant::now());
             tracing::error!("jobs are refused, they cannot be stored: {error}");
         }
     }
