@@ -18,6 +18,8 @@ pub(crate) mod batch;
 pub(crate) mod recovery;
 pub(crate) mod row_key;
 pub mod sqlite;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod writer;
 
 use gearman_core::protocol::message::Priority;

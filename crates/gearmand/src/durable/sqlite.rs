@@ -5,6 +5,8 @@
 //! change a rowid, and whoever adds a row by hand may take one that is to be ours.
 
 mod extras;
+#[cfg(test)]
+mod tests;
 
 use crate::durable::row_key::RowKeys;
 use crate::durable::sqlite::extras::{Extras, State, quoted};
@@ -316,34 +318,4 @@ fn reason(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{error}: {hint}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Where a server started on a full disk, nobody could look at its file until the next start.
-    #[test]
-    fn alone_until_there_was_room_for_a_commit() {
-        let file = std::env::temp_dir().join(format!("gearmand-alone-{}.db", std::process::id()));
-        let mut queue = Sqlite::open(&file, "t").unwrap();
-        queue.db = Connection::open_in_memory().unwrap(); // closes the file
-        (queue.db, queue.alone) = (connect(&file, "t", "EXCLUSIVE").unwrap(), true);
-        let look = || {
-            let other = Connection::open(&file).unwrap();
-            other.busy_timeout(Duration::ZERO).unwrap();
-            other.query_one("SELECT count(*) FROM t", [], |row| row.get::<_, u32>(0))
-        };
-        look().unwrap_err();
-        for n in 1..3 {
-            let name = Name { id: n.into(), unique: b"", function: b"f" };
-            let extras = durable::Extras::default();
-            let row = Row { name, priority: Priority::Normal, data: b"", due: 0, extras };
-            queue.commit(&mut [Change::Add(row)].into_iter()).unwrap();
-            assert_eq!(look().unwrap(), n);
-        }
-        assert!(!queue.alone);
-        drop(queue);
-        std::fs::remove_file(&file).unwrap();
-    }
 }
