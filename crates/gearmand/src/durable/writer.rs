@@ -150,9 +150,10 @@ impl WriterThread {
     /// Brings all of these to disk, or none.
     fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
         let begin = Instant::now();
-        let mut count = self.undone.len() as u64;
-        let counted = changes.map(|change| {
-            count += 1;
+        let undone = self.undone.len() as u64;
+        let mut count = undone;
+        let counted = (undone + 1..).zip(changes).map(|(n, change)| {
+            count = n;
             change
         });
         self.queue.commit(&mut self.undone.changes().chain(counted))?;
@@ -178,5 +179,78 @@ impl WriterThread {
             self.stats.failing_since = Some(Instant::now());
             tracing::error!("jobs are refused, they cannot be stored: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durable::batch::PendingChanges;
+    use crate::durable::{Changes, Extras, Name, Row, Take};
+    use gearman_core::protocol::message::Priority;
+    use std::sync::{Arc, Mutex};
+
+    /// Ids of all that was committed, those of removed jobs negative; and how many commits are to fail first.
+    #[derive(Clone, Default)]
+    struct Disk(Arc<Mutex<(Vec<i64>, u32)>>);
+
+    impl Backend for Disk {
+        fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
+            Ok(0)
+        }
+
+        fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
+            let mut disk = self.0.lock().unwrap();
+            if disk.1 > 0 {
+                disk.1 -= 1;
+                return Err(BackendError { queue: "q".into(), reason: "full".into(), held: false });
+            }
+            disk.0.extend(changes.map(|change| match change {
+                Change::Add(row) => row.name.id.cast_signed(),
+                Change::Done(name) => -name.id.cast_signed(),
+            }));
+            Ok(())
+        }
+    }
+
+    fn name(id: u64) -> Name<'static> {
+        Name { id, unique: b"k", function: b"f" }
+    }
+
+    fn batch(changes: &mut PendingChanges, add: &[u64], done: &[u64]) -> Batch {
+        for id in add {
+            let name = name(*id);
+            let extras = Extras::default();
+            changes.add(&Row { name, priority: Priority::Normal, data: b"", due: 0, extras }, Default::default);
+        }
+        done.iter().for_each(|id| changes.done(&name(*id)));
+        changes.take().unwrap()
+    }
+
+    #[test]
+    fn what_could_not_be_removed_goes_first_and_all_is_counted() {
+        let (disk, mut changes) = (Disk::default(), PendingChanges::default());
+        let (results, mut reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(disk.clone()), Duration::ZERO, results);
+        let mut commit = |fail, batches: &[Batch]| {
+            disk.0.lock().unwrap().1 = fail;
+            writer.commit(batches);
+            let BatchResult { batch, added, done, stats } = reported.try_recv().unwrap();
+            ((batch, added, done), (stats.commits, stats.changes, stats.failing_since.is_some()), stats.longest)
+        };
+        let (settled, counted, longest) = commit(0, &[batch(&mut changes, &[1, 2], &[])]);
+        assert_eq!((settled, counted, longest > Duration::ZERO), ((1, true, true), (1, 2, false), true));
+        // Nothing can be written; then nothing can be added; then all can.
+        let (settled, counted, _) = commit(2, &[batch(&mut changes, &[3], &[]), batch(&mut changes, &[], &[1])]);
+        assert_eq!((settled, counted), ((3, false, false), (1, 2, true)));
+        let (settled, counted, _) = commit(1, &[batch(&mut changes, &[4], &[2])]);
+        assert_eq!((settled, counted), ((4, false, true), (2, 4, true)));
+        let (settled, counted, _) = commit(0, &[batch(&mut changes, &[5], &[])]);
+        assert_eq!((settled, counted), ((5, true, true), (3, 5, false)));
+        // Where only a removal fails, no job is lost.
+        let (settled, _, _) = commit(2, &[batch(&mut changes, &[], &[5])]);
+        assert_eq!(settled, (6, true, false));
+        assert_eq!(commit(0, &[]).0, (6, true, true));
+        assert_eq!(disk.0.lock().unwrap().0, [1, 2, -1, -2, 5, -5]);
     }
 }
