@@ -69,9 +69,9 @@ fn jobs_come_back_after_sigterm_and_after_kill_9() {
     assert_eq!(ask(&mut server.connect(), "status\n"), "f\t3\t0\t0\n", "the one that ran when it was killed too");
 }
 
-const SUBMIT_REDUCE_JOB_BACKGROUND: u32 = 38;
-const GRAB_JOB_ALL: u32 = 39;
-const JOB_ASSIGN_ALL: u32 = 40;
+pub(crate) const SUBMIT_REDUCE_JOB_BACKGROUND: u32 = 38;
+pub(crate) const GRAB_JOB_ALL: u32 = 39;
+pub(crate) const JOB_ASSIGN_ALL: u32 = 40;
 
 /// The worker of a job that is split was not told who joins its parts, once the server had been restarted; and a handle
 /// was good for jobs without a unique key only.
