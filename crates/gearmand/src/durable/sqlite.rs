@@ -1,5 +1,5 @@
 //! The durable queue in an SQLite file, in the table of C gearmand's `libsqlite3` queue: either server can
-//! go on with what the other left. What that table has no columns for is in another one, see [`extras`].
+//! go on with what the other left. What that table has no columns for is in another one, see `sqlite/extras.rs`.
 //!
 //! A job's id is the `rowid` of its row, which is how it survives a restart. Rows are found by C's primary key: VACUUM may
 //! change a rowid, and whoever adds a row by hand may take one that is to be ours.

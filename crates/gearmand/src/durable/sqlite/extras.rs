@@ -127,11 +127,10 @@ impl Extras {
     /// Removes entries without a row: somebody changed keys, or removed rows where there were no triggers.
     pub(super) fn sweep(&self, db: &Connection) -> rusqlite::Result<usize> {
         let (queue, table) = (&self.queue, &self.table);
-        let rows = format!("SELECT unique_key, function_name FROM {queue}");
+        let row = "q.unique_key = e.unique_key AND q.function_name = e.function_name";
+        let delete = format!("DELETE FROM {table} AS e WHERE NOT EXISTS (SELECT 1 FROM {queue} q WHERE {row})");
         match self.state {
-            State::Made => {
-                db.execute(&format!("DELETE FROM {table} WHERE (unique_key, function_name) NOT IN ({rows})"), [])
-            }
+            State::Made => db.execute(&delete, []),
             State::Absent | State::Damaged => Ok(0),
         }
     }
