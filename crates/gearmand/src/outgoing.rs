@@ -394,9 +394,9 @@ mod tests {
         assert_eq!((write(&mut outgoing, 5), outgoing.waiting(0)), (5, 22));
         assert!(!outgoing.writable(0) && outgoing.begin_write(0).is_none());
         while outgoing.next_dirty().is_some() {}
-        outgoing.settle(BatchResult { batch: 1, added: true, done: false });
+        outgoing.settle(BatchResult { batch: 1, added: true, done: false, ..BatchResult::default() });
         assert_eq!((outgoing.next_dirty(), write(&mut outgoing, 0)), (Some(0), 10));
-        outgoing.settle(BatchResult { batch: 2, added: false, done: true });
+        outgoing.settle(BatchResult { batch: 2, added: false, done: true, ..BatchResult::default() });
         assert_eq!((write(&mut outgoing, 10), write(&mut outgoing, 12), outgoing.waiting(0)), (10, 12, 0));
     }
 
@@ -412,8 +412,8 @@ mod tests {
         outgoing.send(0, |out| out.put(&[b'x'; LARGE]));
         outgoing.after_batch(0, Some(4), Answer::Created, |outgoing| outgoing.send(0, |out| out.put(b"last")));
         assert_eq!(write(&mut outgoing, 1), 2);
-        outgoing.settle(BatchResult { batch: 1, added: true, done: true });
-        outgoing.settle(BatchResult { batch: 3, added: false, done: true });
+        outgoing.settle(BatchResult { batch: 1, added: true, done: true, ..BatchResult::default() });
+        outgoing.settle(BatchResult { batch: 3, added: false, done: true, ..BatchResult::default() });
         let error = b"\0RES\0\0\0\x13\0\0\0'QUEUE_ERROR\0The job could not be stored";
         assert_eq!(outgoing.waiting(0), 1 + 7 + 2 * error.len() + LARGE + 4);
         assert_eq!(outgoing.take(0)[..8 + 2 * error.len()], [&b"\0created"[..], error, error].concat());
