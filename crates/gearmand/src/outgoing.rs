@@ -58,7 +58,7 @@ struct SendQueue {
     /// What is written next, and what of it the socket did not take; empty while it is in flight.
     begun: WriteBuffer,
     /// What comes after it.
-    outbox: WriteBuffer,
+    next: WriteBuffer,
     /// Bytes of this queue that were sent.
     sent: usize,
     /// Bytes that were taken to be written, sent or not.
@@ -112,7 +112,7 @@ impl SendQueue {
 
     /// Where the next byte will be, counted as `sent` is.
     fn end(&self) -> usize {
-        self.taken + self.outbox.len()
+        self.taken + self.next.len()
     }
 
     /// Bytes that the socket has not taken yet.
@@ -120,30 +120,30 @@ impl SendQueue {
         self.end() - self.sent
     }
 
-    /// Bytes of `outbox` that may be sent now.
+    /// Bytes of `next` that may be sent now.
     fn free(&self) -> usize {
-        self.barriers.front().map_or(self.outbox.len(), |hold| hold.begin - self.taken)
+        self.barriers.front().map_or(self.next.len(), |barrier| barrier.begin - self.taken)
     }
 
     /// Frees what waited for batches that are settled, and puts errors in the place of answers that
     /// are not true.
     fn settle(&mut self, result: BatchResult) {
-        let settled = self.barriers.iter().take_while(|hold| hold.batch <= result.batch).count();
+        let settled = self.barriers.iter().take_while(|barrier| barrier.batch <= result.batch).count();
         let wrong: Vec<_> = self.barriers.drain(..settled).filter_map(|h| Some((h.error(result)?, h))).collect();
         if wrong.is_empty() {
             return;
         }
-        let waiting = self.outbox.copy_to_bytes(self.outbox.len());
+        let waiting = self.next.copy_to_bytes(self.next.len());
         let mut at = 0;
-        for (error, hold) in &wrong {
-            self.outbox.put(&waiting[at..hold.begin - self.taken]);
-            self.outbox.put(error);
-            at = hold.end - self.taken;
+        for (error, barrier) in &wrong {
+            self.next.put(&waiting[at..barrier.begin - self.taken]);
+            self.next.put(error);
+            at = barrier.end - self.taken;
         }
-        self.outbox.put(&waiting[at..]);
+        self.next.put(&waiting[at..]);
         let moved = |place: usize| {
-            let before = wrong.iter().take_while(|(_, hold)| hold.end <= place);
-            before.fold(place, |place, (error, hold)| place + error.len() - (hold.end - hold.begin))
+            let before = wrong.iter().take_while(|(_, barrier)| barrier.end <= place);
+            before.fold(place, |place, (error, barrier)| place + error.len() - (barrier.end - barrier.begin))
         };
         self.large.iter_mut().for_each(|(begin, end)| (*begin, *end) = (moved(*begin), moved(*end)));
         self.barriers.iter_mut().for_each(|h| (h.begin, h.end) = (moved(h.begin), moved(h.end)));
@@ -207,7 +207,7 @@ impl Outgoing {
             slot.overflowed = true;
             return;
         }
-        write(&mut queue.outbox);
+        write(&mut queue.next);
         self.packets += 1;
         let end = queue.end();
         if end - begin >= LARGE {
@@ -298,9 +298,9 @@ impl Outgoing {
             let free = queue.free();
             queue.taken += free;
             if queue.barriers.is_empty() {
-                std::mem::swap(&mut queue.begun, &mut queue.outbox);
+                std::mem::swap(&mut queue.begun, &mut queue.next);
             } else {
-                queue.begun = queue.outbox.split_to(free);
+                queue.begun = queue.next.split_to(free);
             }
         }
         slot.writing = !queue.begun.is_empty();
@@ -331,7 +331,7 @@ impl Outgoing {
     /// Nothing waits for a connection any more.
     fn put_away(&mut self, session: u32) {
         if let Some(mut queue) = self.slots[session as usize].queue.take().filter(|_| self.spare.len() < SPARE) {
-            queue.outbox.shrink();
+            queue.next.shrink();
             queue.large.clear();
             (queue.sent, queue.taken) = (0, 0);
             self.spare.push(queue);

@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 mod extras;
 
 /// A file of its own for each test, which goes with it.
-pub(super) struct Place(std::path::PathBuf);
+pub(super) struct Folder(std::path::PathBuf);
 
-impl Place {
-    pub(super) fn new() -> Place {
+impl Folder {
+    pub(super) fn new() -> Folder {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let folder = format!("gearmand-sqlite-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(folder);
         std::fs::create_dir(&folder).unwrap();
-        Place(folder)
+        Folder(folder)
     }
 
     pub(super) fn file(&self) -> std::path::PathBuf {
@@ -48,7 +48,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
@@ -114,9 +114,9 @@ fn alone_until_there_was_room_for_a_commit() {
 /// The file that the version without ids wrote.
 #[test]
 fn a_file_of_the_version_before_is_taken_over() {
-    let place = Place::new();
-    place.other().execute_batch(include_str!("../../../../tests/data/queue-2.2.0.sql")).unwrap();
-    let mut queue = place.open();
+    let folder = Folder::new();
+    folder.other().execute_batch(include_str!("../../../../tests/data/queue-2.2.0.sql")).unwrap();
+    let mut queue = folder.open();
     let (rows, last) = read(&mut queue);
     let uniques: Vec<String> = rows.iter().map(|row| row.unique.escape_ascii().to_string()).collect();
     assert_eq!(uniques, ["", "mine", "-", "urgent", "", "later", "parts", "", "k\\xff"]);
@@ -125,45 +125,45 @@ fn a_file_of_the_version_before_is_taken_over() {
     // A new job must not get the row of an old one: (no key) 9 is H:8 now.
     let new = Stored { function: b"g".to_vec(), ..job(last + 1, "", None) };
     add(&mut queue, std::slice::from_ref(&new)).unwrap();
-    assert_eq!(place.count("gearman_queue"), 10);
+    assert_eq!(folder.count("gearman_queue"), 10);
     done(&mut queue, &rows);
     done(&mut queue, &[new]);
-    assert_eq!(place.count("gearman_queue"), 0, "each found its row");
+    assert_eq!(folder.count("gearman_queue"), 0, "each found its row");
 }
 
 /// Keys as C gearmand writes them, and what only looks like ours.
 #[test]
 fn rows_of_another_server_are_found_by_their_own_keys() {
-    let place = Place::new();
-    drop(place.open());
+    let folder = Folder::new();
+    drop(folder.open());
     let keys =
         [("", "f"), ("-", "f"), ("(no key) 15", "f"), ("(no key) 15", "g"), ("(workload) x", "f"), ("(no key) 0", "f")];
     for (key, function) in keys {
-        c_adds(&place.other(), key.as_bytes(), function.as_bytes());
+        c_adds(&folder.other(), key.as_bytes(), function.as_bytes());
     }
-    let mut queue = place.open();
+    let mut queue = folder.open();
     let (rows, last) = read(&mut queue);
     let uniques: Vec<&[u8]> = rows.iter().map(|row| &row.unique[..]).collect();
     assert_eq!((uniques, last), (vec![&b""[..], b"-", b"", b"", b"(workload) x", b"(no key) 0"], 15));
     for (n, row) in rows.iter().enumerate() {
         done(&mut queue, std::slice::from_ref(row));
-        assert_eq!(place.count("gearman_queue"), 5 - n as u32);
+        assert_eq!(folder.count("gearman_queue"), 5 - n as u32);
     }
 }
 
 /// Rows that somebody adds while the server runs keep theirs, whichever it is.
 #[test]
 fn what_others_add_meanwhile_is_not_replaced() {
-    let place = Place::new();
-    let mut queue = place.open();
+    let folder = Folder::new();
+    let mut queue = folder.open();
     add(&mut queue, &[job(1, "a", None)]).unwrap();
-    let other = place.other();
+    let other = folder.other();
     c_adds(&other, b"by hand", b"f");
     c_adds(&other, b"c", b"f");
     let mine = [job(2, "b", None), job(3, "c", Some("join"))];
     add(&mut queue, &mine).unwrap();
     drop(queue);
-    let (rows, last) = read(&mut place.open());
+    let (rows, last) = read(&mut folder.open());
     let named: Vec<(u64, &[u8], &[u8])> = rows.iter().map(|row| (row.id, &row.unique[..], &row.data[..])).collect();
     assert_eq!(named[..3], [(1, &b"a"[..], &b"x"[..]), (2, b"b", b"x"), (3, b"c", b"x")]);
     assert_eq!((named.len(), named[3].1, last), (4, &b"by hand"[..], named[3].0));
@@ -172,14 +172,14 @@ fn what_others_add_meanwhile_is_not_replaced() {
 /// An SQLite integer may be negative, or larger than any id.
 #[test]
 fn rows_whose_number_is_no_id_get_one() {
-    let place = Place::new();
-    drop(place.open());
+    let folder = Folder::new();
+    drop(folder.open());
     let insert = "INSERT INTO gearman_queue (rowid, unique_key, function_name, priority, data, when_to_run)
                       VALUES (?, ?, 'f', 1, '', 0)";
     for (rowid, key) in [(i64::MAX, "max"), (-3, "negative"), (0, "zero"), (5, "five"), (MAX_ROWID, "too large")] {
-        place.other().execute(insert, (rowid, key)).unwrap();
+        folder.other().execute(insert, (rowid, key)).unwrap();
     }
-    let mut queue = place.open();
+    let mut queue = folder.open();
     let (rows, last) = read(&mut queue);
     let named: Vec<(u64, &str)> = rows.iter().map(|row| (row.id, str::from_utf8(&row.unique).unwrap())).collect();
     assert_eq!(named, [(6, "negative"), (7, "zero"), (5, "five"), (8, "too large"), (9, "max")]);
@@ -192,13 +192,13 @@ fn rows_whose_number_is_no_id_get_one() {
 /// Jobs without extras cost a row each, and nothing is made for the others.
 #[test]
 fn what_is_not_used_costs_nothing() {
-    let place = Place::new();
-    let mut queue = place.open();
+    let folder = Folder::new();
+    let mut queue = folder.open();
     let jobs: Vec<Stored> = (1..=10).map(|id| job(id, "", None)).collect();
     let before = queue.db.total_changes();
     add(&mut queue, &jobs).unwrap();
     done(&mut queue, &jobs);
-    assert_eq!((queue.db.total_changes() - before, place.count("sqlite_schema")), (20, 2), "C's table and its index");
+    assert_eq!((queue.db.total_changes() - before, folder.count("sqlite_schema")), (20, 2), "C's table and its index");
 }
 
 /// What happens to a file: it changes hands, and is copied.
@@ -228,8 +228,8 @@ fn deed() -> impl Strategy<Value = Deed> {
 type Rows = BTreeMap<(Vec<u8>, Vec<u8>), (Vec<u8>, Option<Vec<u8>>)>;
 
 /// Changes of ours on top of what is there.
-fn ours(place: &Place, rows: &mut Rows, steps: Vec<Step>) {
-    let mut queue = place.open();
+fn ours(folder: &Folder, rows: &mut Rows, steps: Vec<Step>) {
+    let mut queue = folder.open();
     let (mut kept, mut last) = read(&mut queue);
     for step in steps {
         match step {
@@ -254,7 +254,7 @@ fn ours(place: &Place, rows: &mut Rows, steps: Vec<Step>) {
             Step::Done(_) | Step::Commit => {}
             Step::Restart => {
                 drop(queue);
-                queue = place.open();
+                queue = folder.open();
                 (kept, last) = read(&mut queue);
             }
         }
@@ -262,10 +262,10 @@ fn ours(place: &Place, rows: &mut Rows, steps: Vec<Step>) {
 }
 
 /// As `.dump` and reading that do: rows get new numbers.
-fn dump(place: &Place) {
-    let db = place.other();
+fn dump(folder: &Folder) {
+    let db = folder.other();
     let schema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type = 'trigger'";
-    let copy = place.0.join("copy.db");
+    let copy = folder.0.join("copy.db");
     db.execute("ATTACH ?1 AS copy", [copy.to_str().unwrap()]).unwrap();
     db.execute_batch("PRAGMA copy.synchronous = OFF").unwrap();
     let mut select = db.prepare(schema).unwrap();
@@ -280,7 +280,7 @@ fn dump(place: &Place) {
     }
     drop(select);
     drop(db);
-    std::fs::rename(copy, place.file()).unwrap();
+    std::fs::rename(copy, folder.file()).unwrap();
 }
 
 properties! {
@@ -291,39 +291,39 @@ properties! {
         // A key that looks like ours is forgotten, so it cannot be compared.
         let ours = |step: &Step| matches!(step, Step::Add(job) if job.unique.starts_with(b"("));
         let steps = steps.into_iter().filter(|step| !ours(step)).collect();
-        let place = Place::new();
-        conform(steps, || place.open());
+        let folder = Folder::new();
+        conform(steps, || folder.open());
     }
 
     /// Whoever had the file: each job is there as long as it is not done, and has its own reducer or none. An entry
     /// without a row is never left, let alone taken for that of another job.
     #[test]
     fn others_have_the_file_in_between(deeds in prop::collection::vec(deed(), 1..12)) {
-        let place = Place::new();
+        let folder = Folder::new();
         let mut rows = Rows::new();
-        drop(place.open());
+        drop(folder.open());
         for deed in deeds {
             match deed {
-                Deed::Ours(steps) => ours(&place, &mut rows, steps),
+                Deed::Ours(steps) => ours(&folder, &mut rows, steps),
                 Deed::CAdds(job) => {
-                    c_adds(&place.other(), &job.unique, &job.function);
+                    c_adds(&folder.other(), &job.unique, &job.function);
                     rows.insert((job.unique, job.function), (b"of C".to_vec(), None));
                 }
                 Deed::OldAdds(job) => {
                     let insert = "INSERT OR REPLACE INTO gearman_queue VALUES (?1, ?2, ?3, ?4, ?5)";
-                    place.other().execute(insert, (Text(&job.unique), Text(&job.function), 1, &job.data, 0)).unwrap();
+                    folder.other().execute(insert, (Text(&job.unique), Text(&job.function), 1, &job.data, 0)).unwrap();
                     rows.insert((job.unique, job.function), (job.data, None));
                 }
                 Deed::CDone(index) if !rows.is_empty() => {
                     let name = rows.keys().nth(index.index(rows.len())).unwrap().clone();
-                    c_done(&place.other(), &name.0, &name.1);
+                    c_done(&folder.other(), &name.0, &name.1);
                     rows.remove(&name);
                 }
                 Deed::CDone(_) => {}
-                Deed::Vacuum => place.other().execute_batch("VACUUM").unwrap(),
-                Deed::Dump => dump(&place),
+                Deed::Vacuum => folder.other().execute_batch("VACUUM").unwrap(),
+                Deed::Dump => dump(&folder),
             }
-            let mut queue = place.open();
+            let mut queue = folder.open();
             let (read, last) = read(&mut queue);
             let mut found = Rows::new();
             for row in read {
@@ -333,7 +333,7 @@ properties! {
             }
             prop_assert_eq!(&found, &rows);
             if queue.extras.state() == State::Made {
-                let entries = place.count("gearman_queue_extras") as usize;
+                let entries = folder.count("gearman_queue_extras") as usize;
                 prop_assert_eq!(entries, rows.values().filter(|(_, reducer)| reducer.is_some()).count());
             }
         }
