@@ -7,6 +7,7 @@
 //! text        gearadmin: commands and answers of the text protocol
 //! listing     … what their lists say
 //! counters    … what our server has counted
+//! whoami      … who it says a connection is
 //! json        … gearadmin --json
 //! watch       … gearadmin --watch: the table
 //! screen      … and where it is shown
@@ -28,6 +29,7 @@ pub mod listing;
 mod screen;
 pub mod text;
 pub mod watch;
+pub mod whoami;
 pub mod worker;
 
 pub use error::{Error, Result};
