@@ -13,9 +13,6 @@ use gearman_core::protocol::packet::Command;
 use std::fmt;
 use std::sync::Arc;
 
-/// The code of what is refused for want of a right.
-pub(crate) const DENIED: &str = "PERMISSION_DENIED";
-
 /// Something that a connection may do, or may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {

@@ -7,7 +7,7 @@ use crate::broker::manage::NotDropped;
 use crate::broker::snapshot::Server;
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
-use crate::rights::DENIED;
+use gearman_core::PERMISSION_DENIED;
 use gearman_core::protocol::admin::Command;
 
 /// What the text commands tell of the process.
@@ -36,7 +36,7 @@ pub(crate) fn answer(
     {
         broker.denied(now, session, &lacking);
         let reason = lacking.to_string().replace(' ', "+");
-        outgoing.text(session, format!("ERR {DENIED} {reason}\r\n").into());
+        outgoing.text(session, format!("ERR {PERMISSION_DENIED} {reason}\r\n").into());
         return None;
     }
     let answer = match command {

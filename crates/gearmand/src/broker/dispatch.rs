@@ -2,11 +2,10 @@
 
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
-use crate::rights::DENIED;
 use bytes::Bytes;
-use gearman_core::ReturnCode;
 use gearman_core::protocol::message::Request;
 use gearman_core::protocol::packet::{Frame, Magic};
+use gearman_core::{PERMISSION_DENIED, ReturnCode};
 
 /// Does what a packet asks for. `owner` is the buffer that the packet was read into, where it holds
 /// nothing else and is worth keeping.
@@ -34,7 +33,7 @@ pub(crate) fn dispatch(
         && let Err(lacking) = access.rights.allow(command, &request)
     {
         broker.denied(now, session, &lacking);
-        return outgoing.error(session, DENIED, &lacking.to_string());
+        return outgoing.error(session, PERMISSION_DENIED, &lacking.to_string());
     }
     match request {
         Request::Submit(submit) => broker.submit(now, session, &submit, owner, outgoing),
