@@ -35,7 +35,7 @@
 //! config::options    every option, with default and meaning
 //! ---- below: sockets ----
 //! net::peer          who is at the other end
-//! net::stream::socket a socket, TCP or Unix
+//! net::stream::socket  a socket, TCP or Unix
 //! net::stream::tls   its bytes, encrypted
 //! net::stream        both: what connections have
 //! net::handshakes    TLS handshakes under way
