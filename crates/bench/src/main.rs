@@ -10,9 +10,11 @@
 //! load               the load generator: clients and workers in bare packets
 //! floor              what the machine's sockets cost without Gearman
 //! row                variants in alternating order, targets
-//! rows/              what is measured
+//! rows, rows::counts, rows::programs, rows::servers  what is measured
 //! report, svg        the table and the picture
 //! ```
+//!
+//! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
 
 #![forbid(unsafe_code)]
 

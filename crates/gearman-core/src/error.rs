@@ -1,4 +1,7 @@
 //! The one error of this crate, and what follows from it.
+//!
+//! Owns the texts that users read, each error's return code, and whether its connection is still of use. Must never know who
+//! made the call. A text names the server, once that is known.
 
 use crate::return_code::ReturnCode;
 use std::fmt::Display;

@@ -131,38 +131,40 @@
 //!
 //! # Map
 //!
-//! Each file uses only those that stand above it here, and a folder's `mod.rs` all of its own:
+//! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
 //!
 //! ```text
 //! return_code             gearman_return_t: the result of a call, as a number and a name
 //! error                   the one Error, and its return code
-//! protocol/               bytes; no I/O
-//!     packet              commands, their arguments, a frame of bytes
-//!     codec               bytes -> frame, incremental and bounded; frame -> bytes
-//!     message             frame <-> typed Request and Response
-//!     names               which function names and unique keys there can be
-//!     admin               the text commands on the same port
-//!     write_buffer        what waits to be written to a socket
-//! net/                    sockets, where they lead, and which process made them
-//!     address             "host:port,…" and unix:///path
+//! protocol::packet        commands, their arguments, a frame of bytes
+//! protocol::codec         bytes -> frame, incremental and bounded; frame -> bytes
+//! protocol::message       frame <-> typed Request and Response
+//! protocol::names         which function names and unique keys there can be
+//! protocol::admin         the text commands on the same port
+//! protocol::write_buffer  what waits to be written to a socket
+//! net::address            "host:port,…" and unix:///path
 //! ---- feature "client" ----
-//!     fork                which process this is, asked cheaply
-//!     connection          the only file with sockets
+//! random                  random numbers, and forks
+//! net::fork               which process this is, asked cheaply
+//! net::stream             bytes to and from a server, TCP or Unix: the only file with sockets
+//! net::connection         packets out of a stream, requests into it
 //! server_connection       a server and the way to it: connecting, waiting after failures
-//! client/                 any number of tasks over any number of servers; yields events
-//!     unique              keys for jobs that were given none
-//!     pool                idle connections, for the next client
-//!     task                what can be asked for, and what becomes known of it; pure
-//!     search              which servers are asked about a job; pure
-//!     ongoing             tasks that are not over, and who waits for them; pure
-//!     pending             requests whose answers are due on one connection; pure
-//!     server              a server as a client uses it
-//!     dispatch            which server a waiting task goes to
-//! worker/                 jobs of any number of servers, one at a time
-//!     job                 a job that was given to this worker
-//!     protocol            abilities, grab / pre-sleep / noop on one connection; pure
-//!     server              a server as a worker uses it
-//!     direct, echo, pace  jobs without a grab, and ahead; ECHO_REQ; failing calls
+//! client                  any number of tasks over any number of servers; yields events
+//! client::unique          keys for jobs that were given none
+//! client::pool            idle connections, for the next client
+//! client::task            what can be asked for, and what becomes known of it; pure
+//! client::search          which servers are asked about a job; pure
+//! client::ongoing         tasks that are not over, and who waits for them; pure
+//! client::pending         requests whose answers are due on one connection; pure
+//! client::server          a server as a client uses it
+//! client::dispatch        which server a waiting task goes to
+//! worker                  jobs of any number of servers, one at a time
+//! worker::job             a job that was given to this worker
+//! worker::protocol        abilities, grab / pre-sleep / noop on one connection; pure
+//! worker::server          a server as a worker uses it
+//! worker::direct          jobs without a grab, and jobs ahead
+//! worker::echo            ECHO_REQ: does a server answer?
+//! worker::pace            calls that fail at once are slowed down
 //! ```
 
 #![forbid(unsafe_code)]
@@ -177,6 +179,8 @@ pub mod client;
 #[cfg(all(feature = "client", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "client")]
+mod random;
 #[cfg(feature = "client")]
 pub mod server_connection;
 #[cfg(feature = "client")]

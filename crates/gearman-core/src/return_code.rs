@@ -1,5 +1,7 @@
 //! `gearman_return_t` of libgearman: how a call ended. PHP programs get the numbers, ERROR packets
 //! carry the names without their prefix.
+//!
+//! Owns the numbers and the names. Must never know which error leads to which code: that is [`crate::error`]'s.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $value:literal $name:literal,)*) => {

@@ -10,6 +10,7 @@
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Connection;
+use crate::random::generator;
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -152,13 +153,7 @@ impl ServerConnection {
     /// see all its workers at the same moment.
     fn pause(&self) -> Duration {
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.saturating_sub(1).min(10));
-        doubled.min(LAST_PAUSE).mul_f64(0.75 + 0.5 * self.spread())
-    }
-
-    /// A number in 0..1 that differs between processes and tries and costs nothing.
-    fn spread(&self) -> f64 {
-        let seed = u64::from(std::process::id()) << 32 | u64::from(self.failures);
-        (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64 / (1u64 << 24) as f64
+        doubled.min(LAST_PAUSE).mul_f64(0.75 + 0.5 * generator().f64())
     }
 
     /// When the try that is under way has taken too long.

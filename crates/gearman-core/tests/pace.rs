@@ -1,6 +1,7 @@
 //! Calls that do not wait, made without end: a loop is not to burn CPU while no server is there.
 
-use crate::util::{Script, hanging, join, pass, req, res, unused_path, within, worker};
+use crate::conversation::*;
+use crate::util::{Script, hanging, join, pass, unused_path, within, worker};
 use gearman_core::error::Result;
 use gearman_core::net::address::ServerAddress;
 use gearman_core::worker::Worker;
@@ -91,16 +92,13 @@ fn who_is_answered_is_not_held_back() {
                 }
             }
         };
-        let (_c, none) = join(
-            async {
-                let mut c = script.accept().await;
-                c.expect([req(1, "f"), req(39, "")].concat()).await;
-                c.send(res(10, "")).await;
-                c
-            },
-            look,
-        )
-        .await;
+        let server = async {
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.reply(NO_JOB, "").await;
+            server
+        };
+        let (_server, none) = join(server, look).await;
         assert_eq!(none, Error::NoJobs);
         tokio::time::pause();
         let begun = Instant::now();
@@ -118,17 +116,16 @@ fn a_job_that_waits_goes_with_its_connection() {
         let script = Script::tcp().await;
         let mut worker = script.worker(b"f");
         let server = async {
-            let mut c = script.accept().await;
-            c.lull(b"f").await;
-            c.send(res(6, "")).await;
-            c.expect(req(39, "")).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c
+            let mut server = script.conversation().await;
+            server.lull("f").await;
+            server.wake().await;
+            server.assign("H:x:1").await;
+            server
         };
-        let (c, job) = join(server, worker.wait_for_job(None)).await;
+        let (server, job) = join(server, worker.wait_for_job(None)).await;
         job.unwrap();
         worker.wait_for_job(None).await.unwrap();
-        drop((c, script));
+        drop((server, script));
         pass(Duration::from_secs(2)).await;
         let gone = loop {
             worker.begin();

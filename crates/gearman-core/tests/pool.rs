@@ -1,6 +1,7 @@
 //! Clients that leave their connections to each other.
 
-use crate::util::{Script, ask, echo, join, pass, req, res, soon, within};
+use crate::conversation::*;
+use crate::util::{Script, ask, echo, join, pass, soon, within};
 use gearman_core::client::Client;
 use gearman_core::client::pool::{Counts, Pool};
 use gearman_core::client::task::{Ask, Event};
@@ -26,24 +27,17 @@ fn counts(idle: usize, reused: u64, made: u64) -> Counts {
     Counts { idle, reused, made }
 }
 
-/// What the server of a connection receives, and sends.
-fn echoed(text: &str) -> (Vec<u8>, Vec<u8>) {
-    (req(16, text), res(17, text))
-}
-
 #[test]
 fn the_next_client_goes_on_where_the_last_one_ended() {
     within(async || {
         for script in [Script::tcp().await, Script::unix()] {
             let pool = Pool::default();
             let server = async {
-                let mut c = script.accept().await;
+                let mut server = script.conversation().await;
                 for n in 0..5 {
-                    let (asked, answer) = echoed(&n.to_string());
-                    c.expect(asked).await;
-                    c.send(answer).await;
+                    server.echo(&n.to_string()).await;
                 }
-                c
+                server
             };
             let calls = async {
                 for n in 0..5 {
@@ -51,10 +45,10 @@ fn the_next_client_goes_on_where_the_last_one_ended() {
                     echo(&mut client(&script, &pool), n.to_string().as_bytes()).await;
                 }
             };
-            let (wire, ()) = join(server, calls).await;
+            let (server, ()) = join(server, calls).await;
             assert_eq!(pool.counts(), counts(1, 4, 1));
             pool.close();
-            wire.ended().await;
+            server.ended().await;
         }
     });
 }
@@ -69,9 +63,9 @@ fn who_only_connects_says_nothing() {
             client.connect_all().await.unwrap();
         }
         assert_eq!(pool.counts(), counts(1, 2, 1));
-        let wire = script.accept().await;
+        let server = script.conversation().await;
         pool.close();
-        wire.ended().await;
+        server.ended().await;
     });
 }
 
@@ -124,7 +118,7 @@ fn what_nobody_wanted_for_a_minute_is_closed() {
         assert_eq!(pool.counts(), counts(1, 1, 1));
         pass(Duration::from_secs(1)).await;
         assert_eq!(pool.counts(), counts(0, 1, 1));
-        script.accept().await.ended().await;
+        script.conversation().await.ended().await;
     });
 }
 
@@ -132,24 +126,20 @@ fn what_nobody_wanted_for_a_minute_is_closed() {
 fn a_wish_for_exceptions_is_not_left_to_one_who_has_none() {
     within(async || {
         let (script, pool) = (Script::tcp().await, Pool::default());
-        let option = req(26, "exceptions");
-        let agreed = res(27, "exceptions");
         let server = async {
-            let mut first = script.accept().await;
-            first.expect([option.clone(), req(16, "a")].concat()).await;
-            first.send([agreed.clone(), res(17, "a")].concat()).await;
-            let mut second = script.accept().await;
-            second.expect(req(16, "b")).await;
-            second.send(res(17, "b")).await;
-            first.expect(req(16, "c")).await; // sent already
-            first.send(res(17, "c")).await;
-            second.expect(req(16, "d")).await;
-            second.send(res(17, "d")).await;
+            let mut first = script.conversation().await;
+            first.expect(OPTION_REQ, "exceptions").await;
+            first.expect(ECHO_REQ, "a").await;
+            first.reply_at_once(&[OPTION_RES.with("exceptions"), ECHO_RES.with("a")]).await;
+            let mut second = script.conversation().await;
+            second.echo("b").await;
+            first.echo("c").await; // the option was sent already
+            second.echo("d").await;
             // Two at once who wish: the second gets the one without the option, and sends it.
-            first.expect(req(16, "e")).await;
-            first.send(res(17, "e")).await;
-            second.expect([option, req(16, "f")].concat()).await;
-            second.send([agreed, res(17, "f")].concat()).await;
+            first.echo("e").await;
+            second.expect(OPTION_REQ, "exceptions").await;
+            second.expect(ECHO_REQ, "f").await;
+            second.reply_at_once(&[OPTION_RES.with("exceptions"), ECHO_RES.with("f")]).await;
             (first, second)
         };
         let calls = async {
@@ -170,29 +160,29 @@ fn a_wish_for_exceptions_is_not_left_to_one_who_has_none() {
 fn what_is_not_over_is_not_left_to_others() {
     within(async || {
         let submit = |background| Ask::submit(Priority::Normal, background, b"f", b"", b"w").unwrap();
-        let (created, data) = (res(8, "H:x:1"), res(28, "H:x:1\0part"));
+        let (created, data) = (JOB_CREATED.with("H:x:1").answer(), WORK_DATA.with("H:x:1\0part").answer());
         for (name, asked, answer) in [
             ("no answer", submit(true), vec![]),
             ("half an answer", submit(true), created[..7].to_vec()),
             ("a job that runs", submit(false), created.clone()),
             ("a job that sends data", submit(false), [created.clone(), data].concat()),
-            ("a wrong answer", submit(true), res(17, "x")),
+            ("a wrong answer", submit(true), ECHO_RES.with("x").answer()),
             ("too large an answer", submit(true), b"\0RES\0\0\0\x08\xff\xff\xff\xff".to_vec()),
         ] {
             let (script, pool) = (Script::tcp().await, Pool::default());
             let server = async {
-                let mut c = script.accept().await;
-                c.packet().await.unwrap();
-                c.send(answer).await;
-                c
+                let mut server = script.conversation().await;
+                server.receive(if asked.is_background() { SUBMIT_JOB_BG } else { SUBMIT_JOB }).await;
+                server.send(answer).await;
+                server
             };
             let calls = async {
                 let mut client = client(&script, &pool);
-                ask(&mut client, asked, soon()).await.unwrap_err();
+                ask(&mut client, asked.clone(), soon()).await.unwrap_err();
             };
-            let (wire, ()) = join(server, calls).await;
+            let (server, ()) = join(server, calls).await;
             assert_eq!(pool.counts(), counts(0, 0, 1), "{name}");
-            wire.ended().await;
+            server.ended().await;
         }
     });
 }
@@ -219,9 +209,8 @@ fn what_was_not_sent_does_no_harm() {
         last.add(Ask::echo(b"never").unwrap());
         drop(last);
         let server = async {
-            let mut c = script.accept().await;
-            c.expect(req(16, "x")).await;
-            c.send(res(17, "x")).await;
+            let mut server = script.conversation().await;
+            server.echo("x").await;
         };
         join(server, async { echo(&mut client(&script, &pool), b"x").await }).await;
         assert_eq!(pool.counts(), counts(1, 1, 1));
@@ -237,15 +226,14 @@ fn the_dead_are_passed_over() {
             client.begin();
             client.connect_all().await.unwrap();
         }
-        let (closed, mut talks) = (script.accept().await, script.accept().await);
+        let (closed, mut talks) = (script.conversation().await, script.conversation().await);
         drop((one, other));
         // One was closed, over the other came what nobody asked for.
         drop(closed);
-        talks.send(res(6, "")).await;
+        talks.reply(NOOP, "").await;
         let server = async {
-            let mut c = script.accept().await;
-            c.expect(req(16, "x")).await;
-            c.send(res(17, "x")).await;
+            let mut server = script.conversation().await;
+            server.echo("x").await;
         };
         join(server, async { echo(&mut client(&script, &pool), b"x").await }).await;
         assert_eq!(pool.counts(), counts(1, 0, 3));
@@ -258,14 +246,12 @@ fn one_that_dies_in_use_is_made_anew_by_the_next_call() {
     within(async || {
         let (script, pool) = (Script::tcp().await, Pool::default());
         let server = async {
-            let mut c = script.accept().await;
-            c.expect(req(16, "x")).await;
-            c.send(res(17, "x")).await;
-            c.packet().await.unwrap();
-            drop(c);
-            let mut c = script.accept().await;
-            c.expect(req(16, "z")).await;
-            c.send(res(17, "z")).await;
+            let mut server = script.conversation().await;
+            server.echo("x").await;
+            server.expect(ECHO_REQ, "y").await;
+            drop(server);
+            let mut server = script.conversation().await;
+            server.echo("z").await;
         };
         let calls = async {
             echo(&mut client(&script, &pool), b"x").await;
@@ -283,12 +269,11 @@ fn limits_are_those_of_the_client_not_of_the_connection() {
     within(async || {
         let (script, pool) = (Script::tcp().await, Pool::default());
         let server = async {
-            let mut c = script.accept().await;
-            c.packet().await.unwrap();
-            c.send(res(17, "x")).await;
-            c.packet().await.unwrap();
-            c.send(res(17, vec![b'x'; 5000])).await;
-            c.ended().await;
+            let mut server = script.conversation().await;
+            server.echo("x").await;
+            server.expect(ECHO_REQ, "y").await;
+            server.reply(ECHO_RES, vec![b'x'; 5000]).await;
+            server.ended().await;
         };
         let calls = async {
             echo(&mut client(&script, &pool), b"x").await;
@@ -309,11 +294,11 @@ fn a_late_wish_is_told_while_a_job_runs() {
         let script = Script::tcp().await;
         let mut client = script.client();
         let server = async {
-            let mut c = script.accept().await;
-            c.packet().await.unwrap();
-            c.send(res(8, "H:x:1")).await;
-            c.expect(req(26, "exceptions")).await;
-            c.send([res(27, "exceptions"), res(25, "H:x:1\0why")].concat()).await;
+            let mut server = script.conversation().await;
+            server.expect(SUBMIT_JOB, "f\0\0w").await;
+            server.reply(JOB_CREATED, "H:x:1").await;
+            server.expect(OPTION_REQ, "exceptions").await;
+            server.reply_at_once(&[OPTION_RES.with("exceptions"), WORK_EXCEPTION.with("H:x:1\0why")]).await;
         };
         let calls = async {
             let id = client.add(Ask::submit(Priority::Normal, false, b"f", b"", b"w").unwrap());

@@ -1,8 +1,7 @@
 //! A question about a job, where there are several servers.
 
-use crate::util::{
-    Script, Wire, ask, client, client_with, echo, end, events, hanging, join, pass, refusing, req, res, soon, within,
-};
+use crate::conversation::*;
+use crate::util::{Script, ask, client, client_with, echo, end, events, hanging, join, pass, refusing, within};
 use gearman_core::client::task::{Ask, Event, Known};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::protocol::message::Priority;
@@ -14,18 +13,26 @@ fn question(handle: &str) -> Ask {
     Ask::status(handle.as_bytes()).unwrap()
 }
 
-/// The server is asked about this job, and answers whether it knows it.
-async fn asked(c: &mut Wire, handle: &str, known: bool) {
-    c.expect(req(15, handle)).await;
-    let known = u8::from(known);
-    c.send(res(20, format!("{handle}\0{known}\0{known}\x001\x002"))).await;
+impl Conversation {
+    /// The server is asked about this job, and answers whether it knows it.
+    async fn asked(&mut self, handle: &str, known: bool) {
+        self.expect(GET_STATUS, handle).await;
+        let known = u8::from(known);
+        self.reply(STATUS_RES, format!("{handle}\0{known}\0{known}\x001\x002")).await;
+    }
+
+    /// It is asked about a key, and knows nothing of it.
+    async fn asked_in_vain(&mut self, unique: &str) {
+        self.expect(GET_STATUS_UNIQUE, unique).await;
+        self.reply(STATUS_RES_UNIQUE, format!("{unique}\x000\x000\x000\x000\x000")).await;
+    }
 }
 
-async fn echoes(script: &Script) -> Wire {
-    let mut c = script.accept().await;
-    c.expect(req(16, "here")).await;
-    c.send(res(17, "here")).await;
-    c
+/// A client that has seen that this server is there.
+async fn seen(script: &Script) -> Conversation {
+    let mut server = script.conversation().await;
+    server.echo("here").await;
+    server
 }
 
 fn known(known: bool) -> Event {
@@ -38,14 +45,14 @@ fn one_server_is_asked_once() {
         let script = Script::tcp().await;
         let mut client = script.client();
         let server = async {
-            let mut c = script.accept().await;
-            asked(&mut c, "H:x:1", false).await;
-            c
+            let mut server = script.conversation().await;
+            server.asked("H:x:1", false).await;
+            server
         };
-        let (c, answer) = join(server, ask(&mut client, question("H:x:1"), None)).await;
+        let (server, answer) = join(server, ask(&mut client, question("H:x:1"), None)).await;
         assert_eq!(answer, Ok(known(false)));
         drop(client);
-        c.ended().await;
+        server.ended().await;
     });
 }
 
@@ -55,18 +62,15 @@ fn all_are_asked_until_one_knows_the_job() {
         let scripts = [Script::tcp().await, Script::tcp().await, Script::tcp().await];
         let mut client = client(&scripts.each_ref().map(Script::server));
         let servers = async {
-            let mut first = scripts[0].accept().await;
-            asked(&mut first, "H:x:1", false).await;
-            let mut second = scripts[1].accept().await;
-            asked(&mut second, "H:x:1", true).await;
+            let mut first = scripts[0].conversation().await;
+            first.asked("H:x:1", false).await;
+            let mut second = scripts[1].conversation().await;
+            second.asked("H:x:1", true).await;
             // By key, and in runTasks(). Nobody knows it.
-            first.expect(req(41, "key")).await;
-            first.send(res(42, "key\x000\x000\x000\x000\x000")).await;
-            second.expect(req(41, "key")).await;
-            second.send(res(42, "key\x000\x000\x000\x000\x000")).await;
-            let mut third = scripts[2].accept().await;
-            third.expect(req(41, "key")).await;
-            third.send(res(42, "key\x000\x000\x000\x000\x000")).await;
+            first.asked_in_vain("key").await;
+            second.asked_in_vain("key").await;
+            let mut third = scripts[2].conversation().await;
+            third.asked_in_vain("key").await;
             (first, second, third)
         };
         let calls = async {
@@ -87,13 +91,13 @@ fn a_handle_leads_to_the_server_that_gave_it() {
         let mut client = client(&[first.server(), second.server()]);
         let submit = || Ask::submit(Priority::Normal, true, b"f", b"key", b"w").unwrap();
         let servers = async {
-            let (mut a, mut b) = (echoes(&first).await, echoes(&second).await);
+            let (mut a, mut b) = (seen(&first).await, seen(&second).await);
             drop(first);
-            a.expect(req(18, "f\0key\0w")).await;
+            a.expect(SUBMIT_JOB_BG, "f\0key\0w").await;
             drop(a);
-            b.expect(req(18, "f\0key\0w")).await;
-            b.send(res(8, "H:x:1")).await;
-            asked(&mut b, "H:x:1", false).await;
+            b.expect(SUBMIT_JOB_BG, "f\0key\0w").await;
+            b.reply(JOB_CREATED, "H:x:1").await;
+            b.asked("H:x:1", false).await;
             b
         };
         let calls = async {
@@ -119,11 +123,11 @@ fn a_job_that_nobody_who_answers_knows_may_be_where_nobody_answers() {
         let up = Script::tcp().await;
         let mut client = client(&[down.clone(), up.server()]);
         let server = async {
-            let mut c = echoes(&up).await;
-            asked(&mut c, "H:x:1", false).await;
-            asked(&mut c, "H:x:2", true).await;
-            asked(&mut c, "H:x:3", false).await;
-            c
+            let mut server = seen(&up).await;
+            server.asked("H:x:1", false).await;
+            server.asked("H:x:2", true).await;
+            server.asked("H:x:3", false).await;
+            server
         };
         let calls = async {
             echo(&mut client, b"here").await;
@@ -145,11 +149,11 @@ fn who_is_lost_before_it_answers_may_have_known() {
         let mut client = client(&[first.server(), second.server()]);
         for knows in [true, false] {
             let servers = async {
-                let mut a = first.accept().await;
-                a.expect(req(15, "H:x:1")).await;
+                let mut a = first.conversation().await;
+                a.expect(GET_STATUS, "H:x:1").await;
                 drop(a);
-                let mut b = second.accept().await;
-                asked(&mut b, "H:x:1", knows).await;
+                let mut b = second.conversation().await;
+                b.asked("H:x:1", knows).await;
             };
             let (_, answer) = join(servers, ask(&mut client, question("H:x:1"), None)).await;
             match knows {
@@ -167,13 +171,16 @@ fn a_question_that_was_given_up_is_not_asked_elsewhere() {
         let (first, second) = (Script::tcp().await, Script::tcp().await);
         let mut client = client(&[first.server(), second.server()]);
         let server = async {
-            let mut c = first.accept().await;
-            c.expect([req(15, "H:x:1"), req(16, "one")].concat()).await;
-            c.send([res(20, "H:x:1\x000\x000\x000\x000"), res(17, "one")].concat()).await;
-            c
+            let mut server = first.conversation().await;
+            server.expect(GET_STATUS, "H:x:1").await;
+            time_is_up().await;
+            server.expect(ECHO_REQ, "one").await;
+            server.reply(STATUS_RES, "H:x:1\x000\x000\x000\x000").await;
+            server.reply(ECHO_RES, "one").await;
+            server
         };
         let calls = async {
-            let given_up = ask(&mut client, question("H:x:1"), soon()).await;
+            let given_up = ask(&mut client, question("H:x:1"), until_told()).await;
             assert_eq!(given_up.unwrap_err().code(), ReturnCode::Timeout);
             echo(&mut client, b"one").await;
         };
@@ -196,9 +203,9 @@ fn a_question_that_nobody_could_be_asked_waits_for_the_next_call() {
         let ServerAddress::Unix(path) = &servers[1] else { panic!("a path") };
         let second = Script::at(path.clone());
         let server = async {
-            let mut c = second.accept().await;
-            asked(&mut c, "H:x:1", true).await;
-            c
+            let mut server = second.conversation().await;
+            server.asked("H:x:1", true).await;
+            server
         };
         let calls = async {
             client.begin();
@@ -216,11 +223,10 @@ fn a_server_that_hangs_keeps_only_the_question_waiting() {
         let patient = Settings { connect_timeout: Duration::from_secs(60), ..Settings::default() };
         let mut client = client_with(patient, &[hangs, up.server()]);
         let server = async {
-            let mut c = echoes(&up).await;
-            asked(&mut c, "H:x:1", false).await;
-            c.expect(req(16, "one")).await;
-            c.send(res(17, "one")).await;
-            c
+            let mut server = seen(&up).await;
+            server.asked("H:x:1", false).await;
+            server.echo("one").await;
+            server
         };
         let calls = async {
             client.begin();

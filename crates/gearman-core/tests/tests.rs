@@ -1,10 +1,11 @@
 //! What crosses the wire, and what becomes of servers that misbehave.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests fail loudly")]
 
 mod cancel;
 mod client;
 mod codec;
+mod conversation;
 mod direct;
 mod golden;
 mod hostile;

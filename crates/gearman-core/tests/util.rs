@@ -1,4 +1,4 @@
-//! A scripted server that asserts the exact bytes it gets, and short ways to ask a client.
+//! A server in bytes, for what is no conversation (see `conversation`), and short ways to ask a client.
 
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
@@ -37,9 +37,16 @@ fn ends_within(limit: Duration, test: impl AsyncFnOnce() + Send + 'static) {
         let _running = running; // dropped when all else is, the runtime too
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            // It panics while the test is there still, so that what that shows of itself can be seen.
+            let too_late = async {
+                match given_up.await {
+                    Ok(()) => panic!("still not done after {limit:?}"),
+                    Err(_) => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
-                Ok(()) = given_up => panic!("still not done after {limit:?}"),
+                () = too_late => {}
                 () = test() => {}
             }
         });
@@ -329,13 +336,6 @@ impl Wire {
     pub(crate) async fn ended(mut self) {
         let rest = self.read().await;
         assert_eq!(rest.escape_ascii().to_string(), "");
-    }
-
-    /// Answers the worker's greeting for `functions`: nothing to do, so it sleeps.
-    pub(crate) async fn lull(&mut self, function: &[u8]) {
-        self.expect([req(1, function), req(39, "")].concat()).await;
-        self.send(res(10, "")).await;
-        self.expect(req(4, "")).await;
     }
 }
 

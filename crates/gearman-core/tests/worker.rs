@@ -1,8 +1,8 @@
 //! A worker and one or more servers.
 
+use crate::conversation::*;
 use crate::util::{
-    Script, hanging, impatient, join, pass, poll_times, refusing, req, res, soon, unused_path, within, worker,
-    worker_with,
+    Script, hanging, impatient, join, pass, poll_times, refusing, unused_path, within, worker, worker_with,
 };
 use gearman_core::net::address::ServerAddress;
 use gearman_core::protocol::message::{Grab, Update};
@@ -11,7 +11,13 @@ use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(5);
+
+/// A wait for a job that ends without one.
+async fn waits_in_vain(worker: &mut Worker) {
+    assert_eq!(worker.next_job(until_told()).await.unwrap_err().code(), ReturnCode::Timeout);
+}
 
 #[test]
 fn without_servers_or_functions_there_is_no_job() {
@@ -81,16 +87,15 @@ fn servers_that_are_down_or_hang_do_not_keep_jobs_of_others_away() {
         let script = Script::tcp().await;
         let mut worker = worker_with(impatient(), &[hangs, down, script.server()], b"f");
         let server = async {
-            let mut c = script.accept().await;
-            c.lull(b"f").await;
-            tokio::time::sleep(3 * impatient().connect_timeout).await;
-            c.send(res(6, "")).await;
-            c.expect(req(39, "")).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c
+            let mut server = script.conversation().await;
+            server.lull("f").await;
+            pass(3 * impatient().connect_timeout).await;
+            server.wake().await;
+            server.assign("H:x:1").await;
+            server
         };
-        let (_, job) = join(server, worker.next_job(None)).await;
-        assert_eq!(&job.unwrap().handle[..], b"H:x:1");
+        let (_server, handle) = join(server, next(&mut worker)).await;
+        assert_eq!(handle, "H:x:1");
     });
 }
 
@@ -99,68 +104,67 @@ fn jobs_come_from_every_server_also_while_one_has_none() {
     within(async || {
         let (idle, busy) = (Script::tcp().await, Script::tcp().await);
         let mut worker = worker(&[idle.server(), busy.server()], b"f");
-        let server = async {
-            let (mut a, mut b) = join(idle.accept(), busy.accept()).await;
-            a.lull(b"f").await;
-            b.expect(req(1, "f")).await;
+        let servers = async {
+            let (mut a, mut b) = join(idle.conversation(), busy.conversation()).await;
+            a.lull("f").await;
+            b.expect(CAN_DO, "f").await;
             for n in 0..5 {
-                b.expect(req(39, "")).await;
-                b.send(res(31, format!("H:b:{n}\0f\0u\0w"))).await;
-                b.expect(req(13, format!("H:b:{n}\0r"))).await;
+                b.expect(GRAB_JOB_ALL, "").await;
+                b.assign(&format!("H:b:{n}")).await;
+                b.done(&format!("H:b:{n}")).await;
             }
             // Now both have jobs: they alternate. The one that gave the last job is asked last.
-            a.send(res(6, "")).await;
-            b.expect(req(39, "")).await;
+            a.reply(NOOP, "").await;
+            b.expect(GRAB_JOB_ALL, "").await;
             // It is asked already, or not yet: whichever, its answer decides.
-            b.send(res(31, "H:b:5\0f\0u\0w")).await;
-            b.expect(req(13, "H:b:5\0r")).await;
-            a.expect(req(39, "")).await;
-            a.send(res(31, "H:a:0\0f\0u\0w")).await;
-            a.expect(req(13, "H:a:0\0r")).await;
-            b.expect(req(39, "")).await;
-            b.send(res(31, "H:b:6\0f\0u\0w")).await;
+            b.assign("H:b:5").await;
+            b.done("H:b:5").await;
+            a.expect(GRAB_JOB_ALL, "").await;
+            a.assign("H:a:0").await;
+            a.done("H:a:0").await;
+            b.expect(GRAB_JOB_ALL, "").await;
+            b.assign("H:b:6").await;
             (a, b)
         };
         let work = async {
-            let mut handles = Vec::new();
-            for _ in 0..8 {
-                let mut job = worker.next_job(None).await.unwrap();
-                handles.push(String::from_utf8(job.handle.to_vec()).unwrap());
-                worker.send(&mut job, Update::Complete(b"r")).unwrap();
+            for handle in ["H:b:0", "H:b:1", "H:b:2", "H:b:3", "H:b:4", "H:b:5", "H:a:0", "H:b:6"] {
+                run(&mut worker, handle).await;
             }
-            handles
         };
-        let (_, handles) = join(server, work).await;
-        assert_eq!(handles.join(" "), "H:b:0 H:b:1 H:b:2 H:b:3 H:b:4 H:b:5 H:a:0 H:b:6");
+        join(servers, work).await;
     });
 }
 
 /// A worker whose connection ended while it waited never looked at the server again.
 #[test]
 fn a_worker_connects_anew_and_says_again_who_it_is() {
-    within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        worker.abilities.add(b"g", 5000).unwrap();
-        worker.set_id(b"w1").unwrap();
-        worker.want_exceptions();
-        let greeting = [req(22, "w1"), req(26, "exceptions"), req(23, "g\x005000"), req(1, "f"), req(39, "")].concat();
-        let server = async {
+    worker_meets(
+        async |script| {
+            let greeted = async || {
+                let mut server = script.conversation().await;
+                server.expect(SET_CLIENT_ID, "w1").await;
+                server.expect(OPTION_REQ, "exceptions").await;
+                server.expect(CAN_DO_TIMEOUT, "g\x005000").await;
+                server.greeted("f").await;
+                server
+            };
             for _ in 0..2 {
-                let mut c = script.accept().await;
-                c.expect(&greeting).await;
-                c.send([res(27, "exceptions"), res(10, "")].concat()).await;
-                c.expect(req(4, "")).await;
+                let mut server = greeted().await;
+                server.reply_at_once(&[OPTION_RES.with("exceptions"), NO_JOB.with("")]).await;
+                server.expect(PRE_SLEEP, "").await;
             }
-            let mut c = script.accept().await;
-            c.expect(&greeting).await;
-            c.send(res(27, "exceptions")).await;
-            c.drip(res(31, "H:x:1\0f\0u\0w")).await;
-            c
-        };
-        let (_, job) = join(server, worker.next_job(None)).await;
-        assert_eq!(&job.unwrap().handle[..], b"H:x:1");
-    });
+            let mut server = greeted().await;
+            server.reply(OPTION_RES, "exceptions").await;
+            server.drip(&[job("H:x:1")]).await;
+            server
+        },
+        async |worker| {
+            worker.abilities.add(b"g", 5000).unwrap();
+            worker.set_id(b"w1").unwrap();
+            worker.want_exceptions();
+            assert_eq!(next(worker).await, "H:x:1");
+        },
+    );
 }
 
 #[test]
@@ -169,61 +173,61 @@ fn a_worker_over_a_unix_socket_whose_server_restarts() {
         let script = Script::unix();
         let mut worker = worker_with(impatient(), &[script.server()], b"f");
         let server = async {
-            let mut c = script.accept().await;
-            c.lull(b"f").await;
+            let mut server = script.conversation().await;
+            server.lull("f").await;
             // When even the time to connect, which wakes the worker once more, is over.
-            tokio::time::sleep(2 * impatient().connect_timeout).await;
-            drop(c);
-            let mut c = script.accept().await;
-            c.lull(b"f").await;
-            c.send(res(6, "")).await;
-            c.expect(req(39, "")).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c
+            pass(2 * impatient().connect_timeout).await;
+            drop(server);
+            let mut server = script.conversation().await;
+            server.lull("f").await;
+            server.wake().await;
+            server.assign("H:x:1").await;
+            server
         };
-        let (_, job) = join(server, worker.next_job(None)).await;
-        assert_eq!(&job.unwrap().handle[..], b"H:x:1");
+        let (_server, handle) = join(server, next(&mut worker)).await;
+        assert_eq!(handle, "H:x:1");
     });
 }
 
 #[test]
 fn changed_abilities_are_told_before_the_next_grab() {
-    within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        worker.grab = Grab::Uniq;
-        let server = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(30, "")].concat()).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c.expect([req(13, "H:x:1\0r"), req(2, "f"), req(1, "g"), req(30, "")].concat()).await;
-            c.send(res(10, "")).await;
-            c.expect(req(4, "")).await;
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.expect(CAN_DO, "f").await;
+            server.expect(GRAB_JOB_UNIQ, "").await;
+            server.assign("H:x:1").await;
+            server.done("H:x:1").await;
+            server.expect(CANT_DO, "f").await;
+            server.expect(CAN_DO, "g").await;
+            server.expect(GRAB_JOB_UNIQ, "").await;
+            server.no_job().await;
+            time_is_up().await;
             // Asleep; a new function must not wait for a wake-up call that is for the others.
-            c.expect([req(23, "h\x001000"), req(30, "")].concat()).await;
-            c.send(res(10, "")).await;
-            c.expect(req(4, "")).await;
-            c.expect([req(3, ""), req(1, "i"), req(30, "")].concat()).await;
-            c.send(res(31, "H:x:2\0i\0u\0w")).await;
-            c
-        };
-        let work = async {
-            let mut job = worker.next_job(None).await.unwrap();
-            worker.send(&mut job, Update::Complete(b"r")).unwrap();
+            server.expect(CAN_DO_TIMEOUT, "h\x001000").await;
+            server.expect(GRAB_JOB_UNIQ, "").await;
+            server.no_job().await;
+            time_is_up().await;
+            server.expect(RESET_ABILITIES, "").await;
+            server.expect(CAN_DO, "i").await;
+            server.expect(GRAB_JOB_UNIQ, "").await;
+            server.reply(JOB_ASSIGN_UNIQ, "H:x:2\0i\0u\0w").await;
+            server
+        },
+        async |worker| {
+            worker.grab = Grab::Uniq;
+            run(worker, "H:x:1").await;
             worker.abilities.remove(b"f").unwrap();
             worker.abilities.add(b"g", 0).unwrap();
-            let timeout = worker.next_job(soon()).await.unwrap_err();
-            assert_eq!(timeout.code(), ReturnCode::Timeout);
+            waits_in_vain(worker).await;
             worker.abilities.add(b"h", 1000).unwrap();
-            let timeout = worker.next_job(soon()).await.unwrap_err();
-            assert_eq!(timeout.code(), ReturnCode::Timeout);
+            waits_in_vain(worker).await;
             worker.abilities.clear().unwrap();
             assert_eq!(worker.next_job(None).await.unwrap_err(), Error::NoFunctions);
             worker.abilities.add(b"i", 0).unwrap();
             assert_eq!(&worker.next_job(None).await.unwrap().function[..], b"i");
-        };
-        join(server, work).await;
-    });
+        },
+    );
 }
 
 #[test]
@@ -232,16 +236,16 @@ fn a_job_whose_connection_was_lost_can_not_be_answered() {
         let script = Script::tcp().await;
         let mut worker = script.worker(b"f");
         let server = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            drop(c);
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:x:1").await;
+            drop(server);
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:x:1").await;
             // Nothing of the first one's answer, though it has the same handle.
-            c.expect(req(13, "H:x:1\0second")).await;
-            c
+            server.expect(WORK_COMPLETE, "H:x:1\0second").await;
+            server
         };
         let work = async {
             let mut first = worker.next_job(None).await.unwrap();
@@ -258,30 +262,25 @@ fn a_job_whose_connection_was_lost_can_not_be_answered() {
 
 #[test]
 fn storms_of_noops_change_nothing() {
-    within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let storm = res(6, "").repeat(20_000);
-        let server = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(&storm).await;
-            c.send(res(10, "")).await;
-            c.expect(req(4, "")).await;
-            c.send(res(6, "").repeat(50)).await;
-            c.expect(req(39, "")).await; // one grab for all of them
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c.expect([req(13, "H:x:1\0r"), req(39, "")].concat()).await;
-            c.send(res(31, "H:x:2\0f\0u\0w")).await;
-            c
-        };
-        let work = async {
-            let mut job = worker.next_job(None).await.unwrap();
-            worker.send(&mut job, Update::Complete(b"r")).unwrap();
-            worker.next_job(None).await.unwrap();
-        };
-        join(server, work).await;
-    });
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.send(NOOP.with("").answer().repeat(20_000)).await;
+            server.no_job().await;
+            server.send(NOOP.with("").answer().repeat(50)).await;
+            server.expect(GRAB_JOB_ALL, "").await; // one for all of them
+            server.assign("H:x:1").await;
+            server.done("H:x:1").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.assign("H:x:2").await;
+            server
+        },
+        async |worker| {
+            run(worker, "H:x:1").await;
+            next(worker).await;
+        },
+    );
 }
 
 #[test]
@@ -289,18 +288,19 @@ fn a_job_that_comes_after_the_timeout_is_the_next_calls() {
     within(async || {
         let script = Script::tcp().await;
         let mut worker = script.worker(b"f");
-        let accept = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c
+        let asked = async {
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            time_is_up().await;
+            server
         };
-        let (mut c, timeout) = join(accept, worker.next_job(soon())).await;
+        let (mut server, timeout) = join(asked, worker.next_job(until_told())).await;
         let timeout = timeout.unwrap_err();
         assert_eq!(timeout.code(), ReturnCode::Timeout);
         assert!(timeout.to_string().contains(&script.server().to_string()), "{timeout}");
-        c.send(res(31, "H:x:1\0f\0u\0w")).await;
-        assert_eq!(&worker.next_job(None).await.unwrap().handle[..], b"H:x:1");
-        c.send(res(31, "H:x:2\0f\0u\0w")).await; // not asked for, and yet a job
+        server.assign("H:x:1").await;
+        assert_eq!(next(&mut worker).await, "H:x:1");
+        server.assign("H:x:2").await; // not asked for, and yet a job
         assert_eq!(&worker.grab_job(None).await.unwrap().handle[..], b"H:x:2");
     });
 }
@@ -310,20 +310,20 @@ fn who_does_not_wait_asks_every_server_each_time() {
     within(async || {
         let (first, second) = (Script::tcp().await, Script::tcp().await);
         let mut worker = worker(&[first.server(), second.server()], b"f");
-        let server = async {
-            let (mut a, mut b) = join(first.accept(), second.accept()).await;
-            a.expect(req(1, "f")).await;
-            b.expect(req(1, "f")).await;
+        let servers = async {
+            let (mut a, mut b) = join(first.conversation(), second.conversation()).await;
+            a.expect(CAN_DO, "f").await;
+            b.expect(CAN_DO, "f").await;
             for _ in 0..2 {
-                a.expect(req(39, "")).await;
-                a.send(res(10, "")).await;
-                b.expect(req(39, "")).await;
-                b.send(res(10, "")).await;
+                a.expect(GRAB_JOB_ALL, "").await;
+                a.reply(NO_JOB, "").await;
+                b.expect(GRAB_JOB_ALL, "").await;
+                b.reply(NO_JOB, "").await;
             }
-            a.expect(req(39, "")).await;
-            a.send(res(10, "")).await;
-            b.expect(req(39, "")).await;
-            b.send(res(31, "H:b:1\0f\0u\0w")).await;
+            a.expect(GRAB_JOB_ALL, "").await;
+            a.reply(NO_JOB, "").await;
+            b.expect(GRAB_JOB_ALL, "").await;
+            b.assign("H:b:1").await;
             (a, b)
         };
         let work = async {
@@ -333,7 +333,7 @@ fn who_does_not_wait_asks_every_server_each_time() {
             }
             assert_eq!(&worker.grab_job(None).await.unwrap().handle[..], b"H:b:1");
         };
-        join(server, work).await;
+        join(servers, work).await;
     });
 }
 
@@ -345,10 +345,10 @@ fn a_look_asks_and_the_next_one_gives_what_has_come() {
         let script = Script::tcp().await;
         let mut worker = worker(&[down, script.server()], b"f");
         assert!(worker.connect_all().await.is_err());
-        let mut c = script.accept().await;
+        let mut server = script.conversation().await;
         assert_eq!(worker.try_next_job().await.unwrap_err(), Error::WouldBlock);
-        c.expect([req(1, "f"), req(39, "")].concat()).await;
-        c.send(res(10, "")).await;
+        server.greeted("f").await;
+        server.reply(NO_JOB, "").await;
         let mut look = async || loop {
             match worker.try_next_job().await {
                 Err(Error::WouldBlock) => {}
@@ -356,21 +356,16 @@ fn a_look_asks_and_the_next_one_gives_what_has_come() {
             }
         };
         assert_eq!(look().await.unwrap_err(), Error::NoJobs);
-        c.expect(req(4, "")).await;
-        c.send(res(6, "")).await;
-        let (_, job) = join(
-            async {
-                c.expect(req(39, "")).await;
-                c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            },
-            worker.wait_for_job(None),
-        )
-        .await;
-        job.unwrap();
+        server.expect(PRE_SLEEP, "").await;
+        let woken = async {
+            server.wake().await;
+            server.assign("H:x:1").await;
+        };
+        join(woken, worker.wait_for_job(None)).await.1.unwrap();
         let job = worker.try_next_job().await.unwrap();
         assert_eq!(&job.handle[..], b"H:x:1");
         worker.give_back(&job);
-        c.ended().await;
+        server.ended().await;
     });
 }
 
@@ -380,127 +375,119 @@ fn who_does_not_wait_connects_anew_in_the_same_call() {
         let script = Script::tcp().await;
         let mut worker = script.worker(b"f");
         let first = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(res(10, "")).await;
-            c
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.reply(NO_JOB, "").await;
+            server
         };
-        let (c, none) = join(first, worker.grab_job(None)).await;
+        let (server, none) = join(first, worker.grab_job(None)).await;
         assert_eq!(none.unwrap_err(), Error::NoJobs);
-        drop(c);
+        drop(server);
         pass(GOOD).await;
         let second = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:x:1").await;
+            server
         };
-        let (_, job) = join(second, worker.grab_job(None)).await;
+        let (_server, job) = join(second, worker.grab_job(None)).await;
         assert_eq!(&job.unwrap().handle[..], b"H:x:1");
     });
 }
 
 #[test]
 fn a_job_that_comes_before_an_echo_is_kept() {
-    within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let server = async {
-            let mut c = script.accept().await;
-            c.lull(b"f").await;
-            c.expect(req(16, "data")).await;
-            c.send([res(31, "H:x:1\0f\0u\0w"), res(17, "data")].concat()).await;
-            c.expect(req(13, "H:x:1\0r")).await;
-            c
-        };
-        let work = async {
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.lull("f").await;
+            time_is_up().await;
+            server.expect(ECHO_REQ, "data").await;
+            server.reply_at_once(&[job("H:x:1"), ECHO_RES.with("data")]).await;
+            server.done("H:x:1").await;
+            server
+        },
+        async |worker| {
+            waits_in_vain(worker).await;
             worker.echo(0, b"data", None).await.unwrap();
-            let mut job = worker.next_job(None).await.unwrap();
-            worker.send(&mut job, Update::Complete(b"r")).unwrap();
-        };
-        join(server, work).await;
-    });
+            run(worker, "H:x:1").await;
+        },
+    );
 }
 
 #[test]
 fn a_job_that_was_kept_is_gone_with_its_connection() {
-    within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let server = async {
-            let mut c = script.accept().await;
-            c.expect(req(16, "data")).await;
-            c.send([res(31, "H:x:1\0f\0u\0w"), res(17, "data")].concat()).await;
-            c.expect(req(16, "more")).await;
-            drop(c);
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(res(31, "H:x:2\0f\0u\0w")).await;
-            c
-        };
-        let work = async {
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.expect(ECHO_REQ, "data").await;
+            server.reply_at_once(&[job("H:x:1"), ECHO_RES.with("data")]).await;
+            server.expect(ECHO_REQ, "more").await;
+            drop(server);
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:x:2").await;
+            server
+        },
+        async |worker| {
             worker.echo(0, b"data", None).await.unwrap();
             let lost = worker.echo(0, b"more", None).await.unwrap_err();
             assert_eq!(lost.code(), ReturnCode::LostConnection);
-            assert_eq!(&worker.next_job(None).await.unwrap().handle[..], b"H:x:2");
-        };
-        join(server, work).await;
-    });
+            assert_eq!(next(worker).await, "H:x:2");
+        },
+    );
 }
 
 /// A server may take any packet of a sleeping worker for the end of its sleep, and would not wake it.
 #[test]
-fn who_spoke_in_its_sleep_asks_again() {
-    within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let server = async {
-            let mut c = script.accept().await;
-            c.lull(b"f").await;
-            c.expect(req(16, "data")).await;
-            c.send(res(17, "data")).await;
-            c.expect(req(39, "")).await;
-            c.send(res(10, "")).await;
-            c.expect(req(4, "")).await;
-            c.expect([req(22, "w1"), req(39, "")].concat()).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c
-        };
-        let work = async {
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
+fn who_sent_something_while_asleep_asks_again() {
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.lull("f").await;
+            time_is_up().await;
+            server.echo("data").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.no_job().await;
+            time_is_up().await;
+            server.expect(SET_CLIENT_ID, "w1").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.assign("H:x:1").await;
+            server
+        },
+        async |worker| {
+            waits_in_vain(worker).await;
             worker.echo(0, b"data", None).await.unwrap();
-            assert_eq!(worker.next_job(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
+            waits_in_vain(worker).await;
             worker.set_id(b"w1").unwrap();
-            worker.next_job(None).await.unwrap();
-        };
-        join(server, work).await;
-    });
+            next(worker).await;
+        },
+    );
 }
 
 #[test]
 fn an_echo_that_was_given_up_is_not_the_next_ones() {
-    within(async || {
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let server = async {
-            let mut c = script.accept().await;
-            c.expect([req(16, "one"), req(16, "two"), req(16, "three")].concat()).await;
-            c.send([res(17, "one"), res(17, "two"), res(17, "three")].concat()).await;
-            c.expect(req(16, "four")).await;
-            c.send(res(17, "other")).await;
-            c
-        };
-        let work = async {
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.expect(ECHO_REQ, "one").await;
+            time_is_up().await;
+            server.expect(ECHO_REQ, "two").await;
+            server.expect(ECHO_REQ, "three").await;
+            server.reply_at_once(&["one", "two", "three"].map(|data| ECHO_RES.with(data))).await;
+            server.expect(ECHO_REQ, "four").await;
+            server.reply(ECHO_RES, "other").await;
+            server
+        },
+        async |worker| {
             // One ends by its timeout; one is dropped, as by an exception of a signal handler.
-            assert_eq!(worker.echo(0, b"one", soon()).await.unwrap_err().code(), ReturnCode::Timeout);
+            assert_eq!(worker.echo(0, b"one", until_told()).await.unwrap_err().code(), ReturnCode::Timeout);
             assert!(poll_times(1, worker.echo(0, b"two", None)).await.is_none());
             worker.echo(0, b"three", None).await.unwrap();
             let corrupted = worker.echo(0, b"four", None).await.unwrap_err();
             assert_eq!(corrupted.code(), ReturnCode::EchoDataCorruption);
-        };
-        join(server, work).await;
-    });
+        },
+    );
 }
 
 #[test]
@@ -509,22 +496,19 @@ fn large_results_are_written_as_the_server_takes_them() {
         const LARGE: usize = 8 << 20;
         let script = Script::tcp().await;
         let mut worker = script.worker(b"f");
-        let server = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(res(31, "H:x:1\0f\0u\0w")).await;
-            c
+        let asked = async {
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:x:1").await;
+            server
         };
-        let (mut c, job) = join(server, worker.next_job(None)).await;
-        let mut job = job.unwrap();
-        worker.send(&mut job, Update::Complete(&vec![7; LARGE])).unwrap();
+        let (mut server, job) = join(asked, worker.next_job(None)).await;
+        worker.send(&mut job.unwrap(), Update::Complete(&vec![7; LARGE])).unwrap();
         assert!(worker.has_output());
-        assert_eq!(worker.flush_all(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
-        let read = async {
-            let (number, body) = c.packet().await.unwrap();
-            assert_eq!((number, body.len()), (13, 6 + LARGE));
-        };
-        let (_, flushed) = join(read, worker.flush_all(None)).await;
+        let (timeout, ()) = join(worker.flush_all(until_told()), time_is_up()).await;
+        assert_eq!(timeout.unwrap_err().code(), ReturnCode::Timeout);
+        let (result, flushed) = join(server.receive(WORK_COMPLETE), worker.flush_all(None)).await;
+        assert_eq!(result.len(), "H:x:1\0".len() + LARGE);
         flushed.unwrap();
         assert!(!worker.has_output());
     });
@@ -532,20 +516,19 @@ fn large_results_are_written_as_the_server_takes_them() {
 
 #[test]
 fn large_jobs_arrive_whole() {
-    within(async || {
-        const LARGE: usize = 9 << 20;
-        let script = Script::tcp().await;
-        let mut worker = script.worker(b"f");
-        let server = async {
-            let mut c = script.accept().await;
-            c.expect([req(1, "f"), req(39, "")].concat()).await;
-            c.send(res(31, [&b"H:x:1\0f\0u\0"[..], &vec![9; LARGE]].concat())).await;
-            c
-        };
-        let (_, job) = join(server, worker.next_job(None)).await;
-        let job = job.unwrap();
-        assert!(job.workload.len() == LARGE && job.workload.iter().all(|b| *b == 9));
-    });
+    const LARGE: usize = 9 << 20;
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.reply(JOB_ASSIGN_UNIQ, [&b"H:x:1\0f\0u\0"[..], &vec![9; LARGE]].concat()).await;
+            server
+        },
+        async |worker| {
+            let job = worker.next_job(None).await.unwrap();
+            assert!(job.workload.len() == LARGE && job.workload.iter().all(|b| *b == 9));
+        },
+    );
 }
 
 #[test]

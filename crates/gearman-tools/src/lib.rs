@@ -1,6 +1,8 @@
 //! What `gearman` and `gearadmin` are made of. Their names, options and output are those of the C
 //! tools, so that scripts go on working.
 //!
+//! Each module uses only those above it; `scripts/map.sh` checks that.
+//!
 //! ```text
 //! error       what can go wrong, and where
 //! flags       the options of both programs, and how they become settings
@@ -8,8 +10,8 @@
 //! listing     … what their lists say
 //! counters    … what our server has counted
 //! json        … gearadmin --json
+//! screen      … where a table is shown
 //! watch       … gearadmin --watch: the table
-//! screen      … and where it is shown
 //! client      gearman: submits jobs and shows what comes back
 //! worker      gearman -w: runs a command for each job
 //! daemon      gearman -d and -i: detaching, and the pid file

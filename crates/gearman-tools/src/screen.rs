@@ -1,7 +1,6 @@
 //! Where a table that changes is shown: in place on a terminal, one below the other elsewhere.
 
 use crate::error::{Error, Result};
-use crate::watch::View;
 use crate::{print, report};
 use gearman_core::net::address::ServerAddress;
 use nix::sys::signal::{Signal, raise};
@@ -13,6 +12,15 @@ use tokio::time::{Instant, sleep_until};
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l";
 /// All as it was.
 const LEAVE: &[u8] = b"\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+/// What is shown.
+pub(crate) trait Shown {
+    /// As lines: at most `height` of at most `width` characters, where that is known.
+    fn lines(&self, size: Option<(usize, usize)>) -> Vec<String>;
+
+    /// Does it say that there is no server?
+    fn is_lost(&self) -> bool;
+}
 
 /// A terminal is given back as it was when this is dropped.
 #[derive(Debug)]
@@ -45,12 +53,12 @@ impl Screen {
     }
 
     /// Shows this instead of what was shown before, or below it.
-    pub(crate) fn show(&mut self, view: &View) -> Result<()> {
+    pub(crate) fn show(&mut self, view: &impl Shown) -> Result<()> {
         if self.terminal {
             return self.draw(view);
         }
         let again = self.lost;
-        self.lost = matches!(view, View::Lost(_));
+        self.lost = view.is_lost();
         let mut text = view.lines(None).join("\n");
         if self.lost {
             if !again {
@@ -63,7 +71,7 @@ impl Screen {
         print(&[text.as_bytes()])
     }
 
-    fn draw(&self, view: &View) -> Result<()> {
+    fn draw(&self, view: &impl Shown) -> Result<()> {
         let size = terminal_size::terminal_size().map(|(width, height)| (width.0.into(), height.0.into()));
         let (width, height): (usize, usize) = size.filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24));
         // The cursor goes home, and what is left of the lines before is wiped away.
@@ -76,7 +84,7 @@ impl Screen {
     }
 
     /// Waits, while the terminal may change its size or go away for a time.
-    pub(crate) async fn wait(&mut self, until: Instant, view: &View) -> Result<()> {
+    pub(crate) async fn wait(&mut self, until: Instant, view: &impl Shown) -> Result<()> {
         loop {
             tokio::select! {
                 () = sleep_until(until) => return Ok(()),

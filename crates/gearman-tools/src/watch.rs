@@ -8,7 +8,7 @@
 use crate::counters::counters;
 use crate::error::{Error, Result};
 use crate::listing::{self, Function};
-use crate::screen::Screen;
+use crate::screen::{Screen, Shown};
 use crate::text::{Answer, Session};
 use gearman_core::net::address::ServerAddress;
 use std::cmp::Reverse;
@@ -177,20 +177,23 @@ impl Tally {
 
 /// What there is to see.
 #[derive(Debug)]
-pub(crate) enum View {
+enum View {
     /// The functions, and how many of their jobs leave in a second.
     Functions(Vec<Function>, Option<HashMap<String, f64>>),
     /// No server, and why.
     Lost(String),
 }
 
-impl View {
-    /// As lines: at most `height` of at most `width` characters, where that is known.
-    pub(crate) fn lines(&self, size: Option<(usize, usize)>) -> Vec<String> {
+impl Shown for View {
+    fn lines(&self, size: Option<(usize, usize)>) -> Vec<String> {
         match self {
             View::Functions(functions, rates) => table(functions, rates.as_ref(), size),
             View::Lost(error) => vec![format!("{}; trying again", printable(error))],
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        matches!(self, View::Lost(_))
     }
 }
 

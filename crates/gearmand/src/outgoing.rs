@@ -10,10 +10,9 @@
 use crate::durable::batch::BatchResult;
 use bytes::{Buf, Bytes};
 use gearman_core::ReturnCode;
-use gearman_core::protocol::codec::{Sink, encode, head};
+use gearman_core::protocol::codec::Sink;
 use gearman_core::protocol::message::Response;
-use gearman_core::protocol::packet::{Command, Magic};
-use gearman_core::protocol::write_buffer::{SHARE, WriteBuffer};
+use gearman_core::protocol::write_buffer::WriteBuffer;
 use std::collections::VecDeque;
 
 /// Packets from this size on are remembered by their place, see [`SendQueue::beyond`].
@@ -59,7 +58,7 @@ struct SendQueue {
     /// What is written next, and what of it the socket did not take; empty while it is in flight.
     begun: WriteBuffer,
     /// What comes after it.
-    outbox: WriteBuffer,
+    next: WriteBuffer,
     /// Bytes of this queue that were sent.
     sent: usize,
     /// Bytes that were taken to be written, sent or not.
@@ -113,7 +112,7 @@ impl SendQueue {
 
     /// Where the next byte will be, counted as `sent` is.
     fn end(&self) -> usize {
-        self.taken + self.outbox.len()
+        self.taken + self.next.len()
     }
 
     /// Bytes that the socket has not taken yet.
@@ -121,30 +120,30 @@ impl SendQueue {
         self.end() - self.sent
     }
 
-    /// Bytes of `outbox` that may be sent now.
+    /// Bytes of `next` that may be sent now.
     fn free(&self) -> usize {
-        self.barriers.front().map_or(self.outbox.len(), |hold| hold.begin - self.taken)
+        self.barriers.front().map_or(self.next.len(), |barrier| barrier.begin - self.taken)
     }
 
     /// Frees what waited for batches that are settled, and puts errors in the place of answers that
     /// are not true.
     fn settle(&mut self, result: BatchResult) {
-        let settled = self.barriers.iter().take_while(|hold| hold.batch <= result.batch).count();
+        let settled = self.barriers.iter().take_while(|barrier| barrier.batch <= result.batch).count();
         let wrong: Vec<_> = self.barriers.drain(..settled).filter_map(|h| Some((h.error(result)?, h))).collect();
         if wrong.is_empty() {
             return;
         }
-        let waiting = self.outbox.copy_to_bytes(self.outbox.len());
+        let waiting = self.next.copy_to_bytes(self.next.len());
         let mut at = 0;
-        for (error, hold) in &wrong {
-            self.outbox.put(&waiting[at..hold.begin - self.taken]);
-            self.outbox.put(error);
-            at = hold.end - self.taken;
+        for (error, barrier) in &wrong {
+            self.next.put(&waiting[at..barrier.begin - self.taken]);
+            self.next.put(error);
+            at = barrier.end - self.taken;
         }
-        self.outbox.put(&waiting[at..]);
+        self.next.put(&waiting[at..]);
         let moved = |place: usize| {
-            let before = wrong.iter().take_while(|(_, hold)| hold.end <= place);
-            before.fold(place, |place, (error, hold)| place + error.len() - (hold.end - hold.begin))
+            let before = wrong.iter().take_while(|(_, barrier)| barrier.end <= place);
+            before.fold(place, |place, (error, barrier)| place + error.len() - (barrier.end - barrier.begin))
         };
         self.large.iter_mut().for_each(|(begin, end)| (*begin, *end) = (moved(*begin), moved(*end)));
         self.barriers.iter_mut().for_each(|h| (h.begin, h.end) = (moved(h.begin), moved(h.end)));
@@ -159,12 +158,7 @@ impl Barrier {
             Answer::Echo => (!result.done).then_some(NOT_REMOVED)?,
         };
         let mut error = Vec::new();
-        encode(
-            &mut error,
-            Magic::Response,
-            Command::Error,
-            &[ReturnCode::QueueError.name().as_bytes(), text.as_bytes()],
-        );
+        Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }.encode(&mut error);
         Some(error)
     }
 }
@@ -213,7 +207,7 @@ impl Outgoing {
             slot.overflowed = true;
             return;
         }
-        write(&mut queue.outbox);
+        write(&mut queue.next);
         self.packets += 1;
         let end = queue.end();
         if end - begin >= LARGE {
@@ -263,30 +257,21 @@ impl Outgoing {
         self.send(session, |out| response.encode(out));
     }
 
-    /// A packet whose last argument may be large.
-    pub(crate) fn packet(&mut self, session: u32, command: Command, first: &[&[u8]], last: &Payload<'_>) {
-        self.send(session, |out| match last {
-            Payload::Shared(bytes) => {
-                head(out, Magic::Response, command, first, bytes.len());
-                out.share(bytes.clone());
-            }
-            Payload::Copied(bytes) => {
-                head(out, Magic::Response, command, first, bytes.len());
-                out.put(bytes);
-            }
+    /// A packet with arguments that are part of `owner`, where there is one: large ones are handed on, not copied.
+    pub(crate) fn response_of(&mut self, session: u32, response: &Response<'_>, owner: Option<&Bytes>) {
+        self.send(session, |out| match owner {
+            Some(owner) => response.encode(&mut out.sharing(owner)),
+            None => response.encode(out),
         });
     }
 
     /// An answer to a text command.
     pub(crate) fn text(&mut self, session: u32, text: Vec<u8>) {
-        self.send(session, |out| match text.len() {
-            large if large >= SHARE => out.share(Bytes::from(text)),
-            _ => out.put(&text),
-        });
+        self.send(session, |out| out.share(Bytes::from(text)));
     }
 
     pub(crate) fn error(&mut self, session: u32, code: &str, text: &str) {
-        self.send(session, |out| encode(out, Magic::Response, Command::Error, &[code.as_bytes(), text.as_bytes()]));
+        self.response(session, &Response::Error { code: code.as_bytes(), text: text.as_bytes() });
     }
 
     /// Something may be written to this connection.
@@ -313,9 +298,9 @@ impl Outgoing {
             let free = queue.free();
             queue.taken += free;
             if queue.barriers.is_empty() {
-                std::mem::swap(&mut queue.begun, &mut queue.outbox);
+                std::mem::swap(&mut queue.begun, &mut queue.next);
             } else {
-                queue.begun = queue.outbox.split_to(free);
+                queue.begun = queue.next.split_to(free);
             }
         }
         slot.writing = !queue.begun.is_empty();
@@ -346,7 +331,7 @@ impl Outgoing {
     /// Nothing waits for a connection any more.
     fn put_away(&mut self, session: u32) {
         if let Some(mut queue) = self.slots[session as usize].queue.take().filter(|_| self.spare.len() < SPARE) {
-            queue.outbox.shrink();
+            queue.next.shrink();
             queue.large.clear();
             (queue.sent, queue.taken) = (0, 0);
             self.spare.push(queue);
@@ -380,27 +365,6 @@ impl Outgoing {
     }
 }
 
-/// The last argument of a packet on its way through.
-#[derive(Clone, Debug)]
-pub(crate) enum Payload<'a> {
-    /// Small.
-    Copied(&'a [u8]),
-    /// Large, to be handed on.
-    Shared(Bytes),
-}
-
-impl<'a> Payload<'a> {
-    /// `data`, which is part of `owner` where there is one. Large data is made shareable once, however
-    /// many there are to get it.
-    pub(crate) fn new(data: &'a [u8], owner: Option<&Bytes>) -> Payload<'a> {
-        match owner {
-            _ if data.len() < SHARE => Payload::Copied(data),
-            Some(owner) => Payload::Shared(owner.slice_ref(data)),
-            None => Payload::Shared(Bytes::copy_from_slice(data)),
-        }
-    }
-}
-
 #[cfg(any(test, fuzzing))]
 impl Outgoing {
     /// Takes all that may be sent to one connection.
@@ -430,9 +394,9 @@ mod tests {
         assert_eq!((write(&mut outgoing, 5), outgoing.waiting(0)), (5, 22));
         assert!(!outgoing.writable(0) && outgoing.begin_write(0).is_none());
         while outgoing.next_dirty().is_some() {}
-        outgoing.settle(BatchResult { batch: 1, added: true, done: false });
+        outgoing.settle(BatchResult { batch: 1, added: true, done: false, ..BatchResult::default() });
         assert_eq!((outgoing.next_dirty(), write(&mut outgoing, 0)), (Some(0), 10));
-        outgoing.settle(BatchResult { batch: 2, added: false, done: true });
+        outgoing.settle(BatchResult { batch: 2, added: false, done: true, ..BatchResult::default() });
         assert_eq!((write(&mut outgoing, 10), write(&mut outgoing, 12), outgoing.waiting(0)), (10, 12, 0));
     }
 
@@ -448,8 +412,8 @@ mod tests {
         outgoing.send(0, |out| out.put(&[b'x'; LARGE]));
         outgoing.after_batch(0, Some(4), Answer::Created, |outgoing| outgoing.send(0, |out| out.put(b"last")));
         assert_eq!(write(&mut outgoing, 1), 2);
-        outgoing.settle(BatchResult { batch: 1, added: true, done: true });
-        outgoing.settle(BatchResult { batch: 3, added: false, done: true });
+        outgoing.settle(BatchResult { batch: 1, added: true, done: true, ..BatchResult::default() });
+        outgoing.settle(BatchResult { batch: 3, added: false, done: true, ..BatchResult::default() });
         let error = b"\0RES\0\0\0\x13\0\0\0'QUEUE_ERROR\0The job could not be stored";
         assert_eq!(outgoing.waiting(0), 1 + 7 + 2 * error.len() + LARGE + 4);
         assert_eq!(outgoing.take(0)[..8 + 2 * error.len()], [&b"\0created"[..], error, error].concat());

@@ -1,5 +1,6 @@
 //! Which server a waiting task goes to, and what becomes of it where there is none.
 //!
+//! Owns nothing: a part of the client. Must never know what a packet means, nor read one.
 //! Tasks leave the queue in order. A task that only one server can answer does not hold up the others.
 
 use super::Client;

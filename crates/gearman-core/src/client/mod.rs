@@ -24,14 +24,14 @@ use crate::client::pending::Received;
 use crate::client::pool::Pool;
 use crate::client::search::{Answer, Origins};
 use crate::client::server::Server;
-use crate::client::task::{Ask, Event, Kind, LONG_KEYS, TaskId, option};
+use crate::client::task::{Ask, Event, Kind, LONG_KEYS, TaskId};
 use crate::client::unique::Unique;
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::{Connection, Packet};
 use crate::net::fork::Process;
 use crate::protocol::codec::Sink;
-use crate::protocol::message::Response;
+use crate::protocol::message::{Request, Response};
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
@@ -345,7 +345,7 @@ impl Client {
         }
         let packet = std::mem::take(&mut task.packet);
         if task.kind.needs_permission(&packet) && !long_keys {
-            option(connection.write_buffer(), LONG_KEYS);
+            Request::Option(LONG_KEYS).encode(connection.write_buffer());
             server.pending.asked_permission(id, packet);
         } else {
             connection.write_buffer().share(packet);

@@ -1,5 +1,7 @@
 //! Tasks that are not over, and who waits for them. Pure.
 //!
+//! Owns what a task has received so far. Must never know which connection it came from.
+//!
 //! A result in parts that grows beyond the limit for one packet ends its call with an error.
 
 use crate::client::search::Search;

@@ -1,9 +1,11 @@
 //! Idle connections that a client leaves for the next one. One [`Pool`] serves all clients of a
 //! runtime: they take connections from it, and give them back when they end.
 //!
+//! Owns the connections that no client has. Must never know what was sent over one, but for options that hold for its whole life.
+//!
 //! A connection is kept only if it is as good as new: no request unanswered, nothing half read or half written. Whether
 //! it is still open is checked when it is taken out. A process never finds connections that another process made
-//! ([`crate::net::connection`], Forks).
+//! ([`Connection::is_ours`]).
 
 use crate::net::address::ServerAddress;
 use crate::net::connection::Connection;
@@ -99,7 +101,7 @@ impl Pool {
         loop {
             let find = |wanted| inner.idle.iter().rposition(|i| i.server == *server && i.exceptions == wanted);
             let found = find(exceptions).or_else(|| find(false))?;
-            let idle = inner.idle.remove(found);
+            let mut idle = inner.idle.remove(found);
             if !idle.connection.is_stale() {
                 inner.reused += 1;
                 return Some((idle.connection, idle.exceptions));

@@ -1,6 +1,8 @@
 //! Which servers are asked about a job, where there are several: those that gave its handle, if that is
 //! remembered; else all, one after the other, until one knows the job. Pure.
 //!
+//! Owns who was asked, who is left, and the first failure. Must never know connections: servers are numbers.
+//!
 //! A handle alone does not identify its server: servers on one host use the same prefix, and number their jobs alike.
 //! No server is asked the same question twice in a search.
 

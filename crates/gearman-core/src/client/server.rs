@@ -1,11 +1,12 @@
 //! A server as a client uses it: its connection, the answers that are due there, and the options that were sent.
 //!
+//! Must never know tasks, but for their numbers. What is known of a connection is forgotten when another takes its place.
 //! When it is dropped with nothing due, its connection goes to the pool.
 
 use crate::client::pending::Pending;
 use crate::client::pool::Pool;
-use crate::client::task::option;
 use crate::net::connection::Connection;
+use crate::protocol::message::Request;
 use crate::server_connection::{ServerConnection, Settings};
 use tokio::time::Instant;
 
@@ -66,7 +67,7 @@ impl Server {
     pub(crate) fn for_request(&mut self, exceptions: bool) -> Option<&mut Connection> {
         let connection = self.connection.up()?;
         if exceptions && !self.exceptions_sent {
-            option(connection.write_buffer(), b"exceptions");
+            Request::Option(b"exceptions").encode(connection.write_buffer());
             self.pending.sent_option();
             self.exceptions_sent = true;
         }

@@ -1,12 +1,12 @@
 //! What a client can ask for ([`Ask`]), and what becomes known of it ([`Event`]). Pure data.
 //!
+//! Owns the packet of a request, and which kind of answer it has. Must never know a server or a connection.
 //! An [`Ask`] is a whole packet that any server can read: what the protocol cannot carry is refused when it is made.
 
 use crate::error::{Error, Result};
-use crate::protocol::codec::{encode, head};
-use crate::protocol::message::{Priority, submit_command};
+use crate::protocol::message::{Priority, Request, Start, Submit};
 use crate::protocol::names::{check_function, check_unique};
-use crate::protocol::packet::{Command, Magic};
+use crate::protocol::packet::HEADER;
 use crate::{MAX_HANDLE, MAX_UNIQUE};
 use bytes::Bytes;
 use memchr::memchr;
@@ -49,7 +49,7 @@ impl Kind {
 
     /// May this question only be put to a server that knows [`LONG_KEYS`]?
     pub(crate) fn needs_permission(self, packet: &[u8]) -> bool {
-        self == Kind::StatusUnique && packet.len() == crate::protocol::packet::HEADER + MAX_UNIQUE
+        self == Kind::StatusUnique && packet.len() == HEADER + MAX_UNIQUE
     }
 }
 
@@ -102,7 +102,7 @@ impl Ask {
         if memchr(0, handle).is_some() {
             return Err(Error::Argument("a job handle holds no NUL bytes"));
         }
-        ask(Kind::Status, Command::GetStatus, &[], &handle[..handle.len().min(MAX_HANDLE - 1)])
+        ask(Kind::Status, Request::GetStatus(&handle[..handle.len().min(MAX_HANDLE - 1)]))
     }
 
     /// What the server knows of the job with this key. Of one of [`MAX_UNIQUE`] bytes not every server answers:
@@ -112,7 +112,7 @@ impl Ask {
     /// [`Error::Argument`] for keys that cannot be one.
     pub fn status_unique(unique: &[u8]) -> Result<Ask> {
         check_unique(unique)?;
-        ask(Kind::StatusUnique, Command::GetStatusUnique, &[], unique)
+        ask(Kind::StatusUnique, Request::GetStatusUnique(unique))
     }
 
     /// Sends `data` there and back.
@@ -123,7 +123,7 @@ impl Ask {
         if data.is_empty() {
             return Err(Error::Argument("there is nothing to echo: the data is empty"));
         }
-        ask(Kind::Echo, Command::EchoReq, &[], data)
+        ask(Kind::Echo, Request::Echo(data))
     }
 }
 
@@ -131,23 +131,16 @@ fn job(priority: Priority, background: bool, function: &[u8], unique: &[u8], wor
     check_function(function)?;
     check_unique(unique)?;
     let kind = if background { Kind::Background } else { Kind::Foreground };
-    ask(kind, submit_command(priority, background), &[function, unique], workload)
+    let job = Submit { priority, background, function, unique, workload, start: Start::Now, reducer: None };
+    ask(kind, Request::Submit(job))
 }
 
-fn ask(kind: Kind, command: Command, first: &[&[u8]], last: &[u8]) -> Result<Ask> {
-    let size = first.iter().map(|a| a.len() + 1).sum::<usize>() + last.len();
-    if size > u32::MAX as usize {
-        return Err(Error::Argument("the data is larger than a packet can be, 4 GiB"));
+#[inline]
+fn ask(kind: Kind, request: Request<'_>) -> Result<Ask> {
+    match request.packet() {
+        Some(packet) => Ok(Ask { kind, packet: packet.into() }),
+        None => Err(Error::Argument("the data is larger than a packet can be, 4 GiB")),
     }
-    let mut packet = Vec::with_capacity(crate::protocol::packet::HEADER + size);
-    head(&mut packet, Magic::Request, command, first, last.len());
-    packet.extend_from_slice(last);
-    Ok(Ask { kind, packet: packet.into() })
-}
-
-/// OPTION_REQ.
-pub(crate) fn option(out: &mut impl crate::protocol::codec::Sink, name: &[u8]) {
-    encode(out, Magic::Request, Command::OptionReq, &[name]);
 }
 
 /// What became known of a task. Bytes in it share memory with all that was read together with them: copy

@@ -1,9 +1,11 @@
 //! Unique keys for jobs that were given none, and keys made from the workload.
+//!
+//! Owns the generators of a client. Must never know the jobs: no key is remembered.
 
 use crate::net::fork::Process;
 use crate::protocol::message::Decimal;
-use std::hash::{BuildHasher, RandomState};
-use std::time::{SystemTime, UNIX_EPOCH};
+use crate::random::generator;
+use fastrand::Rng;
 
 /// A job's key. Needs no allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,37 +28,22 @@ impl AsRef<[u8]> for Unique<'_> {
     }
 }
 
-/// Makes keys in the form of a UUID, version 4. They must differ but need not be hard to guess:
-/// so they come from a generator that is seeded once a process, not from a system call each.
+/// Makes keys in the form of a UUID, version 4. They must differ but need not be hard to guess: so they come from generators
+/// that are seeded once a process, not from a system call each.
 #[derive(Debug, Default)]
 pub(crate) struct Uniques {
-    state: [u64; 2],
-    /// The process that seeded it: after a fork both would make the same keys.
-    process: Process,
+    /// One for each half of a key, and the process that seeded them: after a fork both would make the same keys.
+    random: Option<(Process, [Rng; 2])>,
 }
 
 impl Uniques {
     pub(crate) fn make(&mut self, process: Process) -> [u8; 36] {
-        if self.process != process {
-            let pid = std::process::id(); // two children may be the same to their parent
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-            let random = RandomState::new();
-            self.state = [random.hash_one((pid, now, 0)), random.hash_one((pid, now, 1))];
-            self.process = process;
-        }
-        let (high, low) = (self.next(0), self.next(1));
-        let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
-        let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
+        let seeded = self.random.take().filter(|(by, _)| *by == process);
+        let seeded = seeded.unwrap_or_else(|| (process, [generator(), generator()]));
+        let (_, [high, low]) = self.random.insert(seeded);
+        let high = high.u64(..) & 0xffff_ffff_ffff_0fff | 0x4000;
+        let low = low.u64(..) & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
         uuid(high, low)
-    }
-
-    /// SplitMix64: every state once, well mixed.
-    fn next(&mut self, i: usize) -> u64 {
-        self.state[i] = self.state[i].wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.state[i];
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
     }
 }
 
@@ -124,7 +111,8 @@ mod tests {
     fn a_forked_process_makes_other_keys() {
         let mut parent = Uniques::default();
         parent.make(Process::this());
-        let mut child = Uniques { state: parent.state, process: Process::default() };
+        let random = parent.random.clone().map(|(_, random)| (Process::default(), random));
+        let mut child = Uniques { random };
         assert_ne!(parent.make(Process::this()), child.make(Process::this()));
     }
 

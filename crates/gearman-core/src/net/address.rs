@@ -1,5 +1,7 @@
 //! Where job servers are: `host:port,host2:port`, `[::1]:4730`, `unix:///path`. Parsing is pure;
 //! [`lookup`], and so [`ServerAddress::resolve`], asks the system.
+//!
+//! Owns how a server is named, and the order of its addresses. Must never connect to one.
 
 use crate::error::{Error, Result};
 use crate::{DEFAULT_HOST, DEFAULT_PORT};

@@ -7,3 +7,5 @@ pub mod address;
 pub mod connection;
 #[cfg(feature = "client")]
 pub mod fork;
+#[cfg(feature = "client")]
+mod stream;

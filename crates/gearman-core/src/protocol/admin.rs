@@ -1,6 +1,8 @@
 //! The text commands that share the port with the binary protocol: one line asks, one line or a
 //! list that ends in `.` answers. Read by the server, written by `gearadmin`.
 //!
+//! Owns which commands there are, and how a line is taken for one. Must never know the answers.
+//!
 //! Words end at blanks, so what has a blank in its name cannot be named here. A command that changes something
 //! takes just its own words: `drop function resize images` does nothing to `resize`.
 

@@ -1,4 +1,6 @@
 //! Bytes to frames and back. Pure: a read buffer goes in, a borrowed [`Frame`] comes out.
+//!
+//! Owns the header's layout and the limit on a body's size. Must never know what a command's arguments mean.
 
 use crate::error::{Error, Result};
 use crate::protocol::packet::{Command, Frame, HEADER, Magic};
@@ -78,28 +80,29 @@ impl Sink for BytesMut {
     }
 }
 
-/// Appends a packet with these arguments.
-pub fn encode(out: &mut impl Sink, magic: Magic, command: Command, arguments: &[&[u8]]) {
-    let Some((last, first)) = arguments.split_last() else {
-        return head(out, magic, command, &[], 0);
-    };
-    head(out, magic, command, first, last.len());
-    out.put(last);
+/// The size of a body with these arguments.
+#[inline]
+pub(crate) fn body_size(arguments: &[&[u8]]) -> usize {
+    arguments.iter().map(|a| a.len()).sum::<usize>() + arguments.len().saturating_sub(1)
 }
 
-/// Appends a packet up to its last argument, of which `last` bytes must follow. So that a large
-/// payload can be handed over without being copied.
-pub fn head(out: &mut impl Sink, magic: Magic, command: Command, first: &[&[u8]], last: usize) {
-    let size = first.iter().map(|a| a.len() + 1).sum::<usize>() + last;
+/// Appends a packet with these arguments: for [`Request`](crate::protocol::message::Request) and
+/// [`Response`](crate::protocol::message::Response), by which all packets are written. What may be too large for one is refused
+/// before: [`Request::fits`](crate::protocol::message::Request::fits).
+#[inline]
+pub fn encode(out: &mut impl Sink, magic: Magic, command: Command, arguments: &[&[u8]]) {
+    let size = body_size(arguments);
     let mut header = [0; HEADER];
     header[..4].copy_from_slice(&magic.bytes());
     header[4..8].copy_from_slice(&(command as u32).to_be_bytes());
-    // Callers check sizes against MAX_PACKET, far below u32::MAX.
     header[8..].copy_from_slice(&(size as u32).to_be_bytes());
     out.put(&header);
-    for argument in first {
-        out.put(argument);
-        out.put(&[0]);
+    if let Some((last, first)) = arguments.split_last() {
+        for argument in first {
+            out.put(argument);
+            out.put(&[0]);
+        }
+        out.put(last);
     }
 }
 

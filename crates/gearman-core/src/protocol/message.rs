@@ -1,10 +1,17 @@
-//! Typed packets: what a client or a worker sends ([`Request`]) and what a server sends ([`Response`]).
-//! Everything is borrowed from the buffer it was read from.
+//! Typed packets: what a client or a worker sends ([`Request`]) and what a server sends ([`Response`]). Every packet is read
+//! and written here, and nowhere else by hand.
+//!
+//! Owns which arguments a command has, and in which order. Must never know whether a name, a key or a handle is one that can
+//! be, or whether a packet is due: only its form is judged. What is read is borrowed from the read buffer.
 
 use crate::error::{Error, Result};
-use crate::protocol::codec::{Sink, encode};
-use crate::protocol::packet::{Command, Frame, Magic};
+use crate::protocol::codec::{Sink, body_size, encode};
+use crate::protocol::packet::{Command, Frame, HEADER, Magic};
 use crate::return_code::ReturnCode;
+use arrayvec::ArrayString;
+
+/// The largest body that a header can tell the size of.
+const MAX_SIZE: usize = u32::MAX as usize;
 
 /// A job's priority. Lower is earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -99,27 +106,6 @@ impl<'a> Work<'a> {
         matches!(self.update, Update::Complete(_) | Update::Exception(_) | Update::Fail)
     }
 
-    /// Can a packet hold it? Its length is counted in 32 bits.
-    pub fn fits(&self) -> bool {
-        let size = match self.update {
-            Update::Status(n, d) => n.len() + d.len() + 1,
-            Update::Data(data) | Update::Warning(data) | Update::Complete(data) | Update::Exception(data) => data.len(),
-            Update::Fail => 0,
-        };
-        size + self.handle.len() < u32::MAX as usize
-    }
-
-    fn command(&self) -> Command {
-        match self.update {
-            Update::Status(..) => Command::WorkStatus,
-            Update::Data(_) => Command::WorkData,
-            Update::Warning(_) => Command::WorkWarning,
-            Update::Complete(_) => Command::WorkComplete,
-            Update::Exception(_) => Command::WorkException,
-            Update::Fail => Command::WorkFail,
-        }
-    }
-
     fn parse(command: Command, frame: &Frame<'a>) -> Result<Option<Work<'a>>> {
         let (handle, update) = match command {
             Command::WorkStatus => {
@@ -147,16 +133,17 @@ impl<'a> Work<'a> {
         Ok(Some(Work { handle, update }))
     }
 
-    fn encode(&self, out: &mut impl Sink, magic: Magic) {
-        let command = self.command();
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
+    fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
+        let handle = self.handle;
         match self.update {
-            Update::Status(numerator, denominator) => {
-                encode(out, magic, command, &[self.handle, numerator, denominator])
-            }
-            Update::Data(data) | Update::Warning(data) | Update::Complete(data) | Update::Exception(data) => {
-                encode(out, magic, command, &[self.handle, data]);
-            }
-            Update::Fail => encode(out, magic, command, &[self.handle]),
+            Update::Status(numerator, denominator) => put(Command::WorkStatus, &[handle, numerator, denominator]),
+            Update::Data(data) => put(Command::WorkData, &[handle, data]),
+            Update::Warning(text) => put(Command::WorkWarning, &[handle, text]),
+            Update::Complete(result) => put(Command::WorkComplete, &[handle, result]),
+            Update::Exception(text) => put(Command::WorkException, &[handle, text]),
+            Update::Fail => put(Command::WorkFail, &[handle]),
         }
     }
 }
@@ -276,9 +263,30 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Appends the packet to `out`.
+    /// Appends the packet to `out`. It must [fit](Request::fits).
     pub fn encode(&self, out: &mut impl Sink) {
-        let mut put = |command, arguments: &[&[u8]]| encode(out, Magic::Request, command, arguments);
+        self.parts(|command, arguments| encode(out, Magic::Request, command, arguments));
+    }
+
+    /// The packet alone, in memory of just its size; `None` where it does not [fit](Request::fits).
+    #[inline]
+    pub fn packet(&self) -> Option<Vec<u8>> {
+        self.parts(|command, arguments| {
+            let size = Some(body_size(arguments)).filter(|size| *size <= MAX_SIZE)?;
+            let mut packet = Vec::with_capacity(HEADER + size);
+            encode(&mut packet, Magic::Request, command, arguments);
+            Some(packet)
+        })
+    }
+
+    /// Can a packet hold it? Its length is counted in 32 bits.
+    pub fn fits(&self) -> bool {
+        self.parts(|_, arguments| body_size(arguments)) <= MAX_SIZE
+    }
+
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
+    fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
         match *self {
             Request::CanDo { function, timeout: None } => put(Command::CanDo, &[function]),
             Request::CanDo { function, timeout: Some(t) } => put(Command::CanDoTimeout, &[function, t]),
@@ -290,38 +298,42 @@ impl<'a> Request<'a> {
             Request::GrabJob(Grab::All) => put(Command::GrabJobAll, &[]),
             Request::AllYours => put(Command::AllYours, &[]),
             Request::SetClientId(id) => put(Command::SetClientId, &[id]),
-            Request::Work(work) => work.encode(out, Magic::Request),
+            Request::Submit(submit) => submit.parts(put),
+            Request::Work(work) => work.parts(put),
             Request::GetStatus(handle) => put(Command::GetStatus, &[handle]),
             Request::GetStatusUnique(unique) => put(Command::GetStatusUnique, &[unique]),
             Request::Echo(data) => put(Command::EchoReq, &[data]),
             Request::Option(name) => put(Command::OptionReq, &[name]),
-            Request::Submit(Submit { function, unique, workload, start, reducer, priority, background }) => {
-                match (start, reducer) {
-                    (Start::Epoch(when), _) => put(Command::SubmitJobEpoch, &[function, unique, when, workload]),
-                    (Start::Schedule([minute, hour, day, month, weekday]), _) => {
-                        put(Command::SubmitJobSched, &[function, unique, minute, hour, day, month, weekday, workload]);
-                    }
-                    (Start::Now, Some(reducer)) => {
-                        let command =
-                            if background { Command::SubmitReduceJobBackground } else { Command::SubmitReduceJob };
-                        put(command, &[function, unique, reducer, workload]);
-                    }
-                    (Start::Now, None) => put(submit_command(priority, background), &[function, unique, workload]),
-                }
-            }
         }
     }
 }
 
-/// The command that submits a job which starts now and is not split.
-pub const fn submit_command(priority: Priority, background: bool) -> Command {
-    match (priority, background) {
-        (Priority::Normal, false) => Command::SubmitJob,
-        (Priority::Normal, true) => Command::SubmitJobBg,
-        (Priority::High, false) => Command::SubmitJobHigh,
-        (Priority::High, true) => Command::SubmitJobHighBg,
-        (Priority::Low, false) => Command::SubmitJobLow,
-        (Priority::Low, true) => Command::SubmitJobLowBg,
+impl Submit<'_> {
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
+    fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
+        let Submit { function, unique, workload, .. } = *self;
+        match (self.start, self.reducer, self.background) {
+            (Start::Epoch(when), ..) => put(Command::SubmitJobEpoch, &[function, unique, when, workload]),
+            (Start::Schedule([minute, hour, day, month, weekday]), ..) => {
+                put(Command::SubmitJobSched, &[function, unique, minute, hour, day, month, weekday, workload])
+            }
+            (Start::Now, Some(reducer), true) => {
+                put(Command::SubmitReduceJobBackground, &[function, unique, reducer, workload])
+            }
+            (Start::Now, Some(reducer), false) => put(Command::SubmitReduceJob, &[function, unique, reducer, workload]),
+            (Start::Now, None, background) => {
+                let command = match (self.priority, background) {
+                    (Priority::Normal, false) => Command::SubmitJob,
+                    (Priority::Normal, true) => Command::SubmitJobBg,
+                    (Priority::High, false) => Command::SubmitJobHigh,
+                    (Priority::High, true) => Command::SubmitJobHighBg,
+                    (Priority::Low, false) => Command::SubmitJobLow,
+                    (Priority::Low, true) => Command::SubmitJobLowBg,
+                };
+                put(command, &[function, unique, workload])
+            }
+        }
     }
 }
 
@@ -458,42 +470,34 @@ impl<'a> Response<'a> {
 
     /// Appends the packet to `out`.
     pub fn encode(&self, out: &mut impl Sink) {
-        let mut put = |command, arguments: &[&[u8]]| encode(out, Magic::Response, command, arguments);
+        self.parts(|command, arguments| encode(out, Magic::Response, command, arguments));
+    }
+
+    /// The command and its arguments. Inlined, since the one who asks for a packet mostly knows which.
+    #[inline(always)]
+    fn parts<R>(&self, put: impl FnOnce(Command, &[&[u8]]) -> R) -> R {
         match *self {
             Response::Noop => put(Command::Noop, &[]),
             Response::NoJob => put(Command::NoJob, &[]),
             Response::JobCreated(handle) => put(Command::JobCreated, &[handle]),
-            Response::JobAssign(job) => {
-                let (command, arguments, n) = job.form();
-                put(command, &[&arguments[..n], &[job.workload]].concat());
-            }
-            Response::Work(work) => work.encode(out, Magic::Response),
+            Response::JobAssign(Assign { handle, function, unique, reducer, workload }) => match (unique, reducer) {
+                (None, None) => put(Command::JobAssign, &[handle, function, workload]),
+                (Some(unique), None) => put(Command::JobAssignUniq, &[handle, function, unique, workload]),
+                (unique, Some(reducer)) => {
+                    put(Command::JobAssignAll, &[handle, function, unique.unwrap_or_default(), reducer, workload])
+                }
+            },
+            Response::Work(work) => work.parts(put),
             Response::Status { handle, status: s } => {
-                put(Command::StatusRes, &[handle, flag(s.known), flag(s.running), s.numerator, s.denominator]);
+                put(Command::StatusRes, &[handle, flag(s.known), flag(s.running), s.numerator, s.denominator])
             }
             Response::StatusUnique { unique, status: s, clients } => {
-                put(
-                    Command::StatusResUnique,
-                    &[unique, flag(s.known), flag(s.running), s.numerator, s.denominator, clients],
-                );
+                let (known, running) = (flag(s.known), flag(s.running));
+                put(Command::StatusResUnique, &[unique, known, running, s.numerator, s.denominator, clients])
             }
             Response::Echo(data) => put(Command::EchoRes, &[data]),
             Response::Option(name) => put(Command::OptionRes, &[name]),
             Response::Error { code, text } => put(Command::Error, &[code, text]),
-        }
-    }
-}
-
-impl<'a> Assign<'a> {
-    /// The command for what is known, and the arguments in front of the workload with their number.
-    pub fn form(&self) -> (Command, [&'a [u8]; 4], usize) {
-        let (handle, function) = (self.handle, self.function);
-        match (self.unique, self.reducer) {
-            (unique, Some(reducer)) => {
-                (Command::JobAssignAll, [handle, function, unique.unwrap_or_default(), reducer], 4)
-            }
-            (Some(unique), None) => (Command::JobAssignUniq, [handle, function, unique, &[]], 3),
-            (None, None) => (Command::JobAssign, [handle, function, &[], &[]], 2),
         }
     }
 }
@@ -507,10 +511,7 @@ pub fn number(digits: &[u8]) -> u32 {
 
 /// A decimal number for the wire, without an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decimal {
-    digits: [u8; 20],
-    start: usize,
-}
+pub struct Decimal(ArrayString<20>);
 
 impl Decimal {
     /// The digits of `n`.
@@ -518,22 +519,16 @@ impl Decimal {
     /// ```
     /// assert_eq!(gearman_core::protocol::message::Decimal::new(4730).as_ref(), b"4730");
     /// ```
-    pub fn new(mut n: u64) -> Decimal {
-        let (mut digits, mut start) = ([0; 20], 20);
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (n % 10) as u8;
-            n /= 10;
-            if n == 0 {
-                return Decimal { digits, start };
-            }
-        }
+    pub fn new(n: u64) -> Decimal {
+        let mut digits = ArrayString::new();
+        digits.push_str(itoa::Buffer::new().format(n)); // at most 20
+        Decimal(digits)
     }
 }
 
 impl AsRef<[u8]> for Decimal {
     fn as_ref(&self) -> &[u8] {
-        &self.digits[self.start..]
+        self.0.as_bytes()
     }
 }
 
@@ -561,10 +556,10 @@ mod tests {
     #[test]
     fn four_gigabytes_do_not_fit() {
         let large = vec![0; 1 << 32]; // never touched, so it takes no memory
-        let work = |handle, data| Work { handle, update: Update::Complete(data) };
-        assert!(work(b"H", b"").fits());
-        assert!(work(b"H", &large[..u32::MAX as usize - 2]).fits());
-        assert!(!work(b"H", &large[..u32::MAX as usize - 1]).fits());
-        assert!(!work(b"H", &large).fits());
+        let fits = |handle, data| Request::Work(Work { handle, update: Update::Complete(data) }).fits();
+        assert!(fits(b"H", b""));
+        assert!(fits(b"H", &large[..u32::MAX as usize - 2]));
+        assert!(!fits(b"H", &large[..u32::MAX as usize - 1]));
+        assert!(!fits(b"H", &large));
     }
 }

@@ -1,4 +1,7 @@
 //! Which function names and unique keys the protocol can carry.
+//!
+//! Owns the limits, and the texts that say which of them was passed. Must never know who asks: client, worker and server have
+//! the same.
 
 use crate::error::{Error, Result};
 use crate::{MAX_FUNCTION, MAX_UNIQUE};

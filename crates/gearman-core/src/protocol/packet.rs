@@ -1,5 +1,7 @@
 //! Commands, the arguments each of them carries, and a packet as a slice of bytes. No I/O.
 //!
+//! Owns the table of commands. Must never know what an argument means.
+//!
 //! A packet is a header of 12 bytes (magic, command and body length, big endian) and a body: the
 //! arguments joined by NUL. The last argument runs to the end of the body and may hold NULs, so a
 //! body is split exactly n-1 times.

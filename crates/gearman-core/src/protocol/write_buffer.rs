@@ -1,6 +1,7 @@
 //! What waits to be written to one socket, in order.
 //!
-//! Owns the bytes; must never know the socket. Small writes are gathered, large payloads are shared and not copied.
+//! Owns the bytes. Must never know the socket, nor where a packet begins. Bytes leave in the order in which they came; small
+//! ones are gathered, large payloads are shared and not copied.
 
 use crate::protocol::codec::Sink;
 use bytes::{Buf, Bytes, BytesMut};
@@ -61,6 +62,11 @@ impl WriteBuffer {
             self.push(gathered);
         }
         self.push(payload);
+    }
+
+    /// To write packets whose arguments may be parts of `owner`: large ones are then not copied.
+    pub fn sharing<'a>(&'a mut self, owner: &'a Bytes) -> Sharing<'a> {
+        Sharing { out: self, owner }
     }
 
     fn push(&mut self, chunk: Bytes) {
@@ -142,9 +148,27 @@ impl Sink for WriteBuffer {
     }
 }
 
+/// A [`WriteBuffer`] for packets whose arguments may be parts of `owner`.
+#[derive(Debug)]
+pub struct Sharing<'a> {
+    out: &'a mut WriteBuffer,
+    owner: &'a Bytes,
+}
+
+impl Sink for Sharing<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        let (whole, part) = (self.owner.as_ptr_range(), bytes.as_ptr_range());
+        match bytes.len() >= SHARE && whole.start <= part.start && part.end <= whole.end {
+            true => self.out.share(self.owner.slice_ref(bytes)),
+            false => self.out.put(bytes),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::message::Response;
 
     fn drain(buffer: &mut WriteBuffer, step: usize) -> Vec<u8> {
         let mut all = Vec::new();
@@ -198,5 +222,16 @@ mod tests {
         assert_eq!(buffer.chunks_vectored(&mut slices), 3);
         buffer.advance(4 + SHARE + 4);
         assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn a_large_argument_is_not_copied_and_a_strange_one_is() {
+        let owner = Bytes::from(vec![b'x'; 2 * SHARE]);
+        let mut buffer = WriteBuffer::new();
+        Response::Echo(&owner[1..]).encode(&mut buffer.sharing(&owner));
+        assert_eq!(buffer.chunks[1].as_ptr(), owner[1..].as_ptr());
+        Response::Echo(&owner[..SHARE - 1]).encode(&mut buffer.sharing(&owner));
+        Response::Echo(&[b'x'; SHARE]).encode(&mut buffer.sharing(&owner));
+        assert_eq!((buffer.chunks.len(), buffer.tail.len()), (2, 2 * 12 + 2 * SHARE - 1));
     }
 }

@@ -1,5 +1,7 @@
 //! Ways to wait less: a server that gives a sleeping worker the job itself, and jobs asked for in advance.
 //!
+//! Owns which servers refused that, for the whole process. Must never lose a job that came: it is run, or its connection ends.
+//!
 //! Direct assignment saves the round trip from NOOP to GRAB_JOB. It is for a worker of one server, which waits
 //! for nothing else: a job may be on its way at any moment. So before the worker does anything else it sends an echo
 //! that says it is awake, and a job that comes before the answer is a job to be run.

@@ -1,4 +1,7 @@
 //! ECHO_REQ: does a server answer?
+//!
+//! Owns the one echo that is waited for. Answers of echoes that were given up are told from it by their number; jobs that come
+//! meanwhile are kept.
 
 use super::Worker;
 use crate::error::{Error, Result};

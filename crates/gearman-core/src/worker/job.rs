@@ -1,4 +1,6 @@
 //! A job as a worker holds it.
+//!
+//! Owns its bytes, and where it came from: server, connection, process. Only over that connection anything can be sent of it.
 
 use crate::net::fork::Process;
 use bytes::Bytes;

@@ -532,8 +532,8 @@ impl Worker {
             return Ok(());
         }
         let work = Work { handle: &job.handle, update };
-        let last = work.is_last();
-        if !work.fits() {
+        let (last, request) = (work.is_last(), Request::Work(work));
+        if !request.fits() {
             return Err(Error::Argument("the data is larger than a packet can be, 4 GiB"));
         }
         let server = self.servers.get_mut(job.server).ok_or(Error::JobGone("its server is not known"))?;
@@ -542,7 +542,7 @@ impl Worker {
             return Err(Error::lost(server.connection.name(), "the connection over which the job came has ended"));
         };
         server.protocol.interrupt_sleep(connection.write_buffer());
-        Request::Work(work).encode(connection.write_buffer());
+        request.encode(connection.write_buffer());
         job.ended |= last;
         server.unfinished = server.unfinished.saturating_sub(usize::from(last));
         if let Err(error) = connection.try_flush() {

@@ -1,5 +1,7 @@
 //! Slows down calls that fail at once. Without it, programs that call again at once would use a whole processor while no
 //! server can be reached.
+//!
+//! Owns when the next call would be due. Must never know why a call failed, nor slow down one after a good one.
 
 use super::Worker;
 use crate::error::{Error, Result};

@@ -1,4 +1,6 @@
-//! A server as a worker uses it: its connection, the state of the protocol there, and the jobs that came over it.
+//! A server as a worker uses it: its connection, the state of the protocol there, and how many jobs came over it.
+//!
+//! Must never know the jobs themselves. All but the connection's own state is forgotten with the connection.
 
 use crate::server_connection::ServerConnection;
 use crate::worker::protocol::Protocol;

@@ -266,12 +266,8 @@ impl Broker {
             reducer: job.extra.as_ref().and_then(|e| e.reducer.as_deref()).filter(|_| grab == Grab::All),
             workload: job.workload(),
         };
-        let (command, arguments, n) = assign.form();
-        let payload = match job.workload() {
-            large if large.len() >= SHARE => crate::outgoing::Payload::Shared(job.shared_workload()),
-            small => crate::outgoing::Payload::Copied(small),
-        };
-        outgoing.packet(session, command, &arguments[..n], &payload);
+        let owner = (job.workload().len() >= SHARE).then(|| job.shared_workload());
+        outgoing.response_of(session, &Response::JobAssign(assign), owner.as_ref());
     }
 
     /// The job that a worker is to get, if there is one.

@@ -31,7 +31,6 @@ use crate::seldom::Limits;
 use bytes::Bytes;
 use gearman_core::ReturnCode;
 use gearman_core::protocol::message::{Decimal, Response, Status};
-use gearman_core::protocol::packet::Command;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -218,9 +217,8 @@ impl Broker {
             return outgoing.error(session, ReturnCode::QueueError.name(), NOT_REMOVED);
         }
         let batch = self.changes.last();
-        let data = crate::outgoing::Payload::new(data, owner);
         outgoing.after_batch(session, batch, Answer::Echo, |outgoing| {
-            outgoing.packet(session, Command::EchoRes, &[], &data)
+            outgoing.response_of(session, &Response::Echo(data), owner);
         });
     }
 
@@ -327,10 +325,7 @@ impl Broker {
             let function = &mut self.functions[job.function];
             function.total -= 1;
             function.activity().end(end);
-            if job.stored {
-                let key = job.row_key();
-                self.changes.done(key.as_ref(), &function.name);
-            }
+            self.unstore(&job);
         }
     }
 

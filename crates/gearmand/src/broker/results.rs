@@ -4,11 +4,10 @@ use crate::broker::activity::{Activity, End};
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Handle, State};
 use crate::broker::{Broker, Now};
-use crate::outgoing::{Outgoing, Payload};
+use crate::outgoing::Outgoing;
 use bytes::Bytes;
 use gearman_core::ReturnCode;
-use gearman_core::protocol::message::{Update, Work, number};
-use gearman_core::protocol::packet::Command;
+use gearman_core::protocol::message::{Response, Update, Work, number};
 
 impl Broker {
     /// WORK_*: to those who wait for the job.
@@ -81,34 +80,19 @@ impl Broker {
         if job.waiters == NONE {
             return;
         }
-        let handle = work.handle;
-        let (command, data) = match work.update {
-            Update::Status(numerator, denominator) => {
-                let last = Payload::Copied(denominator);
-                for client in self.waiters_of(job) {
-                    outgoing.packet(client, Command::WorkStatus, &[handle, numerator], &last);
-                }
-                return;
-            }
-            Update::Fail => return self.report_failure(job, handle, outgoing),
-            Update::Data(data) => (Command::WorkData, data),
-            Update::Warning(data) => (Command::WorkWarning, data),
-            Update::Complete(data) => (Command::WorkComplete, data),
-            Update::Exception(data) => (Command::WorkException, data),
-        };
-        let data = Payload::new(data, owner);
+        let thrown = matches!(work.update, Update::Exception(_));
+        let (news, failure) = (Response::Work(*work), failure(work.handle));
         for client in self.waiters_of(job) {
-            if command == Command::WorkException && !self.sessions[client].exceptions {
-                outgoing.packet(client, Command::WorkFail, &[], &Payload::Copied(handle));
-            } else {
-                outgoing.packet(client, command, &[handle], &data);
+            match thrown && !self.sessions[client].exceptions {
+                true => outgoing.response(client, &failure),
+                false => outgoing.response_of(client, &news, owner),
             }
         }
     }
 
     fn report_failure(&self, job: &crate::broker::jobs::Job, handle: &[u8], outgoing: &mut Outgoing) {
         for client in self.waiters_of(job) {
-            outgoing.packet(client, Command::WorkFail, &[], &Payload::Copied(handle));
+            outgoing.response(client, &failure(handle));
         }
     }
 
@@ -249,4 +233,8 @@ fn end(update: &Update<'_>) -> Option<End> {
         Update::Exception(_) => Some(End::Exception),
         Update::Data(_) | Update::Warning(_) | Update::Status(..) => None,
     }
+}
+
+fn failure(handle: &[u8]) -> Response<'_> {
+    Response::Work(Work { handle, update: Update::Fail })
 }

@@ -1,0 +1,247 @@
+//! A stream of bytes to a server: the only file with sockets. Which kinds there are (TCP, Unix) is known here alone.
+//!
+//! Owns the socket and its options, whether it is connected yet, and which process made it. Must never know a packet, nor for
+//! whom the bytes are.
+//!
+//! What holds for every kind, also for one that encrypts:
+//! - it is ready when bytes can be exchanged: after all that both sides have to agree on before;
+//! - reading is pending only when nothing is left to be had, neither in the socket nor here;
+//! - bytes leave the write buffer once the socket has taken them, so it is empty only when all is written;
+//! - what comes for the stream's own use is no input: it is neither read nor seen by [`Stream::look`].
+//!
+//! **Forks.** A stream remembers the process that made it. In any other process it must not be used ([`Stream::is_ours`]), and
+//! dropping it there closes the copied descriptor and nothing else: nothing is sent, and the socket stays in the epoll set that
+//! parent and child share, from which a socket that is dropped in the usual way would be taken for the parent too. The owner
+//! ends it with shutdown(2), so that a forked child which never touches Gearman does not keep it open.
+
+use crate::net::address::Address;
+use crate::net::fork::Process;
+use crate::protocol::write_buffer::WriteBuffer;
+use bytes::{Buf, BytesMut};
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use std::future::Future;
+use std::io;
+use std::mem::{MaybeUninit, forget, replace};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A host that sends nothing for so long, though it was asked or has something to acknowledge, is dead. By the system's own
+/// settings that would take two hours, or a quarter of an hour where something was sent.
+///
+/// The system takes a host for dead as well that acknowledges but has had no room for so long: its program is stopped,
+/// or hangs, and more was sent than fits between. No weaker option makes the system give up on what is not acknowledged.
+const DEAD: Duration = Duration::from_secs(120);
+/// Silence after which the system asks whether the other side is still there, and between further questions.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// A stream, being connected or connected.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    kind: Kind,
+    /// Bytes can be exchanged.
+    ready: bool,
+    /// The process that made it.
+    process: Process,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    /// Left to the process that made it.
+    Abandoned,
+}
+
+/// What there is to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing yet.
+    Nothing,
+    /// At least a byte.
+    Input,
+    /// The other side has closed, and all was read that it had sent; or the stream is broken.
+    End,
+}
+
+impl Stream {
+    /// Begins to connect and does not wait for it: [`Stream::poll_ready`] does. Must be called inside a tokio runtime. The
+    /// socket's options are set before it connects, so that they hold from the first packet on.
+    pub(crate) fn open(address: &Address) -> io::Result<Stream> {
+        let (target, domain) = match address {
+            Address::Tcp(a) => (SockAddr::from(*a), Domain::for_address(*a)),
+            Address::Unix(path) => (SockAddr::unix(path)?, Domain::UNIX),
+        };
+        let socket = above_stdio(Socket::new(domain, Type::STREAM.nonblocking(), None)?)?;
+        if domain != Domain::UNIX {
+            socket.set_tcp_nodelay(true)?;
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL))?;
+            // Also the end of unanswered questions, whatever their number.
+            socket.set_tcp_user_timeout(Some(DEAD))?;
+        }
+        let ready = match socket.connect(&target) {
+            Ok(()) => true,
+            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => false,
+            Err(e) => return Err(e),
+        };
+        let kind = match domain {
+            Domain::UNIX => Kind::Unix(UnixStream::from_std(socket.into())?),
+            _ => Kind::Tcp(TcpStream::from_std(socket.into())?),
+        };
+        Ok(Stream { kind, ready, process: Process::this() })
+    }
+
+    /// Was it made by this process? Any other must drop it unused.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.process == Process::this()
+    }
+
+    /// Ready when bytes can be exchanged.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.ready {
+            return Poll::Ready(Ok(()));
+        }
+        let failed = match &self.kind {
+            Kind::Tcp(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
+            Kind::Unix(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
+            Kind::Abandoned => return Poll::Ready(Err(not_ours())),
+        };
+        self.ready = failed.is_none();
+        Poll::Ready(failed.map_or(Ok(()), Err))
+    }
+
+    // Futures made and polled once: tokio's calls advance the buffer by exactly what went over the wire, and `read_buf` notes
+    // after a short read that the socket is drained, which saves a recv(2) that ends in EAGAIN for every answer.
+
+    /// Appends to `read_buffer` what has arrived. `Ok(0)`: the other side has closed.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, read_buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        match &mut self.kind {
+            Kind::Tcp(s) => pin!(s.read_buf(read_buffer)).poll(cx),
+            Kind::Unix(s) => pin!(s.read_buf(read_buffer)).poll(cx),
+            Kind::Abandoned => Poll::Ready(Err(not_ours())),
+        }
+    }
+
+    /// Writes what the socket takes; ready when nothing is left.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, write_buffer: &mut WriteBuffer) -> Poll<io::Result<()>> {
+        while write_buffer.has_remaining() {
+            let written = match &mut self.kind {
+                Kind::Tcp(s) => ready!(write(s, cx, write_buffer))?,
+                Kind::Unix(s) => ready!(write(s, cx, write_buffer))?,
+                Kind::Abandoned => return Poll::Ready(Err(not_ours())),
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::WriteZero, "the socket takes no more")));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// What there is to read, without reading it. One recv(2) that does not wait.
+    pub(crate) fn look(&mut self) -> Look {
+        let Some(socket) = self.socket() else { return Look::End };
+        match socket.peek(&mut [MaybeUninit::uninit()]) {
+            Ok(0) => Look::End,
+            Ok(_) => Look::Input,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Look::Nothing,
+            Err(_) => Look::End,
+        }
+    }
+
+    /// The socket's number.
+    pub(crate) fn fd(&self) -> Option<RawFd> {
+        self.socket().map(|s| s.as_raw_fd())
+    }
+
+    fn socket(&self) -> Option<SockRef<'_>> {
+        match &self.kind {
+            Kind::Tcp(s) => Some(SockRef::from(s)),
+            Kind::Unix(s) => Some(SockRef::from(s)),
+            Kind::Abandoned => None,
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let fd = self.fd();
+        if self.is_ours() {
+            // The other side may have closed it already; then there is nothing to end.
+            let _ = self.socket().map(|s| s.shutdown(Shutdown::Both));
+        } else if let Some(fd) = fd {
+            // Not dropped: see "Forks" above.
+            forget(replace(&mut self.kind, Kind::Abandoned));
+            let _ = nix::unistd::close(fd);
+        }
+    }
+}
+
+fn not_ours() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+/// In a process without standard descriptors a socket would become one of them, and what is printed would go to the
+/// server.
+fn above_stdio(socket: Socket) -> io::Result<Socket> {
+    match socket.as_raw_fd() {
+        // The copy has a number from 3 on: std sees to that for the same reason.
+        0..=2 => Ok(OwnedFd::from(socket).try_clone()?.into()),
+        _ => Ok(socket),
+    }
+}
+
+/// One piece is written by send(2), without the list of pieces, room for 64, that tokio makes for each writev(2).
+fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    write_buffer: &mut WriteBuffer,
+) -> Poll<io::Result<usize>> {
+    let Some(single) = write_buffer.single() else { return pin!(stream.write_buf(write_buffer)).poll(cx) };
+    let n = ready!(Pin::new(stream).poll_write(cx, single))?;
+    write_buffer.advance(n);
+    Poll::Ready(Ok(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    /// A stream and the other side's end of it.
+    async fn connected() -> (Stream, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = Stream::open(&Address::Tcp(listener.local_addr().unwrap())).unwrap();
+        poll_fn(|cx| stream.poll_ready(cx)).await.unwrap();
+        (stream, listener.accept().unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_host_that_vanishes_is_noticed_whether_or_not_something_was_sent() {
+        let (stream, _peer) = connected().await;
+        let socket = stream.socket().unwrap();
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(DEAD));
+    }
+
+    #[tokio::test]
+    async fn a_look_takes_nothing() {
+        let (mut stream, mut peer) = connected().await;
+        assert_eq!(stream.look(), Look::Nothing);
+        peer.write_all(b"bytes").unwrap();
+        drop(peer);
+        let mut read = BytesMut::new();
+        assert_eq!((stream.look(), stream.look()), (Look::Input, Look::Input));
+        assert_eq!(poll_fn(|cx| stream.poll_read(cx, &mut read)).await.unwrap(), 5);
+        assert_eq!((&read[..], stream.look()), (&b"bytes"[..], Look::End));
+        assert_eq!(poll_fn(|cx| stream.poll_read(cx, &mut read)).await.unwrap(), 0);
+    }
+}
