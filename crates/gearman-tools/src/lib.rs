@@ -9,6 +9,7 @@
 //! text        gearadmin: commands and answers of the text protocol
 //! listing     … what their lists say
 //! counters    … what our server has counted
+//! whoami      … who it says a connection is
 //! json        … gearadmin --json
 //! screen      … where a table is shown
 //! watch       … gearadmin --watch: the table
@@ -30,6 +31,7 @@ pub mod listing;
 mod screen;
 pub mod text;
 pub mod watch;
+pub mod whoami;
 pub mod worker;
 
 pub use error::{Error, Result};

@@ -4,6 +4,7 @@
 
 mod process;
 
+use crate::process::acl::AclFile;
 use crate::process::activation;
 use crate::process::daemon::{self, Caller, Side};
 use crate::process::log::{Log, NOTICE};
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
         Ok(read) => read,
         Err(Usage::Clap(error)) => return shown(&error),
         Err(error) => return failed(&error.to_string()),
+    };
+    let acl = match options.acl.as_deref().map(AclFile::open).transpose() {
+        Ok(acl) => acl,
+        Err(error) => return failed(&format!("--acl {error}")),
     };
     let mut remarks = remarks(&options, unused);
     if options.check_args {
@@ -57,7 +62,7 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match run(&options, given, remarks, caller) {
+    match run(&options, acl, given, remarks, caller) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -106,10 +111,16 @@ fn remarks(options: &Options, unused: Vec<String>) -> Vec<String> {
 const ABANDON: Duration = Duration::from_secs(2);
 
 /// Everything between the command line and the exit.
-fn run(options: &Options, given: Vec<Listener>, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+fn run(
+    options: &Options,
+    acl: Option<AclFile>,
+    given: Vec<Listener>,
+    remarks: Vec<String>,
+    caller: Option<Caller>,
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
-    let end = runtime.block_on(serve(options, given, remarks, caller));
+    let end = runtime.block_on(serve(options, acl, given, remarks, caller));
     runtime.shutdown_timeout(ABANDON);
     end
 }
@@ -117,6 +128,7 @@ fn run(options: &Options, given: Vec<Listener>, remarks: Vec<String>, caller: Op
 /// Starts, and serves until the last job.
 async fn serve(
     options: &Options,
+    acl: Option<AclFile>,
     given: Vec<Listener>,
     remarks: Vec<String>,
     caller: Option<Caller>,
@@ -146,9 +158,13 @@ async fn serve(
     let reload = Reload::default();
     let reopened = log.clone();
     reload.add(move || reopened.reopen());
+    let rules = acl.as_ref().map(AclFile::rules);
+    if let Some(acl) = acl {
+        reload.add(move || acl.reload());
+    }
     let mut stop = signals.follow(reload.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
-    let start = start::start(options, given, &log, &reload, &reported, report);
+    let start = start::start(options, rules, given, &log, &reload, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),

@@ -1,7 +1,7 @@
 //! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`]; what they share is
 //! in [`crate::shared`]. Nothing of the protocol here.
 
-use crate::config::Config;
+use crate::config::{Acl, Config};
 use crate::durable::batch::BatchResult;
 use crate::durable::recovery::recover;
 use crate::durable::writer::Writer;
@@ -156,6 +156,7 @@ impl Server {
             tasks.accept.push(tokio::spawn(accepting));
         }
         let mut alarm = Alarm::new();
+        let mut acl = self.shared.lock().config.acl.clone();
         loop {
             let deadline = self.shared.tick();
             let timer = async {
@@ -173,6 +174,7 @@ impl Server {
                 () = timer => {}
                 () = self.wake.notified() => {}
                 () = stopped => {}
+                () = changed(&mut acl) => self.shared.with_state(State::decide_anew),
                 result = next(&mut self.results) => self.shared.with_state(|state| state.settle(result)),
             }
             let wish = *stop.borrow_and_update();
@@ -229,6 +231,17 @@ async fn next(results: &mut Option<UnboundedReceiver<BatchResult>>) -> BatchResu
         return result;
     }
     *results = None;
+    std::future::pending().await
+}
+
+/// The rules are others now. Never, where there are none, or nobody is left to change them.
+async fn changed(acl: &mut Option<watch::Receiver<Arc<Acl>>>) {
+    if let Some(rules) = acl
+        && rules.changed().await.is_ok()
+    {
+        return;
+    }
+    *acl = None;
     std::future::pending().await
 }
 
@@ -333,6 +346,7 @@ fn connect(shared: &Shared, thread: &Handle, stream: Stream, peer: Peer, name: S
         Some(shown) => tracing::info!("connection from {name}, with the certificate of {shown}"),
         None => tracing::info!("connection from {name}"),
     }
+    state.decide(session, || peer);
     // Log lines of this connection begin with its name.
     let named = tracing::info_span!("connection", message = name);
     let stream = Arc::new(stream);

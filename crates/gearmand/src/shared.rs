@@ -11,8 +11,10 @@ use crate::config::Config;
 use crate::durable::Durable;
 use crate::durable::batch::{BatchResult, Stats};
 use crate::durable::writer::Writer;
+use crate::net::peer::Peer;
 use crate::net::stream::{Stream, Watch};
 use crate::outgoing::{InFlight, Outgoing};
+use crate::rights::Access;
 use crate::seldom::Seldom;
 use std::io;
 use std::net::IpAddr;
@@ -225,6 +227,30 @@ impl State {
         let session = self.broker.connect(fd, ip);
         self.outgoing.open(session);
         session
+    }
+
+    /// Its rights are decided. Where nobody asks for rights, who it is is not found out.
+    pub(crate) fn decide(&mut self, session: u32, peer: impl FnOnce() -> Peer) {
+        if let Some(acl) = &self.config.acl {
+            let peer = peer();
+            let rights = acl.borrow().decide(&peer);
+            self.broker.set_access(session, Access { peer, rights });
+        }
+    }
+
+    /// There are other rules. Every connection has the rights that these give; one that has lost some is closed: so
+    /// nothing is left of what it had, and its peer learns of it. It may connect again.
+    pub(crate) fn decide_anew(&mut self) {
+        let Some(acl) = &self.config.acl else { return };
+        let acl = acl.borrow().clone();
+        for session in 0..self.connections.len() as u32 {
+            let Some(access) = self.broker.access_mut(session) else { continue };
+            let rights = acl.decide(&access.peer);
+            let before = std::mem::replace(&mut access.rights, rights.clone());
+            if !rights.include(&before) {
+                self.close(session, format!("it has lost rights: its rule is {} now", rights.rule));
+            }
+        }
     }
 
     /// The connection under a number that is new.

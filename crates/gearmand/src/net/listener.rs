@@ -21,6 +21,25 @@ pub enum Listener {
     Unix(Option<SocketFile>, std::os::unix::net::UnixListener),
 }
 
+impl Listener {
+    /// Its name in the log and in rules: `127.0.0.1:4730`, `tls://127.0.0.1:4731`, `unix:///run/gearmand.sock`.
+    pub fn name(&self) -> String {
+        let internet = |tcp: &std::net::TcpListener| tcp.local_addr().map(|address| address.to_string());
+        match self {
+            Listener::Tcp(tcp) => internet(tcp).unwrap_or_else(|e| e.to_string()),
+            Listener::Tls(_, tcp) => internet(tcp).map_or_else(|e| e.to_string(), |name| format!("tls://{name}")),
+            Listener::Unix(Some(file), _) => format!("unix://{}", file.path().display()),
+            Listener::Unix(None, unix) => match unix.local_addr() {
+                Ok(address) => match address.as_pathname() {
+                    Some(path) => format!("unix://{}", path.display()),
+                    None => "a local socket without a file".into(),
+                },
+                Err(error) => error.to_string(),
+            },
+        }
+    }
+}
+
 /// A listener of the runtime.
 #[derive(Debug)]
 pub(crate) struct Accept {
@@ -48,24 +67,6 @@ pub(crate) struct Accepted {
     pub(crate) name: String,
     /// With what it is to be encrypted, where it is.
     pub(crate) tls: Option<Tls>,
-}
-
-impl Listener {
-    /// As the log names it.
-    pub fn name(&self) -> String {
-        let internet = |tcp: &std::net::TcpListener| tcp.local_addr().map(|address| address.to_string());
-        match self {
-            Listener::Tcp(tcp) => internet(tcp).unwrap_or_else(|e| e.to_string()),
-            Listener::Tls(_, tcp) => internet(tcp).map_or_else(|e| e.to_string(), |name| format!("tls://{name}")),
-            Listener::Unix(_, unix) => match unix.local_addr() {
-                Ok(address) => match address.as_pathname() {
-                    Some(path) => format!("unix://{}", path.display()),
-                    None => "a local socket without a file".into(),
-                },
-                Err(error) => error.to_string(),
-            },
-        }
-    }
 }
 
 impl Accept {

@@ -8,9 +8,10 @@ use crate::process::pid::PidFile;
 use crate::process::reload::Reload;
 use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
-use gearmand::config::Options;
+use gearmand::config::{Acl, Options};
 use gearmand::{Listener, Server, Stop, Tls};
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// All is well.
@@ -26,6 +27,7 @@ pub(crate) struct Ready {
 /// Where sockets were given, none is bound.
 pub(crate) async fn start(
     options: &Options,
+    rules: Option<watch::Receiver<Arc<Acl>>>,
     given: Vec<Listener>,
     log: &Log,
     reload: &Reload,
@@ -55,6 +57,7 @@ pub(crate) async fn start(
         }
     }
     let mut config = options.config();
+    config.acl = rules;
     config.trim = crate::trim;
     // They may not take the descriptors of those who are connected.
     config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);

@@ -60,3 +60,23 @@ async fn one_that_is_shown_has_to_be_right() {
     assert_eq!(outcome(&server, Some(&server.files.ca.sign("web"))).await, Ok(()));
     assert_eq!(outcome(&server, Some(&Ca::new("another").sign("stranger"))).await, refused("UnknownCA"));
 }
+
+/// Rights go by the certificate that was shown, and by what a session that is resumed was begun with.
+#[tokio::test]
+async fn a_certificate_gives_its_rights() {
+    let rules = "[[rule]]\nname = \"web\"\ncertificate = \"web\"\nlistener = \"tls://*\"\nsubmit = \"*\"\n";
+    let rules = gearmand::config::Acl::parse(rules, std::path::Path::new("acl.toml")).unwrap();
+    let (_sender, receiver) = tokio::sync::watch::channel(Arc::new(rules));
+    let server = Encrypted::with("tls-rights", Verify::Optional, |config| config.acl = Some(receiver)).await;
+    let address = server.server.address;
+    let about =
+        |rest: &str| format!("listener\ttls://{address}\naddress\t127.0.0.1\n{rest}\nadmin\tno\nobserve\tno\n.\n");
+    let web = Arc::new(server.files.client(Some(&server.files.ca.sign("web"))));
+    for kind in [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed] {
+        let mut peer = server.peer_with(web.clone()).await.unwrap();
+        let names = "certificate\tweb\ncertificate\tlocalhost\ncertificate\t127.0.0.1";
+        peer.text("whoami\n", &about(&format!("{names}\nrule\t1 (web)\nsubmit\t*"))).await;
+        assert_eq!(peer.stream.get_ref().1.handshake_kind(), Some(kind));
+    }
+    server.peer().await.text("whoami\n", &about("rule\tnone")).await;
+}
