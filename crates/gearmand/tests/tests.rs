@@ -23,6 +23,7 @@ mod signals;
 mod stopping;
 mod successor;
 mod threads;
+mod tls;
 mod torture;
 mod unwritable;
 mod util;

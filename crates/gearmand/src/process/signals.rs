@@ -2,6 +2,7 @@
 //! SIGPIPE, which mean nothing here, do nothing. What is done then is not known here.
 
 use crate::process::notify::ServiceManager;
+use crate::process::reload::Reload;
 use gearmand::Stop;
 use std::io;
 use std::time::Duration;
@@ -42,10 +43,10 @@ impl Signals {
     }
 
     /// Does what they ask for, in a task of its own, for as long as the runtime lives. SIGTERM and SIGINT let running jobs
-    /// end for `patience` first; SIGHUP is `reload`.
+    /// end for `patience` first.
     pub(crate) fn follow(
         mut self,
-        reload: impl Fn() + Send + 'static,
+        reload: Reload,
         manager: ServiceManager,
         patience: Duration,
     ) -> watch::Receiver<Stop> {
@@ -62,7 +63,7 @@ impl Signals {
                         tracing::warn!("jobs are still running after {} s: stopping now", patience.as_secs());
                         end.now();
                     }
-                    _ = self.hangup.recv() => manager.reload(&reload),
+                    _ = self.hangup.recv() => manager.reload(|| reload.all()),
                     _ = self.unused.recv() => tracing::info!("SIGUSR2 means nothing here"),
                 }
                 if before == Stop::No && end.stop != Stop::No {
