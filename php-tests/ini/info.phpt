@@ -6,7 +6,7 @@ gearman.servers=host:1,:2
 --FILE--
 <?php
 (new ReflectionExtension('gearman'))->info();
-var_dump(phpversion('gearman') === (new ReflectionExtension('gearman'))->getVersion(), version_compare(phpversion('gearman'), '2.1.5', '>='));
+var_dump(phpversion('gearman') === (new ReflectionExtension('gearman'))->getVersion(), version_compare(phpversion('gearman'), '2.2', '>='));
 var_dump((new ReflectionExtension('gearman'))->getDependencies(), array_keys(ini_get_all('gearman')));
 --EXPECTF--
 
