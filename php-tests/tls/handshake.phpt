@@ -1,0 +1,75 @@
+--TEST--
+A server that never answers the handshake: the connect timeout ends it, signal handlers run meanwhile, and SIGTERM's ends the call
+--SKIPIF--
+<?php require __DIR__ . '/skipif.inc';
+--FILE--
+<?php
+require __DIR__ . '/tls.inc';
+
+$silent = fake_server(fn (FakePeer $peer) => $peer->wait());
+$halfway = fake_server(function (FakePeer $peer) {
+    $peer->bytes(5);
+    $peer->send("\x16\x03\x03\x00"); // the beginning of a record
+    $peer->wait();
+});
+$closes = fake_server(fn (FakePeer $peer) => $peer->bytes(5));
+$talks = fake_server(function (FakePeer $peer) {
+    $peer->send("SSH-2.0-OpenSSH_9.2\r\n");
+    $peer->wait();
+});
+foreach (['silent' => $silent, 'halfway' => $halfway, 'closes' => $closes, 'speaks something else' => $talks] as $name => $server) {
+    ini_set('gearman.connect_timeout', '200');
+    foreach ([GearmanClient::class, GearmanWorker::class] as $class) {
+        $object = new $class();
+        $object->setSSL();
+        $object->addServer(HOST, $server->port, false);
+        $begun = microtime(true);
+        told("$name, $class", $object, fn () => $object->ping('x'));
+        $took = microtime(true) - $begun;
+        if (in_array($name, ['silent', 'halfway']) ? $took < 0.19 || $took > 5 : $took > 5) {
+            echo "  took $took s\n";
+        }
+    }
+    // addServer() connects at once.
+    $client = new GearmanClient();
+    $client->setSSL();
+    told('addServer()', $client, fn () => $client->addServer(HOST, $server->port));
+}
+
+// setTimeout() counts for all of a call.
+ini_set('gearman.connect_timeout', '60000');
+$client = new GearmanClient();
+$client->setSSL();
+$client->addServer(HOST, $silent->port, false);
+$client->setTimeout(150);
+told('setTimeout()', $client, fn () => $client->doNormal('f', 'x'));
+show('0', (bool) $client->setTimeout(0));
+told('does not wait', $client, fn () => $client->doNormal('f', 'x'));
+
+pcntl_async_signals(true);
+foreach ([GearmanClient::class => GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL, GearmanWorker::class => GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL] as $class => $stop) {
+    foreach (['handled' => fn () => null, 'throws' => fn () => throw new LogicException('from the handler')] as $name => $handler) {
+        $object = new $class();
+        $object->setSSL();
+        $object->addServer(HOST, $silent->port, false);
+        $object->addOptions($stop);
+        $class === GearmanWorker::class && $object->addFunction('f', fn () => null);
+        $ran = 0;
+        pcntl_signal(SIGUSR1, function () use (&$ran, $handler) {
+            $ran++;
+            $handler();
+        });
+        $parent = getmypid();
+        $child = spawn(function () use ($parent) {
+            for ($i = 0; $i < 2000; $i++) {
+                posix_kill($parent, SIGUSR1);
+                usleep(10_000);
+            }
+        }, clean: false);
+        told("$class, $name", $object, fn () => $object instanceof GearmanClient ? $object->doNormal('f', 'x') : $object->work());
+        stop_child($child, SIGKILL);
+        show('  handler ran', $ran > 0);
+    }
+}
+pcntl_signal(SIGUSR1, SIG_IGN);
+--EXPECT--
