@@ -29,10 +29,16 @@
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::writer    the thread that writes changes
 //! config::file       words of a command line and of files
+//! config::tls        certificates and keys, from their files
+//! config::listen     a word of --listen
 //! config             what a server is run with
 //! config::options    every option, with default and meaning
 //! ---- below: sockets ----
-//! net::stream        bytes, TCP or Unix
+//! net::peer          who is at the other end
+//! net::stream::socket a socket, TCP or Unix
+//! net::stream::tls   its bytes, encrypted
+//! net::stream        both: what connections have
+//! net::handshakes    TLS handshakes under way
 //! net::listener      what is listened on
 //! net::alarm         a timer for short waits
 //! net::threads       what connections are spread over
@@ -59,6 +65,7 @@ mod server;
 mod shared;
 
 pub use config::Config;
+pub use config::tls::Tls;
 pub use durable::Durable;
 pub use net::listener::{Listener, SocketFile};
 pub use server::{Server, Stop, run};

@@ -9,11 +9,12 @@ use crate::process::daemon::{self, Caller, Side};
 use crate::process::log::{Log, NOTICE};
 use crate::process::notify::ServiceManager;
 use crate::process::output;
+use crate::process::reload::Reload;
 use crate::process::signals::Signals;
 use crate::process::start;
 use crate::process::syslog::Syslog;
-use gearmand::Listener;
 use gearmand::config::{DEFAULT_LOG, Level, Options, Usage};
+use gearmand::{Listener, Tls};
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -30,13 +31,23 @@ fn main() -> ExitCode {
     };
     let mut remarks = remarks(&options, unused);
     if options.check_args {
-        remarks.iter().for_each(|remark| print(remark));
-        return ExitCode::SUCCESS;
+        return match check_tls(&options) {
+            Ok(more) => {
+                remarks.iter().chain(&more).for_each(|remark| print(remark));
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(&error),
+        };
     }
     let given = match activation::take() {
         Ok(given) => given,
         Err(error) => return failed(&error),
     };
+    if !given.is_empty() && !options.ssl && options.listen.iter().any(|word| word.starts_with("tls://")) {
+        return failed(
+            "--listen tls:// is without effect, as the server was given its sockets (LISTEN_FDS): for TLS, --ssl",
+        );
+    }
     if !given.is_empty() && (options.port.is_some() || !options.listen.is_empty()) {
         remarks.push("--listen and --port are without effect, as the server was given its sockets (LISTEN_FDS)".into());
     }
@@ -69,6 +80,14 @@ fn shown(usage: &clap::Error) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(UNREAD),
         Err(error) => failed(&format!("cannot write to standard output: {error}")),
+    }
+}
+
+/// Whether the files of TLS can be used, and what is to be remarked of them.
+fn check_tls(options: &Options) -> Result<Vec<String>, String> {
+    match options.tls().map_err(|e| e.to_string())? {
+        Some(files) => Tls::read(files).map(|(_, remarks)| remarks).map_err(|e| e.to_string()),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -124,9 +143,12 @@ async fn serve(
     };
     remarks.iter().for_each(|remark| report(remark));
     let manager = ServiceManager::default();
-    let mut stop = signals.follow(log.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
+    let reload = Reload::default();
+    let reopened = log.clone();
+    reload.add(move || reopened.reopen());
+    let mut stop = signals.follow(reload.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
-    let start = start::start(options, given, &log, &reported, report);
+    let start = start::start(options, given, &log, &reload, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),

@@ -7,12 +7,14 @@ use crate::durable::writer::Writer;
 use crate::durable::{Backend, BackendError};
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
-use crate::net::listener::{Accept, Listener};
-use crate::net::stream::Stream;
+use crate::net::handshakes::{Handshakes, Place};
+use crate::net::listener::{Accept, Accepted, Listener};
+use crate::net::peer::Peer;
+use crate::net::stream::{HandshakeError, Stream};
 use crate::net::threads::Threads;
 use crate::shared::{Connection, Shared, State, end_rounds};
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,9 @@ const FLUSH: Duration = Duration::from_secs(1);
 /// How long nobody is accepted when the system has no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
+/// How long a client whose handshake failed may take to read why.
+const REFUSED: Duration = Duration::from_secs(1);
+
 /// What one thread's tasks have of their own.
 #[derive(Debug)]
 struct PerThread {
@@ -64,6 +69,7 @@ impl Drop for PerThread {
 struct Tasks {
     shared: Shared,
     accept: Vec<JoinHandle<()>>,
+    handshakes: Arc<Handshakes>,
 }
 
 impl Tasks {
@@ -74,12 +80,14 @@ impl Tasks {
             // Ended by us, or by itself.
             let _ = task.await;
         }
+        self.handshakes.close();
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
         self.accept.iter().for_each(JoinHandle::abort);
+        self.handshakes.close();
         self.shared.lock().abort_all();
     }
 }
@@ -139,10 +147,11 @@ impl Server {
         let count = self.shared.lock().config.threads;
         let threads = Arc::new(Threads::start(count, |runtime| PerThread::new(&self.shared, runtime))?);
         self.shared = threads.this().1.shared.clone();
-        let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new() };
+        let handshakes = Arc::new(Handshakes::new(self.shared.lock().config.max_handshakes));
+        let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new(), handshakes };
         for listener in listeners {
             let listener = Accept::new(listener)?;
-            let accepting = accept(listener, threads.clone());
+            let accepting = accept(listener, threads.clone(), tasks.handshakes.clone());
             tasks.accept.push(tokio::spawn(accepting));
         }
         let mut alarm = Alarm::new();
@@ -230,11 +239,14 @@ pub async fn run(listeners: Vec<Listener>, config: Config, stop: watch::Receiver
     Server::new(config, None, &stop).map_err(io::Error::other)?.run(listeners, stop).await
 }
 
-async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>) {
+async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>, handshakes: Arc<Handshakes>) {
     let probe = threads.this().1.shared.lock().config.keepalive;
     loop {
         let accepted = listener.next(probe).await;
-        match accepted.and_then(|(stream, from)| admit(stream, from, &threads)) {
+        let encrypted = accepted.as_ref().is_ok_and(|accepted| accepted.tls.is_some());
+        match accepted.and_then(|accepted| admit(accepted, &threads, &handshakes)) {
+            // Those that have come go on with their handshakes before more come.
+            Ok(()) if encrypted => tokio::task::yield_now().await,
             Ok(()) => {}
             Err(error) if is_one_connection(&error) => {}
             Err(error) => {
@@ -251,21 +263,78 @@ fn is_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
-fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>) -> io::Result<()> {
-    let name = from.map_or_else(|| "a local socket".into(), |address| address.to_string());
+fn admit(accepted: Accepted, threads: &Threads<PerThread>, handshakes: &Arc<Handshakes>) -> io::Result<()> {
+    let Accepted { socket, peer, name, tls } = accepted;
     let (thread, PerThread { shared, .. }) = threads.next();
-    let stream = if thread.id() == threads.this().0.id() { stream } else { stream.hand_to(thread)? };
+    let socket = if thread.id() == threads.this().0.id() { socket } else { socket.hand_to(thread)? };
+    let Some(tls) = tls else {
+        connect(shared, thread, Stream::Plain(socket), peer, name);
+        return Ok(());
+    };
+    {
+        let mut state = shared.lock();
+        if state.is_full() {
+            state.refuse(&name);
+            return Ok(());
+        }
+    }
+    if let Some(place) = handshakes.begin(peer.address) {
+        let stream = Stream::encrypted(socket, tls.current())?;
+        thread.spawn(shake_hands(shared.clone(), stream, peer, name, place, handshakes.clone()));
+    }
+    Ok(())
+}
+
+/// Does the handshake of a connection that is to be encrypted; then it is one.
+async fn shake_hands(
+    shared: Shared,
+    stream: Stream,
+    mut peer: Peer,
+    name: String,
+    mut place: Place,
+    handshakes: Arc<Handshakes>,
+) {
+    let limit = shared.lock().config.handshake_timeout;
+    let done = tokio::select! {
+        biased;
+        done = poll_fn(|cx| stream.poll_handshake(cx)) => done,
+        () = place.lost() => return,
+        () = tokio::time::sleep(limit) => Err(HandshakeError::Late(limit.as_secs())),
+    };
+    if let Err(error) = done {
+        handshakes.failed(&error, &name);
+        if matches!(error, HandshakeError::Failed(_)) {
+            tokio::select! {
+                () = poll_fn(|cx| stream.poll_refused(cx)) => {}
+                () = place.lost() => {}
+                () = tokio::time::sleep(REFUSED) => {}
+            }
+        }
+        return;
+    }
+    match stream.certificate() {
+        Ok(certificate) => peer.certificate = certificate,
+        Err(error) => tracing::warn!("{name}: {error}"),
+    }
+    if place.leave() {
+        connect(&shared, &Handle::current(), stream, peer, name);
+    }
+}
+
+/// A connection is served from here on.
+fn connect(shared: &Shared, thread: &Handle, stream: Stream, peer: Peer, name: String) {
     let mut state = shared.lock();
     if state.is_full() {
-        state.refuse(&name);
-        return Ok(());
+        return state.refuse(&name);
     }
-    let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip()));
-    tracing::info!("connection from {name}");
+    let session = state.connect(stream.as_raw_fd(), peer.address);
+    match peer.certificate.as_ref().and_then(|certificate| certificate.all().next()) {
+        Some(shown) => tracing::info!("connection from {name}, with the certificate of {shown}"),
+        None => tracing::info!("connection from {name}"),
+    }
     // Log lines of this connection begin with its name.
     let named = tracing::info_span!("connection", message = name);
     let stream = Arc::new(stream);
     let task = thread.spawn(serve(shared.clone(), session, stream.clone()).instrument(named)).abort_handle();
     state.insert(session, Connection::new(stream, task));
-    Ok(())
 }

@@ -93,6 +93,8 @@ pub(crate) struct State {
     exhausted: Seldom,
     /// When to log that there are connections enough.
     crowded: Seldom,
+    /// When to log that somebody speaks TLS where nobody does.
+    encrypted: Seldom,
 }
 
 /// The state, as every task has it.
@@ -206,6 +208,7 @@ impl State {
             writer: None,
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
+            encrypted: Seldom::every(TROUBLE),
         }
     }
 
@@ -272,6 +275,15 @@ impl State {
         if let Some(omitted) = self.crowded.happened(self.begin.elapsed()) {
             tracing::warn!("connection from {name} refused, there are {} already{omitted}", self.open);
         }
+    }
+
+    /// A connection that is not encrypted begins a TLS handshake. Why it ends.
+    pub(crate) fn refuse_tls(&mut self) -> String {
+        let reason = "it speaks TLS, and this port does not";
+        if let Some(omitted) = self.encrypted.happened(self.begin.elapsed()) {
+            tracing::warn!("refused: {reason}{omitted}");
+        }
+        reason.into()
     }
 
     /// A step of work begins: the time it counts with.

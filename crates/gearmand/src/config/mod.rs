@@ -1,8 +1,11 @@
 //! What a server is run with ([`Config`]), and the options that it follows from ([`Options`]). No sockets here.
 
 pub(crate) mod file;
+mod listen;
 mod options;
+pub mod tls;
 
+pub use listen::ListenOn;
 pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch, Usage};
 
 use crate::durable::Durable;
@@ -32,6 +35,10 @@ pub struct Config {
     pub max_functions: usize,
     /// Most connections at a time.
     pub max_connections: usize,
+    /// Most TLS handshakes at a time: for one more, the oldest ends.
+    pub max_handshakes: usize,
+    /// How long one may take.
+    pub handshake_timeout: Duration,
     /// Threads that connections are spread over, 1 or more.
     pub threads: usize,
     /// Probing of silent connections; `None` is none.
@@ -63,6 +70,8 @@ impl Default for Config {
             max_backlog: 64 * 1024 * 1024,
             max_functions: 100_000,
             max_connections: usize::MAX,
+            max_handshakes: 1024,
+            handshake_timeout: Duration::from_secs(10),
             threads: 1,
             keepalive: Some(Keepalive::default()),
             durable: Durable::No,

@@ -3,6 +3,8 @@
 //! else.
 
 use crate::config::file::{self, Word};
+use crate::config::listen::ListenOn;
+use crate::config::tls::{TlsFiles, Verify};
 use crate::config::{Config, Keepalive, Level};
 use crate::durable::Durable;
 use crate::durable::sqlite::{DEFAULT_TABLE, Sqlite};
@@ -46,11 +48,14 @@ Signals:
   TERM, INT  stop; with --drain-timeout, running jobs may end first
   USR1       drain: no more jobs are taken or handed out; stop when the
              running ones have ended, however long that takes
-  HUP        open the log anew
+  HUP        open the log anew, and read the files of TLS anew
 
 Environment:
   GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
                  Kubernetes sets for a service of that name, it is ignored
+  GEARMAND_SERVER_PEM, GEARMAND_SERVER_KEY, GEARMAND_CA_CERTIFICATE
+                 files of TLS, where --ssl-certificate, --ssl-key and
+                 --ssl-ca-file are not given
   NOTIFY_SOCKET  set by systemd for services of Type=notify
   LISTEN_FDS     set by systemd for services with a .socket unit, with
                  LISTEN_PID: those sockets are listened on instead
@@ -132,7 +137,8 @@ pub struct Options {
     #[arg(short, long, value_name = "FILE", value_parser = text)]
     pub log_file: Option<String>,
 
-    /// Address, host name or unix:///PATH to listen on; can be given many times [default: all addresses]
+    /// Address, host name or unix:///PATH to listen on; tls://HOST:PORT and tcp://HOST:PORT for a port of its
+    /// own, with TLS or without; can be given many times [default: all addresses]
     #[arg(short = 'L', long, value_name = "ADDRESS", action = ArgAction::Append, value_parser = text)]
     pub listen: Vec<String>,
 
@@ -172,6 +178,26 @@ pub struct Options {
     /// the last word; @FILE is the same [default: /etc/gearmand.conf, where it exists]
     #[arg(long, value_name = "FILE", value_parser = text)]
     pub config_file: Option<String>,
+
+    /// Speak TLS at all TCP ports, but for those of --listen tcp://
+    #[arg(long)]
+    pub ssl: bool,
+
+    /// The server's certificate in PEM, then those that lead to its CA
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub ssl_certificate: Option<String>,
+
+    /// The private key of that certificate, in PEM and not encrypted
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub ssl_key: Option<String>,
+
+    /// Certificates of the CAs whose clients are let in
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub ssl_ca_file: Option<String>,
+
+    /// Whether clients must show a certificate of such a CA [default: require with a CA file, else none]
+    #[arg(long, value_name = "none|optional|require", ignore_case = true, value_enum, hide_possible_values = true)]
+    pub ssl_verify: Option<Verify>,
 
     /// Log to syslog, facility daemon; to a file as well only with --log-file
     #[arg(long)]
@@ -262,8 +288,6 @@ const PLUGINS: &[&str] = &[
 ];
 /// And those without an argument.
 const PLUGIN_SWITCHES: &[&str] = &["libtokyocabinet-optimize"];
-/// Whoever asks for these must not get a server without.
-const REFUSED: &[&str] = &["ssl", "ssl-ca-file", "ssl-certificate", "ssl-key"];
 
 /// An argument as `-p 4730` in one word has it: with a blank in front.
 fn text(argument: &str) -> Result<String, String> {
@@ -358,17 +382,11 @@ impl Options {
         for name in PLUGINS {
             command = command.arg(hidden(name).num_args(1));
         }
-        for name in PLUGIN_SWITCHES.iter().chain(&REFUSED[..1]) {
+        for name in PLUGIN_SWITCHES {
             command = command.arg(hidden(name).action(ArgAction::SetTrue));
-        }
-        for name in &REFUSED[1..] {
-            command = command.arg(hidden(name).num_args(1));
         }
         let matches = command.try_get_matches_from(words.iter().map(|word| &word.text))?;
         let set = |name: &&&str| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
-        if let Some(name) = REFUSED.iter().find(set) {
-            return Err(Usage::option(format!("--{name}"), "this server has no TLS"));
-        }
         let mut unused: Vec<String> =
             PLUGINS.iter().chain(PLUGIN_SWITCHES).filter(set).map(|n| format!("--{n}")).collect();
         let options = Options::from_arg_matches(&matches)?;
@@ -386,6 +404,7 @@ impl Options {
             ),
         ];
         unused.extend(without.iter().filter(|w| w.0).map(|w| w.1.to_owned()));
+        unused.extend(options.unused_tls());
         Ok((options, unused))
     }
 
@@ -418,7 +437,64 @@ impl Options {
                 return Err(Usage::option(format!("{option} {value}"), format!("must be from -1 to {most}")));
             }
         }
+        self.tls()?;
         self.port().map(drop)
+    }
+
+    /// What is to be listened on; nothing where it was not said.
+    ///
+    /// # Errors
+    /// [`Usage`] with the word that is wrong.
+    pub fn listen_on(&self) -> Result<Vec<ListenOn>, Usage> {
+        let parse =
+            |word: &String| ListenOn::parse(word).map_err(|reason| Usage::option(format!("--listen {word}"), reason));
+        self.listen.iter().map(parse).collect()
+    }
+
+    /// The files of TLS, where it is spoken.
+    ///
+    /// # Errors
+    /// [`Usage`] where one that it takes is not named.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, Usage> {
+        let asks = match self.listen_on()?.into_iter().find(|on| on.tls == Some(true)) {
+            _ if self.ssl => "--ssl".to_owned(),
+            Some(on) => format!("--listen {}", on.name),
+            None => return Ok(None),
+        };
+        let named = |given: &Option<String>, variable: &str| {
+            let found = given.clone().or_else(|| std::env::var(variable).ok());
+            found.filter(|name| !name.is_empty()).map(PathBuf::from)
+        };
+        let wanted = |what: &str, option: &str, variable: &str| {
+            Usage::option(&*asks, format!("which {what}? Name it by {option}, or by {variable}"))
+        };
+        let certificate = named(&self.ssl_certificate, "GEARMAND_SERVER_PEM")
+            .ok_or_else(|| wanted("certificate", "--ssl-certificate", "GEARMAND_SERVER_PEM"))?;
+        let key = named(&self.ssl_key, "GEARMAND_SERVER_KEY")
+            .ok_or_else(|| wanted("private key", "--ssl-key", "GEARMAND_SERVER_KEY"))?;
+        let ca = named(&self.ssl_ca_file, "GEARMAND_CA_CERTIFICATE");
+        let verify = self.ssl_verify.unwrap_or(if ca.is_some() { Verify::Require } else { Verify::None });
+        if verify != Verify::None && ca.is_none() {
+            let option = if verify == Verify::Require { "--ssl-verify require" } else { "--ssl-verify optional" };
+            let reason = "by which CA? Name its file by --ssl-ca-file, or by GEARMAND_CA_CERTIFICATE";
+            return Err(Usage::option(option, reason));
+        }
+        Ok(Some(TlsFiles { certificate, key, ca, verify }))
+    }
+
+    fn unused_tls(&self) -> Vec<String> {
+        let spoken = self.ssl || self.listen.iter().any(|word| word.starts_with("tls://"));
+        let unused = [
+            (!spoken && self.ssl_certificate.is_some(), "--ssl-certificate without --ssl"),
+            (!spoken && self.ssl_key.is_some(), "--ssl-key without --ssl"),
+            (!spoken && self.ssl_ca_file.is_some(), "--ssl-ca-file without --ssl"),
+            (!spoken && self.ssl_verify.is_some(), "--ssl-verify without --ssl"),
+            (
+                spoken && self.ssl_ca_file.is_some() && self.ssl_verify == Some(Verify::None),
+                "--ssl-ca-file with --ssl-verify none",
+            ),
+        ];
+        unused.iter().filter(|row| row.0).map(|row| row.1.to_owned()).collect()
     }
 
     /// Whether there is a durable queue.

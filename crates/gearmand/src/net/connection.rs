@@ -22,6 +22,8 @@ use std::task::{Context, Poll, ready};
 pub(crate) const SCRATCH: usize = 64 * 1024;
 /// Turns of one connection before others have theirs.
 const READS: usize = 4;
+/// What a TLS handshake begins with: the type of its record, and the version's first byte. No line does.
+const TLS_HANDSHAKE: &[u8] = &[22, 3];
 /// While more than this waits for the other side, nothing more is read from it.
 const UNREAD: usize = 1024 * 1024;
 thread_local! {
@@ -212,6 +214,9 @@ impl State {
                 break;
             }
             if *first != 0 {
+                if rest.starts_with(TLS_HANDSHAKE) {
+                    return Err(self.refuse_tls());
+                }
                 let Some(end) = rest.iter().position(|b| *b == b'\n') else {
                     if rest.len() > self.config.max_line {
                         return Err(format!("a text line of more than {} bytes", self.config.max_line));

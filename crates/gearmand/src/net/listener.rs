@@ -1,25 +1,37 @@
 //! What is listened on, and the file of a Unix socket for as long as it is that socket's. Binding is the caller's.
 
 use crate::config::Keepalive;
-use crate::net::stream::{Stream, keepalive};
+use crate::config::tls::Tls;
+use crate::net::peer::Peer;
+use crate::net::stream::{Socket, keepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What is listened on, bound by the caller.
 #[derive(Debug)]
 pub enum Listener {
     /// An Internet address.
     Tcp(std::net::TcpListener),
+    /// An Internet address where TLS is spoken.
+    Tls(Tls, std::net::TcpListener),
     /// A socket in the file system. Its file, where the server made it, is gone before nobody listens any more.
     Unix(Option<SocketFile>, std::os::unix::net::UnixListener),
 }
 
 /// A listener of the runtime.
 #[derive(Debug)]
-pub(crate) enum Accept {
-    Tcp(tokio::net::TcpListener),
+pub(crate) struct Accept {
+    /// As the log names it.
+    name: Arc<str>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(Option<Tls>, tokio::net::TcpListener),
     /// Its file goes first.
     Unix {
         _file: Option<SocketFile>,
@@ -27,33 +39,73 @@ pub(crate) enum Accept {
     },
 }
 
+/// A connection that came.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Peer,
+    /// As the log names it.
+    pub(crate) name: String,
+    /// With what it is to be encrypted, where it is.
+    pub(crate) tls: Option<Tls>,
+}
+
+impl Listener {
+    /// As the log names it.
+    pub fn name(&self) -> String {
+        let internet = |tcp: &std::net::TcpListener| tcp.local_addr().map(|address| address.to_string());
+        match self {
+            Listener::Tcp(tcp) => internet(tcp).unwrap_or_else(|e| e.to_string()),
+            Listener::Tls(_, tcp) => internet(tcp).map_or_else(|e| e.to_string(), |name| format!("tls://{name}")),
+            Listener::Unix(_, unix) => match unix.local_addr() {
+                Ok(address) => match address.as_pathname() {
+                    Some(path) => format!("unix://{}", path.display()),
+                    None => "a local socket without a file".into(),
+                },
+                Err(error) => error.to_string(),
+            },
+        }
+    }
+}
+
 impl Accept {
     pub(crate) fn new(listener: Listener) -> io::Result<Accept> {
-        Ok(match listener {
-            Listener::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                Accept::Tcp(tokio::net::TcpListener::from_std(listener)?)
-            }
+        let internet = |tls, listener: std::net::TcpListener| {
+            listener.set_nonblocking(true)?;
+            io::Result::Ok(Kind::Tcp(tls, tokio::net::TcpListener::from_std(listener)?))
+        };
+        let name = listener.name().into();
+        let kind = match listener {
+            Listener::Tcp(listener) => internet(None, listener)?,
+            Listener::Tls(tls, listener) => internet(Some(tls), listener)?,
             Listener::Unix(file, listener) => {
                 listener.set_nonblocking(true)?;
-                Accept::Unix { _file: file, listener: tokio::net::UnixListener::from_std(listener)? }
+                Kind::Unix { _file: file, listener: tokio::net::UnixListener::from_std(listener)? }
             }
-        })
+        };
+        Ok(Accept { name, kind })
     }
 
-    /// The next connection, and from where it comes.
-    pub(crate) async fn next(&self, probe: Option<Keepalive>) -> io::Result<(Stream, Option<SocketAddr>)> {
-        match self {
-            Accept::Tcp(listener) => {
+    /// The next connection.
+    pub(crate) async fn next(&self, probe: Option<Keepalive>) -> io::Result<Accepted> {
+        let peer = Peer { certificate: None, uid_gid: None, address: None, listener: self.name.clone() };
+        match &self.kind {
+            Kind::Tcp(tls, listener) => {
                 let (stream, address) = listener.accept().await?;
                 // The peer may be gone already; then reading shows it.
                 let probe = || probe.map_or(Ok(()), |probe| keepalive(&stream, &probe));
                 let _ = stream.set_nodelay(true).and_then(|()| probe());
                 // A socket for both families shows IPv4 addresses as IPv6.
                 let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-                Ok((Stream::Tcp(stream), Some(address)))
+                let peer = Peer { address: Some(address.ip()), ..peer };
+                Ok(Accepted { socket: Socket::Tcp(stream), peer, name: address.to_string(), tls: tls.clone() })
             }
-            Accept::Unix { listener, .. } => Ok((Stream::Unix(listener.accept().await?.0), None)),
+            Kind::Unix { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                let uid_gid = stream.peer_cred().ok().map(|who| (who.uid(), who.gid()));
+                let peer = Peer { uid_gid, ..peer };
+                Ok(Accepted { socket: Socket::Unix(stream), peer, name: "a local socket".into(), tls: None })
+            }
         }
     }
 }

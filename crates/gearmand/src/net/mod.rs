@@ -4,6 +4,8 @@
 
 pub(crate) mod alarm;
 pub(crate) mod connection;
+pub(crate) mod handshakes;
 pub(crate) mod listener;
+pub(crate) mod peer;
 pub(crate) mod stream;
 pub(crate) mod threads;

@@ -1,4 +1,5 @@
-//! A stream of bytes, TCP or Unix: the only place that knows which. What is above never asks.
+//! A stream of bytes, over TCP or a Unix socket, and over TCP perhaps encrypted: the only place that knows which. What is
+//! above never asks, but for the handshake that comes before an encrypted one.
 //!
 //! One [`Stream`] is both directions of a connection, as an encrypted stream has one state for both. Every method takes
 //! `&self`: the connection's task reads, and at the end of a round any thread writes, one at a time (see
@@ -7,164 +8,115 @@
 //!
 //! Invariants, which every kind of stream keeps:
 //! - A read that is pending has left nothing behind, in the system or in the stream, and its task is woken by what comes.
-//! - What is still in the [`WriteBuffer`] after a write has not left yet, and what is not in it any more is the
-//!   system's: nothing that was taken waits in the stream.
+//! - What is not in the [`WriteBuffer`] any more after a write is the system's: nothing waits in the stream that was taken out
+//!   of it. Of what is still in it, an encrypted stream may have sent the beginning: the same bytes are to come again.
+
+mod socket;
+mod tls;
+
+pub(crate) use socket::{Socket, Watch, keepalive};
+pub(crate) use tls::HandshakeError;
 
 use crate::config::Keepalive;
-use bytes::{Buf, BufMut};
+use crate::net::peer::{CertificateName, Unreadable};
+use crate::net::stream::tls::Tls;
+use bytes::BufMut;
 use gearman_core::protocol::write_buffer::WriteBuffer;
-use socket2::{SockRef, TcpKeepalive};
-use std::io::{self, IoSlice};
+use rustls::ServerConfig;
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
-use tokio::runtime::Handle;
-
-/// What a worker is sent that gets jobs in its sleep must reach it within this time, or the connection ends and
-/// the job goes back. Else the system would try for a quarter of an hour.
-const REACHED: Duration = Duration::from_secs(10);
-/// Pieces of one write.
-const PIECES: usize = 64;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// A connection that was accepted.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-/// The same for every kind of socket.
-macro_rules! with_socket {
-    ($stream:expr, $socket:ident => $call:expr) => {
-        match $stream {
-            Stream::Tcp($socket) => $call,
-            Stream::Unix($socket) => $call,
-        }
-    };
+    Plain(Socket),
+    /// Boxed, as it is many times larger than the other.
+    Tls(Box<Tls>),
 }
 
 impl Stream {
-    /// The same stream, with its socket in another thread's runtime.
-    pub(crate) fn hand_to(self, runtime: &Handle) -> io::Result<Stream> {
-        let _there = runtime.enter();
-        Ok(match self {
-            Stream::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream.into_std()?)?),
-            Stream::Unix(stream) => Stream::Unix(UnixStream::from_std(stream.into_std()?)?),
-        })
+    /// One that is to be encrypted: the handshake comes first.
+    pub(crate) fn encrypted(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Stream> {
+        Ok(Stream::Tls(Box::new(Tls::new(socket, config)?)))
+    }
+
+    /// Goes on with the handshake, until it is done.
+    pub(crate) fn poll_handshake(&self, cx: &mut Context<'_>) -> Poll<Result<(), HandshakeError>> {
+        match self {
+            Stream::Plain(_) => Poll::Ready(Ok(())),
+            Stream::Tls(tls) => tls.poll_handshake(cx),
+        }
+    }
+
+    /// After a handshake that failed: waits until the other side has read why.
+    pub(crate) fn poll_refused(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Stream::Plain(_) => Poll::Ready(()),
+            Stream::Tls(tls) => tls.poll_refused(cx),
+        }
+    }
+
+    /// The names in the certificate that the other side has shown, where it has.
+    pub(crate) fn certificate(&self) -> Result<Option<CertificateName>, Unreadable> {
+        match self {
+            Stream::Plain(_) => Ok(None),
+            Stream::Tls(tls) => tls.certificate(),
+        }
     }
 
     /// Reads once, as much as there is and there is room for; 0 is the end. Only the connection's task reads: it is the
     /// one that is woken.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(with_socket!(self, socket => socket.poll_read_ready(cx)))?;
-            match self.try_read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read),
-            }
+        match self {
+            Stream::Plain(socket) => socket.poll_read(cx, buffer),
+            Stream::Tls(tls) => tls.poll_read(cx, buffer),
         }
-    }
-
-    /// A socket that had less than there was room for is drained: it counts as not ready any more, which saves the call
-    /// of the system that would only show it. What comes from then on makes it ready again.
-    fn try_read(&self, buffer: &mut impl BufMut) -> io::Result<usize> {
-        let room = buffer.chunk_mut().len();
-        let mut drained = None;
-        let read = with_socket!(self, socket => socket.try_io(Interest::READABLE, || {
-            let n = socket.try_read_buf(buffer)?;
-            if 0 < n && n < room {
-                drained = Some(n);
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            Ok(n)
-        }));
-        drained.map_or(read, Ok)
     }
 
     /// Writes what the socket takes now.
     pub(crate) fn write(&self, bytes: &mut WriteBuffer) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let (sent, whole) = match bytes.single() {
-                Some(all) => (with_socket!(self, socket => socket.try_write(all)), all.len()),
-                None => {
-                    let mut pieces = [IoSlice::new(&[]); PIECES];
-                    let n = bytes.chunks_vectored(&mut pieces);
-                    let pieces = &pieces[..n];
-                    let whole = pieces.iter().map(|piece| piece.len()).sum();
-                    (with_socket!(self, socket => socket.try_write_vectored(pieces)), whole)
-                }
-            };
-            match sent {
-                Ok(sent) => {
-                    bytes.advance(sent);
-                    if sent < whole {
-                        // The socket is full; trying again would only show that.
-                        return Ok(());
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        match self {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Tls(tls) => tls.write(bytes),
         }
-        Ok(())
     }
 
     /// When a write may get on. Only the connection's task waits for that.
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        with_socket!(self, socket => socket.poll_write_ready(cx))
+        self.socket().poll_write_ready(cx)
     }
 
     /// Makes sure that a peer that is dead is noticed soon.
     pub(crate) fn watch(&self, how: Watch, probe: &Keepalive) -> io::Result<()> {
-        let Stream::Tcp(socket) = self else { return Ok(()) };
-        let reached = (how == Watch::Reached).then_some(REACHED);
-        SockRef::from(socket).set_tcp_user_timeout(reached)?;
-        keepalive(socket, probe)
+        self.socket().watch(how, probe)
+    }
+
+    fn socket(&self) -> &Socket {
+        match self {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(tls) => tls.socket(),
+        }
     }
 }
 
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
-        with_socket!(self, socket => socket.as_raw_fd())
+        self.socket().as_raw_fd()
     }
-}
-
-/// How a worker is watched that gets jobs without having asked for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Watch {
-    /// What it is sent must reach it soon.
-    Reached,
-    /// It has asked for jobs in advance: those may wait for as long as it works and does not read. To the system
-    /// that is the same as not to be reached.
-    Alive,
-}
-
-pub(crate) fn keepalive(stream: &TcpStream, probe: &Keepalive) -> io::Result<()> {
-    let seconds = |n: u32| (n > 0).then(|| Duration::from_secs(n.into()));
-    let mut settings = TcpKeepalive::new();
-    if let Some(idle) = seconds(probe.idle) {
-        settings = settings.with_time(idle);
-    }
-    if let Some(interval) = seconds(probe.interval) {
-        settings = settings.with_interval(interval);
-    }
-    if probe.count > 0 {
-        settings = settings.with_retries(probe.count);
-    }
-    SockRef::from(stream).set_tcp_keepalive(&settings)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Buf;
     use gearman_core::protocol::codec::Sink;
+    use socket2::SockRef;
     use std::future::poll_fn;
     use std::sync::Arc;
     use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream, UnixStream};
 
     trait Peer: AsyncRead + AsyncWrite + Unpin {}
     impl<T: AsyncRead + AsyncWrite + Unpin> Peer for T {}
@@ -172,14 +124,14 @@ mod tests {
     async fn tcp() -> (Stream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Stream::Tcp(listener.accept().await.unwrap().0), peer)
+        (Stream::Plain(Socket::Tcp(listener.accept().await.unwrap().0)), peer)
     }
 
     /// A stream of each kind, and its other end.
     async fn all() -> Vec<(Stream, Box<dyn Peer>)> {
         let (stream, peer) = tcp().await;
         let (local, local_peer) = UnixStream::pair().unwrap();
-        vec![(stream, Box::new(peer)), (Stream::Unix(local), Box::new(local_peer))]
+        vec![(stream, Box::new(peer)), (Stream::Plain(Socket::Unix(local)), Box::new(local_peer))]
     }
 
     async fn read(stream: &Stream, room: usize) -> Vec<u8> {
@@ -196,9 +148,9 @@ mod tests {
     async fn a_worker_that_gets_jobs_in_its_sleep_is_watched() {
         let (stream, _peer) = tcp().await;
         stream.watch(Watch::Reached, &Keepalive::default()).unwrap();
-        let Stream::Tcp(socket) = &stream else { unreachable!() };
+        let Stream::Plain(Socket::Tcp(socket)) = &stream else { unreachable!() };
         let socket = SockRef::from(socket);
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(REACHED));
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(socket::REACHED));
         assert!(socket.keepalive().unwrap());
         stream.watch(Watch::Alive, &Keepalive::default()).unwrap();
         assert_eq!(socket.tcp_user_timeout().unwrap(), None);

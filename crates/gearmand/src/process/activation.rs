@@ -31,7 +31,7 @@ fn listener(given: &mut ListenFd, i: usize) -> Result<Listener, String> {
         },
     };
     let descriptor = match &listener {
-        Listener::Tcp(tcp) => tcp.as_fd(),
+        Listener::Tcp(tcp) | Listener::Tls(_, tcp) => tcp.as_fd(),
         Listener::Unix(_, unix) => unix.as_fd(),
     };
     match SockRef::from(&descriptor).is_listener() {

@@ -5,51 +5,72 @@ use crate::process::socket_file::{self, Others};
 use crate::process::wait::{self, Refused};
 use gearman_core::error::Error;
 use gearman_core::net::address::{Address, ServerAddress};
-use gearmand::{Listener, SocketFile};
+use gearmand::config::ListenOn;
+use gearmand::{Listener, SocketFile, Tls};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-/// What one name of `--listen` stands for. All ports are 0: there is one for all.
+/// What one name of `--listen` stands for.
 #[derive(Debug)]
 pub(crate) enum Endpoint {
     /// Addresses, one of which has to work.
-    Internet { name: String, addresses: Vec<SocketAddr> },
+    Internet { name: String, places: Vec<Place> },
     /// A socket in the file system.
     File { name: String, path: PathBuf },
 }
 
-/// All that is named, or all addresses where nothing is. May ask the system's resolver, which may take seconds.
-pub(crate) fn endpoints(listen: &[String]) -> Result<Vec<Endpoint>, String> {
-    if listen.is_empty() {
-        let any = [(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
-        return Ok(vec![Endpoint::Internet { name: "all addresses".into(), addresses: any.into() }]);
-    }
-    listen.iter().map(|name| endpoint(name).map_err(|reason| format!("cannot listen on {name}: {reason}"))).collect()
+/// An address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its port is 0.
+    address: SocketAddr,
+    /// A port of its own; `None`: the one for all.
+    port: Option<u16>,
+    tls: bool,
 }
 
-fn endpoint(name: &str) -> Result<Endpoint, String> {
-    if name.is_empty() {
-        return Err("an address, a name or unix:///PATH is wanted".into());
+/// All that is named, or all addresses where nothing is. `port` is the one for all, and `tls` what is spoken where nothing else
+/// is said. May ask the system's resolver, which may take seconds.
+pub(crate) fn endpoints(listen: &[ListenOn], port: u16, tls: bool) -> Result<Vec<Endpoint>, String> {
+    if listen.is_empty() {
+        let everywhere = any().map(|address| Place { address, port: None, tls });
+        return Ok(vec![Endpoint::Internet { name: "all addresses".into(), places: everywhere.into() }]);
     }
-    let mut addresses = Vec::new();
+    let named = |on: &ListenOn, reason| format!("cannot listen on {}: {reason}", on.name);
+    listen.iter().map(|on| endpoint(on, port, tls).map_err(|reason| named(on, reason))).collect()
+}
+
+fn any() -> [SocketAddr; 2] {
+    [(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()]
+}
+
+fn endpoint(on: &ListenOn, common: u16, tls: bool) -> Result<Endpoint, String> {
+    let name = on.name.clone();
+    // A free port is one of its own.
+    let port = on.port.filter(|port| *port == 0 || *port != common);
+    let place = |address| Place { address, port, tls: on.tls.unwrap_or(tls) };
+    if on.host.is_empty() {
+        return Ok(Endpoint::Internet { name, places: any().map(place).into() });
+    }
+    let mut places = Vec::new();
     let reason = |error| match error {
         Error::Resolve { reason, .. } => reason,
         error => error.to_string(),
     };
-    for address in ServerAddress::new(name, 0).and_then(|server| server.resolve()).map_err(reason)? {
+    for address in ServerAddress::new(&on.host, 0).and_then(|server| server.resolve()).map_err(reason)? {
         match address {
             Address::Tcp(mut address) => {
                 address.set_port(0);
                 // ::ffff:127.0.0.1 is an IPv4 address, which a socket for IPv6 alone cannot have.
                 address.set_ip(address.ip().to_canonical());
-                addresses.push(address);
+                places.push(place(address));
             }
-            Address::Unix(path) => return Ok(Endpoint::File { name: name.into(), path }),
+            Address::Unix(path) => return Ok(Endpoint::File { name, path }),
         }
     }
-    Ok(Endpoint::Internet { name: name.into(), addresses })
+    Ok(Endpoint::Internet { name, places })
 }
 
 /// All sockets, and what is logged of them.
@@ -62,9 +83,14 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Sockets that listen already.
-    pub(crate) fn given(listeners: Vec<Listener>) -> Bound {
-        let names = listeners.iter().map(name).collect();
+    /// Sockets that listen already; with `tls`, it is spoken at those of the Internet.
+    pub(crate) fn given(listeners: Vec<Listener>, tls: Option<&Tls>) -> Bound {
+        let encrypted = |listener| match (listener, tls) {
+            (Listener::Tcp(tcp), Some(tls)) => Listener::Tls(tls.clone(), tcp),
+            (listener, _) => listener,
+        };
+        let listeners: Vec<_> = listeners.into_iter().map(encrypted).collect();
+        let names = listeners.iter().map(Listener::name).collect();
         Bound { listeners, names, skipped: Vec::new() }
     }
 
@@ -72,29 +98,22 @@ impl Bound {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.listeners.iter().filter_map(|listener| match listener {
             Listener::Unix(Some(file), _) => Some(file.path()),
-            Listener::Tcp(_) | Listener::Unix(None, _) => None,
+            Listener::Tcp(_) | Listener::Tls(..) | Listener::Unix(None, _) => None,
         })
-    }
-}
-
-fn name(listener: &Listener) -> String {
-    match listener {
-        Listener::Tcp(tcp) => tcp.local_addr().map_or_else(|e| e.to_string(), |address| address.to_string()),
-        Listener::Unix(_, unix) => match unix.local_addr() {
-            Ok(address) => match address.as_pathname() {
-                Some(path) => format!("unix://{}", path.display()),
-                None => "a local socket without a file".into(),
-            },
-            Err(error) => error.to_string(),
-        },
     }
 }
 
 /// Tries again so often when a free port of one address is taken at another.
 const TRIES: usize = 20;
 
-/// Listens on all endpoints, or on none. `others` is what earlier tries learned.
-pub(crate) fn bind(endpoints: &[Endpoint], port: u16, backlog: i32, others: &mut Others) -> Result<Bound, Refused> {
+/// Listens on all endpoints, or on none. `tls` is there where one of them speaks it; `others` is what earlier tries learned.
+pub(crate) fn bind(
+    endpoints: &[Endpoint],
+    port: u16,
+    backlog: i32,
+    tls: Option<&Tls>,
+    others: &mut Others,
+) -> Result<Bound, Refused> {
     let mut tries = 1;
     let (sockets, missing) = loop {
         match internet(endpoints, port) {
@@ -113,7 +132,7 @@ pub(crate) fn bind(endpoints: &[Endpoint], port: u16, backlog: i32, others: &mut
     let _folders = socket_file::lock_folders(paths)?;
     for endpoint in endpoints {
         match endpoint {
-            Endpoint::Internet { name, addresses } => skip(name, addresses, &missing, &mut bound.skipped)?,
+            Endpoint::Internet { name, places } => skip(name, places, &missing, &mut bound.skipped)?,
             Endpoint::File { path, .. } if files.iter().any(|(file, _)| file.is_at(path)) => {}
             Endpoint::File { name, path } => {
                 files.push(socket_file::bind(path, others).map_err(|e| Refused::new(name, &e))?)
@@ -126,10 +145,14 @@ pub(crate) fn bind(endpoints: &[Endpoint], port: u16, backlog: i32, others: &mut
         bound.names.push(name);
         bound.listeners.push(Listener::Unix(Some(file), socket.into()));
     }
-    for (address, socket) in sockets {
+    for (place, address, socket) in sockets {
         socket.listen(backlog).map_err(|e| Refused::new(&address.to_string(), &e))?;
-        bound.names.push(address.to_string());
-        bound.listeners.push(Listener::Tcp(socket.into()));
+        let listener = match tls.filter(|_| place.tls) {
+            Some(tls) => Listener::Tls(tls.clone(), socket.into()),
+            None => Listener::Tcp(socket.into()),
+        };
+        bound.names.push(listener.name());
+        bound.listeners.push(listener);
     }
     Ok(bound)
 }
@@ -139,57 +162,68 @@ fn cannot_be_had(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
-type Sockets = Vec<(SocketAddr, Socket)>;
-type Missing = Vec<(SocketAddr, io::Error)>;
+type Sockets = Vec<(Place, SocketAddr, Socket)>;
+type Missing = Vec<(Place, io::Error)>;
 
-/// All addresses of all endpoints with one port, which is the first one's where it is 0; and those that the host has not.
+/// All addresses of all endpoints with one port, which is the first one's where it is 0, or with their own; and those that the
+/// host has not.
 fn internet(endpoints: &[Endpoint], mut port: u16) -> Result<(Sockets, Missing), (SocketAddr, io::Error)> {
     let (mut sockets, mut missing) = (Sockets::new(), Missing::new());
-    for mut address in wanted(endpoints) {
-        address.set_port(port);
+    for place in wanted(endpoints)? {
+        let mut address = place.address;
+        address.set_port(place.port.unwrap_or(port));
         match one(address) {
             Ok((address, socket)) => {
-                port = address.port();
-                sockets.push((address, socket));
+                port = if place.port.is_none() { address.port() } else { port };
+                sockets.push((place, address, socket));
             }
-            Err(error) if cannot_be_had(&error) => {
-                address.set_port(0);
-                missing.push((address, error));
-            }
+            Err(error) if cannot_be_had(&error) => missing.push((place, error)),
             Err(error) => return Err((address, error)),
         }
     }
     Ok((sockets, missing))
 }
 
-/// Every address once, and none that another one stands for as well.
-fn wanted(endpoints: &[Endpoint]) -> Vec<SocketAddr> {
-    let addresses = || {
+/// Every place once, and none that another one stands for as well.
+fn wanted(endpoints: &[Endpoint]) -> Result<Vec<Place>, (SocketAddr, io::Error)> {
+    let places = || {
         endpoints.iter().flat_map(|endpoint| match endpoint {
-            Endpoint::Internet { addresses, .. } => addresses.as_slice(),
+            Endpoint::Internet { places, .. } => places.as_slice(),
             Endpoint::File { .. } => &[],
         })
     };
-    let any = |of: &SocketAddr| addresses().find(|a| a.ip().is_unspecified() && a.is_ipv4() == of.is_ipv4());
-    let mut wanted = Vec::new();
-    for address in addresses() {
-        let address = any(address).unwrap_or(address);
-        if !wanted.contains(address) {
-            wanted.push(*address);
+    let covers = |one: &Place, of: &Place| {
+        let address = one.address.ip().is_unspecified() && one.address.is_ipv4() == of.address.is_ipv4();
+        one.port == of.port && (address || one.address == of.address)
+    };
+    let mut wanted: Vec<Place> = Vec::new();
+    for place in places() {
+        let any = |one: &&Place| one.address.ip().is_unspecified() && covers(one, place);
+        let place = Place { tls: place.tls, ..*places().find(any).unwrap_or(place) };
+        match wanted.iter().find(|other| covers(other, &place)) {
+            Some(other) if other.tls != place.tls => {
+                let address = SocketAddr::new(place.address.ip(), place.port.unwrap_or_default());
+                return Err((address, io::Error::other("it is to speak TLS, and not to speak it")));
+            }
+            // Each free port is another.
+            Some(_) if place.port != Some(0) => {}
+            _ => wanted.push(place),
         }
     }
-    wanted
+    Ok(wanted)
 }
 
 /// What is missing may be, where another address of the same name is there.
-fn skip(name: &str, addresses: &[SocketAddr], missing: &Missing, skipped: &mut Vec<String>) -> Result<(), Refused> {
-    let lost = || missing.iter().filter(|(address, _)| addresses.contains(address));
-    let listens = addresses.iter().any(|address| missing.iter().all(|(lost, _)| lost != address));
+fn skip(name: &str, places: &[Place], missing: &Missing, skipped: &mut Vec<String>) -> Result<(), Refused> {
+    let lost = || missing.iter().filter(|(place, _)| places.contains(place));
+    let listens = places.iter().any(|place| missing.iter().all(|(lost, _)| lost != place));
     match lost().next() {
         Some((_, error)) if !listens => Err(Refused::new(name, error)),
         _ => {
-            skipped
-                .extend(lost().map(|(address, error)| format!("not listening on {} of {name}: {error}", address.ip())));
+            let text = |(place, error): &(Place, io::Error)| {
+                format!("not listening on {} of {name}: {error}", place.address.ip())
+            };
+            skipped.extend(lost().map(text));
             Ok(())
         }
     }

@@ -11,6 +11,7 @@
 //! activation  sockets that systemd gives
 //! socket_file sockets in the file system
 //! bind        --listen and --port -> sockets
+//! reload      what SIGHUP reads anew
 //! signals     signals -> whether to go on
 //! start       all of it in order: options -> a server that listens
 //! ```
@@ -22,6 +23,7 @@ pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod output;
 pub(crate) mod pid;
+pub(crate) mod reload;
 pub(crate) mod signals;
 pub(crate) mod socket_file;
 pub(crate) mod start;

@@ -3,12 +3,13 @@
 
 use crate::process::bind::{self, Bound};
 use crate::process::daemon::{self, Other};
-use crate::process::log::Log;
+use crate::process::log::{Log, NOTICE};
 use crate::process::pid::PidFile;
+use crate::process::reload::Reload;
 use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
 use gearmand::config::Options;
-use gearmand::{Listener, Server, Stop};
+use gearmand::{Listener, Server, Stop, Tls};
 use std::path::Path;
 use tokio::sync::watch;
 
@@ -27,24 +28,26 @@ pub(crate) async fn start(
     options: &Options,
     given: Vec<Listener>,
     log: &Log,
+    reload: &Reload,
     stop: &watch::Receiver<Stop>,
     report: impl Fn(&str),
 ) -> Result<Ready, String> {
-    descriptors(options)?;
+    let descriptors = descriptors(options)?;
+    let tls = tls(options, reload, &report).await?;
     let wait = Wait::new(options.bind_wait);
     let other = options.user.as_deref().map(Other::find).transpose()?.flatten();
     let as_other = || other.as_ref().map(Other::borrow).transpose();
     let port = options.port().map_err(|e| e.to_string())?;
-    let listen = options.listen.clone();
-    let endpoints = aside(move || bind::endpoints(&listen));
+    let (listen, ssl) = (options.listen_on().map_err(|e| e.to_string())?, options.ssl);
+    let endpoints = aside(move || bind::endpoints(&listen, port, ssl));
     let endpoints = if given.is_empty() { endpoints.await?? } else { Vec::new() };
     let queue = {
         let _as_other = as_other()?;
         wait.until(&report, async || open_queue(options).await).await?
     };
     let mut others = Others::default();
-    let bind = async || bind::bind(&endpoints, port, options.backlog, &mut others);
-    let bound = if given.is_empty() { wait.until(&report, bind).await? } else { Bound::given(given) };
+    let bind = async || bind::bind(&endpoints, port, options.backlog, tls.as_ref(), &mut others);
+    let bound = if given.is_empty() { wait.until(&report, bind).await? } else { Bound::given(given, tls.as_ref()) };
     for skipped in &bound.skipped {
         match options.listen.is_empty() {
             true => tracing::info!("{skipped}"),
@@ -53,6 +56,8 @@ pub(crate) async fn start(
     }
     let mut config = options.config();
     config.trim = crate::trim;
+    // They may not take the descriptors of those who are connected.
+    config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);
     let server = {
         let _as_other = as_other()?;
         let stop = stop.clone();
@@ -73,6 +78,23 @@ pub(crate) async fn start(
     Ok(Ready { server, bound, pid })
 }
 
+/// What TLS connections are made with, where there are to be any. It is read while the server may still do so as the user who
+/// starts it.
+async fn tls(options: &Options, reload: &Reload, report: &impl Fn(&str)) -> Result<Option<Tls>, String> {
+    let Some(files) = options.tls().map_err(|e| e.to_string())? else { return Ok(None) };
+    let (tls, remarks) = aside(move || Tls::read(files)).await?.map_err(|e| e.to_string())?;
+    remarks.iter().for_each(|remark| report(remark));
+    let read_anew = tls.clone();
+    reload.add(move || match read_anew.reload() {
+        Ok(remarks) => {
+            tracing::info!(target: NOTICE, "the files of TLS are read anew");
+            remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
+        }
+        Err(error) => tracing::error!("the files of TLS are not read anew, those before stay: {error}"),
+    });
+    Ok(Some(tls))
+}
+
 type Queue = Option<Box<dyn gearmand::durable::Backend>>;
 
 async fn open_queue(options: &Options) -> Result<Queue, Refused> {
@@ -89,13 +111,12 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("cannot start: {e}"))
 }
 
-/// As many descriptors as were asked for, or as the user may have.
-fn descriptors(options: &Options) -> Result<(), String> {
+/// As many descriptors as were asked for, or as the user may have. How many that is.
+fn descriptors(options: &Options) -> Result<u64, String> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let named = |e: nix::Error| format!("--file-descriptors: {e}");
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(named)?;
-    match options.file_descriptors {
-        Some(n) => setrlimit(Resource::RLIMIT_NOFILE, n, hard.max(n)).map_err(named),
-        None => setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(named),
-    }
+    let wanted = options.file_descriptors.unwrap_or(hard);
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).map_err(named)?;
+    Ok(wanted)
 }

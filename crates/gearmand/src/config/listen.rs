@@ -1,0 +1,96 @@
+//! What one word of `--listen` says. Nobody is asked for a name here.
+
+use std::net::Ipv6Addr;
+
+/// What is to be listened on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenOn {
+    /// As it was given.
+    pub name: String,
+    /// A host's name or address, empty for all addresses; or unix:///PATH.
+    pub host: String,
+    /// `None`: that of `--port`.
+    pub port: Option<u16>,
+    /// Whether TLS is spoken; `None`: as `--ssl` says.
+    pub tls: Option<bool>,
+}
+
+impl ListenOn {
+    /// Takes the word apart.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(word: &str) -> Result<ListenOn, String> {
+        let (tls, rest) = match (word.strip_prefix("tls://"), word.strip_prefix("tcp://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ if word.is_empty() => return Err("an address, a name or unix:///PATH is wanted".into()),
+            _ => return Ok(ListenOn { name: word.into(), host: word.into(), port: None, tls: None }),
+        };
+        if rest.contains('/') {
+            return Err(match tls {
+                true => "TLS is for TCP alone; who may use a socket in the file system is told by its mode".into(),
+                false => "a socket in the file system is named unix:///PATH".into(),
+            });
+        }
+        let (host, port) = host_and_port(rest)?;
+        if host.is_empty() && port.is_none() {
+            return Err("a host, a port or both are wanted: tls://HOST:PORT".into());
+        }
+        Ok(ListenOn { name: word.into(), host, port, tls: Some(tls) })
+    }
+}
+
+/// `host`, `host:port`, `:port`, `[::1]:port`, `::1`.
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Ok((text.into(), None));
+    }
+    let after = |rest: &str| match rest.strip_prefix(':') {
+        None if rest.is_empty() => Ok(None),
+        digits => {
+            let port = digits.and_then(|digits| digits.parse().ok());
+            port.map(Some).ok_or_else(|| format!("\"{}\" is no port", rest.trim_start_matches(':')))
+        }
+    };
+    match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, rest)) => Ok((host.into(), after(rest)?)),
+        None => {
+            let end = text.find(':').unwrap_or(text.len());
+            Ok((text[..end].into(), after(&text[end..])?))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_taken_apart() {
+        let parse = |word: &str| ListenOn::parse(word).map(|l| (l.host, l.port, l.tls)).map_err(drop);
+        let good = |host: &str, port, tls| Ok((host.to_owned(), port, tls));
+        assert_eq!(parse("localhost"), good("localhost", None, None));
+        assert_eq!(parse("unix:///run/x"), good("unix:///run/x", None, None));
+        assert_eq!(parse("::1"), good("::1", None, None));
+        assert_eq!(parse("tls://localhost"), good("localhost", None, Some(true)));
+        assert_eq!(parse("tcp://10.0.0.1:4731"), good("10.0.0.1", Some(4731), Some(false)));
+        assert_eq!(parse("tls://[::1]:0"), good("::1", Some(0), Some(true)));
+        assert_eq!(parse("tls://[::]"), good("::", None, Some(true)));
+        assert_eq!(parse("tls://::1"), good("::1", None, Some(true)));
+        assert_eq!(parse("tls://:4731"), good("", Some(4731), Some(true)));
+        for bad in [
+            "",
+            "tls://",
+            "tls:///run/x",
+            "tls://unix:///run/x",
+            "tcp:///run/x",
+            "tls://a:",
+            "tls://a:x",
+            "tls://a:65536",
+            "tls://[::1]4730",
+        ] {
+            assert_eq!(parse(bad), Err(()), "{bad}");
+        }
+    }
+}
