@@ -10,12 +10,11 @@ $ca = new Authority();
 $own = $ca->issue('client');
 $server = tls_server($ca->issue(), $ca->file); // lets in only whom it knows
 $connect = function (string $what, ?callable $before = null) use ($server) {
-    foreach (['GearmanClient' => 256, 'GearmanWorker' => 1024] as $class => $bit) {
-        $object = new $class();
+    both_told($what, function (object $object) use ($before, $server) {
         $before && $before($object);
+        $object->options() & ($object instanceof GearmanClient ? 256 : 1024) || print("it is off\n");
         $object->addServer(HOST, $server->tls, false);
-        told($what . (($object->options() & $bit) ? ', on' : ', off'), $object, fn () => $object->ping('x'));
-    }
+    });
 };
 putenv("GEARMAND_CA_CERTIFICATE=$ca->file");
 putenv("GEARMAN_CLIENT_PEM=$own->file");
@@ -46,3 +45,19 @@ show('a subclass', $child->addServer(HOST, $server->tls), $child->ping('x'));
 $worker = gearman_worker_create();
 show('a function', gearman_worker_add_server($worker, HOST, $server->tls), gearman_worker_ping($worker, 'x'));
 --EXPECT--
+all three:
+  true, SUCCESS
+what setSSL() leaves out:
+  true, SUCCESS
+a key alone:
+  true, SUCCESS
+both in one file:
+  true, SUCCESS
+without a CA:
+  true, SUCCESS
+an empty one: 32, 0
+on: 288
+setSSL(false): true, 32
+a plain server: true, true
+a subclass: true, true
+a function: true, true

@@ -69,11 +69,15 @@ for ($i = 0; $i < 100; $i++) {
 --EXPECT--
 doNormal: 'data cba', SUCCESS
 doHigh, doLow: 'data hgih', 'data wol'
-fail: 'data ', WORK_FAIL
-throw: 'data ', WORK_EXCEPTION
+fail: '', WORK_FAIL
+throw: '', WORK_EXCEPTION
 ping: true
 8 MB each way: true, SUCCESS
 background: SUCCESS
 runTasks: true, SUCCESS
+  : 'Created, Status, Data data , Warning careful, Complete 3'
+  : 'Created, Status, Data data , Warning careful, Fail'
+  : 'Created, Status, Data data , Warning careful, Exception DomainException: thrown'
+  : 'Created, Status, Data data , Warning careful, Complete 1000000'
 the server's plain port: true
 300 in the background: true, SUCCESS

@@ -35,10 +35,10 @@ foreach (['GearmanClient', 'GearmanWorker'] as $class) {
     $object->setSSL(false, $ca->file);
     show('setSSL() afterwards', $object->ping('x'));
 
-    foreach (['tls://', 'tls:///run/gearmand.sock', 'tls://unix:///run/gearmand.sock', 'tls://a:b', 'TLS://a'] as $bad) {
-        $object = new $class();
-        told($bad, $object, fn () => $object->addServers($bad));
-    }
+}
+foreach (['tls://', 'tls:///run/gearmand.sock', 'tls://unix:///run/gearmand.sock', 'tls://a:b', 'a,tls://'] as $bad) {
+    $client = new GearmanClient();
+    told($bad, $client, fn () => $client->addServers($bad));
 }
 
 putenv("GEARMAN_SERVERS=$tls");
@@ -51,3 +51,42 @@ $worker = new GearmanWorker();
 $worker->setSSL(false, $ca->file);
 show('gearman.servers', $worker->ping('x'));
 --EXPECT--
+GearmanClient:
+nobody named a CA:
+  warning: GearmanClient::addServer(): no TLS connection to tls://127.0.0.1:PORT: the server's certificate is signed by no CA that this system knows: name the file with the certificate of its CA
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to tls://127.0.0.1:PORT: the server's certificate is signed by no CA that this system knows: name the file with the certificate of its CA, COULD_NOT_CONNECT
+setSSL(false) with a CA: true, true
+and a plain server: true, true
+off all the same: 0
+a port of its own: true, true
+a list: true, true
+with TLS for all: true, true
+setSSL() afterwards: true
+GearmanWorker:
+nobody named a CA:
+  warning: GearmanWorker::addServer(): no TLS connection to tls://127.0.0.1:PORT: the server's certificate is signed by no CA that this system knows: name the file with the certificate of its CA
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to tls://127.0.0.1:PORT: the server's certificate is signed by no CA that this system knows: name the file with the certificate of its CA, COULD_NOT_CONNECT
+setSSL(false) with a CA: true, true
+and a plain server: true, true
+off all the same: 0
+a port of its own: true, true
+a list: true, true
+with TLS for all: true, true
+setSSL() afterwards: true
+tls://:
+  warning: GearmanClient::addServers(): could not resolve tls://: a host must follow tls://
+  false, GETADDRINFO
+tls:///run/gearmand.sock:
+  warning: GearmanClient::addServers(): could not resolve tls:///run/gearmand.sock: a host must follow tls://, and TLS is not for unix sockets: unix:///path is enough
+  false, GETADDRINFO
+tls://unix:///run/gearmand.sock:
+  warning: GearmanClient::addServers(): could not resolve tls://unix:///run/gearmand.sock: a host must follow tls://, and TLS is not for unix sockets: unix:///path is enough
+  false, GETADDRINFO
+tls://a:b:
+  warning: GearmanClient::addServers(): could not resolve tls://a:b: "b" is no port, a number from 1 to 65535 is
+  false, GETADDRINFO
+a,tls://:
+  warning: GearmanClient::addServers(): could not resolve tls://: a host must follow tls://
+  false, GETADDRINFO
+GEARMAN_SERVERS: true
+gearman.servers: true

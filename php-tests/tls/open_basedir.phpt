@@ -18,3 +18,32 @@ foreach ([new GearmanClient(), new GearmanWorker()] as $object) {
 }
 told('a function', $object, fn () => gearman_worker_set_ssl($object, true, '/etc/ca.pem'));
 --EXPECT--
+allowed: true, 256
+not allowed:
+  warning: GearmanClient::setSSL(): open_basedir does not allow /etc/ca.pem
+  false, INVALID_ARGUMENT
+still off: 0
+not allowed:
+  warning: GearmanClient::setSSL(): open_basedir does not allow /etc/passwd
+  false, INVALID_ARGUMENT
+still off: 0
+not allowed:
+  warning: GearmanClient::setSSL(): open_basedir does not allow /tmp/gm/phptls/target/phpt/run-iYHgQW/key
+  false, INVALID_ARGUMENT
+still off: 0
+allowed: true, 1024
+not allowed:
+  warning: GearmanWorker::setSSL(): open_basedir does not allow /etc/ca.pem
+  false, INVALID_ARGUMENT
+still off: 0
+not allowed:
+  warning: GearmanWorker::setSSL(): open_basedir does not allow /etc/passwd
+  false, INVALID_ARGUMENT
+still off: 0
+not allowed:
+  warning: GearmanWorker::setSSL(): open_basedir does not allow /tmp/gm/phptls/target/phpt/run-iYHgQW/key
+  false, INVALID_ARGUMENT
+still off: 0
+a function:
+  warning: gearman_worker_set_ssl(): open_basedir does not allow /etc/ca.pem
+  false, INVALID_ARGUMENT

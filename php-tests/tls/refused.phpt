@@ -10,12 +10,10 @@ $ca = new Authority();
 $stranger = new Authority('Stranger');
 $good = tls_server($ca->issue());
 $ping = function (string $what, TlsServer|int $server, ?string $file, ?Certificate $own = null, string $host = HOST) {
-    foreach ([GearmanClient::class, GearmanWorker::class] as $class) {
-        $object = new $class();
+    both_told($what, function (object $object) use ($server, $file, $own, $host) {
         $object->setSSL(true, $file, $own?->file, $own?->key);
         $object->addServer($host, is_int($server) ? $server : $server->tls, false);
-        told($class === GearmanClient::class ? $what : 'and the worker', $object, fn () => $object->ping('x'));
-    }
+    });
 };
 $ping('unknown CA', $good, $stranger->file);
 $ping('none of the system\'s', $good, null);
@@ -46,3 +44,46 @@ $client->setSSL(false, $stranger->file);
 $client->addServers('tls://' . HOST . ":$good->tls," . HOST . ":$good->port", false);
 told('two servers', $client, fn () => (bool) $client->doBackground('f', 'x'));
 --EXPECT--
+unknown CA:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is signed by no CA in ~/ca.pem: put the certificate of its CA into ~/ca.pem
+  false, COULD_NOT_CONNECT
+none of the system's:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is signed by no CA that this system knows: name the file with the certificate of its CA
+  false, COULD_NOT_CONNECT
+expired:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate has expired, 24 hours ago: it must be renewed
+  false, COULD_NOT_CONNECT
+not yet valid:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is not valid yet, for 24 hours more: is the clock right?
+  false, COULD_NOT_CONNECT
+another host:
+  warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is made out to DnsName(\"jobs.example.org\"), not to localhost: connect to that name, or say that it is right (peer name)
+  false, COULD_NOT_CONNECT
+another address:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to IpAddress(127.0.0.2), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  false, COULD_NOT_CONNECT
+no names:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to Unsupported(0x01), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  false, COULD_NOT_CONNECT
+a plain server:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+without a certificate:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server requires a certificate of its clients: name one, and its key
+  false, COULD_NOT_CONNECT
+with a stranger's:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server does not accept our certificate in ~/client.pem: it does not know the CA that signed it
+  false, COULD_NOT_CONNECT
+with an expired one:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server does not accept our certificate in ~/client.pem: it has expired
+  false, COULD_NOT_CONNECT
+with the right one:
+  true, SUCCESS
+addServer():
+  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: the server's certificate is signed by no CA in ~/ca.pem: put the certificate of its CA into ~/ca.pem
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: the server's certificate is signed by no CA in ~/ca.pem: put the certificate of its CA into ~/ca.pem, COULD_NOT_CONNECT
+a plain client of a TLS server:
+  warning: GearmanClient::ping(): lost connection to 127.0.0.1:PORT: the server closed the connection
+  false, LOST_CONNECTION
+two servers:
+  true, SUCCESS

@@ -32,3 +32,47 @@ foreach ([['GearmanClient', 256, 'gearman_client'], ['GearmanWorker', 1024, 'gea
     show('returnCode', code($object), $object->error());
 }
 --EXPECT--
+GearmanClient: false
+(): true, true
+(false): true, false
+(true, null, null, null): true, true
+files that are not there: true, true
+no names: true, true
+names of arguments: true, true, true
+a number, 0: true, false
+a text: true, true
+a NUL: ValueError: GearmanClient::setSSL(): Argument #2 ($ca_file) must not contain any null bytes, true
+an array: TypeError: GearmanClient::setSSL(): Argument #3 ($certificate) must be of type ?string, array given, true
+too many: ArgumentCountError: GearmanClient::setSSL() expects at most 4 arguments, 5 given
+the twin: true, false, true, true
+its NUL: ValueError: gearman_client_set_ssl(): Argument #5 ($key_file) must not contain any null bytes, true
+removeOptions(): true, false
+addOptions(): true, true
+setOptions() without it: true, true
+removeOptions(-1): true, false
+setOptions() without it: true, false
+setOptions() with it: true, true
+setSSL(false): true, false
+returnCode: SUCCESS, false
+GearmanWorker: false
+(): true, true
+(false): true, false
+(true, null, null, null): true, true
+files that are not there: true, true
+no names: true, true
+names of arguments: true, true, true
+a number, 0: true, false
+a text: true, true
+a NUL: ValueError: GearmanWorker::setSSL(): Argument #2 ($ca_file) must not contain any null bytes, true
+an array: TypeError: GearmanWorker::setSSL(): Argument #3 ($certificate) must be of type ?string, array given, true
+too many: ArgumentCountError: GearmanWorker::setSSL() expects at most 4 arguments, 5 given
+the twin: true, false, true, true
+its NUL: ValueError: gearman_worker_set_ssl(): Argument #5 ($key_file) must not contain any null bytes, true
+removeOptions(): true, false
+addOptions(): true, true
+setOptions() without it: true, true
+removeOptions(-1): true, false
+setOptions() without it: true, false
+setOptions() with it: true, true
+setSSL(false): true, false
+returnCode: SUCCESS, false

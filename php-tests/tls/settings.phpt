@@ -36,3 +36,26 @@ foreach (['ssl_ca_file', 'ssl_certificate', 'ssl_key', 'ssl_peer_name', 'ssl_ver
 }
 show('of ssl', ini_set('gearman.ssl', '1'), (new GearmanClient())->options(), (new GearmanWorker())->options() & 1024);
 --EXPECT--
+all: int(288)
+bool(true)
+with tls:// alone: bool(true)
+gearman.servers: bool(true)
+the environment first: int(288)
+bool(true)
+another name: Warning: GearmanClient::ping(): no TLS connection to 127.0.0.1: the server's certificate is made out to DnsName(\"jobs.example.org\"), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+int(288)
+bool(false)
+named: int(288)
+bool(true)
+not verified: int(288)
+bool(true)
+phpinfo(): TLS => 1.2 and 1.3 (rustls)TLS verification => on
+phpinfo(): TLS => 1.2 and 1.3 (rustls)TLS verification => OFF: whoever answers is taken for the server (gearman.ssl_verify=0)
+what they may be: string(1) "0"
+string(0) ""
+ini_set() of ssl_ca_file: false, ''
+ini_set() of ssl_certificate: false, ''
+ini_set() of ssl_key: false, ''
+ini_set() of ssl_peer_name: false, ''
+ini_set() of ssl_verify: false, '1'
+of ssl: '0', 288, 1024
