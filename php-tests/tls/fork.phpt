@@ -34,19 +34,16 @@ $children = [
         return $client->options() & 256 ? 1 : 7;
     },
     'forks again' => fn () => wait_child(spawn(fn () => $good() ? 8 : 1)),
-    'a task that was queued before' => function () use ($client) {
-        $done = 0;
-        $client->setCompleteCallback(function () use (&$done) {
-            $done++;
-        });
-        return $client->runTasks() && $done === 1 ? 9 : 1;
-    },
+    'a task that was queued before' => fn () => $client->runTasks() && $GLOBALS['done'] === 1 ? 9 : 1,
 ];
+$done = 0;
+$client->setCompleteCallback(function () use (&$done) {
+    $done++;
+});
 foreach ($children as $name => $child) {
     str_contains($name, 'task') && $client->addTask($function, 'queued');
     $codes = [wait_child(spawn($child)), wait_child(spawn($child, clean: false))];
-    show($name, $codes, $good());
-    str_contains($name, 'task') && $client->runTasks();
+    show($name, $codes, $good(), $client->runTasks(), $done);
 }
 // In the middle of an answer: a large one, of which the child reads nothing.
 $large = str_repeat('x', 4 << 20);
@@ -61,3 +58,13 @@ show('in a callback', $client->runTasks(), $good());
 wait_until(fn () => $connections() === $stand, 10, 'the children\'s connections to close');
 show('connections more', $connections() - $stand);
 --EXPECT--
+before: true
+does nothing: [3, -9], true, true, 0
+uses the client: [4, -9], true, true, 0
+uses the worker: [5, -9], true, true, 0
+lets go of both: [6, -9], true, true, 0
+has its settings changed: [7, -9], true, true, 0
+forks again: [8, -9], true, true, 0
+a task that was queued before: [9, -9], true, true, 1
+in a callback: true, true
+connections more: 0

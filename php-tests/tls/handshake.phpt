@@ -1,5 +1,5 @@
 --TEST--
-A server that never answers the handshake: the connect timeout ends it, signal handlers run meanwhile, and SIGTERM's ends the call
+A server that never answers the handshake: the connect timeout ends it, signal handlers run meanwhile, and end the call where it is to end
 --SKIPIF--
 <?php require __DIR__ . '/skipif.inc';
 --FILE--
@@ -73,3 +73,58 @@ foreach ([GearmanClient::class => GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL, GearmanWor
 }
 pcntl_signal(SIGUSR1, SIG_IGN);
 --EXPECT--
+silent, GearmanClient:
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+silent, GearmanWorker:
+  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+addServer():
+  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?, COULD_NOT_CONNECT
+halfway, GearmanClient:
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+halfway, GearmanWorker:
+  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+addServer():
+  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?, COULD_NOT_CONNECT
+closes, GearmanClient:
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+closes, GearmanWorker:
+  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+addServer():
+  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?, COULD_NOT_CONNECT
+speaks something else, GearmanClient:
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: what the server answers is not TLS: is it a plain server, or another port that speaks TLS?
+  false, COULD_NOT_CONNECT
+speaks something else, GearmanWorker:
+  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: what the server answers is not TLS: is it a plain server, or another port that speaks TLS?
+  false, COULD_NOT_CONNECT
+addServer():
+  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: what the server answers is not TLS: is it a plain server, or another port that speaks TLS?
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: what the server answers is not TLS: is it a plain server, or another port that speaks TLS?, COULD_NOT_CONNECT
+setTimeout():
+  warning: GearmanClient::doNormal(): timeout reached, nothing was heard from 127.0.0.1:PORT for N ms
+  '', TIMEOUT
+0: true
+does not wait:
+  warning: GearmanClient::doNormal(): timeout reached, nothing was heard from 127.0.0.1:PORT for N ms
+  '', TIMEOUT
+GearmanClient, handled:
+  '', IO_WAIT
+  handler ran: true
+GearmanClient, throws:
+  LogicException: from the handler, SUCCESS
+  handler ran: true
+GearmanWorker, handled:
+  false, IO_WAIT
+  handler ran: true
+GearmanWorker, throws:
+  LogicException: from the handler, SUCCESS
+  handler ran: true

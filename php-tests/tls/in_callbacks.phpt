@@ -71,7 +71,7 @@ foreach ([
 $bad = new GearmanClient();
 $bad->setSSL(true, '/no/such/file.pem');
 $bad->addServer(HOST, $server->tls, false);
-set_error_handler(fn ($level, $text) => throw new ErrorException(strstr($text, ' (', true) ?: $text));
+set_error_handler(fn ($level, $text) => throw new ErrorException(preg_replace('/:\d+/', '', $text)));
 show('a handler that throws', fn () => str_contains($bad->doNormal($function, 'x'), 'x'), code($bad));
 set_error_handler(function () use ($bad, $ca) {
     $bad->setSSL(true, $ca->file);
@@ -85,3 +85,16 @@ show('once more', fn () => (function () use ($server) {
     $client->addServer(HOST, $server->tls);
 })());
 --EXPECT--
+ksat: 'rehto', 'emas', 'wen'
+dedda: 'rehto', 'emas', 'wen'
+runTasks: true, SUCCESS
+the same settings: true, SUCCESS
+switched off: true, 0
+on again: 'cba', SUCCESS
+exception: 0, 'cba'
+exit: 3, 'cba'
+fatal: 255, 'cba'
+memory: 255, 'cba'
+a handler that throws: ErrorException: GearmanClient::doNormal(): no TLS connection to 127.0.0.1: could not read the CA file /no/such/file.pem: No such file or directory, COULD_NOT_CONNECT
+a handler that mends it: '', 'cba', SUCCESS
+once more: ErrorException: thrown

@@ -55,3 +55,18 @@ $before = kept();
 show('a new certificate in the file', $use($one), kept()[2] - $before[2]);
 show('and kept', $use($one), kept()[2] - $before[2]);
 --EXPECT--
+none yet: [0, 0, 0]
+one: true, [1, 0, 1]
+one again: true, true, [1, 2, 1]
+two: true, [2, 2, 2]
+in turns: true, true, true, [2, 5, 2]
+none:
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: the server requires a certificate of its clients: name one, and its key
+  false, COULD_NOT_CONNECT
+nor is another's used: [2, 5, 3]
+tls://: true, [2, 5, 4]
+plain: true, [3, 5, 5]
+kept: [4, 5, 5]
+another certificate: true, [-1, 1, 0]
+a new certificate in the file: true, 1
+and kept: true, 1
