@@ -1,7 +1,9 @@
 --TEST--
 A child with its parent's TLS client and worker: it sends nothing on the parent's session, has connections of its own, and the parent goes on
 --SKIPIF--
-<?php require __DIR__ . '/skipif.inc';
+<?php
+require __DIR__ . '/skipif.inc';
+is_dir('/proc/self/fd') or die('skip needs /proc');
 --FILE--
 <?php
 require __DIR__ . '/tls.inc';
@@ -20,6 +22,8 @@ $good = fn () => $client->doNormal($function, 'abc') === 'cba' && $worker->ping(
 show('before', $good());
 $connections = fn () => substr_count(admin('workers', $server->port), "\n");
 $stand = $connections();
+$sockets = fn () => preg_grep('/^socket:/', array_map(fn ($fd) => (string) @readlink($fd), glob('/proc/self/fd/*')));
+$own_sockets = $sockets();
 $children = [
     'does nothing' => fn () => 3,
     'uses the client' => fn () => $client->doNormal($function, 'child') === 'dlihc' ? 4 : 1,
@@ -43,7 +47,7 @@ $client->setCompleteCallback(function () use (&$done) {
 foreach ($children as $name => $child) {
     str_contains($name, 'task') && $client->addTask($function, 'queued');
     $codes = [wait_child(spawn($child)), wait_child(spawn($child, clean: false))];
-    show($name, $codes, $good(), $client->runTasks(), $done);
+    show($name, $codes, $good(), $client->runTasks(), $done, $sockets() === $own_sockets);
 }
 // In the middle of an answer: a large one, of which the child reads nothing.
 $large = str_repeat('x', 4 << 20);
@@ -56,15 +60,15 @@ $client->addTask($function, $large);
 $client->addTask($function, 'after');
 show('in a callback', $client->runTasks(), $good());
 wait_until(fn () => $connections() === $stand, 10, 'the children\'s connections to close');
-show('connections more', $connections() - $stand);
+show('connections more', $connections() - $stand, $sockets() === $own_sockets);
 --EXPECT--
 before: true
-does nothing: [3, -9], true, true, 0
-uses the client: [4, -9], true, true, 0
-uses the worker: [5, -9], true, true, 0
-lets go of both: [6, -9], true, true, 0
-has its settings changed: [7, -9], true, true, 0
-forks again: [8, -9], true, true, 0
-a task that was queued before: [9, -9], true, true, 1
+does nothing: [3, -9], true, true, 0, true
+uses the client: [4, -9], true, true, 0, true
+uses the worker: [5, -9], true, true, 0, true
+lets go of both: [6, -9], true, true, 0, true
+has its settings changed: [7, -9], true, true, 0, true
+forks again: [8, -9], true, true, 0, true
+a task that was queued before: [9, -9], true, true, 1, true
 in a callback: true, true
-connections more: 0
+connections more: 0, true

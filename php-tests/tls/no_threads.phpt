@@ -1,5 +1,5 @@
 --TEST--
-No threads with TLS either, and no more memory a connection than is sensible; descriptors are closed
+No threads with TLS either, and no descriptor is left open
 --SKIPIF--
 <?php
 require __DIR__ . '/skipif.inc';
