@@ -61,6 +61,27 @@ fn sockets_that_are_given_are_listened_on_instead() {
     UnixStream::connect(&path).unwrap();
 }
 
+#[test]
+fn with_ssl_those_of_the_internet_speak_tls() {
+    let files = crate::tls::Files::new("given-tls");
+    let (certificate, key) = (files.folder.file("server.pem"), files.folder.file("server.key"));
+    let (listener, address) = tcp();
+    let path = files.folder.file("given");
+    let local = UnixListener::bind(&path).unwrap();
+    let give = || given(listener.try_clone().unwrap(), Some(local.try_clone().unwrap().into()));
+    let named = ["--ssl-certificate", &certificate, "--ssl-key", &key];
+    let mut server = Running::begin(give(), &[&["--ssl"], &named[..]].concat(), &files.folder);
+    server.line_with(&format!("listening on tls://{address}"));
+    answers(UnixStream::connect(&path).unwrap());
+    let tls = rustls::ClientConnection::new(files.client(None).into(), crate::tls::server_name()).unwrap();
+    answers(rustls::StreamOwned::new(tls, TcpStream::connect(&address).unwrap()));
+    server.stop();
+    // Who asks for TLS is not given a server without.
+    let output = give().args(["-L", "tls://127.0.0.1"]).args(named).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--listen tls:// is without effect"), "{}", stderr(&output));
+}
+
 /// One server after the other ends in a drain, while connections come all the time: each is answered.
 #[test]
 fn no_connection_is_refused_while_one_server_follows_another() {

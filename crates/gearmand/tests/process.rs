@@ -11,7 +11,8 @@ use std::time::Instant;
 
 pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
-    for name in ["GEARMAND_PORT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"] {
+    let of_tls = ["GEARMAND_SERVER_PEM", "GEARMAND_SERVER_KEY", "GEARMAND_CA_CERTIFICATE"];
+    for name in ["GEARMAND_PORT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"].iter().chain(&of_tls) {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());

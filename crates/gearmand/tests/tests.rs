@@ -22,6 +22,7 @@ mod signals;
 mod stopping;
 mod successor;
 mod threads;
+mod tls;
 mod torture;
 mod unwritable;
 mod util;

@@ -3,7 +3,7 @@
 use gearmand::{Config, Listener, Stop, run};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,13 +21,20 @@ impl Server {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Server {
+        Server::at(Listener::Tcp, change).await
+    }
+
+    pub(crate) async fn at(
+        kind: impl FnOnce(std::net::TcpListener) -> Listener,
+        change: impl FnOnce(&mut Config),
+    ) -> Server {
         let mut config = Config::default();
         config.handle_prefix = "H:test".into();
         change(&mut config);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(Stop::No);
-        let task = tokio::spawn(run(vec![Listener::Tcp(listener)], config, stopped));
+        let task = tokio::spawn(run(vec![kind(listener)], config, stopped));
         Server { address, stop, task }
     }
 
@@ -99,8 +106,8 @@ pub(crate) const GET_STATUS_UNIQUE: u32 = 41;
 pub(crate) const STATUS_RES_UNIQUE: u32 = 42;
 
 /// One end of a connection.
-pub(crate) struct Peer {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Peer<S = TcpStream> {
+    pub(crate) stream: S,
 }
 
 /// The bytes of a packet.
@@ -109,9 +116,15 @@ pub(crate) fn packet(magic: &[u8; 4], command: u32, arguments: &[&[u8]]) -> Vec<
     [&magic[..], &command.to_be_bytes(), &(body.len() as u32).to_be_bytes(), &body].concat()
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub(crate) async fn raw(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.unwrap();
+        self.raw_or(bytes).await.unwrap();
+    }
+
+    /// Where it may be refused already.
+    pub(crate) async fn raw_or(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
     pub(crate) async fn send(&mut self, command: u32, arguments: &[&[u8]]) {

@@ -1,0 +1,62 @@
+//! Who is let in, and what the others get to read.
+
+use crate::tls::{Ca, Encrypted, Identity};
+use crate::util::LONG;
+use gearmand::config::tls::Verify;
+use rcgen::date_time_ymd;
+use rustls::version::{TLS12, TLS13};
+use std::sync::Arc;
+
+/// What becomes of a client with this certificate, on either version of TLS.
+async fn outcome(server: &Encrypted, shown: Option<&Identity>) -> Result<(), String> {
+    let mut outcomes = Vec::new();
+    for version in [&TLS12, &TLS13] {
+        let client = Arc::new(server.files.client_of(shown, &[version]));
+        let tried = async {
+            let mut peer = server.peer_with(client).await?;
+            peer.raw_or(b"verbose\n").await?;
+            // With TLS 1.3 a client learns only now that it was refused.
+            let mut answer = [0; 9];
+            tokio::io::AsyncReadExt::read_exact(&mut peer.stream, &mut answer).await.map(|_| ())
+        };
+        let tried: std::io::Result<()> = tokio::time::timeout(LONG, tried).await.unwrap();
+        outcomes.push(tried.map_err(|e| e.to_string()));
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
+    outcomes.remove(0)
+}
+
+fn refused(alert: &str) -> Result<(), String> {
+    Err(format!("received fatal alert: {alert}"))
+}
+
+#[tokio::test]
+async fn without_a_ca_nobody_is_asked() {
+    let server = Encrypted::start("tls-verify-none").await;
+    assert_eq!(outcome(&server, None).await, Ok(()));
+    assert_eq!(outcome(&server, Some(&Ca::new("another").sign("stranger"))).await, Ok(()));
+}
+
+#[tokio::test]
+async fn only_those_with_a_certificate() {
+    let server = Encrypted::with("tls-verify-require", Verify::Require, |_| {}).await;
+    let ca = &server.files.ca;
+    assert_eq!(outcome(&server, Some(&ca.sign("web"))).await, Ok(()));
+    let none = outcome(&server, None).await.unwrap_err();
+    assert!(none.contains("CertificateRequired") || none.contains("HandshakeFailure"), "{none}");
+    assert_eq!(outcome(&server, Some(&Ca::new("another").sign("stranger"))).await, refused("UnknownCA"));
+    // One that only calls itself the same.
+    assert!(outcome(&server, Some(&Ca::new("a CA").sign("web"))).await.is_err());
+    let expired = ca.sign_with("old", |params| params.not_after = date_time_ymd(2020, 1, 1));
+    assert_eq!(outcome(&server, Some(&expired)).await, refused("CertificateExpired"));
+    let early = ca.sign_with("new", |params| params.not_before = date_time_ymd(4000, 1, 1));
+    assert!(outcome(&server, Some(&early)).await.is_err());
+}
+
+#[tokio::test]
+async fn one_that_is_shown_has_to_be_right() {
+    let server = Encrypted::with("tls-verify-optional", Verify::Optional, |_| {}).await;
+    assert_eq!(outcome(&server, None).await, Ok(()));
+    assert_eq!(outcome(&server, Some(&server.files.ca.sign("web"))).await, Ok(()));
+    assert_eq!(outcome(&server, Some(&Ca::new("another").sign("stranger"))).await, refused("UnknownCA"));
+}
