@@ -17,8 +17,8 @@ $ping = function (string $what, TlsServer|int $server, ?string $file, ?Certifica
 };
 $ping('unknown CA', $good, $stranger->file);
 $ping('none of the system\'s', $good, null);
-$ping('expired', tls_server($ca->issue('expired', from: '-2 days', to: '-1 day')), $ca->file);
-$ping('not yet valid', tls_server($ca->issue('early', from: '+1 day', to: '+2 days')), $ca->file);
+$ping('expired', tls_server($ca->issue('expired', from: '-4 days', to: '-36 hours')), $ca->file);
+$ping('not yet valid', tls_server($ca->issue('early', from: '+36 hours', to: '+4 days')), $ca->file);
 $ping('another host', tls_server($ca->issue('other', 'DNS:jobs.example.org')), $ca->file, null, 'localhost');
 $ping('another address', tls_server($ca->issue('other', 'IP:127.0.0.2')), $ca->file);
 $ping('no names', tls_server($ca->issue('127.0.0.1', 'email:a@example.org')), $ca->file);
@@ -51,10 +51,10 @@ none of the system's:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is signed by no CA that this system knows: name the file with the certificate of its CA
   false, COULD_NOT_CONNECT
 expired:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate has expired, 24 hours ago: it must be renewed
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate has expired, N hours ago: it must be renewed
   false, COULD_NOT_CONNECT
 not yet valid:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is not valid yet, for 24 hours more: is the clock right?
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is not valid yet, for N hours more: is the clock right?
   false, COULD_NOT_CONNECT
 another host:
   warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is made out to DnsName(\"jobs.example.org\"), not to localhost: connect to that name, or say that it is right (peer name)

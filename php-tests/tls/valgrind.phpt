@@ -18,9 +18,10 @@ $ca = new Authority();
 $own = $ca->issue('client');
 $server = tls_server($ca->issue(), $ca->file);
 $fatal = '--suppressions=' . dirname(__DIR__) . '/process/valgrind.supp';
-$start = function (string $end) use ($ca, $own, $server, $fatal) {
+$tags = '--suppressions=' . __DIR__ . '/valgrind.supp';
+$start = function (string $end) use ($ca, $own, $server, $fatal, $tags) {
     $valgrind = ['valgrind', '-q', '--error-exitcode=77', '--num-callers=30', '--leak-check=full', '--show-leak-kinds=definite',
-        '--errors-for-leak-kinds=definite', '--child-silent-after-fork=yes', ...(str_contains($end, 'fatal') ? [$fatal] : [])];
+        '--errors-for-leak-kinds=definite', '--child-silent-after-fork=yes', $tags, ...(str_contains($end, 'fatal') ? [$fatal] : [])];
     $settings = ['pcre.jit=0', 'gearman.ssl=1', "gearman.ssl_ca_file=$ca->file", "gearman.ssl_certificate=$own->file",
         "gearman.ssl_key=$own->key", 'gearman.connect_timeout=60000', 'gearman.persistent=' . (int) str_contains($end, 'persistent')];
     return start_php(
