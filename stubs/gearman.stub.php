@@ -350,7 +350,7 @@ class GearmanClient
      *
      * The server's certificate must be for the name or address by which the server was added, and of a CA that is known: one
      * of $ca_file, or of the system's without it. Files are PEM and are read when a connection is made. One that is of no use is
-     * then a warning that names it, and GEARMAN_INVALID_ARGUMENT.
+     * then a warning that names it, and GEARMAN_COULD_NOT_CONNECT.
      *
      * What is null or '' comes from the environment (GEARMAND_CA_CERTIFICATE, GEARMAN_CLIENT_PEM, GEARMAN_CLIENT_KEY) or else
      * from php.ini (gearman.ssl_ca_file, gearman.ssl_certificate, gearman.ssl_key). Where the first of these variables is set,
@@ -365,7 +365,7 @@ class GearmanClient
      * @param string|null $ca_file The certificates of the CAs that servers' certificates may be of.
      * @param string|null $certificate This client's own, for servers that ask for one; those of its issuers may follow it.
      * @param string|null $key_file Its private key, not encrypted; null or '' if it is in $certificate.
-     * @return bool false with a warning and GEARMAN_INVALID_ARGUMENT if open_basedir does not allow a file.
+     * @return bool false with a warning and 49, which has no constant, if open_basedir does not allow a file.
      */
     public function setSSL(bool $ssl = true, ?string $ca_file = null, ?string $certificate = null, ?string $key_file = null): bool {}
 
@@ -878,7 +878,7 @@ class GearmanWorker
      * @param string|null $ca_file The certificates of the CAs that servers' certificates may be of.
      * @param string|null $certificate This worker's own, for servers that ask for one; those of its issuers may follow it.
      * @param string|null $key_file Its private key, not encrypted; null or '' if it is in $certificate.
-     * @return bool false with a warning and GEARMAN_INVALID_ARGUMENT if open_basedir does not allow a file.
+     * @return bool false with a warning and 49, which has no constant, if open_basedir does not allow a file.
      */
     public function setSSL(bool $ssl = true, ?string $ca_file = null, ?string $certificate = null, ?string $key_file = null): bool {}
 
