@@ -107,8 +107,10 @@ fn runs_a_job(wire: &mut Wire) {
     wire.read_to_end(&mut packet).unwrap();
 }
 
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// What both programs say, the second without its own name.
-fn both(config: &Arc<ServerConfig>, arguments: &[&str], variables: &[(&str, &str)], good: bool) -> [Ended; 2] {
+fn both(config: &Arc<ServerConfig>, arguments: &[&str], variables: Variables, good: bool) -> [Ended; 2] {
     let asked = |program: &str, own: &[&str], script: fn(&mut Wire)| {
         let (port, server) = server(config.clone(), script);
         let ended = run_with(program, &port, &[own, arguments].concat(), variables);
@@ -125,7 +127,7 @@ fn who_is_trusted_is_asked() {
     let files = Files::new("trusted");
     let config = files.config(false);
     let ca = files.path("ca.pem");
-    let good: [(&[&str], &[(&str, &str)]); 5] = [
+    let good: [(&[&str], Variables); 5] = [
         (&["--ssl-ca-file", &ca], &[]),
         (&["-S", "--ssl-ca-file", &ca, "--ssl-peer-name", "queue.example"], &[]),
         (&["--ssl"], &[("GEARMAND_CA_CERTIFICATE", &ca)]),
