@@ -42,6 +42,19 @@ fn a_server_that_another_ca_speaks_for() {
     });
 }
 
+/// Whoever makes a CA anew gives it the name that it had.
+#[test]
+fn a_server_that_another_ca_of_the_same_name_speaks_for() {
+    within(async || {
+        let said = refusal(|_| Authority::new("the CA").issue(localhost()).server()).await;
+        assert_eq!(
+            said,
+            "the server's certificate is signed by no CA in ca.pem, but by one of the same name: put the certificate of \
+             its CA into ca.pem"
+        );
+    });
+}
+
 #[test]
 fn a_server_that_nobody_speaks_for() {
     within(async || {

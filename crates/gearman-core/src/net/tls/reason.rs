@@ -3,10 +3,11 @@
 //! Must never print a byte of a key, or what a server wrote, unescaped.
 
 use super::TlsSettings;
+use crate::error::system_text;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
-use std::fmt;
 use std::path::Path;
+use std::{fmt, io};
 
 /// TLS failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,20 @@ impl fmt::Display for SignedByItself {
 impl std::error::Error for SignedByItself {}
 
 impl Failure {
+    /// Of who lets rustls read and write by itself: its errors are inside the socket's.
+    pub fn of(e: &io::Error, settings: &TlsSettings, handshaking: bool) -> Failure {
+        match e.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(error) => Failure::new(error, settings, handshaking),
+            None if e.kind() == io::ErrorKind::UnexpectedEof => Failure::cut_short("the server closed the connection"),
+            None if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Failure::cut_short("no answer came in time")
+            }
+            None => Failure::cut_short(&system_text(e)),
+        }
+    }
+
     /// What rustls found, during the handshake or later.
-    pub fn new(error: &Error, settings: &TlsSettings, handshaking: bool) -> Failure {
+    pub(crate) fn new(error: &Error, settings: &TlsSettings, handshaking: bool) -> Failure {
         let (reason, refusal) = match error {
             Error::InvalidCertificate(wrong) => (certificate(wrong, settings), true),
             Error::AlertReceived(alert) => self::alert(*alert, settings),
@@ -69,13 +82,15 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
         Some(file) => format!("put the certificate of its CA into {}", file.display()),
         None => "name the file with the certificate of its CA".into(),
     };
+    let whom = match &settings.ca_file {
+        Some(file) => format!("no CA in {}", file.display()),
+        None => "no CA that this system knows".into(),
+    };
     match wrong {
-        CertificateError::UnknownIssuer => {
-            let whom = match &settings.ca_file {
-                Some(file) => format!("no CA in {}", file.display()),
-                None => "no CA that this system knows".into(),
-            };
-            format!("the server's certificate is signed by {whom}: {name_it}")
+        CertificateError::UnknownIssuer => format!("the server's certificate is signed by {whom}: {name_it}"),
+        // Somebody has made a CA anew.
+        CertificateError::BadSignature => {
+            format!("the server's certificate is signed by {whom}, but by one of the same name: {name_it}")
         }
         CertificateError::Other(other) if other.0.is::<SignedByItself>() => {
             format!("the server's certificate is self-signed, and not trusted: {name_it}")
@@ -105,7 +120,6 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
                 expected.to_str()
             )
         }
-        CertificateError::BadSignature => format!("the server's certificate has a wrong signature: {name_it}"),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the server's certificate is not one for servers (extendedKeyUsage)".into()
         }
