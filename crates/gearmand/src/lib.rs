@@ -4,7 +4,7 @@
 //! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
 //!
 //! ```text
-//! durable            what a durable queue is: a trait, rows and their keys
+//! durable            what a durable queue is: a trait, changes and rows
 //! durable::batch     changes on their way there
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
@@ -26,8 +26,11 @@
 //! broker::dispatch   a packet -> a call of the broker
 //! admin::listing     the snapshot -> lists of lines
 //! admin::text        text commands -> answers
-//! durable::sqlite    a durable queue in an SQLite file
 //! durable::writer    the thread that writes changes
+//! durable::recovery  reading the jobs at the start
+//! durable::row_key   the keys of rows in C gearmand's tables
+//! durable::sqlite    a durable queue in an SQLite file
+//! durable::sqlite::extras  what C gearmand's table there has no columns for
 //! config::file       words of a command line and of files
 //! config::tls        certificates and keys, from their files
 //! config::listen     a word of --listen
@@ -35,7 +38,7 @@
 //! config::options    every option, with default and meaning
 //! ---- below: sockets ----
 //! net::peer          who is at the other end
-//! net::stream::socket a socket, TCP or Unix
+//! net::stream::socket  a socket, TCP or Unix
 //! net::stream::tls   its bytes, encrypted
 //! net::stream        both: what connections have
 //! net::handshakes    TLS handshakes under way

@@ -3,6 +3,7 @@
 
 use crate::config::Config;
 use crate::durable::batch::BatchResult;
+use crate::durable::recovery::recover;
 use crate::durable::writer::Writer;
 use crate::durable::{Backend, BackendError};
 use crate::net::alarm::Alarm;
@@ -121,11 +122,11 @@ impl Server {
             let now = state.read_clock();
             let broker = &mut state.broker;
             tracing::info!("reading the durable queue");
-            queue.replay(&mut |row| match *stop.borrow() {
-                Stop::No => broker.restore(&now, &row),
+            let last = recover(&mut *queue, &mut |row| match *stop.borrow() {
+                Stop::No => broker.restore(&now, row),
                 Stop::Drain | Stop::Now => Err("the server is to stop"),
             })?;
-            broker.restored();
+            broker.restored(last);
             if broker.len() > 0 {
                 tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", broker.len());
             }

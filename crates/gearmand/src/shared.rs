@@ -9,7 +9,7 @@ use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
 use crate::config::Config;
 use crate::durable::Durable;
-use crate::durable::batch::BatchResult;
+use crate::durable::batch::{BatchResult, Stats};
 use crate::durable::writer::Writer;
 use crate::net::stream::{Stream, Watch};
 use crate::outgoing::{InFlight, Outgoing};
@@ -89,6 +89,8 @@ pub(crate) struct State {
     pub(crate) lost: usize,
     /// Who brings jobs to the durable queue.
     pub(crate) writer: Option<Writer>,
+    /// What the durable queue did until its last result.
+    stored: Stats,
     /// When to log that nobody can be accepted.
     exhausted: Seldom,
     /// When to log that there are connections enough.
@@ -206,6 +208,7 @@ impl State {
             stopping: false,
             lost: 0,
             writer: None,
+            stored: Stats::default(),
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
             encrypted: Seldom::every(TROUBLE),
@@ -241,7 +244,7 @@ impl State {
 
     fn counts(&self) -> Server {
         let (packets_sent, bytes_sent) = self.outgoing.counts();
-        let commits = self.writer.as_ref().map(Writer::commits).unwrap_or_default();
+        let Stats { commits, changes, longest, .. } = self.stored;
         Server {
             connections: self.open as u64,
             accepted: self.accepted,
@@ -249,9 +252,9 @@ impl State {
             bytes_received: self.bytes_received,
             packets_sent,
             bytes_sent,
-            commits: commits.commits,
-            changes: commits.changes,
-            longest_commit: commits.longest,
+            commits,
+            changes,
+            longest_commit: longest,
             uptime: self.now.steady,
             ..self.broker.server()
         }
@@ -337,7 +340,7 @@ impl State {
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                self.settle(BatchResult { batch: number, added: false, done: false });
+                self.settle(BatchResult { batch: number, stats: self.stored, ..BatchResult::default() });
             }
         }
     }
@@ -346,6 +349,7 @@ impl State {
         if self.stopping && !result.added && self.config.durable == Durable::AtEnd {
             self.lost += self.broker.storing();
         }
+        self.stored = result.stats;
         let now = self.read_clock();
         self.broker.settle(&now, result, &mut self.outgoing);
     }

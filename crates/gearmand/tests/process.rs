@@ -216,7 +216,7 @@ fn an_error_in_a_file_names_its_line() {
         ("-t4\n--queue-type mysql\n", 2, "--queue-type mysql: this server has"),
         ("--verbose INFO\n--bogus\n", 2, "unexpected argument '--bogus' found"),
         ("--verbose INFO\nword\n-t4", 2, "unexpected argument 'word' found"),
-        ("-t4\n--ssl\n", 2, "--ssl: this server has no TLS"),
+        ("-t4\n--ssl\n", 2, "--ssl: which certificate?"),
     ] {
         for how in [&option, &short] {
             let text = check(text, &["-L::1", how]);

@@ -325,10 +325,7 @@ impl Broker {
             let function = &mut self.functions[job.function];
             function.total -= 1;
             function.activity().end(end);
-            if job.stored {
-                let key = job.row_key();
-                self.changes.done(key.as_ref(), &function.name);
-            }
+            self.unstore(&job);
         }
     }
 

@@ -106,12 +106,14 @@ impl Handshakes {
 
     /// Logs what became of one: as a warning now and then, else as any connection that ends.
     pub(crate) fn failed(&self, error: &HandshakeError, name: &dyn fmt::Display) {
-        let mut state = self.lock();
-        let seldom = match error {
-            HandshakeError::Plain => &mut state.plain,
-            _ => &mut state.failed,
+        let (mut state, now) = (self.lock(), self.begin.elapsed());
+        let warn = match error {
+            // Who only looks whether somebody listens, too.
+            HandshakeError::Left => None,
+            HandshakeError::Plain => state.plain.happened(now),
+            HandshakeError::Failed(_) | HandshakeError::Late(_) => state.failed.happened(now),
         };
-        match seldom.happened(self.begin.elapsed()) {
+        match warn {
             Some(omitted) => tracing::warn!("connection from {name} refused: {error}{omitted}"),
             None => tracing::info!("connection from {name} refused: {error}"),
         }

@@ -7,11 +7,11 @@
 //! - a certificate is here only when it was verified;
 //! - addresses are canonical: an IPv4 address is one, however it came.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
+use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 
@@ -47,7 +47,7 @@ impl CertificateName {
     ///
     /// # Errors
     /// [`Unreadable`]: nothing may be granted by it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for streams that have certificates"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for streams that have certificates"))]
     pub(crate) fn read(der: &[u8]) -> Result<CertificateName, Unreadable> {
         let wrong = |error: x509_cert::der::Error| Unreadable(error.to_string());
         let certificate = Certificate::from_der(der).map_err(wrong)?;
@@ -69,7 +69,7 @@ impl CertificateName {
 }
 
 /// id-at-commonName.
-const COMMON_NAME: x509_cert::der::oid::ObjectIdentifier = x509_cert::der::oid::ObjectIdentifier::new_unwrap("2.5.4.3");
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// An alternative name that rules can go by.
 fn san(name: &GeneralName) -> Option<Box<str>> {
@@ -84,17 +84,6 @@ fn san(name: &GeneralName) -> Option<Box<str>> {
             Some(address.to_canonical().to_string().into())
         }
         _ => None,
-    }
-}
-
-impl fmt::Display for Peer {
-    /// As it is shown where its socket has no better name.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.address, self.uid_gid) {
-            (Some(address), _) => address.fmt(f),
-            (None, Some((uid, gid))) => write!(f, "uid {uid} gid {gid}"),
-            (None, None) => f.write_str("unix"),
-        }
     }
 }
 

@@ -85,7 +85,7 @@ fn a_bad_key_is_named_and_never_shown() {
     }
     // Where the file may not be read, root may nevertheless.
     if !nix::unistd::geteuid().is_root() {
-        std::fs::set_permissions(files.path("server.key"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(files.path("server.key"), std::fs::Permissions::from_mode(0o000)).unwrap();
         assert_eq!(of("server.key"), "server.key: Permission denied (os error 13)");
     }
 }

@@ -252,16 +252,23 @@ async fn a_peer_that_does_not_read() {
 /// The end of what is read is a close_notify, and not a connection that was cut.
 #[tokio::test]
 async fn a_stop_and_a_drain_say_that_it_is_the_end() {
-    for stop in [Stop::Now, Stop::Drain] {
-        let server = Encrypted::start(&format!("tls-{stop:?}")).await;
-        let mut peer = server.peer().await;
-        peer.sync().await;
+    for (stop, threads) in [(Stop::Now, 1), (Stop::Drain, 1), (Stop::Now, 3), (Stop::Drain, 3)] {
+        let name = format!("tls-{stop:?}-{threads}");
+        let server = Encrypted::with(&name, Verify::None, |config| config.threads = threads).await;
+        let mut peers = Vec::new();
+        for _ in 0..threads {
+            let mut peer = server.peer().await;
+            peer.sync().await;
+            peers.push(peer);
+        }
         server.server.stop.send(stop).unwrap();
         server.server.task.await.unwrap().unwrap();
-        let mut rest = Vec::new();
-        // Without one rustls makes an error of it.
-        tokio::time::timeout(LONG, peer.stream.read_to_end(&mut rest)).await.unwrap().unwrap();
-        assert_eq!(rest, b"");
+        for mut peer in peers {
+            let mut rest = Vec::new();
+            // Without one rustls makes an error of it.
+            tokio::time::timeout(LONG, peer.stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+            assert_eq!(rest, b"");
+        }
     }
 }
 
