@@ -22,7 +22,7 @@ spawn(function () use ($server, $ca, $function) {
     }]);
     while (true) {
         try {
-            $worker->work();
+            @$worker->work();
         } catch (DomainException) {
         }
     }
