@@ -4,16 +4,7 @@ A thousand forks with TLS: as process/fork_stress.phpt
 <?php require __DIR__ . '/skipif.inc';
 --FILE--
 <?php
-require __DIR__ . '/tls.inc';
-
-$ca = new Authority();
-$own = $ca->issue('client');
-$server = tls_server($ca->issue(), $ca->file);
-putenv("GEARMAND_CA_CERTIFICATE=$ca->file");
-putenv("GEARMAN_CLIENT_PEM=$own->file");
-putenv("GEARMAN_CLIENT_KEY=$own->key");
-require __DIR__ . '/../process/fork_stress.inc';
-?>
+require __DIR__ . '/fork_stress.inc';
 --EXPECT--
 failed:
 descriptors more: 0
