@@ -7,7 +7,7 @@
 //! ```text
 //! c .   the client sees to its session: agrees, writes, reads
 //! l .   it looks whether something is there
-//! r n   its socket takes n bytes at a time from now on
+//! r n   its socket has room for n bytes more, and not for more
 //! w n   it has n bytes to send
 //! W n   so has the server, 100 times n
 //! s .   the server takes what has come, and answers
@@ -52,7 +52,7 @@ struct Memory {
     ended: bool,
     /// What was written.
     outbox: Vec<u8>,
-    /// Bytes that it takes at a time; 0: none.
+    /// Bytes that it still takes.
     room: usize,
 }
 
@@ -70,6 +70,7 @@ impl AsyncRead for Memory {
 impl AsyncWrite for Memory {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let n = bytes.len().min(self.room);
+        self.room -= n;
         self.outbox.extend_from_slice(&bytes[..n]);
         if n == 0 { Poll::Pending } else { Poll::Ready(Ok(n)) }
     }
@@ -89,7 +90,9 @@ struct Pair {
     write_buffer: WriteBuffer,
     /// All that the client read.
     read: BytesMut,
-    /// What its session said last, once it has failed or ended.
+    /// Its session was ready.
+    agreed: bool,
+    /// It has failed or ended.
     over: bool,
     server: ServerConnection,
     /// The server has failed or closed.
@@ -113,6 +116,7 @@ impl Pair {
             socket: Memory { room: usize::MAX, ..Memory::default() },
             write_buffer: WriteBuffer::new(),
             read: BytesMut::new(),
+            agreed: false,
             over: false,
             server: ServerConnection::new(config.clone()).ok()?,
             silent: false,
@@ -174,10 +178,15 @@ impl Pair {
         match self.client.poll_ready(&mut self.socket, &mut cx) {
             Poll::Pending => return,
             Poll::Ready(Err(_)) => return self.over = true,
-            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Ok(())) => self.agreed = true,
         }
         let written = self.client.poll_write(&mut self.socket, &mut cx, &mut self.write_buffer);
-        assert!(!matches!(written, Poll::Ready(Ok(()))) || !self.write_buffer.has_remaining());
+        assert_eq!(written.is_pending(), self.write_buffer.has_remaining(), "bytes leave it when they are written");
+        self.read_all();
+    }
+
+    fn read_all(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
         loop {
             let before = self.read.len();
             match self.client.poll_read(&mut self.socket, &mut cx, &mut self.read) {
@@ -192,7 +201,7 @@ impl Pair {
     }
 
     fn look(&mut self) {
-        if self.over || self.client.is_handshaking() {
+        if self.over || !self.agreed {
             return;
         }
         let (socket, before) = (std::cell::RefCell::new(&mut self.socket), self.read.len());
@@ -205,7 +214,7 @@ impl Pair {
             room[..n].copy_from_slice(&socket.inbox.split_to(n));
             Ok(n)
         });
-        self.poll();
+        self.read_all();
         let came = self.read.len() > before;
         match look {
             Look::Nothing => assert!(!came && !self.over, "there was something"),
