@@ -8,7 +8,7 @@ pub mod connection;
 #[cfg(feature = "client")]
 pub mod fork;
 #[cfg(feature = "client")]
-mod session;
+pub(crate) mod session;
 #[cfg(feature = "client")]
 mod stream;
 #[cfg(feature = "client")]
