@@ -78,7 +78,7 @@ file_put_contents($log, '');
 spawn(function () use ($server, $ca, $function, $log) {
     $worker = tls_worker($server, $ca->file, [$function => fn (GearmanJob $job) => file_put_contents($log, $job->workload(), FILE_APPEND)]);
     while (true) {
-        @$worker->work();
+        @$worker->work() || file_put_contents("$log.failed", $worker->error());
     }
 }, clean: false);
 $client->doBackground($function, '1');
@@ -90,7 +90,7 @@ foreach (['2' => $ca, '3' => new Authority('Stranger'), '4' => $ca] as $text => 
     $server = start_gearmand(['-L', 'tls://' . HOST . ":$tls", '--ssl-certificate', $new->file, '--ssl-key', $new->key, '--ssl-verify', 'none'], $port);
     client($port)->doBackground($function, (string) $text);
     if ($text === 3) {
-        usleep(300_000); // time enough for one that would
+        wait_until(fn () => str_contains(@file_get_contents("$log.failed"), 'signed by no CA'), 10, 'the worker to refuse');
         show('a stranger has no worker', function_status($function, $port));
     } else {
         wait_until(fn () => function_status($function, $port)[0] === 0);
