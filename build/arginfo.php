@@ -17,7 +17,7 @@ const BITS = ['null' => 'ffi::IS_NULL', 'false' => 'ffi::IS_FALSE', 'true' => 'f
     'callable' => 'ffi::IS_CALLABLE', 'void' => 'ffi::IS_VOID'];
 
 function c(string $text): string { return 'c"' . addcslashes($text, "\\\"\n") . '".as_ptr()'; }
-function snake(string $name): string { return strtolower(preg_replace('/(?<!^)[A-Z]/', '_$0', $name)); }
+function snake(string $name): string { return strtolower(preg_replace('/(?<=[a-z])[A-Z]/', '_$0', $name)); }
 function tag(ReflectionFunctionAbstract $f, string $tag): ?string
 {
     return preg_match("/@$tag\\b[ \\t]*([\\w:]*)/", (string) $f->getDocComment(), $m) ? $m[1] : null;

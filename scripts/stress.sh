@@ -12,5 +12,5 @@ GEARMAN_FUZZ_EXCHANGES=${CORE_EXCHANGES:-1000000} cargo test -q -p gearman-core 
 # Tests are given some minutes, their children less.
 export TEST_TIMEOUT=7200 GEARMAN_TEST_ALARM=7200
 GEARMAN_TEST_FORKS=${FORKS:-10000} GEARMAN_TEST_EXCHANGES=${EXCHANGES:-20000} php-tests/run.sh \
-    php-tests/process/fork_stress*.phpt php-tests/connection/mutated_*.phpt
+    php-tests/process/fork_stress*.phpt php-tests/tls/fork_stress*.phpt php-tests/connection/mutated_*.phpt
 bash interop/deadhost.sh

@@ -215,7 +215,7 @@ macro_rules! handlers {
 
 /// `let this = args!(call, Client, "S|l", &mut name, &mut number);` — returns from the handler when
 /// PHP has thrown. "O" goes in front: PHP skips it for a method and takes argument 1 for its
-/// procedural twin. As in C, format and variables must agree: S Str, l i64, b bool, z Arg.
+/// procedural twin. As in C, format and variables must agree: S and P (a path, without NUL) Str, l i64, b bool, z Arg.
 macro_rules! args {
     ($call:ident, $class:ty, $format:literal $(, &mut $out:ident)*) => {{
         let mut object: *mut ext_php_rs::ffi::zval = std::ptr::null_mut();

@@ -7,8 +7,10 @@ use ext_php_rs::ffi::{ZEND_RESULT_CODE_FAILURE, ZEND_RESULT_CODE_SUCCESS, zend_i
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use gearman_core::server_connection::Settings;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, OsString, c_int, c_void};
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: &CStr = c"gearman.connect_timeout";
@@ -18,9 +20,15 @@ const PERSISTENT: &CStr = c"gearman.persistent";
 const DIRECT_ASSIGNMENT: &CStr = c"gearman.direct_assignment";
 const PREFETCH: &CStr = c"gearman.prefetch";
 const SERVERS: &CStr = c"gearman.servers";
+const SSL: &CStr = c"gearman.ssl";
+const SSL_CA_FILE: &CStr = c"gearman.ssl_ca_file";
+const SSL_CERTIFICATE: &CStr = c"gearman.ssl_certificate";
+const SSL_KEY: &CStr = c"gearman.ssl_key";
+const SSL_PEER_NAME: &CStr = c"gearman.ssl_peer_name";
+const SSL_VERIFY: &CStr = c"gearman.ssl_verify";
 
 /// Static: PHP keeps pointers to the table (8.5).
-static ENTRIES: IniEntryDefs<8> = IniEntryDefs::new([
+static ENTRIES: IniEntryDefs<14> = IniEntryDefs::new([
     setting::<Milliseconds>(CONNECT_TIMEOUT, c"5000", IniEntryPermission::All),
     setting::<PacketSize>(MAX_PACKET_SIZE, c"1073741824", IniEntryPermission::All),
     setting::<Switch>(LAZY_CONNECT, c"0", IniEntryPermission::All),
@@ -28,6 +36,13 @@ static ENTRIES: IniEntryDefs<8> = IniEntryDefs::new([
     setting::<Switch>(DIRECT_ASSIGNMENT, c"1", IniEntryPermission::All),
     setting::<Jobs>(PREFETCH, c"0", IniEntryPermission::All),
     setting::<Anything>(SERVERS, c"", IniEntryPermission::All),
+    setting::<Switch>(SSL, c"0", IniEntryPermission::All),
+    // No script's: files that open_basedir may not allow, and whom to trust.
+    setting::<Anything>(SSL_CA_FILE, c"", IniEntryPermission::System),
+    setting::<Anything>(SSL_CERTIFICATE, c"", IniEntryPermission::System),
+    setting::<Anything>(SSL_KEY, c"", IniEntryPermission::System),
+    setting::<Anything>(SSL_PEER_NAME, c"", IniEntryPermission::System),
+    setting::<Switch>(SSL_VERIFY, c"1", IniEntryPermission::System),
     IniEntryDef::end(),
 ]);
 
@@ -106,9 +121,16 @@ fn long(name: &CStr) -> i64 {
 }
 
 fn text(name: &CStr) -> Option<String> {
+    copy(name).map(|t| t.to_string_lossy().into_owned())
+}
+
+fn path(name: &CStr) -> Option<PathBuf> {
+    copy(name).filter(|p| !p.is_empty()).map(|p| OsString::from_vec(p.into_bytes()).into())
+}
+
+fn copy(name: &CStr) -> Option<CString> {
     // SAFETY: PHP gives out a string that lives until the setting changes; it is copied at once.
-    let text = unsafe { zend_ini_string(name.as_ptr(), name.count_bytes(), 0).as_ref().map(|c| CStr::from_ptr(c)) };
-    text.map(|t| t.to_string_lossy().into_owned())
+    unsafe { zend_ini_string(name.as_ptr(), name.count_bytes(), 0).as_ref().map(|c| CStr::from_ptr(c).into()) }
 }
 
 /// A number of bytes as php.ini has them: `512K`, `64M`, `1g`, or without a letter.
@@ -153,4 +175,34 @@ pub(crate) fn prefetch() -> usize {
 /// `gearman.servers`, unless empty.
 pub(crate) fn servers() -> Option<String> {
     text(SERVERS).filter(|t| !t.is_empty())
+}
+
+/// `gearman.ssl`: connections speak TLS.
+pub(crate) fn ssl() -> bool {
+    long(SSL) != 0
+}
+
+/// `gearman.ssl_ca_file`, unless empty.
+pub(crate) fn ssl_ca_file() -> Option<PathBuf> {
+    path(SSL_CA_FILE)
+}
+
+/// `gearman.ssl_certificate`, unless empty.
+pub(crate) fn ssl_certificate() -> Option<PathBuf> {
+    path(SSL_CERTIFICATE)
+}
+
+/// `gearman.ssl_key`, unless empty.
+pub(crate) fn ssl_key() -> Option<PathBuf> {
+    path(SSL_KEY)
+}
+
+/// `gearman.ssl_peer_name`, unless empty.
+pub(crate) fn ssl_peer_name() -> Option<String> {
+    text(SSL_PEER_NAME).filter(|name| !name.is_empty())
+}
+
+/// `gearman.ssl_verify`: certificates of servers are verified.
+pub(crate) fn ssl_verify() -> bool {
+    long(SSL_VERIFY) != 0
 }

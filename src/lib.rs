@@ -18,6 +18,7 @@
 //! pool                 connections kept between requests
 //! runtime              the one way to async, and what a fork or a signal does to it
 //! endpoint             what GearmanClient and GearmanWorker have in common
+//! endpoint::tls        setSSL(), and which files count
 //! endpoint::servers    addServer() and its kin, connecting
 //! endpoint::methods    the methods that both classes have
 //! task                 GearmanTask
@@ -148,6 +149,10 @@ unsafe extern "C" fn end(_: *mut c_void) {
 /// phpinfo(), php --ri gearman. The first rows are pecl's, which scripts look for.
 unsafe extern "C" fn info(module: *mut zend_module_entry) {
     let persistent = CString::new(pool::text()).unwrap_or_default();
+    let verification = match ini::ssl_verify() {
+        true => c"on",
+        false => c"OFF: whoever answers is taken for the server (gearman.ssl_verify=0)",
+    };
     let rows = [
         (c"gearman support", c"enabled"),
         (c"extension version", sys::c(concat!(env!("CARGO_PKG_VERSION"), "\0"))),
@@ -156,6 +161,8 @@ unsafe extern "C" fn info(module: *mut zend_module_entry) {
         (c"Default TCP Host", c"localhost"),
         (c"Default TCP Port", c"4730"),
         (c"persistent connections", &persistent),
+        (c"TLS", c"1.2 and 1.3 (rustls)"),
+        (c"TLS verification", verification),
     ];
     // SAFETY: called by PHP with its own module entry, output is open; the strings outlive it.
     unsafe {

@@ -1,7 +1,8 @@
 //! What PHP exports and ext-php-rs 0.16.4 does not bind (its list is in allowed_bindings.rs).
 //! Declared by hand, no C file needed; signatures checked against the headers of 8.2.
 use ext_php_rs::ffi::*;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr::null;
 
 /// A handler as zend_function_entry wants it.
 #[allow(non_camel_case_types)]
@@ -28,6 +29,14 @@ unsafe extern "C" {
     pub(crate) fn zend_timeout() -> !;
     pub(crate) fn zend_ini_long(name: *const c_char, len: usize, orig: c_int) -> zend_long;
     pub(crate) fn zend_ini_string(name: *const c_char, len: usize, orig: c_int) -> *mut c_char;
+    fn expand_filepath_with_mode(
+        path: *const c_char,
+        real_path: *mut c_char,
+        relative_to: *const c_char,
+        relative_to_len: usize,
+        mode: c_int,
+    ) -> *mut c_char;
+    fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
     pub(crate) fn display_ini_entries(module: *mut zend_module_entry);
     pub(crate) fn zend_unregister_ini_entries(module_number: c_int);
 }
@@ -51,6 +60,23 @@ pub(crate) fn exit_pending() -> bool {
     let exception = unsafe { (*eg()).exception };
     // SAFETY: both only look at the class.
     !exception.is_null() && unsafe { zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception) }
+}
+
+/// A path from PHP's current directory, which is not the process's where PHP has threads. Symbolic links stay.
+pub(crate) fn absolute(path: &CStr) -> CString {
+    const CWD_EXPAND: c_int = 0;
+    let mut buffer = [0 as c_char; libc::PATH_MAX as usize];
+    // SAFETY: PHP writes at most MAXPATHLEN bytes, which is PATH_MAX, and a NUL among them; null for a path that is too long.
+    unsafe {
+        let done = expand_filepath_with_mode(path.as_ptr(), buffer.as_mut_ptr(), null(), 0, CWD_EXPAND);
+        if done.is_null() { path.into() } else { CStr::from_ptr(done).into() }
+    }
+}
+
+/// May the script use this file?
+pub(crate) fn open_basedir_allows(path: &CStr) -> bool {
+    // SAFETY: PHP reads the path.
+    unsafe { php_check_open_basedir_ex(path.as_ptr(), 0) == 0 }
 }
 
 /// A literal that ends in `\0` as a C string.

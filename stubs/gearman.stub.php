@@ -3,7 +3,7 @@
  * The one source of every PHP signature of gearman_rs (DESIGN P13). Nothing here is ever run.
  *
  * build.rs lets "php -n" read this file by reflection and writes arginfo, function tables and constants from it;
- * php-tests/tools/compare_api.php compares it, and the loaded module, with what pecl gearman 2.1.5 declares;
+ * php-tests/tools/compare_api.php compares it, and the loaded module, with what pecl gearman 2.2.1 declares;
  * IDEs and PHPStan can use it as it is (PHPStan: parameters.stubFiles or scanFiles).
  *
  * Three tags have a meaning for the build and are used for nothing else. "alias Class::method" on a function: it is
@@ -94,7 +94,8 @@ const GEARMAN_TIMEOUT = 47;
 const GEARMAN_MAX_RETURN = 53;
 
 // Client options: bits for GearmanClient::setOptions(), addOptions(), removeOptions().
-// ALLOCATED, TASK_IN_USE and NO_NEW are libgearman's own and have no effect.
+// ALLOCATED, TASK_IN_USE and NO_NEW are libgearman's own and have no effect. 256, which has no constant, is TLS: see
+// GearmanClient::setSSL().
 
 const GEARMAN_CLIENT_ALLOCATED = 1;
 /** runTasks() returns at once, with GEARMAN_IO_WAIT while tasks are unfinished; wait() waits for news. */
@@ -105,11 +106,12 @@ const GEARMAN_CLIENT_UNBUFFERED_RESULT = 8;
 const GEARMAN_CLIENT_NO_NEW = 16;
 /** Tasks are emptied when runTasks() is done with them (default). */
 const GEARMAN_CLIENT_FREE_TASKS = 32;
-/** Not in pecl: a handled signal ends the wait of a client method with GEARMAN_IO_WAIT. */
+/** A handled signal ends the wait of a client method with GEARMAN_IO_WAIT. */
 const GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL = 1024;
 
 // Worker options: bits for GearmanWorker::setOptions(), addOptions(), removeOptions().
-// NON_BLOCKING, GRAB_UNIQ, TIMEOUT_RETURN and STOP_WAIT_ON_SIGNAL can be changed, the others are only shown.
+// NON_BLOCKING, GRAB_UNIQ, TIMEOUT_RETURN and STOP_WAIT_ON_SIGNAL can be changed, the others are only shown. 1024, which has no
+// constant, is TLS: see GearmanWorker::setSSL().
 
 const GEARMAN_WORKER_ALLOCATED = 1;
 /** work() returns at once when no job is waiting. */
@@ -124,7 +126,7 @@ const GEARMAN_WORKER_CHANGE = 64;
 const GEARMAN_WORKER_GRAB_UNIQ = 128;
 /** work() returns false with GEARMAN_TIMEOUT when the timeout is over; set by setTimeout(). */
 const GEARMAN_WORKER_TIMEOUT_RETURN = 256;
-/** Not in pecl: a handled signal ends the wait of work() and wait() with GEARMAN_IO_WAIT. */
+/** A handled signal ends the wait of work() and wait() with GEARMAN_IO_WAIT. */
 const GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL = 8192;
 
 // Job priorities, most urgent first.
@@ -297,7 +299,7 @@ class GearmanClient
     /**
      * The options that are on.
      *
-     * @return int Sum of GEARMAN_CLIENT_* bits; GEARMAN_CLIENT_FREE_TASKS on a new client.
+     * @return int Sum of GEARMAN_CLIENT_* bits, and 256 for TLS; GEARMAN_CLIENT_FREE_TASKS on a new client.
      */
     public function options(): int {}
 
@@ -344,12 +346,36 @@ class GearmanClient
     public function setTimeout(int $timeout): bool {}
 
     /**
+     * Has the connections to all servers of this client speak TLS, those added before and those to come.
+     *
+     * The server's certificate must be for the name or address by which the server was added, and of a CA that is known: one
+     * of $ca_file, or of the system's without it. Files are PEM and are read when a connection is made. One that is of no use is
+     * then a warning that names it, and GEARMAN_COULD_NOT_CONNECT.
+     *
+     * What is null or '' comes from the environment (GEARMAND_CA_CERTIFICATE, GEARMAN_CLIENT_PEM, GEARMAN_CLIENT_KEY) or else
+     * from php.ini (gearman.ssl_ca_file, gearman.ssl_certificate, gearman.ssl_key). Where the first of these variables is set,
+     * or gearman.ssl is 1, a new client speaks TLS without a call. A server added as tls://host speaks it in any case.
+     *
+     * ```php
+     * $client->setSSL(true, '/etc/gearman/ca.pem', '/etc/gearman/web.pem', '/etc/gearman/web.key');
+     * $client->addServer('jobs.example.org');
+     * ```
+     *
+     * @param bool $ssl false: plain connections, but to servers named tls://.
+     * @param string|null $ca_file The certificates of the CAs that servers' certificates may be of.
+     * @param string|null $certificate This client's own, for servers that ask for one; those of its issuers may follow it.
+     * @param string|null $key_file Its private key, not encrypted; null or '' if it is in $certificate.
+     * @return bool false with a warning and 49, which has no constant, if open_basedir does not allow a file.
+     */
+    public function setSSL(bool $ssl = true, ?string $ca_file = null, ?string $certificate = null, ?string $key_file = null): bool {}
+
+    /**
      * Adds a server. With several, a job goes to one of those that can be reached.
      *
      * By default connects at once, so that jobs' exceptions can be received (the server option "exceptions").
      * gearman.lazy_connect=1 puts the connection off until first use.
      *
-     * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost.
+     * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost. tls://name and unix:///path, too.
      * @param int $port 1 to 65535; 0 is 4730.
      * @param bool $setupExceptionHandler false: do not connect now and do not ask for exceptions.
      * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved.
@@ -787,7 +813,7 @@ class GearmanWorker
     /**
      * The options that are on.
      *
-     * @return int Sum of GEARMAN_WORKER_* bits, and 512, which has no constant.
+     * @return int Sum of GEARMAN_WORKER_* bits, and of 512 and 1024 (TLS), which have no constants.
      */
     public function options(): int {}
 
@@ -845,11 +871,23 @@ class GearmanWorker
     public function setId(string $id): bool {}
 
     /**
+     * Has the connections to all servers of this worker speak TLS, those added before and those to come: as
+     * GearmanClient::setSSL(), with the same defaults.
+     *
+     * @param bool $ssl false: plain connections, but to servers named tls://.
+     * @param string|null $ca_file The certificates of the CAs that servers' certificates may be of.
+     * @param string|null $certificate This worker's own, for servers that ask for one; those of its issuers may follow it.
+     * @param string|null $key_file Its private key, not encrypted; null or '' if it is in $certificate.
+     * @return bool false with a warning and 49, which has no constant, if open_basedir does not allow a file.
+     */
+    public function setSSL(bool $ssl = true, ?string $ca_file = null, ?string $certificate = null, ?string $key_file = null): bool {}
+
+    /**
      * Adds a server; the worker takes jobs from all that can be reached.
      *
      * By default connects at once; gearman.lazy_connect=1 puts that off until first use.
      *
-     * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost.
+     * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost. tls://name and unix:///path, too.
      * @param int $port 1 to 65535; 0 is 4730.
      * @param bool $setupExceptionHandler false: do not connect now.
      * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved.
@@ -1290,6 +1328,9 @@ function gearman_client_timeout(GearmanClient $obj): ?int {}
 /** @alias GearmanClient::setTimeout {@see GearmanClient::setTimeout()} */
 function gearman_client_set_timeout(GearmanClient $obj, int $timeout): bool {}
 
+/** @alias GearmanClient::setSSL {@see GearmanClient::setSSL()} */
+function gearman_client_set_ssl(GearmanClient $obj, bool $ssl = true, ?string $ca_file = null, ?string $certificate = null, ?string $key_file = null): bool {}
+
 /**
  * @alias GearmanClient::addServer {@see GearmanClient::addServer()}
  * @throws GearmanException
@@ -1575,6 +1616,9 @@ function gearman_worker_set_timeout(GearmanWorker $obj, int $timeout): true {}
 
 /** @alias GearmanWorker::setId {@see GearmanWorker::setId()} */
 function gearman_worker_set_id(GearmanWorker $obj, string $id): bool {}
+
+/** @alias GearmanWorker::setSSL {@see GearmanWorker::setSSL()} */
+function gearman_worker_set_ssl(GearmanWorker $obj, bool $ssl = true, ?string $ca_file = null, ?string $certificate = null, ?string $key_file = null): bool {}
 
 /**
  * @alias GearmanWorker::addServer {@see GearmanWorker::addServer()}

@@ -1,5 +1,5 @@
 --TEST--
-The API is pecl gearman 2.1.5's but for deliberate differences: as the stub declares it, and as the loaded module has it
+The API is pecl gearman 2.2.1's but for deliberate differences: as the stub declares it, and as the loaded module has it
 --SKIPIF--
 <?php function_exists('proc_open') or die('skip needs proc_open');
 --FILE--

@@ -6,7 +6,7 @@ gearman.servers=host:1,:2
 --FILE--
 <?php
 (new ReflectionExtension('gearman'))->info();
-var_dump(phpversion('gearman') === (new ReflectionExtension('gearman'))->getVersion(), version_compare(phpversion('gearman'), '2.1.5', '>='));
+var_dump(phpversion('gearman') === (new ReflectionExtension('gearman'))->getVersion(), version_compare(phpversion('gearman'), '2.2', '>='));
 var_dump((new ReflectionExtension('gearman'))->getDependencies(), array_keys(ini_get_all('gearman')));
 --EXPECTF--
 
@@ -19,6 +19,8 @@ core version => gearman_rs %d.%d.%d (Rust, no libgearman)
 Default TCP Host => localhost
 Default TCP Port => 4730
 persistent connections => 0 idle, 0 reused, 0 made
+TLS => 1.2 and 1.3 (rustls)
+TLS verification => on
 
 Directive => Local Value => Master Value
 gearman.connect_timeout => 1234 => 1234
@@ -28,11 +30,17 @@ gearman.persistent => 0 => 0
 gearman.direct_assignment => 1 => 1
 gearman.prefetch => 0 => 0
 gearman.servers => host:1,:2 => host:1,:2
+gearman.ssl => 0 => 0
+gearman.ssl_ca_file => no value => no value
+gearman.ssl_certificate => no value => no value
+gearman.ssl_key => no value => no value
+gearman.ssl_peer_name => no value => no value
+gearman.ssl_verify => 1 => 1
 bool(true)
 bool(true)
 array(0) {
 }
-array(7) {
+array(13) {
   [0]=>
   string(23) "gearman.connect_timeout"
   [1]=>
@@ -47,4 +55,16 @@ array(7) {
   string(16) "gearman.prefetch"
   [6]=>
   string(15) "gearman.servers"
+  [7]=>
+  string(11) "gearman.ssl"
+  [8]=>
+  string(19) "gearman.ssl_ca_file"
+  [9]=>
+  string(23) "gearman.ssl_certificate"
+  [10]=>
+  string(15) "gearman.ssl_key"
+  [11]=>
+  string(21) "gearman.ssl_peer_name"
+  [12]=>
+  string(18) "gearman.ssl_verify"
 }

@@ -1,6 +1,7 @@
 <?php
 /**
- * Compares the PHP API of gearman_rs with the recorded one of pecl gearman, both ways.
+ * Compares the PHP API of gearman_rs with that of pecl gearman 2.2.1, both ways: with the recorded one of 2.1.5, and what
+ * came after it.
  *
  *     php compare_api.php stubs/gearman.stub.php php-tests/data/pecl-2.1.5-api.json    what the stub declares
  *     php -d extension=gearman_rs.so compare_api.php - php-tests/data/pecl-2.1.5-api.json    what the loaded module has
@@ -13,15 +14,31 @@
 const DELIBERATE = [
     'GearmanWorker::grabJob() return_type' => ['GearmanJob|false', 'pecl declares GearmanWorker|false and returns a GearmanJob'],
     'gearman_worker_grab_job() return_type' => ['GearmanJob|false', 'as grabJob()'],
-    'GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL' => [1 << 10, 'as in libgearman 2.0; pecl 2.1.5 has none'],
-    'GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL' => [1 << 13, 'as in libgearman 2.0; pecl 2.1.5 has none'],
 ];
+
+/** What pecl 2.2.1 has besides what was recorded of 2.1.5: constants, and the parameters of setSSL() in both classes. */
+const SINCE_2_2 = ['GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL' => 1 << 10, 'GEARMAN_WORKER_STOP_WAIT_ON_SIGNAL' => 1 << 13];
+const SET_SSL = [['ssl', 'bool', true], ['ca_file', '?string', null], ['certificate', '?string', null], ['key_file', '?string', null]];
 
 /** What pecl has no more and we have: it must look in all respects like this one of pecl's. */
 const DELIBERATE_TWINS = [
     'GearmanClient::do' => ['GearmanClient::doNormal', 'the old name, used by old programs'],
     'gearman_client_do' => ['gearman_client_do_normal', 'the old name, used by old programs'],
 ];
+
+/** The recording, with what came after it. setSSL() and its twin are as addServer() and its own, but for their parameters. */
+function with_2_2(array $pecl): array
+{
+    $pecl['constants'] += SINCE_2_2;
+    $parameters = array_map(fn ($p) => ['name' => $p[0], 'type' => $p[1], 'optional' => true, 'default' => ['value' => $p[2]]], SET_SSL);
+    foreach (['GearmanClient' => 'gearman_client', 'GearmanWorker' => 'gearman_worker'] as $class => $prefix) {
+        $methods = &$pecl['classes'][$class]['methods'];
+        $methods['setSSL'] = ['parameters' => $parameters] + $methods['addServer'];
+        $add_server = $pecl['functions'][$prefix . '_add_server'];
+        $pecl['functions'][$prefix . '_set_ssl'] = ['parameters' => [$add_server['parameters'][0], ...$parameters]] + $add_server;
+    }
+    return $pecl;
+}
 
 /** Facts about a class that say nothing of its methods. */
 function class_facts(ReflectionClass $c): array
@@ -125,7 +142,7 @@ if ($stub !== '-' && (php_ini_loaded_file() || php_ini_scanned_files() || extens
     exit($code);
 }
 
-$pecl = json_decode(file_get_contents($recording), true, flags: JSON_THROW_ON_ERROR);
+$pecl = with_2_2(json_decode(file_get_contents($recording), true, flags: JSON_THROW_ON_ERROR));
 foreach (DELIBERATE_TWINS as $name => [$like]) {
     if (!str_contains($name, '::')) { $pecl['functions'][$name] = $pecl['functions'][$like]; continue; }
     [[$class, $method], [$like_class, $like_method]] = [explode('::', $name), explode('::', $like)];

@@ -16,7 +16,7 @@ use crate::call::{Str, args, handlers};
 use crate::client::callbacks::{ByReferences, CALLBACKS};
 use crate::client::run_tasks::Tasks;
 use crate::endpoint::methods::endpoint_methods;
-use crate::endpoint::{Common, Endpoint};
+use crate::endpoint::{Common, Endpoint, tls};
 use crate::failure::Failure;
 use crate::ini;
 use crate::object::{Class, Entry};
@@ -29,6 +29,7 @@ use gearman_core::Error;
 use gearman_core::client as core;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::net::tls::TlsSettings;
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ mod option {
     pub(super) const UNBUFFERED_RESULT: i64 = 8;
     pub(super) const FREE_TASKS: i64 = 32;
     pub(super) const GENERATE_UNIQUE: i64 = 64;
+    pub(super) const SSL: i64 = 256;
     pub(super) const STOP_WAIT_ON_SIGNAL: i64 = 1024;
 }
 
@@ -75,7 +77,7 @@ impl Class for Client {
         if ini::persistent() {
             core.set_pool(pool::shared());
         }
-        Client {
+        let this = Client {
             common: Common::new(option::FREE_TASKS),
             core: RefCell::new(core),
             zvals: Zvals::new(CALLBACKS),
@@ -84,7 +86,9 @@ impl Class for Client {
             context: BytesCell::default(),
             handle: BytesCell::default(),
             reply: BytesCell::default(),
-        }
+        };
+        tls::begin(&this);
+        this
     }
     fn zvals(&self) -> *const [Zval] {
         self.zvals.all()
@@ -96,8 +100,10 @@ impl Endpoint for Client {
         | option::UNBUFFERED_RESULT
         | option::FREE_TASKS
         | option::GENERATE_UNIQUE
+        | option::SSL
         | option::STOP_WAIT_ON_SIGNAL;
     const TIMEOUT_OPTION: i64 = 0;
+    const TLS_OPTION: i64 = option::SSL;
 
     fn common(&self) -> &Common {
         &self.common
@@ -107,6 +113,11 @@ impl Endpoint for Client {
     }
     fn is_kept(&self, server: &ServerAddress) -> bool {
         self.core.borrow().is_kept(server)
+    }
+    fn set_tls(&self, all: bool, settings: TlsSettings) {
+        let mut core = self.core.borrow_mut();
+        core.set_tls_defaults(settings.clone()); // first, or a connection that is as it should be may be given up
+        core.set_tls(all.then_some(settings));
     }
     fn servers(&self) -> usize {
         self.core.borrow().servers()

@@ -1,7 +1,7 @@
 //! The methods that GearmanClient and GearmanWorker both have. A new one is written here once, declared in the stub for both
 //! classes, and is there.
 use crate::call::Call;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, tls};
 
 /// GEARMAN_WORKER_WAIT_TIMEOUT: the timeout, in milliseconds, once the option that asks for one was removed.
 const WAIT_TIMEOUT: i64 = 10_000;
@@ -23,6 +23,9 @@ pub(crate) fn change_options<T: Endpoint>(call: Call, this: &T, change: impl FnO
         common.timeout.set(WAIT_TIMEOUT);
     }
     common.options.set(new);
+    if (old ^ new) & T::TLS_OPTION != 0 {
+        tls::apply(this);
+    }
     call.returns(true);
 }
 
@@ -55,7 +58,9 @@ macro_rules! endpoint_methods {
             fn set_options(call) {
                 let mut given = 0i64;
                 let this = args!(call, $class, "l", &mut given);
-                $crate::endpoint::methods::change_options(call, this, |_| given);
+                // What does not name it leaves TLS on: no old program goes on in the open for it.
+                let tls = <$class as $crate::endpoint::Endpoint>::TLS_OPTION;
+                $crate::endpoint::methods::change_options(call, this, |old| given | old & tls);
             }
             fn add_options(call) {
                 let mut given = 0i64;
@@ -74,6 +79,12 @@ macro_rules! endpoint_methods {
                 let mut timeout = 0i64;
                 let this = args!(call, $class, "l", &mut timeout);
                 $crate::endpoint::methods::set_timeout(call, this, timeout);
+            }
+
+            fn set_ssl(call) {
+                let (mut on, mut ca_file, mut certificate, mut key) = (true, Str::NULL, Str::NULL, Str::NULL);
+                let this = args!(call, $class, "|bP!P!P!", &mut on, &mut ca_file, &mut certificate, &mut key);
+                $crate::endpoint::tls::set_ssl(call, this, on, [ca_file, certificate, key]);
             }
 
             fn add_server(call) {

@@ -2,16 +2,19 @@
 //!
 //! Owns that part of their state ([`Common`]), and the methods that both classes have (methods.rs: a method for both goes
 //! there). Must never know which of the two it serves: what differs is in [`Endpoint`].
+use crate::endpoint::tls::Files;
 use crate::failure::Failure;
 use crate::last_error::LastError;
 use crate::object::Class;
 use gearman_core::net::address::{Address, ServerAddress};
-use std::cell::Cell;
+use gearman_core::net::tls::TlsSettings;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) mod methods;
 pub(crate) mod servers;
+pub(crate) mod tls;
 
 /// The state that every endpoint has.
 pub(crate) struct Common {
@@ -19,12 +22,18 @@ pub(crate) struct Common {
     /// Milliseconds, negative: none.
     pub(crate) timeout: Cell<i64>,
     pub(crate) options: Cell<i64>,
+    pub(crate) tls: RefCell<Files>,
 }
 
 impl Common {
     /// Of a fresh object, with the options that it has.
     pub(crate) fn new(options: i64) -> Self {
-        Common { last_error: LastError::new(), timeout: Cell::new(-1), options: Cell::new(options) }
+        Common {
+            last_error: LastError::new(),
+            timeout: Cell::new(-1),
+            options: Cell::new(options),
+            tls: RefCell::default(),
+        }
     }
     pub(crate) fn has(&self, option: i64) -> bool {
         self.options.get() & option != 0
@@ -37,6 +46,8 @@ pub(crate) trait Endpoint: Class {
     const CHANGEABLE: i64;
     /// The option that says that the timeout counts; 0: it always does.
     const TIMEOUT_OPTION: i64;
+    /// The option that says that connections speak TLS.
+    const TLS_OPTION: i64;
 
     fn common(&self) -> &Common;
     /// How long a call waits that begins now; `None`: for ever.
@@ -52,6 +63,8 @@ pub(crate) trait Endpoint: Class {
     fn is_kept(&self, _server: &ServerAddress) -> bool {
         false
     }
+    /// How connections are made from now on: all of them by TLS, or those to servers that are named so.
+    fn set_tls(&self, all: bool, settings: TlsSettings);
     /// How many servers it has.
     fn servers(&self) -> usize;
     /// Wishes to be sent exceptions, from now on.

@@ -2,7 +2,7 @@
 //!
 //! Must never know a socket. Invariant: of a list with a bad server in it none is added.
 use crate::call::{Call, Str};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, tls};
 use crate::exception::throw;
 use crate::failure::Failure;
 use crate::ini;
@@ -44,6 +44,9 @@ fn add_list(this: &impl Endpoint, list: &str) -> Result<(), Error> {
 
 /// A server with its addresses, unless they are not needed.
 fn find(this: &impl Endpoint, server: ServerAddress) -> Result<(ServerAddress, Vec<Address>), Error> {
+    if server.asks_for_tls() {
+        tls::apply(this); // it may be the first that does
+    }
     let addresses = if this.is_kept(&server) { Vec::new() } else { server.resolve()? };
     Ok((server, addresses))
 }
@@ -72,6 +75,14 @@ fn connect(call: Call, this: &impl Endpoint) {
     match connected {
         Ok(()) => call.returns(true),
         Err(Failure::Thrown) => {}
+        // Which file or certificate it is: nobody could guess.
+        Err(Failure::Gearman(error @ Error::Tls { .. })) => {
+            let last_error = &this.common().last_error;
+            if last_error.warn(call, error.code().number(), error) {
+                let text = String::from_utf8_lossy(last_error.error().unwrap_or_default());
+                throw(&format!("Failed to set exception option: {text}"));
+            }
+        }
         Err(_) => throw("Failed to set exception option"),
     }
 }

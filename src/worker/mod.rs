@@ -11,7 +11,7 @@
 //! nothing meanwhile. Jobs do not keep the core alive.
 use crate::call::{Str, args, handlers};
 use crate::endpoint::methods::endpoint_methods;
-use crate::endpoint::{Common, Endpoint};
+use crate::endpoint::{Common, Endpoint, tls};
 use crate::failure::Failure;
 use crate::ini;
 use crate::object::{Class, Entry};
@@ -20,6 +20,7 @@ use crate::worker::functions::Functions;
 use crate::zvals::Zvals;
 use ext_php_rs::types::Zval;
 use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::net::tls::TlsSettings;
 use gearman_core::protocol::message::Grab;
 use gearman_core::{Error, ReturnCode, worker as core};
 use std::cell::RefCell;
@@ -40,6 +41,7 @@ mod option {
     pub(super) const GRAB_UNIQ: i64 = 128;
     pub(super) const TIMEOUT_RETURN: i64 = 256;
     pub(super) const GRAB_ALL: i64 = 512;
+    pub(super) const SSL: i64 = 1024;
     pub(super) const STOP_WAIT_ON_SIGNAL: i64 = 8192;
 }
 
@@ -62,13 +64,15 @@ impl Class for Worker {
     fn new() -> Self {
         let mut core = core::Worker::new(ini::settings());
         core.prefetch = ini::prefetch();
-        Worker {
+        let this = Worker {
             common: Common::new(option::GRAB_ALL | option::GRAB_UNIQ | option::PACKET_INIT),
             core: Rc::new(RefCell::new(core)),
             zvals: Zvals::new(0),
             functions: Functions::default(),
             direct: ini::direct_assignment(),
-        }
+        };
+        tls::begin(&this);
+        this
     }
     fn zvals(&self) -> *const [Zval] {
         self.zvals.all()
@@ -80,14 +84,21 @@ impl Endpoint for Worker {
         | option::GRAB_UNIQ
         | option::TIMEOUT_RETURN
         | option::GRAB_ALL
+        | option::SSL
         | option::STOP_WAIT_ON_SIGNAL;
     const TIMEOUT_OPTION: i64 = option::TIMEOUT_RETURN;
+    const TLS_OPTION: i64 = option::SSL;
 
     fn common(&self) -> &Common {
         &self.common
     }
     fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
+    }
+    fn set_tls(&self, all: bool, settings: TlsSettings) {
+        let mut core = self.core.borrow_mut();
+        core.set_tls_defaults(settings.clone()); // first, or a connection that is as it should be may be given up
+        core.set_tls(all.then_some(settings));
     }
     fn servers(&self) -> usize {
         self.core.borrow().servers()

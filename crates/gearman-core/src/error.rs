@@ -33,6 +33,15 @@ pub enum Error {
         /// The system's text.
         reason: String,
     },
+    /// TLS could not be agreed on, so that nothing was sent: a file that cannot be used, a certificate that is not to be
+    /// trusted, a server that does not take ours.
+    #[error("no TLS connection to {server}: {reason}")]
+    Tls {
+        /// Host and port.
+        server: String,
+        /// What is wrong, with which file, and how to mend it.
+        reason: String,
+    },
     /// The connection ended, or had to be given up.
     #[error("lost connection to {server}: {reason}")]
     Lost {
@@ -158,7 +167,7 @@ impl Error {
     #[must_use]
     pub fn away(self, code: ReturnCode) -> Error {
         match self {
-            Error::Resolve { .. } | Error::Connect { .. } | Error::Lost { .. } => {
+            Error::Resolve { .. } | Error::Connect { .. } | Error::Tls { .. } | Error::Lost { .. } => {
                 Error::Away { code, reason: Box::new(self) }
             }
             other => other,
@@ -170,7 +179,7 @@ impl Error {
         match self {
             Error::NoServers => ReturnCode::NoServers,
             Error::Resolve { .. } => ReturnCode::Getaddrinfo,
-            Error::Connect { .. } => ReturnCode::CouldNotConnect,
+            Error::Connect { .. } | Error::Tls { .. } => ReturnCode::CouldNotConnect,
             Error::Lost { .. } => ReturnCode::LostConnection,
             Error::Protocol { code, .. } | Error::Away { code, .. } => *code,
             Error::TooLarge { .. } => ReturnCode::DataTooLarge,
@@ -188,11 +197,18 @@ impl Error {
 
     /// Must the connection be closed, because what follows on it cannot be understood?
     pub fn closes(&self) -> bool {
-        matches!(self, Error::Lost { .. } | Error::Protocol { .. } | Error::TooLarge { .. })
+        matches!(self, Error::Tls { .. } | Error::Lost { .. } | Error::Protocol { .. } | Error::TooLarge { .. })
     }
 
     /// May the same request be tried at another server? Only where it cannot have been accepted.
     pub fn elsewhere(&self) -> bool {
-        matches!(self, Error::Resolve { .. } | Error::Connect { .. })
+        matches!(self, Error::Resolve { .. } | Error::Connect { .. } | Error::Tls { .. })
     }
+}
+
+/// The system's text without Rust's "(os error N)".
+#[cfg(feature = "client")]
+pub(crate) fn system_text(e: &std::io::Error) -> String {
+    let text = e.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
 }

@@ -15,6 +15,8 @@
 // What is found ends the program.
 #![allow(clippy::panic)]
 
+pub mod tls;
+
 use crate::client::pending::{self, Pending};
 use crate::client::task::{Event, Kind, TaskId};
 use crate::protocol::codec::{Decoded, decode};

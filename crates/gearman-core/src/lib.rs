@@ -142,11 +142,16 @@
 //! protocol::names         which function names and unique keys there can be
 //! protocol::admin         the text commands on the same port
 //! protocol::write_buffer  what waits to be written to a socket
-//! net::address            "host:port,…" and unix:///path
+//! net::address            "host:port,…", tls://host:port and unix:///path
 //! ---- feature "client" ----
 //! random                  random numbers, and forks
 //! net::fork               which process this is, asked cheaply
-//! net::stream             bytes to and from a server, TCP or Unix: the only file with sockets
+//! net::tls::reason        why TLS failed, in words
+//! net::tls::files         certificates and keys out of PEM files
+//! net::tls::verify        who a server must be
+//! net::tls                TLS as clients and workers want it, and rustls's configurations for it
+//! net::session            a TLS session over a socket
+//! net::stream             bytes to and from a server, TCP, Unix or TLS: the only file with sockets
 //! net::connection         packets out of a stream, requests into it
 //! server_connection       a server and the way to it: connecting, waiting after failures
 //! client                  any number of tasks over any number of servers; yields events

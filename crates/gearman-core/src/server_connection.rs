@@ -10,8 +10,10 @@
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Connection;
+use crate::net::tls::TlsSettings;
 use crate::random::generator;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::vec::IntoIter;
@@ -20,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 /// What a client or a worker wants of all its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long one server may take to accept a connection, all its addresses together.
+    /// How long one server may take to accept a connection, all its addresses together. TLS must be agreed on by then, too.
     pub connect_timeout: Duration,
     /// Largest packet body to accept, in bytes.
     pub max_packet: usize,
@@ -43,6 +45,8 @@ pub struct ServerConnection {
     address: ServerAddress,
     /// `address` as text, for messages.
     name: String,
+    /// How TLS is spoken with it, if it is.
+    tls: Option<Arc<TlsSettings>>,
     state: State,
     /// Failures in a row.
     failures: u32,
@@ -69,11 +73,13 @@ enum State {
 }
 
 impl ServerConnection {
-    /// A server that is not connected to yet, and the addresses it was resolved to, if it was.
+    /// A server that is not connected to yet, and the addresses it was resolved to, if it was. Without TLS, unless
+    /// [`ServerConnection::set_tls`] follows.
     pub fn new(address: ServerAddress, resolved: Vec<Address>) -> ServerConnection {
         ServerConnection {
             name: address.to_string(),
             address,
+            tls: None,
             state: State::Down,
             failures: 0,
             due: Instant::now(),
@@ -93,6 +99,22 @@ impl ServerConnection {
     /// Where it is.
     pub fn address(&self) -> &ServerAddress {
         &self.address
+    }
+
+    /// How TLS is spoken with it, if it is.
+    pub fn tls(&self) -> Option<&Arc<TlsSettings>> {
+        self.tls.as_ref()
+    }
+
+    /// Connections are made in this way from now on. True: one was made in another way, or was being made, and is given up.
+    pub fn set_tls(&mut self, tls: Option<Arc<TlsSettings>>) -> bool {
+        if self.tls == tls {
+            return false;
+        }
+        self.tls = tls;
+        let given_up = !self.is_down();
+        self.down(); // what failed in the other way may not fail in this one
+        given_up
     }
 
     /// The connection, if it is up.
@@ -168,14 +190,16 @@ impl ServerConnection {
     /// True: it came up just now, and the server knows nothing of us yet.
     ///
     /// # Errors
-    /// [`Error::Resolve`] or [`Error::Connect`] when the last of its addresses failed.
+    /// [`Error::Resolve`], [`Error::Connect`] or [`Error::Tls`] when the last of its addresses failed.
     pub fn poll_up(&mut self, cx: &mut Context<'_>, settings: &Settings) -> Poll<Result<bool>> {
         loop {
             match &mut self.state {
                 State::Up(_) => return Poll::Ready(Ok(false)),
                 State::Connecting { connection, rest, deadline } => {
                     let outcome = match connection.poll_connected(cx) {
-                        Poll::Pending if Instant::now() >= *deadline => Err(took_too_long(&self.name, settings)),
+                        Poll::Pending if Instant::now() >= *deadline => {
+                            Err(took_too_long(&self.name, connection.is_handshaking(), settings))
+                        }
                         pending_or_ready => ready!(pending_or_ready),
                     };
                     match outcome {
@@ -244,7 +268,7 @@ impl ServerConnection {
     ) -> Result<()> {
         while Instant::now() < deadline {
             let Some(address) = rest.next() else { break };
-            match Connection::open(&self.address, &address, settings.max_packet) {
+            match Connection::open(&self.address, &address, self.tls.as_ref(), settings.max_packet) {
                 Ok(connection) => {
                     self.state = State::Connecting { connection, rest, deadline };
                     return Ok(());
@@ -313,9 +337,16 @@ impl ServerConnection {
     }
 }
 
-fn took_too_long(server: &str, settings: &Settings) -> Error {
-    let reason = format!("no answer within {} ms", settings.connect_timeout.as_millis());
-    Error::Connect { server: server.into(), reason }
+fn took_too_long(server: &str, handshaking: bool, settings: &Settings) -> Error {
+    let (server, limit) = (server.into(), settings.connect_timeout.as_millis());
+    match handshaking {
+        false => Error::Connect { server, reason: format!("no answer within {limit} ms") },
+        true => {
+            let reason =
+                format!("no end of the TLS handshake within {limit} ms: does the server speak TLS on this port?");
+            Error::Tls { server, reason }
+        }
+    }
 }
 
 /// The future's output, or `None` at `until`. It is polled once at least.

@@ -8,6 +8,7 @@ use gearman_core::client::pool::{Counts, Pool};
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::fork;
+use gearman_core::net::tls::TlsSettings;
 use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
@@ -17,31 +18,42 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, alarm, fork};
 use std::io::{Read, Write};
 use std::mem::{forget, replace};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::exit;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::runtime::{Builder, Runtime};
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Children say so.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
 fn main() {
-    forks();
+    for tls in [false, true] {
+        forks(tls);
+    }
     fork::handler_installed();
     TOLD.store(true, Relaxed);
-    forks();
+    for tls in [false, true] {
+        forks(tls);
+    }
 }
 
-fn forks() {
+fn forks(tls: bool) {
     alarm::set(10); // what hangs fails
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = in_child(|| serve(&listener));
+    let config = tls.then(config);
+    let server = in_child(|| serve(&listener, config.as_ref()));
     drop(listener);
 
     let mut runtime = new_runtime();
-    let address = ServerAddress::new("127.0.0.1", i64::from(port)).unwrap();
+    let address = ServerAddress::new(if tls { "tls://127.0.0.1" } else { "127.0.0.1" }, i64::from(port)).unwrap();
     let (mut client, mut worker) = (Client::new(Settings::default()), Worker::new(Settings::default()));
+    client.set_tls_defaults(anybody());
+    worker.set_tls_defaults(anybody());
     client.add_server(address.clone(), Vec::new());
     worker.add_server(address.clone(), Vec::new());
     worker.abilities.add(b"f", 0).unwrap();
@@ -77,6 +89,7 @@ fn forks() {
     let with_pool = |runtime: &Runtime| {
         let mut client = Client::new(Settings::default());
         client.set_pool(pool.clone());
+        client.set_tls_defaults(anybody());
         client.add_server(address.clone(), Vec::new());
         connection(runtime, &mut client)
     };
@@ -141,11 +154,32 @@ fn connection(runtime: &Runtime, client: &mut Client) -> String {
     }
 }
 
+/// The server's certificate is as good as any.
+fn anybody() -> TlsSettings {
+    TlsSettings { verify: false, ..TlsSettings::default() }
+}
+
+fn config() -> Arc<ServerConfig> {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["anyone".into()]).unwrap().self_signed(&key).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    Arc::new(config.with_single_cert(vec![certificate.der().clone()], key).unwrap())
+}
+
+trait Wire: Read + Write + Send {}
+impl<T: Read + Write + Send> Wire for T {}
+
 /// Every job's handle is the number of the connection it was submitted or given over. Before an
-/// echo comes a job that nobody asked for.
-fn serve(listener: &TcpListener) {
+/// echo comes a job that nobody asked for. What is no packet, or no record, ends the connection.
+fn serve(listener: &TcpListener, tls: Option<&Arc<ServerConfig>>) {
     for number in 1.. {
-        let (mut stream, _) = listener.accept().unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let mut stream: Box<dyn Wire> = match tls {
+            None => Box::new(stream),
+            Some(config) => Box::new(StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream)),
+        };
         std::thread::spawn(move || {
             while let Some((command, body)) = packet(&mut stream) {
                 let job = |workload| answer(11, format!("{number}\0f\0{workload}").as_bytes());
@@ -156,12 +190,13 @@ fn serve(listener: &TcpListener) {
                     _ => continue,
                 };
                 stream.write_all(&answer).unwrap();
+                stream.flush().unwrap();
             }
         });
     }
 }
 
-fn packet(stream: &mut TcpStream) -> Option<(u32, Vec<u8>)> {
+fn packet(stream: &mut impl Read) -> Option<(u32, Vec<u8>)> {
     let mut header = [0; 12];
     stream.read_exact(&mut header).ok()?;
     let number = u32::from_be_bytes(header[4..8].try_into().unwrap());

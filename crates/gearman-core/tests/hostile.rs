@@ -37,6 +37,15 @@ async fn honest(script: &Script) -> Wire {
     c
 }
 
+/// Each case in the clear and over TLS.
+fn twice<T: Clone>(cases: impl IntoIterator<Item = T>) -> impl Iterator<Item = (bool, T)> {
+    cases.into_iter().flat_map(|case| [(false, case.clone()), (true, case)])
+}
+
+async fn script(tls: bool) -> Script {
+    if tls { Script::tls().await } else { Script::tcp().await }
+}
+
 #[test]
 fn a_client_survives_lies() {
     let only_workers = "what only workers get";
@@ -48,8 +57,8 @@ fn a_client_survives_lies() {
         ("a wake-up call", res(6, ""), only_workers),
     ];
     within(async move || {
-        for (what, lie, reason) in lies().into_iter().chain(client_lies) {
-            let script = Script::tcp().await;
+        for (tls, (what, lie, reason)) in twice(lies().into_iter().chain(client_lies)) {
+            let script = script(tls).await;
             let mut client = client_with(modest(), &[script.server()]);
             let server = async {
                 let mut c = script.accept().await;
@@ -82,8 +91,8 @@ fn a_client_is_told_where_the_stream_ended() {
                 "the server closed the connection in the middle of a packet, after 14 bytes",
             ),
         ];
-        for (start, reason) in cases {
-            let script = Script::tcp().await;
+        for (tls, (start, reason)) in twice(cases) {
+            let script = script(tls).await;
             let mut client = script.client();
             let server = async {
                 let mut c = script.accept().await;
@@ -106,12 +115,12 @@ fn a_client_is_told_where_the_stream_ended() {
 fn an_answer_that_nobody_asked_for_is_not_the_next_calls() {
     within(async || {
         // In the same read as an answer; and later, whole or in part.
-        for (at_once, later) in [
+        for (tls, (at_once, later)) in twice([
             (res(17, "unasked"), Vec::new()),
             (Vec::new(), res(17, "unasked")),
             (res(17, "unasked")[..7].to_vec(), Vec::new()),
-        ] {
-            let script = Script::tcp().await;
+        ]) {
+            let script = script(tls).await;
             let mut client = script.client();
             let server = async {
                 let mut c = script.accept().await;
@@ -179,8 +188,8 @@ fn a_worker_survives_lies() {
         ("no job, twice", [res(10, ""), res(10, "")].concat(), "NO_JOB without having asked"),
     ];
     within(async move || {
-        for (what, lie, reason) in lies().into_iter().chain(worker_lies) {
-            let script = Script::tcp().await;
+        for (tls, (what, lie, reason)) in twice(lies().into_iter().chain(worker_lies)) {
+            let script = script(tls).await;
             let mut worker = worker_with(modest(), &[script.server()], b"f");
             let server = async {
                 let mut c = script.accept().await;

@@ -50,9 +50,9 @@ pub(crate) struct Liar {
 }
 
 impl Liar {
-    pub(crate) fn new(seed: u64) -> Liar {
+    pub(crate) fn new(script: Script, seed: u64) -> Liar {
         Liar {
-            script: Script::unix(),
+            script,
             lots: Lots::new(seed),
             lies: Cell::new(true),
             lied: Cell::new(false),

@@ -4,7 +4,7 @@
 //! `GEARMAN_FUZZ_EXCHANGES` says how many calls (4000), `GEARMAN_FUZZ_SEED` repeats what failed.
 
 use crate::liar::{Liar, Lots};
-use crate::util::{alone, ask, client_with, within, worker_with};
+use crate::util::{Script, alone, ask, client_with, within, worker_with};
 use bytes::Bytes;
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
@@ -38,8 +38,15 @@ impl Drop for Seed {
     }
 }
 
+/// What the packets go over.
+#[derive(Clone, Copy)]
+enum Over {
+    Unix,
+    Tls,
+}
+
 /// Runs `exchange` beside a server of its own until there were enough calls, each time with another seed.
-fn exchanges(exchange: impl AsyncFn(&Liar, &Lots) + Clone + Send + 'static) {
+fn exchanges(over: Over, exchange: impl AsyncFn(&Liar, &Lots) + Clone + Send + 'static) {
     let wanted = number_of("GEARMAN_FUZZ_EXCHANGES").unwrap_or(4000);
     let first = number_of("GEARMAN_FUZZ_SEED").unwrap_or_else(|| {
         std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_micros() as u64 // another each time
@@ -50,7 +57,11 @@ fn exchanges(exchange: impl AsyncFn(&Liar, &Lots) + Clone + Send + 'static) {
         within(async move || {
             // Whoever waits, waits for nothing: what is to come has come at once, or never will.
             tokio::time::pause();
-            let (liar, lots) = (Liar::new(seed), Lots::new(!seed));
+            let script = match over {
+                Over::Unix => Script::unix(),
+                Over::Tls => Script::tls().await,
+            };
+            let (liar, lots) = (Liar::new(script, seed), Lots::new(!seed));
             tokio::select! {
                 () = liar.serve() => {}
                 () = alone(exchange(&liar, &lots)) => {}
@@ -78,7 +89,16 @@ fn submit(background: bool, workload: &[u8]) -> Ask {
 
 #[test]
 fn a_client_and_changed_answers() {
-    exchanges(async |liar, lots| {
+    clients(Over::Unix);
+}
+
+#[test]
+fn a_client_and_changed_answers_over_tls() {
+    clients(Over::Tls);
+}
+
+fn clients(over: Over) {
+    exchanges(over, async |liar, lots| {
         let mut client = client_with(settings(lots), &[liar.script.server()]);
         if lots.once_in(2) {
             client.want_exceptions();
@@ -167,7 +187,16 @@ async fn tasks(client: &mut Client, liar: &Liar, lots: &Lots) {
 
 #[test]
 fn a_worker_and_changed_answers() {
-    exchanges(async |liar, lots| {
+    workers(Over::Unix);
+}
+
+#[test]
+fn a_worker_and_changed_answers_over_tls() {
+    workers(Over::Tls);
+}
+
+fn workers(over: Over) {
+    exchanges(over, async |liar, lots| {
         let mut worker = worker_with(settings(lots), &[liar.script.server()], b"f");
         worker.classic = lots.once_in(2);
         worker.prefetch = [0, 0, 1, 5][lots.below(4)];

@@ -41,7 +41,7 @@ fn the_next_client_goes_on_where_the_last_one_ended() {
             };
             let calls = async {
                 for n in 0..5 {
-                    assert_eq!(pool.knows(&script.server()), n > 0);
+                    assert_eq!(pool.knows(&script.server(), None), n > 0);
                     echo(&mut client(&script, &pool), n.to_string().as_bytes()).await;
                 }
             };
@@ -97,7 +97,7 @@ fn no_more_than_32_are_kept_and_the_oldest_go_first() {
             scripts.push(script);
         }
         assert_eq!(pool.counts(), counts(32, 0, 40));
-        let known = scripts.iter().position(|s| pool.knows(&s.server()));
+        let known = scripts.iter().position(|s| pool.knows(&s.server(), None));
         assert_eq!(known, Some(8));
     });
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests fail loudly")]
 
+mod authorities;
 mod cancel;
 mod client;
 mod codec;
@@ -16,5 +17,6 @@ mod pace;
 mod pool;
 mod prefetch;
 mod questions;
+mod tls;
 mod util;
 mod worker;

@@ -1,9 +1,11 @@
 //! A server in bytes, for what is no conversation (see `conversation`), and short ways to ask a client.
 
+use crate::authorities;
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
 use gearman_core::net::address::ServerAddress;
+use gearman_core::net::tls::TlsSettings;
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use std::convert::Infallible;
@@ -18,6 +20,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 
 /// Longer than any test takes, so that what hangs fails.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -156,6 +161,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 enum Listener {
     Tcp(TcpListener),
+    Tls(TcpListener, TlsAcceptor),
     Unix(UnixListener, PathBuf),
 }
 
@@ -165,6 +171,15 @@ pub(crate) struct Script(Listener);
 impl Script {
     pub(crate) async fn tcp() -> Script {
         Script(Listener::Tcp(TcpListener::bind("127.0.0.1:0").await.unwrap()))
+    }
+
+    /// With a certificate that nobody verifies.
+    pub(crate) async fn tls() -> Script {
+        Script::tls_as(authorities::anyone()).await
+    }
+
+    pub(crate) async fn tls_as(config: Arc<ServerConfig>) -> Script {
+        Script(Listener::Tls(TcpListener::bind("127.0.0.1:0").await.unwrap(), config.into()))
     }
 
     pub(crate) fn unix() -> Script {
@@ -179,6 +194,9 @@ impl Script {
     pub(crate) fn server(&self) -> ServerAddress {
         match &self.0 {
             Listener::Tcp(l) => tcp_server(l.local_addr().unwrap().port()),
+            Listener::Tls(l, _) => {
+                ServerAddress::new("tls://127.0.0.1", l.local_addr().unwrap().port().into()).unwrap()
+            }
             Listener::Unix(_, path) => ServerAddress::Unix(path.clone()),
         }
     }
@@ -190,9 +208,24 @@ impl Script {
                 stream.set_nodelay(true).unwrap();
                 Box::new(stream)
             }
+            Listener::Tls(..) => Box::new(self.accept_tls().await.unwrap()),
             Listener::Unix(l, _) => Box::new(l.accept().await.unwrap().0),
         };
         Wire { stream }
+    }
+
+    /// The next connection, once TLS is agreed on, or why it is not.
+    pub(crate) async fn accept_tls(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let Listener::Tls(l, acceptor) = &self.0 else { panic!("without TLS") };
+        let stream = l.accept().await.unwrap().0;
+        stream.set_nodelay(true).unwrap();
+        acceptor.accept(stream).await
+    }
+
+    /// The next connection before anything comes over it.
+    pub(crate) async fn accept_raw(&self) -> TcpStream {
+        let (Listener::Tcp(l) | Listener::Tls(l, _)) = &self.0 else { panic!("not TCP") };
+        l.accept().await.unwrap().0
     }
 
     /// A client of this server alone.
@@ -248,12 +281,18 @@ pub(crate) fn impatient() -> Settings {
     Settings { connect_timeout: Duration::from_millis(50), ..Settings::default() }
 }
 
+/// The certificate of [`Script::tls`] is as good as any.
+fn anybody() -> TlsSettings {
+    TlsSettings { verify: false, ..TlsSettings::default() }
+}
+
 pub(crate) fn client(servers: &[ServerAddress]) -> Client {
     client_with(Settings::default(), servers)
 }
 
 pub(crate) fn client_with(settings: Settings, servers: &[ServerAddress]) -> Client {
     let mut client = Client::new(settings);
+    client.set_tls_defaults(anybody());
     for server in servers {
         client.add_server(server.clone(), Vec::new());
     }
@@ -266,6 +305,7 @@ pub(crate) fn worker(servers: &[ServerAddress], function: &[u8]) -> Worker {
 
 pub(crate) fn worker_with(settings: Settings, servers: &[ServerAddress], function: &[u8]) -> Worker {
     let mut worker = Worker::new(settings);
+    worker.set_tls_defaults(anybody());
     for server in servers {
         worker.add_server(server.clone(), Vec::new());
     }
@@ -283,11 +323,13 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
+        self.stream.flush().await.unwrap();
     }
 
     /// Sends, without caring whether the other side still listens.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref()).await;
+        let _ = self.stream.flush().await;
     }
 
     /// Sends byte by byte, and lets the other side look at each.

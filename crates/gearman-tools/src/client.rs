@@ -9,6 +9,7 @@ use crate::{print, print_error, report};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::net::tls::TlsSettings;
 use gearman_core::protocol::message::Priority;
 use gearman_core::server_connection::Settings;
 use std::io::{self, BufRead, Read};
@@ -59,9 +60,15 @@ pub struct Submitter {
 }
 
 impl Submitter {
-    /// A client of these servers. Connects when the first job is submitted.
-    pub fn new(options: SubmitOptions, servers: Vec<(ServerAddress, Vec<Address>)>, runtime: Runtime) -> Submitter {
+    /// A client of these servers. Connects when the first job is submitted, with TLS where there are settings for it.
+    pub fn new(
+        options: SubmitOptions,
+        servers: Vec<(ServerAddress, Vec<Address>)>,
+        tls: Option<TlsSettings>,
+        runtime: Runtime,
+    ) -> Submitter {
         let mut client = Client::new(Settings::default());
+        client.set_tls(tls);
         for (server, addresses) in servers {
             client.add_server(server, addresses);
         }

@@ -4,6 +4,7 @@
 
 use crate::ended;
 use crate::error::{Error, Result};
+use crate::tls::TlsFlags;
 use clap::{ArgAction, Parser};
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::protocol::admin::{self, Command};
@@ -29,7 +30,7 @@ pub struct Gearman {
     /// Function of the jobs; can be given many times
     #[arg(short = 'f', value_name = "FUNCTION", required = true, allow_hyphen_values = true)]
     pub functions: Vec<OsString>,
-    /// Host of the job server, or unix:///PATH
+    /// Host of the job server, tls://HOST, or unix:///PATH
     #[arg(
         short = 'h',
         value_name = "HOST",
@@ -53,9 +54,6 @@ pub struct Gearman {
     /// Print the handles of created jobs, too
     #[arg(short = 'v')]
     pub verbose: bool,
-    /// Connect with TLS (refused: not supported yet)
-    #[arg(short = 'S')]
-    pub tls: bool,
     /// Print this help
     #[arg(short = 'H', long = "help", action = ArgAction::Help)]
     help: Option<bool>,
@@ -100,6 +98,10 @@ pub struct Gearman {
     #[arg(short = 'N', help_heading = "Client and worker options")]
     pub strip: bool,
 
+    /// How to speak TLS.
+    #[command(flatten)]
+    pub tls: TlsFlags,
+
     /// Client: data of the jobs, one each; standard input where there is none. Worker: command to run for
     /// each job, which reads the job's data and writes its result; without one, data are printed
     #[arg(value_name = "DATA or COMMAND")]
@@ -110,6 +112,9 @@ const GEARMAN_EXAMPLES: &str = "\
 Environment:
   GEARMAN_SERVER   servers to use instead of -h and -p: host:port,host:port,...
   GEARMAN_SERVERS  servers to use before all others
+  GEARMAND_CA_CERTIFICATE, GEARMAN_CLIENT_PEM, GEARMAN_CLIENT_KEY
+                   as --ssl-ca-file, --ssl-certificate and --ssl-key; only the
+                   first asks for TLS
 
 Exit status:
   0  all went well
@@ -140,7 +145,7 @@ pub struct Gearadmin {
     /// Print this help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
-    /// Host of the job server, or unix:///PATH
+    /// Host of the job server, tls://HOST, or unix:///PATH
     #[arg(short, long, value_name = "HOST", default_value = "localhost", value_parser = trimmed)]
     pub host: String,
     /// Port of the job server
@@ -149,9 +154,6 @@ pub struct Gearadmin {
     /// Longest silence of the server, in milliseconds
     #[arg(short, long, value_name = "TIMEOUT", default_value = "30000", value_parser = number::<u64>)]
     pub timeout: u64,
-    /// Connect with TLS (refused: not supported yet)
-    #[arg(short = 'S', long = "ssl")]
-    pub tls: bool,
 
     /// Version of the server
     #[arg(long, help_heading = "What to ask")]
@@ -222,6 +224,10 @@ pub struct Gearadmin {
     #[arg(long, value_parser = word, value_name = "HANDLE", help_heading = "What to do")]
     pub cancel_job: Option<String>,
 
+    /// How to speak TLS.
+    #[command(flatten)]
+    pub tls: TlsFlags,
+
     /// The C tool ignores words that belong to no option. So does this one, where it only asks.
     #[arg(hide = true)]
     ignored: Vec<OsString>,
@@ -245,6 +251,11 @@ Watch:
   while others go hide them, and cancelled jobs count as well. Where standard
   output is not a terminal, tables are printed one after the other, with an
   empty line behind each.
+
+Environment:
+  GEARMAND_CA_CERTIFICATE, GEARMAN_CLIENT_PEM, GEARMAN_CLIENT_KEY
+    as --ssl-ca-file, --ssl-certificate and --ssl-key; only the first asks for
+    TLS
 
 Exit status:
   0  the server answered, even if it refused
@@ -307,9 +318,8 @@ impl Gearadmin {
     /// The server to ask.
     ///
     /// # Errors
-    /// [`Error::Usage`] for TLS, [`Error::Gearman`] for what can't be a host.
+    /// [`Error::Gearman`] for what can't be a host.
     pub fn server(&self) -> Result<ServerAddress> {
-        refuse_tls(self.tls)?;
         Ok(ServerAddress::new(&self.host, self.port.into())?)
     }
 
@@ -350,10 +360,8 @@ impl Gearman {
     /// which reads the second.
     ///
     /// # Errors
-    /// [`Error::Usage`] for TLS; [`Error::Gearman`] for what can't be a server, and when no name can
-    /// be resolved. A name among others that can be is tried again later.
+    /// [`Error::Gearman`] for what can't be a server, and when no name can be resolved. A name among others that can be is tried again later.
     pub fn servers(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Vec<(ServerAddress, Vec<Address>)>> {
-        refuse_tls(self.tls)?;
         let mut servers = Vec::new();
         let list = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
         if let Some(first) = list("GEARMAN_SERVERS").filter(|l| !l.is_empty()) {
@@ -411,13 +419,6 @@ pub fn parse<F: Parser>(arguments: impl IntoIterator<Item = OsString>) -> std::r
     })
 }
 
-fn refuse_tls(wanted: bool) -> Result<()> {
-    match wanted {
-        true => Err(Error::Usage("-S: TLS is not supported yet, and nothing is sent in the clear instead")),
-        false => Ok(()),
-    }
-}
-
 fn number<T: FromStr>(text: &str) -> std::result::Result<T, T::Err> {
     text.trim().parse()
 }
@@ -472,6 +473,7 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
+        assert!(gearman(&["-S", "-f", "a"]).unwrap().tls.ssl && gearman(&["--ssl", "-f", "a"]).unwrap().tls.ssl);
         for wrong in [&["data"][..], &["-f"], &["-f", "a", "-p", "70000"], &["-f", "a", "-p", "x"], &["-x", "-f", "a"]]
         {
             assert!(gearman(wrong).is_err(), "{wrong:?}");

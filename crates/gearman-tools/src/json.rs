@@ -107,7 +107,7 @@ mod tests {
     fn field_names_stay_as_they_are() {
         let all = document(&[
             ("getpid", b"OK 12\n"),
-            ("version", b"OK 2.2.0\n"),
+            ("version", b"OK 2.3.0\n"),
             ("verbose", b"OK INFO\n"),
             ("status", b"f\t3\t1\t2\n.\n"),
             ("prioritystatus", b"f\t1\t0\t1\t2\n.\n"),
@@ -120,7 +120,7 @@ mod tests {
             ("cancel job H:x:9", b"ERR UNKNOWN_JOB\r\n"),
         ]);
         let expected = concat!(
-            r#"{"pid":12,"version":"2.2.0","verbose":"INFO","#,
+            r#"{"pid":12,"version":"2.3.0","verbose":"INFO","#,
             r#""status":[{"function":"f","total":3,"queued":2,"running":1,"workers":2}],"#,
             r#""priority_status":[{"function":"f","high":1,"normal":0,"low":1,"workers":2}],"#,
             r#""workers":[{"fd":7,"address":"127.0.0.1","id":null,"functions":["f"]}],"#,

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! error       what can go wrong, and where
+//! tls         TLS: its options, and a stream that speaks it
 //! flags       the options of both programs, and how they become settings
 //! text        gearadmin: commands and answers of the text protocol
 //! listing     … what their lists say
@@ -30,6 +31,7 @@ pub mod json;
 pub mod listing;
 mod screen;
 pub mod text;
+pub mod tls;
 pub mod watch;
 pub mod whoami;
 pub mod worker;

@@ -2,13 +2,16 @@
 //! a dot comes. Blocking: there is nothing else to do meanwhile.
 
 use crate::error::Result;
+use crate::tls::TlsStream;
 use gearman_core::Error;
 use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::net::tls::{Failure, TlsSettings};
 use gearman_core::protocol::admin;
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A connection to a server's text side.
@@ -26,22 +29,24 @@ pub struct Session {
 trait Stream: Read + Write + Debug + Send {}
 impl Stream for TcpStream {}
 impl Stream for UnixStream {}
+impl Stream for TlsStream {}
 
 impl Session {
-    /// Connects to the first of the server's addresses that accepts. `patience` is the longest silence of the
-    /// server, here and later.
+    /// Connects to the first of the server's addresses that accepts, and speaks TLS where there are settings for it.
+    /// `patience` is the longest silence of the server, here and later.
     ///
     /// # Errors
-    /// [`Error::Resolve`]; [`Error::Connect`] with what the last address said.
-    pub fn connect(server: &ServerAddress, patience: Duration) -> Result<Session> {
+    /// [`Error::Resolve`]; [`Error::Connect`] or [`Error::Tls`] with what the last address said.
+    pub fn connect(server: &ServerAddress, tls: Option<TlsSettings>, patience: Duration) -> Result<Session> {
         let name = server.to_string();
+        let tls = tls.map(Arc::new);
         let mut failed = Error::Connect { server: name.clone(), reason: "no address".into() };
         for address in server.resolve()? {
-            match open(&address, patience) {
+            match open(server, &address, tls.as_ref(), patience) {
                 Ok(stream) => {
                     return Ok(Session { stream, server: name, patience, inbox: Vec::new() });
                 }
-                Err(error) => failed = Error::Connect { server: name.clone(), reason: reason(&error) },
+                Err(error) => failed = error,
             }
         }
         Err(failed.into())
@@ -56,8 +61,14 @@ impl Session {
         if command.contains(['\r', '\n', '\0']) {
             return Err(Error::Argument("a name in a text command holds no line ends and no NUL bytes").into());
         }
-        let sent = self.stream.write_all(format!("{command}\r\n").as_bytes());
-        sent.map_err(|e| Error::lost(&self.server, reason(&e)))?;
+        let sent = self.stream.write_all(format!("{command}\r\n").as_bytes()).and_then(|()| self.stream.flush());
+        if let Err(e) = sent {
+            // Who refuses us has said why before it closed.
+            return match self.read() {
+                Err(error @ crate::Error::Gearman(Error::Tls { .. })) => Err(error),
+                _ => Err(self.broken(&e).into()),
+            };
+        }
         // Up to here no end was found, so that long lists are looked through once.
         let mut seen = 0;
         loop {
@@ -95,27 +106,45 @@ impl Session {
                     }
                     .into());
                 }
-                Err(e) => return Err(Error::lost(&self.server, reason(&e)).into()),
+                Err(e) => return Err(self.broken(&e).into()),
             }
+        }
+    }
+
+    fn broken(&self, e: &io::Error) -> Error {
+        match e.get_ref().and_then(|inner| inner.downcast_ref::<Failure>()) {
+            Some(Failure { reason, refused: true }) => {
+                Error::Tls { server: self.server.clone(), reason: reason.clone() }
+            }
+            _ => Error::lost(&self.server, reason(e)),
         }
     }
 }
 
-fn open(address: &Address, patience: Duration) -> io::Result<Box<dyn Stream>> {
-    Ok(match address {
+fn open(
+    server: &ServerAddress,
+    address: &Address,
+    tls: Option<&Arc<TlsSettings>>,
+    patience: Duration,
+) -> gearman_core::Result<Box<dyn Stream>> {
+    let failed = |e: io::Error| Error::Connect { server: server.to_string(), reason: reason(&e) };
+    match address {
         Address::Tcp(address) => {
-            let stream = TcpStream::connect_timeout(address, patience)?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
-            Box::new(stream)
+            let stream = TcpStream::connect_timeout(address, patience).map_err(failed)?;
+            stream.set_read_timeout(Some(patience)).map_err(failed)?;
+            stream.set_write_timeout(Some(patience)).map_err(failed)?;
+            match tls {
+                Some(settings) => Ok(Box::new(TlsStream::connect(stream, settings.clone(), server)?)),
+                None => Ok(Box::new(stream)),
+            }
         }
         Address::Unix(path) => {
-            let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
-            Box::new(stream)
+            let stream = UnixStream::connect(path).map_err(failed)?;
+            stream.set_read_timeout(Some(patience)).map_err(failed)?;
+            stream.set_write_timeout(Some(patience)).map_err(failed)?;
+            Ok(Box::new(stream))
         }
-    })
+    }
 }
 
 /// The system's words without the number that Rust puts behind them.

@@ -11,6 +11,7 @@ use crate::listing::{self, Function};
 use crate::screen::{Screen, Shown};
 use crate::text::{Answer, Session};
 use gearman_core::net::address::ServerAddress;
+use gearman_core::net::tls::TlsSettings;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,8 +34,14 @@ const NAME: usize = 8;
 /// # Errors
 /// As [`Session::connect`] where the server cannot be reached at the start; [`Error::Io`] for standard
 /// output and signals.
-pub fn run(server: ServerAddress, patience: Duration, interval: Duration, runtime: Runtime) -> Result<()> {
-    let mut source = Source { server, patience, session: None };
+pub fn run(
+    server: ServerAddress,
+    tls: Option<TlsSettings>,
+    patience: Duration,
+    interval: Duration,
+    runtime: Runtime,
+) -> Result<()> {
+    let mut source = Source { server, tls, patience, session: None };
     let ended = runtime.block_on(async {
         let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
         let (mut interrupted, mut terminated) = (handle(SignalKind::interrupt())?, handle(SignalKind::terminate())?);
@@ -86,6 +93,7 @@ async fn rounds(source: &mut Source, interval: Duration) -> Result<()> {
 /// The server, and the connection to it while there is one.
 struct Source {
     server: ServerAddress,
+    tls: Option<TlsSettings>,
     patience: Duration,
     session: Option<Connected>,
 }
@@ -121,11 +129,12 @@ impl Connected {
 impl Source {
     /// Asks, on a thread that may wait for the answer.
     async fn look(&mut self) -> Result<Look> {
-        let (server, patience, session) = (self.server.clone(), self.patience, self.session.take());
+        let (server, tls) = (self.server.clone(), self.tls.clone());
+        let (patience, session) = (self.patience, self.session.take());
         let look = move || {
             let mut session = match session {
                 Some(session) => session,
-                None => Connected { session: Session::connect(&server, patience)?, counts: true },
+                None => Connected { session: Session::connect(&server, tls, patience)?, counts: true },
             };
             let look = session.look()?;
             Ok::<_, Error>((session, look))

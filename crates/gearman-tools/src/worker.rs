@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::flags::Lines;
 use crate::{print, report};
 use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::net::tls::TlsSettings;
 use gearman_core::protocol::message::Update;
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
@@ -42,8 +43,13 @@ pub struct WorkOptions {
 /// # Errors
 /// [`Error::Gearman`] for names that no function can have, [`Error::Io`] for signals, [`Error::Output`] where nobody
 /// reads what is printed.
-pub async fn run(options: &WorkOptions, servers: Vec<(ServerAddress, Vec<Address>)>) -> Result<bool> {
+pub async fn run(
+    options: &WorkOptions,
+    servers: Vec<(ServerAddress, Vec<Address>)>,
+    tls: Option<TlsSettings>,
+) -> Result<bool> {
     let mut worker = Worker::new(Settings::default());
+    worker.set_tls(tls);
     for (server, addresses) in servers {
         worker.add_server(server, addresses);
     }

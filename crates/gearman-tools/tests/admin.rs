@@ -11,7 +11,7 @@ fn asks_in_the_order_of_the_c_tool_and_shows_answers_as_it_does() {
         ("show unique jobs\r\n", &[".", "\n"]),
         ("cancel job H:x:9\r\n", &["ERR UNKNOWN_JOB\r\n"]),
         ("verbose\r\n", &["OK INFO\n"]),
-        ("version\r\n", &["OK 2.2.0\n"]),
+        ("version\r\n", &["OK 2.3.0\n"]),
         ("workers\r\n", &["7 127.0.0.1 - :", " a\n.\n"]),
         ("prioritystatus\r\n", &["a\t0\t0\t0\t1\n.\n"]),
         ("status\r\n", &["a\t0\t", "0\t1\n", ".", "\n"]),
@@ -30,7 +30,7 @@ fn asks_in_the_order_of_the_c_tool_and_shows_answers_as_it_does() {
     server.join().unwrap();
     ended.expect(
         0,
-        "12\nOK\nOK\nH:x:1\t0\t0\t1\n.\n.\nINFO\n2.2.0\n7 127.0.0.1 - : a\n.\na\t0\t0\t0\t1\n.\na\t0\t0\t1\n.\n",
+        "12\nOK\nOK\nH:x:1\t0\t0\t1\n.\n.\nINFO\n2.3.0\n7 127.0.0.1 - : a\n.\na\t0\t0\t0\t1\n.\na\t0\t0\t1\n.\n",
         "Error: function not found\r\nError: UNKNOWN_JOB\r\n",
     );
 }

@@ -5,6 +5,7 @@
 mod admin;
 mod client;
 mod server;
+mod tls;
 mod unwritable;
 mod util;
 mod watch;

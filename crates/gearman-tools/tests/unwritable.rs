@@ -101,11 +101,11 @@ fn errors_that_nobody_can_read() {
             server.line();
             server.raw(b"ERR UNKNOWN_JOB\r\n");
             server.line();
-            server.raw(b"OK 2.2.0\n");
+            server.raw(b"OK 2.3.0\n");
         });
         let ended = errors_into(make(), "gearadmin", &port, &["--cancel-job=H:x:1", "--server-version"]);
         server.join().unwrap();
-        assert_eq!((ended.status, &ended.out[..]), (Some(0), &b"2.2.0\n"[..]));
+        assert_eq!((ended.status, &ended.out[..]), (Some(0), &b"2.3.0\n"[..]));
     }
 }
 

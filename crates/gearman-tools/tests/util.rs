@@ -117,7 +117,11 @@ pub(crate) fn program(name: &str, port: &str, arguments: &[&str]) -> Command {
     };
     let mut command = Command::new(path);
     command.args(["-h", "127.0.0.1", "-p", port]).args(arguments);
-    command.env_remove("GEARMAN_SERVER").env_remove("GEARMAN_SERVERS");
+    for variable in
+        ["GEARMAN_SERVER", "GEARMAN_SERVERS", "GEARMAND_CA_CERTIFICATE", "GEARMAN_CLIENT_PEM", "GEARMAN_CLIENT_KEY"]
+    {
+        command.env_remove(variable);
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -47,8 +47,8 @@ async fn words_and_lines() {
     let incomplete = "ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+";
     let unknown = "ERR UNKNOWN_COMMAND Unknown+server+command";
     for (line, answer) in [
-        ("version\n", "OK 2.2.0\n"),
-        ("VERSION\r\n", "OK 2.2.0\n"),
+        ("version\n", "OK 2.3.0\n"),
+        ("VERSION\r\n", "OK 2.3.0\n"),
         ("getpid\n", pid.as_str()),
         ("verbose\n", "OK NOTICE\n"),
         ("create function f\n", "OK\r\n"),
@@ -164,12 +164,12 @@ async fn binary_and_text_take_turns() {
     let mut peer = server.peer().await;
     let bytes = [b"version\n".to_vec(), packet(b"\0REQ", ECHO_REQ, &[&b"1"[..]]), b"vers".to_vec()];
     peer.raw(&bytes.concat()).await;
-    peer.text("", "OK 2.2.0\n").await;
+    peer.text("", "OK 2.3.0\n").await;
     peer.expect(ECHO_RES, &[&b"1"[..]]).await;
-    peer.text("ion\r\n", "OK 2.2.0\n").await;
+    peer.text("ion\r\n", "OK 2.3.0\n").await;
     peer.sync().await;
     // Answers leave in the order of their questions, though one for a job is answered as late as may be.
     peer.raw(&[packet(b"\0REQ", GRAB_JOB, &[]), b"version\n".to_vec()].concat()).await;
     peer.expect(NO_JOB, &[]).await;
-    peer.text("", "OK 2.2.0\n").await;
+    peer.text("", "OK 2.3.0\n").await;
 }

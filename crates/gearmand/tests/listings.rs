@@ -54,7 +54,7 @@ async fn what_is_asked_after_a_list_is_answered_after_it() {
     peer.raw(&questions.concat()).await;
     peer.expect(NO_JOB, &[]).await;
     peer.text("", &jobs(&[])).await;
-    peer.text("", "OK 2.2.0\n").await;
+    peer.text("", "OK 2.3.0\n").await;
     peer.expect(ECHO_RES, &[&b"1"[..]]).await;
     peer.text("", &format!("{keys}.\n")).await;
     peer.text("", &format!("f\t{JOBS}\t0\t0\n.\n")).await;
@@ -73,7 +73,7 @@ async fn who_has_sent_all_gets_its_list() {
     tokio::io::AsyncWriteExt::shutdown(&mut peer.stream).await.unwrap();
     let mut answer = String::new();
     peer.stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer == jobs(&[]) + "OK 2.2.0\n", "{} bytes", answer.len());
+    assert!(answer == jobs(&[]) + "OK 2.3.0\n", "{} bytes", answer.len());
 }
 
 /// Whichever of the two is read first: the other one's line is done before the list has come to its last page.

@@ -86,7 +86,7 @@ async fn requests_before_the_end_are_answered() {
     let mut peer = server.peer().await;
     peer.raw(b"version\n").await;
     peer.stream.shutdown().await.unwrap();
-    peer.text("", "OK 2.2.0\n").await;
+    peer.text("", "OK 2.3.0\n").await;
     peer.ends().await;
 }
 

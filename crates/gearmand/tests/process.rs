@@ -243,7 +243,7 @@ fn probes_beyond_the_limits_of_the_system_are_refused() {
 #[test]
 fn help_and_version() {
     let output = gearmand().arg("-V").output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "gearmand 2.2.0\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "gearmand 2.3.0\n");
     let output = gearmand().arg("--help").output().unwrap();
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("--job-retries"));
@@ -340,7 +340,7 @@ fn a_socket_in_the_file_system() {
     stream.write_all(b"version\n").unwrap();
     let mut answer = String::new();
     BufReader::new(&stream).read_line(&mut answer).unwrap();
-    assert_eq!(answer, "OK 2.2.0\n");
+    assert_eq!(answer, "OK 2.3.0\n");
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     let second = [&listen, "-p", "0", "-l", "none", "-P", &folder.file("second"), "--bind-wait", "0"];

@@ -30,12 +30,14 @@ use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::{Connection, Packet};
 use crate::net::fork::Process;
+use crate::net::tls::{Choice, TlsSettings};
 use crate::protocol::codec::Sink;
 use crate::protocol::message::{Request, Response};
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -51,6 +53,8 @@ const IDLE: Duration = Duration::from_millis(1);
 #[derive(Debug, Default)]
 pub struct Client {
     settings: Settings,
+    /// With which servers TLS is spoken.
+    tls: Choice,
     /// Where the connections of servers added from now on come from and go to.
     pool: Option<Pool>,
     servers: Vec<Server>,
@@ -89,13 +93,39 @@ impl Client {
 
     /// Has the pool a connection to this server? Then its name need not be resolved.
     pub fn is_kept(&self, server: &ServerAddress) -> bool {
-        self.pool.as_ref().is_some_and(|pool| pool.knows(server))
+        self.pool.as_ref().is_some_and(|pool| pool.knows(server, self.tls.of(server).as_ref()))
     }
 
     /// One more server, the last to be tried. Nothing is sent yet. `addresses` are those it was resolved
     /// to just now, and may be empty.
     pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
-        self.servers.push(Server::new(ServerConnection::new(server, addresses), self.pool.clone()));
+        let tls = self.tls.of(&server);
+        let mut connection = ServerConnection::new(server, addresses);
+        connection.set_tls(tls);
+        self.servers.push(Server::new(connection, self.pool.clone()));
+    }
+
+    /// How TLS is spoken with all servers that have no path, those added before among them; `None`: only with those whose name
+    /// begins with `tls://`. A connection that is not as it should be is given up, and what waits for an answer over it ends.
+    pub fn set_tls(&mut self, settings: Option<TlsSettings>) {
+        self.choose(Choice { all: settings.map(Arc::new), ..self.tls.clone() });
+    }
+
+    /// How TLS is spoken with servers whose name begins with `tls://`, unless [`Client::set_tls`] says it for all. Where
+    /// this is not called it is [what the environment says](TlsSettings::from_environment).
+    pub fn set_tls_defaults(&mut self, settings: TlsSettings) {
+        self.choose(Choice { named: Some(Arc::new(settings)), ..self.tls.clone() });
+    }
+
+    fn choose(&mut self, tls: Choice) {
+        self.tls = tls;
+        for i in 0..self.servers.len() {
+            let connection = &mut self.servers[i].connection;
+            if connection.set_tls(self.tls.of(connection.address())) {
+                let error = Error::lost(connection.name(), "it was given up, since TLS was switched on, off, or over");
+                self.lose(i, &error);
+            }
+        }
     }
 
     /// How many servers there are.

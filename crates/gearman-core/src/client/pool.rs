@@ -4,12 +4,13 @@
 //! Owns the connections that no client has. Must never know what was sent over one, but for options that hold for its whole life.
 //!
 //! A connection is kept only if it is as good as new: no request unanswered, nothing half read or half written. Whether
-//! it is still open is checked when it is taken out. A process never finds connections that another process made
+//! it is still open is checked when it is taken out. One is given only to who wants the same server with the same TLS settings. A process never finds connections that another process made
 //! ([`Connection::is_ours`]).
 
 use crate::net::address::ServerAddress;
 use crate::net::connection::Connection;
 use crate::net::fork::Process;
+use crate::net::tls::TlsSettings;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -39,9 +40,17 @@ struct Inner {
 struct Idle {
     connection: Connection,
     server: ServerAddress,
+    /// How TLS is spoken over it, if it is.
+    tls: Option<Arc<TlsSettings>>,
     /// The option `exceptions` was sent. That can't be taken back.
     exceptions: bool,
     since: Instant,
+}
+
+impl Idle {
+    fn is_to(&self, server: &ServerAddress, tls: Option<&Arc<TlsSettings>>) -> bool {
+        self.server == *server && self.tls.as_ref() == tls
+    }
 }
 
 /// What a pool has done, in this process.
@@ -74,9 +83,9 @@ impl Pool {
         Counts { idle: inner.idle.len(), reused: inner.reused, made: inner.made }
     }
 
-    /// Is there one to this server, open or not?
-    pub fn knows(&self, server: &ServerAddress) -> bool {
-        self.lock().idle.iter().any(|i| i.server == *server)
+    /// Is there one to this server and with these settings, open or not?
+    pub fn knows(&self, server: &ServerAddress, tls: Option<&Arc<TlsSettings>>) -> bool {
+        self.lock().idle.iter().any(|i| i.is_to(server, tls))
     }
 
     /// Closes what another process made or was not used for long.
@@ -96,10 +105,15 @@ impl Pool {
 
     /// A connection to this server that is still open, and whether the option `exceptions` was sent over it: never one
     /// with it to a client that does not want exceptions.
-    pub(crate) fn take(&self, server: &ServerAddress, exceptions: bool) -> Option<(Connection, bool)> {
+    pub(crate) fn take(
+        &self,
+        server: &ServerAddress,
+        tls: Option<&Arc<TlsSettings>>,
+        exceptions: bool,
+    ) -> Option<(Connection, bool)> {
         let mut inner = self.lock();
         loop {
-            let find = |wanted| inner.idle.iter().rposition(|i| i.server == *server && i.exceptions == wanted);
+            let find = |wanted| inner.idle.iter().rposition(|i| i.is_to(server, tls) && i.exceptions == wanted);
             let found = find(exceptions).or_else(|| find(false))?;
             let mut idle = inner.idle.remove(found);
             if !idle.connection.is_stale() {
@@ -110,20 +124,27 @@ impl Pool {
     }
 
     /// Keeps a connection on which nothing is due, unless it is not fit for another client.
-    pub(crate) fn give(&self, server: ServerAddress, exceptions: bool, mut connection: Connection) {
+    pub(crate) fn give(
+        &self,
+        server: ServerAddress,
+        tls: Option<Arc<TlsSettings>>,
+        exceptions: bool,
+        mut connection: Connection,
+    ) {
         if !connection.is_ours() || connection.has_input() || connection.has_output() {
             return;
         }
         connection.shrink();
         let mut inner = self.lock();
-        let same = inner.idle.iter().filter(|i| i.server == server).count();
+        let is_same = |i: &Idle| i.is_to(&server, tls.as_ref());
+        let same = inner.idle.iter().filter(|i| is_same(i)).count();
         let oldest = match same < PER_SERVER {
             true => (inner.idle.len() >= IN_ALL).then_some(0),
-            false => inner.idle.iter().position(|i| i.server == server),
+            false => inner.idle.iter().position(is_same),
         };
         if let Some(oldest) = oldest {
             inner.idle.remove(oldest);
         }
-        inner.idle.push(Idle { connection, server, exceptions, since: Instant::now() });
+        inner.idle.push(Idle { connection, server, tls, exceptions, since: Instant::now() });
     }
 }

@@ -43,7 +43,9 @@ impl Server {
     /// Where there is no connection, and none being made, takes one that another client has left.
     pub(crate) fn reuse(&mut self, exceptions: bool, settings: &Settings) {
         let Some(pool) = self.pool.as_ref().filter(|_| self.connection.is_down()) else { return };
-        if let Some((mut connection, exceptions_sent)) = pool.take(self.connection.address(), exceptions) {
+        if let Some((mut connection, exceptions_sent)) =
+            pool.take(self.connection.address(), self.connection.tls(), exceptions)
+        {
             connection.set_limit(settings.max_packet);
             self.connection.adopt(connection);
             self.exceptions_sent = exceptions_sent;
@@ -79,7 +81,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         let Some(pool) = self.pool.as_ref().filter(|_| self.pending.is_idle()) else { return };
         if let Some(connection) = self.connection.release() {
-            pool.give(self.connection.address().clone(), self.exceptions_sent, connection);
+            let (server, tls) = (self.connection.address().clone(), self.connection.tls().cloned());
+            pool.give(server, tls, self.exceptions_sent, connection);
         }
     }
 }

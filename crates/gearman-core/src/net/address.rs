@@ -1,4 +1,4 @@
-//! Where job servers are: `host:port,host2:port`, `[::1]:4730`, `unix:///path`. Parsing is pure;
+//! Where job servers are: `host:port,host2:port`, `[::1]:4730`, `tls://host:port`, `unix:///path`. Parsing is pure;
 //! [`lookup`], and so [`ServerAddress::resolve`], asks the system.
 //!
 //! Owns how a server is named, and the order of its addresses. Must never connect to one.
@@ -9,6 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket}
 use std::path::PathBuf;
 use std::{fmt, io};
 
+/// In front of the name of a server with which TLS is to be spoken.
+const TLS: &str = "tls://";
+
 /// One job server, as the user named it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ServerAddress {
@@ -18,6 +21,8 @@ pub enum ServerAddress {
         host: String,
         /// Never 0.
         port: u16,
+        /// TLS is to be spoken with this server, whatever holds for others.
+        tls: bool,
     },
     /// By a socket in the file system.
     Unix(PathBuf),
@@ -34,7 +39,7 @@ pub enum Address {
 
 impl ServerAddress {
     /// A server from a host and a port as programs give them: an empty host is localhost, port 0
-    /// is 4730.
+    /// is 4730. Behind `tls://` a port may follow the host, and counts then.
     ///
     /// # Errors
     /// [`Error::Resolve`] for what can't be a host, and for ports outside 0–65535.
@@ -43,6 +48,7 @@ impl ServerAddress {
     /// # use gearman_core::net::address::ServerAddress;
     /// assert_eq!(ServerAddress::new("", 0).unwrap().to_string(), "localhost:4730");
     /// assert_eq!(ServerAddress::new("::1", 4731).unwrap().to_string(), "[::1]:4731");
+    /// assert_eq!(ServerAddress::new("tls://[::1]:4731", 0).unwrap().to_string(), "tls://[::1]:4731");
     /// assert!(ServerAddress::new("localhost", 70000).is_err());
     /// ```
     pub fn new(host: &str, port: i64) -> Result<ServerAddress> {
@@ -52,6 +58,9 @@ impl ServerAddress {
                 "" => Err(refuse("a path must follow unix://")),
                 _ => Ok(ServerAddress::Unix(path.into())),
             };
+        }
+        if let Some(rest) = host.strip_prefix(TLS) {
+            return ServerAddress::with_tls(rest, port);
         }
         let port = match u16::try_from(port) {
             Ok(0) => DEFAULT_PORT,
@@ -64,7 +73,24 @@ impl ServerAddress {
         };
         match host.contains('\0') {
             true => Err(refuse("a host name holds no NUL")),
-            false => Ok(ServerAddress::Tcp { host: host.into(), port }),
+            false => Ok(ServerAddress::Tcp { host: host.into(), port, tls: false }),
+        }
+    }
+
+    /// What follows `tls://`. A bare IPv6 address has no port behind it.
+    fn with_tls(rest: &str, port: i64) -> Result<ServerAddress> {
+        let refuse = |reason: &str| Error::Resolve { server: format!("{TLS}{rest}"), reason: reason.into() };
+        if rest.is_empty() {
+            return Err(refuse("a host must follow tls://"));
+        }
+        if rest.contains('/') {
+            return Err(refuse("a host must follow tls://, and TLS is not for unix sockets: unix:///path is enough"));
+        }
+        let bare = !rest.starts_with('[') && rest.matches(':').count() > 1;
+        let (host, named) = if bare { (rest, 0) } else { split(rest).map_err(|reason| refuse(&reason))? };
+        match ServerAddress::new(host, if named == 0 { port } else { named })? {
+            ServerAddress::Tcp { host, port, .. } => Ok(ServerAddress::Tcp { host, port, tls: true }),
+            unix @ ServerAddress::Unix(_) => Ok(unix),
         }
     }
 
@@ -77,26 +103,16 @@ impl ServerAddress {
     }
 
     fn parse(entry: &str) -> Result<ServerAddress> {
-        if entry.starts_with("unix://") {
+        if entry.starts_with("unix://") || entry.starts_with(TLS) {
             return ServerAddress::new(entry, 0);
         }
-        let refuse = |reason| Error::Resolve { server: entry.into(), reason };
-        let (host, port) = match entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, "")) => (host, ""),
-            Some((host, port)) => {
-                (host, port.strip_prefix(':').ok_or_else(|| refuse(format!("\"{port}\" is no port after ]")))?)
-            }
-            None => entry.split_once(':').unwrap_or((entry, "")),
-        };
-        let port = match port {
-            "" => 0,
-            digits => digits
-                .parse()
-                .ok()
-                .filter(|p| (0..=65535).contains(p))
-                .ok_or_else(|| refuse(format!("\"{digits}\" is no port, a number from 1 to 65535 is")))?,
-        };
+        let (host, port) = split(entry).map_err(|reason| Error::Resolve { server: entry.into(), reason })?;
         ServerAddress::new(host, port)
+    }
+
+    /// Is TLS asked for by its name?
+    pub fn asks_for_tls(&self) -> bool {
+        matches!(self, ServerAddress::Tcp { tls: true, .. })
     }
 
     /// The addresses that the name stands for, in the order to try them. Asks the system's resolver, which
@@ -107,7 +123,7 @@ impl ServerAddress {
     pub fn resolve(&self) -> Result<Vec<Address>> {
         let (host, port) = match self {
             ServerAddress::Unix(path) => return Ok(vec![Address::Unix(path.clone())]),
-            ServerAddress::Tcp { host, port } => (host.as_str(), *port),
+            ServerAddress::Tcp { host, port, .. } => (host.as_str(), *port),
         };
         let failed = |reason: String| Error::Resolve { server: self.to_string(), reason };
         let found = lookup(host, port).map_err(|e| failed(e.to_string()))?;
@@ -115,6 +131,22 @@ impl ServerAddress {
             Err(failed("no address".into()))
         } else {
             Ok(found.into_iter().map(Address::Tcp).collect())
+        }
+    }
+}
+
+/// The host and the port of `host:port`; 0 where there is none. An error says what is wrong with it.
+fn split(entry: &str) -> std::result::Result<(&str, i64), String> {
+    let (host, port) = match entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, ""),
+        Some((host, port)) => (host, port.strip_prefix(':').ok_or_else(|| format!("\"{port}\" is no port after ]"))?),
+        None => entry.split_once(':').unwrap_or((entry, "")),
+    };
+    match port {
+        "" => Ok((host, 0)),
+        digits => {
+            let port = digits.parse().ok().filter(|p| (0..=65535).contains(p));
+            port.map(|p| (host, p)).ok_or_else(|| format!("\"{digits}\" is no port, a number from 1 to 65535 is"))
         }
     }
 }
@@ -154,8 +186,13 @@ fn is_localhost(host: &str) -> bool {
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ServerAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            ServerAddress::Tcp { host, port } => write!(f, "{host}:{port}"),
+            ServerAddress::Tcp { host, port, tls } => {
+                let tls = if *tls { TLS } else { "" };
+                match host.contains(':') {
+                    true => write!(f, "{tls}[{host}]:{port}"),
+                    false => write!(f, "{tls}{host}:{port}"),
+                }
+            }
             ServerAddress::Unix(path) => write!(f, "unix://{}", path.display()),
         }
     }
@@ -191,6 +228,37 @@ mod tests {
     #[test]
     fn and_what_it_cannot_read() {
         assert_eq!(list("[::1]:7,[::1],unix:///run/g.sock"), ["[::1]:7", "[::1]:4730", "unix:///run/g.sock"]);
+    }
+
+    #[test]
+    fn servers_with_tls() {
+        assert_eq!(
+            list("tls://a:1,tls://b,tls://:2,tls://[::1]:7,tls://[::1],tls://::1"),
+            ["tls://a:1", "tls://b:4730", "tls://localhost:2", "tls://[::1]:7", "tls://[::1]:4730", "tls://[::1]:4730"]
+        );
+        let new = |host, port| ServerAddress::new(host, port).map_or_else(|e| e.to_string(), |s| s.to_string());
+        assert_eq!(new("tls://a", 7), "tls://a:7");
+        assert_eq!(new("tls://a:8", 7), "tls://a:8", "what stands in the name is meant");
+        assert_eq!(new("tls://a", 70000), "could not resolve a:70000: the port must be between 0 and 65535");
+        for (wrong, reason) in [
+            ("tls://", "a host must follow tls://"),
+            ("tls:///run/gearmand.sock", "TLS is not for unix sockets: unix:///path is enough"),
+            ("tls://unix:///run/gearmand.sock", "TLS is not for unix sockets: unix:///path is enough"),
+            ("tls://a:x", "\"x\" is no port"),
+            ("tls://[::1]x", "\"x\" is no port after ]"),
+            ("tls://a:70000", "\"70000\" is no port"),
+        ] {
+            let said = new(wrong, 0);
+            assert!(said.starts_with(&format!("could not resolve {wrong}: ")) && said.contains(reason), "{said}");
+            assert!(list(wrong)[0].contains(reason));
+        }
+        let plain = ServerAddress::new("a", 1).unwrap();
+        let tls = ServerAddress::new("tls://a", 1).unwrap();
+        assert!(plain != tls && tls.asks_for_tls() && !plain.asks_for_tls());
+        assert_eq!(
+            ServerAddress::new("tls://127.0.0.1", 1).unwrap().resolve(),
+            ServerAddress::new("127.0.0.1", 1).unwrap().resolve()
+        );
     }
 
     #[test]

@@ -9,9 +9,11 @@
 //! A connection belongs to the process that made it. Any other drops it unused ([`Connection::is_ours`]), and that has no effect on
 //! the process that it belongs to.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, system_text};
 use crate::net::address::{Address, ServerAddress};
+use crate::net::session::Session;
 use crate::net::stream::{Look, Stream};
+use crate::net::tls::{Failure, TlsSettings};
 use crate::protocol::codec::{Decoded, decode};
 use crate::protocol::packet::{Frame, HEADER, Magic};
 use crate::protocol::write_buffer::WriteBuffer;
@@ -19,6 +21,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use std::fmt::Display;
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 /// Room that a read is given at least: a page of small packets in one system call.
@@ -64,18 +67,24 @@ pub struct Connection {
 
 impl Connection {
     /// Begins to connect and does not wait for it: [`Connection::poll_connected`] does. Must be
-    /// called inside a tokio runtime. Packets with a body above `limit` bytes are refused.
+    /// called inside a tokio runtime. Packets with a body above `limit` bytes are refused. With settings TLS is spoken.
     ///
     /// # Errors
-    /// [`Error::Connect`] where the system refuses at once.
-    pub fn open(server: &ServerAddress, address: &Address, limit: usize) -> Result<Connection> {
+    /// [`Error::Connect`] where the system refuses at once, [`Error::Tls`] for settings that cannot be used.
+    pub fn open(
+        server: &ServerAddress,
+        address: &Address,
+        tls: Option<&Arc<TlsSettings>>,
+        limit: usize,
+    ) -> Result<Connection> {
+        let session = tls.map(|settings| Session::new(settings, server)).transpose()?;
         let server = server.to_string();
-        match Stream::open(address) {
+        match Stream::open(address, session) {
             Ok(stream) => {
                 let (read_buffer, write_buffer) = (BytesMut::new(), WriteBuffer::new());
                 Ok(Connection { stream, server, read_buffer, write_buffer, limit })
             }
-            Err(e) => Err(Error::Connect { server, reason: reason(&e) }),
+            Err(e) => Err(Error::Connect { server, reason: system_text(&e) }),
         }
     }
 
@@ -92,10 +101,17 @@ impl Connection {
     /// Ready when the connection stands.
     ///
     /// # Errors
-    /// [`Error::Connect`] with the system's reason.
+    /// [`Error::Connect`] with the system's reason, [`Error::Tls`] with TLS's.
     pub fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let ready = ready!(self.stream.poll_ready(cx));
-        Poll::Ready(ready.map_err(|e| Error::Connect { server: self.server.clone(), reason: reason(&e) }))
+        Poll::Ready(ready.map_err(|e| {
+            self.refused(&e).unwrap_or_else(|| Error::Connect { server: self.server.clone(), reason: system_text(&e) })
+        }))
+    }
+
+    /// Is it connected, and TLS not agreed on yet?
+    pub fn is_handshaking(&self) -> bool {
+        self.stream.is_handshaking()
     }
 
     /// Where requests are appended; [`Connection::poll_flush`] sends them.
@@ -111,11 +127,11 @@ impl Connection {
     /// Writes what the socket takes; ready when nothing is left.
     ///
     /// # Errors
-    /// [`Error::Lost`] with the system's reason.
+    /// [`Error::Lost`] with the system's reason; [`Error::Tls`] where the server refuses us.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let written = ready!(self.stream.poll_write(cx, &mut self.write_buffer));
         self.write_buffer.shrink();
-        Poll::Ready(written.map_err(|e| self.lost(reason(&e))))
+        Poll::Ready(written.map_err(|e| self.broken(&e)))
     }
 
     /// Writes what the socket takes right now. False: something is left for [`Connection::poll_flush`].
@@ -132,7 +148,7 @@ impl Connection {
     /// The next packet.
     ///
     /// # Errors
-    /// [`Error::Lost`] when the connection ended, [`Error::Protocol`] and [`Error::TooLarge`] for what cannot be
+    /// [`Error::Lost`] when the connection ended, [`Error::Tls`] where the server refuses us, [`Error::Protocol`] and [`Error::TooLarge`] for what cannot be
     /// understood. After any of them the connection is of no more use.
     pub fn poll_packet(&mut self, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
         loop {
@@ -154,7 +170,7 @@ impl Connection {
             match ready!(self.stream.poll_read(cx, &mut self.read_buffer)) {
                 Ok(0) => return Poll::Ready(Err(self.closed())),
                 Ok(_) => {}
-                Err(e) => return Poll::Ready(Err(self.lost(reason(&e)))),
+                Err(e) => return Poll::Ready(Err(self.broken(&e))),
             }
         }
     }
@@ -170,6 +186,7 @@ impl Connection {
             self.read_buffer = BytesMut::new();
         }
         self.write_buffer.shrink();
+        self.stream.shrink();
     }
 
     /// Has the other side closed an idle connection, or sent something unasked? One recv(2) that does
@@ -198,6 +215,16 @@ impl Connection {
         Error::lost(&self.server, reason)
     }
 
+    /// What the stream says after it stood. That a server refuses us may come as late as that.
+    fn broken(&self, e: &io::Error) -> Error {
+        self.refused(e).unwrap_or_else(|| self.lost(system_text(e)))
+    }
+
+    fn refused(&self, e: &io::Error) -> Option<Error> {
+        let failure = e.get_ref()?.downcast_ref::<Failure>().filter(|f| f.refused)?;
+        Some(Error::Tls { server: self.server.clone(), reason: failure.reason.clone() })
+    }
+
     fn closed(&self) -> Error {
         match self.read_buffer.len() {
             0 => self.lost("the server closed the connection"),
@@ -209,10 +236,4 @@ impl Connection {
     pub fn at_this_server(&self, error: Error) -> Error {
         error.at(&self.server)
     }
-}
-
-/// The system's text without Rust's "(os error N)".
-fn reason(e: &io::Error) -> String {
-    let text = e.to_string();
-    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()
 }

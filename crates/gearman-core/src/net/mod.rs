@@ -8,4 +8,8 @@ pub mod connection;
 #[cfg(feature = "client")]
 pub mod fork;
 #[cfg(feature = "client")]
+pub(crate) mod session;
+#[cfg(feature = "client")]
 mod stream;
+#[cfg(feature = "client")]
+pub mod tls;

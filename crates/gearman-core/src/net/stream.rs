@@ -1,4 +1,4 @@
-//! A stream of bytes to a server: the only file with sockets. Which kinds there are (TCP, Unix) is known here alone.
+//! A stream of bytes to a server: the only file with sockets. Which kinds there are (TCP, Unix, TLS over TCP) is known here alone.
 //!
 //! Owns the socket and its options, whether it is connected yet, and which process made it. Must never know a packet, nor for
 //! whom the bytes are.
@@ -12,15 +12,18 @@
 //! **Forks.** A stream remembers the process that made it. In any other process it must not be used ([`Stream::is_ours`]), and
 //! dropping it there closes the copied descriptor and nothing else: nothing is sent, and the socket stays in the epoll set that
 //! parent and child share, from which a socket that is dropped in the usual way would be taken for the parent too. The owner
-//! ends it with shutdown(2), so that a forked child which never touches Gearman does not keep it open.
+//! ends it with shutdown(2), so that a forked child which never touches Gearman does not keep it open; before that it ends a TLS
+//! session, which nobody else may.
 
 use crate::net::address::Address;
 use crate::net::fork::Process;
+pub(crate) use crate::net::session::Look;
+use crate::net::session::Session;
 use crate::protocol::write_buffer::WriteBuffer;
 use bytes::{Buf, BytesMut};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::future::Future;
-use std::io;
+use std::io::{self, Read, Write};
 use std::mem::{MaybeUninit, forget, replace};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -44,8 +47,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Stream {
     kind: Kind,
-    /// Bytes can be exchanged.
-    ready: bool,
+    /// The socket is connected.
+    connected: bool,
     /// The process that made it.
     process: Process,
 }
@@ -54,25 +57,15 @@ pub(crate) struct Stream {
 enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(TcpStream, Box<Session>),
     /// Left to the process that made it.
     Abandoned,
 }
 
-/// What there is to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Nothing yet.
-    Nothing,
-    /// At least a byte.
-    Input,
-    /// The other side has closed, and all was read that it had sent; or the stream is broken.
-    End,
-}
-
 impl Stream {
     /// Begins to connect and does not wait for it: [`Stream::poll_ready`] does. Must be called inside a tokio runtime. The
-    /// socket's options are set before it connects, so that they hold from the first packet on.
-    pub(crate) fn open(address: &Address) -> io::Result<Stream> {
+    /// socket's options are set before it connects, so that they hold from the first packet on. With a session it is TLS.
+    pub(crate) fn open(address: &Address, session: Option<Session>) -> io::Result<Stream> {
         let (target, domain) = match address {
             Address::Tcp(a) => (SockAddr::from(*a), Domain::for_address(*a)),
             Address::Unix(path) => (SockAddr::unix(path)?, Domain::UNIX),
@@ -84,16 +77,17 @@ impl Stream {
             // Also the end of unanswered questions, whatever their number.
             socket.set_tcp_user_timeout(Some(DEAD))?;
         }
-        let ready = match socket.connect(&target) {
+        let connected = match socket.connect(&target) {
             Ok(()) => true,
             Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => false,
             Err(e) => return Err(e),
         };
-        let kind = match domain {
-            Domain::UNIX => Kind::Unix(UnixStream::from_std(socket.into())?),
-            _ => Kind::Tcp(TcpStream::from_std(socket.into())?),
+        let kind = match (domain, session) {
+            (Domain::UNIX, _) => Kind::Unix(UnixStream::from_std(socket.into())?),
+            (_, None) => Kind::Tcp(TcpStream::from_std(socket.into())?),
+            (_, Some(session)) => Kind::Tls(TcpStream::from_std(socket.into())?, session.into()),
         };
-        Ok(Stream { kind, ready, process: Process::this() })
+        Ok(Stream { kind, connected, process: Process::this() })
     }
 
     /// Was it made by this process? Any other must drop it unused.
@@ -103,16 +97,26 @@ impl Stream {
 
     /// Ready when bytes can be exchanged.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.ready {
-            return Poll::Ready(Ok(()));
+        if !self.connected {
+            let failed = match &self.kind {
+                Kind::Tcp(s) | Kind::Tls(s, _) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
+                Kind::Unix(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
+                Kind::Abandoned => return Poll::Ready(Err(not_ours())),
+            };
+            if let Some(e) = failed {
+                return Poll::Ready(Err(e));
+            }
+            self.connected = true;
         }
-        let failed = match &self.kind {
-            Kind::Tcp(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
-            Kind::Unix(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
-            Kind::Abandoned => return Poll::Ready(Err(not_ours())),
-        };
-        self.ready = failed.is_none();
-        Poll::Ready(failed.map_or(Ok(()), Err))
+        match &mut self.kind {
+            Kind::Tls(socket, session) => session.poll_ready(socket, cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Is it connected, and something else has to be agreed on before it is ready?
+    pub(crate) fn is_handshaking(&self) -> bool {
+        matches!(&self.kind, Kind::Tls(_, session) if self.connected && session.is_handshaking())
     }
 
     // Futures made and polled once: tokio's calls advance the buffer by exactly what went over the wire, and `read_buf` notes
@@ -123,6 +127,7 @@ impl Stream {
         match &mut self.kind {
             Kind::Tcp(s) => pin!(s.read_buf(read_buffer)).poll(cx),
             Kind::Unix(s) => pin!(s.read_buf(read_buffer)).poll(cx),
+            Kind::Tls(s, session) => session.poll_read(s, cx, read_buffer),
             Kind::Abandoned => Poll::Ready(Err(not_ours())),
         }
     }
@@ -133,6 +138,10 @@ impl Stream {
             let written = match &mut self.kind {
                 Kind::Tcp(s) => ready!(write(s, cx, write_buffer))?,
                 Kind::Unix(s) => ready!(write(s, cx, write_buffer))?,
+                Kind::Tls(s, session) => {
+                    let written = ready!(session.poll_write(s, cx, write_buffer));
+                    return Poll::Ready(written.map_err(|e| self.reason(e)));
+                }
                 Kind::Abandoned => return Poll::Ready(Err(not_ours())),
             };
             if written == 0 {
@@ -142,14 +151,33 @@ impl Stream {
         Poll::Ready(Ok(()))
     }
 
-    /// What there is to read, without reading it. One recv(2) that does not wait.
+    /// Why nothing more can be written: who refuses us says so before it closes, which is then seen first.
+    fn reason(&mut self, e: io::Error) -> io::Error {
+        match (self.look(), &self.kind) {
+            (_, Kind::Tls(_, session)) => session.failure().unwrap_or(e),
+            _ => e,
+        }
+    }
+
+    /// What there is to read, without taking it. One recv(2) that does not wait, or, where it brings what is no input, some.
     pub(crate) fn look(&mut self) -> Look {
+        if let Kind::Tls(socket, session) = &mut self.kind {
+            let socket = SockRef::from(&*socket);
+            return session.look(|room| (&*socket).read(room));
+        }
         let Some(socket) = self.socket() else { return Look::End };
         match socket.peek(&mut [MaybeUninit::uninit()]) {
             Ok(0) => Look::End,
             Ok(_) => Look::Input,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Look::Nothing,
             Err(_) => Look::End,
+        }
+    }
+
+    /// Gives memory back that an idle stream does not need.
+    pub(crate) fn shrink(&mut self) {
+        if let Kind::Tls(_, session) = &mut self.kind {
+            session.shrink();
         }
     }
 
@@ -160,7 +188,7 @@ impl Stream {
 
     fn socket(&self) -> Option<SockRef<'_>> {
         match &self.kind {
-            Kind::Tcp(s) => Some(SockRef::from(s)),
+            Kind::Tcp(s) | Kind::Tls(s, _) => Some(SockRef::from(s)),
             Kind::Unix(s) => Some(SockRef::from(s)),
             Kind::Abandoned => None,
         }
@@ -171,13 +199,32 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let fd = self.fd();
         if self.is_ours() {
+            if let Kind::Tls(socket, session) = &mut self.kind {
+                session.close(&mut Quietly(SockRef::from(&*socket)));
+            }
             // The other side may have closed it already; then there is nothing to end.
             let _ = self.socket().map(|s| s.shutdown(Shutdown::Both));
         } else if let Some(fd) = fd {
-            // Not dropped: see "Forks" above.
-            forget(replace(&mut self.kind, Kind::Abandoned));
+            // Not dropped: see "Forks" above. What belongs to this process alone is.
+            match replace(&mut self.kind, Kind::Abandoned) {
+                Kind::Tls(socket, _session) => forget(socket),
+                other => forget(other),
+            }
             let _ = nix::unistd::close(fd);
         }
+    }
+}
+
+/// Writes without a signal where the other side is gone.
+struct Quietly<'a>(SockRef<'a>);
+
+impl Write for Quietly<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send_with_flags(bytes, libc::MSG_NOSIGNAL)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -211,13 +258,12 @@ fn write<S: AsyncWrite + Unpin>(
 mod tests {
     use super::*;
     use std::future::poll_fn;
-    use std::io::Write;
     use std::net::TcpListener;
 
     /// A stream and the other side's end of it.
     async fn connected() -> (Stream, std::net::TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut stream = Stream::open(&Address::Tcp(listener.local_addr().unwrap())).unwrap();
+        let mut stream = Stream::open(&Address::Tcp(listener.local_addr().unwrap()), None).unwrap();
         poll_fn(|cx| stream.poll_ready(cx)).await.unwrap();
         (stream, listener.accept().unwrap().0)
     }

@@ -17,15 +17,17 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Gearadmin) -> Result<()> {
+    let server = flags.server()?;
+    let tls = flags.tls.settings_for(&server, |name| std::env::var_os(name));
     if let Some(interval) = flags.watch {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::io("start"))?;
-        return watch::run(flags.server()?, flags.patience(), interval, runtime);
+        return watch::run(server, tls, flags.patience(), interval, runtime);
     }
     let commands = flags.commands()?;
     if commands.is_empty() {
         return Err(Error::Usage("No option execution operation given. What can be asked: gearadmin --help"));
     }
-    let mut session = Session::connect(&flags.server()?, flags.patience())?;
+    let mut session = Session::connect(&server, tls, flags.patience())?;
     let mut document = flags.json.then(Document::default);
     for command in commands {
         let answer = session.ask(&command)?;

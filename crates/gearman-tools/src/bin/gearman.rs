@@ -22,6 +22,7 @@ fn main() -> ExitCode {
 fn run(flags: Gearman) -> Result<bool> {
     // What can be said to be wrong is said before anyone stops looking.
     let servers = flags.servers(|name| std::env::var_os(name))?;
+    let tls = flags.tls.settings(|name| std::env::var_os(name));
     if flags.daemon {
         detach()?;
     }
@@ -31,7 +32,7 @@ fn run(flags: Gearman) -> Result<bool> {
     let functions = bytes(flags.functions);
     if flags.worker {
         let options = WorkOptions { functions, command: flags.arguments, lines, count: flags.count, patience };
-        return runtime.block_on(worker::run(&options, servers));
+        return runtime.block_on(worker::run(&options, servers, tls));
     }
     let options = SubmitOptions {
         functions,
@@ -48,7 +49,7 @@ fn run(flags: Gearman) -> Result<bool> {
         (_, _, Some(lines)) => Input::Lines(lines),
         _ => Input::Whole,
     };
-    Submitter::new(options, servers, runtime).run(&input)
+    Submitter::new(options, servers, tls, runtime).run(&input)
 }
 
 fn bytes(arguments: Vec<OsString>) -> Vec<Vec<u8>> {
