@@ -70,4 +70,42 @@ done
 kill_by KILL
 start_on C "$file"
 check 'jobs without a key of their own are as many in C gearmand' '4 0 0' "$(jobs_of f)"
+end "$server"
+
+# packets COMMAND [ARGUMENT...] [, COMMAND...]: sent over one connection; the answer to the last of them, NUL as |.
+packets() {
+    # shellcheck disable=SC2016
+    "$PHP" -n -r 'array_shift($argv); $server = fsockopen("127.0.0.1", (int) array_shift($argv)); $packet = [];
+        foreach ([...$argv, ","] as $word) {
+            if ($word !== ",") { $packet[] = $word; continue; }
+            $body = implode("\0", array_slice($packet, 1));
+            fwrite($server, "\0REQ" . pack("NN", $packet[0], strlen($body)) . $body); $packet = []; }
+        $head = unpack("Nmagic/Ncommand/Nlength", stream_get_contents($server, 12));
+        echo str_replace("\0", "|", (string) stream_get_contents($server, $head["length"]));' "$port" "$@"
+}
+SUBMIT_REDUCE_JOB_BACKGROUND=38 CAN_DO=1 GRAB_JOB_ALL=39
+
+context='a job with a reducer, ours, C, ours: '
+file=$scratch/reducer.db
+start_on ours "$file"
+for key in first second third; do
+    packets $SUBMIT_REDUCE_JOB_BACKGROUND f $key join "$key" >>"$log"
+done
+kill_by KILL
+start_on C "$file"
+check 'all come back in C gearmand' '3 0 0' "$(jobs_of f)"
+run_all "$scratch/reduced" 1
+check 'and run there' 'first=first' "$(cat "$scratch/reduced")"
+await jobs_are f '2 0 0'
+submit C -u first 'of C'
+end "$server"
+start_on ours "$file"
+check 'what is left comes back' '3 0 0' "$(jobs_of f)"
+assigned=$(packets $CAN_DO f , $GRAB_JOB_ALL)
+check 'with its reducer' 'f|second|join|second' "${assigned#*|}"
+run_all "$scratch/reduced" 2
+await jobs_are f '1 0 0'
+assigned=$(packets $CAN_DO f , $GRAB_JOB_ALL)
+check 'a job of C gearmand with the same key has none' 'f|first|of C' "${assigned#*|}"
+end "$server"
 finish

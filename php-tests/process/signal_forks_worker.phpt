@@ -89,19 +89,20 @@ $server = fake_server(function (FakePeer $peer) use ($counted, $size) {
     $peer->res(40, 'H:big:1', 'f', 'key', '', 'x');
     fgets($counted); // the test lets it read
     $data = $peer->until(GEARMAN_COMMAND_WORK_COMPLETE);
-    fwrite($counted, (strlen($data) - strlen("H:big:1\0")) . ' ' . md5(substr($data, strlen("H:big:1\0"))) . ' ' . $peer->read()[0] . "\n");
+    [$next, $text] = $peer->read();
+    fwrite($counted, (strlen($data) - strlen("H:big:1\0")) . ' ' . md5(substr($data, strlen("H:big:1\0"))) . " $next\n");
+    $peer->res(GEARMAN_COMMAND_ECHO_RES, $text);
 });
 $result = substr(str_repeat(random_bytes(1000), intdiv($size, 1000) + 1), 0, $size);
 $worker = new GearmanWorker();
 $worker->addServer(HOST, $server->port, false);
 $worker->addFunction('f', fn () => $result);
 $worker->setTimeout(2000);
-forked('a large result', function () use ($worker) {
-    $worked = $worker->work();
-    $worker->setId('done'); // one packet more
-    return $worked;
+$top = getmypid();
+forked('a large result', function () use ($worker, $top) {
+    return $worker->work() && (getmypid() !== $top || $worker->setTimeout(20000) && $worker->ping('one packet more'));
 }, fn () => fwrite($count, "\n"));
-echo fgets($count) === $size . ' ' . md5($result) . " 22\n" ? "written once\n" : "written otherwise\n";
+echo fgets($count) === $size . ' ' . md5($result) . ' ' . GEARMAN_COMMAND_ECHO_REQ . "\n" ? "written once\n" : "written otherwise\n";
 ?>
 --EXPECT--
 work: parent true[]

@@ -75,8 +75,23 @@ impl Worker {
         waited
     }
 
-    fn work(&self) -> Result<Ended, Failure> {
-        let job = self.next_job(OnSignal::Return)?;
+    /// A wait for a job. Functions that a server does not allow are warned of, and the wait goes on for the others.
+    fn warned<T>(&self, call: Call, mut wait: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+        loop {
+            match wait() {
+                Err(failure @ Failure::Gearman(Error::Server { .. })) => {
+                    if !self.common.last_error.report(call, failure) {
+                        self.stop_waiting();
+                        return Err(Failure::Thrown);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn work(&self, call: Call) -> Result<Ended, Failure> {
+        let job = self.warned(call, || self.next_job(OnSignal::Return))?;
         let Some(function) = self.functions.borrow().get(&job.function[..]).copied() else {
             // It stays with this worker until it disconnects; register() announced its function.
             return Ok(Ended::NoCallable(job.function.escape_ascii().to_string()));
@@ -205,7 +220,7 @@ fn job_ended(call: Call, this: &Worker, code: i64) {
 handlers! {
     fn work(call) {
         let this = args!(call, Worker, "");
-        match this.work() {
+        match this.work(call) {
             Ok(Ended::Job(code)) => job_ended(call, this, code),
             Ok(Ended::NoCallable(function)) => {
                 let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
@@ -219,7 +234,9 @@ handlers! {
         let this = args!(call, Worker, "");
         this.begin();
         let until = this.until();
-        let job = wait_for(OnSignal::Resume, || async { this.core.borrow_mut().grab_job(until).await });
+        let job = this.warned(call, || {
+            wait_for(OnSignal::Resume, || async { this.core.borrow_mut().grab_job(until).await })
+        });
         let object = job.map(|job| {
             let object = Object::<Job>::new();
             object.state().begin(job, Rc::downgrade(&this.core));
@@ -230,7 +247,7 @@ handlers! {
     /// Until there is a job for work() to run. While no server is there, one pause between two tries.
     fn wait(call) {
         let this = args!(call, Worker, "");
-        match this.wait() {
+        match this.warned(call, || this.wait()) {
             Ok(()) => this.common.last_error.end(call, Ok::<_, Failure>(())),
             Err(Failure::Signal) => interrupted(call, this),
             Err(Failure::Gearman(Error::NoServers | Error::NoFunctions)) => no_job(call, this, Error::NothingToWaitFor.into()),

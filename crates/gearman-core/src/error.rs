@@ -142,6 +142,16 @@ impl Error {
         Error::Lost { server: server.to_string(), reason: reason.to_string() }
     }
 
+    /// The [`Error::Server`] that an ERROR packet stands for.
+    pub fn refused(server: impl Display, code: &[u8], text: &[u8]) -> Error {
+        Error::Server {
+            server: server.to_string(),
+            code: ReturnCode::from_wire(code),
+            name: String::from_utf8_lossy(code).into_owned(),
+            text: String::from_utf8_lossy(text).into_owned(),
+        }
+    }
+
     /// An error about what was sent means nothing to a user without the name of who sent it.
     #[must_use]
     pub fn at(self, server: impl Display) -> Error {

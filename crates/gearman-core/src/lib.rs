@@ -192,7 +192,7 @@ pub mod server_connection;
 pub mod worker;
 
 pub use error::{Error, Result};
-pub use return_code::ReturnCode;
+pub use return_code::{PERMISSION_DENIED, ReturnCode};
 
 /// The port of a job server where none is given.
 pub const DEFAULT_PORT: u16 = 4730;

@@ -133,6 +133,10 @@ codes! {
     MaxReturn = 53 "MAX_RETURN",
 }
 
+/// What an ERROR packet of gearmand names where its rules do not allow what was asked. libgearman has no number for it: to
+/// callers it is [`ReturnCode::ServerError`].
+pub const PERMISSION_DENIED: &str = "PERMISSION_DENIED";
+
 impl ReturnCode {
     /// The code with this number.
     ///

@@ -52,16 +52,16 @@ struct Seen {
 }
 
 /// A server, there or not.
-struct Place {
+struct Host {
     path: PathBuf,
     /// Who listens, and who serves the connections. None: it is not there.
     tasks: Rc<RefCell<JoinSet<()>>>,
     seen: Rc<Seen>,
 }
 
-impl Place {
-    fn new(seen: &Rc<Seen>) -> Place {
-        Place { path: unused_path(), tasks: Rc::default(), seen: seen.clone() }
+impl Host {
+    fn new(seen: &Rc<Seen>) -> Host {
+        Host { path: unused_path(), tasks: Rc::default(), seen: seen.clone() }
     }
 
     fn is_up(&self) -> bool {
@@ -172,17 +172,17 @@ impl Program {
 
 async fn play(servers: usize, deeds: Vec<Deed>) {
     let seen = Rc::new(Seen::default());
-    let places: Vec<Place> = (0..servers).map(|_| Place::new(&seen)).collect();
-    let addresses: Vec<ServerAddress> = places.iter().map(|place| ServerAddress::Unix(place.path.clone())).collect();
+    let hosts: Vec<Host> = (0..servers).map(|_| Host::new(&seen)).collect();
+    let addresses: Vec<ServerAddress> = hosts.iter().map(|host| ServerAddress::Unix(host.path.clone())).collect();
     let mut program = Program { client: client(&addresses), open: HashMap::new(), keys: 0 };
     for deed in deeds {
         match deed {
-            Deed::Up(i) => places[i % servers].up(),
-            Deed::Down(i) => places[i % servers].down().await,
+            Deed::Up(i) => hosts[i % servers].up(),
+            Deed::Down(i) => hosts[i % servers].down().await,
             Deed::Add(fate, background) => program.add(fate, background),
             Deed::Run => {
                 let (_, ended) = program.run(impatient()).await;
-                let none_is_up = !places.iter().any(Place::is_up);
+                let none_is_up = !hosts.iter().any(Host::is_up);
                 match ended {
                     Ok(()) => assert!(program.open.is_empty(), "left: {:?}", program.open),
                     Err(Error::Timeout { .. }) => {}
@@ -193,13 +193,13 @@ async fn play(servers: usize, deeds: Vec<Deed>) {
             Deed::Call(fate) => {
                 let job = program.job(fate, true).1;
                 let ended = ask(&mut program.client, job, impatient()).await;
-                let reachable = places.iter().any(Place::is_up);
+                let reachable = hosts.iter().any(Host::is_up);
                 assert!(reachable || matches!(&ended, Err(e) if !matches!(e, Error::Timeout { .. })), "{ended:?}");
             }
         }
     }
     seen.well.set(true);
-    places.iter().for_each(Place::up);
+    hosts.iter().for_each(Host::up);
     all_is_well(&mut program, servers).await;
     for (key, times) in seen.arrived.borrow().iter() {
         assert_eq!(*times, 1, "{key}");

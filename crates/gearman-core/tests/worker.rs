@@ -2,7 +2,7 @@
 
 use crate::conversation::*;
 use crate::util::{
-    Script, hanging, impatient, join, pass, poll_times, refusing, unused_path, within, worker, worker_with,
+    Script, hanging, impatient, join, pass, poll_times, refusing, req, res, unused_path, within, worker, worker_with,
 };
 use gearman_core::net::address::ServerAddress;
 use gearman_core::protocol::message::{Grab, Update};
@@ -186,6 +186,43 @@ fn a_worker_over_a_unix_socket_whose_server_restarts() {
         };
         let (_server, handle) = join(server, next(&mut worker)).await;
         assert_eq!(handle, "H:x:1");
+    });
+}
+
+/// A server with rules: what it does not allow is reported, once each, and the worker waits on for the rest. It neither asks
+/// again and again, nor takes what comes next for the end of its wait.
+#[test]
+fn a_function_that_is_refused_is_reported_and_the_others_go_on() {
+    within(async || {
+        let script = Script::tcp().await;
+        let mut worker = script.worker(b"f");
+        worker.grab = Grab::Uniq;
+        worker.abilities.add(b"g", 0).unwrap();
+        worker.abilities.add(b"h", 0).unwrap();
+        let server = async {
+            let mut c = script.accept().await;
+            c.expect([req(1, "h"), req(1, "g"), req(1, "f"), req(30, "")].concat()).await;
+            let refused = |f: &str| res(19, format!("PERMISSION_DENIED\0no right to work {f}"));
+            c.send([refused("h"), refused("f"), res(10, "")].concat()).await;
+            c.expect(req(4, "")).await;
+            // Another error is of no interest, as before.
+            c.send([res(19, "JOB_NOT_FOUND\0x"), res(6, "")].concat()).await;
+            c.expect(req(30, "")).await;
+            c.send(res(31, "H:x:1\0g\0u\0w")).await;
+            c
+        };
+        let name = script.server().to_string();
+        let work = async {
+            for function in ["h", "f"] {
+                let error = worker.next_job(None).await.unwrap_err();
+                assert_eq!(error.code(), ReturnCode::ServerError);
+                let expected = format!("server {name} refused: no right to work {function} (PERMISSION_DENIED)");
+                assert_eq!(error.to_string(), expected);
+            }
+            worker.next_job(None).await
+        };
+        let (_, job) = join(server, work).await;
+        assert_eq!(&job.unwrap().function[..], b"g");
     });
 }
 

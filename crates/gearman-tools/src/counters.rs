@@ -124,7 +124,7 @@ fn count(value: &str) -> Option<Count> {
 }
 
 /// A name whose tabs, line ends and backslashes were written `\xHH`.
-fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
     let (mut bytes, mut rest) = (Vec::with_capacity(name.len()), name);
     while let [first, after @ ..] = rest {
         rest = after;

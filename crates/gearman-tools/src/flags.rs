@@ -182,6 +182,9 @@ pub struct Gearadmin {
     /// What the server and its functions have done so far; only gearman_rs's gearmand answers
     #[arg(long, help_heading = "What to ask")]
     pub counters: bool,
+    /// Who this connection is to the server, and its rights; only gearman_rs's gearmand answers
+    #[arg(long, help_heading = "What to ask")]
+    pub whoami: bool,
     /// Print all answers as one JSON document; see below
     #[arg(long, help_heading = "What to ask")]
     pub json: bool,
@@ -194,7 +197,7 @@ pub struct Gearadmin {
         value_parser = seconds,
         conflicts_with_all = [
             "json", "getpid", "status", "priority_status", "workers", "server_version", "server_verbose",
-            "show_jobs", "show_unique_jobs", "counters", "create_function", "drop_function", "max_queue", "cancel_job",
+            "show_jobs", "show_unique_jobs", "counters", "whoami", "create_function", "drop_function", "max_queue", "cancel_job",
         ],
         help_heading = "What to ask"
     )]
@@ -235,7 +238,7 @@ Several questions are asked over one connection.
 
 JSON:
   One object in one line, with a field for each question: pid, version,
-  verbose, status, priority_status, workers, jobs, unique_jobs, counters. What
+  verbose, status, priority_status, workers, jobs, unique_jobs, counters, whoami. What
   was done is under done, what the server refused under errors. Names may be any bytes:
   those that are not UTF-8 are written \\xHH. A connection without an id has
   null.
@@ -266,6 +269,7 @@ Names:
 Examples:
   gearadmin --status
   gearadmin -h 10.0.0.5 -p 4731 --workers
+  gearadmin --whoami
   gearadmin --watch
   gearadmin --status --json | jq '.status[] | select(.queued > 1000) | .function'
   gearadmin --max-queue resize 1000
@@ -306,6 +310,7 @@ impl Gearadmin {
             ask(self.priority_status, "prioritystatus"),
             ask(self.status, "status"),
             ask(self.counters, "counters"),
+            ask(self.whoami, "whoami"),
         ];
         Ok(commands.into_iter().flatten().collect())
     }

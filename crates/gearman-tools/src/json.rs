@@ -4,6 +4,7 @@ use crate::counters::{Counters, counters};
 use crate::error::{Error, Result};
 use crate::listing::{self, Connection, Function, Job, Priorities, shown};
 use crate::text::Answer;
+use crate::whoami::{Whoami, whoami};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -29,6 +30,8 @@ pub struct Document {
     unique_jobs: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<Counters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whoami: Option<Whoami>,
     /// What was done: command and answer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     done: BTreeMap<String, String>,
@@ -63,6 +66,7 @@ impl Document {
             "prioritystatus" => self.priority_status = Some(listing::priority_status(answer)?),
             "workers" => self.workers = Some(listing::workers(answer)?),
             "show jobs" => self.jobs = Some(listing::jobs(answer)?),
+            "whoami" => self.whoami = Some(whoami(answer)?),
             "counters" => self.counters = Some(counters(answer)?),
             "show unique jobs" => self.unique_jobs = Some(listing::unique_jobs(answer)?),
             _ => {
@@ -111,6 +115,7 @@ mod tests {
             ("show jobs", b"H:x:1\t0\t0\t1\n.\n"),
             ("show unique jobs", b"key\n.\n"),
             ("counters", b"server\tjobs=3\nfunction\tf\tcompleted=2\tran_us=64:1,inf:1\n.\n"),
+            ("whoami", b"rule\t2 (web)\nsubmit\tmail.*\nadmin\tno\nobserve\tyes\n.\n"),
             ("create function f", b"OK\r\n"),
             ("cancel job H:x:9", b"ERR UNKNOWN_JOB\r\n"),
         ]);
@@ -122,6 +127,8 @@ mod tests {
             r#""jobs":[{"handle":"H:x:1","retries":0,"ignored":false,"background":true}],"#,
             r#""unique_jobs":["key"],"counters":{"server":{"jobs":3},"functions":[{"function":"f","completed":2,"#,
             r#""ran_us":[{"below":64,"count":1},{"below":null,"count":1}]}]},"#,
+            r#""whoami":{"listener":null,"address":null,"uid":null,"gid":null,"certificate":[],"rule":"2 (web)","#,
+            r#""submit":["mail.*"],"work":[],"admin":false,"observe":true},"#,
             r#""done":{"create function f":"OK"},"errors":{"cancel job H:x:9":"UNKNOWN_JOB"}}"#,
             "\n"
         );

@@ -10,6 +10,7 @@
 //! text        gearadmin: commands and answers of the text protocol
 //! listing     … what their lists say
 //! counters    … what our server has counted
+//! whoami      … who it says a connection is
 //! json        … gearadmin --json
 //! screen      … where a table is shown
 //! watch       … gearadmin --watch: the table
@@ -32,6 +33,7 @@ mod screen;
 pub mod text;
 pub mod tls;
 pub mod watch;
+pub mod whoami;
 pub mod worker;
 
 pub use error::{Error, Result};

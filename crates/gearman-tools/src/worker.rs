@@ -90,6 +90,12 @@ async fn serve(worker: &mut Worker, options: &WorkOptions) -> Result<bool> {
                     }
                 }
             }
+            // A function is not allowed: it goes on with the others, and this was no wait.
+            Err(error @ gearman_core::Error::Server { .. }) => {
+                well = false;
+                report("gearman", error);
+                continue;
+            }
             Err(error) => {
                 well = false;
                 if trouble.replace(error.code()) != Some(error.code()) {

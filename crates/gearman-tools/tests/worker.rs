@@ -29,6 +29,21 @@ fn runs_a_command_and_its_output_is_the_result() {
     one_job(&["--", "wc", "-l"], b"a\nb\n", &[(13, b"2\n")]).expect(0, "", "");
 }
 
+/// It is no job that -c counts, and no end.
+#[test]
+fn a_function_that_is_refused_is_reported_and_the_other_goes_on() {
+    let (port, server) = scripted_server(|server| {
+        server.greet(&[b"g", b"f"]);
+        server.send(19, &[b"PERMISSION_DENIED", b"no right to work g"]);
+        server.assign(b"f", b"x");
+        server.receive(13, &[JOB, b"x"]);
+        assert_eq!(server.rest(), b"");
+    });
+    let ended = run("gearman", &port, &["-w", "-f", "f", "-f", "g", "-c", "1", "--", "cat"]);
+    server.join().unwrap();
+    ended.expect(1, "", &format!("gearman: server 127.0.0.1:{port} refused: no right to work g (PERMISSION_DENIED)\n"));
+}
+
 #[test]
 fn without_a_command_prints_workloads() {
     one_job(&[], b"data\n", &[(13, b"")]).expect(0, "data\n", "");

@@ -4,10 +4,12 @@
 //! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
 //!
 //! ```text
-//! durable            what a durable queue is: a trait, rows and their keys
+//! durable            what a durable queue is: a trait, changes and rows
 //! durable::batch     changes on their way there
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
+//! net::peer          who is at the other end of a connection
+//! rights             what a connection may do; what each packet and text command needs
 //! broker::activity   what became of a function's jobs, in numbers
 //! broker::arena      values under small numbers, memory given back
 //! broker::jobs       jobs, by handle and by unique key
@@ -25,10 +27,15 @@
 //! broker::snapshot   … what is to be seen from outside
 //! broker::dispatch   a packet -> a call of the broker
 //! admin::listing     the snapshot -> lists of lines
+//! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers
-//! durable::sqlite    a durable queue in an SQLite file
 //! durable::writer    the thread that writes changes
+//! durable::recovery  reading the jobs at the start
+//! durable::row_key   the keys of rows in C gearmand's tables
+//! durable::sqlite    a durable queue in an SQLite file
+//! durable::sqlite::extras  what C gearmand's table there has no columns for
 //! config::file       words of a command line and of files
+//! config::acl        the file of rules: who has which rights
 //! config             what a server is run with
 //! config::options    every option, with default and meaning
 //! ---- below: sockets ----
@@ -54,6 +61,7 @@ pub mod durable;
 pub mod fuzzing;
 mod net;
 mod outgoing;
+mod rights;
 mod seldom;
 mod server;
 mod shared;

@@ -4,6 +4,7 @@
 
 mod process;
 
+use crate::process::acl::AclFile;
 use crate::process::activation;
 use crate::process::daemon::{self, Caller, Side};
 use crate::process::log::{Log, NOTICE};
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
         Err(Usage::Clap(error)) => return shown(&error),
         Err(error) => return failed(&error.to_string()),
     };
+    let acl = match options.acl.as_deref().map(AclFile::open).transpose() {
+        Ok(acl) => acl,
+        Err(error) => return failed(&format!("--acl {error}")),
+    };
     let mut remarks = remarks(&options, unused);
     if options.check_args {
         remarks.iter().for_each(|remark| print(remark));
@@ -46,7 +51,7 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match run(&options, given, remarks, caller) {
+    match run(&options, acl, given, remarks, caller) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -87,10 +92,16 @@ fn remarks(options: &Options, unused: Vec<String>) -> Vec<String> {
 const ABANDON: Duration = Duration::from_secs(2);
 
 /// Everything between the command line and the exit.
-fn run(options: &Options, given: Vec<Listener>, remarks: Vec<String>, caller: Option<Caller>) -> Result<(), String> {
+fn run(
+    options: &Options,
+    acl: Option<AclFile>,
+    given: Vec<Listener>,
+    remarks: Vec<String>,
+    caller: Option<Caller>,
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
-    let end = runtime.block_on(serve(options, given, remarks, caller));
+    let end = runtime.block_on(serve(options, acl, given, remarks, caller));
     runtime.shutdown_timeout(ABANDON);
     end
 }
@@ -98,6 +109,7 @@ fn run(options: &Options, given: Vec<Listener>, remarks: Vec<String>, caller: Op
 /// Starts, and serves until the last job.
 async fn serve(
     options: &Options,
+    acl: Option<AclFile>,
     given: Vec<Listener>,
     remarks: Vec<String>,
     caller: Option<Caller>,
@@ -124,9 +136,17 @@ async fn serve(
     };
     remarks.iter().for_each(|remark| report(remark));
     let manager = ServiceManager::default();
-    let mut stop = signals.follow(log.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
+    let rules = acl.as_ref().map(AclFile::rules);
+    let reload = {
+        let log = log.clone();
+        move || {
+            log.reopen();
+            acl.iter().for_each(AclFile::reload);
+        }
+    };
+    let mut stop = signals.follow(reload, manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
-    let start = start::start(options, given, &log, &reported, report);
+    let start = start::start(options, rules, given, &log, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),

@@ -58,7 +58,7 @@ struct SendQueue {
     /// What is written next, and what of it the socket did not take; empty while it is in flight.
     begun: WriteBuffer,
     /// What comes after it.
-    outbox: WriteBuffer,
+    next: WriteBuffer,
     /// Bytes of this queue that were sent.
     sent: usize,
     /// Bytes that were taken to be written, sent or not.
@@ -112,7 +112,7 @@ impl SendQueue {
 
     /// Where the next byte will be, counted as `sent` is.
     fn end(&self) -> usize {
-        self.taken + self.outbox.len()
+        self.taken + self.next.len()
     }
 
     /// Bytes that the socket has not taken yet.
@@ -120,30 +120,30 @@ impl SendQueue {
         self.end() - self.sent
     }
 
-    /// Bytes of `outbox` that may be sent now.
+    /// Bytes of `next` that may be sent now.
     fn free(&self) -> usize {
-        self.barriers.front().map_or(self.outbox.len(), |hold| hold.begin - self.taken)
+        self.barriers.front().map_or(self.next.len(), |barrier| barrier.begin - self.taken)
     }
 
     /// Frees what waited for batches that are settled, and puts errors in the place of answers that
     /// are not true.
     fn settle(&mut self, result: BatchResult) {
-        let settled = self.barriers.iter().take_while(|hold| hold.batch <= result.batch).count();
+        let settled = self.barriers.iter().take_while(|barrier| barrier.batch <= result.batch).count();
         let wrong: Vec<_> = self.barriers.drain(..settled).filter_map(|h| Some((h.error(result)?, h))).collect();
         if wrong.is_empty() {
             return;
         }
-        let waiting = self.outbox.copy_to_bytes(self.outbox.len());
+        let waiting = self.next.copy_to_bytes(self.next.len());
         let mut at = 0;
-        for (error, hold) in &wrong {
-            self.outbox.put(&waiting[at..hold.begin - self.taken]);
-            self.outbox.put(error);
-            at = hold.end - self.taken;
+        for (error, barrier) in &wrong {
+            self.next.put(&waiting[at..barrier.begin - self.taken]);
+            self.next.put(error);
+            at = barrier.end - self.taken;
         }
-        self.outbox.put(&waiting[at..]);
+        self.next.put(&waiting[at..]);
         let moved = |place: usize| {
-            let before = wrong.iter().take_while(|(_, hold)| hold.end <= place);
-            before.fold(place, |place, (error, hold)| place + error.len() - (hold.end - hold.begin))
+            let before = wrong.iter().take_while(|(_, barrier)| barrier.end <= place);
+            before.fold(place, |place, (error, barrier)| place + error.len() - (barrier.end - barrier.begin))
         };
         self.large.iter_mut().for_each(|(begin, end)| (*begin, *end) = (moved(*begin), moved(*end)));
         self.barriers.iter_mut().for_each(|h| (h.begin, h.end) = (moved(h.begin), moved(h.end)));
@@ -207,7 +207,7 @@ impl Outgoing {
             slot.overflowed = true;
             return;
         }
-        write(&mut queue.outbox);
+        write(&mut queue.next);
         self.packets += 1;
         let end = queue.end();
         if end - begin >= LARGE {
@@ -298,9 +298,9 @@ impl Outgoing {
             let free = queue.free();
             queue.taken += free;
             if queue.barriers.is_empty() {
-                std::mem::swap(&mut queue.begun, &mut queue.outbox);
+                std::mem::swap(&mut queue.begun, &mut queue.next);
             } else {
-                queue.begun = queue.outbox.split_to(free);
+                queue.begun = queue.next.split_to(free);
             }
         }
         slot.writing = !queue.begun.is_empty();
@@ -331,7 +331,7 @@ impl Outgoing {
     /// Nothing waits for a connection any more.
     fn put_away(&mut self, session: u32) {
         if let Some(mut queue) = self.slots[session as usize].queue.take().filter(|_| self.spare.len() < SPARE) {
-            queue.outbox.shrink();
+            queue.next.shrink();
             queue.large.clear();
             (queue.sent, queue.taken) = (0, 0);
             self.spare.push(queue);
@@ -394,9 +394,9 @@ mod tests {
         assert_eq!((write(&mut outgoing, 5), outgoing.waiting(0)), (5, 22));
         assert!(!outgoing.writable(0) && outgoing.begin_write(0).is_none());
         while outgoing.next_dirty().is_some() {}
-        outgoing.settle(BatchResult { batch: 1, added: true, done: false });
+        outgoing.settle(BatchResult { batch: 1, added: true, done: false, ..BatchResult::default() });
         assert_eq!((outgoing.next_dirty(), write(&mut outgoing, 0)), (Some(0), 10));
-        outgoing.settle(BatchResult { batch: 2, added: false, done: true });
+        outgoing.settle(BatchResult { batch: 2, added: false, done: true, ..BatchResult::default() });
         assert_eq!((write(&mut outgoing, 10), write(&mut outgoing, 12), outgoing.waiting(0)), (10, 12, 0));
     }
 
@@ -412,8 +412,8 @@ mod tests {
         outgoing.send(0, |out| out.put(&[b'x'; LARGE]));
         outgoing.after_batch(0, Some(4), Answer::Created, |outgoing| outgoing.send(0, |out| out.put(b"last")));
         assert_eq!(write(&mut outgoing, 1), 2);
-        outgoing.settle(BatchResult { batch: 1, added: true, done: true });
-        outgoing.settle(BatchResult { batch: 3, added: false, done: true });
+        outgoing.settle(BatchResult { batch: 1, added: true, done: true, ..BatchResult::default() });
+        outgoing.settle(BatchResult { batch: 3, added: false, done: true, ..BatchResult::default() });
         let error = b"\0RES\0\0\0\x13\0\0\0'QUEUE_ERROR\0The job could not be stored";
         assert_eq!(outgoing.waiting(0), 1 + 7 + 2 * error.len() + LARGE + 4);
         assert_eq!(outgoing.take(0)[..8 + 2 * error.len()], [&b"\0created"[..], error, error].concat());

@@ -52,12 +52,14 @@ pub(crate) struct Limits {
     pub(crate) functions: Seldom,
     /// A worker can do too much.
     pub(crate) abilities: Seldom,
+    /// A connection has not the right.
+    pub(crate) rights: Seldom,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         let second = Seldom::every(Duration::from_secs(1));
-        Limits { queue: second.clone(), functions: second.clone(), abilities: second }
+        Limits { queue: second.clone(), functions: second.clone(), abilities: second.clone(), rights: second }
     }
 }
 

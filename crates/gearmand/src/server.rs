@@ -1,13 +1,15 @@
 //! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`]; what they share is
 //! in [`crate::shared`]. Nothing of the protocol here.
 
-use crate::config::Config;
+use crate::config::{Acl, Config};
 use crate::durable::batch::BatchResult;
+use crate::durable::recovery::recover;
 use crate::durable::writer::Writer;
 use crate::durable::{Backend, BackendError};
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
 use crate::net::listener::{Accept, Listener};
+use crate::net::peer::Peer;
 use crate::net::stream::Stream;
 use crate::net::threads::Threads;
 use crate::shared::{Connection, Shared, State, end_rounds};
@@ -113,11 +115,11 @@ impl Server {
             let now = state.read_clock();
             let broker = &mut state.broker;
             tracing::info!("reading the durable queue");
-            queue.replay(&mut |row| match *stop.borrow() {
-                Stop::No => broker.restore(&now, &row),
+            let last = recover(&mut *queue, &mut |row| match *stop.borrow() {
+                Stop::No => broker.restore(&now, row),
                 Stop::Drain | Stop::Now => Err("the server is to stop"),
             })?;
-            broker.restored();
+            broker.restored(last);
             if broker.len() > 0 {
                 tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", broker.len());
             }
@@ -141,11 +143,13 @@ impl Server {
         self.shared = threads.this().1.shared.clone();
         let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new() };
         for listener in listeners {
+            let name: Arc<str> = listener.name().into();
             let listener = Accept::new(listener)?;
-            let accepting = accept(listener, threads.clone());
+            let accepting = accept(listener, name, threads.clone());
             tasks.accept.push(tokio::spawn(accepting));
         }
         let mut alarm = Alarm::new();
+        let mut acl = self.shared.lock().config.acl.clone();
         loop {
             let deadline = self.shared.tick();
             let timer = async {
@@ -163,6 +167,7 @@ impl Server {
                 () = timer => {}
                 () = self.wake.notified() => {}
                 () = stopped => {}
+                () = changed(&mut acl) => self.shared.with_state(State::decide_anew),
                 result = next(&mut self.results) => self.shared.with_state(|state| state.settle(result)),
             }
             let wish = *stop.borrow_and_update();
@@ -222,6 +227,17 @@ async fn next(results: &mut Option<UnboundedReceiver<BatchResult>>) -> BatchResu
     std::future::pending().await
 }
 
+/// The rules are others now. Never, where there are none, or nobody is left to change them.
+async fn changed(acl: &mut Option<watch::Receiver<Arc<Acl>>>) {
+    if let Some(rules) = acl
+        && rules.changed().await.is_ok()
+    {
+        return;
+    }
+    *acl = None;
+    std::future::pending().await
+}
+
 /// Serves without a durable queue: see [`Server::run`].
 ///
 /// # Errors
@@ -230,11 +246,11 @@ pub async fn run(listeners: Vec<Listener>, config: Config, stop: watch::Receiver
     Server::new(config, None, &stop).map_err(io::Error::other)?.run(listeners, stop).await
 }
 
-async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>) {
+async fn accept(listener: Accept, name: Arc<str>, threads: Arc<Threads<PerThread>>) {
     let probe = threads.this().1.shared.lock().config.keepalive;
     loop {
         let accepted = listener.next(probe).await;
-        match accepted.and_then(|(stream, from)| admit(stream, from, &threads)) {
+        match accepted.and_then(|(stream, from)| admit(stream, from, &name, &threads)) {
             Ok(()) => {}
             Err(error) if is_one_connection(&error) => {}
             Err(error) => {
@@ -251,7 +267,12 @@ fn is_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
-fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>) -> io::Result<()> {
+fn admit(
+    stream: Stream,
+    from: Option<SocketAddr>,
+    listener: &Arc<str>,
+    threads: &Threads<PerThread>,
+) -> io::Result<()> {
     let name = from.map_or_else(|| "a local socket".into(), |address| address.to_string());
     let (thread, PerThread { shared, .. }) = threads.next();
     let stream = if thread.id() == threads.this().0.id() { stream } else { stream.hand_to(thread)? };
@@ -261,6 +282,12 @@ fn admit(stream: Stream, from: Option<SocketAddr>, threads: &Threads<PerThread>)
         return Ok(());
     }
     let session = state.connect(stream.as_raw_fd(), from.map(|address| address.ip()));
+    state.decide(session, || Peer {
+        certificate: None,
+        uid_gid: stream.uid_gid(),
+        address: from.map(|address| address.ip()),
+        listener: listener.clone(),
+    });
     tracing::info!("connection from {name}");
     // Log lines of this connection begin with its name.
     let named = tracing::info_span!("connection", message = name);

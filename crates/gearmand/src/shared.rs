@@ -9,10 +9,12 @@ use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
 use crate::config::Config;
 use crate::durable::Durable;
-use crate::durable::batch::BatchResult;
+use crate::durable::batch::{BatchResult, Stats};
 use crate::durable::writer::Writer;
+use crate::net::peer::Peer;
 use crate::net::stream::{Stream, Watch};
 use crate::outgoing::{InFlight, Outgoing};
+use crate::rights::Access;
 use crate::seldom::Seldom;
 use std::io;
 use std::net::IpAddr;
@@ -89,6 +91,8 @@ pub(crate) struct State {
     pub(crate) lost: usize,
     /// Who brings jobs to the durable queue.
     pub(crate) writer: Option<Writer>,
+    /// What the durable queue did until its last result.
+    stored: Stats,
     /// When to log that nobody can be accepted.
     exhausted: Seldom,
     /// When to log that there are connections enough.
@@ -204,6 +208,7 @@ impl State {
             stopping: false,
             lost: 0,
             writer: None,
+            stored: Stats::default(),
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
         }
@@ -219,6 +224,30 @@ impl State {
         let session = self.broker.connect(fd, ip);
         self.outgoing.open(session);
         session
+    }
+
+    /// Its rights are decided. Where nobody asks for rights, who it is is not found out.
+    pub(crate) fn decide(&mut self, session: u32, peer: impl FnOnce() -> Peer) {
+        if let Some(acl) = &self.config.acl {
+            let peer = peer();
+            let rights = acl.borrow().decide(&peer);
+            self.broker.set_access(session, Access { peer, rights });
+        }
+    }
+
+    /// There are other rules. Every connection has the rights that these give; one that has lost some is closed: so
+    /// nothing is left of what it had, and its peer learns of it. It may connect again.
+    pub(crate) fn decide_anew(&mut self) {
+        let Some(acl) = &self.config.acl else { return };
+        let acl = acl.borrow().clone();
+        for session in 0..self.connections.len() as u32 {
+            let Some(access) = self.broker.access_mut(session) else { continue };
+            let rights = acl.decide(&access.peer);
+            let before = std::mem::replace(&mut access.rights, rights.clone());
+            if !rights.include(&before) {
+                self.close(session, format!("it has lost rights: its rule is {} now", rights.rule));
+            }
+        }
     }
 
     /// The connection under a number that is new.
@@ -238,7 +267,7 @@ impl State {
 
     fn counts(&self) -> Server {
         let (packets_sent, bytes_sent) = self.outgoing.counts();
-        let commits = self.writer.as_ref().map(Writer::commits).unwrap_or_default();
+        let Stats { commits, changes, longest, .. } = self.stored;
         Server {
             connections: self.open as u64,
             accepted: self.accepted,
@@ -246,9 +275,9 @@ impl State {
             bytes_received: self.bytes_received,
             packets_sent,
             bytes_sent,
-            commits: commits.commits,
-            changes: commits.changes,
-            longest_commit: commits.longest,
+            commits,
+            changes,
+            longest_commit: longest,
             uptime: self.now.steady,
             ..self.broker.server()
         }
@@ -325,7 +354,7 @@ impl State {
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                self.settle(BatchResult { batch: number, added: false, done: false });
+                self.settle(BatchResult { batch: number, stats: self.stored, ..BatchResult::default() });
             }
         }
     }
@@ -334,6 +363,7 @@ impl State {
         if self.stopping && !result.added && self.config.durable == Durable::AtEnd {
             self.lost += self.broker.storing();
         }
+        self.stored = result.stats;
         let now = self.read_clock();
         self.broker.settle(&now, result, &mut self.outgoing);
     }

@@ -2,8 +2,8 @@
 
 use crate::process::{Folder, Running, ask, gearmand, stderr};
 use crate::util::{
-    CAN_DO, CAN_DO_TIMEOUT, ECHO_REQ, ECHO_RES, ERROR, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG,
-    SUBMIT_JOB_EPOCH, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW_BG, WORK_COMPLETE,
+    CAN_DO, CAN_DO_TIMEOUT, ECHO_REQ, ECHO_RES, ERROR, GET_STATUS, GRAB_JOB, JOB_ASSIGN, JOB_ASSIGN_UNIQ, JOB_CREATED,
+    STATUS_RES, SUBMIT_JOB, SUBMIT_JOB_BG, SUBMIT_JOB_EPOCH, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW_BG, WORK_COMPLETE,
 };
 use crate::wire::Wire;
 use nix::sys::signal::Signal;
@@ -73,6 +73,64 @@ fn jobs_come_back_after_sigterm_and_after_kill_9() {
     assert_eq!(ask(&mut server.connect(), "status\n"), "f\t3\t0\t0\n", "the one that ran when it was killed too");
 }
 
+pub(crate) const SUBMIT_REDUCE_JOB_BACKGROUND: u32 = 38;
+pub(crate) const GRAB_JOB_ALL: u32 = 39;
+pub(crate) const JOB_ASSIGN_ALL: u32 = 40;
+
+/// The worker of a job that is split was not told who joins its parts, once the server had been restarted; and a handle
+/// was good for jobs without a unique key only.
+#[test]
+fn a_reducer_and_handles_come_back_too() {
+    let folder = Folder::new("reducer");
+    let file = folder.file("queue.db");
+    let mut server = start(&file, &folder);
+    let mut client = peer(&server);
+    assert_eq!(client.ask(SUBMIT_JOB, &[b"f", b"foreground", b"x"]).0, JOB_CREATED);
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"plain", b"x"]), (JOB_CREATED, "H:2".into()));
+    let split: [&[u8]; 4] = [b"f", b"k", b"join", b"parts"];
+    assert_eq!(client.ask(SUBMIT_REDUCE_JOB_BACKGROUND, &split), (JOB_CREATED, "H:3".into()));
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let server = start(&file, &folder);
+    let mut worker = peer(&server);
+    assert_eq!(worker.ask(GET_STATUS, &[b"H:2"]), (STATUS_RES, "H:2\\x001\\x000\\x000\\x000".into()));
+    worker.send(&[(CAN_DO, &[b"f"])]).unwrap();
+    assert_eq!(worker.ask(GRAB_JOB_ALL, &[]), (JOB_ASSIGN_UNIQ, "H:2\\x00f\\x00plain\\x00x".into()));
+    let assigned = worker.ask(GRAB_JOB_ALL, &[]);
+    assert_eq!(assigned, (JOB_ASSIGN_ALL, "H:3\\x00f\\x00k\\x00join\\x00parts".into()));
+    worker.send(&[(WORK_COMPLETE, &[b"H:2", b""]), (WORK_COMPLETE, &[b"H:3", b""])]).unwrap();
+    assert_eq!(worker.ask(ECHO_REQ, &[b"x"]).0, ECHO_RES);
+    assert_eq!(rows(&file), Vec::<String>::new());
+    let entries = "SELECT count(*) FROM gearman_queue_extras";
+    let entries: u32 = Connection::open(&file).unwrap().query_row(entries, [], |row| row.get(0)).unwrap();
+    assert_eq!(entries, 0);
+}
+
+/// A file that the version without ids wrote: its jobs run in their order, and are gone then.
+#[test]
+fn a_file_of_the_version_before() {
+    let folder = Folder::new("before");
+    let file = folder.file("queue.db");
+    Connection::open(&file).unwrap().execute_batch(include_str!("data/queue-2.2.0.sql")).unwrap();
+    let server = start(&file, &folder);
+    let mut worker = peer(&server);
+    worker.send(&[(CAN_DO, &[b"f"])]).unwrap();
+    let mut run = Vec::new();
+    loop {
+        let (command, assigned) = worker.ask(GRAB_JOB, &[]);
+        if command != JOB_ASSIGN {
+            break;
+        }
+        let (handle, job) = assigned.split_once("\\x00f\\x00").unwrap();
+        worker.send(&[(WORK_COMPLETE, &[handle.as_bytes(), b""])]).unwrap();
+        run.push(job.to_owned());
+    }
+    let wanted = ["of high priority", "no key", "a key", "by workload", "to be joined", "no text\\x00\\xff", ""];
+    assert_eq!(run, wanted);
+    assert_eq!(worker.ask(SUBMIT_JOB_BG, &[b"f", b"", b"new"]), (JOB_CREATED, "H:10".into()));
+    assert_eq!(rows(&file), ["f|later|1|blob|4000000000", "g|(no key) 9|1|blob|0", "f|(no key) 10|1|blob|0"]);
+}
+
 /// A worker that is killed, or a server, after a result that came late, is no reason to run the job again.
 #[test]
 fn a_job_whose_result_came_late_does_not_come_back() {
@@ -126,6 +184,15 @@ fn a_file_that_is_no_queue_is_named_at_the_start() {
     Connection::open(&strange).unwrap().execute(insert, []).unwrap();
     let error = refused(&strange, &[]);
     assert!(error.contains("row 1 of its table: its priority is 7"), "{error}");
+
+    let newer = folder.file("newer.db");
+    let server = start(&newer, &folder);
+    peer(&server).ask(SUBMIT_REDUCE_JOB_BACKGROUND, &[b"f", b"k", b"join", b"x"]);
+    drop(server);
+    let insert = "INSERT INTO gearman_queue_extras_version VALUES (1000)";
+    Connection::open(&newer).unwrap().execute(insert, []).unwrap();
+    let error = refused(&newer, &[]);
+    assert!(error.contains("a newer gearmand has stored more there"), "{error}");
 
     let error = refused(&folder.file("no such folder/queue.db"), &[]);
     assert!(error.contains("cannot be written"), "{error}");

@@ -44,6 +44,7 @@ fn the_table_of_flags_tells_the_truth() {
         let mut parts = flag.trim_matches('`').split(' ');
         let option = match (parts.next().unwrap(), parts.next()) {
             ("--config-file", _) => conf,
+            ("--acl", _) => format!("--acl={}", project().join("contrib/acl.toml").display()),
             (name, None) => name.to_owned(),
             (name, Some("LEVEL")) => format!("{name}=INFO"),
             (name, Some(value)) if value.chars().all(char::is_uppercase) => format!("{name}=1"),

@@ -17,6 +17,7 @@ mod misbehaving;
 mod operating;
 mod packets;
 mod process;
+mod rights;
 mod service;
 mod signals;
 mod stopping;

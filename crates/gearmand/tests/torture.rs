@@ -1,9 +1,8 @@
 //! kill -9 at any moment. TORTURE_ROUNDS says how many (`make torture`: 200); each ends a server under load.
 
+use crate::durable::{GRAB_JOB_ALL, JOB_ASSIGN_ALL, SUBMIT_REDUCE_JOB_BACKGROUND};
 use crate::process::{Folder, Running, ask};
-use crate::util::{
-    CAN_DO, ECHO_REQ, ECHO_RES, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, PRE_SLEEP, SUBMIT_JOB_BG, WORK_COMPLETE,
-};
+use crate::util::{CAN_DO, ECHO_REQ, ECHO_RES, JOB_ASSIGN_UNIQ, JOB_CREATED, PRE_SLEEP, SUBMIT_JOB_BG, WORK_COMPLETE};
 use crate::wire::Wire;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -27,7 +26,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    /// Submits `n` jobs at a time until the server is gone; every second one with a unique key.
+    /// Submits `n` jobs at a time until the server is gone; every second one with a unique key, every third with a reducer.
     fn submit(&self, stream: TcpStream, n: usize) -> io::Result<()> {
         let mut wire = Wire::new(stream);
         loop {
@@ -36,9 +35,15 @@ impl Ledger {
             let key =
                 |name: &'_ String| if name.ends_with(['0', '2', '4', '6', '8']) { name.clone() } else { String::new() };
             let keys: Vec<String> = names.iter().map(key).collect();
-            let arguments: Vec<[&[u8]; 3]> =
-                names.iter().zip(&keys).map(|(name, key)| [&b"f"[..], key.as_bytes(), name.as_bytes()]).collect();
-            let packets: Vec<(u32, &[&[u8]])> = arguments.iter().map(|a| (SUBMIT_JOB_BG, &a[..])).collect();
+            let submit = |id: u64, name: &'_ String, key: &'_ String| match id.is_multiple_of(3) {
+                true => (SUBMIT_REDUCE_JOB_BACKGROUND, ["f", key, "join", name].map(str::to_owned).to_vec()),
+                false => (SUBMIT_JOB_BG, ["f", key, name].map(str::to_owned).to_vec()),
+            };
+            let submits: Vec<_> =
+                ids.iter().zip(names.iter().zip(&keys)).map(|(id, (n, k))| submit(*id, n, k)).collect();
+            let bytes: Vec<(u32, Vec<&[u8]>)> =
+                submits.iter().map(|(command, a)| (*command, a.iter().map(String::as_bytes).collect())).collect();
+            let packets: Vec<(u32, &[&[u8]])> = bytes.iter().map(|(command, a)| (*command, &a[..])).collect();
             wire.send(&packets)?;
             for id in ids {
                 let (command, body) = wire.read()?;
@@ -53,9 +58,9 @@ impl Ledger {
         let mut wire = Wire::new(stream);
         wire.send(&[(CAN_DO, &[b"f"])])?;
         loop {
-            wire.send(&[(GRAB_JOB, &[])])?;
+            wire.send(&[(GRAB_JOB_ALL, &[])])?;
             let (command, body) = wire.read()?;
-            if command != JOB_ASSIGN {
+            if ![JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ].contains(&command) {
                 if to_the_last {
                     return Ok(());
                 }
@@ -63,9 +68,11 @@ impl Ledger {
                 wire.read()?;
                 continue;
             }
-            let mut parts = body.splitn(3, |b| *b == 0);
-            let (handle, id) = (parts.next().unwrap(), parts.nth(1).unwrap());
-            let id = std::str::from_utf8(id).unwrap().parse().unwrap();
+            let parts: Vec<&[u8]> = body.split(|b| *b == 0).collect();
+            let (handle, id) = (parts[0], parts[parts.len() - 1]);
+            let id: u64 = std::str::from_utf8(id).unwrap().parse().unwrap();
+            let reducer = (command == JOB_ASSIGN_ALL).then(|| parts[3]);
+            assert_eq!(reducer, id.is_multiple_of(3).then_some(&b"join"[..]), "of job {id}");
             if self.finished.lock().unwrap().contains(&id) {
                 self.again.lock().unwrap().push(id);
             }

@@ -129,7 +129,7 @@ impl Pending {
                 Event::Known(known(status, clients))
             }
             (Response::Echo(data), Kind::Echo) => Event::Echoed(keep(data)),
-            (Response::Error { code, text }, _) => Event::Error(refused(server, code, text).into()),
+            (Response::Error { code, text }, _) => Event::Error(Error::refused(server, code, text).into()),
             (other, _) => return Err(unasked(&other)),
         };
         self.asked.pop_front();
@@ -171,16 +171,6 @@ fn known(status: crate::protocol::message::Status<'_>, clients: &[u8]) -> Known 
         numerator: number(status.numerator),
         denominator: number(status.denominator),
         clients: number(clients),
-    }
-}
-
-/// The error that an ERROR packet stands for.
-pub(crate) fn refused(server: &str, code: &[u8], text: &[u8]) -> Error {
-    Error::Server {
-        server: server.into(),
-        code: crate::ReturnCode::from_wire(code),
-        name: String::from_utf8_lossy(code).into_owned(),
-        text: String::from_utf8_lossy(text).into_owned(),
     }
 }
 
@@ -234,7 +224,7 @@ mod tests {
         assert_eq!(receive(&mut pending, Response::JobCreated(b"H")), Ok(Received::Event(task(2), created, true)));
         assert!(!pending.is_idle());
         let error = Response::Error { code: b"X", text: b"no" };
-        let refused = Event::Error(refused("server", b"X", b"no").into());
+        let refused = Event::Error(Error::refused("server", b"X", b"no").into());
         assert_eq!(receive(&mut pending, error), Ok(Received::Event(task(3), refused, true)));
         assert!(pending.is_idle());
     }

@@ -24,6 +24,8 @@ pub enum Command<'a> {
     ShowUniqueJobs,
     /// `counters`: what the server and its functions have done so far. Our own.
     Counters,
+    /// `whoami`: who this connection is to the server, and its rights. Our own.
+    Whoami,
     /// `version`.
     Version,
     /// `getpid`.
@@ -61,6 +63,7 @@ impl<'a> Command<'a> {
             (b"prioritystatus", _) => Command::PriorityStatus,
             (b"workers", _) => Command::Workers,
             (b"counters", _) => Command::Counters,
+            (b"whoami", _) => Command::Whoami,
             (b"version", _) => Command::Version,
             (b"getpid", _) => Command::GetPid,
             (b"verbose", _) => Command::Verbose,
@@ -85,7 +88,10 @@ impl<'a> Command<'a> {
 
 /// Is the answer to this command a list that ends in a line with a dot?
 pub fn is_listing(command: &str) -> bool {
-    matches!(command, "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs" | "counters")
+    matches!(
+        command,
+        "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs" | "counters" | "whoami"
+    )
 }
 
 /// Why no text command can name this function or job, where none can.

@@ -17,6 +17,7 @@ use crate::net::connection::Packet;
 use crate::net::fork::Process;
 use crate::net::tls::{Choice, TlsSettings};
 use crate::protocol::message::{Assign, Grab, Request, Response, Update, Work};
+use crate::return_code::PERMISSION_DENIED;
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once, with_deadline};
 use crate::worker::job::Job;
 use crate::worker::protocol::{Abilities, Assignment, Protocol, Received, State};
@@ -38,6 +39,9 @@ use direct::WhenIdle;
 use echo::Echo;
 use pace::Pace;
 use server::Server;
+
+/// So many refusals may wait to be reported. A worker has no more functions, or its server is out of its mind.
+const REFUSALS: usize = 1000;
 
 /// A worker of one or more job servers.
 #[derive(Debug, Default)]
@@ -66,6 +70,8 @@ pub struct Worker {
     arrived: VecDeque<Job>,
     /// Why a server that could be connected to is of no use.
     failed: Option<Error>,
+    /// What servers do not allow this worker, and nobody was told yet.
+    refused: VecDeque<Error>,
     /// Slows down calls that fail at once.
     pace: Pace,
     /// The process that last began a call.
@@ -200,7 +206,8 @@ impl Worker {
     /// # Errors
     /// [`Error::Timeout`] at `until`; [`Error::NoServers`], [`Error::NoFunctions`]; [`Error::Connect`] or [`Error::Resolve`] when no
     /// server can be reached, [`Error::Lost`], [`Error::Protocol`] or [`Error::TooLarge`] when the last that could be
-    /// reached is of no use (the first time at once, later after a pause that grows up to a second).
+    /// reached is of no use (the first time at once, later after a pause that grows up to a second). [`Error::Server`] for a
+    /// function that a server does not allow this worker: the wait is to be begun anew, for the others.
     pub async fn next_job(&mut self, until: Option<Instant>) -> Result<Job> {
         self.paced(async |w| w.wait_for_next(until).await).await
     }
@@ -368,6 +375,9 @@ impl Worker {
     /// wake us.
     fn poll_servers(&mut self, cx: &mut Context<'_>, when_idle: WhenIdle) -> Poll<Option<Result<Job>>> {
         self.announce();
+        if let Some(refused) = self.refused.pop_front() {
+            return Poll::Ready(Some(Err(refused)));
+        }
         if let Some(job) = self.arrived.pop_front() {
             return self.found(job, when_idle, cx);
         }
@@ -381,6 +391,11 @@ impl Worker {
             for i in self.order() {
                 if let Some(job) = self.receive_job(i, cx) {
                     self.next_server = i + 1;
+                    // What came before it is told before it.
+                    if let Some(refused) = self.refused.pop_front() {
+                        self.arrived.push_front(job);
+                        return Poll::Ready(Some(Err(refused)));
+                    }
                     return self.found(job, when_idle, cx);
                 }
             }
@@ -390,6 +405,9 @@ impl Worker {
             }
             if self.servers.iter().any(|p| p.connection.is_due()) {
                 continue; // its connection ended just now
+            }
+            if let Some(refused) = self.refused.pop_front() {
+                return Poll::Ready(Some(Err(refused)));
             }
             if let Some(failed) = self.failed.take().filter(|_| !self.hope()) {
                 return Poll::Ready(Some(Err(failed)));
@@ -496,6 +514,12 @@ impl Worker {
         let asked = server.protocol.assignment == Assignment::Asked;
         let response = Response::parse(&frame).map_err(|e| e.at(server.connection.name()))?;
         // That it knows an option, or does not, does not show that it is of use to a worker.
+        if let Response::Error { code, text } = response
+            && code == PERMISSION_DENIED.as_bytes()
+            && self.refused.len() < REFUSALS
+        {
+            self.refused.push_back(Error::refused(server.connection.name(), code, text));
+        }
         let makes_sense = !matches!(response, Response::Option(_) | Response::Error { .. });
         let received = server.protocol.receive(response).map_err(|e| e.at(server.connection.name()))?;
         if makes_sense {

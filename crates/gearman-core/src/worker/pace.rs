@@ -47,9 +47,9 @@ impl Worker {
         outcome
     }
 
-    /// Did a call fail for anything else than that no server has a job?
+    /// Did a call fail for anything else than that no server has a job, or does not allow a function?
     fn has_failed(&self, error: &Error) -> bool {
-        let idle = matches!(error, Error::Timeout { .. } | Error::NoJobs | Error::WouldBlock);
+        let idle = matches!(error, Error::Timeout { .. } | Error::NoJobs | Error::WouldBlock | Error::Server { .. });
         !idle || !self.servers.iter().any(|p| p.connection.is_proven())
     }
 }

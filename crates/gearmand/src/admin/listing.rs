@@ -230,7 +230,7 @@ fn histogram(out: &mut Vec<u8>, name: &str, histogram: &Histogram) {
 }
 
 /// A name without tabs and line ends: what is no printable character, and a backslash, as `\xHH`.
-fn escaped(out: &mut Vec<u8>, name: &[u8]) {
+pub(crate) fn escaped(out: &mut Vec<u8>, name: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     for byte in name {
         match byte {

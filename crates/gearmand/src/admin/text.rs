@@ -2,10 +2,12 @@
 //! (libgearman-server/text.cc), CRLF and LF in the same places.
 
 use crate::admin::listing::{List, Listing};
+use crate::admin::whoami::whoami;
 use crate::broker::manage::NotDropped;
 use crate::broker::snapshot::Server;
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
+use gearman_core::PERMISSION_DENIED;
 use gearman_core::protocol::admin::Command;
 
 /// What the text commands tell of the process.
@@ -28,7 +30,16 @@ pub(crate) fn answer(
 ) -> Option<Listing> {
     // What it asked before comes first.
     broker.answer(now, session, outgoing);
-    let answer = match Command::parse(line) {
+    let command = Command::parse(line);
+    if let Some(access) = broker.access(session)
+        && let Err(lacking) = access.rights.allow_text(&command)
+    {
+        broker.denied(now, session, &lacking);
+        let reason = lacking.to_string().replace(' ', "+");
+        outgoing.text(session, format!("ERR {PERMISSION_DENIED} {reason}\r\n").into());
+        return None;
+    }
+    let answer = match command {
         Command::Status => return Some(Listing::new(List::Status)),
         Command::PriorityStatus => return Some(Listing::new(List::PriorityStatus)),
         Command::Workers => return Some(Listing::new(List::Workers)),
@@ -37,6 +48,7 @@ pub(crate) fn answer(
         Command::Counters => return Some(Listing::counters(&about.server)),
         Command::Version => format!("OK {}\n", env!("CARGO_PKG_VERSION")).into(),
         Command::GetPid => format!("OK {}\n", std::process::id()).into(),
+        Command::Whoami => whoami(broker.access(session)),
         Command::Verbose => format!("OK {}\n", about.level).into(),
         Command::CreateFunction(name) => match broker.create_function(now, name) {
             true => b"OK\r\n".to_vec(),

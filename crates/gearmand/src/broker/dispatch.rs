@@ -3,9 +3,9 @@
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
 use bytes::Bytes;
-use gearman_core::ReturnCode;
 use gearman_core::protocol::message::Request;
 use gearman_core::protocol::packet::{Frame, Magic};
+use gearman_core::{PERMISSION_DENIED, ReturnCode};
 
 /// Does what a packet asks for. `owner` is the buffer that the packet was read into, where it holds
 /// nothing else and is worth keeping.
@@ -29,6 +29,12 @@ pub(crate) fn dispatch(
         // The next packet begins where its header says, so the connection can stay.
         Err(error) => return outgoing.error(session, ReturnCode::InvalidPacket.name(), &error.to_string()),
     };
+    if let Some(access) = broker.access(session)
+        && let Err(lacking) = access.rights.allow(command, &request)
+    {
+        broker.denied(now, session, &lacking);
+        return outgoing.error(session, PERMISSION_DENIED, &lacking.to_string());
+    }
     match request {
         Request::Submit(submit) => broker.submit(now, session, &submit, owner, outgoing),
         Request::GrabJob(grab) => broker.grab(now, session, grab, outgoing),
@@ -50,6 +56,8 @@ pub(crate) fn dispatch(
 mod tests {
     use super::*;
     use crate::broker::tests::{Bench, check};
+    use crate::net::peer::Peer;
+    use crate::rights::{Access, Rights, tests::patterns};
     use gearman_core::protocol::packet::{Command, Sender};
     use properties::properties;
     use proptest::prelude::*;
@@ -88,6 +96,10 @@ mod tests {
         ) {
             let mut b = Bench::new();
             let sessions = [b.connect(), b.connect(), b.connect(), b.connect()];
+            // One may do just this.
+            let peer = Peer { certificate: None, uid_gid: None, address: None, listener: "x".into() };
+            let rights = Rights { submit: patterns(&["f"]), work: patterns(&["g"]), ..Rights::default() };
+            b.broker.set_access(sessions[3], Access { peer, rights: rights.into() });
             let mut rounds = rounds.into_iter().cycle();
             let mut left = 1;
             for (session, number, magic, body, own) in packets {

@@ -1,7 +1,6 @@
 //! Jobs, and how they are found: by handle, by unique key, by number.
 
 use crate::broker::arena::{Arena, NONE};
-use crate::durable::RowKey;
 use arrayvec::ArrayVec;
 use bytes::Bytes;
 use gearman_core::MAX_HANDLE;
@@ -29,7 +28,7 @@ pub(crate) struct Job {
     /// The unique key, perhaps something that came after it, and the workload: exactly as large as
     /// that, or part of a read buffer that held this packet alone.
     bytes: Bytes,
-    /// The number at the end of its handle. Never reused.
+    /// The number at the end of its handle, and its id in the durable queue. Never reused.
     pub(crate) number: u64,
     /// Since when it waits for a worker, or is with the one it has: microseconds of the steady clock. A job that waits
     /// for its time does not wait for a worker.
@@ -68,8 +67,6 @@ pub(crate) struct Extra {
     pub(crate) denominator: u32,
     /// Seconds since 1970 at which it may run. Only until then.
     pub(crate) due: u64,
-    /// The key of its row, where that does not follow from the job.
-    pub(crate) row: Option<Box<RowKey>>,
     /// When its function's timeout runs out. Only while its worker is on it.
     pub(crate) deadline: Option<Duration>,
 }
@@ -112,14 +109,6 @@ impl Job {
 
     pub(crate) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
-    }
-
-    /// The key of its row in the durable queue.
-    pub(crate) fn row_key(&self) -> RowKey {
-        match self.extra.as_ref().and_then(|e| e.row.as_deref()) {
-            Some(key) => *key,
-            None => RowKey::new(self.unique(), self.number),
-        }
     }
 
     fn key(&self) -> Option<Key<'_>> {
@@ -195,40 +184,27 @@ impl Jobs {
         self.hasher.hash_one((function, key)) as u32
     }
 
-    /// Takes a job in and gives it its number.
+    /// Takes a job in and gives it the next number.
     pub(crate) fn insert(&mut self, job: Job) -> u32 {
-        let id = self.insert_unnumbered(job);
-        self.number(id);
-        id
+        self.insert_numbered(job, self.last + 1)
     }
 
-    /// Takes a job in that had this number before a restart, and which no other has now.
-    pub(crate) fn insert_numbered(&mut self, job: Job, number: u64) -> u32 {
-        let id = self.insert_unnumbered(job);
-        self.set_number(id, number);
-        self.last = self.last.max(number);
-        id
-    }
-
-    /// Gives a job the next number.
-    pub(crate) fn number(&mut self, id: u32) {
-        self.last += 1;
-        self.set_number(id, self.last);
-    }
-
-    fn set_number(&mut self, id: u32, number: u64) {
-        self.arena[id].number = number;
-        self.numbers.insert_unique(number_hash(number), id, |id| number_hash(self.arena[*id].number));
-    }
-
-    /// Takes a job in that is to get its number later: until then it is not found by that.
-    pub(crate) fn insert_unnumbered(&mut self, job: Job) -> u32 {
+    /// Takes a job in with this number, which no other has.
+    pub(crate) fn insert_numbered(&mut self, mut job: Job, number: u64) -> u32 {
+        job.number = number;
         let hash = job.key().map(|key| self.key_hash(job.function, key));
         let id = self.arena.insert(job);
+        self.numbers.insert_unique(number_hash(number), id, |id| number_hash(self.arena[*id].number));
         if let Some(hash) = hash {
             self.uniques.insert_unique(spread(hash), (hash, id), |entry| spread(entry.0));
         }
+        self.skip_to(number);
         id
+    }
+
+    /// Numbers up to this one are not given out any more.
+    pub(crate) fn skip_to(&mut self, number: u64) {
+        self.last = self.last.max(number);
     }
 
     pub(crate) fn remove(&mut self, id: u32) -> Option<Job> {

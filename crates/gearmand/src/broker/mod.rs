@@ -27,6 +27,7 @@ use crate::broker::wakeups::Wakeups;
 use crate::durable::Durable;
 use crate::durable::batch::PendingChanges;
 use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
+use crate::rights::{Access, Lacking};
 use crate::seldom::Limits;
 use bytes::Bytes;
 use gearman_core::ReturnCode;
@@ -158,6 +159,35 @@ impl Broker {
         self.sessions.insert(Session::new(fd, ip, self.rules.exceptions))
     }
 
+    /// From now on it may do just what this says.
+    pub(crate) fn set_access(&mut self, session: u32, access: Access) {
+        self.sessions[session].access = Some(Box::new(access));
+    }
+
+    /// Who a connection is and what it may do; `None`: everything.
+    pub(crate) fn access(&self, session: u32) -> Option<&Access> {
+        self.sessions.get(session)?.access.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn access_mut(&mut self, session: u32) -> Option<&mut Access> {
+        self.sessions.get_mut(session)?.access.as_deref_mut()
+    }
+
+    /// A connection asked for what it may not do: a line of the log.
+    pub(crate) fn denied(&mut self, now: &Now, session: u32, lacking: &Lacking<'_>) {
+        if let Some(omitted) = self.limits.rights.happened(now.steady) {
+            let rule = self.access(session).map_or("", |access| &access.rights.rule);
+            tracing::info!("refused: {lacking}; rule {rule}{omitted}");
+        }
+    }
+
+    /// Whether a connection may know of this job.
+    fn sees(&self, session: u32, job: u32) -> bool {
+        let sees = |access: &Access| access.rights.sees(&self.functions[self.jobs.arena[job].function].name);
+        self.access(session).is_none_or(sees)
+    }
+
     /// A connection ended: its jobs go back, and jobs that only it waited for are dropped. It may be
     /// told so again; what is still to be sent to it stays.
     pub(crate) fn leave(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
@@ -224,16 +254,16 @@ impl Broker {
 
     /// GET_STATUS.
     fn get_status(&self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
-        let job = self.by_handle(handle).map(|id| &self.jobs.arena[id]);
+        let job = self.by_handle(handle).filter(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
         outgoing.response(session, &Response::Status { handle, status });
     }
 
-    /// GET_STATUS_UNIQUE: of the first function that has a job of this key.
+    /// GET_STATUS_UNIQUE: of the first function that has a job of this key, and that the connection may know of.
     fn get_status_unique(&self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
         let mut found = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
-        let job = found.next().map(|id| &self.jobs.arena[id]);
+        let job = found.find(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
         let clients = Decimal::new(job.map_or(0, |j| self.waiters_of(j).count() as u64));
@@ -325,10 +355,7 @@ impl Broker {
             let function = &mut self.functions[job.function];
             function.total -= 1;
             function.activity().end(end);
-            if job.stored {
-                let key = job.row_key();
-                self.changes.done(key.as_ref(), &function.name);
-            }
+            self.unstore(&job);
         }
     }
 

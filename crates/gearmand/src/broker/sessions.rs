@@ -5,6 +5,7 @@
 
 use crate::broker::arena::NONE;
 use crate::broker::queue::List;
+use crate::rights::Access;
 use gearman_core::protocol::message::Grab;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -55,6 +56,8 @@ pub(crate) struct Session {
     pub(crate) late: bool,
     /// Wants exceptions as exceptions.
     pub(crate) exceptions: bool,
+    /// Who it is and what it may do; `None`: everything.
+    pub(crate) access: Option<Box<Access>>,
 }
 
 /// A function that a worker runs.
@@ -101,6 +104,7 @@ impl Session {
             lost: 0,
             late: false,
             exceptions,
+            access: None,
         }
     }
 

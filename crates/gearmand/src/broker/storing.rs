@@ -1,15 +1,16 @@
 //! Jobs that outlive the server: they go to the durable queue before their client gets JOB_CREATED, and come back at the
 //! next start. Only changes are made here; what a disk does with them is reported by [`Broker::settle`].
+//!
+//! What always holds: a job's id is the number in its handle, so that a handle is good over a restart; and a stored job has
+//! the id, the unique key and the function that it was stored with.
 
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Job, JobBytes, State};
 use crate::broker::{Broker, Now};
-use crate::durable::Durable;
 use crate::durable::batch::{Batch, BatchResult};
-use crate::durable::{Row, RowKey};
+use crate::durable::{Durable, Extras, Name, Row};
 use crate::outgoing::Outgoing;
-use gearman_core::{MAX_FUNCTION, MAX_UNIQUE};
 
 impl Broker {
     /// A background job is to be kept, or is kept. The batch after which it is, where that is still to come.
@@ -25,15 +26,24 @@ impl Broker {
     fn store(&mut self, id: u32) -> u64 {
         let job = &mut self.jobs.arena[id];
         job.stored = true;
-        let (job, key) = (&*job, job.row_key());
+        let job = &*job;
+        let extra = job.extra.as_deref();
         let row = Row {
-            key: key.as_ref(),
-            function: &self.functions[job.function].name,
+            name: Name { id: job.number, unique: job.unique(), function: &self.functions[job.function].name },
             priority: job.priority,
             data: job.workload(),
-            due: job.extra.as_ref().map_or(0, |e| e.due),
+            due: extra.map_or(0, |e| e.due),
+            extras: Extras { reducer: extra.and_then(|e| e.reducer.as_deref()) },
         };
-        self.changes.add(job.number, &row, || job.shared_workload())
+        self.changes.add(&row, || job.shared_workload())
+    }
+
+    /// A job is over.
+    pub(crate) fn unstore(&mut self, job: &Job) {
+        if job.stored {
+            let function = &self.functions[job.function].name;
+            self.changes.done(&Name { id: job.number, unique: job.unique(), function });
+        }
     }
 
     /// The server stops: what is to outlive it goes to the queue now.
@@ -66,9 +76,9 @@ impl Broker {
     pub(crate) fn settle(&mut self, now: &Now, result: BatchResult, outgoing: &mut Outgoing) {
         self.changes.undone = !result.done;
         self.changes.settle(result.batch);
-        while let Some(number) = self.changes.next_settled() {
+        while let Some(id) = self.changes.next_settled() {
             // It may be over meanwhile.
-            let Some(id) = self.jobs.by_number(number) else { continue };
+            let Some(id) = self.jobs.by_number(id) else { continue };
             match result.added {
                 true if self.jobs.arena[id].state == State::Storing => self.place(now, id),
                 true => {}
@@ -93,26 +103,20 @@ impl Broker {
     /// Takes in a job of the durable queue, when the server starts; or returns what is wrong with it. After the
     /// last comes [`Broker::restored`].
     pub(crate) fn restore(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
-        if row.key.len() > MAX_UNIQUE || !(1..=MAX_FUNCTION).contains(&row.function.len()) {
-            return Err("its unique_key is longer than 64 bytes, or its function_name than 512, or empty");
+        let Name { id, unique, function } = row.name;
+        if self.jobs.by_number(id).is_some() {
+            return Err("another job has its id");
         }
-        let function = self.function(now, row.function).ok_or("there are too many functions")?;
-        let (unique, number) = RowKey::read(row.key);
+        let function = self.function(now, function).ok_or("there are too many functions")?;
         let mut job = Job::new(function, row.priority, true, JobBytes::new(unique, row.data, None));
         (job.stored, job.since) = (true, now.microseconds());
         if row.due > now.wall.as_secs() {
             job.extra().due = row.due;
         }
-        let id = match number.filter(|n| self.jobs.by_number(*n).is_none()) {
-            Some(number) => self.jobs.insert_numbered(job, number),
-            None => {
-                // Written by another server: its key does not follow from the job.
-                if number.is_some() || RowKey::new(unique, 0).as_ref() != row.key {
-                    job.extra().row = Some(Box::new(RowKey::of(&[row.key])));
-                }
-                self.jobs.insert_unnumbered(job)
-            }
-        };
+        if let Some(reducer) = row.extras.reducer {
+            job.extra().reducer = Some(reducer.into());
+        }
+        let id = self.jobs.insert_numbered(job, id);
         let of = &mut self.functions[function];
         of.total += 1;
         of.activity().restored += 1;
@@ -120,11 +124,8 @@ impl Broker {
         Ok(())
     }
 
-    /// All jobs of the durable queue have come. Those without a number of their own get one.
-    pub(crate) fn restored(&mut self) {
-        let unnumbered = self.jobs.arena.iter().filter(|(_, job)| job.number == 0);
-        for id in unnumbered.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.jobs.number(id);
-        }
+    /// All jobs of the durable queue have come. New ones get larger ids than this.
+    pub(crate) fn restored(&mut self, last: u64) {
+        self.jobs.skip_to(last);
     }
 }

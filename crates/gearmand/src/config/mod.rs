@@ -1,12 +1,16 @@
 //! What a server is run with ([`Config`]), and the options that it follows from ([`Options`]). No sockets here.
 
+mod acl;
 pub(crate) mod file;
 mod options;
 
+pub use acl::{Acl, AclError};
 pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch, Usage};
 
 use crate::durable::Durable;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
 
 /// What a server needs to know to run. See [`Config::default`].
 #[derive(Clone, Debug)]
@@ -38,6 +42,8 @@ pub struct Config {
     pub keepalive: Option<Keepalive>,
     /// Which background jobs outlive the server, where it has a durable queue.
     pub durable: Durable,
+    /// Who may do what, now and later; `None`: everybody everything.
+    pub acl: Option<watch::Receiver<Arc<Acl>>>,
     /// How long an end tries to store what would be lost.
     pub patience: Duration,
     /// The log level's name, for the text command `verbose`.
@@ -66,6 +72,7 @@ impl Default for Config {
             threads: 1,
             keepalive: Some(Keepalive::default()),
             durable: Durable::No,
+            acl: None,
             patience: Duration::from_secs(30),
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),

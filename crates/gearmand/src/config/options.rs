@@ -46,7 +46,7 @@ Signals:
   TERM, INT  stop; with --drain-timeout, running jobs may end first
   USR1       drain: no more jobs are taken or handed out; stop when the
              running ones have ended, however long that takes
-  HUP        open the log anew
+  HUP        open the log anew, and read the file of --acl anew
 
 Environment:
   GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
@@ -83,6 +83,10 @@ Examples:
     args_override_self = true
 )]
 pub struct Options {
+    /// File with rules that say who may do what; without it everybody may do everything
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub acl: Option<String>,
+
     /// Connections that may wait to be accepted
     #[arg(short, long, value_name = "N", default_value = "4096", value_parser = number::<i32>)]
     pub backlog: i32,

@@ -1,14 +1,15 @@
 //! Changes on their way to the durable queue. The server takes a [`Batch`] at the end of a round, and later reports what
-//! became of it by its number. Knows nothing of jobs, threads and files.
+//! became of it by its number. Knows nothing of threads and files.
 //!
 //! What always holds: batches are numbered without gaps and settled in order, and changes are read in the order in which
 //! they were made.
 
-use crate::durable::Row;
+use crate::durable::{Change, Extras, Name, Row};
 use bytes::Bytes;
 use gearman_core::protocol::message::Priority;
 use gearman_core::protocol::write_buffer::SHARE;
 use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -19,9 +20,9 @@ pub(crate) struct PendingChanges {
     taken: u64,
     /// The last batch of which it is known what became of it.
     settled: u64,
-    /// Jobs on their way, by the batch and the number in their handle.
+    /// Jobs on their way: their batches and ids.
     storing: VecDeque<(u64, u64)>,
-    /// The same by number: a submit that joins one of them asks, however many there are.
+    /// The same by id: a submit that joins one of them asks, however many there are.
     batches: HashMap<u64, u64>,
     /// Jobs are done that could not be removed from the queue: it does not know yet.
     pub(crate) undone: bool,
@@ -29,22 +30,22 @@ pub(crate) struct PendingChanges {
 
 impl PendingChanges {
     /// A job is to be stored. The batch it goes with.
-    pub(crate) fn add(&mut self, number: u64, row: &Row<'_>, data: impl FnOnce() -> Bytes) -> u64 {
+    pub(crate) fn add(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) -> u64 {
         let batch = self.taken + 1;
         self.batch.add(row, data);
-        self.storing.push_back((batch, number));
-        self.batches.insert(number, batch);
+        self.storing.push_back((batch, row.name.id));
+        self.batches.insert(row.name.id, batch);
         batch
     }
 
     /// A stored job is over.
-    pub(crate) fn done(&mut self, key: &[u8], function: &[u8]) {
-        self.batch.done(key, function);
+    pub(crate) fn done(&mut self, name: &Name<'_>) {
+        self.batch.done(name);
     }
 
     /// The batch that a job is on its way with.
-    pub(crate) fn batch_of(&self, number: u64) -> Option<u64> {
-        self.batches.get(&number).copied()
+    pub(crate) fn batch_of(&self, id: u64) -> Option<u64> {
+        self.batches.get(&id).copied()
     }
 
     /// The batch after which all that was changed until now is stored; `None` when it is.
@@ -71,21 +72,21 @@ impl PendingChanges {
 
     /// The next job of those that went with settled batches.
     pub(crate) fn next_settled(&mut self) -> Option<u64> {
-        let (batch, number) = *self.storing.front()?;
+        let (batch, id) = *self.storing.front()?;
         if batch > self.settled {
             return None;
         }
         self.storing.pop_front();
         // It may be on its way once more, with a later batch.
-        if self.batches.get(&number) == Some(&batch) {
-            self.batches.remove(&number);
+        if self.batches.get(&id) == Some(&batch) {
+            self.batches.remove(&id);
         }
-        Some(number)
+        Some(id)
     }
 
     /// Jobs on their way.
     pub(crate) fn storing(&self) -> impl Iterator<Item = u64> {
-        self.storing.iter().map(|(_, number)| *number)
+        self.storing.iter().map(|(_, id)| *id)
     }
 }
 
@@ -96,21 +97,22 @@ pub(crate) struct Batch {
     /// Nobody can ask for these jobs once more: they are stored now, or lost.
     pub(crate) last: bool,
     entries: Vec<Entry>,
-    /// Keys, functions and small workloads of all entries, one after the other.
+    /// Keys, functions, small workloads and reducers of all entries, one after the other.
     bytes: Vec<u8>,
 }
 
 /// One change. Lengths are of parts of `Batch::bytes`, in this order.
 #[derive(Debug)]
 struct Entry {
-    key: usize,
+    id: u64,
+    unique: usize,
     function: usize,
     kind: Kind,
 }
 
 #[derive(Debug)]
 enum Kind {
-    Add { priority: Priority, due: u64, data: Data },
+    Add { priority: Priority, due: u64, data: Data, reducer: Option<usize> },
     Done,
 }
 
@@ -120,36 +122,35 @@ enum Data {
     Shared(Bytes),
 }
 
-/// A change, as it is read.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Change<'a> {
-    Add(Row<'a>),
-    Done { key: &'a [u8], function: &'a [u8] },
-}
-
 impl Batch {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    fn add(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) {
-        self.bytes.extend_from_slice(row.key);
-        self.bytes.extend_from_slice(row.function);
-        let data = match row.data.len() {
-            large if large >= SHARE => Data::Shared(data()),
-            small => {
-                self.bytes.extend_from_slice(row.data);
-                Data::Here(small)
-            }
-        };
-        let kind = Kind::Add { priority: row.priority, due: row.due, data };
-        self.entries.push(Entry { key: row.key.len(), function: row.function.len(), kind });
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    fn done(&mut self, key: &[u8], function: &[u8]) {
-        self.bytes.extend_from_slice(key);
+    fn push(&mut self, name: &Name<'_>, kind: Kind) {
+        let Name { id, unique, function } = name;
+        self.bytes.extend_from_slice(unique);
         self.bytes.extend_from_slice(function);
-        self.entries.push(Entry { key: key.len(), function: function.len(), kind: Kind::Done });
+        self.entries.push(Entry { id: *id, unique: unique.len(), function: function.len(), kind });
+    }
+
+    fn add(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) {
+        let Row { name, priority, due, extras, .. } = row;
+        let (priority, due, reducer) = (*priority, *due, extras.reducer.map(<[u8]>::len));
+        let small = row.data.len() < SHARE;
+        let data = if small { Data::Here(row.data.len()) } else { Data::Shared(data()) };
+        self.push(name, Kind::Add { priority, due, data, reducer });
+        self.bytes.extend_from_slice(if small { row.data } else { b"" });
+        self.bytes.extend_from_slice(extras.reducer.unwrap_or_default());
+    }
+
+    /// A stored job is over.
+    pub(crate) fn done(&mut self, name: &Name<'_>) {
+        self.push(name, Kind::Done);
     }
 
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
@@ -160,23 +161,20 @@ impl Batch {
             part
         };
         self.entries.iter().map(move |entry| {
-            let (key, function) = (part(entry.key), part(entry.function));
-            match &entry.kind {
-                Kind::Done => Change::Done { key, function },
-                Kind::Add { priority, due, data } => {
-                    let data = match data {
-                        Data::Here(len) => part(*len),
-                        Data::Shared(bytes) => bytes,
-                    };
-                    Change::Add(Row { key, function, priority: *priority, data, due: *due })
-                }
-            }
+            let name = Name { id: entry.id, unique: part(entry.unique), function: part(entry.function) };
+            let Kind::Add { priority, due, data, reducer } = &entry.kind else { return Change::Done(name) };
+            let data = match data {
+                Data::Here(len) => part(*len),
+                Data::Shared(bytes) => bytes,
+            };
+            let extras = Extras { reducer: reducer.map(&mut part) };
+            Change::Add(Row { name, priority: *priority, data, due: *due, extras })
         })
     }
 }
 
 /// What became of batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BatchResult {
     /// Of all up to this one that were not settled before.
     pub(crate) batch: u64,
@@ -184,42 +182,67 @@ pub(crate) struct BatchResult {
     pub(crate) added: bool,
     /// All jobs that are over are removed.
     pub(crate) done: bool,
+    /// Counted until now.
+    pub(crate) stats: Stats,
+}
+
+/// What a durable queue did since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stats {
+    pub(crate) commits: u64,
+    /// Jobs added and removed by them.
+    pub(crate) changes: u64,
+    /// The longest that one commit took.
+    pub(crate) longest: Duration,
+    /// Since then nothing can be written.
+    pub(crate) failing_since: Option<Instant>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row<'a>(key: &'a [u8], data: &'a [u8]) -> Row<'a> {
-        Row { key, function: b"f", priority: Priority::Low, data, due: 5 }
+    fn name(id: u64, unique: &[u8]) -> Name<'_> {
+        Name { id, unique, function: b"f" }
+    }
+
+    fn row<'a>(id: u64, unique: &'a [u8], data: &'a [u8]) -> Row<'a> {
+        Row { name: name(id, unique), priority: Priority::Low, data, due: 5, extras: Extras::default() }
     }
 
     #[test]
     fn changes_are_read_as_they_were_made() {
         let mut changes = PendingChanges::default();
         let large = vec![b'x'; SHARE];
-        assert_eq!(changes.add(1, &row(b"k", b"data"), || panic!("small ones are copied")), 1);
-        changes.done(b"k", b"f");
-        changes.add(2, &row(b"", &large), || Bytes::from(large.clone()));
-        changes.add(3, &row(b"l", b""), Bytes::new);
+        assert_eq!(changes.add(&row(1, b"k", b"data"), || panic!("small ones are copied")), 1);
+        changes.done(&name(1, b"k"));
+        let joined = |id, data| Row { extras: Extras { reducer: Some(b"join") }, ..row(id, b"", data) };
+        changes.add(&joined(2, &large), || Bytes::from(large.clone()));
+        changes.add(&joined(3, b"small"), Bytes::new);
+        changes.add(&Row { extras: Extras { reducer: Some(b"") }, ..row(4, b"", b"") }, Bytes::new);
+        changes.add(&row(5, b"l", b""), Bytes::new);
         let batch = changes.take().unwrap();
         let changes: Vec<_> = batch.changes().collect();
-        let done = Change::Done { key: b"k", function: b"f" };
-        assert_eq!(
-            changes,
-            [Change::Add(row(b"k", b"data")), done, Change::Add(row(b"", &large)), Change::Add(row(b"l", b""))]
-        );
+        let wanted = [
+            Change::Add(row(1, b"k", b"data")),
+            Change::Done(name(1, b"k")),
+            Change::Add(joined(2, &large)),
+            Change::Add(joined(3, b"small")),
+            Change::Add(Row { extras: Extras { reducer: Some(b"") }, ..row(4, b"", b"") }),
+            Change::Add(row(5, b"l", b"")),
+        ];
+        assert_eq!(changes, wanted);
     }
 
     #[test]
     fn who_waits_for_what() {
         let mut changes = PendingChanges::default();
         assert_eq!((changes.last(), changes.take().is_none()), (None, true));
-        changes.add(1, &row(b"k", b""), Bytes::new);
+        changes.add(&row(1, b"k", b""), Bytes::new);
         assert_eq!(changes.last(), Some(1));
         assert_eq!(changes.take().unwrap().number, 1);
         assert_eq!(changes.last(), Some(1));
-        assert_eq!(changes.add(2, &row(b"l", b""), Bytes::new), 2);
+        assert_eq!(changes.add(&row(2, b"l", b""), Bytes::new), 2);
         assert_eq!((changes.last(), changes.batch_of(1), changes.batch_of(2)), (Some(2), Some(1), Some(2)));
         changes.settle(1);
         assert_eq!((changes.next_settled(), changes.next_settled()), (Some(1), None));

@@ -1,7 +1,16 @@
 //! The durable queue in an SQLite file, in the table of C gearmand's `libsqlite3` queue: either server can
-//! go on with what the other left.
+//! go on with what the other left. What that table has no columns for is in another one, see `sqlite/extras.rs`.
+//!
+//! A job's id is the `rowid` of its row, which is how it survives a restart. Rows are found by C's primary key: VACUUM may
+//! change a rowid, and whoever adds a row by hand may take one that is to be ours.
 
-use crate::durable::{Backend, BackendError, Row};
+mod extras;
+#[cfg(test)]
+mod tests;
+
+use crate::durable::row_key::RowKeys;
+use crate::durable::sqlite::extras::{Extras, State, quoted};
+use crate::durable::{self, Backend, BackendError, Change, Changes, MAX_ID, Name, Row, Take};
 use gearman_core::protocol::message::Priority;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -14,6 +23,10 @@ use std::time::Duration;
 /// The table's name unless it is given.
 pub const DEFAULT_TABLE: &str = "gearman_queue";
 
+/// The same as an SQLite integer.
+const MAX_ROWID: i64 = MAX_ID.cast_signed();
+/// How far ahead of our rows others are moved.
+const AWAY: i64 = 1 << 20;
 /// How long another program may hold the file before jobs are refused.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -23,11 +36,11 @@ pub struct Sqlite {
     db: Connection,
     insert: String,
     delete: String,
-    select: String,
+    move_away: String,
+    keys: RowKeys,
+    extras: Extras,
     /// The file, with the table: for messages.
     name: String,
-    /// Changes were made that are not committed.
-    begun: bool,
     /// No other program can look at the file: see [`Sqlite::open`].
     alone: bool,
     /// Keeps a second server away from these jobs. After `db`, so that it is let go last: closing
@@ -45,10 +58,10 @@ impl Sqlite {
         let name = format!("the queue {} (table {table})", file.display());
         let fail = |reason: String| BackendError { queue: name.clone(), reason, held: false };
         let lock = lock(file).map_err(|(reason, held)| BackendError { held, ..fail(reason) })?;
-        let quoted = format!("\"{}\"", table.replace('"', "\"\""));
-        let (db, alone) = match connect(file, &quoted, "NORMAL") {
+        let queue = quoted(table);
+        let (db, alone) = match connect(file, &queue, "NORMAL") {
             Err(error) if may_lack_room(&error) => {
-                let db = connect(file, &quoted, "EXCLUSIVE").map_err(|_| fail(reason(&error)))?;
+                let db = connect(file, &queue, "EXCLUSIVE").map_err(|_| fail(reason(&error)))?;
                 // Left by the first try; nobody else can have it open.
                 let _ = std::fs::remove_file(format!("{}-shm", file.display()));
                 tracing::warn!("{name}: there is no room on the disk; until there is, no other program can look at it");
@@ -56,20 +69,31 @@ impl Sqlite {
             }
             opened => (opened.map_err(|e| BackendError { held: is_busy(&e), ..fail(reason(&e)) })?, false),
         };
-        let sqlite = Sqlite {
+        check_columns(&db, table).map_err(fail)?;
+        let extras = Extras::open(&db, table).map_err(fail)?;
+        if extras.state() == State::Damaged {
+            tracing::warn!("{name}: something is missing of what belongs to it, reducers are lost");
+        }
+        if let Err(error) = extras.sweep(&db) {
+            tracing::warn!("{name}: what is left of jobs that are gone cannot be removed: {}", reason(&error));
+        }
+        Ok(Sqlite {
             db,
-            insert: format!("INSERT OR REPLACE INTO {quoted} VALUES (?1, ?2, ?3, ?4, ?5)"),
-            delete: format!("DELETE FROM {quoted} WHERE unique_key = ?1 AND function_name = ?2"),
-            select: format!(
-                "SELECT unique_key, function_name, priority, data, when_to_run FROM {quoted} ORDER BY rowid"
+            insert: format!(
+                "INSERT INTO {queue} (rowid, unique_key, function_name, priority, data, when_to_run)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
             ),
-            name: name.clone(),
-            begun: false,
+            delete: format!("DELETE FROM {queue} WHERE unique_key = ?1 AND function_name = ?2"),
+            move_away: format!(
+                "UPDATE {queue} SET rowid = (SELECT max(rowid) FROM {queue} WHERE rowid < {MAX_ID}) + {AWAY}
+                     WHERE rowid = ?1"
+            ),
+            keys: RowKeys::default(),
+            extras,
+            name,
             alone,
             _lock: lock,
-        };
-        sqlite.check_columns(table).map_err(fail)?;
-        Ok(sqlite)
+        })
     }
 
     /// There was room for a commit, so there may be for others. Where there is not, the next commit tries again.
@@ -79,92 +103,127 @@ impl Sqlite {
         self.alone = self.db.execute_batch(modes).is_err();
     }
 
-    fn check_columns(&self, table: &str) -> Result<(), String> {
-        let mut names = Vec::new();
-        let listed = self.db.pragma(None, "table_info", table, |row| {
-            names.push(row.get::<_, String>("name")?);
-            Ok(())
-        });
-        listed.map_err(|e| reason(&e))?;
-        let wanted = ["unique_key", "function_name", "priority", "data", "when_to_run"];
-        if names == wanted {
-            return Ok(());
+    /// All of these in one transaction, and one at least. Those whose row had another server's key, and is gone; and what
+    /// of the extras there is now.
+    fn write<'c>(&self, changes: impl Iterator<Item = Change<'c>>) -> rusqlite::Result<(Vec<u64>, State)> {
+        let (mut gone, mut state) = (Vec::new(), self.extras.state());
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        for change in changes {
+            let needed = matches!(change, Change::Add(row) if !row.extras.is_empty());
+            if state == State::Damaged || (state == State::Absent && needed) {
+                self.extras.make(&self.db)?;
+                state = State::Made;
+            }
+            match change {
+                Change::Add(row) => self.add(&row)?,
+                Change::Done(name) => {
+                    self.done(&name)?;
+                    gone.extend(self.keys.is_other(name.id).then_some(name.id));
+                }
+            }
         }
-        Err(format!(
-            "its columns are {}, not {}: name another by --libsqlite3-table",
-            names.join(", "),
-            wanted.join(", ")
-        ))
+        self.db.execute_batch("COMMIT")?;
+        Ok((gone, state))
     }
 
-    /// Does one thing within the transaction that the next flush commits.
-    fn change(&mut self, what: impl FnOnce(&Sqlite) -> rusqlite::Result<usize>) -> Result<(), BackendError> {
-        let begun = if self.begun { Ok(()) } else { self.db.execute_batch("BEGIN IMMEDIATE") };
-        self.begun = begun.is_ok();
-        begun.and_then(|()| what(self).map(drop)).map_err(|e| self.undo(&e))
+    fn add(&self, row: &Row<'_>) -> rusqlite::Result<()> {
+        let key = self.keys.of(row.name.id, row.name.unique);
+        let (key, id) = (key.as_ref(), row.name.id.cast_signed());
+        let columns = (
+            id,
+            Text(key),
+            Text(row.name.function),
+            row.priority as i64,
+            row.data,
+            i64::try_from(row.due).unwrap_or(i64::MAX),
+        );
+        let mut insert = self.db.prepare_cached(&self.insert)?;
+        match insert.execute(columns) {
+            // Somebody else has added a row meanwhile: the same job, or another one that keeps its row.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                self.done(&row.name)?;
+                self.db.execute(&self.move_away, [id])?;
+                insert.execute(columns)?
+            }
+            inserted => inserted?,
+        };
+        match row.extras.is_empty() {
+            true => Ok(()),
+            false => self.extras.add(&self.db, key, row),
+        }
     }
 
-    /// Forgets all changes since the last commit, for this reason.
-    fn undo(&mut self, error: &rusqlite::Error) -> BackendError {
-        // Some errors have undone them already.
-        if std::mem::take(&mut self.begun)
-            && !self.db.is_autocommit()
+    fn done(&self, name: &Name<'_>) -> rusqlite::Result<()> {
+        let key = self.keys.of(name.id, name.unique);
+        self.db.prepare_cached(&self.delete)?.execute((Text(key.as_ref()), Text(name.function))).map(drop)
+    }
+
+    /// Nothing of it was done, for this reason.
+    fn undo(&self, error: &rusqlite::Error) -> BackendError {
+        // Some errors have undone it already.
+        if !self.db.is_autocommit()
             && let Err(error) = self.db.execute_batch("ROLLBACK")
         {
             tracing::error!("{}: {}", self.name, reason(&error));
         }
         BackendError { queue: self.name.clone(), reason: reason(error), held: is_busy(error) }
     }
+
+    /// Gives out all rows. In ids that are none, such as negative ones, nothing of ours was stored: they get others.
+    fn read(&mut self, take: &mut Take<'_>) -> Result<u64, String> {
+        let received = |e: rusqlite::Error| reason(&e);
+        let mut select = self.db.prepare(&self.extras.select()).map_err(received)?;
+        let largest = format!("SELECT max(rowid) FROM {} WHERE rowid BETWEEN 1 AND {MAX_ID} - 1", self.extras.queue());
+        let largest: Option<i64> = self.db.query_row(&largest, [], |row| row.get(0)).map_err(received)?;
+        let mut last = largest.map_or(0, i64::cast_unsigned);
+        let mut rows = select.query([]).map_err(received)?;
+        let mut number = 0u64;
+        while let Some(row) = rows.next().map_err(received)? {
+            number += 1;
+            let id = match row.get(0).map_err(received)? {
+                id @ 1..MAX_ROWID => i64::cast_unsigned(id),
+                _ => {
+                    last += 1;
+                    last
+                }
+            };
+            let taken = read_row(row, id, &mut self.keys).and_then(|row| take(&row).map_err(str::to_owned));
+            taken.map_err(|e| format!("row {number} of its table: {e}"))?;
+        }
+        Ok(last.max(self.keys.last()))
+    }
 }
 
 impl Backend for Sqlite {
-    fn replay(&mut self, take: &mut dyn FnMut(Row<'_>) -> Result<(), &'static str>) -> Result<(), BackendError> {
-        let mut read = || -> Result<(), String> {
-            let received = |e: rusqlite::Error| reason(&e);
-            let mut select = self.db.prepare(&self.select).map_err(received)?;
-            let mut rows = select.query([]).map_err(received)?;
-            let mut number = 0u64;
-            while let Some(row) = rows.next().map_err(received)? {
-                number += 1;
-                let taken = read_row(row).and_then(|row| take(row).map_err(str::to_owned));
-                taken.map_err(|e| format!("row {number} of its table: {e}"))?;
-            }
-            Ok(())
-        };
-        read().map_err(|reason| BackendError { queue: self.name.clone(), reason, held: false })
+    fn replay(&mut self, take: &mut Take<'_>) -> Result<u64, BackendError> {
+        self.read(take).map_err(|reason| BackendError { queue: self.name.clone(), reason, held: false })
     }
 
-    fn add(&mut self, row: &Row<'_>) -> Result<(), BackendError> {
-        self.change(|this| {
-            this.db.prepare_cached(&this.insert)?.execute((
-                Text(row.key),
-                Text(row.function),
-                row.priority as i64,
-                row.data,
-                i64::try_from(row.due).unwrap_or(i64::MAX),
-            ))
-        })
-    }
-
-    fn done(&mut self, key: &[u8], function: &[u8]) -> Result<(), BackendError> {
-        self.change(|this| this.db.prepare_cached(&this.delete)?.execute((Text(key), Text(function))))
-    }
-
-    fn flush(&mut self) -> Result<(), BackendError> {
-        if !self.begun {
-            return Ok(());
+    fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
+        let Some(first) = changes.next() else { return Ok(()) };
+        let all = std::iter::once(first).chain(changes);
+        let (gone, state) = self.write(all).map_err(|error| self.undo(&error))?;
+        self.keys.forget(&gone);
+        self.extras.set_state(state);
+        if self.alone {
+            self.share();
         }
-        match self.db.execute_batch("COMMIT") {
-            Ok(()) => {
-                self.begun = false;
-                if self.alone {
-                    self.share();
-                }
-                Ok(())
-            }
-            Err(error) => Err(self.undo(&error)),
-        }
+        Ok(())
     }
+}
+
+fn check_columns(db: &Connection, table: &str) -> Result<(), String> {
+    let mut names = Vec::new();
+    let listed = db.pragma(None, "table_info", table, |row| {
+        names.push(row.get::<_, String>("name")?);
+        Ok(())
+    });
+    listed.map_err(|e| reason(&e))?;
+    let wanted = ["unique_key", "function_name", "priority", "data", "when_to_run"];
+    if names == wanted {
+        return Ok(());
+    }
+    Err(format!("its columns are {}, not {}: name another by --libsqlite3-table", names.join(", "), wanted.join(", ")))
 }
 
 /// The file, with the table. Nothing is written where that is there already.
@@ -194,6 +253,7 @@ fn may_lack_room(error: &rusqlite::Error) -> bool {
 }
 
 /// Bytes as TEXT, UTF-8 or not: the C server stores and looks for keys so.
+#[derive(Clone, Copy)]
 struct Text<'a>(&'a [u8]);
 
 impl ToSql for Text<'_> {
@@ -214,26 +274,28 @@ fn lock(file: &Path) -> Result<Flock<File>, (String, bool)> {
     })
 }
 
-fn read_row<'a>(row: &'a rusqlite::Row<'_>) -> Result<Row<'a>, String> {
-    let bytes = |i: usize, what: &str| match row.get_ref(i) {
-        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Ok(bytes),
-        // The C server writes NULL for an empty workload.
-        Ok(ValueRef::Null) => Ok(&[][..]),
+fn read_row<'a>(row: &'a rusqlite::Row<'_>, id: u64, keys: &mut RowKeys) -> Result<Row<'a>, String> {
+    let text = |i: usize, what: &str| match row.get_ref(i) {
+        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Ok(Some(bytes)),
+        Ok(ValueRef::Null) => Ok(None),
         _ => Err(format!("its {what} is no text")),
     };
+    // The C server writes NULL for an empty workload.
+    let bytes = |i: usize, what: &str| text(i, what).map(Option::unwrap_or_default);
     let number = |i: usize, what: &str| match row.get(i) {
         Ok(Value::Integer(n)) => Ok(n),
         Ok(Value::Null) => Ok(0),
         _ => Err(format!("its {what} is no number")),
     };
-    let priority = number(2, "priority")?;
+    let priority = number(3, "priority")?;
     let wanted = Priority::ALL.into_iter().find(|p| *p as i64 == priority);
+    let unique = keys.read(id, bytes(1, "unique_key")?);
     Ok(Row {
-        key: bytes(0, "unique_key")?,
-        function: bytes(1, "function_name")?,
+        name: Name { id, unique, function: bytes(2, "function_name")? },
         priority: wanted.ok_or_else(|| format!("its priority is {priority}, not 0, 1 or 2"))?,
-        data: bytes(3, "data")?,
-        due: u64::try_from(number(4, "when_to_run")?).unwrap_or_default(),
+        data: bytes(4, "data")?,
+        due: u64::try_from(number(5, "when_to_run")?).unwrap_or_default(),
+        extras: durable::Extras { reducer: text(6, "reducer")? },
     })
 }
 
@@ -256,34 +318,4 @@ fn reason(error: &rusqlite::Error) -> String {
         _ => return error.to_string(),
     };
     format!("{error}: {hint}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Where a server started on a full disk, nobody could look at its file until the next start.
-    #[test]
-    fn alone_until_there_was_room_for_a_commit() {
-        let file = std::env::temp_dir().join(format!("gearmand-alone-{}.db", std::process::id()));
-        let mut queue = Sqlite::open(&file, "t").unwrap();
-        queue.db = Connection::open_in_memory().unwrap(); // closes the file
-        (queue.db, queue.alone) = (connect(&file, "t", "EXCLUSIVE").unwrap(), true);
-        let look = || {
-            let other = Connection::open(&file).unwrap();
-            other.busy_timeout(Duration::ZERO).unwrap();
-            other.query_one("SELECT count(*) FROM t", [], |row| row.get::<_, u32>(0))
-        };
-        look().unwrap_err();
-        for n in 1..3 {
-            let key = [n as u8];
-            let row = Row { key: &key, function: b"f", priority: Priority::Normal, data: b"", due: 0 };
-            queue.add(&row).unwrap();
-            queue.flush().unwrap();
-            assert_eq!(look().unwrap(), n);
-        }
-        assert!(!queue.alone);
-        drop(queue);
-        std::fs::remove_file(&file).unwrap();
-    }
 }

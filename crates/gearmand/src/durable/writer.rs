@@ -1,13 +1,13 @@
 //! The thread that brings changes to the durable queue. All that came while it was busy goes with the next commit: a commit
 //! is shared by as many as wait for it, and nobody else waits.
 //!
-//! It owns the backend. Batches are settled in order; jobs that are done and could not be removed are kept until they are.
+//! It owns the backend. What always holds: batches are settled in order; jobs that are done and could not be removed are
+//! kept until they are, and removed before anything else is changed.
 
-use crate::durable::batch::{Batch, BatchResult, Change};
-use crate::durable::{Backend, BackendError};
+use crate::durable::batch::{Batch, BatchResult, Stats};
+use crate::durable::{Backend, BackendError, Change};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -24,16 +24,6 @@ const BATCHES: usize = 10_000;
 pub(crate) struct Writer {
     batches: Option<Sender<Batch>>,
     thread: Option<JoinHandle<()>>,
-    commits: Arc<Mutex<Commits>>,
-}
-
-/// What was brought to disk so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Commits {
-    pub(crate) commits: u64,
-    pub(crate) changes: u64,
-    /// How long the longest took.
-    pub(crate) longest: Duration,
 }
 
 impl Writer {
@@ -47,16 +37,10 @@ impl Writer {
     ) -> io::Result<(Writer, UnboundedReceiver<BatchResult>)> {
         let (batches, received) = channel();
         let (results, reported) = unbounded_channel();
-        let commits = Arc::new(Mutex::new(Commits::default()));
-        let writer = WriterThread::new(queue, patience, results, commits.clone());
+        let writer = WriterThread::new(queue, patience, results);
         let work = move || writer.run(&received);
         let thread = std::thread::Builder::new().name("gearmand-queue".into()).spawn(work)?;
-        Ok((Writer { batches: Some(batches), thread: Some(thread), commits }, reported))
-    }
-
-    /// What was brought to disk so far.
-    pub(crate) fn commits(&self) -> Commits {
-        *self.commits.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok((Writer { batches: Some(batches), thread: Some(thread) }, reported))
     }
 
     /// Hands a batch over. False: the thread is gone, and nothing will be stored any more.
@@ -76,31 +60,21 @@ impl Drop for Writer {
     }
 }
 
-/// A key and a function.
-type Done = (Box<[u8]>, Box<[u8]>);
-
 struct WriterThread {
     queue: Box<dyn Backend>,
     /// How long an end tries to write what would be lost.
     patience: Duration,
-    /// Jobs that are done, by key and function, and could not be removed.
-    undone: Vec<Done>,
-    /// The last try failed, and the log says so.
-    failing: bool,
+    /// Jobs that are done and could not be removed.
+    undone: Batch,
     /// The last batch that came.
     last: u64,
-    commits: Arc<Mutex<Commits>>,
+    stats: Stats,
     results: UnboundedSender<BatchResult>,
 }
 
 impl WriterThread {
-    fn new(
-        queue: Box<dyn Backend>,
-        patience: Duration,
-        results: UnboundedSender<BatchResult>,
-        commits: Arc<Mutex<Commits>>,
-    ) -> WriterThread {
-        WriterThread { queue, patience, undone: Vec::new(), failing: false, last: 0, commits, results }
+    fn new(queue: Box<dyn Backend>, patience: Duration, results: UnboundedSender<BatchResult>) -> WriterThread {
+        WriterThread { queue, patience, undone: Batch::default(), last: 0, stats: Stats::default(), results }
     }
 
     fn run(mut self, received: &Receiver<Batch>) {
@@ -122,7 +96,7 @@ impl WriterThread {
         if !self.undone.is_empty() {
             let _ = self.patiently(|this| this.store(std::iter::empty()));
         }
-        let Commits { commits, changes, .. } = *self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let Stats { commits, changes, .. } = self.stats;
         tracing::info!("the durable queue wrote {changes} changes in {commits} commits");
         if !self.undone.is_empty() {
             let n = self.undone.len();
@@ -139,22 +113,21 @@ impl WriterThread {
         if let Err(error) = &added {
             self.failed(error);
             // Without what needs room, at least no job runs twice.
-            let done = |change: &Change<'_>| matches!(change, Change::Done { .. });
-            if self.store(changes().filter(done)).is_err() {
-                self.remember(changes());
+            let done = || changes().filter(|change| matches!(change, Change::Done(_)));
+            if self.store(done()).is_err() {
+                self.remember(done());
             }
             // Where there was nothing to add, nothing is lost.
-            if changes().all(|change| done(&change)) {
+            if done().count() == changes().count() {
                 added = Ok(());
             }
-        } else if self.failing {
-            self.failing = false;
+        } else if self.stats.failing_since.take().is_some() {
             tracing::warn!("the durable queue works again");
         }
         let done = self.undone.is_empty();
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
-        let _ = self.results.send(BatchResult { batch: self.last, added: added.is_ok(), done });
+        let _ = self.results.send(BatchResult { batch: self.last, added: added.is_ok(), done, stats: self.stats });
     }
 
     /// The server ends: what fails is tried again, as another program may hold the file for a while.
@@ -178,38 +151,107 @@ impl WriterThread {
     /// Brings all of these to disk, or none.
     fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
         let begin = Instant::now();
-        for (key, function) in &self.undone {
-            self.queue.done(key, function)?;
-        }
-        let mut n = self.undone.len() as u64;
-        for change in changes {
-            n += 1;
-            match change {
-                Change::Add(row) => self.queue.add(&row)?,
-                Change::Done { key, function } => self.queue.done(key, function)?,
-            }
-        }
-        self.queue.flush()?;
-        self.undone.clear();
-        if n > 0 {
-            let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            (commits.commits, commits.changes) = (commits.commits + 1, commits.changes + n);
-            commits.longest = commits.longest.max(begin.elapsed());
+        let undone = self.undone.len() as u64;
+        let mut count = undone;
+        let counted = (undone + 1..).zip(changes).map(|(n, change)| {
+            count = n;
+            change
+        });
+        self.queue.commit(&mut self.undone.changes().chain(counted))?;
+        self.undone = Batch::default();
+        if count > 0 {
+            let stats = &mut self.stats;
+            (stats.commits, stats.changes) = (stats.commits + 1, stats.changes + count);
+            stats.longest = stats.longest.max(begin.elapsed());
         }
         Ok(())
     }
 
-    fn remember<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) {
-        let done = changes.filter_map(|change| match change {
-            Change::Done { key, function } => Some((key.into(), function.into())),
-            Change::Add(_) => None,
-        });
-        self.undone.extend(done);
+    fn remember<'a>(&mut self, done: impl Iterator<Item = Change<'a>>) {
+        for change in done {
+            if let Change::Done(name) = change {
+                self.undone.done(&name);
+            }
+        }
     }
 
     fn failed(&mut self, error: &BackendError) {
-        if !std::mem::replace(&mut self.failing, true) {
+        if self.stats.failing_since.is_none() {
+            self.stats.failing_since = Some(Instant::now());
             tracing::error!("jobs are refused, they cannot be stored: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durable::batch::PendingChanges;
+    use crate::durable::{Changes, Extras, Name, Row, Take};
+    use gearman_core::protocol::message::Priority;
+    use std::sync::{Arc, Mutex};
+
+    /// Ids of all that was committed, those of removed jobs negative; and how many commits are to fail first.
+    #[derive(Clone, Default)]
+    struct Disk(Arc<Mutex<(Vec<i64>, u32)>>);
+
+    impl Backend for Disk {
+        fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
+            Ok(0)
+        }
+
+        fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
+            let mut disk = self.0.lock().unwrap();
+            if disk.1 > 0 {
+                disk.1 -= 1;
+                return Err(BackendError { queue: "q".into(), reason: "full".into(), held: false });
+            }
+            disk.0.extend(changes.map(|change| match change {
+                Change::Add(row) => row.name.id.cast_signed(),
+                Change::Done(name) => -name.id.cast_signed(),
+            }));
+            Ok(())
+        }
+    }
+
+    fn name(id: u64) -> Name<'static> {
+        Name { id, unique: b"k", function: b"f" }
+    }
+
+    fn batch(changes: &mut PendingChanges, add: &[u64], done: &[u64]) -> Batch {
+        for id in add {
+            let name = name(*id);
+            let extras = Extras::default();
+            changes.add(&Row { name, priority: Priority::Normal, data: b"", due: 0, extras }, Default::default);
+        }
+        done.iter().for_each(|id| changes.done(&name(*id)));
+        changes.take().unwrap()
+    }
+
+    #[test]
+    fn what_could_not_be_removed_goes_first_and_all_is_counted() {
+        let (disk, mut changes) = (Disk::default(), PendingChanges::default());
+        let (results, mut reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(disk.clone()), Duration::ZERO, results);
+        let mut commit = |fail, batches: &[Batch]| {
+            disk.0.lock().unwrap().1 = fail;
+            writer.commit(batches);
+            let BatchResult { batch, added, done, stats } = reported.try_recv().unwrap();
+            ((batch, added, done), (stats.commits, stats.changes, stats.failing_since.is_some()), stats.longest)
+        };
+        let (settled, counted, longest) = commit(0, &[batch(&mut changes, &[1, 2], &[])]);
+        assert_eq!((settled, counted, longest > Duration::ZERO), ((1, true, true), (1, 2, false), true));
+        // Nothing can be written; then nothing can be added; then all can.
+        let (settled, counted, _) = commit(2, &[batch(&mut changes, &[3], &[]), batch(&mut changes, &[], &[1])]);
+        assert_eq!((settled, counted), ((3, false, false), (1, 2, true)));
+        let (settled, counted, _) = commit(1, &[batch(&mut changes, &[4], &[2])]);
+        assert_eq!((settled, counted), ((4, false, true), (2, 4, true)));
+        let (settled, counted, _) = commit(0, &[batch(&mut changes, &[5], &[])]);
+        assert_eq!((settled, counted), ((5, true, true), (3, 5, false)));
+        // Where only a removal fails, no job is lost.
+        let (settled, _, _) = commit(2, &[batch(&mut changes, &[], &[5])]);
+        assert_eq!(settled, (6, true, false));
+        assert_eq!(commit(0, &[]).0, (6, true, true));
+        assert_eq!(disk.0.lock().unwrap().0, [1, 2, -1, -2, 5, -5]);
     }
 }

@@ -16,6 +16,23 @@ pub enum Listener {
     Unix(Option<SocketFile>, std::os::unix::net::UnixListener),
 }
 
+impl Listener {
+    /// Its name in the log and in rules: `127.0.0.1:4730`, `unix:///run/gearmand.sock`.
+    pub fn name(&self) -> String {
+        match self {
+            Listener::Tcp(tcp) => tcp.local_addr().map_or_else(|e| e.to_string(), |address| address.to_string()),
+            Listener::Unix(Some(file), _) => format!("unix://{}", file.path().display()),
+            Listener::Unix(None, unix) => match unix.local_addr() {
+                Ok(address) => match address.as_pathname() {
+                    Some(path) => format!("unix://{}", path.display()),
+                    None => "a local socket without a file".into(),
+                },
+                Err(error) => error.to_string(),
+            },
+        }
+    }
+}
+
 /// A listener of the runtime.
 #[derive(Debug)]
 pub(crate) enum Accept {

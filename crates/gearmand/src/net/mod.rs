@@ -5,5 +5,6 @@
 pub(crate) mod alarm;
 pub(crate) mod connection;
 pub(crate) mod listener;
+pub(crate) mod peer;
 pub(crate) mod stream;
 pub(crate) mod threads;

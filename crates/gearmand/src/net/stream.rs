@@ -112,6 +112,12 @@ impl Stream {
         Ok(())
     }
 
+    /// The user and the group of the process that made a local connection, when it did.
+    pub(crate) fn uid_gid(&self) -> Option<(u32, u32)> {
+        let Stream::Unix(socket) = self else { return None };
+        socket.peer_cred().ok().map(|process| (process.uid(), process.gid()))
+    }
+
     /// When a write may get on. Only the connection's task waits for that.
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         with_socket!(self, socket => socket.poll_write_ready(cx))

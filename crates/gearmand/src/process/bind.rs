@@ -64,7 +64,7 @@ pub(crate) struct Bound {
 impl Bound {
     /// Sockets that listen already.
     pub(crate) fn given(listeners: Vec<Listener>) -> Bound {
-        let names = listeners.iter().map(name).collect();
+        let names = listeners.iter().map(Listener::name).collect();
         Bound { listeners, names, skipped: Vec::new() }
     }
 
@@ -74,19 +74,6 @@ impl Bound {
             Listener::Unix(Some(file), _) => Some(file.path()),
             Listener::Tcp(_) | Listener::Unix(None, _) => None,
         })
-    }
-}
-
-fn name(listener: &Listener) -> String {
-    match listener {
-        Listener::Tcp(tcp) => tcp.local_addr().map_or_else(|e| e.to_string(), |address| address.to_string()),
-        Listener::Unix(_, unix) => match unix.local_addr() {
-            Ok(address) => match address.as_pathname() {
-                Some(path) => format!("unix://{}", path.display()),
-                None => "a local socket without a file".into(),
-            },
-            Err(error) => error.to_string(),
-        },
     }
 }
 

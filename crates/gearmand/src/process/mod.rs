@@ -6,6 +6,7 @@
 //! output      lines to stderr and to files that may have no room
 //! syslog, log where the log goes
 //! notify      what systemd is sent
+//! acl         the file with rules, read anew by SIGHUP
 //! pid         the file with the process id
 //! daemon      detaching from the terminal, changing the user
 //! activation  sockets that systemd gives
@@ -15,6 +16,7 @@
 //! start       all of it in order: options -> a server that listens
 //! ```
 
+pub(crate) mod acl;
 pub(crate) mod activation;
 pub(crate) mod bind;
 pub(crate) mod daemon;

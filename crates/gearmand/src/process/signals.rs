@@ -1,7 +1,6 @@
-//! Signals -> whether to go on. SIGTERM and SIGINT stop, SIGUSR1 drains, SIGHUP opens the log anew; SIGUSR2 and
+//! Signals -> whether to go on. SIGTERM and SIGINT stop, SIGUSR1 drains, SIGHUP reads files anew; SIGUSR2 and
 //! SIGPIPE, which mean nothing here, do nothing. What is done then is not known here.
 
-use crate::process::log::Log;
 use crate::process::notify::ServiceManager;
 use gearmand::Stop;
 use std::io;
@@ -43,8 +42,13 @@ impl Signals {
     }
 
     /// Does what they ask for, in a task of its own, for as long as the runtime lives. SIGTERM and SIGINT let running jobs
-    /// end for `patience` first.
-    pub(crate) fn follow(mut self, log: Log, manager: ServiceManager, patience: Duration) -> watch::Receiver<Stop> {
+    /// end for `patience` first; SIGHUP is `reload`.
+    pub(crate) fn follow(
+        mut self,
+        reload: impl Fn() + Send + 'static,
+        manager: ServiceManager,
+        patience: Duration,
+    ) -> watch::Receiver<Stop> {
         let (sender, receiver) = watch::channel(Stop::No);
         tokio::spawn(async move {
             let mut end = End::new(patience);
@@ -58,7 +62,7 @@ impl Signals {
                         tracing::warn!("jobs are still running after {} s: stopping now", patience.as_secs());
                         end.now();
                     }
-                    _ = self.hangup.recv() => manager.reload(|| log.reopen()),
+                    _ = self.hangup.recv() => manager.reload(&reload),
                     _ = self.unused.recv() => tracing::info!("SIGUSR2 means nothing here"),
                 }
                 if before == Stop::No && end.stop != Stop::No {

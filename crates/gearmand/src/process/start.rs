@@ -7,9 +7,10 @@ use crate::process::log::Log;
 use crate::process::pid::PidFile;
 use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
-use gearmand::config::Options;
+use gearmand::config::{Acl, Options};
 use gearmand::{Listener, Server, Stop};
 use std::path::Path;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// All is well.
@@ -25,6 +26,7 @@ pub(crate) struct Ready {
 /// Where sockets were given, none is bound.
 pub(crate) async fn start(
     options: &Options,
+    rules: Option<watch::Receiver<Arc<Acl>>>,
     given: Vec<Listener>,
     log: &Log,
     stop: &watch::Receiver<Stop>,
@@ -52,6 +54,7 @@ pub(crate) async fn start(
         }
     }
     let mut config = options.config();
+    config.acl = rules;
     config.trim = crate::trim;
     let server = {
         let _as_other = as_other()?;

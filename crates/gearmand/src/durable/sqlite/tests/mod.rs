@@ -1,0 +1,341 @@
+//! Files, and what others do with them: C gearmand, the version without ids, whoever has `sqlite3`.
+
+use super::*;
+use crate::durable::tests::{Step, Stored, conform, jobs, read, steps};
+use properties::properties;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+mod extras;
+
+/// A file of its own for each test, which goes with it.
+pub(super) struct Folder(std::path::PathBuf);
+
+impl Folder {
+    pub(super) fn new() -> Folder {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let folder = format!("gearmand-sqlite-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        Folder(folder)
+    }
+
+    pub(super) fn file(&self) -> std::path::PathBuf {
+        self.0.join("queue.db")
+    }
+
+    /// A server's queue. Power cuts are not what is tested.
+    pub(super) fn open(&self) -> Sqlite {
+        self.try_open().unwrap()
+    }
+
+    pub(super) fn try_open(&self) -> Result<Sqlite, BackendError> {
+        let queue = Sqlite::open(&self.file(), DEFAULT_TABLE)?;
+        queue.db.pragma_update(None, "synchronous", "OFF").unwrap();
+        Ok(queue)
+    }
+
+    /// Another program.
+    pub(super) fn other(&self) -> Connection {
+        let db = Connection::open(self.file()).unwrap();
+        db.pragma_update(None, "synchronous", "OFF").unwrap();
+        db
+    }
+
+    pub(super) fn count(&self, table: &str) -> u32 {
+        self.other().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(super) fn job(id: u64, unique: &str, reducer: Option<&str>) -> Stored {
+    let reducer = reducer.map(|reducer| reducer.as_bytes().to_vec());
+    let (unique, function) = (unique.as_bytes().to_vec(), b"f".to_vec());
+    Stored { id, unique, function, priority: Priority::Normal, data: b"x".to_vec(), due: 0, reducer }
+}
+
+pub(super) fn add(queue: &mut Sqlite, jobs: &[Stored]) -> Result<(), BackendError> {
+    queue.commit(&mut jobs.iter().map(|job| Change::Add(job.row())))
+}
+
+pub(super) fn done(queue: &mut Sqlite, jobs: &[Stored]) {
+    queue.commit(&mut jobs.iter().map(|job| Change::Done(job.name()))).unwrap();
+}
+
+/// Unique keys of what is stored, each with its reducer.
+pub(super) fn reducers(queue: &mut Sqlite) -> Vec<(String, Option<String>)> {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    read(queue).0.into_iter().map(|row| (text(row.unique), row.reducer.map(text))).collect()
+}
+
+/// What C gearmand does (libgearman-server/plugins/queue/sqlite/instance.cc).
+const C_ADD: &str = "INSERT OR REPLACE INTO gearman_queue (priority, unique_key, function_name, data, when_to_run) VALUES (?, ?, ?, ?, ?)";
+const C_DONE: &str = "DELETE FROM gearman_queue WHERE unique_key = ? AND function_name = ?";
+
+pub(super) fn c_adds(db: &Connection, unique: &[u8], function: &[u8]) {
+    db.execute(C_ADD, (1, Text(unique), Text(function), b"of C", 0)).unwrap();
+}
+
+pub(super) fn c_done(db: &Connection, unique: &[u8], function: &[u8]) {
+    db.execute(C_DONE, (Text(unique), Text(function))).unwrap();
+}
+
+/// Where a server started on a full disk, nobody could look at its file until the next start.
+#[test]
+fn alone_until_there_was_room_for_a_commit() {
+    let file = std::env::temp_dir().join(format!("gearmand-alone-{}.db", std::process::id()));
+    let mut queue = Sqlite::open(&file, "t").unwrap();
+    queue.db = Connection::open_in_memory().unwrap(); // closes the file
+    (queue.db, queue.alone) = (connect(&file, "t", "EXCLUSIVE").unwrap(), true);
+    let look = || {
+        let other = Connection::open(&file).unwrap();
+        other.busy_timeout(Duration::ZERO).unwrap();
+        other.query_one("SELECT count(*) FROM t", [], |row| row.get::<_, u32>(0))
+    };
+    look().unwrap_err();
+    for n in 1..3 {
+        let name = Name { id: n.into(), unique: b"", function: b"f" };
+        let extras = durable::Extras::default();
+        let row = Row { name, priority: Priority::Normal, data: b"", due: 0, extras };
+        queue.commit(&mut [Change::Add(row)].into_iter()).unwrap();
+        assert_eq!(look().unwrap(), n);
+    }
+    assert!(!queue.alone);
+    drop(queue);
+    std::fs::remove_file(&file).unwrap();
+}
+
+/// The file that the version without ids wrote.
+#[test]
+fn a_file_of_the_version_before_is_taken_over() {
+    let folder = Folder::new();
+    folder.other().execute_batch(include_str!("../../../../tests/data/queue-2.2.0.sql")).unwrap();
+    let mut queue = folder.open();
+    let (rows, last) = read(&mut queue);
+    let uniques: Vec<String> = rows.iter().map(|row| row.unique.escape_ascii().to_string()).collect();
+    assert_eq!(uniques, ["", "mine", "-", "urgent", "", "later", "parts", "", "k\\xff"]);
+    assert!(rows.iter().map(|row| row.id).eq(1..=9));
+    assert_eq!(last, 9);
+    // A new job must not get the row of an old one: (no key) 9 is H:8 now.
+    let new = Stored { function: b"g".to_vec(), ..job(last + 1, "", None) };
+    add(&mut queue, std::slice::from_ref(&new)).unwrap();
+    assert_eq!(folder.count("gearman_queue"), 10);
+    done(&mut queue, &rows);
+    done(&mut queue, &[new]);
+    assert_eq!(folder.count("gearman_queue"), 0, "each found its row");
+}
+
+/// Keys as C gearmand writes them, and what only looks like ours.
+#[test]
+fn rows_of_another_server_are_found_by_their_own_keys() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let keys =
+        [("", "f"), ("-", "f"), ("(no key) 15", "f"), ("(no key) 15", "g"), ("(workload) x", "f"), ("(no key) 0", "f")];
+    for (key, function) in keys {
+        c_adds(&folder.other(), key.as_bytes(), function.as_bytes());
+    }
+    let mut queue = folder.open();
+    let (rows, last) = read(&mut queue);
+    let uniques: Vec<&[u8]> = rows.iter().map(|row| &row.unique[..]).collect();
+    assert_eq!((uniques, last), (vec![&b""[..], b"-", b"", b"", b"(workload) x", b"(no key) 0"], 15));
+    for (n, row) in rows.iter().enumerate() {
+        done(&mut queue, std::slice::from_ref(row));
+        assert_eq!(folder.count("gearman_queue"), 5 - n as u32);
+    }
+}
+
+/// Rows that somebody adds while the server runs keep theirs, whichever it is.
+#[test]
+fn what_others_add_meanwhile_is_not_replaced() {
+    let folder = Folder::new();
+    let mut queue = folder.open();
+    add(&mut queue, &[job(1, "a", None)]).unwrap();
+    let other = folder.other();
+    c_adds(&other, b"by hand", b"f");
+    c_adds(&other, b"c", b"f");
+    let mine = [job(2, "b", None), job(3, "c", Some("join"))];
+    add(&mut queue, &mine).unwrap();
+    drop(queue);
+    let (rows, last) = read(&mut folder.open());
+    let named: Vec<(u64, &[u8], &[u8])> = rows.iter().map(|row| (row.id, &row.unique[..], &row.data[..])).collect();
+    assert_eq!(named[..3], [(1, &b"a"[..], &b"x"[..]), (2, b"b", b"x"), (3, b"c", b"x")]);
+    assert_eq!((named.len(), named[3].1, last), (4, &b"by hand"[..], named[3].0));
+}
+
+/// An SQLite integer may be negative, or larger than any id.
+#[test]
+fn rows_whose_number_is_no_id_get_one() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let insert = "INSERT INTO gearman_queue (rowid, unique_key, function_name, priority, data, when_to_run)
+                      VALUES (?, ?, 'f', 1, '', 0)";
+    for (rowid, key) in [(i64::MAX, "max"), (-3, "negative"), (0, "zero"), (5, "five"), (MAX_ROWID, "too large")] {
+        folder.other().execute(insert, (rowid, key)).unwrap();
+    }
+    let mut queue = folder.open();
+    let (rows, last) = read(&mut queue);
+    let named: Vec<(u64, &str)> = rows.iter().map(|row| (row.id, str::from_utf8(&row.unique).unwrap())).collect();
+    assert_eq!(named, [(6, "negative"), (7, "zero"), (5, "five"), (8, "too large"), (9, "max")]);
+    assert_eq!(last, 9);
+    add(&mut queue, &[job(10, "new", None)]).unwrap();
+    done(&mut queue, &rows);
+    assert_eq!(reducers(&mut queue), [("new".into(), None)]);
+}
+
+/// Jobs without extras cost a row each, and nothing is made for the others.
+#[test]
+fn what_is_not_used_costs_nothing() {
+    let folder = Folder::new();
+    let mut queue = folder.open();
+    let jobs: Vec<Stored> = (1..=10).map(|id| job(id, "", None)).collect();
+    let before = queue.db.total_changes();
+    add(&mut queue, &jobs).unwrap();
+    done(&mut queue, &jobs);
+    assert_eq!((queue.db.total_changes() - before, folder.count("sqlite_schema")), (20, 2), "C's table and its index");
+}
+
+/// What happens to a file: it changes hands, and is copied.
+#[derive(Clone, Debug)]
+enum Deed {
+    Ours(Vec<Step>),
+    CAdds(Stored),
+    CDone(prop::sample::Index),
+    OldAdds(Stored),
+    Vacuum,
+    /// `.dump` into a new file.
+    Dump,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        4 => steps().prop_map(Deed::Ours),
+        2 => jobs().prop_map(Deed::CAdds),
+        3 => any::<prop::sample::Index>().prop_map(Deed::CDone),
+        1 => jobs().prop_map(Deed::OldAdds),
+        1 => Just(Deed::Vacuum),
+        1 => Just(Deed::Dump),
+    ]
+}
+
+/// A row as C's table has it, by key and function; with the reducer that we stored for it.
+type Rows = BTreeMap<(Vec<u8>, Vec<u8>), (Vec<u8>, Option<Vec<u8>>)>;
+
+/// Changes of ours on top of what is there.
+fn ours(folder: &Folder, rows: &mut Rows, steps: Vec<Step>) {
+    let mut queue = folder.open();
+    let (mut kept, mut last) = read(&mut queue);
+    for step in steps {
+        match step {
+            Step::Add(mut job) => {
+                let same = |other: &Stored| (&other.unique, &other.function) == (&job.unique, &job.function);
+                if job.unique.is_empty() || !kept.iter().any(same) {
+                    last += 1;
+                    job.id = last;
+                    add(&mut queue, std::slice::from_ref(&job)).unwrap();
+                    let key = queue.keys.of(job.id, &job.unique).as_ref().to_vec();
+                    let replaced = rows.insert((key, job.function.clone()), (job.data.clone(), job.reducer.clone()));
+                    assert_eq!(replaced, None, "a row of another job");
+                    kept.push(job);
+                }
+            }
+            Step::Done(index) if !kept.is_empty() => {
+                let job = kept.swap_remove(index.index(kept.len()));
+                let key = queue.keys.of(job.id, &job.unique).as_ref().to_vec();
+                done(&mut queue, std::slice::from_ref(&job));
+                rows.remove(&(key, job.function)).unwrap();
+            }
+            Step::Done(_) | Step::Commit => {}
+            Step::Restart => {
+                drop(queue);
+                queue = folder.open();
+                (kept, last) = read(&mut queue);
+            }
+        }
+    }
+}
+
+/// As `.dump` and reading that do: rows get new numbers.
+fn dump(folder: &Folder) {
+    let db = folder.other();
+    let schema = "SELECT name, type, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type = 'trigger'";
+    let copy = folder.0.join("copy.db");
+    db.execute("ATTACH ?1 AS copy", [copy.to_str().unwrap()]).unwrap();
+    db.execute_batch("PRAGMA copy.synchronous = OFF").unwrap();
+    let mut select = db.prepare(schema).unwrap();
+    let entries = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let entries: Vec<(String, String, String)> = entries.unwrap().map(Result::unwrap).collect();
+    for (name, kind, sql) in entries {
+        let begin = format!("CREATE {} ", kind.to_uppercase());
+        db.execute_batch(&sql.replacen(&begin, &format!("{begin}copy."), 1)).unwrap();
+        if kind == "table" {
+            db.execute(&format!("INSERT INTO copy.{name} SELECT * FROM main.{name} ORDER BY 1"), []).unwrap();
+        }
+    }
+    drop(select);
+    drop(db);
+    std::fs::rename(copy, folder.file()).unwrap();
+}
+
+properties! {
+    cases: 64;
+
+    #[test]
+    fn it_does_what_every_backend_has_to_do(steps in steps()) {
+        // A key that looks like ours is forgotten, so it cannot be compared.
+        let ours = |step: &Step| matches!(step, Step::Add(job) if job.unique.starts_with(b"("));
+        let steps = steps.into_iter().filter(|step| !ours(step)).collect();
+        let folder = Folder::new();
+        conform(steps, || folder.open());
+    }
+
+    /// Whoever had the file: each job is there as long as it is not done, and has its own reducer or none. An entry
+    /// without a row is never left, let alone taken for that of another job.
+    #[test]
+    fn others_have_the_file_in_between(deeds in prop::collection::vec(deed(), 1..12)) {
+        let folder = Folder::new();
+        let mut rows = Rows::new();
+        drop(folder.open());
+        for deed in deeds {
+            match deed {
+                Deed::Ours(steps) => ours(&folder, &mut rows, steps),
+                Deed::CAdds(job) => {
+                    c_adds(&folder.other(), &job.unique, &job.function);
+                    rows.insert((job.unique, job.function), (b"of C".to_vec(), None));
+                }
+                Deed::OldAdds(job) => {
+                    let insert = "INSERT OR REPLACE INTO gearman_queue VALUES (?1, ?2, ?3, ?4, ?5)";
+                    folder.other().execute(insert, (Text(&job.unique), Text(&job.function), 1, &job.data, 0)).unwrap();
+                    rows.insert((job.unique, job.function), (job.data, None));
+                }
+                Deed::CDone(index) if !rows.is_empty() => {
+                    let name = rows.keys().nth(index.index(rows.len())).unwrap().clone();
+                    c_done(&folder.other(), &name.0, &name.1);
+                    rows.remove(&name);
+                }
+                Deed::CDone(_) => {}
+                Deed::Vacuum => folder.other().execute_batch("VACUUM").unwrap(),
+                Deed::Dump => dump(&folder),
+            }
+            let mut queue = folder.open();
+            let (read, last) = read(&mut queue);
+            let mut found = Rows::new();
+            for row in read {
+                prop_assert!(row.id <= last);
+                let key = queue.keys.of(row.id, &row.unique).as_ref().to_vec();
+                prop_assert_eq!(found.insert((key, row.function), (row.data, row.reducer)), None);
+            }
+            prop_assert_eq!(&found, &rows);
+            if queue.extras.state() == State::Made {
+                let entries = folder.count("gearman_queue_extras") as usize;
+                prop_assert_eq!(entries, rows.values().filter(|(_, reducer)| reducer.is_some()).count());
+            }
+        }
+    }
+}
