@@ -68,7 +68,13 @@ pub struct ServerConnection {
 #[derive(Debug)]
 enum State {
     Down,
-    Connecting { connection: Connection, rest: IntoIter<Address>, deadline: Instant },
+    /// `before` is what the addresses before came to.
+    Connecting {
+        connection: Connection,
+        rest: IntoIter<Address>,
+        deadline: Instant,
+        before: Option<Error>,
+    },
     Up(Connection),
 }
 
@@ -195,7 +201,7 @@ impl ServerConnection {
         loop {
             match &mut self.state {
                 State::Up(_) => return Poll::Ready(Ok(false)),
-                State::Connecting { connection, rest, deadline } => {
+                State::Connecting { connection, rest, deadline, before } => {
                     let outcome = match connection.poll_connected(cx) {
                         Poll::Pending if Instant::now() >= *deadline => {
                             Err(took_too_long(&self.name, connection.is_handshaking(), settings))
@@ -208,8 +214,9 @@ impl ServerConnection {
                             return Poll::Ready(Ok(true));
                         }
                         Err(error) => {
-                            let (rest, deadline) = (std::mem::take(rest), *deadline);
-                            self.next_address(rest, deadline, error, settings)?;
+                            let (rest, deadline, error) =
+                                (std::mem::take(rest), *deadline, worse(before.take(), error));
+                            self.next_address(rest, deadline, Some(error), settings)?;
                         }
                     }
                 }
@@ -218,13 +225,8 @@ impl ServerConnection {
                         known if !known.is_empty() => known,
                         _ => self.address.resolve().map_err(|e| self.fail(e))?,
                     };
-                    let none = Error::Connect { server: self.name.clone(), reason: "no address".into() };
-                    self.next_address(
-                        addresses.into_iter(),
-                        Instant::now() + settings.connect_timeout,
-                        none,
-                        settings,
-                    )?;
+                    let deadline = Instant::now() + settings.connect_timeout;
+                    self.next_address(addresses.into_iter(), deadline, None, settings)?;
                 }
             }
         }
@@ -258,24 +260,26 @@ impl ServerConnection {
         }
     }
 
-    /// Goes on with the first address that does not fail at once. `error` is that of the address before.
+    /// Goes on with the first address that does not fail at once. `before` is what those before came to.
     fn next_address(
         &mut self,
         mut rest: IntoIter<Address>,
         deadline: Instant,
-        mut error: Error,
+        mut before: Option<Error>,
         settings: &Settings,
     ) -> Result<()> {
         while Instant::now() < deadline {
             let Some(address) = rest.next() else { break };
             match Connection::open(&self.address, &address, self.tls.as_ref(), settings.max_packet) {
                 Ok(connection) => {
-                    self.state = State::Connecting { connection, rest, deadline };
+                    self.state = State::Connecting { connection, rest, deadline, before };
                     return Ok(());
                 }
-                Err(e) => error = e,
+                Err(error) => before = Some(worse(before, error)),
             }
         }
+        let none = || Error::Connect { server: self.name.clone(), reason: "no address".into() };
+        let error = before.unwrap_or_else(none);
         Err(self.fail(error))
     }
 
@@ -335,6 +339,12 @@ impl ServerConnection {
         }
         foreign
     }
+}
+
+/// What is reported of several addresses: that of the last, but where one speaks TLS that is refused. The others need not
+/// be there at all.
+fn worse(before: Option<Error>, error: Error) -> Error {
+    before.filter(|before| matches!(before, Error::Tls { .. })).unwrap_or(error)
 }
 
 fn took_too_long(server: &str, handshaking: bool, settings: &Settings) -> Error {

@@ -3,7 +3,7 @@
 use super::{Party, echo_or_error, reason};
 use crate::authorities::{Authority, Folder, Issued, names};
 use crate::conversation::*;
-use crate::util::{Script, client_with, echo, impatient, join, pass, tcp_server, within, worker};
+use crate::util::{Script, client_with, echo, impatient, join, pass, refusing, tcp_server, within, worker};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
 use gearman_core::{Error, ReturnCode};
@@ -236,6 +236,21 @@ fn who_is_refused_between_two_calls() {
             };
             assert!(reason(refused).starts_with("the server requires a certificate"));
         }
+    });
+}
+
+/// A name that stands for several addresses, and nobody is at the last of them.
+#[test]
+fn that_tls_is_refused_is_said_whatever_other_addresses_come_to() {
+    within(async || {
+        let party = Party::of(|_| Issued::self_signed(localhost()).server()).await;
+        let (_socket, nobody) = refusing();
+        let addresses = [party.script.server(), nobody].iter().flat_map(|s| s.resolve().unwrap()).collect();
+        let mut client = gearman_core::client::Client::default();
+        client.set_tls(Some(party.settings.clone()));
+        client.add_server(party.script.server(), addresses);
+        let (_, refused) = join(party.script.accept_tls(), echo_or_error(&mut client)).await;
+        assert!(reason(refused).contains("self-signed"));
     });
 }
 
