@@ -2,7 +2,7 @@
 
 use crate::conversation::*;
 use crate::util::{
-    Script, hanging, impatient, join, pass, poll_times, refusing, req, res, unused_path, within, worker, worker_with,
+    Script, hanging, impatient, join, pass, poll_times, refusing, unused_path, within, worker, worker_with,
 };
 use gearman_core::net::address::ServerAddress;
 use gearman_core::protocol::message::{Grab, Update};
