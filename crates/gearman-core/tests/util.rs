@@ -32,6 +32,11 @@ pub(crate) fn within(test: impl AsyncFnOnce() + Send + 'static) {
     ends_within(DEADLINE, test);
 }
 
+/// For what takes seconds of computing, and longer beside much else.
+pub(crate) fn within_a_minute(test: impl AsyncFnOnce() + Send + 'static) {
+    ends_within(6 * DEADLINE, test);
+}
+
 /// In a thread of its own as well. What is not done in time is dropped where it waits, so that its thread ends; a loop
 /// that never waits can only be ended with the process.
 fn ends_within(limit: Duration, test: impl AsyncFnOnce() + Send + 'static) {

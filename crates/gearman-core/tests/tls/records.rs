@@ -3,7 +3,7 @@
 use super::{Party, echo_or_error};
 use crate::authorities::{anyone, names};
 use crate::conversation::*;
-use crate::util::{Script, ask, echo, events, join, pass, req, res, soon, within};
+use crate::util::{Script, ask, echo, events, join, pass, req, res, soon, within, within_a_minute};
 use gearman_core::client::pool::{Counts, Pool};
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::net::address::ServerAddress;
@@ -180,7 +180,7 @@ fn what_is_asked_together_goes_out_together() {
 
 #[test]
 fn as_much_as_there_is_room_for_both_ways() {
-    within(async || {
+    within_a_minute(async || {
         let script = Script::tls().await;
         let mut client = script.client();
         let large: Vec<u8> = (0..64 << 20).map(|n: u32| (n >> 8) as u8).collect();
