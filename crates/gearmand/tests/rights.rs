@@ -165,7 +165,7 @@ async fn text_commands() {
     observer.text("status\n", "f\t0\t0\t0\n.\n").await;
     admin.text("drop function f\n", "OK\r\n").await;
     for peer in [&mut web, &mut observer, &mut admin] {
-        peer.text("version\n", "OK 2.2.0\n").await;
+        peer.text("version\n", concat!("OK ", env!("CARGO_PKG_VERSION"), "\n")).await;
         peer.text("shutdown\n", "ERR UNKNOWN_COMMAND Unknown+server+commandshutdown\r\n").await;
         peer.sync().await;
     }
