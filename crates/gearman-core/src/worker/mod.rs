@@ -403,7 +403,8 @@ impl Worker {
             for i in 0..self.servers.len() {
                 self.flush(i, cx);
             }
-            if self.servers.iter().any(|p| p.connection.is_due()) {
+            // Not one that failed, and whose pause has ended meanwhile: its error is reported first.
+            if self.servers.iter().any(|p| p.connection.is_due() && p.connection.error().is_none()) {
                 continue; // its connection ended just now
             }
             if let Some(refused) = self.refused.pop_front() {
