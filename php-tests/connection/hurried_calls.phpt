@@ -54,7 +54,7 @@ foreach ($servers as $where => $ports) {
     }
 }
 foreach ($children as [, $socket]) {
-    stream_set_timeout($socket, 30);
+    stream_set_timeout($socket, 120);
     echo trim(str_replace('ready', '', (string) fgets($socket)));
 }
 $gone->stop(SIGKILL);
