@@ -82,7 +82,7 @@ garbage:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/garbage.pem holds no certificate in PEM (-----BEGIN CERTIFICATE-----)
   false, COULD_NOT_CONNECT
 half a certificate:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/half.pem is not PEM: missing section end marker: [67, 69, 82, 84, 73, 70, 73, 67, 65, 84, 69]
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/half.pem is not PEM: a section in it cannot be decoded
   false, COULD_NOT_CONNECT
 a key for a certificate:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/client.key holds no certificate in PEM (-----BEGIN CERTIFICATE-----)

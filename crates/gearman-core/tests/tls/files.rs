@@ -46,7 +46,10 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
             (ca(file("empty.pem", "")), "the CA file F/empty.pem is empty"),
             (ca(file("text.pem", "hello")), "the CA file F/text.pem holds no certificate in PEM"),
             (ca(Some(key.clone())), "the CA file F/good.key holds no certificate in PEM"),
-            (ca(file("torn.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n")), "the CA file F/torn.pem is not PEM: "),
+            (
+                ca(file("torn.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n")),
+                "the CA file F/torn.pem is not PEM: a section in it cannot be decoded",
+            ),
             (
                 ca(file("junk.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
                 "the CA file F/junk.pem holds what is no certificate: ",

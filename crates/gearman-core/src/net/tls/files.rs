@@ -131,7 +131,8 @@ fn certify(
 /// All of them, in their order; one at least.
 fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let all: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let all = all.map_err(|e| format!("{what} is not PEM: {e}"))?;
+    // Not the parser's words: they may show a line of the file, which may hold a key as well.
+    let all = all.map_err(|_| format!("{what} is not PEM: a section in it cannot be decoded"))?;
     match all.is_empty() {
         true => Err(format!("{what} holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
         false => Ok(all),
