@@ -7,6 +7,8 @@ pub mod address;
 pub mod connection;
 #[cfg(feature = "client")]
 pub mod fork;
+#[cfg(feature = "tls")]
+pub mod pem;
 #[cfg(feature = "client")]
 pub(crate) mod session;
 #[cfg(feature = "client")]
