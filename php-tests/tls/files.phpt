@@ -88,7 +88,7 @@ a key for a certificate:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/client.key: there is no certificate in it (in PEM: -----BEGIN CERTIFICATE-----)
   false, COULD_NOT_CONNECT
 a certificate for a key:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/client.pem: there is no private key in it (in PEM: -----BEGIN PRIVATE KEY-----)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/client.pem: there is no private key in it (in PEM: -----BEGIN PRIVATE KEY-----)
   false, COULD_NOT_CONNECT
 a key that does not fit:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/other.key: the key does not fit the certificate in ~/client.pem

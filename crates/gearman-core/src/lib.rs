@@ -145,6 +145,8 @@
 //! net::address            "host:port,…", tls://host:port and unix:///path
 //! ---- feature "tls" ----
 //! net::pem                certificates and keys out of PEM files
+//! net::x509               what a certificate is for, and whether it names itself as who signed it
+//! net::authorities        whom a CA file trusts: certificates of its CAs, and those that it holds itself
 //! ---- feature "client" ----
 //! random                  random numbers, and forks
 //! net::fork               which process this is, asked cheaply

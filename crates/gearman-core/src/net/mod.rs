@@ -3,6 +3,8 @@
 //! Must never know what a packet means.
 
 pub mod address;
+#[cfg(feature = "tls")]
+pub mod authorities;
 #[cfg(feature = "client")]
 pub mod connection;
 #[cfg(feature = "client")]
@@ -15,3 +17,5 @@ pub(crate) mod session;
 mod stream;
 #[cfg(feature = "client")]
 pub mod tls;
+#[cfg(feature = "tls")]
+pub mod x509;

@@ -61,14 +61,11 @@ fn a_server_that_another_ca_of_the_same_name_speaks_for() {
 fn a_server_that_nobody_speaks_for() {
     within(async || {
         let said = refusal(|_| Issued::self_signed(localhost()).server()).await;
-        assert_eq!(
-            said,
-            "the server's certificate is self-signed, and not trusted: put the certificate of its CA into ca.pem"
-        );
+        assert_eq!(said, "the server's certificate is self-signed, and not trusted: put it into ca.pem");
         let mut params = localhost();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let said = refusal(|_| Issued::self_signed(params).server()).await;
-        assert!(said.contains("self-signed as a CA (CA:TRUE)"), "{said}");
+        assert_eq!(said, "the server's certificate is self-signed, and not trusted: put it into ca.pem");
     });
 }
 
@@ -158,7 +155,7 @@ fn a_chain_is_followed_and_must_be_in_order() {
             between.issue(localhost()).and(&between).reversed().server()
         })
         .await;
-        assert!(said.contains("the certificate of a CA as its own: its chain is in the wrong order"), "{said}");
+        assert!(said.contains("the certificate of a CA as its own: its chain may be in the wrong order"), "{said}");
         let said = refusal(|authority| authority.below("between").issue(localhost()).server()).await;
         assert!(said.starts_with("the server's certificate is signed by no CA in"), "{said}");
     });

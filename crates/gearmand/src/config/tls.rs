@@ -7,12 +7,14 @@
 //! - no byte of a key is in a text or in a `Debug` output;
 //! - with new files there are new keys for session tickets: what a former CA let in is not resumed.
 
+use crate::config::verify::Clients;
+use gearman_core::net::authorities::Authorities;
 use gearman_core::net::pem::{self, FileError};
+use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
-use rustls::{RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -96,12 +98,12 @@ impl TlsFiles {
         let builder = builder.map_err(|e| wrong(&e))?;
         let builder = match (&self.ca, self.verify) {
             (Some(file), Verify::Optional | Verify::Require) => {
-                let (roots, more) = roots(file)?;
-                remarks.extend(more);
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                let verifier =
-                    if self.verify == Verify::Optional { verifier.allow_unauthenticated() } else { verifier };
-                builder.with_client_cert_verifier(verifier.build().map_err(|e| FileError::new(file, e))?)
+                let authorities = Authorities::read(file)?;
+                remarks.extend(self::remarks(file, &certificates(file, authorities.named())?));
+                let rules = WebPkiClientVerifier::builder_with_provider(authorities.roots().clone(), provider);
+                let rules = if self.verify == Verify::Optional { rules.allow_unauthenticated() } else { rules };
+                let rules = rules.build().map_err(|e| FileError::new(file, e))?;
+                builder.with_client_cert_verifier(Arc::new(Clients { authorities, rules }))
             }
             _ => builder.with_no_client_auth(),
         };
@@ -149,14 +151,4 @@ fn untimely(certificate: &Certificate) -> Option<String> {
     } else {
         None
     }
-}
-
-fn roots(file: &Path) -> Outcome<RootCertStore> {
-    let found = pem::certificates(file)?;
-    let remarks = remarks(file, &certificates(file, &found)?);
-    let mut roots = RootCertStore::empty();
-    for (i, certificate) in found.into_iter().enumerate() {
-        roots.add(certificate).map_err(|e| pem::unreadable(file, i, e))?;
-    }
-    Ok((roots, remarks))
 }

@@ -3,13 +3,14 @@
 //! Owns what counts as a change of a file. What is in one is [`pem`]'s.
 
 use super::TlsSettings;
+use crate::net::authorities::Authorities;
 use crate::net::pem;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -31,19 +32,14 @@ impl Stamps {
     }
 }
 
-/// The certificates of a CA file.
-pub(super) fn authorities(path: &Path) -> Result<Arc<RootCertStore>> {
-    let wrong = |e: pem::FileError| format!("the CA file {e}");
-    let mut roots = RootCertStore::empty();
-    for (i, certificate) in pem::certificates(path).map_err(wrong)?.into_iter().enumerate() {
-        roots.add(certificate).map_err(|e| wrong(pem::unreadable(path, i, e)))?;
-    }
-    Ok(Arc::new(roots))
+/// Whom a CA file trusts.
+pub(super) fn authorities(path: &Path) -> Result<Authorities> {
+    Authorities::read(path).map_err(|e| format!("the CA file {e}"))
 }
 
 /// The system's, read once.
-pub(super) fn system_authorities() -> Result<Arc<RootCertStore>> {
-    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+pub(super) fn system_authorities() -> Result<Authorities> {
+    static ROOTS: OnceLock<Authorities> = OnceLock::new();
     if let Some(roots) = ROOTS.get() {
         return Ok(roots.clone());
     }
@@ -56,7 +52,7 @@ pub(super) fn system_authorities() -> Result<Arc<RootCertStore>> {
             "this system has no certificates of CAs{why}: install its ca-certificates, or name a CA file"
         ));
     }
-    Ok(ROOTS.get_or_init(|| Arc::new(roots)).clone())
+    Ok(ROOTS.get_or_init(|| Authorities::unnamed(roots)).clone())
 }
 
 /// The certificate to show to servers, and its key.
