@@ -7,7 +7,7 @@ use crate::util::{
     Script, alone, client_with, echo, impatient, join, pass, refusing, tcp_server, within, within_a_minute, worker,
 };
 use gearman_core::net::address::ServerAddress;
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::{Error, ReturnCode};
 use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use std::sync::Arc;
@@ -118,7 +118,7 @@ fn whom_it_is_made_out_to() {
             let server = ServerAddress::new(&format!("tls://{host}"), port.into()).unwrap();
             let mut client = client_with(gearman_core::server_connection::Settings::default(), &[server]);
             let peer_name = peer_name.map(Into::into);
-            client.set_tls(Some(TlsSettings { peer_name, verify, ..party.settings.clone() }));
+            client.set_tls(TlsChoice::all(TlsSettings { peer_name, verify, ..party.settings.clone() }));
             let server = async {
                 match party.script.accept_tls().await {
                     Ok(mut stream) => {
@@ -175,7 +175,7 @@ fn who_shows_no_certificate_where_one_is_required() {
             assert_eq!(reason(refused), expected, "{versions:?}");
 
             let mut worker = worker(&[party.script.server()], b"f");
-            worker.set_tls(Some(party.settings.clone()));
+            worker.set_tls(TlsChoice::all(party.settings.clone()));
             let (_, refused) = join(party.script.accept_tls(), worker.next_job(None)).await;
             assert_eq!(
                 refused.unwrap_err(),
@@ -249,7 +249,7 @@ fn that_tls_is_refused_is_said_whatever_other_addresses_come_to() {
         let (_socket, nobody) = refusing();
         let addresses = [party.script.server(), nobody].iter().flat_map(|s| s.resolve().unwrap()).collect();
         let mut client = gearman_core::client::Client::default();
-        client.set_tls(Some(party.settings.clone()));
+        client.set_tls(TlsChoice::all(party.settings.clone()));
         client.add_server(party.script.server(), addresses);
         let (_, refused) = join(party.script.accept_tls(), echo_or_error(&mut client)).await;
         assert!(reason(refused).contains("self-signed"));
@@ -333,7 +333,7 @@ fn a_handshake_that_is_cut() {
             let script = Script::tcp().await;
             let ServerAddress::Tcp { port, .. } = script.server() else { panic!("TCP") };
             let mut client = client_with(gearman_core::server_connection::Settings::default(), &[tcp_server(port)]);
-            client.set_tls(Some(TlsSettings::clone(&settings)));
+            client.set_tls(TlsChoice::all(TlsSettings::clone(&settings)));
             let config = config.clone();
             let server = async {
                 let mut raw = script.accept_raw().await;
