@@ -5,6 +5,7 @@ pub(crate) mod file;
 mod listen;
 mod options;
 pub mod tls;
+mod verify;
 
 pub use acl::{Acl, AclError};
 pub use listen::ListenOn;
