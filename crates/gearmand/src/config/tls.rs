@@ -7,14 +7,13 @@
 //! - no byte of a key is in a text or in a `Debug` output;
 //! - with new files there are new keys for session tickets: what a former CA let in is not resumed.
 
+use crate::config::regular;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{Error as RustlsError, InconsistentKeys, RootCertStore, ServerConfig};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -162,18 +161,9 @@ impl TlsFiles {
     }
 }
 
-/// The bytes of a file. What is no file of ours is not read: it might have no end.
+/// The bytes of a file.
 fn contents(file: &Path) -> Result<Vec<u8>, TlsError> {
-    let wrong = |error: std::io::Error| TlsError::new(file, error);
-    let kind = std::fs::metadata(file).map_err(wrong)?;
-    if kind.is_dir() {
-        return Err(TlsError::new(file, "it is a directory"));
-    }
-    if !kind.is_file() {
-        return Err(TlsError::new(file, "it is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(wrong)?;
+    let bytes = regular::read(file, MAX_FILE).map_err(|e| TlsError::new(file, e))?;
     match bytes.len() as u64 {
         0 => Err(TlsError::new(file, "it is empty")),
         n if n > MAX_FILE => Err(TlsError::new(file, "it has more than 1 MiB, which no file of certificates has")),
