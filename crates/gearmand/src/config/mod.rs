@@ -4,6 +4,7 @@ mod acl;
 pub(crate) mod file;
 mod listen;
 mod options;
+mod regular;
 pub mod tls;
 mod verify;
 

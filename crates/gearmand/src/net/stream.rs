@@ -7,7 +7,8 @@
 //! than a call. No packets here.
 //!
 //! Invariants, which every kind of stream keeps:
-//! - A read that is pending has left nothing behind, in the system or in the stream, and its task is woken by what comes.
+//! - A read that is pending has left nothing behind, in the system or in the stream, and its task is woken by what comes; or
+//!   it has, as what came so far was the stream's own, and its task is woken already.
 //! - What is not in the [`WriteBuffer`] any more after a write is the system's: nothing waits in the stream that was taken out
 //!   of it. Of what is still in it, an encrypted stream may have sent the beginning: the same bytes are to come again.
 
