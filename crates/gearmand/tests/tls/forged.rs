@@ -30,7 +30,9 @@ pub(crate) struct Forger {
 }
 
 /// A client that agrees to be forged: its settings, and how to go on once its handshake is done.
-pub(crate) fn forgeable(config: &ClientConfig) -> (Arc<ClientConfig>, impl FnOnce(&ClientConnection) -> Forger) {
+pub(crate) fn forgeable(
+    config: &ClientConfig,
+) -> (Arc<ClientConfig>, impl FnOnce(&ClientConnection) -> Forger + use<>) {
     let secret = Arc::new(Secret::default());
     let mut config = config.clone();
     config.key_log = secret.clone();

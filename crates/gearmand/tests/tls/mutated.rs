@@ -103,7 +103,8 @@ async fn storm<S: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<S>, lots: &mut
             lots.change(&mut bytes, 8..12);
         }
         if lots.below(8) == 0 {
-            bytes.extend_from_slice(lots.one(&[&b"status\n"[..], b"workers\n", b"\xff\n", b"show jobs"]));
+            let lines = ["status\n", "workers\n", "\x7f\n", "show jobs"];
+            bytes.extend(lots.one(&lines).bytes());
         }
         let cut = lots.below(bytes.len());
         let sent = async {
