@@ -57,13 +57,13 @@ not yet valid:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is not valid yet, for N hours more: is the clock right?
   false, COULD_NOT_CONNECT
 another host:
-  warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is made out to DnsName(\"jobs.example.org\"), not to localhost: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is made out to jobs.example.org, not to localhost: connect to that name, or say that it is right (peer name)
   false, COULD_NOT_CONNECT
 another address:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to IpAddress(127.0.0.2), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to 127.0.0.2, not to 127.0.0.1: connect to that name, or say that it is right (peer name)
   false, COULD_NOT_CONNECT
 no names:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to Unsupported(0x01), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate names neither a host nor an address (subjectAltName), so not 127.0.0.1: it must be made anew
   false, COULD_NOT_CONNECT
 a plain server:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?
