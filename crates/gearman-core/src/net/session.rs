@@ -28,7 +28,7 @@ const SEAL: usize = 256 * 1024;
 /// Pieces of the write buffer that are encrypted at a time.
 const PIECES: usize = 64;
 /// So much of TLS's own, without a byte to read: then others have a turn. No record is as large.
-const FRUITLESS: usize = 64 * 1024;
+const FRUITLESS: usize = 32 * 1024;
 /// Room for a look at a session that should be silent.
 const LOOK: usize = 4096;
 /// Looks at most, one after the other: more than tickets and changes of keys take that anybody needs.

@@ -109,14 +109,21 @@ impl AsRawFd for Stream {
 }
 
 #[cfg(test)]
+#[path = "../../tests/tls/forged.rs"]
+mod forged;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use gearman_core::protocol::codec::Sink;
     use socket2::SockRef;
     use std::future::poll_fn;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+    const SCRATCH: usize = 64 * 1024;
 
     trait Peer: AsyncRead + AsyncWrite + Unpin {}
     impl<T: AsyncRead + AsyncWrite + Unpin> Peer for T {}
@@ -129,6 +136,12 @@ mod tests {
 
     /// An encrypted one, whose handshake is done.
     async fn tls() -> (Stream, impl Peer) {
+        tls_with(Arc::new).await
+    }
+
+    async fn tls_with(
+        settings: impl FnOnce(rustls::ClientConfig) -> Arc<rustls::ClientConfig>,
+    ) -> (Stream, tokio_rustls::client::TlsStream<TcpStream>) {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
@@ -141,7 +154,7 @@ mod tests {
         let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
         let (Stream::Plain(socket), peer) = tcp().await else { unreachable!() };
         let stream = Stream::encrypted(socket, Arc::new(server)).unwrap();
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let connector = tokio_rustls::TlsConnector::from(settings(client));
         let connecting = connector.connect("localhost".try_into().unwrap(), peer);
         let (done, peer) = tokio::join!(poll_fn(|cx| stream.poll_handshake(cx)), connecting);
         done.unwrap();
@@ -218,6 +231,44 @@ mod tests {
             let n = poll_fn(|cx| stream.poll_read(cx, &mut (&mut bytes).limit(5))).await.unwrap();
             assert_eq!((n, &bytes[..]), (5, &b"abcde"[..]));
         }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Of these there may be many megabytes, each of which takes a tenth of a second, and nobody else had a turn.
+    #[tokio::test]
+    async fn others_have_their_turn_between_records_without_anything_to_read() {
+        let mut begin = None;
+        let settings = |client| {
+            let (client, forger) = super::forged::forgeable(&client);
+            begin = Some(forger);
+            client
+        };
+        let (stream, peer) = tls_with(settings).await;
+        let (mut peer, session) = peer.into_inner();
+        let mut forger = begin.unwrap()(&session);
+        for _ in 0..10 {
+            peer.write_all(&forger.nothing()).await.unwrap();
+        }
+        peer.write_all(&forger.data(b"last")).await.unwrap();
+        let (mut turns, mut bytes) = (0, Vec::with_capacity(SCRATCH));
+        let woken = Arc::new(Woken::default());
+        let waker = woken.clone().into();
+        while stream.poll_read(&mut Context::from_waker(&waker), &mut (&mut bytes).limit(SCRATCH)).is_pending() {
+            // By itself, as nothing else has run meanwhile.
+            turns += usize::from(woken.0.load(Ordering::Relaxed));
+            tokio::task::yield_now().await;
+            woken.0.store(false, Ordering::Relaxed);
+        }
+        assert!(turns > 0, "{turns}");
+        assert_eq!(bytes, b"last");
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ const HELLO: usize = 4096;
 /// Most that is encrypted for one write: eight full records.
 const BATCH: usize = 128 * 1024;
 /// So much of TLS's own, without a byte to read: then others have their turn. No record is as large.
-const FRUITLESS: usize = 64 * 1024;
+const FRUITLESS: usize = 32 * 1024;
 /// The first byte of a connection that begins a handshake: the type of its record.
 const HANDSHAKE: u8 = 22;
 
