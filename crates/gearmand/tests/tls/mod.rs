@@ -5,6 +5,7 @@ mod forged;
 mod handshakes;
 mod hostile;
 mod mutated;
+mod openssl;
 mod reload;
 mod streams;
 mod verify;
