@@ -111,6 +111,12 @@ impl Running {
         }
     }
 
+    /// The log that is yet to come, for who does not look for anything in it: it has to be read.
+    pub(crate) fn take_log(&mut self) -> BufReader<std::process::ChildStderr> {
+        let (_, empty) = std::os::unix::net::UnixStream::pair().unwrap();
+        std::mem::replace(&mut self.log, BufReader::new(std::os::fd::OwnedFd::from(empty).into()))
+    }
+
     /// All that was logged, once the log has ended.
     pub(crate) fn rest(&mut self) -> Vec<String> {
         self.seen.extend(self.log.by_ref().lines().map(Result::unwrap));

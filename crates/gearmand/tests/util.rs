@@ -28,13 +28,18 @@ impl Server {
         kind: impl FnOnce(std::net::TcpListener) -> Listener,
         change: impl FnOnce(&mut Config),
     ) -> Server {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        Server::on(address, vec![kind(listener)], change)
+    }
+
+    /// With these listeners, one of which has this address.
+    pub(crate) fn on(address: SocketAddr, listeners: Vec<Listener>, change: impl FnOnce(&mut Config)) -> Server {
         let mut config = Config::default();
         config.handle_prefix = "H:test".into();
         change(&mut config);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(Stop::No);
-        let task = tokio::spawn(run(vec![kind(listener)], config, stopped));
+        let task = tokio::spawn(run(listeners, config, stopped));
         Server { address, stop, task }
     }
 

@@ -319,6 +319,23 @@ mod tests {
         }
     }
 
+    /// A look went on for as long as something came that is no input, and no timeout or signal could end it.
+    #[test]
+    fn a_look_has_an_end() {
+        let mut pair = Pair::new(&SERVER).unwrap();
+        AGREE.chunks_exact(2).for_each(|step| pair.step(step[0], step[1].into()));
+        let mut record = b"\x17\x03\x03\x40\x00".iter().chain(std::iter::repeat(&0));
+        let came = std::cell::RefCell::new((&mut record, 0));
+        let look = pair.client.look(|room| {
+            let (record, n) = &mut *came.borrow_mut();
+            room[0] = *record.next().unwrap();
+            *n += 1;
+            Ok(1)
+        });
+        assert_eq!(look, Look::End);
+        assert!(came.into_inner().1 < 1000);
+    }
+
     #[test]
     fn seeds_of_the_fuzz_target() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/tls");

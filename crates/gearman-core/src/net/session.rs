@@ -2,7 +2,8 @@
 //!
 //! Owns what rustls keeps, and the records that were read and not decrypted yet. Must never know which socket it is, nor a packet.
 //!
-//! - Reading is pending only when all records that came are decrypted, and their bytes handed out.
+//! - Reading is pending only when all records that came are decrypted, and their bytes handed out; or, its task being woken
+//!   already, where they were TLS's own and do not end: whoever counts the time, or waits for a signal, has a turn.
 //! - Bytes leave the write buffer when the records that hold them are written. Until then they are in both.
 //! - Tickets and changes of keys are dealt with and are no input.
 //! - Dropping it sends nothing: [`Session::close`] does.
@@ -26,8 +27,12 @@ const READ: usize = 64 * 1024;
 const SEAL: usize = 256 * 1024;
 /// Pieces of the write buffer that are encrypted at a time.
 const PIECES: usize = 64;
+/// So much of TLS's own, without a byte to read: then others have a turn. No record is as large.
+const FRUITLESS: usize = 32 * 1024;
 /// Room for a look at a session that should be silent.
 const LOOK: usize = 4096;
+/// Looks at most, one after the other: more than tickets and changes of keys take that anybody needs.
+const LOOKS: usize = 64;
 
 /// What there is to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +112,9 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let before = read_buffer.len();
+        let (before, mut fruitless) = (read_buffer.len(), 0);
         loop {
+            fruitless += self.incoming.len();
             self.decrypt(read_buffer);
             if read_buffer.len() > before {
                 return Poll::Ready(Ok(read_buffer.len() - before));
@@ -120,6 +126,10 @@ impl Session {
             }
             if self.ended {
                 return Poll::Ready(Ok(0));
+            }
+            if fruitless >= FRUITLESS {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             ready!(self.poll_fill(socket, cx))?;
         }
@@ -150,8 +160,10 @@ impl Session {
         }
     }
 
-    /// What there is to read. `receive` reads from the socket without waiting.
+    /// What there is to read. `receive` reads from the socket without waiting. Who sends without end what is no input is as good
+    /// as gone: nobody could wait for the end of that, nor hear a signal meanwhile.
     pub(crate) fn look(&mut self, receive: impl Fn(&mut [u8]) -> io::Result<usize>) -> Look {
+        let mut looks = 0;
         loop {
             if self.has_plaintext() || self.failed.is_some() {
                 return Look::Input;
@@ -163,6 +175,10 @@ impl Session {
                 self.decrypt_next();
                 continue;
             }
+            if looks == LOOKS {
+                return Look::End;
+            }
+            looks += 1;
             let mut room = [0; LOOK];
             match receive(&mut room) {
                 Ok(0) => self.ended = true,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Packet;
 use crate::net::fork::Process;
-use crate::net::tls::{Choice, TlsSettings};
+use crate::net::tls::TlsChoice;
 use crate::protocol::message::{Assign, Grab, Request, Response, Update, Work};
 use crate::return_code::PERMISSION_DENIED;
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once, with_deadline};
@@ -24,7 +24,6 @@ use crate::worker::protocol::{Abilities, Assignment, Protocol, Received, State};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -48,7 +47,7 @@ const REFUSALS: usize = 1000;
 pub struct Worker {
     settings: Settings,
     /// With which servers TLS is spoken.
-    tls: Choice,
+    tls: TlsChoice,
     servers: Vec<Server>,
     /// The functions it runs.
     pub abilities: Abilities,
@@ -87,29 +86,15 @@ impl Worker {
     /// One more server. Nothing is sent yet. `addresses` are those it was resolved to just now, and may be
     /// empty.
     pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
-        let tls = self.tls.of(&server);
-        let mut connection = ServerConnection::new(server, addresses);
-        connection.set_tls(tls);
-        self.servers.push(Server::new(connection));
+        self.servers.push(Server::new(ServerConnection::new(server, addresses, &self.tls)));
     }
 
-    /// How TLS is spoken with all servers that have no path, those added before among them; `None`: only with those whose name
-    /// begins with `tls://`. A connection that is not as it should be is given up, and its jobs go back to the server.
-    pub fn set_tls(&mut self, settings: Option<TlsSettings>) {
-        self.choose(Choice { all: settings.map(Arc::new), ..self.tls.clone() });
-    }
-
-    /// How TLS is spoken with servers whose name begins with `tls://`, unless [`Worker::set_tls`] says it for all. Where
-    /// this is not called it is [what the environment says](TlsSettings::from_environment).
-    pub fn set_tls_defaults(&mut self, settings: TlsSettings) {
-        self.choose(Choice { named: Some(Arc::new(settings)), ..self.tls.clone() });
-    }
-
-    fn choose(&mut self, tls: Choice) {
+    /// How TLS is spoken from now on, also with the servers that were added before. A connection that is not as it should be is
+    /// given up, and its jobs go back to the server.
+    pub fn set_tls(&mut self, tls: TlsChoice) {
         self.tls = tls;
         for (i, server) in self.servers.iter_mut().enumerate() {
-            let tls = self.tls.of(server.connection.address());
-            if server.connection.set_tls(tls) {
+            if server.connection.set_tls(&self.tls) {
                 server.forget();
                 self.arrived.retain(|job| job.server != i);
             }

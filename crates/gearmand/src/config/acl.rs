@@ -6,12 +6,12 @@
 //!
 //! Invariants: a file is taken whole or not at all; all that a peer needs to be matched is in it, nothing is looked up.
 
+use crate::config::regular;
 use crate::net::peer::Peer;
 use crate::rights::{Pattern, Rights};
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::io::Read;
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ impl Acl {
     /// [`AclError`], which names it.
     pub fn read(file: &Path) -> Result<Acl, AclError> {
         let unreadable = |reason: String| AclError::Unreadable { file: file.into(), reason };
-        let text = read_regular(file).map_err(|e| unreadable(e.to_string()))?;
+        let text = text_of(file).map_err(|e| unreadable(e.to_string()))?;
         let text = String::from_utf8(text).map_err(|e| unreadable(e.utf8_error().to_string()))?;
         Acl::parse(&text, file)
     }
@@ -107,13 +107,9 @@ impl Acl {
     }
 }
 
-/// What is no regular file may have no end, or nobody who writes it.
-fn read_regular(file: &Path) -> std::io::Result<Vec<u8>> {
-    if !std::fs::metadata(file)?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    let mut text = Vec::new();
-    std::fs::File::open(file)?.take(MAX_SIZE + 1).read_to_end(&mut text)?;
+/// The text of a file that is not too large.
+fn text_of(file: &Path) -> std::io::Result<Vec<u8>> {
+    let text = regular::read(file, MAX_SIZE)?;
     match text.len() as u64 > MAX_SIZE {
         true => Err(std::io::Error::other(format!("it is larger than {MAX_SIZE} bytes"))),
         false => Ok(text),

@@ -4,7 +4,9 @@ mod acl;
 pub(crate) mod file;
 mod listen;
 mod options;
+mod regular;
 pub mod tls;
+mod verify;
 
 pub use acl::{Acl, AclError};
 pub use listen::ListenOn;

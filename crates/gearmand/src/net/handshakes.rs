@@ -1,18 +1,18 @@
 //! TLS handshakes under way: so many at most, and what is logged of those that fail. Nothing is read or written here.
 //!
-//! Whoever connects and then does nothing takes a place, and loses it when all are taken: the oldest goes, first of an
-//! address that has more than its share. An honest handshake takes milliseconds, and is over by then.
+//! Whoever connects and then does nothing takes a place, and loses it when all are taken: the oldest goes, first of a
+//! network that has more than its share. An honest handshake takes milliseconds, and is over by then.
 
 use crate::net::stream::HandshakeError;
 use crate::seldom::Seldom;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// An address may have this part of all places before its oldest goes first.
+/// A network may have this part of all places before its oldest goes first.
 const SHARE: usize = 8;
 /// How often each kind of trouble is logged as a warning.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ struct State {
     next: u64,
     /// By number, so that the first is the oldest.
     under_way: BTreeMap<u64, UnderWay>,
-    /// How many of them each address has.
+    /// How many of them each network has: see [`network`].
     from: HashMap<Option<IpAddr>, usize>,
     /// There is to be no new connection.
     closed: bool,
@@ -41,6 +41,7 @@ struct State {
 
 #[derive(Debug)]
 struct UnderWay {
+    /// Its network.
     from: Option<IpAddr>,
     /// Dropped, it ends the handshake.
     _end: oneshot::Sender<()>,
@@ -75,6 +76,7 @@ impl Handshakes {
 
     /// One more begins; where there are too many, another ends. `None`: there is to be no new connection.
     pub(crate) fn begin(self: &Arc<Handshakes>, from: Option<IpAddr>) -> Option<Place> {
+        let from = from.map(network);
         let mut state = self.lock();
         if state.closed {
             return None;
@@ -120,8 +122,16 @@ impl Handshakes {
     }
 }
 
+/// What one client may have all addresses of: with IPv4 that is one, with IPv6 a network of 2^64.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
 impl State {
-    /// The oldest of an address that has more than its share; else the oldest of all.
+    /// The oldest of a network that has more than its share; else the oldest of all.
     fn end_one(&mut self, share: usize) {
         let greedy = |way: &UnderWay| self.from.get(&way.from).is_some_and(|n| *n > share);
         let found = self.under_way.iter().find(|(_, way)| greedy(way)).or_else(|| self.under_way.iter().next());
@@ -182,6 +192,19 @@ mod tests {
         assert_eq!(many.into_iter().filter_map(|place| place.leave().then_some(())).count(), 16);
         let state = handshakes.lock();
         assert!(state.under_way.is_empty() && state.from.is_empty());
+    }
+
+    /// With an address of its own for each handshake a flood had no more than its share, and the oldest of all went: an
+    /// honest one of another network.
+    #[test]
+    fn the_addresses_of_a_network_are_one_to_it() {
+        let handshakes = Arc::new(Handshakes::new(16));
+        let v6 = |network: u16, host: u16| Some([0x2001, 0xdb8, 0, network, 0, 0, 0, host].into());
+        let honest = handshakes.begin(v6(1, 1)).unwrap();
+        let flood: Vec<_> = (0..100).map(|host| handshakes.begin(v6(2, host)).unwrap()).collect();
+        assert!(honest.leave());
+        assert_eq!(flood.into_iter().filter_map(|place| place.leave().then_some(())).count(), 15);
+        assert!(handshakes.lock().from.is_empty());
     }
 
     #[tokio::test]

@@ -7,7 +7,8 @@
 //! than a call. No packets here.
 //!
 //! Invariants, which every kind of stream keeps:
-//! - A read that is pending has left nothing behind, in the system or in the stream, and its task is woken by what comes.
+//! - A read that is pending has left nothing behind, in the system or in the stream, and its task is woken by what comes; or
+//!   it has, as what came so far was the stream's own, and its task is woken already.
 //! - What is not in the [`WriteBuffer`] any more after a write is the system's: nothing waits in the stream that was taken out
 //!   of it. Of what is still in it, an encrypted stream may have sent the beginning: the same bytes are to come again.
 
@@ -108,14 +109,21 @@ impl AsRawFd for Stream {
 }
 
 #[cfg(test)]
+#[path = "../../tests/tls/forged.rs"]
+mod forged;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use gearman_core::protocol::codec::Sink;
     use socket2::SockRef;
     use std::future::poll_fn;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+    const SCRATCH: usize = 64 * 1024;
 
     trait Peer: AsyncRead + AsyncWrite + Unpin {}
     impl<T: AsyncRead + AsyncWrite + Unpin> Peer for T {}
@@ -128,6 +136,12 @@ mod tests {
 
     /// An encrypted one, whose handshake is done.
     async fn tls() -> (Stream, impl Peer) {
+        tls_with(Arc::new).await
+    }
+
+    async fn tls_with(
+        settings: impl FnOnce(rustls::ClientConfig) -> Arc<rustls::ClientConfig>,
+    ) -> (Stream, tokio_rustls::client::TlsStream<TcpStream>) {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
@@ -140,7 +154,7 @@ mod tests {
         let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
         let (Stream::Plain(socket), peer) = tcp().await else { unreachable!() };
         let stream = Stream::encrypted(socket, Arc::new(server)).unwrap();
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let connector = tokio_rustls::TlsConnector::from(settings(client));
         let connecting = connector.connect("localhost".try_into().unwrap(), peer);
         let (done, peer) = tokio::join!(poll_fn(|cx| stream.poll_handshake(cx)), connecting);
         done.unwrap();
@@ -217,6 +231,44 @@ mod tests {
             let n = poll_fn(|cx| stream.poll_read(cx, &mut (&mut bytes).limit(5))).await.unwrap();
             assert_eq!((n, &bytes[..]), (5, &b"abcde"[..]));
         }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Of these there may be many megabytes, each of which takes a tenth of a second, and nobody else had a turn.
+    #[tokio::test]
+    async fn others_have_their_turn_between_records_without_anything_to_read() {
+        let mut begin = None;
+        let settings = |client| {
+            let (client, forger) = super::forged::forgeable(&client);
+            begin = Some(forger);
+            client
+        };
+        let (stream, peer) = tls_with(settings).await;
+        let (mut peer, session) = peer.into_inner();
+        let mut forger = begin.unwrap()(&session);
+        for _ in 0..10 {
+            peer.write_all(&forger.nothing()).await.unwrap();
+        }
+        peer.write_all(&forger.data(b"last")).await.unwrap();
+        let (mut turns, mut bytes) = (0, Vec::with_capacity(SCRATCH));
+        let woken = Arc::new(Woken::default());
+        let waker = woken.clone().into();
+        while stream.poll_read(&mut Context::from_waker(&waker), &mut (&mut bytes).limit(SCRATCH)).is_pending() {
+            // By itself, as nothing else has run meanwhile.
+            turns += usize::from(woken.0.load(Ordering::Relaxed));
+            tokio::task::yield_now().await;
+            woken.0.store(false, Ordering::Relaxed);
+        }
+        assert!(turns > 0, "{turns}");
+        assert_eq!(bytes, b"last");
     }
 
     #[tokio::test]

@@ -1,10 +1,14 @@
 //! TLS: certificates that are made here, and rustls as the client.
 
 mod files;
+mod forged;
 mod handshakes;
+mod hostile;
+mod mutated;
 mod reload;
 mod streams;
 mod verify;
+mod wire;
 
 use crate::process::Folder;
 use crate::util::{Peer, Server};
@@ -13,6 +17,7 @@ use gearmand::{Config, Listener, Tls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -49,6 +54,13 @@ impl Ca {
         let (params, key) = Ca::params(name);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Ca { issuer: Issuer::new(params, key), certificate }
+    }
+
+    /// With its own certificate, as `openssl req -x509` makes one that is a CA's and a server's or client's too.
+    pub(crate) fn itself(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let (mut params, key) = Ca::params(name);
+        change(&mut params);
+        Identity { certificate: params.self_signed(&key).unwrap(), key }
     }
 
     fn params(name: &str) -> (CertificateParams, KeyPair) {
@@ -128,16 +140,21 @@ impl Files {
         match shown {
             Some(identity) => {
                 let chain: Vec<CertificateDer<'static>> = vec![identity.certificate.der().clone()];
-                builder.with_client_auth_cert(chain, identity.key_der()).unwrap()
+                // Not with_client_auth_cert(), which refuses what tests want to show.
+                let provider = rustls::crypto::ring::default_provider();
+                let key = provider.key_provider.load_private_key(identity.key_der()).unwrap();
+                let certified = rustls::sign::CertifiedKey::new(chain, key);
+                builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)))
             }
             None => builder.with_no_client_auth(),
         }
     }
 }
 
-/// A server that speaks TLS, and its files.
+/// A server that speaks TLS, but for a port beside it, and its files.
 pub(crate) struct Encrypted {
     pub(crate) server: Server,
+    plain: SocketAddr,
     pub(crate) files: Files,
     pub(crate) tls: Tls,
     pub(crate) client: Arc<ClientConfig>,
@@ -151,9 +168,19 @@ impl Encrypted {
     pub(crate) async fn with(name: &str, verify: Verify, change: impl FnOnce(&mut Config)) -> Encrypted {
         let files = Files::new(name);
         let tls = files.tls(verify);
-        let server = Server::at(|listener| Listener::Tls(tls.clone(), listener), change).await;
+        let [encrypted, clear] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let [address, plain] = [&encrypted, &clear].map(|listener| listener.local_addr().unwrap());
+        let listeners = vec![Listener::Tls(tls.clone(), encrypted), Listener::Tcp(clear)];
+        let server = Server::on(address, listeners, change);
         let client = Arc::new(files.client(None));
-        Encrypted { server, files, tls, client }
+        Encrypted { server, plain, files, tls, client }
+    }
+
+    /// A connection without TLS.
+    pub(crate) async fn plain(&self) -> Peer {
+        let stream = TcpStream::connect(self.plain).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Peer { stream }
     }
 
     pub(crate) async fn peer(&self) -> Peer<TlsStream<TcpStream>> {

@@ -4,6 +4,7 @@
 
 use super::TlsSettings;
 use crate::error::system_text;
+use crate::net::authorities::is_of_ca;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use std::path::Path;
@@ -37,6 +38,18 @@ impl fmt::Display for SignedByItself {
 }
 
 impl std::error::Error for SignedByItself {}
+
+/// Of a certificate: who shows it has not signed the handshake with its key.
+#[derive(Debug)]
+pub(super) struct OfAnother;
+
+impl fmt::Display for OfAnother {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("shown without its key")
+    }
+}
+
+impl std::error::Error for OfAnother {}
 
 impl Failure {
     /// Of who lets rustls read and write by itself: its errors are inside the socket's.
@@ -82,6 +95,10 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
         Some(file) => format!("put the certificate of its CA into {}", file.display()),
         None => "name the file with the certificate of its CA".into(),
     };
+    let name_itself = match &settings.ca_file {
+        Some(file) => format!("put it into {}", file.display()),
+        None => "name the file that it is in as that of the CA".into(),
+    };
     let whom = match &settings.ca_file {
         Some(file) => format!("no CA in {}", file.display()),
         None => "no CA that this system knows".into(),
@@ -93,12 +110,13 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
             format!("the server's certificate is signed by {whom}, but by one of the same name: {name_it}")
         }
         CertificateError::Other(other) if other.0.is::<SignedByItself>() => {
-            format!("the server's certificate is self-signed, and not trusted: {name_it}")
+            format!("the server's certificate is self-signed, and not trusted: {name_itself}")
         }
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server shows the certificate of a CA as its own: its chain is in the wrong order, or its certificate is \
-             self-signed as a CA (CA:TRUE), which a server's must not be"
-                .into()
+        CertificateError::Other(other) if other.0.is::<OfAnother>() => {
+            "the server shows a certificate whose key it has not: it may be that of another".into()
+        }
+        refused if is_of_ca(refused) => {
+            "the server shows the certificate of a CA as its own: its chain may be in the wrong order".into()
         }
         CertificateError::Expired => "the server's certificate has expired: it must be renewed".into(),
         CertificateError::ExpiredContext { time, not_after } => {

@@ -25,6 +25,8 @@ const LEAST: usize = 1024;
 const HELLO: usize = 4096;
 /// Most that is encrypted for one write: eight full records.
 const BATCH: usize = 128 * 1024;
+/// So much of TLS's own, without a byte to read: then others have their turn. No record is as large.
+const FRUITLESS: usize = 32 * 1024;
 /// The first byte of a connection that begins a handshake: the type of its record.
 const HANDSHAKE: u8 = 22;
 
@@ -131,11 +133,16 @@ impl Tls {
 
     /// See [`Stream::poll_read`](super::Stream::poll_read).
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
-        let mut read = self.session().ready(buffer)?;
+        let (mut read, mut fruitless) = (self.session().ready(buffer)?, 0);
         SHARED.with_borrow_mut(|scratch| {
             loop {
                 if let Some(n) = read {
                     return Poll::Ready(Ok(n));
+                }
+                // Changes of keys and empty records may come without end, and each takes its time.
+                if fruitless >= FRUITLESS {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 let room = scratch.len().min(buffer.remaining_mut().max(LEAST));
                 let Poll::Ready(came) = self.socket.poll_read(cx, &mut &mut scratch[..room]) else {
@@ -145,7 +152,10 @@ impl Tls {
                 read = match came? {
                     // Without a close_notify: many do not send one, and every packet says how long it is.
                     0 => Some(0),
-                    n => self.session().receive(&scratch[..n], &self.socket, buffer)?,
+                    n => {
+                        fruitless += n;
+                        self.session().receive(&scratch[..n], &self.socket, buffer)?
+                    }
                 };
             }
         })

@@ -170,8 +170,8 @@ fn files_that_cannot_be_read() {
         text.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&text).to_owned()
     };
     assert!(error(&file).contains("No such file"));
-    assert_eq!(error(&folder), "it is not a regular file");
-    assert_eq!(error(Path::new("/dev/zero")), "it is not a regular file");
+    assert_eq!(error(&folder), "it is a directory");
+    assert_eq!(error(Path::new("/dev/zero")), "it is no regular file");
     std::fs::write(&file, b"[[rule]]\nname = \"\xff\"\n").unwrap();
     assert!(error(&file).contains("invalid utf-8"), "{}", error(&file));
     let large = std::fs::File::create(&file).unwrap();
