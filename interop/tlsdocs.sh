@@ -60,7 +60,7 @@ said "but by one of the same name" "${ask[@]}" --ssl-ca-file twin/ca.pem
 said 'the server requires a certificate of its clients' "${ask[@]}" --ssl-ca-file ca.pem
 said 'the certificate file client.pem: there is no private key in it' "${ask[@]}" --ssl-ca-file ca.pem --ssl-certificate client.pem
 said 'the key file server.key: the key does not fit the certificate in client.pem' "${ask[@]}" "${good[@]:0:4}" --ssl-key server.key
-said "the server's certificate is made out to" "${ask[@]}" "${good[@]}" --ssl-peer-name jobs.example.org
+said "the server's certificate is made out to localhost, 127.0.0.1, not to jobs.example.org" "${ask[@]}" "${good[@]}" --ssl-peer-name jobs.example.org
 said 'the server closed the connection' "${ask[@]}"
 mv ca.pem hidden.pem
 said 'the CA file ca.pem: No such file or directory' "${ask[@]}" "${good[@]}"

@@ -37,7 +37,7 @@ $ping('another client of its name', $server, $own->file, $nameless);
 its own file:
   true, SUCCESS
 by its address:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to DnsName(\"localhost\"), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to localhost, not to 127.0.0.1: connect to that name, or say that it is right (peer name)
   false, COULD_NOT_CONNECT
 another of its name:
   warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is self-signed, and not trusted: put it into ~/twin.pem

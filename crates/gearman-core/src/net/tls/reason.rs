@@ -131,7 +131,10 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
         CertificateError::NotValidForNameContext { expected, presented } => {
             let has = match presented.is_empty() {
                 true => "has no name in its list (subjectAltName)".into(),
-                false => format!("is made out to {}", presented.join(", ").escape_debug()),
+                false => {
+                    let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
+                    format!("is made out to {}", names.join(", ").escape_debug())
+                }
             };
             format!(
                 "the server's certificate {has}, not to {}: connect to that name, or say that it is right (peer name)",
@@ -143,6 +146,12 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
         }
         other => format!("the server's certificate cannot be used: {other:?}"),
     }
+}
+
+/// What is in a name as rustls shows it: `DnsName("a.example")`, `IpAddress(10.0.0.1)`.
+fn plain(presented: &str) -> &str {
+    let inner = presented.strip_prefix("DnsName(").or_else(|| presented.strip_prefix("IpAddress("));
+    inner.and_then(|inner| inner.strip_suffix(')')).map_or(presented, |inner| inner.trim_matches('"'))
 }
 
 /// Seconds to days, by what is readable.
@@ -177,7 +186,7 @@ fn alert(alert: AlertDescription, settings: &TlsSettings) -> (String, bool) {
         ),
         Alert::UnknownCA => refuses("it does not know the CA that signed it"),
         Alert::BadCertificate => refuses("it takes it for damaged, or asks for one"),
-        Alert::CertificateExpired => refuses("it has expired"),
+        Alert::CertificateExpired => refuses("it has expired, or is not valid yet"),
         Alert::CertificateRevoked => refuses("it was revoked"),
         Alert::CertificateUnknown | Alert::UnsupportedCertificate => refuses("it cannot be used there"),
         Alert::AccessDenied => refuses("it may not connect there"),
