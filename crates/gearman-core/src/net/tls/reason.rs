@@ -187,7 +187,7 @@ fn alert(alert: AlertDescription, settings: &TlsSettings) -> (String, bool) {
         ),
         Alert::UnknownCA => refuses("it does not know the CA that signed it"),
         Alert::BadCertificate => refuses("it takes it for damaged, or asks for one"),
-        Alert::CertificateExpired => refuses("it has expired"),
+        Alert::CertificateExpired => refuses("it has expired, or is not valid yet"),
         Alert::CertificateRevoked => refuses("it was revoked"),
         Alert::CertificateUnknown | Alert::UnsupportedCertificate => refuses("it cannot be used there"),
         Alert::AccessDenied => refuses("it may not connect there"),
