@@ -10,6 +10,8 @@
 //! seldom             what is logged only now and then
 //! net::peer          who is at the other end of a connection
 //! rights             what a connection may do; what each packet and text command needs
+//! broker::policy::value  times, rates and bounds, as people write them
+//! broker::policy     what an operator wants for the jobs of a function
 //! broker::activity   what became of a function's jobs, in numbers
 //! broker::arena      values under small numbers, memory given back
 //! broker::jobs       jobs, by handle and by unique key

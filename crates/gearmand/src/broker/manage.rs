@@ -1,7 +1,7 @@
-//! What operators ask for: functions are made, limited and dropped, jobs cancelled.
+//! What operators ask for: functions are made, limited and dropped, policies set, jobs cancelled.
 
 use crate::broker::activity::End;
-use crate::broker::{Broker, Now};
+use crate::broker::{Broker, Now, policy};
 use crate::outgoing::Outgoing;
 use std::collections::BTreeSet;
 
@@ -14,6 +14,7 @@ pub(crate) enum NotDropped {
     InUse,
 }
 
+#[allow(dead_code, reason = "policies are set from outside next")]
 impl Broker {
     /// A function is to be known, also without workers and jobs. False: there are too many.
     pub(crate) fn create_function(&mut self, now: &Now, name: &[u8]) -> bool {
@@ -47,6 +48,28 @@ impl Broker {
     /// known yet.
     pub(crate) fn limit(&mut self, name: &[u8], limits: [u32; 3]) {
         self.functions.limit(name, limits, self.rules.functions);
+    }
+
+    /// Sets keys of the policy of all functions that a pattern matches; `KEY=` takes back what was set so. All of it is done, or
+    /// nothing, and the reason is returned.
+    pub(crate) fn set_policy<'a>(&mut self, pattern: &str, words: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        self.policies.set(pattern, words)?;
+        self.apply_policies();
+        Ok(())
+    }
+
+    /// The file of policies has these rules now.
+    pub(crate) fn replace_policies(&mut self, rules: Vec<policy::Rule>) {
+        self.policies.replace_file(rules);
+        self.apply_policies();
+    }
+
+    /// The rules have changed: what each function's jobs have to obey from now on.
+    fn apply_policies(&mut self) {
+        for id in 0..self.functions.end() {
+            let Some(function) = self.functions.get_mut(id) else { continue };
+            function.policy = self.policies.policy_of(&function.name).map(Box::new);
+        }
     }
 
     /// A job is over, whoever has it. False: there is none of this handle.

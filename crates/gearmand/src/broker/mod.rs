@@ -46,6 +46,7 @@ pub(crate) mod dispatch;
 mod functions;
 mod jobs;
 pub(crate) mod manage;
+pub(crate) mod policy;
 mod queue;
 mod results;
 mod schedule;
@@ -102,6 +103,7 @@ pub(crate) struct Broker {
     handles: Handles,
     jobs: Jobs,
     functions: Functions,
+    policies: policy::Rules,
     sessions: Arena<Session>,
     waiters: Arena<Waiter>,
     /// Jobs that wait for their time, by seconds since 1970.
@@ -137,6 +139,7 @@ impl Broker {
             handles: Handles::new(prefix),
             jobs: Jobs::default(),
             functions: Functions::default(),
+            policies: policy::Rules::default(),
             sessions: Arena::default(),
             waiters: Arena::default(),
             delayed: BTreeSet::new(),
@@ -225,7 +228,9 @@ impl Broker {
             return None;
         }
         tracing::info!("new function {}", name.escape_ascii());
-        Some(self.functions.add(name))
+        let id = self.functions.add(name);
+        self.functions[id].policy = self.policies.policy_of(name).map(Box::new);
+        Some(id)
     }
 
     /// Puts a job where it waits for a worker, or for its time.
