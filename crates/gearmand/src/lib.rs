@@ -37,7 +37,9 @@
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::sqlite::extras  what C gearmand's table there has no columns for
 //! config::file       words of a command line and of files
+//! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::tls        certificates and keys, from their files
 //! config::listen     a word of --listen
 //! config             what a server is run with
