@@ -193,6 +193,9 @@ fn counters(out: &mut Vec<u8>, f: &Function) {
         ("cancelled", activity.ended(End::Cancelled)),
         ("abandoned", activity.ended(End::Abandoned)),
         ("unstored", activity.ended(End::Unstored)),
+        ("retried", activity.retried),
+        ("dead", activity.ended(End::Dead)),
+        ("revived", activity.revived),
     ] {
         field(out, name, count);
     }

@@ -30,8 +30,8 @@ pub(crate) struct Job {
     bytes: Bytes,
     /// The number at the end of its handle, and its id in the durable queue. Never reused.
     pub(crate) number: u64,
-    /// Since when it waits for a worker, or is with the one it has: microseconds of the steady clock. A job that waits
-    /// for its time does not wait for a worker.
+    /// Since when it waits for a worker, or is with the one it has: microseconds of the steady clock. While delayed or
+    /// on its way to the durable queue: when it may run, in milliseconds since 1970; 0 is at once.
     pub(crate) since: u64,
     /// What most jobs don't have.
     pub(crate) extra: Option<Box<Extra>>,
@@ -46,7 +46,7 @@ pub(crate) struct Job {
     pub(crate) worker: u32,
     /// Where the workload begins in `bytes`.
     workload: u32,
-    /// How often it was handed out and came back.
+    /// How often a worker began it and did not do it.
     pub(crate) tries: u16,
     unique: u8,
     pub(crate) priority: Priority,
@@ -65,8 +65,8 @@ pub(crate) struct Extra {
     /// Its progress, as its worker last reported it.
     pub(crate) numerator: u32,
     pub(crate) denominator: u32,
-    /// Seconds since 1970 at which it may run. Only until then.
-    pub(crate) due: u64,
+    /// When the first of its tries failed, in milliseconds since 1970, where its function has a policy; 0 before.
+    pub(crate) first: u64,
     /// When its function's timeout runs out. Only while its worker is on it.
     pub(crate) deadline: Option<Duration>,
 }
@@ -109,6 +109,12 @@ impl Job {
 
     pub(crate) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
+    }
+
+    /// When it may run, in milliseconds since 1970, where it has to wait for that.
+    pub(crate) fn due(&self) -> Option<u64> {
+        let waits = matches!(self.state, State::Delayed | State::Storing);
+        Some(self.since).filter(|due| waits && *due > 0)
     }
 
     fn key(&self) -> Option<Key<'_>> {

@@ -14,16 +14,16 @@ use crate::outgoing::Outgoing;
 
 impl Broker {
     /// A background job is to be kept, or is kept. The batch after which it is, where that is still to come.
-    pub(super) fn persist(&mut self, id: u32) -> Option<u64> {
+    pub(super) fn persist(&mut self, id: u32, due: u64) -> Option<u64> {
         let job = &self.jobs.arena[id];
         match job.stored {
             true => self.changes.batch_of(job.number),
-            false if self.rules.durable == Durable::Always => Some(self.store(id)),
+            false if self.rules.durable == Durable::Always => Some(self.store(id, due)),
             false => None,
         }
     }
 
-    fn store(&mut self, id: u32) -> u64 {
+    fn store(&mut self, id: u32, due: u64) -> u64 {
         let job = &mut self.jobs.arena[id];
         job.stored = true;
         let job = &*job;
@@ -32,7 +32,7 @@ impl Broker {
             name: Name { id: job.number, unique: job.unique(), function: &self.functions[job.function].name },
             priority: job.priority,
             data: job.workload(),
-            due: extra.map_or(0, |e| e.due),
+            due: due.div_ceil(1000),
             extras: Extras { reducer: extra.and_then(|e| e.reducer.as_deref()) },
         };
         self.changes.add(&row, || job.shared_workload())
@@ -53,7 +53,7 @@ impl Broker {
         }
         let unstored = self.jobs.arena.iter().filter(|(_, job)| job.background && !job.stored);
         for id in unstored.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.store(id);
+            self.store(id, self.jobs.arena[id].due().unwrap_or_default());
         }
     }
 
@@ -80,7 +80,10 @@ impl Broker {
             // It may be over meanwhile.
             let Some(id) = self.jobs.by_number(id) else { continue };
             match result.added {
-                true if self.jobs.arena[id].state == State::Storing => self.place(now, id),
+                true if self.jobs.arena[id].state == State::Storing => {
+                    let due = self.jobs.arena[id].since;
+                    self.place(now, id, due);
+                }
                 true => {}
                 false => self.not_stored(now, id),
             }
@@ -95,7 +98,10 @@ impl Broker {
         match job.state {
             State::Running => {}
             _ if job.waiters == NONE => self.remove(id, End::Unstored),
-            State::Storing => self.place(now, id),
+            State::Storing => {
+                let due = job.since;
+                self.place(now, id, due);
+            }
             State::Queued | State::Delayed => {}
         }
     }
@@ -109,10 +115,7 @@ impl Broker {
         }
         let function = self.function(now, function).ok_or("there are too many functions")?;
         let mut job = Job::new(function, row.priority, true, JobBytes::new(unique, row.data, None));
-        (job.stored, job.since) = (true, now.microseconds());
-        if row.due > now.wall.as_secs() {
-            job.extra().due = row.due;
-        }
+        job.stored = true;
         if let Some(reducer) = row.extras.reducer {
             job.extra().reducer = Some(reducer.into());
         }
@@ -120,7 +123,7 @@ impl Broker {
         let of = &mut self.functions[function];
         of.total += 1;
         of.activity().restored += 1;
-        self.place(now, id);
+        self.place(now, id, row.due.saturating_mul(1000));
         Ok(())
     }
 
