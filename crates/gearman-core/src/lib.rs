@@ -167,6 +167,7 @@
 //! worker::job             a job that was given to this worker
 //! worker::protocol        abilities, grab / pre-sleep / noop on one connection; pure
 //! worker::server          a server as a worker uses it
+//! worker::notices         what servers tell of jobs unasked
 //! worker::direct          jobs without a grab, and jobs ahead
 //! worker::echo            ECHO_REQ: does a server answer?
 //! worker::pace            calls that fail at once are slowed down

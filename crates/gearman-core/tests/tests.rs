@@ -12,6 +12,7 @@ mod golden;
 mod hostile;
 mod liar;
 mod mutated;
+mod notices;
 mod outages;
 mod pace;
 mod pool;
