@@ -10,6 +10,7 @@ mod conversation;
 mod direct;
 mod golden;
 mod hostile;
+mod inquiries;
 mod liar;
 mod mutated;
 mod notices;
