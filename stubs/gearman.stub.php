@@ -515,8 +515,8 @@ class GearmanClient
      *
      * @param string $function_name Name of the function, 1 to 512 bytes.
      * @param string $workload Bytes for the worker; may not be empty.
-     * @param int|DateTimeInterface|DateInterval $when A Unix time, a date, or a time that counts from now; to the second, and
-     *     never earlier. What is past begins at once.
+     * @param int|DateTimeInterface|DateInterval $when A Unix time, a date, or a time that counts from now, in whole seconds: of
+     *     a date the fraction is cut, an interval is never shorter. What is past begins at once.
      * @param string|null $unique_key Key as for doBackground(). A job with it that is there already keeps its own moment.
      * @return string The job's handle; '' with a warning when it was not queued.
      */
