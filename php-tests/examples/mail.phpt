@@ -44,3 +44,32 @@ show('no moment', str_contains($mail->run('send', '--in=soon', 'a@b', 's', 't'),
 show('no handle', $mail->run('cancel', 'H:x:1 2'));
 show('the end', $mail->stop());
 --EXPECT--
+handle: a handle
+To: you@example.org
+Subject: Hello Bcc: all@example.org
+Message-ID: <KEY@mail.example>
+
+How are you?
+-- later
+one job: true, true
+status: 'running', true
+cancel: 'cancelled', 'JOB_NOT_FOUND: no server knows the job (1)'
+To: a@example.org
+Subject: s
+Message-ID: <KEY@mail.example>
+
+held
+To: c@example.org
+all there are: 3, true
+-- a newsletter
+cancel: 'cancelled'
+sent: 4
+sent to you@example.org
+sent to a@example.org
+sent to c@example.org
+cancelled after 1
+-- mistakes
+no command: 'usage: php mail.php [--servers=LIST] COMMAND'
+no moment: true
+no handle: 'INVALID_ARGUMENT: a job handle is not empty and holds neither blanks nor NUL bytes (1)'
+the end: 0
