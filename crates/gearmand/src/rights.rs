@@ -76,7 +76,7 @@ pub(crate) const fn of_packet(command: Command) -> Need {
         EchoReq | OptionReq | SetClientId => Need::Nothing,
         // A server sends them, and refuses them.
         Noop | JobCreated | NoJob | JobAssign | JobAssignUniq | JobAssignAll | EchoRes | Error | StatusRes
-        | StatusResUnique | OptionRes => Need::Nothing,
+        | StatusResUnique | OptionRes | JobNotice => Need::Nothing,
     }
 }
 

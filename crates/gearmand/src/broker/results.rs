@@ -180,7 +180,8 @@ impl Broker {
         self.report_failure(job, &handle, outgoing);
         let (worker, number) = (job.worker, job.number);
         if worker != NONE {
-            // It does not know.
+            self.tell_cancelled(worker, end, &handle, outgoing);
+            // It does not know yet, or never will.
             let on_it = self.begun(id);
             let worker = &mut self.sessions[worker];
             (worker.lost, worker.late) = (number, worker.late || on_it);
