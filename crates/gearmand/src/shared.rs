@@ -255,9 +255,10 @@ impl State {
 
     /// There are other policies in their file.
     pub(crate) fn read_policies(&mut self) {
+        let now = self.read_clock();
         if let Some(policies) = &self.config.policies {
             let rules = policies.borrow().functions.clone();
-            self.broker.replace_policies(rules);
+            self.broker.replace_policies(&now, rules);
         }
     }
 

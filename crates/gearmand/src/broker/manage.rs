@@ -112,7 +112,7 @@ impl Broker {
         if !self.jobs.arena[job].background {
             return Err(NotBuried::Foreground);
         }
-        let worker = self.report_end(job, outgoing);
+        let worker = self.report_end(job, End::Cancelled, outgoing);
         self.bury(now, job, Cause::Buried, b"", worker);
         self.next_on(now, worker);
         Ok(())
