@@ -31,6 +31,10 @@
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot   … what is to be seen from outside
 //! broker::dispatch   a packet -> a call of the broker
+//! admin::fields      pieces of answers of our own
+//! admin::policies    policies are set and shown
+//! admin::dead        dead letters are shown, tried again and forgotten
+//! admin::job         what is known of one job
 //! admin::listing     the snapshot -> lists of lines
 //! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers

@@ -29,6 +29,15 @@ pub enum Priority {
 impl Priority {
     /// All three, in the order they are served.
     pub const ALL: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
+
+    /// In one word: `normal`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Priority::High => "high",
+            Priority::Normal => "normal",
+            Priority::Low => "low",
+        }
+    }
 }
 
 /// When a submitted job may run.

@@ -26,7 +26,6 @@ pub(crate) enum NotBuried {
     Foreground,
 }
 
-#[allow(dead_code, reason = "policies are set from outside next")]
 impl Broker {
     /// A function is to be known, also without workers and jobs. False: there are too many.
     pub(crate) fn create_function(&mut self, now: &Now, name: &[u8]) -> bool {
@@ -78,11 +77,6 @@ impl Broker {
     pub(crate) fn replace_policies(&mut self, now: &Now, rules: Vec<policy::Rule>) {
         self.policies.replace_file(rules);
         self.apply_policies(now);
-    }
-
-    /// All rules, those that go first in front.
-    pub(crate) fn policies(&self) -> impl Iterator<Item = &policy::Rule> {
-        self.policies.iter()
     }
 
     /// The rules have changed: what each function's jobs have to obey from now on.

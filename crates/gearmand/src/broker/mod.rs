@@ -54,7 +54,7 @@ mod notices;
 pub(crate) mod policy;
 mod queue;
 mod results;
-mod retries;
+pub(crate) mod retries;
 mod schedule;
 mod sessions;
 pub(crate) mod snapshot;
