@@ -9,6 +9,7 @@ use gearman_core::protocol::message::{Grab, Priority, Request, Start, Submit, Up
 use gearman_core::protocol::packet::HEADER;
 
 mod activity;
+mod commands;
 mod direct;
 mod fair;
 mod late;
