@@ -12,6 +12,7 @@ mod activity;
 mod direct;
 mod fair;
 mod late;
+mod life;
 mod random;
 mod snapshot;
 mod stored;
