@@ -13,6 +13,17 @@ use gearman_core::protocol::message::Priority;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+/// Policies of all kinds, the last of which takes all back.
+pub(crate) const POLICIES: [&str; 7] = [
+    "retries=1 backoff=1s~50% dead-letters=2",
+    "retries=2 backoff=0 retry-on=all",
+    "retries=3 backoff=1ms*2<1s retry-on=fail,timeout dead-letters=3,4s",
+    "retry-on=death,exception",
+    "dead-letters=1",
+    "dead-letters=0",
+    "retries= retry-on= backoff= dead-letters=",
+];
+
 /// What fuzzing knows of a job before it goes on.
 #[derive(Debug)]
 pub(crate) struct Known {

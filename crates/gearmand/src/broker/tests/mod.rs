@@ -13,6 +13,7 @@ mod commands;
 mod direct;
 mod fair;
 mod late;
+mod life;
 mod notices;
 mod random;
 mod snapshot;
