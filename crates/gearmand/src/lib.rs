@@ -18,9 +18,9 @@
 //! broker::dead       jobs that ran out of tries
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
+//! broker::notices    what workers asked to be told of their jobs
 //! broker::sessions   connections, as the broker sees them
 //! broker::functions  what waits in each function, and who can run it
-//! broker::notices    what workers asked to be told of their jobs
 //! broker::wakeups    wake-ups without an answer, and who is woken then
 //! broker             all state; connections come and go, clients ask for a status …
 //! broker::submit     … and submit jobs
