@@ -8,8 +8,8 @@ use crate::broker::activity::End;
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Job, JobBytes, State};
 use crate::broker::{Broker, Now};
-use crate::durable::batch::{Batch, BatchResult};
-use crate::durable::{Durable, Extras, Name, Row};
+use crate::durable::batch::{Batch, BatchResult, Settled};
+use crate::durable::{Durable, Extras, Name, Record, Row};
 use crate::outgoing::Outgoing;
 
 impl Broker {
@@ -32,8 +32,8 @@ impl Broker {
             name: Name { id: job.number, unique: job.unique(), function: &self.functions[job.function].name },
             priority: job.priority,
             data: job.workload(),
-            due: extra.map_or(0, |e| e.due),
-            extras: Extras { reducer: extra.and_then(|e| e.reducer.as_deref()) },
+            due_ms: extra.map_or(0, |e| e.due.saturating_mul(1000)),
+            extras: Extras { reducer: extra.and_then(|e| e.reducer.as_deref()), ..Extras::default() },
         };
         self.changes.add(&row, || job.shared_workload())
     }
@@ -67,22 +67,22 @@ impl Broker {
         self.changes.last().is_some()
     }
 
-    /// How many jobs are on their way to the durable queue.
+    /// How many new jobs are on their way to the durable queue.
     pub(crate) fn storing(&self) -> usize {
-        self.changes.storing().count()
+        self.changes.adding().count()
     }
 
     /// It is known what became of a batch of changes.
     pub(crate) fn settle(&mut self, now: &Now, result: BatchResult, outgoing: &mut Outgoing) {
-        self.changes.undone = !result.done;
-        self.changes.settle(result.batch);
-        while let Some(id) = self.changes.next_settled() {
+        self.changes.settle(&result);
+        while let Some(settled) = self.changes.next_settled() {
+            let (Settled::Stored(number) | Settled::Refused(number)) = settled;
             // It may be over meanwhile.
-            let Some(id) = self.jobs.by_number(id) else { continue };
-            match result.added {
-                true if self.jobs.arena[id].state == State::Storing => self.place(now, id),
-                true => {}
-                false => self.not_stored(now, id),
+            let Some(id) = self.jobs.by_number(number) else { continue };
+            match settled {
+                Settled::Stored(_) if self.jobs.arena[id].state == State::Storing => self.place(now, id),
+                Settled::Stored(_) => {}
+                Settled::Refused(_) => self.not_stored(now, id),
             }
         }
         outgoing.settle(result);
@@ -100,9 +100,17 @@ impl Broker {
         }
     }
 
-    /// Takes in a job of the durable queue, when the server starts; or returns what is wrong with it. After the
-    /// last comes [`Broker::restored`].
-    pub(crate) fn restore(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
+    /// Takes in what the durable queue has, when the server starts; or returns what is wrong with it. After the last
+    /// comes [`Broker::restored`].
+    pub(crate) fn restore(&mut self, now: &Now, record: &Record<'_>) -> Result<(), &'static str> {
+        match record {
+            Record::Job(row) => self.restore_job(now, row),
+            // Nobody makes them yet.
+            Record::Dead(_) | Record::Setting(_) => Ok(()),
+        }
+    }
+
+    fn restore_job(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
         let Name { id, unique, function } = row.name;
         if self.jobs.by_number(id).is_some() {
             return Err("another job has its id");
@@ -110,8 +118,9 @@ impl Broker {
         let function = self.function(now, function).ok_or("there are too many functions")?;
         let mut job = Job::new(function, row.priority, true, JobBytes::new(unique, row.data, None));
         (job.stored, job.since) = (true, now.microseconds());
-        if row.due > now.wall.as_secs() {
-            job.extra().due = row.due;
+        let due = row.due_ms.div_ceil(1000);
+        if due > now.wall.as_secs() {
+            job.extra().due = due;
         }
         if let Some(reducer) = row.extras.reducer {
             job.extra().reducer = Some(reducer.into());

@@ -10,7 +10,7 @@ mod tests;
 
 use crate::durable::row_key::RowKeys;
 use crate::durable::sqlite::extras::{Extras, State, quoted};
-use crate::durable::{self, Backend, BackendError, Change, Changes, MAX_ID, Name, Row, Take};
+use crate::durable::{self, Backend, BackendError, Change, Changes, MAX_ID, Name, Record, Row, Take};
 use gearman_core::protocol::message::Priority;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -120,6 +120,7 @@ impl Sqlite {
                     self.done(&name)?;
                     gone.extend(self.keys.is_other(name.id).then_some(name.id));
                 }
+                _ => return Err(rusqlite::Error::InvalidQuery),
             }
         }
         self.db.execute_batch("COMMIT")?;
@@ -135,7 +136,7 @@ impl Sqlite {
             Text(row.name.function),
             row.priority as i64,
             row.data,
-            i64::try_from(row.due).unwrap_or(i64::MAX),
+            row.due_ms.div_ceil(1000).cast_signed(),
         );
         let mut insert = self.db.prepare_cached(&self.insert)?;
         match insert.execute(columns) {
@@ -187,7 +188,8 @@ impl Sqlite {
                     last
                 }
             };
-            let taken = read_row(row, id, &mut self.keys).and_then(|row| take(&row).map_err(str::to_owned));
+            let taken =
+                read_row(row, id, &mut self.keys).and_then(|row| take(&Record::Job(row)).map_err(str::to_owned));
             taken.map_err(|e| format!("row {number} of its table: {e}"))?;
         }
         Ok(last.max(self.keys.last()))
@@ -294,8 +296,8 @@ fn read_row<'a>(row: &'a rusqlite::Row<'_>, id: u64, keys: &mut RowKeys) -> Resu
         name: Name { id, unique, function: bytes(2, "function_name")? },
         priority: wanted.ok_or_else(|| format!("its priority is {priority}, not 0, 1 or 2"))?,
         data: bytes(4, "data")?,
-        due: u64::try_from(number(5, "when_to_run")?).unwrap_or_default(),
-        extras: durable::Extras { reducer: text(6, "reducer")? },
+        due_ms: u64::try_from(number(5, "when_to_run")?).unwrap_or_default().saturating_mul(1000),
+        extras: durable::Extras { reducer: text(6, "reducer")?, ..durable::Extras::default() },
     })
 }
 

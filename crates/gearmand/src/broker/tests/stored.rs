@@ -4,7 +4,7 @@
 use super::*;
 use super::{Bench, GRAB, background, check, job, submit, work};
 use crate::durable::batch::{Batch, BatchResult};
-use crate::durable::{Change, Extras, Name, Row};
+use crate::durable::{Change, Extras, Name, Record, Row};
 use gearman_core::protocol::message::{Priority, Request, Start, Submit, Update};
 use properties::properties;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ struct Stored {
     function: Vec<u8>,
     priority: Priority,
     data: Vec<u8>,
-    due: u64,
+    due_ms: u64,
     reducer: Option<Vec<u8>>,
 }
 
@@ -68,6 +68,10 @@ impl Disk {
             match change {
                 Change::Add(row) if good => self.write(&row),
                 Change::Add(_) => {}
+                other @ (Change::Retry { .. } | Change::Bury(_) | Change::Forget(_) | Change::Revive(_)) => {
+                    panic!("{other:?}")
+                }
+                Change::Set(_) | Change::Unset(_) => {}
                 Change::Done(name) => {
                     let row = self.rows.remove(&name.id);
                     // A backend may look for any of its names.
@@ -84,7 +88,7 @@ impl Disk {
         self.rows.retain(|_, other| keyless || (&other.unique[..], &other.function[..]) != (unique, function));
         let (unique, function, data) = (unique.to_vec(), function.to_vec(), row.data.to_vec());
         let reducer = row.extras.reducer.map(<[u8]>::to_vec);
-        let stored = Stored { unique, function, priority: row.priority, data, due: row.due, reducer };
+        let stored = Stored { unique, function, priority: row.priority, data, due_ms: row.due_ms, reducer };
         assert!(self.rows.insert(id, stored).is_none(), "two jobs of one id");
     }
 
@@ -102,9 +106,9 @@ impl Disk {
         self.b.now = now;
         for (id, stored) in &self.rows {
             let name = Name { id: *id, unique: &stored.unique, function: &stored.function };
-            let extras = Extras { reducer: stored.reducer.as_deref() };
-            let row = Row { name, priority: stored.priority, data: &stored.data, due: stored.due, extras };
-            self.b.broker.restore(&now, &row).unwrap();
+            let extras = Extras { reducer: stored.reducer.as_deref(), ..Extras::default() };
+            let row = Row { name, priority: stored.priority, data: &stored.data, due_ms: stored.due_ms, extras };
+            self.b.broker.restore(&now, &Record::Job(row)).unwrap();
         }
         self.b.broker.restored(self.rows.keys().last().copied().unwrap_or_default());
         self.b.end_round();
@@ -374,7 +378,8 @@ fn two_rows_of_one_id_are_refused() {
     let Bench { broker, now, .. } = &mut d.b;
     let mut restore = |id, unique| {
         let name = Name { id, unique, function: b"f" };
-        broker.restore(now, &Row { name, priority: Priority::Normal, data: b"", due: 0, extras: Extras::default() })
+        let row = Row { name, priority: Priority::Normal, data: b"", due_ms: 0, extras: Extras::default() };
+        broker.restore(now, &Record::Job(row))
     };
     assert_eq!([restore(1, b"a"), restore(2, b"b"), restore(1, b"c")].map(|r| r.is_ok()), [true, true, false]);
     check(&d.b);

@@ -57,7 +57,7 @@ impl Drop for Folder {
 pub(super) fn job(id: u64, unique: &str, reducer: Option<&str>) -> Stored {
     let reducer = reducer.map(|reducer| reducer.as_bytes().to_vec());
     let (unique, function) = (unique.as_bytes().to_vec(), b"f".to_vec());
-    Stored { id, unique, function, priority: Priority::Normal, data: b"x".to_vec(), due: 0, reducer }
+    Stored { id, unique, function, priority: Priority::Normal, data: b"x".to_vec(), due_ms: 0, reducer }
 }
 
 pub(super) fn add(queue: &mut Sqlite, jobs: &[Stored]) -> Result<(), BackendError> {
@@ -102,7 +102,7 @@ fn alone_until_there_was_room_for_a_commit() {
     for n in 1..3 {
         let name = Name { id: n.into(), unique: b"", function: b"f" };
         let extras = durable::Extras::default();
-        let row = Row { name, priority: Priority::Normal, data: b"", due: 0, extras };
+        let row = Row { name, priority: Priority::Normal, data: b"", due_ms: 0, extras };
         queue.commit(&mut [Change::Add(row)].into_iter()).unwrap();
         assert_eq!(look().unwrap(), n);
     }
