@@ -95,7 +95,7 @@ impl WriterThread {
             batches.clear();
         }
         if !self.undone.is_empty() {
-            let _ = self.patiently(|this| this.store(std::iter::empty()));
+            let _ = self.patiently(|this| this.store(&[], |_| true));
         }
         let Stats { commits, changes, .. } = self.stats;
         tracing::info!("the durable queue wrote {changes} changes in {commits} commits");
@@ -112,10 +112,9 @@ impl WriterThread {
     }
 
     fn commit(&mut self, batches: &[Batch]) {
-        let changes = || batches.iter().flat_map(Batch::changes);
         let stored = match batches.iter().any(|batch| batch.last) {
-            true => self.patiently(|this| this.store(changes())),
-            false => self.store(changes()),
+            true => self.patiently(|this| this.store(batches, |_| true)),
+            false => self.store(batches, |_| true),
         };
         let mut added = true;
         match stored {
@@ -132,10 +131,9 @@ impl WriterThread {
     /// Not all can be stored: what must not be refused is, or is kept. Whether no job is refused.
     fn without_room(&mut self, batches: &[Batch], error: &BackendError) -> bool {
         self.failed(error);
-        let changes = || batches.iter().flat_map(Batch::changes);
-        let others = || changes().filter(|change| !matches!(change, Change::Add(_)));
-        let refused = others().count() < changes().count();
-        if !refused || self.store(others()).is_err() {
+        let adds = |change: &Change<'_>| matches!(change, Change::Add(_));
+        let refused = batches.iter().flat_map(Batch::changes).any(|change| adds(&change));
+        if !refused || self.store(batches, |change| !adds(change)).is_err() {
             self.keep(batches, error.held);
         }
         !refused
@@ -170,11 +168,11 @@ impl WriterThread {
         }
     }
 
-    /// Brings all of these to disk, after those that are kept, or none.
-    fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
+    /// Brings those of these changes to disk, after all that are kept, or none.
+    fn store(&mut self, batches: &[Batch], which: impl Fn(&Change<'_>) -> bool) -> Result<(), BackendError> {
         let undone = std::mem::take(&mut self.undone);
-        // Not `chain(changes)`: those live longer.
-        let stored = self.write(undone.changes().chain(changes.map(|change| change)));
+        let changes = batches.iter().flat_map(Batch::changes).filter(which);
+        let stored = self.write(undone.changes().chain(changes));
         if stored.is_err() {
             self.undone = undone;
         }
