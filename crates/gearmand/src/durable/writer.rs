@@ -1,18 +1,19 @@
 //! The thread that brings changes to the durable queue. All that came while it was busy goes with the next commit: a commit
 //! is shared by as many as wait for it, and nobody else waits.
 //!
-//! It owns the backend. What always holds: batches are settled in order; jobs that are done and could not be removed are
-//! kept until they are, and removed before anything else is changed.
+//! It owns the backend. What always holds: batches are settled in order; what could not be changed is kept until it is, and
+//! goes before anything else. Only jobs that are to be added are refused instead.
 
 use crate::durable::batch::{Batch, BatchResult, Stats};
-use crate::durable::{Backend, BackendError, Change};
+use crate::durable::{Backend, BackendError, Change, DeadLetter, Name};
+use std::collections::HashSet;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// How long until it is tried again to remove jobs that are done.
+/// How long until it is tried again to make the changes that were not made.
 const AGAIN: Duration = Duration::from_secs(1);
 /// And at the end, when nobody else waits.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +65,7 @@ struct WriterThread {
     queue: Box<dyn Backend>,
     /// How long an end tries to write what would be lost.
     patience: Duration,
-    /// Jobs that are done and could not be removed.
+    /// Changes that could not be made.
     undone: Batch,
     /// The last batch that came.
     last: u64,
@@ -94,40 +95,59 @@ impl WriterThread {
             batches.clear();
         }
         if !self.undone.is_empty() {
-            let _ = self.patiently(|this| this.store(std::iter::empty()));
+            let _ = self.patiently(|this| this.store(&[], |_| true));
         }
         let Stats { commits, changes, .. } = self.stats;
         tracing::info!("the durable queue wrote {changes} changes in {commits} commits");
-        if !self.undone.is_empty() {
-            let n = self.undone.len();
-            tracing::error!("{n} jobs that are done could not be removed from the queue, and will be run again");
+        let done = self.undone.changes().filter(|change| matches!(change, Change::Done(_))).count();
+        if done > 0 {
+            tracing::error!("{done} jobs that are done could not be removed from the queue, and will be run again");
+        }
+        let others = self.undone.len() - done;
+        if others > 0 {
+            tracing::error!(
+                "{others} changes could not be written to the queue: tries, dead letters or settings are as before"
+            );
         }
     }
 
     fn commit(&mut self, batches: &[Batch]) {
-        let changes = || batches.iter().flat_map(Batch::changes);
-        let mut added = match batches.iter().any(|batch| batch.last) {
-            true => self.patiently(|this| this.store(changes())),
-            false => self.store(changes()),
+        let stored = match batches.iter().any(|batch| batch.last) {
+            true => self.patiently(|this| this.store(batches, |_| true)),
+            false => self.store(batches, |_| true),
         };
-        if let Err(error) = &added {
-            self.failed(error);
-            // Without what needs room, at least no job runs twice.
-            let done = || changes().filter(|change| matches!(change, Change::Done(_)));
-            if self.store(done()).is_err() {
-                self.remember(done());
-            }
-            // Where there was nothing to add, nothing is lost.
-            if done().count() == changes().count() {
-                added = Ok(());
-            }
-        } else if self.stats.failing_since.take().is_some() {
-            tracing::warn!("the durable queue works again");
+        let mut added = true;
+        match stored {
+            Err(error) => added = self.without_room(batches, &error),
+            Ok(()) if self.stats.failing_since.take().is_some() => tracing::warn!("the durable queue works again"),
+            Ok(()) => {}
         }
         let done = self.undone.is_empty();
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
-        let _ = self.results.send(BatchResult { batch: self.last, added: added.is_ok(), done, stats: self.stats });
+        let _ = self.results.send(BatchResult { batch: self.last, added, done, stats: self.stats });
+    }
+
+    /// Not all can be stored: what must not be refused is, or is kept. Whether no job is refused.
+    fn without_room(&mut self, batches: &[Batch], error: &BackendError) -> bool {
+        self.failed(error);
+        let adds = |change: &Change<'_>| matches!(change, Change::Add(_));
+        let refused = batches.iter().flat_map(Batch::changes).any(|change| adds(&change));
+        if !refused || self.store(batches, |change| !adds(change)).is_err() {
+            self.keep(batches, error.held);
+        }
+        !refused
+    }
+
+    /// Keeps what could not be changed, for later. Where the disk is full, at least no job runs twice: what is over is
+    /// removed, ahead of its turn.
+    fn keep(&mut self, batches: &[Batch], held: bool) {
+        let undone = std::mem::take(&mut self.undone);
+        let all = || undone.changes().chain(batches.iter().flat_map(Batch::changes));
+        let over = Over::of(all());
+        let removed =
+            !held && over.is_sooner(all()) && self.write(all().filter_map(|change| over.removal(change))).is_ok();
+        all().filter(|change| !removed || !over.is_of(change)).for_each(|change| self.undone.keep(&change));
     }
 
     /// The server ends: what fails is tried again, as another program may hold the file for a while.
@@ -148,31 +168,29 @@ impl WriterThread {
         }
     }
 
-    /// Brings all of these to disk, or none.
-    fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
-        let begin = Instant::now();
-        let undone = self.undone.len() as u64;
-        let mut count = undone;
-        let counted = (undone + 1..).zip(changes).map(|(n, change)| {
+    /// Brings those of these changes to disk, after all that are kept, or none.
+    fn store(&mut self, batches: &[Batch], which: impl Fn(&Change<'_>) -> bool) -> Result<(), BackendError> {
+        let undone = std::mem::take(&mut self.undone);
+        let changes = batches.iter().flat_map(Batch::changes).filter(which);
+        let stored = self.write(undone.changes().chain(changes));
+        if stored.is_err() {
+            self.undone = undone;
+        }
+        stored
+    }
+
+    fn write<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
+        let (begin, mut count) = (Instant::now(), 0);
+        self.queue.commit(&mut (1..).zip(changes).map(|(n, change)| {
             count = n;
             change
-        });
-        self.queue.commit(&mut self.undone.changes().chain(counted))?;
-        self.undone = Batch::default();
+        }))?;
         if count > 0 {
             let stats = &mut self.stats;
             (stats.commits, stats.changes) = (stats.commits + 1, stats.changes + count);
             stats.longest = stats.longest.max(begin.elapsed());
         }
         Ok(())
-    }
-
-    fn remember<'a>(&mut self, done: impl Iterator<Item = Change<'a>>) {
-        for change in done {
-            if let Change::Done(name) = change {
-                self.undone.done(&name);
-            }
-        }
     }
 
     fn failed(&mut self, error: &BackendError) {
@@ -183,11 +201,59 @@ impl WriterThread {
     }
 }
 
+/// The ids of jobs and dead letters that are over, of all changes that could not be made. No later change is of them, so
+/// that they may be removed before others are changed.
+struct Over(HashSet<u64>);
+
+impl Over {
+    fn of<'a>(changes: impl Iterator<Item = Change<'a>>) -> Over {
+        let (mut over, mut refused) = (HashSet::new(), HashSet::new());
+        for change in changes {
+            match change {
+                Change::Done(Name { id, .. }) | Change::Forget(id) => over.insert(id),
+                Change::Add(row) => refused.insert(row.name.id),
+                _ => false,
+            };
+        }
+        // Of a job that is refused there is nothing; under its key another may still be there, whose turn is to come.
+        over.retain(|id| !refused.contains(id));
+        Over(over)
+    }
+
+    fn is_of(&self, change: &Change<'_>) -> bool {
+        match change {
+            Change::Done(name) | Change::Retry { name, .. } => self.0.contains(&name.id),
+            Change::Bury(DeadLetter { row, .. }) | Change::Revive(row) | Change::Add(row) => {
+                self.0.contains(&row.name.id)
+            }
+            Change::Forget(id) => self.0.contains(id),
+            Change::Set(_) | Change::Unset(_) => false,
+        }
+    }
+
+    /// Whether there is something to be removed, and something else it need not wait for.
+    fn is_sooner<'a>(&self, mut changes: impl Iterator<Item = Change<'a>>) -> bool {
+        !self.0.is_empty()
+            && changes.any(|change| !matches!(change, Change::Add(_) | Change::Done(_) | Change::Forget(_)))
+    }
+
+    /// What is left of a change where its job is over: nothing of it stays.
+    fn removal<'a>(&self, change: Change<'a>) -> Option<Change<'a>> {
+        match change {
+            _ if !self.is_of(&change) => None,
+            Change::Bury(DeadLetter { row, .. }) => Some(Change::Done(row.name)),
+            Change::Revive(row) => Some(Change::Forget(row.name.id)),
+            Change::Done(_) | Change::Forget(_) => Some(change),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::durable::batch::PendingChanges;
-    use crate::durable::{Changes, Extras, Name, Row, Take};
+    use crate::durable::{Changes, Extras, Row, Take};
     use gearman_core::protocol::message::Priority;
     use std::sync::{Arc, Mutex};
 
@@ -209,6 +275,7 @@ mod tests {
             disk.0.extend(changes.map(|change| match change {
                 Change::Add(row) => row.name.id.cast_signed(),
                 Change::Done(name) => -name.id.cast_signed(),
+                other => panic!("{other:?}"),
             }));
             Ok(())
         }
@@ -222,7 +289,7 @@ mod tests {
         for id in add {
             let name = name(*id);
             let extras = Extras::default();
-            changes.add(&Row { name, priority: Priority::Normal, data: b"", due: 0, extras }, Default::default);
+            changes.add(&Row { name, priority: Priority::Normal, data: b"", due_ms: 0, extras }, Default::default);
         }
         done.iter().for_each(|id| changes.done(&name(*id)));
         changes.take().unwrap()

@@ -1,7 +1,7 @@
 //! What every backend has to do, with changes by lot: each runs [`conform`] against queues of its own.
 
 use crate::durable::recovery::recover;
-use crate::durable::{Backend, Change, Extras, Name, Row};
+use crate::durable::{Backend, Change, Extras, Name, Record, Row};
 use gearman_core::protocol::message::Priority;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub(crate) struct Stored {
     pub(crate) function: Vec<u8>,
     pub(crate) priority: Priority,
     pub(crate) data: Vec<u8>,
-    pub(crate) due: u64,
+    pub(crate) due_ms: u64,
     pub(crate) reducer: Option<Vec<u8>>,
 }
 
@@ -24,8 +24,8 @@ impl Stored {
     }
 
     pub(crate) fn row(&self) -> Row<'_> {
-        let extras = Extras { reducer: self.reducer.as_deref() };
-        Row { name: self.name(), priority: self.priority, data: &self.data, due: self.due, extras }
+        let extras = Extras { reducer: self.reducer.as_deref(), ..Extras::default() };
+        Row { name: self.name(), priority: self.priority, data: &self.data, due_ms: self.due_ms, extras }
     }
 
     fn of(row: &Row<'_>) -> Stored {
@@ -36,7 +36,7 @@ impl Stored {
             function: function.to_vec(),
             priority: row.priority,
             data: row.data.to_vec(),
-            due: row.due,
+            due_ms: row.due_ms,
             reducer: row.extras.reducer.map(<[u8]>::to_vec),
         }
     }
@@ -45,8 +45,10 @@ impl Stored {
 /// All that is stored, and the last id that is taken.
 pub(crate) fn read(queue: &mut dyn Backend) -> (Vec<Stored>, u64) {
     let mut rows = Vec::new();
-    let last = recover(queue, &mut |row| {
-        rows.push(Stored::of(row));
+    let last = recover(queue, &mut |record| {
+        if let Record::Job(row) = record {
+            rows.push(Stored::of(row));
+        }
         Ok(())
     });
     (rows, last.unwrap())
@@ -62,16 +64,16 @@ pub(crate) fn jobs() -> impl Strategy<Value = Stored> {
     ];
     let function = prop::sample::select(vec![b"f".to_vec(), b"g\xff".to_vec()]);
     let data = prop::collection::vec(any::<u8>(), 0..20);
-    let due = prop_oneof![Just(0), Just(4_000_000_000)];
+    let due_ms = prop_oneof![Just(0), Just(4_000_000_000_000)];
     let reducer = prop::option::of(prop_oneof![Just(b"join".to_vec()), Just(Vec::new())]);
-    let all = (unique, function, prop::sample::select(Priority::ALL.to_vec()), data, due, reducer);
-    all.prop_map(|(unique, function, priority, data, due, reducer)| Stored {
+    let all = (unique, function, prop::sample::select(Priority::ALL.to_vec()), data, due_ms, reducer);
+    all.prop_map(|(unique, function, priority, data, due_ms, reducer)| Stored {
         id: 0,
         unique,
         function,
         priority,
         data,
-        due,
+        due_ms,
         reducer,
     })
 }
@@ -149,7 +151,7 @@ fn nobody() -> Stored {
         function: b"h".to_vec(),
         priority: Priority::Normal,
         data: Vec::new(),
-        due: 0,
+        due_ms: 0,
         reducer: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::durable::tests::{Step, Stored, conform, jobs, read, steps};
+use gearman_core::protocol::message::Priority;
 use properties::properties;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -57,7 +58,7 @@ impl Drop for Folder {
 pub(super) fn job(id: u64, unique: &str, reducer: Option<&str>) -> Stored {
     let reducer = reducer.map(|reducer| reducer.as_bytes().to_vec());
     let (unique, function) = (unique.as_bytes().to_vec(), b"f".to_vec());
-    Stored { id, unique, function, priority: Priority::Normal, data: b"x".to_vec(), due: 0, reducer }
+    Stored { id, unique, function, priority: Priority::Normal, data: b"x".to_vec(), due_ms: 0, reducer }
 }
 
 pub(super) fn add(queue: &mut Sqlite, jobs: &[Stored]) -> Result<(), BackendError> {
@@ -101,8 +102,8 @@ fn alone_until_there_was_room_for_a_commit() {
     look().unwrap_err();
     for n in 1..3 {
         let name = Name { id: n.into(), unique: b"", function: b"f" };
-        let extras = durable::Extras::default();
-        let row = Row { name, priority: Priority::Normal, data: b"", due: 0, extras };
+        let extras = crate::durable::Extras::default();
+        let row = Row { name, priority: Priority::Normal, data: b"", due_ms: 0, extras };
         queue.commit(&mut [Change::Add(row)].into_iter()).unwrap();
         assert_eq!(look().unwrap(), n);
     }
@@ -332,7 +333,7 @@ properties! {
                 prop_assert_eq!(found.insert((key, row.function), (row.data, row.reducer)), None);
             }
             prop_assert_eq!(&found, &rows);
-            if queue.extras.state() == State::Made {
+            if queue.schema.state.has(1) {
                 let entries = folder.count("gearman_queue_extras") as usize;
                 prop_assert_eq!(entries, rows.values().filter(|(_, reducer)| reducer.is_some()).count());
             }
