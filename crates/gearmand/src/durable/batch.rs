@@ -4,6 +4,9 @@
 //! What always holds: batches are numbered without gaps and settled in order, and changes are read in the order in which
 //! they were made. Only jobs that are to be added may be refused; all other changes are made sooner or later.
 
+#[cfg(test)]
+mod tests;
+
 use crate::durable::{Change, DeadLetter, Extras, Name, Row, Setting};
 use bytes::Bytes;
 use gearman_core::protocol::message::Priority;
@@ -214,7 +217,7 @@ enum Kind {
     Add(Job),
     Done,
     Retry { tries: u16, first_ms: u64, due_ms: u64 },
-    Bury(Job, Box<Death>),
+    Bury(Box<Dead>),
     Forget,
     Revive(Job),
     Set,
@@ -229,7 +232,7 @@ struct Job {
     due_ms: u64,
     first_ms: u64,
     data: Data,
-    reducer: Option<usize>,
+    reducer: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -238,9 +241,10 @@ enum Data {
     Shared(Bytes),
 }
 
-/// What a dead letter has beside its job.
+/// What a dead letter has beside its name.
 #[derive(Debug)]
-struct Death {
+struct Dead {
+    job: Job,
     last_ms: u64,
     reason: usize,
     text: usize,
@@ -265,7 +269,7 @@ impl Batch {
 
     fn push_row(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes, kind: impl FnOnce(Job) -> Kind) {
         let Row { name, priority, due_ms, extras, .. } = row;
-        let (reducer, small) = (extras.reducer.map(<[u8]>::len), row.data.len() < SHARE);
+        let (reducer, small) = (extras.reducer.map(|reducer| reducer.len() as u32), row.data.len() < SHARE);
         let data = if small { Data::Here(row.data.len()) } else { Data::Shared(data()) };
         let Extras { tries, first_ms, .. } = *extras;
         self.push(name, kind(Job { priority: *priority, tries, due_ms: *due_ms, first_ms, data, reducer }));
@@ -285,8 +289,8 @@ impl Batch {
         let DeadLetter { row, last_ms, reason, text, worker } = letter;
         let parts = [reason, text, worker];
         let [reason, text, worker] = parts.map(|part| part.len());
-        let death = Box::new(Death { last_ms: *last_ms, reason, text, worker });
-        self.push_row(row, data, |job| Kind::Bury(job, death));
+        let kind = |job| Kind::Bury(Box::new(Dead { job, last_ms: *last_ms, reason, text, worker }));
+        self.push_row(row, data, kind);
         parts.into_iter().for_each(|part| self.bytes.extend_from_slice(part));
     }
 
@@ -342,7 +346,7 @@ impl<'a> Parts<'a> {
             Data::Here(len) => self.next(*len),
             Data::Shared(bytes) => bytes,
         };
-        let reducer = reducer.map(|len| self.next(len));
+        let reducer = reducer.map(|len| self.next(len as usize));
         let extras = Extras { reducer, tries: *tries, first_ms: *first_ms };
         Row { name, priority: *priority, data, due_ms: *due_ms, extras }
     }
@@ -355,10 +359,10 @@ impl<'a> Parts<'a> {
             Kind::Retry { tries, first_ms, due_ms } => {
                 Change::Retry { name, tries: *tries, first_ms: *first_ms, due_ms: *due_ms }
             }
-            Kind::Bury(job, death) => {
-                let row = self.row(name, job);
-                let [reason, text, worker] = [death.reason, death.text, death.worker].map(|len| self.next(len));
-                Change::Bury(DeadLetter { row, last_ms: death.last_ms, reason, text, worker })
+            Kind::Bury(dead) => {
+                let row = self.row(name, &dead.job);
+                let [reason, text, worker] = [dead.reason, dead.text, dead.worker].map(|len| self.next(len));
+                Change::Bury(DeadLetter { row, last_ms: dead.last_ms, reason, text, worker })
             }
             Kind::Forget => Change::Forget(entry.id),
             Kind::Revive(job) => Change::Revive(self.row(name, job)),
@@ -391,61 +395,4 @@ pub(crate) struct Stats {
     pub(crate) longest: Duration,
     /// Since then nothing can be written.
     pub(crate) failing_since: Option<Instant>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(id: u64, unique: &[u8]) -> Name<'_> {
-        Name { id, unique, function: b"f" }
-    }
-
-    fn row<'a>(id: u64, unique: &'a [u8], data: &'a [u8]) -> Row<'a> {
-        Row { name: name(id, unique), priority: Priority::Low, data, due_ms: 5, extras: Extras::default() }
-    }
-
-    #[test]
-    fn changes_are_read_as_they_were_made() {
-        let mut changes = PendingChanges::default();
-        let large = vec![b'x'; SHARE];
-        assert_eq!(changes.add(&row(1, b"k", b"data"), || panic!("small ones are copied")), 1);
-        changes.done(&name(1, b"k"));
-        let joined =
-            |id, data| Row { extras: Extras { reducer: Some(b"join"), ..Extras::default() }, ..row(id, b"", data) };
-        changes.add(&joined(2, &large), || Bytes::from(large.clone()));
-        changes.add(&joined(3, b"small"), Bytes::new);
-        changes
-            .add(&Row { extras: Extras { reducer: Some(b""), ..Extras::default() }, ..row(4, b"", b"") }, Bytes::new);
-        changes.add(&row(5, b"l", b""), Bytes::new);
-        let batch = changes.take().unwrap();
-        let changes: Vec<_> = batch.changes().collect();
-        let wanted = [
-            Change::Add(row(1, b"k", b"data")),
-            Change::Done(name(1, b"k")),
-            Change::Add(joined(2, &large)),
-            Change::Add(joined(3, b"small")),
-            Change::Add(Row { extras: Extras { reducer: Some(b""), ..Extras::default() }, ..row(4, b"", b"") }),
-            Change::Add(row(5, b"l", b"")),
-        ];
-        assert_eq!(changes, wanted);
-    }
-
-    #[test]
-    fn who_waits_for_what() {
-        let mut changes = PendingChanges::default();
-        assert_eq!((changes.last(), changes.take().is_none()), (None, true));
-        changes.add(&row(1, b"k", b""), Bytes::new);
-        assert_eq!(changes.last(), Some(1));
-        assert_eq!(changes.take().unwrap().number, 1);
-        assert_eq!(changes.last(), Some(1));
-        assert_eq!(changes.add(&row(2, b"l", b""), Bytes::new), 2);
-        assert_eq!((changes.last(), changes.batch_of(1), changes.batch_of(2)), (Some(2), Some(1), Some(2)));
-        changes.settle(&BatchResult { batch: 1, added: true, done: true, ..BatchResult::default() });
-        assert_eq!((changes.next_settled(), changes.next_settled()), (Some(Settled::Stored(1)), None));
-        assert_eq!((changes.last(), changes.batch_of(1)), (Some(2), None));
-        changes.take();
-        changes.settle(&BatchResult { batch: 2, added: true, done: true, ..BatchResult::default() });
-        assert_eq!((changes.next_settled(), changes.last()), (Some(Settled::Stored(2)), None));
-    }
 }

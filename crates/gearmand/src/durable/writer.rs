@@ -257,9 +257,9 @@ mod tests {
     use gearman_core::protocol::message::Priority;
     use std::sync::{Arc, Mutex};
 
-    /// Ids of all that was committed, those of removed jobs negative; and how many commits are to fail first.
+    /// All that was committed, how many commits are to fail first, and for how many changes but removals there is room.
     #[derive(Clone, Default)]
-    struct Disk(Arc<Mutex<(Vec<i64>, u32)>>);
+    struct Disk(Arc<Mutex<(Vec<String>, u32, usize)>>);
 
     impl Backend for Disk {
         fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
@@ -268,14 +268,21 @@ mod tests {
 
         fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
             let mut disk = self.0.lock().unwrap();
-            if disk.1 > 0 {
-                disk.1 -= 1;
+            let changes: Vec<_> = changes.collect();
+            let large = changes.iter().filter(|change| !matches!(change, Change::Done(_) | Change::Forget(_)));
+            if disk.1 > 0 || large.count() > disk.2 {
+                disk.1 = disk.1.saturating_sub(1);
                 return Err(BackendError { queue: "q".into(), reason: "full".into(), held: false });
             }
-            disk.0.extend(changes.map(|change| match change {
-                Change::Add(row) => row.name.id.cast_signed(),
-                Change::Done(name) => -name.id.cast_signed(),
-                other => panic!("{other:?}"),
+            disk.0.extend(changes.iter().map(|change| match change {
+                Change::Add(row) => format!("add {}", row.name.id),
+                Change::Done(name) => format!("done {}", name.id),
+                Change::Retry { name, tries, .. } => format!("retry {} {tries}", name.id),
+                Change::Bury(letter) => format!("bury {}", letter.row.name.id),
+                Change::Forget(id) => format!("forget {id}"),
+                Change::Revive(row) => format!("revive {}", row.name.id),
+                Change::Set(_) => "set".into(),
+                Change::Unset(_) => "unset".into(),
             }));
             Ok(())
         }
@@ -285,11 +292,13 @@ mod tests {
         Name { id, unique: b"k", function: b"f" }
     }
 
+    fn row(id: u64) -> Row<'static> {
+        Row { name: name(id), priority: Priority::Normal, data: b"", due_ms: 0, extras: Extras::default() }
+    }
+
     fn batch(changes: &mut PendingChanges, add: &[u64], done: &[u64]) -> Batch {
         for id in add {
-            let name = name(*id);
-            let extras = Extras::default();
-            changes.add(&Row { name, priority: Priority::Normal, data: b"", due_ms: 0, extras }, Default::default);
+            changes.add(&row(*id), Default::default);
         }
         done.iter().for_each(|id| changes.done(&name(*id)));
         changes.take().unwrap()
@@ -298,6 +307,7 @@ mod tests {
     #[test]
     fn what_could_not_be_removed_goes_first_and_all_is_counted() {
         let (disk, mut changes) = (Disk::default(), PendingChanges::default());
+        disk.0.lock().unwrap().2 = usize::MAX;
         let (results, mut reported) = unbounded_channel();
         let mut writer = WriterThread::new(Box::new(disk.clone()), Duration::ZERO, results);
         let mut commit = |fail, batches: &[Batch]| {
@@ -319,6 +329,68 @@ mod tests {
         let (settled, _, _) = commit(2, &[batch(&mut changes, &[], &[5])]);
         assert_eq!(settled, (6, true, false));
         assert_eq!(commit(0, &[]).0, (6, true, true));
-        assert_eq!(disk.0.lock().unwrap().0, [1, 2, -1, -2, 5, -5]);
+        assert_eq!(disk.0.lock().unwrap().0, ["add 1", "add 2", "done 1", "done 2", "add 5", "done 5"]);
+    }
+
+    /// Where there is room for nothing, new jobs are refused and what is over is removed; all else is kept in its order,
+    /// but for what is of no use any more.
+    #[test]
+    fn on_a_full_disk_no_job_runs_twice_and_no_letter_is_lost() {
+        let letter = |id| DeadLetter { row: row(id), last_ms: 0, reason: b"fail", text: b"", worker: b"" };
+        let (disk, mut changes) = (Disk::default(), PendingChanges::default());
+        let (results, mut reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(disk.clone()), Duration::ZERO, results);
+        let mut commit = |room, changes: &mut PendingChanges| {
+            disk.0.lock().unwrap().2 = room;
+            writer.commit(changes.take().as_slice());
+            let result = reported.try_recv().unwrap();
+            let written = std::mem::take(&mut disk.0.lock().unwrap().0);
+            (result.added, result.done, written)
+        };
+        // 1 is tried again and done; 2 dies and is forgotten; 3 is a job again and done; 4 and 5 go on.
+        changes.retry(&name(1), 1, 0, 0);
+        changes.bury(&letter(2), Default::default);
+        changes.revive(&row(3), Default::default);
+        changes.retry(&name(4), 1, 0, 0);
+        changes.bury(&letter(5), Default::default);
+        changes.set(b"k", b"");
+        assert_eq!(commit(0, &mut changes), (true, false, vec![]));
+        changes.done(&name(1));
+        changes.forget(2);
+        changes.done(&name(3));
+        changes.add(&row(6), Default::default);
+        changes.retry(&name(4), 2, 0, 0);
+        let removed = ["done 2", "forget 3", "done 1", "forget 2", "done 3"].map(str::to_owned);
+        assert_eq!(commit(0, &mut changes), (false, false, removed.to_vec()));
+        // A job that is refused has no row, so what ends it must not remove that of 5, which has the same key.
+        changes.add(&row(7), Default::default);
+        changes.done(&name(7));
+        changes.done(&name(8));
+        assert_eq!(commit(0, &mut changes), (false, false, vec!["done 8".into()]));
+        changes.add(&row(9), Default::default);
+        let all = ["retry 4 1", "bury 5", "set", "retry 4 2", "done 7", "add 9"].map(str::to_owned);
+        assert_eq!(commit(usize::MAX, &mut changes), (true, true, all.to_vec()));
+    }
+
+    /// Another program has the file: room is not what is missing, so there is no third try for each commit.
+    #[test]
+    fn a_file_that_is_held_is_left_alone() {
+        struct Held(Arc<Mutex<u32>>);
+        impl Backend for Held {
+            fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
+                Ok(0)
+            }
+
+            fn commit(&mut self, _: &mut Changes<'_, '_>) -> Result<(), BackendError> {
+                *self.0.lock().unwrap() += 1;
+                Err(BackendError { queue: "q".into(), reason: "held".into(), held: true })
+            }
+        }
+        let (tries, mut changes) = (Arc::new(Mutex::new(0)), PendingChanges::default());
+        let (results, _reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(Held(tries.clone())), Duration::ZERO, results);
+        changes.set(b"k", b"");
+        writer.commit(&[batch(&mut changes, &[1], &[2])]);
+        assert_eq!((*tries.lock().unwrap(), writer.undone.len()), (2, 2));
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn read_settings(db: &Connection, schema: &Schema, take: &mut Take<'_
         return Ok(());
     }
     let table = &schema.settings;
-    let wrong = |what: String| format!("its table {table}: {what}");
+    let wrong = |what: String| damaged(table, &what);
     let select = format!("SELECT key, value FROM {table}");
     let mut select = db.prepare(&select).map_err(|e| wrong(super::reason(&e)))?;
     let mut rows = select.query([]).map_err(|e| wrong(super::reason(&e)))?;
@@ -89,7 +89,7 @@ pub(super) fn read_letters(db: &Connection, schema: &Schema, take: &mut Take<'_>
         return Ok(());
     }
     let table = &schema.dead;
-    let wrong = |what: String| format!("its table {table}: {what}");
+    let wrong = |what: String| damaged(table, &what);
     let failed = |e: rusqlite::Error| wrong(super::reason(&e));
     // Numbers alone are sorted, not workloads.
     let ids = format!("SELECT id FROM {table} ORDER BY last, id");
@@ -109,6 +109,11 @@ pub(super) fn read_letters(db: &Connection, schema: &Schema, take: &mut Take<'_>
         taken.map_err(|e| wrong(format!("the row with id {id}: {e}")))?;
     }
     Ok(())
+}
+
+/// A table that is gone is made anew.
+fn damaged(table: &str, what: &str) -> String {
+    format!("its table {table}: {what}; mend that, or give up all that is in it: DROP TABLE {table}")
 }
 
 fn letter<'a>(columns: &Columns<'a>, id: u64) -> Result<DeadLetter<'a>, String> {
