@@ -35,7 +35,6 @@ impl Cause {
     }
 
     /// The one of this name.
-    #[allow(dead_code, reason = "read from the durable queue next")]
     pub(crate) fn named(name: &[u8]) -> Option<Cause> {
         let mut all = Reason::ALL.into_iter().map(Cause::Failed).chain([Cause::Buried]);
         all.find(|cause| cause.name().as_bytes() == name)

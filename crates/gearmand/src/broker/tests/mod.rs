@@ -11,6 +11,7 @@ use gearman_core::protocol::packet::HEADER;
 mod activity;
 mod commands;
 mod direct;
+mod disk;
 mod fair;
 mod late;
 mod life;
@@ -18,6 +19,7 @@ mod notices;
 mod random;
 mod snapshot;
 mod stored;
+mod stored_life;
 mod wakeups;
 
 /// A broker with what it sends and a clock that only the test moves.
