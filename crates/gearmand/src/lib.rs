@@ -19,9 +19,9 @@
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
 //! broker::sessions   connections, as the broker sees them
 //! broker::functions  what waits in each function, and who can run it
-//! broker::notices    what workers asked to be told of their jobs
 //! broker::wakeups    wake-ups without an answer, and who is woken then
 //! broker             all state; connections come and go, clients ask for a status …
+//! broker::notices    … workers are told of their jobs what they asked to be told
 //! broker::submit     … and submit jobs
 //! broker::assign     … workers are woken, and get jobs
 //! broker::results    … and send results
