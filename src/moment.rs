@@ -13,33 +13,34 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Call {
     /// Argument `n` of type `int|DateTimeInterface|DateInterval`, for which PHP's parser has no letter: "z" in the format, then
-    /// this. Seconds since 1970. `None`: an exception is pending.
-    pub(crate) fn moment(self, n: u32, arg: Arg<'_>) -> Option<i64> {
+    /// this. Seconds since 1970, 0 for what was before. `None`: an exception is pending.
+    pub(crate) fn moment(self, n: u32, arg: Arg<'_>) -> Option<u64> {
+        self.seconds(n, arg).map(|seconds| seconds.max(0).unsigned_abs())
+    }
+
+    fn seconds(self, n: u32, arg: Arg<'_>) -> Option<i64> {
         let (n, value) = (self.number(n), arg.as_ptr());
-        let object = arg.get().filter(|value| value.is_object());
-        // SAFETY: an argument of this call, an object in the arms that call its methods; PHP's date classes are always there.
+        // SAFETY: an argument of this call; the methods are those of its class.
         unsafe {
-            match object {
-                Some(_) if is_a(value, php_date_get_interface_ce()) => timestamp(value),
-                Some(_) if is_a(value, php_date_get_interval_ce()) => from_now(value),
-                None if !arg.get().is_some_and(Zval::is_null) => {
-                    let mut seconds = 0;
-                    let number = arg.get().and_then(Zval::long);
-                    // Strings of digits, unless the caller has strict types.
-                    number.or_else(|| zend_parse_arg_long_slow(value, &raw mut seconds, n).then_some(seconds)).or_else(
-                        || {
-                            refuse(n, value);
-                            None
-                        },
-                    )
-                }
-                _ => {
-                    refuse(n, value);
-                    None
-                }
+            let found = match arg.get()? {
+                object if object.is_object() && is_a(value, php_date_get_interface_ce()) => return timestamp(value),
+                object if object.is_object() && is_a(value, php_date_get_interval_ce()) => return from_now(value),
+                other if other.is_object() || other.is_null() => None,
+                other => other.long().or_else(|| number(value, n)),
+            };
+            if found.is_none() {
+                refuse(n, value);
             }
+            found
         }
     }
+}
+
+/// What PHP takes for a number besides, such as digits, unless the caller has strict types.
+unsafe fn number(value: *mut zval, n: u32) -> Option<i64> {
+    let mut number = 0;
+    // SAFETY: `value` is argument `n` of the running call.
+    unsafe { zend_parse_arg_long_slow(value, &raw mut number, n) }.then_some(number)
 }
 
 /// A TypeError, unless something is thrown already.

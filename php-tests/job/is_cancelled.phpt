@@ -57,10 +57,12 @@ unset($ahead);
 echo "-- signal handlers\n";
 pcntl_async_signals(true);
 pcntl_signal(SIGUSR1, fn() => throw new DomainException('in the handler'));
-$worker->addFunction($function, function (GearmanJob $job) {
+$asks = tempnam(sys_get_temp_dir(), 'asks');
+$worker->addFunction($function, function (GearmanJob $job) use ($asks) {
     $parent = getmypid();
-    $child = spawn(fn() => posix_kill($parent, SIGUSR1) ? 0 : 1);
+    $child = spawn(fn() => wait_until(fn() => !file_exists($asks)) && posix_kill($parent, SIGUSR1) ? 0 : 1);
     try {
+        unlink($asks);
         until_cancelled($job);
     } catch (DomainException $e) {
         show(get_class($e), $e->getMessage());

@@ -2,7 +2,6 @@
 use crate::call::{Arg, Call, Str, args, handlers, string};
 use crate::client::Client;
 use crate::client::callbacks::CALLBACKS;
-use crate::client::do_job::epoch;
 use crate::object::Object;
 use crate::task::Task;
 use ext_php_rs::types::Zval;
@@ -100,7 +99,7 @@ handlers! {
         let Some(workload) = call.text(2, workload) else { return };
         let Some(when) = call.moment(3, when) else { return };
         this.add_job(call, function, workload, context, unique, |key| {
-            Ask::submit_at(epoch(when), function.or_empty(), key, workload.or_empty())
+            Ask::submit_at(when, function.or_empty(), key, workload.or_empty())
         });
     }
     fn add_task_status(call) {

@@ -46,11 +46,6 @@ fn end(call: Call, this: &Client, ask: Result<Ask, Error>) {
     }
 }
 
-/// Seconds since 1970, of which a packet has no negative ones: what is past begins at once.
-pub(super) fn epoch(seconds: i64) -> u64 {
-    seconds.max(0).unsigned_abs()
-}
-
 handlers! {
     fn r#do(call) {
         submit(call, Priority::Normal, false);
@@ -79,7 +74,7 @@ handlers! {
         let Some(when) = call.moment(3, when) else { return };
         let (function, workload) = (function.or_empty(), workload.or_empty());
         let unique = this.core.borrow_mut().unique(unique.or_empty(), workload);
-        end(call, this, Ask::submit_at(epoch(when), function, unique.as_ref(), workload));
+        end(call, this, Ask::submit_at(when, function, unique.as_ref(), workload));
     }
     fn do_job_handle(call) {
         call.returns(args!(call, Client, "").handle.or_empty());

@@ -18,11 +18,11 @@
 //! broker::dead       jobs that ran out of tries
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
-//! broker::notices    what workers asked to be told of their jobs
 //! broker::sessions   connections, as the broker sees them
 //! broker::functions  what waits in each function, and who can run it
 //! broker::wakeups    wake-ups without an answer, and who is woken then
 //! broker             all state; connections come and go, clients ask for a status …
+//! broker::notices    … workers are told of their jobs what they asked to be told
 //! broker::submit     … and submit jobs
 //! broker::assign     … workers are woken, and get jobs
 //! broker::retries    … jobs that were not done are tried again, or become dead letters

@@ -1,6 +1,6 @@
 //! What a server tells of jobs unasked: which try one is, and that one was cancelled (JOB_NOTICE, see docs/protocol.md).
 //!
-//! Owns what was told of jobs that are not over, by server, and which servers do not know of notices, for the whole process.
+//! Owns which servers do not know of notices, for the whole process; what one told of its jobs is with the server.
 //! Must never end a job: one that was cancelled is dropped here if it was not begun, else its function is left to ask.
 
 use super::Worker;
@@ -9,12 +9,9 @@ use crate::server_connection::poll_once;
 use crate::worker::job::Job;
 use crate::worker::server::Server;
 use bytes::Bytes;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
-
-/// So many jobs of one server may be noted as cancelled. A worker has no more of them at a time, or its server makes them up.
-const CANCELLED: usize = 1024;
 
 /// Servers that do not know of notices: each is asked once in a process.
 pub(super) static REFUSED: Refusals = Refusals::new();
@@ -33,26 +30,6 @@ impl Refusals {
 
     pub(super) fn add(&self, server: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(server.into());
-    }
-}
-
-/// What a server told of its jobs.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    /// Which try the job with this handle is, which comes next.
-    attempt: Option<(Bytes, u32)>,
-    /// Jobs that were cancelled after they were begun.
-    cancelled: VecDeque<Bytes>,
-}
-
-impl Told {
-    fn is_cancelled(&self, handle: &[u8]) -> bool {
-        self.cancelled.iter().any(|cancelled| cancelled == handle)
-    }
-
-    /// Nobody asks about this job any more.
-    pub(super) fn is_over(&mut self, handle: &[u8]) {
-        self.cancelled.retain(|cancelled| cancelled != handle);
     }
 }
 
@@ -78,9 +55,8 @@ impl Worker {
                 self.arrived.retain(|job| job.server != i || job.handle != handle);
                 server.unfinished = server.unfinished.saturating_sub(before - self.arrived.len());
                 let begun = before == self.arrived.len() && server.unfinished > 0;
-                if begun && !server.told.is_cancelled(handle) {
-                    server.told.cancelled.truncate(CANCELLED - 1);
-                    server.told.cancelled.push_front(Bytes::copy_from_slice(handle));
+                if begun {
+                    server.told.cancelled(handle);
                 }
             }
             News::Other(..) => {}

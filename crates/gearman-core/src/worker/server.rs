@@ -1,11 +1,16 @@
 //! A server as a worker uses it: its connection, the state of the protocol there, and how many jobs came over it.
 //!
-//! Must never know the jobs themselves. All but the connection's own state is forgotten with the connection.
+//! Must never know the jobs themselves, but for what was told of some. All but the connection's own state is forgotten with
+//! the connection.
 
 use crate::server_connection::ServerConnection;
-use crate::worker::notices::Told;
 use crate::worker::protocol::Protocol;
+use bytes::Bytes;
+use std::collections::VecDeque;
 use tokio::time::Instant;
+
+/// So many jobs may be noted as cancelled. A worker has no more of them at a time, or its server makes them up.
+const CANCELLED: usize = 1024;
 
 /// A server as a worker uses it.
 #[derive(Debug)]
@@ -36,5 +41,32 @@ impl Server {
 
     pub(super) fn has_output(&mut self) -> bool {
         self.connection.up().is_some_and(|c| c.has_output())
+    }
+}
+
+/// What a server told of its jobs.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Which try the job with this handle is, which comes next.
+    pub(super) attempt: Option<(Bytes, u32)>,
+    /// Jobs that were cancelled after they were begun.
+    cancelled: VecDeque<Bytes>,
+}
+
+impl Told {
+    pub(super) fn is_cancelled(&self, handle: &[u8]) -> bool {
+        self.cancelled.iter().any(|cancelled| cancelled == handle)
+    }
+
+    pub(super) fn cancelled(&mut self, handle: &[u8]) {
+        if !self.is_cancelled(handle) {
+            self.cancelled.truncate(CANCELLED - 1);
+            self.cancelled.push_front(Bytes::copy_from_slice(handle));
+        }
+    }
+
+    /// Nobody asks about this job any more.
+    pub(super) fn is_over(&mut self, handle: &[u8]) {
+        self.cancelled.retain(|cancelled| cancelled != handle);
     }
 }

@@ -1,6 +1,6 @@
 //! What workers that asked for it are told of their jobs (JOB_NOTICE): which try one is, and that one was cancelled.
 //!
-//! Owns the two options by which it is asked for. Must never know why a job is tried again, or who cancelled it. Who has not
+//! Here are the two options by which it is asked for. Must never know why a job is tried again, or who cancelled it. Who has not
 //! asked is sent nothing.
 
 use crate::broker::Broker;
@@ -8,15 +8,6 @@ use crate::broker::activity::End;
 use crate::broker::jobs::Job;
 use crate::outgoing::Outgoing;
 use gearman_core::protocol::message::{Decimal, News, Notice, Response};
-
-/// What a session asked to be told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Notices {
-    /// By `attempts`: ahead of a job that was tried before, which time this is.
-    attempts: bool,
-    /// By `cancel-notices`: that a job which it runs was cancelled.
-    cancelled: bool,
-}
 
 impl Broker {
     /// OPTION_REQ: is it one of these two? Then it is on from now on.

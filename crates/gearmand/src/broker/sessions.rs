@@ -4,7 +4,6 @@
 //! functions are their numbers: the broker keeps both sides true.
 
 use crate::broker::arena::NONE;
-use crate::broker::notices::Notices;
 use crate::broker::queue::List;
 use crate::rights::Access;
 use gearman_core::protocol::message::Grab;
@@ -83,6 +82,15 @@ pub(crate) struct Waiter {
     /// Neighbours among those jobs that the connection waits for.
     pub(crate) session_next: u32,
     pub(crate) session_prev: u32,
+}
+
+/// What a session asked to be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notices {
+    /// By `attempts`: ahead of a job that was tried before, which time this is.
+    pub(crate) attempts: bool,
+    /// By `cancel-notices`: that a job which it runs was cancelled.
+    pub(crate) cancelled: bool,
 }
 
 impl Session {
