@@ -10,22 +10,31 @@
 //! seldom             what is logged only now and then
 //! net::peer          who is at the other end of a connection
 //! rights             what a connection may do; what each packet and text command needs
+//! broker::policy::value  times, rates and bounds, as people write them
+//! broker::policy     what an operator wants for the jobs of a function
 //! broker::activity   what became of a function's jobs, in numbers
 //! broker::arena      values under small numbers, memory given back
 //! broker::jobs       jobs, by handle and by unique key
+//! broker::dead       jobs that ran out of tries
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
 //! broker::sessions   connections, as the broker sees them
 //! broker::functions  what waits in each function, and who can run it
 //! broker::wakeups    wake-ups without an answer, and who is woken then
 //! broker             all state; connections come and go, clients ask for a status …
+//! broker::notices    … workers are told of their jobs what they asked to be told
 //! broker::submit     … and submit jobs
 //! broker::assign     … workers are woken, and get jobs
+//! broker::retries    … jobs that were not done are tried again, or become dead letters
 //! broker::results    … and send results
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot   … what is to be seen from outside
 //! broker::dispatch   a packet -> a call of the broker
+//! admin::fields      pieces of answers of our own
+//! admin::policies    policies are set and shown
+//! admin::dead        dead letters are shown, tried again and forgotten
+//! admin::job         what is known of one job
 //! admin::listing     the snapshot -> lists of lines
 //! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers
@@ -33,10 +42,15 @@
 //! durable::recovery  reading the jobs at the start
 //! durable::row_key   the keys of rows in C gearmand's tables
 //! durable::sqlite    a durable queue in an SQLite file
+//! durable::sqlite::schema  our tables there, beside C gearmand's
+//! durable::sqlite::rows    its rows -> jobs
 //! durable::sqlite::extras  what C gearmand's table there has no columns for
+//! durable::sqlite::dead    dead letters and settings there
 //! config::file       words of a command line and of files
 //! config::regular    the bytes of a file
+//! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::verify     which clients are let in by their certificates
 //! config::tls        certificates and keys, from their files
 //! config::listen     a word of --listen

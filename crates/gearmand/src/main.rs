@@ -4,13 +4,13 @@
 
 mod process;
 
-use crate::process::acl::AclFile;
 use crate::process::activation;
 use crate::process::daemon::{self, Caller, Side};
 use crate::process::log::{Log, NOTICE};
 use crate::process::notify::ServiceManager;
 use crate::process::output;
 use crate::process::reload::Reload;
+use crate::process::rule_files::RuleFiles;
 use crate::process::signals::Signals;
 use crate::process::start;
 use crate::process::syslog::Syslog;
@@ -30,9 +30,9 @@ fn main() -> ExitCode {
         Err(Usage::Clap(error)) => return shown(&error),
         Err(error) => return failed(&error.to_string()),
     };
-    let acl = match options.acl.as_deref().map(AclFile::open).transpose() {
-        Ok(acl) => acl,
-        Err(error) => return failed(&format!("--acl {error}")),
+    let rules = match RuleFiles::open(&options) {
+        Ok(rules) => rules,
+        Err(error) => return failed(&error),
     };
     let mut remarks = remarks(&options, unused);
     if options.check_args {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match run(Launch { options, acl, given, remarks, caller }) {
+    match run(Launch { options, rules, given, remarks, caller }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -113,8 +113,8 @@ const ABANDON: Duration = Duration::from_secs(2);
 /// What there is before the server.
 struct Launch {
     options: Options,
-    /// The rules of `--acl`.
-    acl: Option<AclFile>,
+    /// The files of `--acl` and `--policy-file`.
+    rules: RuleFiles,
     /// Sockets that came with the process.
     given: Vec<Listener>,
     /// What may surprise, for the log.
@@ -134,7 +134,7 @@ fn run(launch: Launch) -> Result<(), String> {
 
 /// Starts, and serves until the last job.
 async fn serve(launch: Launch) -> Result<(), String> {
-    let Launch { options, acl, given, remarks, caller } = launch;
+    let Launch { options, rules, given, remarks, caller } = launch;
     // Before all that takes time, and before anybody can know of this process.
     let mut signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
     daemon::umask();
@@ -160,13 +160,10 @@ async fn serve(launch: Launch) -> Result<(), String> {
     let reload = Reload::default();
     let reopened = log.clone();
     reload.add(move || reopened.reopen());
-    let rules = acl.as_ref().map(AclFile::rules);
-    if let Some(acl) = acl {
-        reload.add(move || acl.reload());
-    }
+    rules.reload_by(&reload);
     let mut stop = signals.follow(reload.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
-    let start = start::start(&options, rules, given, &log, &reload, &reported, report);
+    let start = start::start(&options, &rules, given, &log, &reload, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),

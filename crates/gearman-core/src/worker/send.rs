@@ -41,7 +41,10 @@ impl Worker {
         server.protocol.interrupt_sleep(connection.write_buffer());
         request.encode(connection.write_buffer());
         job.ended |= last;
-        server.unfinished = server.unfinished.saturating_sub(usize::from(last));
+        if last {
+            server.unfinished = server.unfinished.saturating_sub(1);
+            server.told.is_over(&job.handle);
+        }
         if let Err(error) = connection.try_flush() {
             self.lose(job.server, error.clone());
             return Err(error);

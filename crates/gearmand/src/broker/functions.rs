@@ -4,6 +4,7 @@
 //! it any more.
 
 use crate::broker::activity::Activity;
+use crate::broker::policy::Policy;
 use crate::broker::queue::Queue;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -29,6 +30,8 @@ pub(crate) struct Function {
     /// Workers that sleep, longest first, as (`Session::asleep`, connection). An entry is void when the
     /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
     sleepers: VecDeque<(u64, u32)>,
+    /// What an operator wants for its jobs; `None`: nothing.
+    pub(crate) policy: Option<Box<Policy>>,
     /// What became of its jobs; from the first one on.
     pub(crate) activity: Option<Box<Activity>>,
 }
@@ -45,6 +48,7 @@ impl Function {
             limits,
             calls: 0,
             sleepers: VecDeque::new(),
+            policy: None,
             activity: None,
         }
     }

@@ -123,6 +123,7 @@ mod tests {
     #[test]
     fn as_the_c_server_takes_them() {
         assert!(read(&["--sys", "--da", "--pid=x", "--log=x"]).unwrap().0.syslog);
+        assert_eq!(read(&["--po=7"]).unwrap().0.port, Some(7));
         let (options, unused) =
             read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
         assert_eq!(options.port().unwrap(), 40123);
