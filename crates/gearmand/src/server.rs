@@ -311,8 +311,9 @@ async fn shake_hands(
     let limit = shared.lock().config.handshake_timeout;
     let done = tokio::select! {
         biased;
-        done = poll_fn(|cx| stream.poll_handshake(cx)) => done,
+        // Whose place is lost may not have begun, and should not.
         () = place.lost() => return,
+        done = poll_fn(|cx| stream.poll_handshake(cx)) => done,
         () = tokio::time::sleep(limit) => Err(HandshakeError::Late(limit.as_secs())),
     };
     if let Err(error) = done {
