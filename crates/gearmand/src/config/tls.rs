@@ -23,6 +23,9 @@ use x509_cert::der::Decode;
 /// No file of certificates that is meant is larger.
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// Bytes that a chain may have: clients take a message of 64 KiB, in which there is a little more than the chain.
+const MAX_CHAIN: usize = 60 * 1024;
+
 /// Whether a client has to show a certificate of the CA's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Verify {
@@ -151,6 +154,12 @@ impl TlsFiles {
                     TlsError::new(&self.key, reason)
                 }
             });
+        }
+        let bytes: usize = chain.iter().map(|certificate| certificate.len()).sum();
+        if bytes > MAX_CHAIN {
+            let reason =
+                format!("its {} certificates have {bytes} bytes together, and no client takes so many", chain.len());
+            return Err(TlsError::new(&self.certificate, reason));
         }
         let names: Vec<_> = chain.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
         let signed = |pair: &[Certificate]| pair[0].tbs_certificate().issuer() == pair[1].tbs_certificate().subject();
