@@ -26,6 +26,10 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// Bytes that a chain may have: clients take a message of 64 KiB, in which there is a little more than the chain.
 const MAX_CHAIN: usize = 60 * 1024;
 
+/// Bytes of CAs' names that clients are told, so that they can choose among their certificates. More are not worth their way, and
+/// from 64 KiB on they have no place in a handshake.
+const MAX_NAMES: usize = 16 * 1024;
+
 /// Whether a client has to show a certificate of the CA's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Verify {
@@ -118,9 +122,14 @@ impl TlsFiles {
             (Some(file), Verify::Optional | Verify::Require) => {
                 let (roots, more) = roots(file)?;
                 remarks.extend(more);
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                let verifier =
-                    if self.verify == Verify::Optional { verifier.allow_unauthenticated() } else { verifier };
+                let names: usize = roots.roots.iter().map(|root| root.subject.len()).sum();
+                let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                if self.verify == Verify::Optional {
+                    verifier = verifier.allow_unauthenticated();
+                }
+                if names > MAX_NAMES {
+                    verifier = verifier.clear_root_hint_subjects();
+                }
                 builder.with_client_cert_verifier(verifier.build().map_err(|e| TlsError::new(file, e))?)
             }
             _ => builder.with_no_client_auth(),

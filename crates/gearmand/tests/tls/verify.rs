@@ -1,6 +1,6 @@
 //! Who is let in, and what the others get to read.
 
-use crate::tls::{Ca, Encrypted, Identity};
+use crate::tls::{Ca, Encrypted, Files, Identity};
 use crate::util::LONG;
 use gearmand::config::tls::Verify;
 use rcgen::date_time_ymd;
@@ -51,6 +51,18 @@ async fn only_those_with_a_certificate() {
     assert_eq!(outcome(&server, Some(&expired)).await, refused("CertificateExpired"));
     let early = ca.sign_with("new", |params| params.not_before = date_time_ymd(4000, 1, 1));
     assert!(outcome(&server, Some(&early)).await.is_err());
+}
+
+/// Their names are more than a handshake has room for: with so many no client could connect, and a debug build ended.
+#[tokio::test]
+async fn a_file_of_very_many_cas() {
+    let files = Files::new("tls-many-cas");
+    let one = files.ca.certificate.pem();
+    let long = Ca::new(&"x".repeat(900)).certificate.pem();
+    files.write("ca.pem", &[&*long.repeat(80), &one].concat());
+    let server = Encrypted::of(files, Verify::Require, |_| {});
+    assert_eq!(outcome(&server, Some(&server.files.ca.sign("web"))).await, Ok(()));
+    assert!(outcome(&server, None).await.is_err());
 }
 
 #[tokio::test]
