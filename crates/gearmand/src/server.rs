@@ -344,7 +344,8 @@ fn connect(shared: &Shared, thread: &Handle, stream: Stream, peer: Peer, name: S
     }
     let session = state.connect(stream.as_raw_fd(), peer.address);
     match peer.certificate.as_ref().and_then(|certificate| certificate.all().next()) {
-        Some(shown) => tracing::info!("connection from {name}, with the certificate of {shown}"),
+        // Who asked for the certificate may have chosen the name, and lines of the log with it.
+        Some(shown) => tracing::info!("connection from {name}, with the certificate of {}", shown.escape_debug()),
         None => tracing::info!("connection from {name}"),
     }
     state.decide(session, || peer);

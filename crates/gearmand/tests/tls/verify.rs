@@ -1,10 +1,13 @@
 //! Who is let in, and what the others get to read.
 
-use crate::tls::{Ca, Encrypted, Files, Identity};
+use crate::process::{Running, gearmand};
+use crate::tls::{Ca, Encrypted, Files, Identity, server_name};
 use crate::util::LONG;
 use gearmand::config::tls::Verify;
 use rcgen::date_time_ymd;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
 
 /// What becomes of a client with this certificate, on either version of TLS.
@@ -91,4 +94,33 @@ async fn a_certificate_gives_its_rights() {
         assert_eq!(peer.stream.get_ref().1.handshake_kind(), Some(kind));
     }
     server.peer().await.text("whoami\n", &about("rule\tnone")).await;
+}
+
+/// Whoever has a certificate of the CA's may have chosen the name in it.
+#[test]
+fn names_that_would_be_lines_of_a_log_or_of_an_answer() {
+    let files = Files::new("tls-names");
+    let [certificate, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| files.folder.file(name));
+    let acl = files.write("acl.toml", "[[rule]]\nname = \"star\"\ncertificate = \"admin\"\nadmin = true\n\n[[rule]]\n");
+    let options = ["--ssl", "--ssl-certificate", &certificate, "--ssl-key", &key, "--ssl-ca-file", &ca, "--acl", &acl];
+    let mut server = Running::begin(gearmand(), &options, &files.folder);
+    server.port = server.line_with("listening on ").rsplit(':').next().unwrap().trim().parse().unwrap();
+    for (name, shown) in [
+        ("web\nadmin\tyes", "web\\nadmin\\tyes"),
+        ("admin\0.example.com", "admin\\0.example.com"),
+        ("*", "*"),
+        ("\u{1b}[2Jadmin\u{202e}", "\\u{1b}[2Jadmin\\u{202e}"),
+        ("Zürich", "Zürich"),
+    ] {
+        let config = Arc::new(files.client(Some(&files.ca.sign(name))));
+        let session = ClientConnection::new(config, server_name()).unwrap();
+        let mut client = BufReader::new(StreamOwned::new(session, server.connect()));
+        client.get_mut().write_all(b"whoami\n").unwrap();
+        let lines: Vec<String> = client.lines().map(Result::unwrap).take_while(|line| line != ".").collect();
+        let named: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("certificate\t")).collect();
+        assert_eq!(named.len(), 3, "{lines:?}");
+        assert!(lines.contains(&"admin\tno".into()) && !lines.contains(&"admin\tyes".into()), "{lines:?}");
+        let line = server.line_with(", with the certificate of ");
+        assert!(line.trim_end().ends_with(&format!(", with the certificate of {shown}")), "{line}");
+    }
 }
