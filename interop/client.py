@@ -1,4 +1,5 @@
-"""A client by Python's gear: client.py PORT ours|C; prints lines of checks."""
+"""A client by Python's gear: client.py PORT ours|C [CERTIFICATES]; prints lines of checks. With TLS where there is a folder of
+certificates."""
 
 import os
 import sys
@@ -7,6 +8,7 @@ import time
 import gear
 
 port = int(sys.argv[1])
+folder = sys.argv[3] if len(sys.argv) > 3 else None
 LONG = 20
 
 
@@ -21,9 +23,16 @@ def until(condition):
     return bool(condition())
 
 
+def tls(folder, own=None):
+    """The files as addServer() takes them: of this folder, or the client's of another."""
+    if folder is None:
+        return []
+    return [(own or folder) + "/client.key", (own or folder) + "/client.pem", folder + "/ca.pem"]
+
+
 def connect(*options):
     client = gear.Client()
-    client.addServer("127.0.0.1", port)
+    client.addServer("127.0.0.1", port, *tls(folder))
     client.waitForServer(timeout=LONG)
     for option in options:
         check("option " + option, True, client.setOption(option, timeout=LONG))
@@ -86,3 +95,20 @@ check("show unique jobs", True, "nobody\n" in line(gear.ShowUniqueJobsAdminReque
 check("cancel job", "OK\r\n", line(gear.CancelJobAdminRequest(queued.handle)))
 if sys.argv[2] == "ours":  # C counts it until a worker asks
     check("nothing is left", False, "python_nobody\t1" in line(gear.StatusAdminRequest()))
+
+if folder:
+    # It copies all that it has for each 4 KiB that come, so a worker in PHP takes as much.
+    about = do("about", b"x" * (64 << 20)).data
+    check("64 MB to a worker", True, b'"size":67108864' in b"".join(about))
+    stranger = folder + "/../stranger"
+
+    def refused(*files):
+        try:
+            gear.Connection("127.0.0.1", port, *files).connect()
+        except gear.ConnectionError:
+            return True
+        return False
+
+    check("a server of another CA is refused", True, refused(*tls(stranger, folder)))
+    check("a client of another CA is refused", True, refused(*tls(folder, stranger)))
+    check("and others are not", False, refused(*tls(folder)))

@@ -41,10 +41,32 @@ measure() {
         "$1" $((idle / 1024)) "$connection" "$connections" "$job" "$jobs" $((drained / 1024)) "$took"
 }
 
+# Of one over TLS: sets tls_connection.
+measure_tls() {
+    local tls_port count=$((connections < 2000 ? connections : 2000))
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=memory \
+        -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE \
+        -keyout "$scratch/key.pem" -out "$scratch/certificate.pem" 2>>"$log"
+    tls_port=$(free_port)
+    start_server ours -L "tls://127.0.0.1:$tls_port" --ssl-certificate "$scratch/certificate.pem" --ssl-key "$scratch/key.pem"
+    php_holds 10 </dev/null >/dev/null
+    idle=$(rss)
+    coproc HOLD { php_holds "$count"; }
+    children+=("$HOLD_PID")
+    IFS= read -r -t 300 _ <&"${HOLD[0]}" || fail "$count connections over TLS"
+    tls_connection=$((($(rss) - idle) / count))
+    end "$HOLD_PID" "$server"
+    printf 'ours server: an idle connection over TLS %d B, of %d\n' "$tls_connection" "$count"
+}
+# php_holds N: so many connections of our module.
+php_holds() { (php_with ours -d gearman.ssl=1 -d gearman.ssl_ca_file="$scratch/certificate.pem" interop/memory.php "$tls_port" "$1"); }
+
 if [ "$connections" -lt "$wanted" ]; then echo "ulimit -Hn allows $connections connections, not $wanted"; fi
 measure ours 60
 check_that "a queued job takes at most 300 B" [ "$job" -le 300 ]
 check_that "what is left of $jobs jobs is less than twice an idle server" [ "$drained" -lt $((2 * idle)) ]
 check_that "an idle connection takes at most 4096 B" [ "$connection" -le 4096 ]
+measure_tls
+check_that "an idle connection over TLS takes at most 24 KB" [ "$tls_connection" -le 24000 ]
 if [ "${MEMORY_C:-}" ]; then measure C 60; fi
 finish

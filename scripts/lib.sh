@@ -79,6 +79,14 @@ free_port() {
     "$PHP" -n -r '$s = stream_socket_server("tcp://127.0.0.1:0"); echo explode(":", stream_socket_get_name($s, false))[1];'
 }
 
+# make_certificates FOLDER: ca.pem, server.pem, client.pem and their keys, by the very lines of docs/tls.md.
+make_certificates() {
+    local lines said
+    lines=$(awk '/^## /{ here = /^## Certificates/ } here && /^```/ { if (inside) exit; inside = 1; next } inside' docs/tls.md)
+    mkdir -p "$1"
+    said=$(cd "$1" && bash -euc "$lines" 2>&1) || die "docs/tls.md makes no certificates: $said"
+}
+
 # What a job server started by root is told, so that it stays root and can write its files here.
 server_user=()
 # shellcheck disable=SC2034

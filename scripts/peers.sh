@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The C programs, pecl's module, the Perl and the Python library that the tests talk to. Prints where they are, for eval:
+# The C programs, pecl's module, stunnel, the Perl and the Python library that the tests talk to. Prints where they are, for eval:
 #
 #   C_GEARMAND C_GEARMAN C_GEARADMIN   the C server and tools
 #   PECL_PHP                           php with pecl's module (php -n -d extension=gearman.so)
@@ -7,6 +7,7 @@
 #   PEER_LIBS                          its LD_LIBRARY_PATH; empty where the system has its libraries
 #   PHP_FPM                            php-fpm of this PHP; empty where there is none
 #   PEER_PERL                          perl with Gearman::Client and Gearman::Worker
+#   PEER_STUNNEL                       stunnel, which speaks TLS for peers that do not
 #   PEER_PYTHON                        python3 with gear of PyPI; empty where there is no python3 with pip
 #
 # Packages that are installed are used where they are. The others are unpacked under target/peers and
@@ -15,7 +16,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-packages=(gearman-job-server gearman-tools "php$(php_version)-gearman" libgearman-client-perl)
+packages=(gearman-job-server gearman-tools "php$(php_version)-gearman" libgearman-client-perl stunnel4)
 fpm=/usr/sbin/php-fpm$(php_version) # of the package phpX.Y-fpm, where there is one
 peers=$root/target/peers
 vars=$peers/vars
@@ -29,7 +30,7 @@ ready() {
     . "$vars"
     [ "${PHP_FPM-none}" != none ] && [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
         "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1 &&
-        "${PEER_PERL:-false}" -MGearman::Client -MGearman::Worker -e 1 2>/dev/null &&
+        "${PEER_STUNNEL:-false}" -version >/dev/null 2>&1 && "${PEER_PERL:-false}" -MGearman::Client -MGearman::Worker -e 1 2>/dev/null &&
         { [ -z "${PEER_PYTHON-x}" ] || "${PEER_PYTHON:-false}" -c 'import gear' 2>/dev/null; }
 }
 
@@ -65,11 +66,12 @@ make_wrappers() {
         wrapper php-fpm "$(locate "$fpm")"
         fpm_wrapper=$peers/bin/php-fpm
     fi
+    wrapper stunnel "$(locate /usr/bin/stunnel4)"
     wrapper perl perl "${perl[@]}"
     if [ -n "$python" ]; then wrapper python3 env PYTHONPATH="$peers/python" PYTHONDONTWRITEBYTECODE=1 python3; fi
     printf '%s=%q\n' C_GEARMAND "$peers/bin/gearmand" C_GEARMAN "$peers/bin/gearman" \
         C_GEARADMIN "$peers/bin/gearadmin" PECL_PHP "$peers/bin/pecl-php" \
-        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PEER_PERL "$peers/bin/perl" \
+        PECL_GEARMAN_SO "$module" PEER_LIBS "$libs" PEER_PERL "$peers/bin/perl" PEER_STUNNEL "$peers/bin/stunnel" \
         PEER_PYTHON "$python" PHP_FPM "$fpm_wrapper" >"$vars"
 }
 

@@ -349,8 +349,8 @@ class GearmanClient
      * Has the connections to all servers of this client speak TLS, those added before and those to come.
      *
      * The server's certificate must be for the name or address by which the server was added, and of a CA that is known: one
-     * of $ca_file, or of the system's without it. Files are PEM and are read when a connection is made. One that is of no use is
-     * then a warning that names it, and GEARMAN_COULD_NOT_CONNECT.
+     * of $ca_file, or of the system's without it. Or it is itself in $ca_file, self-signed as it may be. Files are PEM and are
+     * read when a connection is made. One that is of no use is then a warning that names it, and GEARMAN_COULD_NOT_CONNECT.
      *
      * What is null or '' comes from the environment (GEARMAND_CA_CERTIFICATE, GEARMAN_CLIENT_PEM, GEARMAN_CLIENT_KEY) or else
      * from php.ini (gearman.ssl_ca_file, gearman.ssl_certificate, gearman.ssl_key). Where the first of these variables is set,

@@ -64,55 +64,55 @@ $shown = array_filter(str_split($secret, 12), fn ($piece) => str_contains($said,
 show('pieces of the key shown', count($shown));
 --EXPECT--
 missing CA file:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: could not read the CA file ~/none.pem: No such file or directory
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/none.pem: No such file or directory
   false, COULD_NOT_CONNECT
 missing certificate:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: could not read the certificate file ~/none.pem: No such file or directory
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/none.pem: No such file or directory
   false, COULD_NOT_CONNECT
 missing key:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: could not read the key file ~/none.key: No such file or directory
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/none.key: No such file or directory
   false, COULD_NOT_CONNECT
 a directory:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~ is a directory, and must be a file in PEM
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~: it is a directory
   false, COULD_NOT_CONNECT
 an empty file:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/empty.pem is empty
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/empty.pem: it is empty
   false, COULD_NOT_CONNECT
 garbage:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/garbage.pem holds no certificate in PEM (-----BEGIN CERTIFICATE-----)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/garbage.pem: there is no certificate in it (in PEM: -----BEGIN CERTIFICATE-----)
   false, COULD_NOT_CONNECT
 half a certificate:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/half.pem is not PEM: a section in it cannot be decoded
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/half.pem: it is no PEM: a section in it cannot be decoded
   false, COULD_NOT_CONNECT
 a key for a certificate:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/client.key holds no certificate in PEM (-----BEGIN CERTIFICATE-----)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/client.key: there is no certificate in it (in PEM: -----BEGIN CERTIFICATE-----)
   false, COULD_NOT_CONNECT
 a certificate for a key:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/client.pem holds no private key in PEM (-----BEGIN PRIVATE KEY-----)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/client.pem: there is no private key in it (in PEM: -----BEGIN PRIVATE KEY-----)
   false, COULD_NOT_CONNECT
 a key that does not fit:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/other.key holds a key that does not fit the certificate in ~/client.pem
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/other.key: the key does not fit the certificate in ~/client.pem
   false, COULD_NOT_CONNECT
 an encrypted key:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/encrypted.key holds an encrypted key, and nobody is here to give its passphrase: decrypt it once (openssl pkey -in …)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/encrypted.key: the key is encrypted, and nobody is there to type the password; `openssl pkey -in FILE -out NEW` makes one that is not
   false, COULD_NOT_CONNECT
 an encrypted key of the old kind:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/old.key holds an encrypted key, and nobody is here to give its passphrase: decrypt it once (openssl pkey -in …)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the key file ~/old.key: the key is encrypted, and nobody is there to type the password; `openssl pkey -in FILE -out NEW` makes one that is not
   false, COULD_NOT_CONNECT
 a key without a certificate:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: a key without a certificate is of no use: name the certificate of ~/client.key
   false, COULD_NOT_CONNECT
 the wrong order:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/order.pem is in the wrong order: the key belongs to certificate 2 of it, which must come first, and behind each the one that signed it
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the certificate file ~/order.pem: its certificates are in the wrong order: the key is that of number 2; that of the key comes first, then the one that signed it, and so on
   false, COULD_NOT_CONNECT
 a gigabyte:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/large.pem is larger than 4 MB: that is no file of certificates
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/large.pem: it is larger than 4 MiB, which no file of certificates is
   false, COULD_NOT_CONNECT
 a pipe:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/fifo is not a file
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/fifo: it is no regular file
   false, COULD_NOT_CONNECT
 a strange name:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: could not read the CA file ~/a
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/a
 b�.pem: No such file or directory
   false, COULD_NOT_CONNECT
 all is well:
@@ -121,7 +121,7 @@ in one file:
   true, SUCCESS
 a relative name: true
 not yet there:
-  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: could not read the CA file ~/here/ca.pem: No such file or directory
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: the CA file ~/here/ca.pem: No such file or directory
   false, COULD_NOT_CONNECT
 now: true, SUCCESS
 pieces of the key shown: 0

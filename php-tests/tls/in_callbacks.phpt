@@ -95,6 +95,6 @@ exception: 0, 'cba'
 exit: 3, 'cba'
 fatal: 255, 'cba'
 memory: 255, 'cba'
-a handler that throws: ErrorException: GearmanClient::doNormal(): no TLS connection to 127.0.0.1: could not read the CA file /no/such/file.pem: No such file or directory, COULD_NOT_CONNECT
+a handler that throws: ErrorException: GearmanClient::doNormal(): no TLS connection to 127.0.0.1: the CA file /no/such/file.pem: No such file or directory, COULD_NOT_CONNECT
 a handler that mends it: '', 'cba', SUCCESS
 once more: ErrorException: thrown

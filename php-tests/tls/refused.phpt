@@ -23,11 +23,18 @@ $ping('another host', tls_server($ca->issue('other', 'DNS:jobs.example.org')), $
 $ping('another address', tls_server($ca->issue('other', 'IP:127.0.0.2')), $ca->file);
 $ping('no names', tls_server($ca->issue('127.0.0.1', 'email:a@example.org')), $ca->file);
 $ping('a plain server', $good->port, $ca->file);
+// All of the hello is read: to close with something unread is to reset the connection.
+$old = fake_server(function (FakePeer $peer) {
+    $peer->bytes(unpack('n', $peer->bytes(5), 3)[1]);
+    $peer->send("\x15\x03\x02\x00\x02\x02\x46"); // protocol_version, by TLS 1.1
+});
+$ping('TLS 1.1 alone', $old->port, $ca->file);
 
 $server = tls_server($ca->issue(), $ca->file);
 $ping('without a certificate', $server, $ca->file);
 $ping('with a stranger\'s', $server, $ca->file, $stranger->issue('client'));
 $ping('with an expired one', $server, $ca->file, $ca->issue('client', from: '-2 days', to: '-1 day'));
+$ping('with one that is not valid yet', $server, $ca->file, $ca->issue('client', from: '+36 hours', to: '+4 days'));
 $ping('with the right one', $server, $ca->file, $ca->issue('client'));
 
 // As it is where servers are connected to at once.
@@ -57,16 +64,19 @@ not yet valid:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is not valid yet, for N hours more: is the clock right?
   false, COULD_NOT_CONNECT
 another host:
-  warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is made out to DnsName(\"jobs.example.org\"), not to localhost: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is made out to jobs.example.org, not to localhost: connect to that name, or say that it is right (peer name)
   false, COULD_NOT_CONNECT
 another address:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to IpAddress(127.0.0.2), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to 127.0.0.2, not to 127.0.0.1: connect to that name, or say that it is right (peer name)
   false, COULD_NOT_CONNECT
 no names:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to Unsupported(0x01), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate names neither a host nor an address (subjectAltName), so not 127.0.0.1: it must be made anew
   false, COULD_NOT_CONNECT
 a plain server:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?
+  false, COULD_NOT_CONNECT
+TLS 1.1 alone:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server speaks neither TLS 1.2 nor 1.3, and nothing older is safe
   false, COULD_NOT_CONNECT
 without a certificate:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server requires a certificate of its clients: name one, and its key
@@ -75,7 +85,10 @@ with a stranger's:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server does not accept our certificate in ~/client.pem: it does not know the CA that signed it
   false, COULD_NOT_CONNECT
 with an expired one:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server does not accept our certificate in ~/client.pem: it has expired
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server does not accept our certificate in ~/client.pem: it has expired, or is not valid yet
+  false, COULD_NOT_CONNECT
+with one that is not valid yet:
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server does not accept our certificate in ~/client.pem: it has expired, or is not valid yet
   false, COULD_NOT_CONNECT
 with the right one:
   true, SUCCESS

@@ -119,11 +119,14 @@ unset($worker);
 $logged('closed');
 heard_by_server('heard');
 
-// It does not answer: the connection is closed.
+// It does not answer: the connection is closed. A job first, so that the short time begins when the server has answered the rest.
 $server = direct_server(function (FakePeer $peer) {
+    $peer->send(assign($peer, 1));
     hear($peer, 0);
 });
 $worker = direct_worker($server);
+$worker->setTimeout(5000);
+show('before', $worker->work());
 $worker->setTimeout(50);
 show('no answer', @$worker->work(), code($worker));
 $logged('closed');
@@ -168,8 +171,10 @@ the next: true, SUCCESS
 handler
 idle: true, SUCCESS
 heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:1 r, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:2 r, PRE_SLEEP, ECHO_REQ, closed
+ran: 'job 1'
+before: true
 no answer: false, TIMEOUT
-heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, closed
+heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:1 r, PRE_SLEEP, ECHO_REQ, closed
 ini: false
 NON_BLOCKING: false
 grabJob: false

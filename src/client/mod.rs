@@ -29,7 +29,7 @@ use gearman_core::Error;
 use gearman_core::client as core;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::net::address::{Address, ServerAddress};
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::TlsChoice;
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -114,10 +114,8 @@ impl Endpoint for Client {
     fn is_kept(&self, server: &ServerAddress) -> bool {
         self.core.borrow().is_kept(server)
     }
-    fn set_tls(&self, all: bool, settings: TlsSettings) {
-        let mut core = self.core.borrow_mut();
-        core.set_tls_defaults(settings.clone()); // first, or a connection that is as it should be may be given up
-        core.set_tls(all.then_some(settings));
+    fn set_tls(&self, tls: TlsChoice) {
+        self.core.borrow_mut().set_tls(tls);
     }
     fn servers(&self) -> usize {
         self.core.borrow().servers()

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::last_error::LastError;
 use crate::object::Class;
 use gearman_core::net::address::{Address, ServerAddress};
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::TlsChoice;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,8 +63,8 @@ pub(crate) trait Endpoint: Class {
     fn is_kept(&self, _server: &ServerAddress) -> bool {
         false
     }
-    /// How connections are made from now on: all of them by TLS, or those to servers that are named so.
-    fn set_tls(&self, all: bool, settings: TlsSettings);
+    /// How connections are made from now on.
+    fn set_tls(&self, tls: TlsChoice);
     /// How many servers it has.
     fn servers(&self) -> usize;
     /// Wishes to be sent exceptions, from now on.

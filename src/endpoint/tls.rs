@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::ini;
 use crate::sys;
 use gearman_core::ReturnCode;
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use std::env;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -76,7 +76,10 @@ pub(crate) fn switch<T: Endpoint>(this: &T, on: bool) {
 /// Tells the core what holds.
 pub(crate) fn apply<T: Endpoint>(this: &T) {
     let settings = this.common().tls.borrow().settings();
-    this.set_tls(this.common().has(T::TLS_OPTION), settings);
+    this.set_tls(match this.common().has(T::TLS_OPTION) {
+        true => TlsChoice::all(settings),
+        false => TlsChoice::named(settings),
+    });
 }
 
 /// The files that these arguments name, or why one of them is refused.

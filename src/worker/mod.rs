@@ -20,7 +20,7 @@ use crate::worker::functions::Functions;
 use crate::zvals::Zvals;
 use ext_php_rs::types::Zval;
 use gearman_core::net::address::{Address, ServerAddress};
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::TlsChoice;
 use gearman_core::protocol::message::Grab;
 use gearman_core::{Error, ReturnCode, worker as core};
 use std::cell::RefCell;
@@ -95,10 +95,8 @@ impl Endpoint for Worker {
     fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
     }
-    fn set_tls(&self, all: bool, settings: TlsSettings) {
-        let mut core = self.core.borrow_mut();
-        core.set_tls_defaults(settings.clone()); // first, or a connection that is as it should be may be given up
-        core.set_tls(all.then_some(settings));
+    fn set_tls(&self, tls: TlsChoice) {
+        self.core.borrow_mut().set_tls(tls);
     }
     fn servers(&self) -> usize {
         self.core.borrow().servers()

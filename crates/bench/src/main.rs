@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! stats              medians, paired ratios
+//! certificate        what TLS needs
 //! setup              which programs and scripts are measured
 //! process, server    children: servers, scripts; free ports, deadlines, processor time
 //! php                the scripts of bench/ under either module and either server
@@ -18,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod floor;
 mod hub;
 mod load;

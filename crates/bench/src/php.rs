@@ -27,12 +27,21 @@ pub(crate) struct Stack {
     pub(crate) server: Kind,
     /// Settings as php's -d takes them.
     pub(crate) settings: &'static [&'static str],
-    /// By the server's socket file, not by TCP.
-    pub(crate) unix: bool,
+    pub(crate) way: Way,
+}
+
+/// How the server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Tcp,
+    /// By its socket file.
+    Unix,
+    /// By TLS, over TCP; of a server that is [`Kind::OursTls`].
+    Tls,
 }
 
 const fn stack(name: &'static str, module: Module, server: Kind) -> Stack {
-    Stack { name, module, server, settings: &[], unix: false }
+    Stack { name, module, server, settings: &[], way: Way::Tcp }
 }
 /// Ours altogether.
 pub(crate) const OURS: Stack = stack("ours", Module::Ours, Kind::Ours);
@@ -60,11 +69,16 @@ impl Stack {
         for setting in self.settings {
             command.args(["-d", setting]);
         }
-        if self.unix {
-            command.env("BENCH_HOST", format!("unix://{}", server.path.display())).env("BENCH_PORT", "0");
-        } else {
-            command.env("BENCH_HOST", "127.0.0.1").env("BENCH_PORT", server.port.to_string());
-        }
+        let (host, port) = match self.way {
+            Way::Tcp => ("127.0.0.1".into(), server.port),
+            Way::Unix => (format!("unix://{}", server.path.display()), 0),
+            Way::Tls => {
+                command.args(["-d", "gearman.ssl=1", "-d"]);
+                command.arg(format!("gearman.ssl_ca_file={}", setup.tls.ca.display()));
+                ("127.0.0.1".into(), server.tls_port.unwrap_or(0))
+            }
+        };
+        command.env("BENCH_HOST", host).env("BENCH_PORT", port.to_string());
         command
     }
 

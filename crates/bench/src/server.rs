@@ -13,6 +13,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
+    /// The same, which listens for TLS too.
+    OursTls,
     C,
     /// Answers at once and stores nothing: what sockets and packets alone cost.
     Null,
@@ -24,6 +26,8 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     /// Its socket in the file system, where it has one.
     pub(crate) path: PathBuf,
+    /// Its port for TLS, where it has one.
+    pub(crate) tls_port: Option<u16>,
 }
 
 /// A function's counts, from the server's answer to `status`.
@@ -50,7 +54,7 @@ impl Server {
     fn start_on(setup: &Setup, kind: Kind, port: u16) -> Result<Server> {
         let path = setup.scratch.join(format!("{port}.sock"));
         let mut command = match kind {
-            Kind::Ours => Command::new(&setup.gearmand),
+            Kind::Ours | Kind::OursTls => Command::new(&setup.gearmand),
             Kind::C => Command::new(&setup.c_gearmand),
             Kind::Null => Command::new(&setup.bench),
         };
@@ -63,11 +67,16 @@ impl Server {
             // Root's servers become another user, who may not write here.
             command.args(setup.server_user.split_whitespace());
         }
-        if kind == Kind::Ours {
+        if matches!(kind, Kind::Ours | Kind::OursTls) {
             command.arg("-L").arg(format!("unix://{}", path.display()));
         }
+        let tls_port = if kind == Kind::OursTls { Some(free_port()?) } else { None };
+        if let Some(port) = tls_port {
+            command.arg("-L").arg(format!("tls://127.0.0.1:{port}"));
+            command.arg("--ssl-certificate").arg(&setup.tls.certificate).arg("--ssl-key").arg(&setup.tls.key);
+        }
         let process = Process::start(&format!("{kind:?} server"), &mut command)?;
-        let mut server = Server { process, port, path };
+        let mut server = Server { process, port, path, tls_port };
         wait_until("the server listens", || {
             server.process.expect_running()?;
             Ok(server.ask("version").is_ok_and(|line| line.starts_with("OK")))

@@ -2,6 +2,7 @@
 //! is started here.
 
 use crate::Result;
+use crate::certificate::Files;
 use std::path::PathBuf;
 
 /// From the environment that scripts/bench.sh sets.
@@ -21,6 +22,8 @@ pub(crate) struct Setup {
     pub(crate) scripts: PathBuf,
     /// For files that come and go; scripts/bench.sh removes it.
     pub(crate) scratch: PathBuf,
+    /// In `scratch`.
+    pub(crate) tls: Files,
     /// Only to see that everything works: a hundredth of all jobs.
     pub(crate) quick: bool,
 }
@@ -28,6 +31,7 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn find(quick: bool) -> Result<Setup> {
         let get = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set: make bench"));
+        let scratch: PathBuf = get("BENCH_SCRATCH")?.into();
         Ok(Setup {
             bench: std::env::current_exe()?,
             php: get("PHP")?,
@@ -40,7 +44,8 @@ impl Setup {
             libraries: get("BENCH_LIBS")?,
             server_user: get("BENCH_SERVER_USER")?,
             scripts: get("BENCH_SCRIPTS")?.into(),
-            scratch: get("BENCH_SCRATCH")?.into(),
+            tls: Files::make(&scratch)?,
+            scratch,
             quick,
         })
     }

@@ -207,7 +207,7 @@ impl Error {
 }
 
 /// The system's text without Rust's "(os error N)".
-#[cfg(feature = "client")]
+#[cfg(feature = "tls")]
 pub(crate) fn system_text(e: &std::io::Error) -> String {
     let text = e.to_string();
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_string()

@@ -143,11 +143,15 @@
 //! protocol::admin         the text commands on the same port
 //! protocol::write_buffer  what waits to be written to a socket
 //! net::address            "host:port,…", tls://host:port and unix:///path
+//! ---- feature "tls" ----
+//! net::pem                certificates and keys out of PEM files
+//! net::x509               what a certificate is for, and whether it names itself as who signed it
+//! net::authorities        whom a CA file trusts: certificates of its CAs, and those that it holds itself
 //! ---- feature "client" ----
 //! random                  random numbers, and forks
 //! net::fork               which process this is, asked cheaply
 //! net::tls::reason        why TLS failed, in words
-//! net::tls::files         certificates and keys out of PEM files
+//! net::tls::files         the files that settings name, and whether they have changed
 //! net::tls::verify        who a server must be
 //! net::tls                TLS as clients and workers want it, and rustls's configurations for it
 //! net::session            a TLS session over a socket
@@ -167,6 +171,7 @@
 //! worker::job             a job that was given to this worker
 //! worker::protocol        abilities, grab / pre-sleep / noop on one connection; pure
 //! worker::server          a server as a worker uses it
+//! worker::send            what is sent of jobs, and what of that waits for a socket
 //! worker::direct          jobs without a grab, and jobs ahead
 //! worker::echo            ECHO_REQ: does a server answer?
 //! worker::pace            calls that fail at once are slowed down

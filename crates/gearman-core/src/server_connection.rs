@@ -10,7 +10,7 @@
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Connection;
-use crate::net::tls::TlsSettings;
+use crate::net::tls::{TlsChoice, TlsSettings};
 use crate::random::generator;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -79,13 +79,12 @@ enum State {
 }
 
 impl ServerConnection {
-    /// A server that is not connected to yet, and the addresses it was resolved to, if it was. Without TLS, unless
-    /// [`ServerConnection::set_tls`] follows.
-    pub fn new(address: ServerAddress, resolved: Vec<Address>) -> ServerConnection {
+    /// A server that is not connected to yet, and the addresses it was resolved to, if it was.
+    pub fn new(address: ServerAddress, resolved: Vec<Address>, tls: &TlsChoice) -> ServerConnection {
         ServerConnection {
             name: address.to_string(),
+            tls: tls.of(&address),
             address,
-            tls: None,
             state: State::Down,
             failures: 0,
             due: Instant::now(),
@@ -113,7 +112,8 @@ impl ServerConnection {
     }
 
     /// Connections are made in this way from now on. True: one was made in another way, or was being made, and is given up.
-    pub fn set_tls(&mut self, tls: Option<Arc<TlsSettings>>) -> bool {
+    pub fn set_tls(&mut self, tls: &TlsChoice) -> bool {
+        let tls = tls.of(&self.address);
         if self.tls == tls {
             return false;
         }
@@ -413,7 +413,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("gearman-core-server-{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
-        (ServerConnection::new(ServerAddress::Unix(path.clone()), Vec::new()), listener)
+        (ServerConnection::new(ServerAddress::Unix(path.clone()), Vec::new(), &TlsChoice::default()), listener)
     }
 
     /// Connects; that needs no waiting on a unix socket.

@@ -8,7 +8,7 @@ use gearman_core::client::pool::{Counts, Pool};
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::fork;
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
@@ -52,8 +52,8 @@ fn forks(tls: bool) {
     let mut runtime = new_runtime();
     let address = ServerAddress::new(if tls { "tls://127.0.0.1" } else { "127.0.0.1" }, i64::from(port)).unwrap();
     let (mut client, mut worker) = (Client::new(Settings::default()), Worker::new(Settings::default()));
-    client.set_tls_defaults(anybody());
-    worker.set_tls_defaults(anybody());
+    client.set_tls(TlsChoice::named(anybody()));
+    worker.set_tls(TlsChoice::named(anybody()));
     client.add_server(address.clone(), Vec::new());
     worker.add_server(address.clone(), Vec::new());
     worker.abilities.add(b"f", 0).unwrap();
@@ -89,7 +89,7 @@ fn forks(tls: bool) {
     let with_pool = |runtime: &Runtime| {
         let mut client = Client::new(Settings::default());
         client.set_pool(pool.clone());
-        client.set_tls_defaults(anybody());
+        client.set_tls(TlsChoice::named(anybody()));
         client.add_server(address.clone(), Vec::new());
         connection(runtime, &mut client)
     };

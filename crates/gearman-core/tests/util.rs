@@ -5,7 +5,7 @@ use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
 use gearman_core::net::address::ServerAddress;
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use std::convert::Infallible;
@@ -297,7 +297,7 @@ pub(crate) fn client(servers: &[ServerAddress]) -> Client {
 
 pub(crate) fn client_with(settings: Settings, servers: &[ServerAddress]) -> Client {
     let mut client = Client::new(settings);
-    client.set_tls_defaults(anybody());
+    client.set_tls(TlsChoice::named(anybody()));
     for server in servers {
         client.add_server(server.clone(), Vec::new());
     }
@@ -310,7 +310,7 @@ pub(crate) fn worker(servers: &[ServerAddress], function: &[u8]) -> Worker {
 
 pub(crate) fn worker_with(settings: Settings, servers: &[ServerAddress], function: &[u8]) -> Worker {
     let mut worker = Worker::new(settings);
-    worker.set_tls_defaults(anybody());
+    worker.set_tls(TlsChoice::named(anybody()));
     for server in servers {
         worker.add_server(server.clone(), Vec::new());
     }

@@ -9,7 +9,7 @@ use crate::{print, print_error, report};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::net::address::{Address, ServerAddress};
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::protocol::message::Priority;
 use gearman_core::server_connection::Settings;
 use std::io::{self, BufRead, Read};
@@ -68,7 +68,7 @@ impl Submitter {
         runtime: Runtime,
     ) -> Submitter {
         let mut client = Client::new(Settings::default());
-        client.set_tls(tls);
+        client.set_tls(tls.map(TlsChoice::all).unwrap_or_default());
         for (server, addresses) in servers {
             client.add_server(server, addresses);
         }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::flags::Lines;
 use crate::{print, report};
 use gearman_core::net::address::{Address, ServerAddress};
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::protocol::message::Update;
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
@@ -49,7 +49,7 @@ pub async fn run(
     tls: Option<TlsSettings>,
 ) -> Result<bool> {
     let mut worker = Worker::new(Settings::default());
-    worker.set_tls(tls);
+    worker.set_tls(tls.map(TlsChoice::all).unwrap_or_default());
     for (server, addresses) in servers {
         worker.add_server(server, addresses);
     }

@@ -198,7 +198,7 @@ fn a_file_that_is_none_is_named() {
     for (program, arguments) in [("gearadmin", &["--status"][..]), ("gearman", &["-f", "f", "w"])] {
         let ended = run(program, &port, &[arguments, &["--ssl-ca-file", &missing]].concat());
         let said = format!(
-            "{program}: no TLS connection to 127.0.0.1:{port}: could not read the CA file {missing}: No such file or directory\n"
+            "{program}: no TLS connection to 127.0.0.1:{port}: the CA file {missing}: No such file or directory\n"
         );
         ended.expect(1, "", &said);
     }

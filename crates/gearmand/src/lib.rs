@@ -37,10 +37,12 @@
 //! config::file       words of a command line and of files
 //! config::regular    the bytes of a file
 //! config::acl        the file of rules: who has which rights
+//! config::verify     which clients are let in by their certificates
 //! config::tls        certificates and keys, from their files
 //! config::listen     a word of --listen
 //! config             what a server is run with
 //! config::options    every option, with default and meaning
+//! config::command_line  words of the command line and of files -> options
 //! ---- below: sockets ----
 //! net::stream::socket  a socket, TCP or Unix
 //! net::stream::tls   its bytes, encrypted

@@ -4,19 +4,22 @@ use super::MICROSECONDS;
 use crate::Result;
 use crate::floor;
 use crate::load;
-use crate::php::{FUNCTION, OURS, OURS_ON_C, PECL_ON_C, STACKS, Stack, php, seconds};
+use crate::php::{FUNCTION, OURS, OURS_ON_C, PECL_ON_C, STACKS, Stack, Way, php, seconds};
 use crate::process::{Process, free_port};
 use crate::row::{Row, Target, Variant, ratio, variant};
-use crate::server::Server;
+use crate::server::{Kind, Server};
 use crate::setup::Setup;
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 
 const PREFETCH: &[&str] = &["gearman.prefetch=16"];
-const UNIX: Stack = Stack { name: "ours, unix socket", unix: true, ..OURS };
+const UNIX: Stack = Stack { name: "ours, unix socket", way: Way::Unix, ..OURS };
 const OURS_PREFETCH: Stack = OURS.with("ours, prefetch 16", PREFETCH);
 const C_PREFETCH: Stack = OURS_ON_C.with("ours on C, prefetch 16", PREFETCH);
 const PERSISTENT: Stack = OURS.with("ours, persistent", &["gearman.persistent=1"]);
+const TLS: Stack = Stack { name: "ours, TLS", server: Kind::OursTls, way: Way::Tls, ..OURS };
+const TLS_PERSISTENT: Stack = TLS.with("ours, TLS, persistent", &["gearman.persistent=1"]);
+const TLS_ANEW: Stack = TLS.with("ours, TLS, whole handshakes", &[]);
 const MEGABYTE: u64 = 1 << 20;
 
 /// Where a script finds its server as it needs it.
@@ -89,23 +92,29 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn do_small() -> Row {
     let mut variants = stacks(&STACKS, Before::Worker, "do.php", &[5_000, 12]);
-    variants.extend(stacks(&[UNIX], Before::Worker, "do.php", &[5_000, 12]));
+    variants.extend(stacks(&[UNIX, TLS], Before::Worker, "do.php", &[5_000, 12]));
     variants.extend([hops("raw, 2 hops", 2), hops("raw, 4 hops", 4), hops("raw, 6 hops", 6)]);
     let targets = vec![
         vec![ratio("ours", BASE, 0.45)],
         vec![ratio("ours", "raw, 4 hops", 1.5)],
         vec![ratio(UNIX.name, BASE, 0.35)],
         vec![ratio("ours on C", BASE, 0.85)],
+        vec![ratio(TLS.name, "ours", 1.35)],
+        vec![ratio(TLS.name, BASE, 0.65)],
     ];
     row("do", "doNormal, 12 bytes there and back", variants, targets)
 }
 
 fn do_large() -> Row {
     // Pecl on C needs a thousand times as long as what is measured beside.
-    let mut variants = stacks(&[OURS], Before::Worker, "do.php", &[200, MEGABYTE]);
+    let mut variants = stacks(&[OURS, TLS], Before::Worker, "do.php", &[200, MEGABYTE]);
     variants.extend(stacks(&STACKS[1..], Before::Worker, "do.php", &[5, MEGABYTE]));
     variants.push(variant("raw relay", |setup| Ok(vec![floor::blob(setup, MEGABYTE as usize, setup.jobs(300))?])));
-    let targets = vec![vec![ratio("ours", BASE, 0.02)], vec![ratio("ours", "raw relay", 3.0)]];
+    let targets = vec![
+        vec![ratio("ours", BASE, 0.02)],
+        vec![ratio("ours", "raw relay", 3.0)],
+        vec![ratio(TLS.name, "ours", 4.0)],
+    ];
     row("do-1mb", "doNormal, 1 MB there and back", variants, targets)
 }
 
@@ -143,7 +152,13 @@ fn drain() -> Row {
 
 fn page() -> Row {
     let mut variants = stacks(&STACKS, Before::Nothing, "page.php", &[2_000]);
-    variants.extend(stacks(&[PERSISTENT], Before::Nothing, "page.php", &[2_000]));
-    let targets = vec![vec![ratio(PERSISTENT.name, BASE, 0.35)], vec![ratio("ours", BASE, 0.7)]];
+    variants.extend(stacks(&[PERSISTENT, TLS, TLS_PERSISTENT], Before::Nothing, "page.php", &[2_000]));
+    variants.extend(stacks(&[TLS_ANEW], Before::Nothing, "page.php", &[500, 1]));
+    let targets = vec![
+        vec![ratio(PERSISTENT.name, BASE, 0.35)],
+        vec![ratio("ours", BASE, 0.7)],
+        vec![ratio(TLS.name, TLS_ANEW.name, 0.5)],
+        vec![ratio(TLS_PERSISTENT.name, PERSISTENT.name, 1.3)],
+    ];
     row("page", "new client, addServer, doBackground", variants, targets)
 }

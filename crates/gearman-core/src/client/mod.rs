@@ -30,14 +30,13 @@ use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::{Connection, Packet};
 use crate::net::fork::Process;
-use crate::net::tls::{Choice, TlsSettings};
+use crate::net::tls::TlsChoice;
 use crate::protocol::codec::Sink;
 use crate::protocol::message::{Request, Response};
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,7 +53,7 @@ const IDLE: Duration = Duration::from_millis(1);
 pub struct Client {
     settings: Settings,
     /// With which servers TLS is spoken.
-    tls: Choice,
+    tls: TlsChoice,
     /// Where the connections of servers added from now on come from and go to.
     pool: Option<Pool>,
     servers: Vec<Server>,
@@ -99,29 +98,17 @@ impl Client {
     /// One more server, the last to be tried. Nothing is sent yet. `addresses` are those it was resolved
     /// to just now, and may be empty.
     pub fn add_server(&mut self, server: ServerAddress, addresses: Vec<Address>) {
-        let tls = self.tls.of(&server);
-        let mut connection = ServerConnection::new(server, addresses);
-        connection.set_tls(tls);
+        let connection = ServerConnection::new(server, addresses, &self.tls);
         self.servers.push(Server::new(connection, self.pool.clone()));
     }
 
-    /// How TLS is spoken with all servers that have no path, those added before among them; `None`: only with those whose name
-    /// begins with `tls://`. A connection that is not as it should be is given up, and what waits for an answer over it ends.
-    pub fn set_tls(&mut self, settings: Option<TlsSettings>) {
-        self.choose(Choice { all: settings.map(Arc::new), ..self.tls.clone() });
-    }
-
-    /// How TLS is spoken with servers whose name begins with `tls://`, unless [`Client::set_tls`] says it for all. Where
-    /// this is not called it is [what the environment says](TlsSettings::from_environment).
-    pub fn set_tls_defaults(&mut self, settings: TlsSettings) {
-        self.choose(Choice { named: Some(Arc::new(settings)), ..self.tls.clone() });
-    }
-
-    fn choose(&mut self, tls: Choice) {
+    /// How TLS is spoken from now on, also with the servers that were added before. A connection that is not as it should be is
+    /// given up, and what waits for an answer over it ends.
+    pub fn set_tls(&mut self, tls: TlsChoice) {
         self.tls = tls;
         for i in 0..self.servers.len() {
             let connection = &mut self.servers[i].connection;
-            if connection.set_tls(self.tls.of(connection.address())) {
+            if connection.set_tls(&self.tls) {
                 let error = Error::lost(connection.name(), "it was given up, since TLS was switched on, off, or over");
                 self.lose(i, &error);
             }

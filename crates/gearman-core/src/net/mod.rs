@@ -3,13 +3,19 @@
 //! Must never know what a packet means.
 
 pub mod address;
+#[cfg(feature = "tls")]
+pub mod authorities;
 #[cfg(feature = "client")]
 pub mod connection;
 #[cfg(feature = "client")]
 pub mod fork;
+#[cfg(feature = "tls")]
+pub mod pem;
 #[cfg(feature = "client")]
 pub(crate) mod session;
 #[cfg(feature = "client")]
 mod stream;
 #[cfg(feature = "client")]
 pub mod tls;
+#[cfg(feature = "tls")]
+pub mod x509;

@@ -39,28 +39,37 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
         let in_order = [chain.chain_pem[0].clone(), chain.chain_pem[1].clone()];
         let reversed = in_order.iter().rev().cloned().collect::<String>();
         let cases = vec![
-            (ca(Some(folder.path("none.pem"))), "could not read the CA file F/none.pem: No such file or directory"),
-            (ca(Some(folder.path(""))), "the CA file F/ is a directory, and must be a file in PEM"),
-            (ca(Some(huge.clone())), "the CA file F/huge.pem is larger than 4 MB: that is no file of certificates"),
-            (ca(Some(fifo)), "the CA file F/fifo is not a file"),
-            (ca(file("empty.pem", "")), "the CA file F/empty.pem is empty"),
-            (ca(file("text.pem", "hello")), "the CA file F/text.pem holds no certificate in PEM"),
-            (ca(Some(key.clone())), "the CA file F/good.key holds no certificate in PEM"),
+            (ca(Some(folder.path("none.pem"))), "the CA file F/none.pem: No such file or directory"),
+            (ca(Some(folder.path(""))), "the CA file F/: it is a directory"),
+            (
+                ca(Some(huge.clone())),
+                "the CA file F/huge.pem: it is larger than 4 MiB, which no file of certificates is",
+            ),
+            (ca(Some(fifo)), "the CA file F/fifo: it is no regular file"),
+            (ca(file("empty.pem", "")), "the CA file F/empty.pem: it is empty"),
+            (
+                ca(file("text.pem", "hello")),
+                "the CA file F/text.pem: there is no certificate in it (in PEM: -----BEGIN CERTIFICATE-----)",
+            ),
+            (
+                ca(Some(key.clone())),
+                "the CA file F/good.key: there is no certificate in it (in PEM: -----BEGIN CERTIFICATE-----)",
+            ),
             (
                 ca(file("torn.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n")),
-                "the CA file F/torn.pem is not PEM: a section in it cannot be decoded",
+                "the CA file F/torn.pem: it is no PEM: a section in it cannot be decoded",
             ),
             (
                 ca(file("junk.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
-                "the CA file F/junk.pem holds what is no certificate: ",
+                "the CA file F/junk.pem: its certificate number 1 cannot be read: ",
             ),
-            (of(Some(folder.path("none.pem")), None), "could not read the certificate file F/none.pem: "),
-            (of(Some(huge), Some(key.clone())), "the certificate file F/huge.pem is larger than 4 MB"),
-            (of(Some(certificate.clone()), Some(folder.path("none.key"))), "could not read the key file F/none.key: "),
-            (of(Some(certificate.clone()), file("empty.key", "")), "the key file F/empty.key is empty"),
+            (of(Some(folder.path("none.pem")), None), "the certificate file F/none.pem: "),
+            (of(Some(huge), Some(key.clone())), "the certificate file F/huge.pem: it is larger than 4 MiB"),
+            (of(Some(certificate.clone()), Some(folder.path("none.key"))), "the key file F/none.key: "),
+            (of(Some(certificate.clone()), file("empty.key", "")), "the key file F/empty.key: it is empty"),
             (
                 of(Some(certificate.clone()), None),
-                "the certificate file F/good.pem holds no private key in PEM (-----BEGIN PRIVATE KEY-----)",
+                "the certificate file F/good.pem: there is no private key in it (in PEM: -----BEGIN PRIVATE KEY-----)",
             ),
             (
                 of(None, Some(key.clone())),
@@ -68,26 +77,26 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
             ),
             (
                 of(Some(certificate.clone()), file("other.key", &other.key_pem)),
-                "the key file F/other.key holds a key that does not fit the certificate in F/good.pem",
+                "the key file F/other.key: the key does not fit the certificate in F/good.pem",
             ),
             (
                 of(Some(certificate.clone()), file("one.key", ENCRYPTED[0])),
-                "the key file F/one.key holds an encrypted key, and nobody is here to give its passphrase",
+                "the key file F/one.key: the key is encrypted, and nobody is there to type the password",
             ),
             (
                 of(Some(certificate.clone()), file("two.key", ENCRYPTED[1])),
-                "the key file F/two.key holds an encrypted key, and nobody is here to give its passphrase",
+                "the key file F/two.key: the key is encrypted, and nobody is there to type the password",
             ),
             (
                 of(
                     Some(certificate),
                     file("bad.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
                 ),
-                "the key file F/bad.key holds a key that is damaged, or of a kind that TLS has no use for",
+                "the key file F/bad.key: the key is damaged, or none of RSA",
             ),
             (
                 of(file("reversed.pem", &reversed), file("chain.key", &chain.key_pem)),
-                "the certificate file F/reversed.pem is in the wrong order: the key belongs to certificate 2 of it",
+                "the certificate file F/reversed.pem: its certificates are in the wrong order: the key is that of number 2; that of the key comes first, then the one that signed it, and so on",
             ),
         ];
         for (settings, expected) in cases {

@@ -4,13 +4,14 @@ use crate::authorities::{Authority, Folder, names};
 use crate::util::{Script, ask};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::{Error, Result};
 use std::sync::Arc;
 use tokio_rustls::rustls::ServerConfig;
 
 mod files;
 mod mutated;
+mod named;
 mod records;
 mod refused;
 mod resumed;
@@ -40,7 +41,7 @@ impl Party {
 
     fn client_with(&self, settings: TlsSettings) -> Client {
         let mut client = self.script.client();
-        client.set_tls(Some(settings));
+        client.set_tls(TlsChoice::all(settings));
         client
     }
 }

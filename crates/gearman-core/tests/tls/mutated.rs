@@ -6,6 +6,7 @@ use crate::authorities::names;
 use crate::util::{Script, ask, echo, join, pass, res, within_a_minute};
 use gearman_core::ReturnCode;
 use gearman_core::client::task::{Ask, Event};
+use gearman_core::net::tls::TlsChoice;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,7 @@ fn a_worker_whose_server_is_wrong_at_any_byte() {
         let config = party.authority.issue(names(&["localhost", "127.0.0.1"])).server();
         let new = || {
             let mut worker = party.script.worker(b"f");
-            worker.set_tls(Some(party.settings.clone()));
+            worker.set_tls(TlsChoice::all(party.settings.clone()));
             worker
         };
         let mut worker = new();

@@ -7,7 +7,7 @@ use crate::util::{Script, ask, echo, events, join, pass, req, res, soon, within,
 use gearman_core::client::pool::{Counts, Pool};
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::net::address::ServerAddress;
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
@@ -304,7 +304,7 @@ fn settings_hold_for_servers_of_before_and_after() {
         let mut client = gearman_core::client::Client::default();
         let plain = ServerAddress::new("127.0.0.1", port.into()).unwrap();
         client.add_server(plain.clone(), Vec::new());
-        client.set_tls(Some(party.settings.clone()));
+        client.set_tls(TlsChoice::all(party.settings.clone()));
         client.add_server(plain.clone(), Vec::new());
         for server in 0..2 {
             let asked = async {
@@ -318,7 +318,7 @@ fn settings_hold_for_servers_of_before_and_after() {
         let bare = Script::tcp().await;
         let mut client = bare.client();
         join(async { bare.conversation().await.echo("x").await }, echo(&mut client, b"x")).await;
-        client.set_tls(Some(party.settings.clone()));
+        client.set_tls(TlsChoice::all(party.settings.clone()));
         let server = async {
             let mut hello = [0; 2];
             bare.accept_raw().await.read_exact(&mut hello).await.unwrap();
@@ -326,7 +326,7 @@ fn settings_hold_for_servers_of_before_and_after() {
         };
         let ((), refused) = join(server, echo_or_error(&mut client)).await;
         assert_eq!(refused.unwrap_err().code(), ReturnCode::CouldNotConnect);
-        client.set_tls(None);
+        client.set_tls(TlsChoice::default());
         join(async { bare.conversation().await.echo("x").await }, echo(&mut client, b"x")).await;
     });
 }
@@ -345,7 +345,7 @@ fn what_runs_when_tls_is_switched_on_ends() {
             client.begin();
             client.add(submit(b"w"));
             assert_eq!(client.wait(soon()).await.unwrap_err().code(), ReturnCode::Timeout);
-            client.set_tls(Some(TlsSettings::default()));
+            client.set_tls(TlsChoice::all(TlsSettings::default()));
             let Some((_, Event::Error(error))) = client.next_event() else { panic!("no event") };
             assert!(error.to_string().contains("TLS was switched on"), "{error}");
         };
@@ -359,7 +359,7 @@ fn what_runs_when_tls_is_switched_on_ends() {
         };
         let work = async {
             let mut job = worker.next_job(None).await.unwrap();
-            worker.set_tls(Some(TlsSettings::default()));
+            worker.set_tls(TlsChoice::all(TlsSettings::default()));
             assert_eq!(worker.send(&mut job, Update::Complete(b"")).unwrap_err().code(), ReturnCode::LostConnection);
         };
         let (server, ()) = join(server, work).await;
@@ -376,7 +376,7 @@ fn connections_are_left_to_who_has_the_same_settings() {
         let client = |settings: &TlsSettings| {
             let mut client = gearman_core::client::Client::default();
             client.set_pool(pool.clone());
-            client.set_tls(Some(settings.clone()));
+            client.set_tls(TlsChoice::all(settings.clone()));
             client.add_server(party.script.server(), Vec::new());
             client
         };

@@ -7,7 +7,7 @@ use crate::util::{
     Script, alone, client_with, echo, impatient, join, pass, refusing, tcp_server, within, within_a_minute, worker,
 };
 use gearman_core::net::address::ServerAddress;
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use gearman_core::{Error, ReturnCode};
 use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use std::sync::Arc;
@@ -61,14 +61,11 @@ fn a_server_that_another_ca_of_the_same_name_speaks_for() {
 fn a_server_that_nobody_speaks_for() {
     within(async || {
         let said = refusal(|_| Issued::self_signed(localhost()).server()).await;
-        assert_eq!(
-            said,
-            "the server's certificate is self-signed, and not trusted: put the certificate of its CA into ca.pem"
-        );
+        assert_eq!(said, "the server's certificate is self-signed, and not trusted: put it into ca.pem");
         let mut params = localhost();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let said = refusal(|_| Issued::self_signed(params).server()).await;
-        assert!(said.contains("self-signed as a CA (CA:TRUE)"), "{said}");
+        assert_eq!(said, "the server's certificate is self-signed, and not trusted: put it into ca.pem");
     });
 }
 
@@ -92,13 +89,17 @@ fn a_certificate_out_of_its_time() {
 fn a_certificate_of_somebody_else() {
     within(async || {
         let said = refusal(|authority| authority.issue(names(&["other.example", "10.0.0.1"])).server()).await;
-        assert!(said.contains("is made out to ") && said.contains("other.example"), "{said}");
-        assert!(
-            said.ends_with(", not to 127.0.0.1: connect to that name, or say that it is right (peer name)"),
-            "{said}"
+        assert_eq!(
+            said,
+            "the server's certificate is made out to other.example, 10.0.0.1, not to 127.0.0.1: connect to that name, or say \
+             that it is right (peer name)"
         );
         let said = refusal(|authority| authority.issue(names(&[])).server()).await;
-        assert!(said.contains("has no name in its list (subjectAltName), not to 127.0.0.1"), "{said}");
+        assert_eq!(
+            said,
+            "the server's certificate names neither a host nor an address (subjectAltName), so not 127.0.0.1: it must be made \
+             anew"
+        );
     });
 }
 
@@ -121,7 +122,7 @@ fn whom_it_is_made_out_to() {
             let server = ServerAddress::new(&format!("tls://{host}"), port.into()).unwrap();
             let mut client = client_with(gearman_core::server_connection::Settings::default(), &[server]);
             let peer_name = peer_name.map(Into::into);
-            client.set_tls(Some(TlsSettings { peer_name, verify, ..party.settings.clone() }));
+            client.set_tls(TlsChoice::all(TlsSettings { peer_name, verify, ..party.settings.clone() }));
             let server = async {
                 match party.script.accept_tls().await {
                     Ok(mut stream) => {
@@ -158,7 +159,7 @@ fn a_chain_is_followed_and_must_be_in_order() {
             between.issue(localhost()).and(&between).reversed().server()
         })
         .await;
-        assert!(said.contains("the certificate of a CA as its own: its chain is in the wrong order"), "{said}");
+        assert!(said.contains("the certificate of a CA as its own: its chain may be in the wrong order"), "{said}");
         let said = refusal(|authority| authority.below("between").issue(localhost()).server()).await;
         assert!(said.starts_with("the server's certificate is signed by no CA in"), "{said}");
     });
@@ -178,7 +179,7 @@ fn who_shows_no_certificate_where_one_is_required() {
             assert_eq!(reason(refused), expected, "{versions:?}");
 
             let mut worker = worker(&[party.script.server()], b"f");
-            worker.set_tls(Some(party.settings.clone()));
+            worker.set_tls(TlsChoice::all(party.settings.clone()));
             let (_, refused) = join(party.script.accept_tls(), worker.next_job(None)).await;
             assert_eq!(
                 refused.unwrap_err(),
@@ -252,7 +253,7 @@ fn that_tls_is_refused_is_said_whatever_other_addresses_come_to() {
         let (_socket, nobody) = refusing();
         let addresses = [party.script.server(), nobody].iter().flat_map(|s| s.resolve().unwrap()).collect();
         let mut client = gearman_core::client::Client::default();
-        client.set_tls(Some(party.settings.clone()));
+        client.set_tls(TlsChoice::all(party.settings.clone()));
         client.add_server(party.script.server(), addresses);
         let (_, refused) = join(party.script.accept_tls(), echo_or_error(&mut client)).await;
         assert!(reason(refused).contains("self-signed"));
@@ -336,7 +337,7 @@ fn a_handshake_that_is_cut() {
             let script = Script::tcp().await;
             let ServerAddress::Tcp { port, .. } = script.server() else { panic!("TCP") };
             let mut client = client_with(gearman_core::server_connection::Settings::default(), &[tcp_server(port)]);
-            client.set_tls(Some(TlsSettings::clone(&settings)));
+            client.set_tls(TlsChoice::all(TlsSettings::clone(&settings)));
             let config = config.clone();
             let server = async {
                 let mut raw = script.accept_raw().await;

@@ -5,7 +5,7 @@ use crate::authorities::{Authority, Issued, names};
 use crate::conversation::ECHO_RES;
 use crate::util::{Script, echo, join, within};
 use gearman_core::client::Client;
-use gearman_core::net::tls::TlsSettings;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -21,7 +21,7 @@ async fn handshake(script: &Script, settings: &TlsSettings) -> HandshakeKind {
         stream.get_ref().1.handshake_kind().unwrap()
     };
     let mut client = Client::default();
-    client.set_tls(Some(settings.clone()));
+    client.set_tls(TlsChoice::all(settings.clone()));
     client.add_server(script.server(), Vec::new());
     join(server, echo(&mut client, b"x")).await.0
 }

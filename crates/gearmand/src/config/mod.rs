@@ -1,11 +1,13 @@
 //! What a server is run with ([`Config`]), and the options that it follows from ([`Options`]). No sockets here.
 
 mod acl;
+mod command_line;
 pub(crate) mod file;
 mod listen;
 mod options;
 mod regular;
 pub mod tls;
+mod verify;
 
 pub use acl::{Acl, AclError};
 pub use listen::ListenOn;

@@ -57,6 +57,13 @@ impl Ca {
         Ca { issuer: Issuer::new(params, key), certificate }
     }
 
+    /// With its own certificate, as `openssl req -x509` makes one that is a CA's and a server's or client's too.
+    pub(crate) fn itself(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let (mut params, key) = Ca::params(name);
+        change(&mut params);
+        Identity { certificate: params.self_signed(&key).unwrap(), key }
+    }
+
     fn params(name: &str) -> (CertificateParams, KeyPair) {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -134,7 +141,11 @@ impl Files {
         match shown {
             Some(identity) => {
                 let chain: Vec<CertificateDer<'static>> = vec![identity.certificate.der().clone()];
-                builder.with_client_auth_cert(chain, identity.key_der()).unwrap()
+                // Not with_client_auth_cert(), which refuses what tests want to show.
+                let provider = rustls::crypto::ring::default_provider();
+                let key = provider.key_provider.load_private_key(identity.key_der()).unwrap();
+                let certified = rustls::sign::CertifiedKey::new(chain, key);
+                builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)))
             }
             None => builder.with_no_client_auth(),
         }

@@ -4,7 +4,7 @@ use crate::process::{Running, gearmand};
 use crate::tls::{Ca, Encrypted, Files, Identity, server_name};
 use crate::util::LONG;
 use gearmand::config::tls::Verify;
-use rcgen::date_time_ymd;
+use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Write};
@@ -94,6 +94,43 @@ async fn a_certificate_gives_its_rights() {
         assert_eq!(peer.stream.get_ref().1.handshake_kind(), Some(kind));
     }
     server.peer().await.text("whoami\n", &about("rule\tnone")).await;
+}
+
+/// What `openssl req -x509` makes is a CA's certificate that has signed itself: given as the CA file, it lets in who shows it.
+#[tokio::test]
+async fn a_clients_own_certificate_as_the_ca_file() {
+    let server = Encrypted::with("tls-verify-named", Verify::Require, |_| {}).await;
+    let trust = |shown: &Identity| {
+        server.files.write("ca.pem", &shown.certificate.pem());
+        server.tls.reload().unwrap();
+    };
+    let client = Ca::itself("a client", |_| {});
+    assert_eq!(outcome(&server, Some(&client)).await, refused("UnknownCA"));
+    trust(&client);
+    assert_eq!(outcome(&server, Some(&client)).await, Ok(()));
+    // Another key under the same name, and the certificate without its key.
+    let other = Ca::itself("a client", |_| {});
+    assert_eq!(outcome(&server, Some(&other)).await, refused("UnknownCA"));
+    let stolen = Identity { certificate: client.certificate.clone(), key: other.key };
+    assert!(outcome(&server, Some(&stolen)).await.unwrap_err().starts_with("received fatal alert: "));
+    // Who is of a CA that is not in the file.
+    assert_eq!(outcome(&server, Some(&server.files.ca.sign("web"))).await, refused("UnknownCA"));
+
+    let expired = Ca::itself("old", |params| params.not_after = date_time_ymd(2020, 1, 1));
+    trust(&expired);
+    assert_eq!(outcome(&server, Some(&expired)).await, refused("CertificateExpired"));
+    let for_servers = |params: &mut rcgen::CertificateParams| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    let wrong = Ca::itself("a server", for_servers);
+    trust(&wrong);
+    assert_eq!(outcome(&server, Some(&wrong)).await, refused("UnsupportedCertificate"));
+    // Taken out of the file, it lets nobody in any more.
+    trust(&client);
+    assert_eq!(outcome(&server, Some(&client)).await, Ok(()));
+    server.files.write("ca.pem", &server.files.ca.certificate.pem());
+    server.tls.reload().unwrap();
+    assert_eq!(outcome(&server, Some(&client)).await, refused("UnknownCA"));
 }
 
 /// Whoever has a certificate of the CA's may have chosen the name in it.

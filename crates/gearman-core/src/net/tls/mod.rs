@@ -76,22 +76,37 @@ impl TlsSettings {
     }
 }
 
-/// With which servers TLS is spoken, and how: what a client or a worker was told.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Choice {
-    /// With all of them, but those with a path.
-    pub(crate) all: Option<Arc<TlsSettings>>,
-    /// With those whose name asks for it while nothing is set for all; `None`: the environment's.
-    pub(crate) named: Option<Arc<TlsSettings>>,
+/// With which servers TLS is spoken, and how. Never with those that have a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TlsChoice {
+    /// With those whose name begins with `tls://`, as [the environment says](TlsSettings::from_environment).
+    #[default]
+    Environment,
+    /// With those whose name begins with `tls://`.
+    Named(Arc<TlsSettings>),
+    /// With all.
+    All(Arc<TlsSettings>),
 }
 
-impl Choice {
+impl TlsChoice {
+    /// With those whose name begins with `tls://`.
+    pub fn named(settings: TlsSettings) -> TlsChoice {
+        TlsChoice::Named(settings.into())
+    }
+
+    /// With all.
+    pub fn all(settings: TlsSettings) -> TlsChoice {
+        TlsChoice::All(settings.into())
+    }
+
     /// How it is spoken with this server, if it is.
-    pub(crate) fn of(&self, server: &ServerAddress) -> Option<Arc<TlsSettings>> {
+    pub fn of(&self, server: &ServerAddress) -> Option<Arc<TlsSettings>> {
         let ServerAddress::Tcp { tls, .. } = server else { return None };
-        let named =
-            || self.named.clone().unwrap_or_else(|| TlsSettings::from_environment(|v| std::env::var_os(v)).into());
-        self.all.clone().or_else(|| tls.then(named))
+        match self {
+            TlsChoice::All(settings) => Some(settings.clone()),
+            TlsChoice::Named(settings) => tls.then(|| settings.clone()),
+            TlsChoice::Environment => tls.then(|| TlsSettings::from_environment(|v| std::env::var_os(v)).into()),
+        }
     }
 }
 
@@ -212,10 +227,10 @@ mod tests {
     fn who_asks_for_tls_gets_it_and_a_path_does_not() {
         let server = |name| ServerAddress::list(name).next().unwrap().unwrap();
         let settings = |name: &str| Arc::new(TlsSettings { peer_name: Some(name.into()), ..TlsSettings::default() });
-        let named = Choice { all: None, named: Some(settings("n")) };
+        let named = TlsChoice::Named(settings("n"));
         assert_eq!(named.of(&server("tls://a")), Some(settings("n")));
         assert_eq!(named.of(&server("a")), None);
-        let all = Choice { all: Some(settings("a")), ..named };
+        let all = TlsChoice::All(settings("a"));
         assert_eq!(all.of(&server("tls://a")), Some(settings("a")));
         assert_eq!(all.of(&server("a")), Some(settings("a")));
         assert_eq!(all.of(&server("unix:///a")), None);

@@ -4,6 +4,7 @@
 
 use super::TlsSettings;
 use crate::error::system_text;
+use crate::net::authorities::is_of_ca;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use std::path::Path;
@@ -37,6 +38,18 @@ impl fmt::Display for SignedByItself {
 }
 
 impl std::error::Error for SignedByItself {}
+
+/// Of a certificate: who shows it has not signed the handshake with its key.
+#[derive(Debug)]
+pub(super) struct OfAnother;
+
+impl fmt::Display for OfAnother {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("shown without its key")
+    }
+}
+
+impl std::error::Error for OfAnother {}
 
 impl Failure {
     /// Of who lets rustls read and write by itself: its errors are inside the socket's.
@@ -76,11 +89,21 @@ impl Failure {
 
 const TOO_OLD: &str = "the server speaks neither TLS 1.2 nor 1.3, and nothing older is safe";
 
+/// A host's name or an address, out of the form in which webpki shows what a certificate names; `None`: neither.
+fn plain(presented: &str) -> Option<&str> {
+    let within = |before, after| presented.strip_prefix(before)?.strip_suffix(after);
+    within("DnsName(\"", "\")").or_else(|| within("IpAddress(", ")"))
+}
+
 /// What is wrong with the server's certificate.
 fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
     let name_it = match &settings.ca_file {
         Some(file) => format!("put the certificate of its CA into {}", file.display()),
         None => "name the file with the certificate of its CA".into(),
+    };
+    let name_itself = match &settings.ca_file {
+        Some(file) => format!("put it into {}", file.display()),
+        None => "name the file that it is in as that of the CA".into(),
     };
     let whom = match &settings.ca_file {
         Some(file) => format!("no CA in {}", file.display()),
@@ -93,12 +116,13 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
             format!("the server's certificate is signed by {whom}, but by one of the same name: {name_it}")
         }
         CertificateError::Other(other) if other.0.is::<SignedByItself>() => {
-            format!("the server's certificate is self-signed, and not trusted: {name_it}")
+            format!("the server's certificate is self-signed, and not trusted: {name_itself}")
         }
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server shows the certificate of a CA as its own: its chain is in the wrong order, or its certificate is \
-             self-signed as a CA (CA:TRUE), which a server's must not be"
-                .into()
+        CertificateError::Other(other) if other.0.is::<OfAnother>() => {
+            "the server shows a certificate whose key it has not: it may be that of another".into()
+        }
+        refused if is_of_ca(refused) => {
+            "the server shows the certificate of a CA as its own: its chain may be in the wrong order".into()
         }
         CertificateError::Expired => "the server's certificate has expired: it must be renewed".into(),
         CertificateError::ExpiredContext { time, not_after } => {
@@ -111,14 +135,18 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
         }
         CertificateError::NotValidForName => "the server's certificate has another name".into(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let has = match presented.is_empty() {
-                true => "has no name in its list (subjectAltName)".into(),
-                false => format!("is made out to {}", presented.join(", ").escape_debug()),
-            };
-            format!(
-                "the server's certificate {has}, not to {}: connect to that name, or say that it is right (peer name)",
-                expected.to_str()
-            )
+            let (names, wanted): (Vec<_>, _) = (presented.iter().filter_map(|n| plain(n)).collect(), expected.to_str());
+            match names.is_empty() {
+                true => format!(
+                    "the server's certificate names neither a host nor an address (subjectAltName), so not {wanted}: it must be \
+                     made anew"
+                ),
+                false => format!(
+                    "the server's certificate is made out to {}, not to {wanted}: connect to that name, or say that it is right \
+                     (peer name)",
+                    names.join(", ").escape_debug()
+                ),
+            }
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the server's certificate is not one for servers (extendedKeyUsage)".into()
@@ -159,7 +187,7 @@ fn alert(alert: AlertDescription, settings: &TlsSettings) -> (String, bool) {
         ),
         Alert::UnknownCA => refuses("it does not know the CA that signed it"),
         Alert::BadCertificate => refuses("it takes it for damaged, or asks for one"),
-        Alert::CertificateExpired => refuses("it has expired"),
+        Alert::CertificateExpired => refuses("it has expired, or is not valid yet"),
         Alert::CertificateRevoked => refuses("it was revoked"),
         Alert::CertificateUnknown | Alert::UnsupportedCertificate => refuses("it cannot be used there"),
         Alert::AccessDenied => refuses("it may not connect there"),

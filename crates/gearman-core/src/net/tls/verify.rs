@@ -1,13 +1,16 @@
-//! Who a server must be: one whose certificate a trusted CA has signed, or anybody.
+//! Who a server must be: one whose certificate a trusted CA has signed or the CA file holds, or anybody.
 //!
-//! Must never take a certificate that rustls refuses: what is decided here is only whether rustls is asked, and how to say that a
-//! certificate is signed by itself.
+//! Must never take a certificate that rustls refuses, unless [`Authorities`] says that who signed it is of no weight. What is
+//! decided here is only whether rustls is asked, and how to say that a certificate is signed by itself.
 
-use super::reason::SignedByItself;
-use rustls::client::WebPkiServerVerifier;
+use super::reason::{OfAnother, SignedByItself};
+use crate::net::authorities::Authorities;
+use crate::net::x509::Purpose;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 
@@ -15,20 +18,29 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Trust {
     /// `None`: all. That who shows a certificate has its key is verified all the same.
-    verifier: Option<Arc<WebPkiServerVerifier>>,
+    known: Option<Known>,
     provider: Arc<CryptoProvider>,
 }
 
+/// Who speaks for servers, and rustls's rules with that.
+#[derive(Debug)]
+struct Known {
+    authorities: Authorities,
+    rules: Arc<WebPkiServerVerifier>,
+}
+
 impl Trust {
-    /// Those of these CAs.
-    pub(super) fn these(roots: Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Result<Trust, String> {
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build();
-        Ok(Trust { verifier: Some(verifier.map_err(|e| e.to_string())?), provider: provider.clone() })
+    /// Those that these speak for.
+    pub(super) fn these(authorities: Authorities, provider: &Arc<CryptoProvider>) -> Result<Trust, String> {
+        let roots = authorities.roots().clone();
+        let rules = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build();
+        let rules = rules.map_err(|e| e.to_string())?;
+        Ok(Trust { known: Some(Known { authorities, rules }), provider: provider.clone() })
     }
 
     /// No CA is asked.
     pub(super) fn nobody(provider: &Arc<CryptoProvider>) -> Trust {
-        Trust { verifier: None, provider: provider.clone() }
+        Trust { known: None, provider: provider.clone() }
     }
 
     /// Is it signed by its own key? Then it is good where itself is the only CA, or its name or age is all that is wrong.
@@ -48,6 +60,16 @@ impl Trust {
     }
 }
 
+/// In rustls's words a handshake's wrong signature would be a certificate's.
+fn of_its_key(verified: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeSignatureValid, Error> {
+    verified.map_err(|e| match e {
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            CertificateError::Other(OtherError(Arc::new(OfAnother))).into()
+        }
+        other => other,
+    })
+}
+
 impl ServerCertVerifier for Trust {
     fn verify_server_cert(
         &self,
@@ -57,15 +79,20 @@ impl ServerCertVerifier for Trust {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(verifier) = &self.verifier else { return Ok(ServerCertVerified::assertion()) };
-        let verified = verifier.verify_server_cert(certificate, intermediates, name, ocsp_response, now);
-        match verified {
-            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))
-                if self.signed_by_itself(certificate, name, now) =>
-            {
-                Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SignedByItself)))))
+        let Some(known) = &self.known else { return Ok(ServerCertVerified::assertion()) };
+        let refused = match known.rules.verify_server_cert(certificate, intermediates, name, ocsp_response, now) {
+            Err(Error::InvalidCertificate(refused)) => refused,
+            other => return other,
+        };
+        match known.authorities.reconsider(certificate, Purpose::Server, refused) {
+            Ok(()) => {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
             }
-            other => other,
+            Err(CertificateError::UnknownIssuer) if self.signed_by_itself(certificate, name, now) => {
+                Err(CertificateError::Other(OtherError(Arc::new(SignedByItself))).into())
+            }
+            Err(refused) => Err(refused.into()),
         }
     }
 
@@ -75,7 +102,8 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        let known = &self.provider.signature_verification_algorithms;
+        of_its_key(verify_tls12_signature(message, certificate, signed, known))
     }
 
     fn verify_tls13_signature(
@@ -84,7 +112,8 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        let known = &self.provider.signature_verification_algorithms;
+        of_its_key(verify_tls13_signature(message, certificate, signed, known))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
