@@ -3,6 +3,7 @@
 #
 #   system          the first PHP in PATH, or PHP=... PHP_CONFIG=...; Debian 12's is 8.2
 #   system-jit      the same with opcache and its tracing JIT
+#   system-tls      the same, and the tests' clients and workers speak TLS with their server
 #   8.2-debug       Debian's source, configured with --enable-debug: tells of request memory that was not freed
 #   8.2-zts         the same source with --enable-zts
 #   8.2-*-embed     those two inside another program: restarts, and threads (embed.sh)
@@ -17,7 +18,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
 
-all=(system system-jit 8.2-debug 8.2-debug-embed 8.2-zts 8.2-zts-embed 8.4 8.4-jit 8.5)
+all=(system system-jit system-tls 8.2-debug 8.2-debug-embed 8.2-zts 8.2-zts-embed 8.4 8.4-jit 8.5)
 jit=(-d zend_extension=opcache -d opcache.enable_cli=1 -d opcache.jit=tracing -d opcache.jit_buffer_size=64M)
 cache=$(realpath -m "${MATRIX_DIR:-target/matrix}")
 table=() passed=0 failed=0 skipped=0
@@ -52,6 +53,7 @@ with() {
 
 run_row() {
     local name=${1%-jit}
+    name=${name%-tls}
     choose "${name%-embed}"
     # shellcheck disable=SC2016
     echo "PHP $(with "$php" -n -r 'echo PHP_VERSION, PHP_ZTS ? " ZTS" : " NTS", PHP_DEBUG ? " debug" : "";')"
@@ -64,6 +66,7 @@ run_row() {
             with "$php" -n "${jit[@]}" -r 'exit(opcache_get_status(false)["jit"]["on"] ? 0 : 1);' || die "no JIT"
             with env RUN_TESTS_ARGS="${jit[*]}" php-tests/run.sh
             ;;
+        *-tls) with env TLS=1 php-tests/run.sh ;;
         *) with php-tests/run.sh ;;
     esac
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make soak: JOBS (1,000,000) jobs of every kind through one worker and one client process. Fails when the
-# memory of either grows by 1 MB or more between the first 5% and the end, or a result is wrong.
+# memory of either grows by 1 MB or more between the first 5% and the end, or a result is wrong. TLS=1: over TLS.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
@@ -15,9 +15,19 @@ trap 'stop $worker $server; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM HUP
 
 port=$(free_port)
-target/release/gearmand -p "$port" -L 127.0.0.1 -l "$scratch/log" -P "$scratch/pid" "${server_user[@]}" &
+tls=()
+if [ "${TLS:-}" ]; then
+    make_certificates "$scratch/tls"
+    tls=(--verbose NOTICE -L tls://127.0.0.1:0 --ssl-certificate "$scratch/tls/server.pem" --ssl-key "$scratch/tls/server.key"
+        --ssl-ca-file "$scratch/tls/ca.pem")
+fi
+target/release/gearmand -p "$port" -L 127.0.0.1 -l "$scratch/log" -P "$scratch/pid" "${server_user[@]}" "${tls[@]}" &
 server=$!
 wait_for 10 speaks_gearman "$port" || die "the job server does not start: $(cat "$scratch/log")"
+if [ "${TLS:-}" ]; then
+    port=$(sed -n 's/.*listening on tls:\/\/127\.0\.0\.1:\([0-9]*\)$/\1/p' "$scratch/log")
+    export GEARMAND_CA_CERTIFICATE=$scratch/tls/ca.pem GEARMAN_CLIENT_PEM=$scratch/tls/client.pem GEARMAN_CLIENT_KEY=$scratch/tls/client.key
+fi
 
 php=("$PHP" -n -d "extension=$root/target/release/gearman_rs.so" -d memory_limit=256M)
 "${php[@]}" ci/soak-worker.php "$port" "$jobs" >"$scratch/worker" 2>&1 &

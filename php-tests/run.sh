@@ -4,6 +4,7 @@
 #
 #   EXT=/path/module.so     another module
 #   GEARMAND=/path/gearmand another job server
+#   TLS=1                   what api.inc connects to the server, does so with TLS and a certificate; without the tests of TLS itself
 #   JOBS=1                  so many tests at a time (2)
 #   RUN_TESTS_ARGS=...      more arguments for run-tests.php: "-m -d pcre.jit=0" runs under valgrind
 #                           (which takes the code that PCRE generates for an error)
@@ -48,12 +49,20 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+tls=()
+if [ "${TLS:-}" ]; then
+    certificates=$dir/certificates
+    make_certificates "$certificates"
+    tls=(--verbose NOTICE -L tls://127.0.0.1:0 --ssl-certificate "$certificates/server.pem" --ssl-key "$certificates/server.key"
+        --ssl-ca-file "$certificates/ca.pem")
+fi
+
 # Sets server and port. The port was free just now; if another took it meanwhile, once more.
 start_server() {
     for _ in 1 2 3 4 5; do
         port=$(free_port)
         "$gearmand" -p "$port" -L 127.0.0.1 -l "$dir/gearmand.log" -P "$dir/gearmand.pid" "${server_user[@]}" \
-            >"$dir/gearmand.out" 2>&1 </dev/null &
+            "${tls[@]}" >"$dir/gearmand.out" 2>&1 </dev/null &
         server=$!
         if wait_for 10 server_is_up_or_gone && ! gone "$server"; then return; fi
         stop "$server"
@@ -81,11 +90,16 @@ for file in "$@"; do
     [[ $file == "$root"/php-tests/*.phpt && -f $file ]] || die "not a test in php-tests/: $file"
     tests+=("$dir/tests/${file#"$root/php-tests/"}")
 done
-if [ $# = 0 ]; then mapfile -t tests < <(find "$dir/tests" -name '*.phpt' | sort); fi
+if [ $# = 0 ]; then mapfile -t tests < <(find "$dir/tests" -name '*.phpt' ${TLS:+-not -path '*/tests/tls/*'} | sort); fi
 [ ${#tests[@]} -gt 0 ] || die "php-tests/ has no .phpt file"
 
 start_server
 export GEARMAN_TEST_PORT=$port GEARMAN_TEST_GEARMAND=$gearmand GEARMAN_TEST_ROOT=$root GEARMAN_TEST_DIR=$dir
+if [ "${TLS:-}" ]; then
+    GEARMAN_TEST_TLS=$(sed -n 's/.*listening on tls:\/\/127\.0\.0\.1:\([0-9]*\)$/\1/p' "$dir/gearmand.log")
+    [ "$GEARMAN_TEST_TLS" ] || die "the server listens at no port with TLS"
+    export GEARMAN_TEST_TLS GEARMAN_TEST_CERTIFICATES=$certificates
+fi
 if [ -f target/peers/vars ]; then
     set -a
     # shellcheck disable=SC1091

@@ -29,12 +29,12 @@ function timers(int $port): array
 
 $client = client();
 $client->ping('x');
-show('client', fn () => wait_until(fn () => timers(PORT) === [[2, true]]));
+show('client', fn () => wait_until(fn () => timers((int) getenv('GEARMAN_TEST_TLS') ?: PORT) === [[2, true]]));
 unset($client);
 $worker = worker([unique_function_name() => fn () => null]);
 $worker->setTimeout(1);
 $worker->work();
-show('worker', fn () => wait_until(fn () => timers(PORT) === [[2, true]]));
+show('worker', fn () => wait_until(fn () => timers((int) getenv('GEARMAN_TEST_TLS') ?: PORT) === [[2, true]]));
 ?>
 --EXPECT--
 client: true

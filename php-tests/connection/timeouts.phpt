@@ -8,10 +8,11 @@ posix
 <?php
 require __DIR__ . '/../api.inc';
 
+$server = start_gearmand();
 $slow = serve(function (GearmanJob $job) {
     usleep(200000);
     return strrev($job->workload());
-});
+}, $server->port);
 $calls = [
     'doNormal' => fn (GearmanClient $c) => $c->doNormal($slow, 'abc'),
     'doBackground' => fn (GearmanClient $c) => (bool) $c->doBackground($slow, 'abc'),
@@ -20,10 +21,14 @@ $calls = [
     'runTasks' => fn (GearmanClient $c) => $c->addTask($slow, 'abc') && $c->runTasks(),
 ];
 foreach ($calls as $name => $call) {
-    $client = client();
+    $client = client($server->port);
     $client->setTimeout(0);
+    // A server that runs may have answered before it is looked whether it has.
+    posix_kill($server->pid, SIGSTOP);
+    wait_until(fn () => str_contains(file_get_contents("/proc/$server->pid/stat"), ') T '));
     $zero = @$call($client);
     $code = code_of($client->returnCode());
+    posix_kill($server->pid, SIGCONT);
     // The same object: first what was left open, then a call of its own; its answer is its own.
     $client->setTimeout(-1);
     $text = bin2hex(random_bytes(4));
@@ -44,7 +49,7 @@ for ($i = 0; $i < 4; $i++) {
 }
 ini_set('gearman.connect_timeout', '50');
 $client = new GearmanClient();
-$client->addServers("$address," . HOST . ':' . PORT, false);
+$client->addServers("$address," . HOST . ":$server->port", false);
 show('client, the second server', $client->doNormal($slow, 'abc'), code($client));
 $worker = new GearmanWorker();
 $worker->addServers("$address," . HOST . ':' . PORT, false);

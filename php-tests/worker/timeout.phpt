@@ -6,14 +6,14 @@ require __DIR__ . '/../api.inc';
 
 $client = client();
 $worker = worker([$function = unique_function_name() => function () {
-    usleep(60000);
+    usleep(300_000);
     echo "done\n";
 }]);
 foreach ([20, 1, 0] as $milliseconds) {
     $worker->setTimeout($milliseconds);
     show("$milliseconds ms", $worker->work(), code($worker), (string) $worker->error() !== '', $worker->getErrno());
 }
-$worker->setTimeout(30);
+$worker->setTimeout(250);
 $client->doBackground($function, 'x');
 show('a job that runs longer', $worker->work(), code($worker));
 show('none', $worker->work(), code($worker));
