@@ -15,6 +15,7 @@ mod fair;
 mod late;
 mod life;
 mod random;
+mod retries;
 mod snapshot;
 mod stored;
 mod stored_life;
