@@ -204,15 +204,19 @@ fn what_is_kept_of_a_dead_letter_is_bounded() {
     let (mut b, client, worker) = begin("dead-letters=1000000");
     b.fail(worker, Update::Exception(&[b'e'; MAX_TEXT + 1]));
     assert_eq!(b.broker.dead_letter(b"H:1").unwrap().text.len(), MAX_TEXT);
-    // A megabyte each, so that the oldest have to go.
-    let large = "x".repeat(1 << 19);
-    for _ in 0..513 {
-        b.send(client, background("f", "", &large));
-        b.fail(worker, Update::Fail);
+    // The oldest have to go, of whatever function.
+    b.broker.set_policy(&b.now, "g", ["dead-letters=5"].into_iter()).unwrap();
+    b.send(worker, can_do("g"));
+    b.broker.dead.max_bytes = 100_000;
+    let large = "x".repeat(30_000);
+    for _ in 0..5 {
         b.received(client);
         b.received(worker);
+        b.send(client, background("g", "", &large));
+        b.fail(worker, Update::Fail);
     }
-    assert!(b.broker.dead.dropped > 0 && b.life("H:1") == "gone");
+    assert_eq!((b.broker.dead.dropped, b.dead()), (3, "H:4 fail 1, H:5 fail 1, H:6 fail 1".into()));
+    assert_eq!(b.life("H:1"), "gone");
     check(&b);
 }
 
