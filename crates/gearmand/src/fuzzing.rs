@@ -9,6 +9,7 @@
 //! 0 c 0           connects, or leaves
 //! 0 t 5 .....     five seconds pass
 //! 0 m 5 .....     five milliseconds pass
+//! 0 p 2 f\3       what operators want: the first byte is a function, the second says what
 //! 0 l 7 version   a line of text
 //! 0 7 5 f\0\0ab   any other kind is the number of a command, here SUBMIT_JOB
 //! ```
@@ -18,7 +19,7 @@
 
 use crate::Durable;
 use crate::admin::text::{About, answer};
-use crate::broker::check::{Known, check, check_left, check_round, known};
+use crate::broker::check::{Known, Watch, check, check_left, check_round, known};
 use crate::broker::dispatch::dispatch;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
@@ -34,6 +35,26 @@ use std::time::Duration;
 const CONNECTIONS: usize = 6;
 /// Functions that there may be.
 const FUNCTIONS: usize = 8;
+
+/// What operators set and take back.
+const POLICIES: [&str; 16] = [
+    "concurrency=1",
+    "concurrency=3",
+    "concurrency=",
+    "paused=yes",
+    "paused=no",
+    "paused=",
+    "rate=1/s",
+    "rate=300/s+2",
+    "rate=1/d+5",
+    "rate=",
+    "max-queue=3",
+    "max-queue=",
+    "timeout=2",
+    "timeout=",
+    "rate= concurrency= paused= timeout= max-queue=",
+    "concurrency=2 rate=10/s",
+];
 
 /// Does what these bytes stand for.
 ///
@@ -63,6 +84,7 @@ struct World {
     /// So many steps are a round.
     round: usize,
     steps: usize,
+    watch: Watch,
 }
 
 impl World {
@@ -80,7 +102,16 @@ impl World {
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         let (limited, broker, outgoing) = (rules.runs.is_some(), Broker::new(rules, "H"), Outgoing::new(1 << 16));
         let round = 1 + usize::from(first >> 5);
-        World { broker, outgoing, now, connections: [None; CONNECTIONS], limited, round, steps: 0 }
+        World {
+            broker,
+            outgoing,
+            now,
+            connections: [None; CONNECTIONS],
+            limited,
+            round,
+            steps: 0,
+            watch: Watch::default(),
+        }
     }
 
     fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
@@ -98,6 +129,12 @@ impl World {
                 self.now = Now { steady: self.now.steady + time, wall: self.now.wall + time };
                 let next = self.broker.tick(&self.now, &mut self.outgoing);
                 assert!(next.is_none_or(|next| next > self.now.steady), "what is due was not done");
+            }
+            b'p' => {
+                let [function, words, ..] = data else { return };
+                let function = if function.is_ascii_lowercase() { char::from(*function) } else { '*' };
+                let words = POLICIES[usize::from(*words) % POLICIES.len()].split(' ');
+                assert_eq!(self.broker.set_policy(&self.now, &function.to_string(), words), Ok(()));
             }
             b'l' => {
                 let Some(session) = self.connections[who] else { return };
@@ -118,6 +155,7 @@ impl World {
                 let unwanted = !job.background && job.waiters.is_empty();
                 job.worker.is_some() && (world.limited || unwanted)
             }
+            b'p' => false,
             b'l' => may_end_by(data, number, job),
             command => may_end(world, command, data, number, job, world.connections[who]),
         });
@@ -138,11 +176,13 @@ impl World {
 
     /// Looks at what a step did. `may_end`: it can have been the end of this job.
     fn judge(&mut self, before: &BTreeMap<u64, Known>, may_end: impl Fn(&World, u64, &Known) -> bool) {
-        check(&self.broker);
+        check(&self.broker, &self.now);
+        self.watch.look(&self.broker, &self.now);
         self.steps += 1;
         if self.steps.is_multiple_of(self.round) {
             self.broker.match_up(&self.now, &mut self.outgoing);
-            check_round(&self.broker);
+            check_round(&self.broker, &self.now);
+            self.watch.look(&self.broker, &self.now);
         }
         let after = known(&self.broker);
         let gone = before.iter().filter(|(number, _)| !after.contains_key(number));

@@ -74,6 +74,7 @@ impl Tokens {
             self.wanted &= jobs > 0;
             return None;
         }
+        self.next = self.base(now);
         let under_way = self.interval.saturating_mul(woken);
         if self.count(now) > woken {
             // There are tokens, and no workers. Those that come meanwhile are not saved up.
@@ -98,7 +99,7 @@ impl Limiter {
     }
 
     /// So many more may run, whatever the rate.
-    fn places(&self, running: u32) -> u32 {
+    pub(crate) fn places(&self, running: u32) -> u32 {
         if self.paused { 0 } else { self.concurrency.saturating_sub(running) }
     }
 
@@ -111,12 +112,6 @@ impl Limiter {
     #[cfg(any(test, fuzzing))]
     pub(crate) fn timer(&self) -> Option<Duration> {
         self.timer
-    }
-
-    /// Its rate, where that alone keeps a job from beginning.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn waits_for_rate(&self, now: Duration, running: u32) -> bool {
-        self.places(running) > 0 && self.room(now, running) == 0
     }
 }
 
@@ -173,13 +168,15 @@ impl Broker {
         if before == function {
             return before;
         }
+        if let Some(of) = self.functions.get_mut(before) {
+            of.woken -= 1;
+        }
         if let Some(of) = self.functions.get_mut(function) {
             of.woken += 1;
         }
-        if let Some(of) = self.functions.get_mut(before) {
-            of.woken -= 1;
-            if of.limiter.is_some() {
-                self.call(before);
+        for changed in [before, function] {
+            if self.functions.get(changed).is_some_and(|of| of.limiter.is_some()) {
+                self.call(changed);
             }
         }
         before
@@ -297,6 +294,14 @@ mod tests {
         tokens.take(ms(5030));
         assert_eq!(tokens.wait(ms(5030), 49, 0), None);
         assert_eq!((tokens.count(ms(5030)), tokens.count(ms(5900))), (1, 1));
+    }
+
+    /// Those who are on the way at first count as well.
+    #[test]
+    fn what_is_due_after_a_pause_is_not_due_before_it() {
+        let mut tokens = tokens("100/s");
+        assert_eq!(tokens.wait(ms(5000), 3, 1), Some(ms(5010)));
+        assert_eq!((tokens.count(ms(5000)), tokens.count(ms(5009)), tokens.count(ms(5010))), (1, 1, 2));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Random operations: what always holds does after each.
 
 use super::*;
+use crate::broker::check::Watch;
 use properties::properties;
 use proptest::prelude::*;
 
@@ -22,6 +23,7 @@ enum Step {
     Drop(u8),
     Tick(u8),
     TickMs(u8),
+    Policy { pattern: u8, words: u8 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -53,8 +55,29 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3u8).prop_map(Drop),
         2 => (0..5u8).prop_map(Tick),
         4 => (0..6u8).prop_map(TickMs),
+        2 => (0..4u8, any::<u8>()).prop_map(|(pattern, words)| Policy { pattern, words }),
     ]
 }
+
+/// What operators set and take back.
+const POLICIES: [&str; 16] = [
+    "concurrency=1",
+    "concurrency=2",
+    "concurrency=",
+    "paused=yes",
+    "paused=",
+    "paused=no",
+    "rate=1/s",
+    "rate=500/s+1",
+    "rate=1/h+3",
+    "rate=",
+    "rate= concurrency= paused=",
+    "max-queue=2",
+    "max-queue=",
+    "timeout=1",
+    "timeout=",
+    "concurrency=1 rate=250/s",
+];
 
 fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
     const FUNCTIONS: [&str; 3] = ["a", "b", "c"];
@@ -121,6 +144,10 @@ fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
         }
         Step::Tick(seconds) => b.tick(seconds.into()),
         Step::TickMs(milliseconds) => b.tick_ms(milliseconds.into()),
+        Step::Policy { pattern, words } => {
+            let pattern = ["a", "b", "c", "*"][usize::from(pattern)];
+            b.policy(pattern, POLICIES[usize::from(words) % POLICIES.len()]);
+        }
     }
     b.end_round();
     for session in sessions {
@@ -135,9 +162,11 @@ properties! {
     fn whatever_happens(steps in prop::collection::vec(step(), 1..200), runs in prop::option::of(1..3u16)) {
         let mut b = Bench::with(|rules| rules.runs = runs);
         let mut sessions = vec![b.connect(), b.connect()];
+        let mut watch = Watch::default();
         for step in &steps {
             run(&mut b, &mut sessions, step);
             check(&b);
+            watch.look(&b.broker, &b.now);
         }
         // Every answered background job ran or failed or is still there: nothing is left behind.
         for session in sessions {
