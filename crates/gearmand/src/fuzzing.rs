@@ -9,8 +9,11 @@
 //! 0 c 0           connects, or leaves
 //! 0 t 5 .....     five seconds pass
 //! 0 m 5 .....     five milliseconds pass
-//! 0 p 2 f\3       what operators want: the first byte is a function, the second says what
 //! 0 l 7 version   a line of text
+//! 0 p 2 *.        functions of this pattern get one of POLICIES, by the second byte
+//! 0 b 3 H:1       a job is buried
+//! 0 r 3 H:1       a dead letter becomes a job again
+//! 0 f 3 H:1       a dead letter is forgotten
 //! 0 7 5 f\0\0ab   any other kind is the number of a command, here SUBMIT_JOB
 //! ```
 
@@ -19,7 +22,7 @@
 
 use crate::Durable;
 use crate::admin::text::{About, answer};
-use crate::broker::check::{Known, Watch, check, check_left, check_round, known};
+use crate::broker::check::{Known, POLICIES, Watch, check, check_left, check_round, known};
 use crate::broker::dispatch::dispatch;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
@@ -35,26 +38,6 @@ use std::time::Duration;
 const CONNECTIONS: usize = 6;
 /// Functions that there may be.
 const FUNCTIONS: usize = 8;
-
-/// What operators set and take back.
-const POLICIES: [&str; 16] = [
-    "concurrency=1",
-    "concurrency=3",
-    "concurrency=",
-    "paused=yes",
-    "paused=no",
-    "paused=",
-    "rate=1/s",
-    "rate=300/s+2",
-    "rate=1/d+5",
-    "rate=",
-    "max-queue=3",
-    "max-queue=",
-    "timeout=2",
-    "timeout=",
-    "rate= concurrency= paused= timeout= max-queue=",
-    "concurrency=2 rate=10/s",
-];
 
 /// Does what these bytes stand for.
 ///
@@ -79,7 +62,7 @@ struct World {
     outgoing: Outgoing,
     now: Now,
     connections: [Option<u32>; CONNECTIONS],
-    /// Jobs may be tried too often.
+    /// Jobs may be tried too often, and then are dead or have failed.
     limited: bool,
     /// So many steps are a round.
     round: usize,
@@ -130,12 +113,6 @@ impl World {
                 let next = self.broker.tick(&self.now, &mut self.outgoing);
                 assert!(next.is_none_or(|next| next > self.now.steady), "what is due was not done");
             }
-            b'p' => {
-                let [function, words, ..] = data else { return };
-                let function = if function.is_ascii_lowercase() { char::from(*function) } else { '*' };
-                let words = POLICIES[usize::from(*words) % POLICIES.len()].split(' ');
-                assert_eq!(self.broker.set_policy(&self.now, &function.to_string(), words), Ok(()));
-            }
             b'l' => {
                 let Some(session) = self.connections[who] else { return };
                 let about = About { level: "ERROR", server: Server::default() };
@@ -144,6 +121,15 @@ impl World {
                     while !listing.write(listing.page(&self.broker)) {}
                 }
             }
+            b'p' => {
+                let [pattern, policy] = data else { return };
+                let words = POLICIES[usize::from(*policy) % POLICIES.len()].split(' ');
+                let set = self.broker.set_policy(&self.now, &char::from(*pattern).to_string(), words);
+                self.limited |= set.is_ok();
+            }
+            b'b' => self.broker.bury_job(&self.now, data, &mut self.outgoing).unwrap_or(()),
+            b'r' => self.broker.retry_dead(&self.now, data).unwrap_or(()),
+            b'f' => drop(self.broker.forget_dead(data)),
             command => {
                 let Some(session) = self.connections[who] else { return };
                 let frame = Frame { magic: Magic::Request, number: command.into(), body: data };
@@ -155,8 +141,9 @@ impl World {
                 let unwanted = !job.background && job.waiters.is_empty();
                 job.worker.is_some() && (world.limited || unwanted)
             }
-            b'p' => false,
             b'l' => may_end_by(data, number, job),
+            b'b' => job.background && data == format!("H:{number}").as_bytes(),
+            b'p' | b'r' | b'f' => false,
             command => may_end(world, command, data, number, job, world.connections[who]),
         });
     }

@@ -145,6 +145,8 @@ fn server_counters(out: &mut Vec<u8>, server: &Server) {
         ("functions", server.functions),
         ("jobs", server.jobs),
         ("running", server.running),
+        ("dead", server.dead),
+        ("dead_dropped", server.dead_dropped),
         ("connections", server.connections),
         ("accepted", server.accepted),
         ("refused", server.refused),

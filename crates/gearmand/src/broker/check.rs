@@ -15,6 +15,32 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Policies of all kinds, the last of which takes all back.
+pub(crate) const POLICIES: [&str; 22] = [
+    "retries=1 backoff=1s~50% dead-letters=2",
+    "retries=2 backoff=0 retry-on=all",
+    "retries=3 backoff=1ms*2<1s retry-on=fail,timeout dead-letters=3,4s",
+    "retry-on=death,exception",
+    "dead-letters=1",
+    "dead-letters=0",
+    "retries= retry-on= backoff= dead-letters=",
+    "concurrency=1",
+    "concurrency=3",
+    "concurrency=",
+    "paused=yes",
+    "paused=no",
+    "paused=",
+    "rate=1/s",
+    "rate=300/s+2",
+    "rate=1/d+5",
+    "rate=",
+    "concurrency=2 rate=10/s",
+    "max-queue=3 timeout=2",
+    "max-queue= timeout=",
+    "timeout=0",
+    "rate= concurrency= paused= timeout= max-queue=",
+];
+
 /// What fuzzing knows of a job before it goes on.
 #[derive(Debug)]
 pub(crate) struct Known {

@@ -1,4 +1,26 @@
 //! Jobs, and how they are found: by handle, by unique key, by number.
+//!
+//! The life of a job, which is always in one of its states, and what takes it from one to the next:
+//!
+//! | from | to | when |
+//! |---|---|---|
+//! | – | queued, delayed | it is submitted, to run at once or at a time |
+//! | – | storing | it is submitted in the background, and the queue is durable |
+//! | storing | queued, delayed | the durable queue has it as it is now |
+//! | storing | gone | it cannot be stored |
+//! | delayed | queued | its time has come |
+//! | queued | running | a worker gets it |
+//! | running | queued | its worker left, or its time was over, and no policy counts that; or it was not begun |
+//! | running | delayed, storing | a try failed, and its policy has tries left |
+//! | running | dead | a try failed, and none are left, or it is not tried again; its policy keeps dead letters |
+//! | running | gone | it is done; or a try failed, none are left and no dead letters are kept |
+//! | queued, delayed, storing | gone | its late worker did it after all; it is cancelled, or nobody waits for it |
+//! | queued, delayed, storing | dead | its late worker could not do it either, and no tries are left |
+//! | any of these | gone, dead | an operator cancels it, or buries it |
+//! | dead | queued, storing | an operator has it tried again |
+//! | dead | gone | an operator forgets it, it is too old, or one too many |
+//!
+//! Where it is dead it is a [`Letter`](crate::broker::dead::Letter), and not here.
 
 use crate::broker::arena::{Arena, NONE};
 use arrayvec::ArrayVec;
@@ -9,7 +31,7 @@ use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Where a job is.
+/// Where a job is: see the table above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// In a queue of its function.

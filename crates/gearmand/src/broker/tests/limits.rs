@@ -90,7 +90,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn never_more_run_than_may() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=3");
+    b.set_policy("f", "concurrency=3");
     let client = b.connect();
     let mut crew = Crew::asleep(&mut b, 50, 7);
     jobs(&mut b, client, "f", 200);
@@ -108,7 +108,7 @@ fn never_more_run_than_may() {
 #[test]
 fn one_more_is_woken_when_a_job_ends() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=2");
+    b.set_policy("f", "concurrency=2");
     let client = b.connect();
     let workers = b.sleepers(6);
     jobs(&mut b, client, "f", 5);
@@ -140,7 +140,7 @@ fn one_more_is_woken_when_a_job_ends() {
 #[test]
 fn who_ends_a_job_and_sleeps_or_leaves_is_not_waited_for() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=1");
+    b.set_policy("f", "concurrency=1");
     let client = b.connect();
     let workers = b.sleepers(3);
     jobs(&mut b, client, "f", 3);
@@ -162,7 +162,7 @@ fn who_ends_a_job_and_sleeps_or_leaves_is_not_waited_for() {
 #[test]
 fn a_pause_and_its_end() {
     let mut b = Bench::new();
-    b.policy("f*", "paused=yes");
+    b.set_policy("f*", "paused=yes");
     let (client, awake) = (b.connect(), b.worker(&["f"]));
     let workers = b.sleepers(10);
     jobs(&mut b, client, "f", 4);
@@ -170,17 +170,17 @@ fn a_pause_and_its_end() {
     assert_eq!((b.woken(&workers), b.ask(awake, GRAB)), (0, "NO_JOB".into()));
     assert_eq!(b.broker.deadline(&b.now), None);
     check(&b);
-    b.policy("f*", "paused=no");
+    b.set_policy("f*", "paused=no");
     assert_eq!(b.woken(&workers), 4);
     check(&b);
     // What runs goes on, what is queued waits.
     assert_eq!(b.ask(workers[0], GRAB), "JOB_ASSIGN H:1|f|x");
-    b.policy("f", "paused=yes");
+    b.set_policy("f", "paused=yes");
     assert_eq!(b.ask(workers[1], GRAB), "NO_JOB");
     b.complete(workers[0], "H:1");
     b.tick(10);
     assert_eq!(b.woken(&workers), 0);
-    b.policy("f", "paused= concurrency=2");
+    b.set_policy("f", "paused= concurrency=2");
     assert_eq!(b.woken(&workers), 2);
     check(&b);
 }
@@ -195,7 +195,7 @@ fn a_policy_that_changes_while_jobs_run() {
     for worker in &workers[..5] {
         assert!(b.ask(*worker, GRAB).starts_with("JOB_ASSIGN"));
     }
-    b.policy("f", "concurrency=3");
+    b.set_policy("f", "concurrency=3");
     for (n, worker) in workers[5..].iter().enumerate() {
         assert_eq!(b.ask(*worker, GRAB), "NO_JOB", "{n}");
         b.send(*worker, Request::PreSleep);
@@ -209,16 +209,16 @@ fn a_policy_that_changes_while_jobs_run() {
     assert_eq!(b.ask(workers[2], GRAB), "JOB_ASSIGN H:6|f|x");
     assert_eq!(b.running("f"), 3);
     check(&b);
-    b.policy("f", "concurrency=5");
+    b.set_policy("f", "concurrency=5");
     assert_eq!((b.woken(&workers), b.running("f")), (2, 3));
     // Another pattern, and the one before it no more.
-    b.policy("*", "concurrency=7");
+    b.set_policy("*", "concurrency=7");
     assert_eq!(b.woken(&workers), 0);
-    b.policy("f", "concurrency=");
+    b.set_policy("f", "concurrency=");
     assert_eq!(b.woken(&workers), 2);
     check(&b);
     // No limit: all that wait have somebody on the way.
-    b.policy("*", "concurrency=");
+    b.set_policy("*", "concurrency=");
     assert_eq!(b.woken(&workers), 14 - 4, "14 jobs, and four are on the way");
     check(&b);
 }
@@ -227,7 +227,7 @@ fn a_policy_that_changes_while_jobs_run() {
 fn so_many_in_a_time_however_late_the_timer() {
     for late in [0, 1, 3, 40] {
         let mut b = Bench::new();
-        b.policy("f", "rate=100/s");
+        b.set_policy("f", "rate=100/s");
         let client = b.connect();
         let mut crew = Crew::asleep(&mut b, 20, 30);
         jobs(&mut b, client, "f", 1500);
@@ -247,7 +247,7 @@ fn so_many_in_a_time_however_late_the_timer() {
 #[test]
 fn a_burst_after_a_pause() {
     let mut b = Bench::new();
-    b.policy("f", "rate=100/s+20");
+    b.set_policy("f", "rate=100/s+20");
     let client = b.connect();
     let mut crew = Crew::asleep(&mut b, 50, 1);
     for _ in 0..2 {
@@ -266,7 +266,7 @@ fn a_burst_after_a_pause() {
 #[test]
 fn a_rate_that_workers_do_not_reach() {
     let mut b = Bench::new();
-    b.policy("f", "rate=100/s");
+    b.set_policy("f", "rate=100/s");
     let client = b.connect();
     let mut crew = Crew::asleep(&mut b, 1, 50);
     jobs(&mut b, client, "f", 500);
@@ -282,7 +282,7 @@ fn a_rate_that_workers_do_not_reach() {
 #[test]
 fn a_rate_that_changes() {
     let mut b = Bench::new();
-    b.policy("f", "rate=1/d");
+    b.set_policy("f", "rate=1/d");
     let client = b.connect();
     let mut crew = Crew::asleep(&mut b, 30, 5);
     jobs(&mut b, client, "f", 2000);
@@ -290,17 +290,17 @@ fn a_rate_that_changes() {
     crew.until(&mut b, end, 1);
     assert_eq!((crew.assigned.len(), crew.noops), (1, 1));
     // What the rate has in store is not set back by other keys.
-    b.policy("f", "concurrency=20");
+    b.set_policy("f", "concurrency=20");
     crew.act(&mut b);
     assert_eq!(crew.assigned.len(), 1);
-    b.policy("f", "rate=100/s");
+    b.set_policy("f", "rate=100/s");
     let end = b.now.steady + SECOND;
     crew.until(&mut b, end, 1);
     assert!((100..=102).contains(&crew.assigned.len()), "{}", crew.assigned.len());
-    b.policy("f", "rate=");
+    b.set_policy("f", "rate=");
     crew.act(&mut b);
     assert_eq!(crew.running(), 20);
-    b.policy("f", "concurrency=");
+    b.set_policy("f", "concurrency=");
     crew.act(&mut b);
     assert_eq!(crew.running(), 30);
     assert!(b.broker.tokens.is_empty());
@@ -311,7 +311,7 @@ fn a_rate_that_changes() {
 #[test]
 fn a_rate_and_a_concurrency() {
     let mut b = Bench::new();
-    b.policy("f", "rate=100/s concurrency=2");
+    b.set_policy("f", "rate=100/s concurrency=2");
     let client = b.connect();
     for (takes, begun) in [(10, 100), (100, 20)] {
         let mut crew = Crew::asleep(&mut b, 10, takes);
@@ -329,7 +329,7 @@ fn a_rate_and_a_concurrency() {
 #[test]
 fn a_worker_of_two_functions_of_which_one_is_closed() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=1");
+    b.set_policy("f", "concurrency=1");
     let (client, worker, other) = (b.connect(), b.worker(&["f", "g"]), b.worker(&["f"]));
     for _ in 0..3 {
         b.send(client, Request::Submit(Submit { priority: Priority::High, background: true, ..job("f", "", "x") }));
@@ -354,7 +354,7 @@ fn a_worker_of_two_functions_of_which_one_is_closed() {
 #[test]
 fn nobody_is_woken_for_a_place_that_another_is_on_the_way_to() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=1");
+    b.set_policy("f", "concurrency=1");
     let client = b.connect();
     let workers = b.sleepers(2);
     jobs(&mut b, client, "f", 5);
@@ -378,7 +378,7 @@ fn nobody_is_woken_for_a_place_that_another_is_on_the_way_to() {
 #[test]
 fn direct_workers_are_given_as_many_as_may_run() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=2");
+    b.set_policy("f", "concurrency=2");
     let client = b.connect();
     let workers: Vec<u32> = (0..5).map(|_| b.worker(&["f"])).collect();
     for worker in &workers {
@@ -402,7 +402,7 @@ fn direct_workers_are_given_as_many_as_may_run() {
     assert_eq!(b.ask(workers[1], Request::PreSleep), "");
     check(&b);
     // By a rate.
-    b.policy("f", "concurrency= rate=10/s");
+    b.set_policy("f", "concurrency= rate=10/s");
     assert_eq!(b.received(workers[3]), "JOB_ASSIGN H:5|f|x");
     b.tick_ms(99);
     assert_eq!((b.received(workers[4]), b.received(workers[1])), ("".into(), "".into()));
@@ -415,7 +415,7 @@ fn direct_workers_are_given_as_many_as_may_run() {
 #[test]
 fn jobs_that_are_fetched_ahead() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=3");
+    b.set_policy("f", "concurrency=3");
     let (client, eager) = b.pair();
     let sleeper = b.sleepers(1)[0];
     jobs(&mut b, client, "f", 6);
@@ -442,7 +442,7 @@ fn jobs_that_are_fetched_ahead() {
 #[test]
 fn who_oversleeps_is_replaced() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=2");
+    b.set_policy("f", "concurrency=2");
     let client = b.connect();
     let workers = b.sleepers(40);
     jobs(&mut b, client, "f", 10);
@@ -470,7 +470,7 @@ fn who_oversleeps_is_replaced() {
 #[test]
 fn who_oversleeps_a_token() {
     let mut b = Bench::new();
-    b.policy("f", "rate=10/s");
+    b.set_policy("f", "rate=10/s");
     let client = b.connect();
     let workers = b.sleepers(4);
     jobs(&mut b, client, "f", 10);
@@ -490,7 +490,7 @@ fn who_oversleeps_a_token() {
 #[test]
 fn what_is_closed_does_not_wait_for_its_turn() {
     let mut b = Bench::new();
-    b.policy("low", "paused=yes");
+    b.set_policy("low", "paused=yes");
     let (client, worker) = (b.connect(), b.worker(&["urgent", "low"]));
     b.send(client, Request::Submit(Submit { priority: Priority::Low, background: true, ..job("low", "", "") }));
     let urgent = |b: &mut Bench, n: u32| {
@@ -509,7 +509,7 @@ fn what_is_closed_does_not_wait_for_its_turn() {
     }
     let low = b.broker.functions.find(b"low").unwrap();
     assert_eq!(b.broker.functions[low].queue.passed(Priority::Low), 0);
-    b.policy("low", "paused=no");
+    b.set_policy("low", "paused=no");
     for n in 1..=u32::from(AHEAD) {
         urgent(&mut b, n);
     }
@@ -519,7 +519,7 @@ fn what_is_closed_does_not_wait_for_its_turn() {
 #[test]
 fn priorities_within_a_limit() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=1");
+    b.set_policy("f", "concurrency=1");
     let (client, worker) = b.pair();
     for priority in [2, 1, 0] {
         let priority = Priority::ALL[priority];
@@ -535,8 +535,8 @@ fn priorities_within_a_limit() {
 #[test]
 fn a_drain_wakes_nobody() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=1");
-    b.policy("g", "rate=10/s");
+    b.set_policy("f", "concurrency=1");
+    b.set_policy("g", "rate=10/s");
     let (client, worker, idle) = (b.connect(), b.worker(&["f", "g"]), b.worker(&["f", "g"]));
     jobs(&mut b, client, "f", 3);
     jobs(&mut b, client, "g", 3);
@@ -549,8 +549,8 @@ fn a_drain_wakes_nobody() {
     b.complete(worker, "H:1");
     b.complete(worker, "H:4");
     b.tick(2);
-    b.policy("*", "rate=");
-    b.policy("f", "concurrency=2");
+    b.set_policy("*", "rate=");
+    b.set_policy("f", "concurrency=2");
     assert_eq!((b.received(idle), b.ask(worker, GRAB)), ("".into(), "NO_JOB".into()));
     assert!(b.broker.is_drained());
     assert_eq!(b.broker.deadline(&b.now), None);
@@ -561,7 +561,7 @@ fn a_drain_wakes_nobody() {
 #[test]
 fn in_the_foreground() {
     let mut b = Bench::new();
-    b.policy("f", "concurrency=1");
+    b.set_policy("f", "concurrency=1");
     let (client, worker) = b.pair();
     b.send(client, submit("f", "", "x"));
     b.send(client, submit("f", "", "y"));
@@ -579,7 +579,7 @@ fn in_the_foreground() {
 #[test]
 fn a_function_that_is_dropped_while_its_jobs_wait_for_the_rate() {
     let mut b = Bench::new();
-    b.policy("f", "rate=1/s");
+    b.set_policy("f", "rate=1/s");
     let (client, worker) = b.pair();
     jobs(&mut b, client, "f", 3);
     b.send(worker, GRAB);
@@ -600,7 +600,7 @@ fn a_function_that_is_dropped_while_its_jobs_wait_for_the_rate() {
 #[test]
 fn the_timeout_of_a_policy() {
     let mut b = Bench::new();
-    b.policy("f", "timeout=3s");
+    b.set_policy("f", "timeout=3s");
     let (client, plain, hurried) = (b.connect(), b.worker(&["f"]), b.hurried());
     jobs(&mut b, client, "f", 3);
     b.send(plain, GRAB);
@@ -613,10 +613,10 @@ fn the_timeout_of_a_policy() {
     assert_eq!((b.running("f"), b.activity("f").timed_out), (0, 2), "the other had five seconds");
     check(&b);
     // It counts for jobs that begin from then on.
-    b.policy("f", "timeout=0");
+    b.set_policy("f", "timeout=0");
     let worker = b.worker(&["f"]);
     b.send(worker, GRAB);
-    b.policy("f", "timeout=1s");
+    b.set_policy("f", "timeout=1s");
     b.tick(3600);
     assert_eq!(b.running("f"), 1);
     check(&b);
@@ -626,7 +626,7 @@ fn the_timeout_of_a_policy() {
 #[test]
 fn a_timeout_leaves_a_place() {
     let mut b = Bench::new();
-    b.policy("f", "timeout=3 concurrency=1");
+    b.set_policy("f", "timeout=3 concurrency=1");
     let client = b.connect();
     let workers = b.sleepers(2);
     jobs(&mut b, client, "f", 2);
@@ -643,7 +643,7 @@ fn a_timeout_leaves_a_place() {
 #[test]
 fn as_many_jobs_as_a_policy_lets_in() {
     let mut b = Bench::new();
-    b.policy("f", "max-queue=3");
+    b.set_policy("f", "max-queue=3");
     let client = b.connect();
     let full = "ERROR QUEUE_ERROR|Job queue is full";
     let room = |b: &mut Bench| {
@@ -655,11 +655,11 @@ fn as_many_jobs_as_a_policy_lets_in() {
     // With what was set by "maxqueue" both hold.
     b.broker.limit(b"f", [5, 5, 5]);
     assert_eq!(room(&mut b), 0);
-    b.policy("f", "max-queue=8");
+    b.set_policy("f", "max-queue=8");
     assert_eq!(room(&mut b), 2);
     b.broker.limit(b"f", [0; 3]);
     assert_eq!(room(&mut b), 3);
-    b.policy("f", "max-queue=0");
+    b.set_policy("f", "max-queue=0");
     assert_eq!(room(&mut b), 9);
     assert_eq!(b.activity("f").refused, 6 + 9 + 7 + 6);
 }

@@ -12,6 +12,7 @@ mod activity;
 mod direct;
 mod fair;
 mod late;
+mod life;
 mod limits;
 mod random;
 mod snapshot;
@@ -165,7 +166,7 @@ impl Bench {
     }
 
     /// Sets keys of a policy at run time.
-    pub(crate) fn policy(&mut self, pattern: &str, words: &str) {
+    pub(crate) fn set_policy(&mut self, pattern: &str, words: &str) {
         self.broker.set_policy(&self.now, pattern, words.split(' ')).unwrap();
         self.end_round();
     }
