@@ -11,6 +11,7 @@ mod disk;
 mod fair;
 mod late;
 mod life;
+mod limits;
 mod notices;
 mod random;
 mod retries;
