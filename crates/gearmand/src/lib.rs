@@ -17,6 +17,7 @@
 //! broker::jobs       jobs, by handle and by unique key
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
+//! broker::cron       when a cron expression fires
 //! broker::sessions   connections, as the broker sees them
 //! broker::functions  what waits in each function, and who can run it
 //! broker::wakeups    wake-ups without an answer, and who is woken then
@@ -24,6 +25,7 @@
 //! broker::submit     … and submit jobs
 //! broker::assign     … workers are woken, and get jobs
 //! broker::results    … and send results
+//! broker::recurring  … the server submits jobs itself, by schedules
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot   … what is to be seen from outside

@@ -42,12 +42,15 @@ mod arena;
 mod assign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod check;
+mod cron;
 pub(crate) mod dispatch;
 mod functions;
 mod jobs;
 pub(crate) mod manage;
 pub(crate) mod policy;
 mod queue;
+#[allow(dead_code, reason = "schedules are set from outside next")]
+pub(crate) mod recurring;
 mod results;
 mod schedule;
 mod sessions;
@@ -104,6 +107,7 @@ pub(crate) struct Broker {
     jobs: Jobs,
     functions: Functions,
     policies: policy::Rules,
+    recurring: recurring::Recurring,
     sessions: Arena<Session>,
     waiters: Arena<Waiter>,
     /// Jobs that wait for their time, by seconds since 1970.
@@ -140,6 +144,7 @@ impl Broker {
             jobs: Jobs::default(),
             functions: Functions::default(),
             policies: policy::Rules::default(),
+            recurring: recurring::Recurring::default(),
             sessions: Arena::default(),
             waiters: Arena::default(),
             delayed: BTreeSet::new(),
@@ -304,7 +309,8 @@ impl Broker {
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
-        [delayed, deadline, wakeup].into_iter().flatten().min()
+        let recurring = self.recurring.due().map(wall);
+        [delayed, deadline, wakeup, recurring].into_iter().flatten().min()
     }
 
     /// What is due: jobs whose time has come, timeouts, workers that do not wake up.
@@ -314,6 +320,7 @@ impl Broker {
             self.begin(now, job);
             self.enqueue(job);
         }
+        self.run_schedules(now);
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
             self.time_out(now, job, outgoing);
         }

@@ -13,6 +13,7 @@ mod direct;
 mod fair;
 mod late;
 mod random;
+mod recurring;
 mod snapshot;
 mod stored;
 mod wakeups;
