@@ -18,6 +18,7 @@
 //! broker::dead       jobs that ran out of tries
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
+//! broker::cron       when a cron expression fires
 //! broker::sessions   connections, as the broker sees them
 //! broker::wakeups    wake-ups without an answer, and who is woken then
 //! broker::limits     what limits of a policy let run, and who is woken when one ends
@@ -28,6 +29,7 @@
 //! broker::assign     … workers are woken, and get jobs
 //! broker::retries    … jobs that were not done are tried again, or become dead letters
 //! broker::results    … and send results
+//! broker::recurring  … the server submits jobs itself, by schedules
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot   … what is to be seen from outside

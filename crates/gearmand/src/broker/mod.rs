@@ -45,6 +45,7 @@ mod arena;
 mod assign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod check;
+mod cron;
 pub(crate) mod dead;
 pub(crate) mod dispatch;
 mod functions;
@@ -54,6 +55,8 @@ pub(crate) mod manage;
 mod notices;
 pub(crate) mod policy;
 mod queue;
+#[allow(dead_code, reason = "schedules are set from outside next")]
+pub(crate) mod recurring;
 mod results;
 pub(crate) mod retries;
 mod schedule;
@@ -119,6 +122,7 @@ pub(crate) struct Broker {
     jobs: Jobs,
     functions: Functions,
     policies: policy::Rules,
+    recurring: recurring::Recurring,
     sessions: Arena<Session>,
     waiters: Arena<Waiter>,
     /// Jobs that wait for their time: milliseconds since 1970, and their numbers.
@@ -159,6 +163,7 @@ impl Broker {
             jobs: Jobs::default(),
             functions: Functions::default(),
             policies: policy::Rules::default(),
+            recurring: recurring::Recurring::default(),
             sessions: Arena::default(),
             waiters: Arena::default(),
             delayed: BTreeSet::new(),
@@ -327,7 +332,8 @@ impl Broker {
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let token = self.tokens.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
-        [delayed, expired, deadline, token, wakeup].into_iter().flatten().min()
+        let recurring = self.recurring.due().map(|due| wall(due * 1000));
+        [delayed, expired, deadline, token, wakeup, recurring].into_iter().flatten().min()
     }
 
     /// What is due: jobs whose time has come, timeouts, tokens of rates, workers that do not wake up, dead letters that are too old. Of what
@@ -341,6 +347,7 @@ impl Broker {
             self.enqueue(job);
         }
         self.expire(now);
+        self.run_schedules(now);
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
             self.time_out(now, job, outgoing);
         }

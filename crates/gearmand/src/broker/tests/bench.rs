@@ -87,6 +87,17 @@ impl Bench {
         all.join(", ")
     }
 
+    /// Sets keys of a policy at run time.
+    pub(crate) fn set_policy(&mut self, pattern: &str, words: &str) {
+        self.broker.set_policy(&self.now, pattern, words.split(' ')).unwrap();
+        self.end_round();
+    }
+
+    /// How many jobs of a function run.
+    pub(crate) fn running(&self, function: &str) -> u32 {
+        self.broker.functions[self.broker.functions.find(function.as_bytes()).unwrap()].running
+    }
+
     pub(crate) fn tick(&mut self, seconds: u64) {
         self.tick_ms(seconds * 1000);
     }
@@ -197,5 +208,5 @@ pub(crate) fn work<'a>(handle: &'a str, update: Update<'a>) -> Request<'a> {
 pub(crate) const GRAB: Request<'_> = Request::GrabJob(Grab::Plain);
 
 pub(crate) fn check(b: &Bench) {
-    super::check::check(&b.broker);
+    super::check::check(&b.broker, &b.now);
 }

@@ -15,6 +15,7 @@ mod limits;
 mod notices;
 mod random;
 mod retries;
+mod recurring;
 mod snapshot;
 mod stored;
 mod stored_life;

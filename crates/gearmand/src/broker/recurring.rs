@@ -1,0 +1,157 @@
+//! Schedules: background jobs that the server submits itself, again and again, at the times of a cron expression.
+//!
+//! Owns the schedules, their next runs and their last ones. Must never know where they were read from.
+//!
+//! What always holds: a schedule's next run is later than the moment at which it was last looked at; a run that finds the one
+//! before still there, by its unique key, adds nothing.
+
+use crate::broker::cron::Cron;
+use crate::broker::jobs::{Job, JobBytes, State};
+use crate::broker::{Broker, Now};
+use bytes::Bytes;
+use gearman_core::protocol::message::Priority;
+use jiff::tz::TimeZone;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// A run that is later than this was missed: the server did not run, its machine slept, or its clock was set.
+const LATE: Duration = Duration::from_secs(60);
+
+/// What an operator wants to be done regularly.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) name: Box<str>,
+    pub(crate) cron: Cron,
+    /// Of its times; with its name.
+    pub(crate) zone: TimeZone,
+    pub(crate) function: Box<[u8]>,
+    pub(crate) workload: Bytes,
+    pub(crate) unique: Box<[u8]>,
+    pub(crate) priority: Priority,
+    /// Whether one run is made up for all that were missed.
+    pub(crate) catch_up: bool,
+}
+
+/// All schedules, in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Recurring {
+    entries: Vec<Entry>,
+    /// When each ran last, by name, in seconds since 1970; of those, too, that are not in the file now.
+    last: HashMap<Box<str>, u64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    schedule: Schedule,
+    /// In seconds since 1970; `None`: never again.
+    next: Option<u64>,
+}
+
+/// A schedule, and when it runs: what is shown of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) schedule: Schedule,
+    pub(crate) last: Option<u64>,
+    pub(crate) next: Option<u64>,
+}
+
+impl Recurring {
+    /// When the next of all is due.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.entries.iter().filter_map(|entry| entry.next).min()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Shown> {
+        self.entries.iter().map(|entry| Shown {
+            schedule: entry.schedule.clone(),
+            last: self.last.get(&entry.schedule.name).copied(),
+            next: entry.next,
+        })
+    }
+}
+
+impl Schedule {
+    fn next(&self, after: Duration) -> Option<u64> {
+        self.cron.next(after, &self.zone)
+    }
+}
+
+impl Broker {
+    /// When a schedule ran last, before this server was started.
+    pub(crate) fn restore_last_run(&mut self, name: &str, last: u64) {
+        self.recurring.last.insert(name.into(), last);
+    }
+
+    /// These are the schedules now. To be called when the jobs of the durable queue have come, and what is known of last runs.
+    pub(crate) fn set_schedules(&mut self, now: &Now, schedules: Vec<Schedule>) {
+        let next = |schedule: &Schedule| {
+            // A run that was missed is made up by one that is due now.
+            let last =
+                self.recurring.last.get(&schedule.name).filter(|last| schedule.catch_up && **last < now.wall.as_secs());
+            let missed = last.and_then(|last| schedule.next(Duration::from_secs(*last)));
+            missed.filter(|missed| *missed <= now.wall.as_secs()).map_or_else(|| schedule.next(now.wall), Some)
+        };
+        let entries = schedules.into_iter().map(|schedule| Entry { next: next(&schedule), schedule });
+        self.recurring.entries = entries.collect();
+    }
+
+    /// The schedules, and when they run.
+    pub(crate) fn schedules(&self) -> impl Iterator<Item = Shown> {
+        self.recurring.iter()
+    }
+
+    /// Submits what is due.
+    pub(super) fn run_schedules(&mut self, now: &Now) {
+        if self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
+            return;
+        }
+        for i in 0..self.recurring.entries.len() {
+            let entry = &mut self.recurring.entries[i];
+            let Some(due) = entry.next.filter(|due| *due <= now.wall.as_secs()) else { continue };
+            entry.next = entry.schedule.next(now.wall);
+            let schedule = entry.schedule.clone();
+            let late = now.wall.saturating_sub(Duration::from_secs(due));
+            if late > LATE && !schedule.catch_up {
+                tracing::warn!("schedule {}: a run is {} s late, and left out", schedule.name, late.as_secs());
+                continue;
+            }
+            self.run(now, &schedule);
+        }
+    }
+
+    /// Submits a schedule's job.
+    fn run(&mut self, now: &Now, schedule: &Schedule) {
+        if self.draining {
+            return;
+        }
+        let name = &schedule.name;
+        let Some(function) = self.function(now, &schedule.function) else { return };
+        if self.jobs.by_unique(function, &schedule.unique, &schedule.workload).is_some() {
+            tracing::info!("schedule {name}: its job before is still there, so none is added");
+            self.functions[function].activity().coalesced += 1;
+            return self.ran(now, schedule);
+        }
+        let of = &mut self.functions[function];
+        let limit = of.limits[schedule.priority as usize];
+        if limit != 0 && of.total >= limit {
+            of.activity().refused += 1;
+            tracing::error!("schedule {name}: its queue is full ({limit} jobs), so this run is left out");
+            return;
+        }
+        of.total += 1;
+        of.activity().submitted += 1;
+        let bytes = JobBytes::new(&schedule.unique, &schedule.workload, None);
+        let mut job = Job::new(function, schedule.priority, true, bytes);
+        job.since = now.microseconds();
+        let id = self.jobs.insert(job);
+        match self.persist(id) {
+            None => self.place(now, id),
+            Some(_) => self.jobs.arena[id].state = State::Storing,
+        }
+        self.ran(now, schedule);
+    }
+
+    fn ran(&mut self, now: &Now, schedule: &Schedule) {
+        self.recurring.last.insert(schedule.name.clone(), now.wall.as_secs());
+    }
+}
