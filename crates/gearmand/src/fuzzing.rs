@@ -10,6 +10,10 @@
 //! 0 t 5 .....     five seconds pass
 //! 0 m 5 .....     five milliseconds pass
 //! 0 l 7 version   a line of text
+//! 0 p 2 *.        functions of this pattern get one of POLICIES, by the second byte
+//! 0 b 3 H:1       a job is buried
+//! 0 r 3 H:1       a dead letter becomes a job again
+//! 0 f 3 H:1       a dead letter is forgotten
 //! 0 7 5 f\0\0ab   any other kind is the number of a command, here SUBMIT_JOB
 //! ```
 
@@ -18,7 +22,7 @@
 
 use crate::Durable;
 use crate::admin::text::{About, answer};
-use crate::broker::check::{Known, check, check_left, check_round, known};
+use crate::broker::check::{Known, POLICIES, check, check_left, check_round, known};
 use crate::broker::dispatch::dispatch;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
@@ -58,7 +62,7 @@ struct World {
     outgoing: Outgoing,
     now: Now,
     connections: [Option<u32>; CONNECTIONS],
-    /// Jobs may be tried too often.
+    /// Jobs may be tried too often, and then are dead or have failed.
     limited: bool,
     /// So many steps are a round.
     round: usize,
@@ -107,6 +111,15 @@ impl World {
                     while !listing.write(listing.page(&self.broker)) {}
                 }
             }
+            b'p' => {
+                let [pattern, policy] = data else { return };
+                let words = POLICIES[usize::from(*policy) % POLICIES.len()].split(' ');
+                let set = self.broker.set_policy(&self.now, &char::from(*pattern).to_string(), words);
+                self.limited |= set.is_ok();
+            }
+            b'b' => self.broker.bury_job(&self.now, data, &mut self.outgoing).unwrap_or(()),
+            b'r' => self.broker.retry_dead(&self.now, data).unwrap_or(()),
+            b'f' => drop(self.broker.forget_dead(data)),
             command => {
                 let Some(session) = self.connections[who] else { return };
                 let frame = Frame { magic: Magic::Request, number: command.into(), body: data };
@@ -119,6 +132,8 @@ impl World {
                 job.worker.is_some() && (world.limited || unwanted)
             }
             b'l' => may_end_by(data, number, job),
+            b'b' => job.background && data == format!("H:{number}").as_bytes(),
+            b'p' | b'r' | b'f' => false,
             command => may_end(world, command, data, number, job, world.connections[who]),
         });
     }

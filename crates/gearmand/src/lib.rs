@@ -15,6 +15,7 @@
 //! broker::activity   what became of a function's jobs, in numbers
 //! broker::arena      values under small numbers, memory given back
 //! broker::jobs       jobs, by handle and by unique key
+//! broker::dead       jobs that ran out of tries
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
 //! broker::sessions   connections, as the broker sees them
@@ -23,6 +24,7 @@
 //! broker             all state; connections come and go, clients ask for a status …
 //! broker::submit     … and submit jobs
 //! broker::assign     … workers are woken, and get jobs
+//! broker::retries    … jobs that were not done are tried again, or become dead letters
 //! broker::results    … and send results
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs

@@ -48,6 +48,8 @@ impl fmt::Display for Omitted {
 pub(crate) struct Limits {
     /// A queue is full.
     pub(crate) queue: Seldom,
+    /// There are too many dead letters.
+    pub(crate) letters: Seldom,
     /// There are too many functions.
     pub(crate) functions: Seldom,
     /// A worker can do too much.
@@ -59,7 +61,8 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         let second = Seldom::every(Duration::from_secs(1));
-        Limits { queue: second.clone(), functions: second.clone(), abilities: second.clone(), rights: second }
+        let letters = Seldom::every(Duration::from_secs(60));
+        Limits { queue: second.clone(), letters, functions: second.clone(), abilities: second.clone(), rights: second }
     }
 }
 

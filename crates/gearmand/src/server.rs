@@ -126,7 +126,7 @@ impl Server {
                 Stop::No => broker.restore(&now, record),
                 Stop::Drain | Stop::Now => Err("the server is to stop"),
             })?;
-            broker.restored(last);
+            broker.restored(&now, last);
             if broker.len() > 0 {
                 tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", broker.len());
             }

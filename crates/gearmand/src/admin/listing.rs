@@ -145,6 +145,8 @@ fn server_counters(out: &mut Vec<u8>, server: &Server) {
         ("functions", server.functions),
         ("jobs", server.jobs),
         ("running", server.running),
+        ("dead", server.dead),
+        ("dead_dropped", server.dead_dropped),
         ("connections", server.connections),
         ("accepted", server.accepted),
         ("refused", server.refused),
@@ -193,6 +195,9 @@ fn counters(out: &mut Vec<u8>, f: &Function) {
         ("cancelled", activity.ended(End::Cancelled)),
         ("abandoned", activity.ended(End::Abandoned)),
         ("unstored", activity.ended(End::Unstored)),
+        ("retried", activity.retried),
+        ("dead", activity.ended(End::Dead)),
+        ("revived", activity.revived),
     ] {
         field(out, name, count);
     }

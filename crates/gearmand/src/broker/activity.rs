@@ -1,7 +1,7 @@
 //! What became of the jobs of a function, and how long they took, since the function appeared. Only counts: no clock, and
 //! nothing of who asks for them.
 //!
-//! What always holds: counts never go down; `submitted` and `restored` together are the jobs that there are and
+//! What always holds: counts never go down; `submitted`, `restored` and `revived` together are the jobs that there are and
 //! those that [`ended`](Activity::ended).
 
 use std::time::Duration;
@@ -17,12 +17,16 @@ pub(crate) struct Activity {
     pub(crate) refused: u64,
     /// Jobs that the durable queue brought when the server started.
     pub(crate) restored: u64,
+    /// Dead letters that became jobs again.
+    pub(crate) revived: u64,
     /// Given to a worker; a job that came back counts each time.
     pub(crate) assigned: u64,
     /// Taken from a worker by the function's timeout.
     pub(crate) timed_out: u64,
     /// Came back from a worker that left, or that cannot run the function any more.
     pub(crate) given_back: u64,
+    /// Tries that failed, and the job waited for the next.
+    pub(crate) retried: u64,
     /// Jobs that are over, by [`End`].
     ended: [u64; End::ALL.len()],
     /// From when a job could be run to its assignment.
@@ -46,11 +50,13 @@ pub(crate) enum End {
     Abandoned,
     /// It could not be stored.
     Unstored,
+    /// It is a dead letter.
+    Dead,
 }
 
 impl End {
-    pub(crate) const ALL: [End; 6] =
-        [End::Completed, End::Failed, End::Exception, End::Cancelled, End::Abandoned, End::Unstored];
+    pub(crate) const ALL: [End; 7] =
+        [End::Completed, End::Failed, End::Exception, End::Cancelled, End::Abandoned, End::Unstored, End::Dead];
 }
 
 impl Activity {

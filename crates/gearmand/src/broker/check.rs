@@ -13,6 +13,17 @@ use gearman_core::protocol::message::Priority;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+/// Policies of all kinds, the last of which takes all back.
+pub(crate) const POLICIES: [&str; 7] = [
+    "retries=1 backoff=1s~50% dead-letters=2",
+    "retries=2 backoff=0 retry-on=all",
+    "retries=3 backoff=1ms*2<1s retry-on=fail,timeout dead-letters=3,4s",
+    "retry-on=death,exception",
+    "dead-letters=1",
+    "dead-letters=0",
+    "retries= retry-on= backoff= dead-letters=",
+];
+
 /// What fuzzing knows of a job before it goes on.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -74,7 +85,11 @@ pub(crate) fn check(broker: &Broker) {
         assert_eq!(counts, count.get(&id).copied().unwrap_or_default());
         if let Some(activity) = &function.activity {
             let ended: u64 = End::ALL.into_iter().map(|end| activity.ended(end)).sum();
-            assert_eq!(activity.submitted + activity.restored, ended + u64::from(function.total), "{activity:?}");
+            assert_eq!(
+                activity.submitted + activity.restored + activity.revived,
+                ended + u64::from(function.total),
+                "{activity:?}"
+            );
             let waited: u64 = activity.waited.buckets().map(|(_, count)| count).sum();
             assert_eq!(waited, activity.assigned);
             assert!(activity.assigned >= activity.timed_out + activity.given_back + u64::from(function.running));
@@ -104,10 +119,14 @@ pub(crate) fn check(broker: &Broker) {
             assert!(woken >= queued as usize, "{queued} jobs wait, {woken} are awake for them, somebody sleeps");
         }
     }
-    for (due, id) in &broker.delayed {
-        let job = &jobs[*id];
-        assert_eq!((job.state, job.extra.as_ref().unwrap().due), (State::Delayed, *due));
-        assert!(placed.insert(*id), "in two places");
+    broker.dead.check();
+    for (_, letter) in broker.dead.range(0) {
+        assert_eq!(broker.jobs.by_number(letter.job.number), None, "a job is not dead");
+    }
+    for (due, number) in &broker.delayed {
+        let id = broker.jobs.by_number(*number).unwrap();
+        assert_eq!((jobs[id].state, jobs[id].due()), (State::Delayed, Some(*due)));
+        assert!(placed.insert(id), "in two places");
     }
     let storing = jobs.iter().filter(|(_, job)| job.state == State::Storing);
     for (id, job) in storing {

@@ -1,4 +1,26 @@
 //! Jobs, and how they are found: by handle, by unique key, by number.
+//!
+//! The life of a job, which is always in one of its states, and what takes it from one to the next:
+//!
+//! | from | to | when |
+//! |---|---|---|
+//! | – | queued, delayed | it is submitted, to run at once or at a time |
+//! | – | storing | it is submitted in the background, and the queue is durable |
+//! | storing | queued, delayed | the durable queue has it as it is now |
+//! | storing | gone | it cannot be stored |
+//! | delayed | queued | its time has come |
+//! | queued | running | a worker gets it |
+//! | running | queued | its worker left, or its time was over, and no policy counts that; or it was not begun |
+//! | running | delayed, storing | a try failed, and its policy has tries left |
+//! | running | dead | a try failed, and none are left, or it is not tried again; its policy keeps dead letters |
+//! | running | gone | it is done; or a try failed, none are left and no dead letters are kept |
+//! | queued, delayed, storing | gone | its late worker did it after all; it is cancelled, or nobody waits for it |
+//! | queued, delayed, storing | dead | its late worker could not do it either, and no tries are left |
+//! | any of these | gone, dead | an operator cancels it, or buries it |
+//! | dead | queued, storing | an operator has it tried again |
+//! | dead | gone | an operator forgets it, it is too old, or one too many |
+//!
+//! Where it is dead it is a [`Letter`](crate::broker::dead::Letter), and not here.
 
 use crate::broker::arena::{Arena, NONE};
 use arrayvec::ArrayVec;
@@ -9,7 +31,7 @@ use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Where a job is.
+/// Where a job is: see the table above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// In a queue of its function.
@@ -30,8 +52,8 @@ pub(crate) struct Job {
     bytes: Bytes,
     /// The number at the end of its handle, and its id in the durable queue. Never reused.
     pub(crate) number: u64,
-    /// Since when it waits for a worker, or is with the one it has: microseconds of the steady clock. A job that waits
-    /// for its time does not wait for a worker.
+    /// Since when it waits for a worker, or is with the one it has: microseconds of the steady clock. While delayed or
+    /// on its way to the durable queue: when it may run, in milliseconds since 1970; 0 is at once.
     pub(crate) since: u64,
     /// What most jobs don't have.
     pub(crate) extra: Option<Box<Extra>>,
@@ -46,7 +68,7 @@ pub(crate) struct Job {
     pub(crate) worker: u32,
     /// Where the workload begins in `bytes`.
     workload: u32,
-    /// How often it was handed out and came back.
+    /// How often a worker began it and did not do it.
     pub(crate) tries: u16,
     unique: u8,
     pub(crate) priority: Priority,
@@ -65,8 +87,8 @@ pub(crate) struct Extra {
     /// Its progress, as its worker last reported it.
     pub(crate) numerator: u32,
     pub(crate) denominator: u32,
-    /// Seconds since 1970 at which it may run. Only until then.
-    pub(crate) due: u64,
+    /// When the first of its tries failed, in milliseconds since 1970, where its function has a policy; 0 before.
+    pub(crate) first: u64,
     /// When its function's timeout runs out. Only while its worker is on it.
     pub(crate) deadline: Option<Duration>,
 }
@@ -109,6 +131,12 @@ impl Job {
 
     pub(crate) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
+    }
+
+    /// When it may run, in milliseconds since 1970, where it has to wait for that.
+    pub(crate) fn due(&self) -> Option<u64> {
+        let waits = matches!(self.state, State::Delayed | State::Storing);
+        Some(self.since).filter(|due| waits && *due > 0)
     }
 
     fn key(&self) -> Option<Key<'_>> {

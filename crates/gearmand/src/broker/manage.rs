@@ -1,6 +1,9 @@
-//! What operators ask for: functions are made, limited and dropped, policies set, jobs cancelled.
+//! What operators ask for: functions are made, limited and dropped, policies set, jobs cancelled and buried, dead letters
+//! tried again or forgotten.
 
 use crate::broker::activity::End;
+use crate::broker::dead::Cause;
+use crate::broker::retries::NotRetried;
 use crate::broker::{Broker, Now, policy};
 use crate::outgoing::Outgoing;
 use std::collections::BTreeSet;
@@ -12,6 +15,15 @@ pub(crate) enum NotDropped {
     Unknown,
     /// Workers can run it, or jobs of it are running.
     InUse,
+}
+
+/// Why a job does not become a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotBuried {
+    /// There is none of this handle.
+    Unknown,
+    /// It is in the foreground: it ends with those who wait for it.
+    Foreground,
 }
 
 #[allow(dead_code, reason = "policies are set from outside next")]
@@ -32,10 +44,9 @@ impl Broker {
             self.fail(now, job, End::Cancelled, outgoing);
         }
         if self.functions[id].total > 0 {
-            let delayed = self.delayed.iter().map(|(_, job)| *job);
-            let storing = self.changes.storing().filter_map(|number| self.jobs.by_number(number));
-            let of_it: BTreeSet<u32> =
-                delayed.chain(storing).filter(|job| self.jobs.arena[*job].function == id).collect();
+            let delayed = self.delayed.iter().map(|(_, number)| *number);
+            let waiting = delayed.chain(self.changes.storing()).filter_map(|number| self.jobs.by_number(number));
+            let of_it: BTreeSet<u32> = waiting.filter(|job| self.jobs.arena[*job].function == id).collect();
             for job in of_it {
                 self.fail(now, job, End::Cancelled, outgoing);
             }
@@ -52,29 +63,91 @@ impl Broker {
 
     /// Sets keys of the policy of all functions that a pattern matches; `KEY=` takes back what was set so. All of it is done, or
     /// nothing, and the reason is returned.
-    pub(crate) fn set_policy<'a>(&mut self, pattern: &str, words: impl Iterator<Item = &'a str>) -> Result<(), String> {
-        self.policies.set(pattern, words)?;
-        self.apply_policies();
+    pub(crate) fn set_policy<'a>(
+        &mut self,
+        now: &Now,
+        pattern: &str,
+        words: impl Iterator<Item = &'a str>,
+    ) -> Result<(), String> {
+        let stored = self.policies.set(pattern, words)?.map(|rule| rule.policy.to_string());
+        self.store_policy(pattern, stored);
+        self.apply_policies(now);
         Ok(())
     }
 
     /// The file of policies has these rules now.
-    pub(crate) fn replace_policies(&mut self, rules: Vec<policy::Rule>) {
+    pub(crate) fn replace_policies(&mut self, now: &Now, rules: Vec<policy::Rule>) {
         self.policies.replace_file(rules);
-        self.apply_policies();
+        self.apply_policies(now);
+    }
+
+    /// All rules, those that go first in front.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &policy::Rule> {
+        self.policies.iter()
     }
 
     /// The rules have changed: what each function's jobs have to obey from now on.
-    fn apply_policies(&mut self) {
+    pub(super) fn apply_policies(&mut self, now: &Now) {
         for id in 0..self.functions.end() {
             let Some(function) = self.functions.get_mut(id) else { continue };
             function.policy = self.policies.policy_of(&function.name).map(Box::new);
         }
+        self.bound_letters(now);
     }
 
     /// A job is over, whoever has it. False: there is none of this handle.
     pub(crate) fn cancel(&mut self, now: &Now, handle: &[u8], outgoing: &mut Outgoing) -> bool {
         let job = self.by_handle(handle);
         job.map(|job| self.fail(now, job, End::Cancelled, outgoing)).is_some()
+    }
+
+    /// The same, of the job with this unique key.
+    pub(crate) fn cancel_unique(&mut self, now: &Now, function: &[u8], unique: &[u8], outgoing: &mut Outgoing) -> bool {
+        let job = self.functions.find(function).and_then(|function| self.jobs.by_unique(function, unique, b""));
+        job.map(|job| self.fail(now, job, End::Cancelled, outgoing)).is_some()
+    }
+
+    /// A job is not to be run for now: it becomes a dead letter, whoever has it.
+    pub(crate) fn bury_job(&mut self, now: &Now, handle: &[u8], outgoing: &mut Outgoing) -> Result<(), NotBuried> {
+        let job = self.by_handle(handle).ok_or(NotBuried::Unknown)?;
+        if !self.jobs.arena[job].background {
+            return Err(NotBuried::Foreground);
+        }
+        let worker = self.report_end(job, outgoing);
+        self.bury(now, job, Cause::Buried, b"", worker);
+        self.next_on(now, worker);
+        Ok(())
+    }
+
+    /// A dead letter becomes a job again, with the same handle and unique key; its tries count anew.
+    pub(crate) fn retry_dead(&mut self, now: &Now, handle: &[u8]) -> Result<(), NotRetried> {
+        let number = self.handles.parse(handle).ok_or(NotRetried::Unknown)?;
+        self.revive(now, number)
+    }
+
+    /// The same with all of a function, oldest first. Returns how many; those that are not tried again stay.
+    pub(crate) fn retry_all(&mut self, now: &Now, function: &[u8]) -> usize {
+        let numbers = self.dead_of(function);
+        numbers.into_iter().filter(|number| self.revive(now, *number).is_ok()).count()
+    }
+
+    /// A dead letter is dropped. False: there is none of this handle.
+    pub(crate) fn forget_dead(&mut self, handle: &[u8]) -> bool {
+        self.handles.parse(handle).is_some_and(|number| self.forget_number(number))
+    }
+
+    /// All dead letters of a function are dropped. Returns how many those are.
+    pub(crate) fn forget_all(&mut self, function: &[u8]) -> usize {
+        let numbers = self.dead_of(function);
+        numbers.into_iter().filter(|number| self.forget_number(*number)).count()
+    }
+
+    fn dead_of(&self, function: &[u8]) -> Vec<u64> {
+        self.dead.of_function(function, 0).map(|(_, letter)| letter.job.number).collect()
+    }
+
+    fn forget_number(&mut self, number: u64) -> bool {
+        let letter = self.dead.remove(number);
+        letter.inspect(|letter| self.unstore_letter(letter)).is_some()
     }
 }

@@ -3,13 +3,15 @@
 //!
 //! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
 //! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it),
-//! `storing.rs` (what the durable queue knows of it) and `manage.rs` (what operators ask for).
+//! `retries.rs` (what becomes of it when it was not done), `storing.rs` (what the durable queue knows of it) and `manage.rs`
+//! (what operators ask for). The states of a job are a table in `jobs.rs`.
 //!
 //! The state is private to this folder. In come packets (`dispatch.rs`), time, and what became of changes; out come
 //! answers, changes to be stored, and what is to be seen from outside (`snapshot.rs`).
 //!
 //! What always holds:
-//! - a job is in one place: queued in its function, delayed, or in the list of the worker that runs it;
+//! - a job is in one place: queued in its function, delayed, on its way to the durable queue, in the list of the worker
+//!   that runs it, or a dead letter (`dead.rs`);
 //! - `Function::total`, `running` and `delayed` count just that;
 //! - where a job is queued at the end of a round, nobody sleeps who can run it, or as many were woken as there are
 //!   jobs and are waited for: one who then does something else hands the wake-up on at once, and one who sends
@@ -20,6 +22,7 @@
 
 use crate::broker::activity::End;
 use crate::broker::arena::{Arena, NONE};
+use crate::broker::dead::DeadLetters;
 use crate::broker::functions::Functions;
 use crate::broker::jobs::{Handles, Job, Jobs, State};
 use crate::broker::sessions::{Session, Waiter};
@@ -42,6 +45,7 @@ mod arena;
 mod assign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod check;
+pub(crate) mod dead;
 pub(crate) mod dispatch;
 mod functions;
 mod jobs;
@@ -49,6 +53,7 @@ pub(crate) mod manage;
 pub(crate) mod policy;
 mod queue;
 mod results;
+mod retries;
 mod schedule;
 mod sessions;
 pub(crate) mod snapshot;
@@ -60,6 +65,9 @@ mod wakeups;
 
 pub(crate) use jobs::MAX_PREFIX;
 pub(crate) use wakeups::ALL;
+
+/// Of what may be due in any number at once, so much is done at a time: some milliseconds.
+const SLICE: usize = 10_000;
 
 /// What the operator decides.
 #[derive(Clone, Debug)]
@@ -94,6 +102,11 @@ impl Now {
     fn microseconds(&self) -> u64 {
         self.steady.as_secs() * 1_000_000 + u64::from(self.steady.subsec_micros())
     }
+
+    /// The wall clock in milliseconds since 1970.
+    pub(crate) fn milliseconds(&self) -> u64 {
+        self.wall.as_millis() as u64
+    }
 }
 
 /// See the module.
@@ -106,8 +119,8 @@ pub(crate) struct Broker {
     policies: policy::Rules,
     sessions: Arena<Session>,
     waiters: Arena<Waiter>,
-    /// Jobs that wait for their time, by seconds since 1970.
-    delayed: BTreeSet<(u64, u32)>,
+    /// Jobs that wait for their time: milliseconds since 1970, and their numbers.
+    delayed: BTreeSet<(u64, u64)>,
     /// Jobs whose function has a timeout and whose worker is on them.
     deadlines: BTreeSet<(Duration, u32)>,
     /// Workers that were woken, with the time at which they are given up. Most of them have long answered then.
@@ -123,6 +136,8 @@ pub(crate) struct Broker {
     running: usize,
     /// No new jobs, and none are handed out any more.
     draining: bool,
+    /// Jobs that ran out of tries.
+    dead: DeadLetters,
     /// Changes on their way to the durable queue.
     changes: PendingChanges,
     /// When to log that a limit was reached.
@@ -151,6 +166,7 @@ impl Broker {
             announced: 0,
             running: 0,
             draining: false,
+            dead: DeadLetters::default(),
             changes: PendingChanges::default(),
             limits: Limits::default(),
             packets: 0,
@@ -233,17 +249,16 @@ impl Broker {
         Some(id)
     }
 
-    /// Puts a job where it waits for a worker, or for its time.
-    fn place(&mut self, now: &Now, id: u32) {
-        let job = &mut self.jobs.arena[id];
-        match job.extra.as_ref().map(|e| e.due).filter(|due| *due > now.wall.as_secs()) {
-            None => self.enqueue(id),
-            Some(due) => {
-                job.state = State::Delayed;
-                self.functions[job.function].delayed += 1;
-                self.delayed.insert((due, id));
-            }
+    /// Puts a job where it waits for a worker, or for its time, in milliseconds since 1970.
+    fn place(&mut self, now: &Now, id: u32, due: u64) {
+        if due <= now.milliseconds() {
+            self.begin(now, id);
+            return self.enqueue(id);
         }
+        let job = &mut self.jobs.arena[id];
+        (job.state, job.since) = (State::Delayed, due);
+        self.functions[job.function].delayed += 1;
+        self.delayed.insert((due, job.number));
     }
 
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
@@ -300,20 +315,25 @@ impl Broker {
     pub(crate) fn deadline(&mut self, now: &Now) -> Option<Duration> {
         // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
         let wall =
-            |due: u64| now.steady + Duration::from_secs(due).saturating_sub(now.wall).min(Duration::from_secs(60));
+            |due: u64| now.steady + Duration::from_millis(due).saturating_sub(now.wall).min(Duration::from_secs(60));
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
+        let expired = self.dead.next_expired().map(wall);
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
-        [delayed, deadline, wakeup].into_iter().flatten().min()
+        [delayed, expired, deadline, wakeup].into_iter().flatten().min()
     }
 
-    /// What is due: jobs whose time has come, timeouts, workers that do not wake up.
+    /// What is due: jobs whose time has come, timeouts, workers that do not wake up, dead letters that are too old. Of what
+    /// may be due in any number so much that nobody else waits long; the rest is due at once.
     pub(crate) fn tick(&mut self, now: &Now, outgoing: &mut Outgoing) -> Option<Duration> {
-        while let Some((_, job)) = self.delayed.first().copied().filter(|(due, _)| *due <= now.wall.as_secs()) {
+        for _ in 0..SLICE {
+            let due = self.delayed.first().filter(|(due, _)| *due <= now.milliseconds());
+            let Some(job) = due.and_then(|(_, number)| self.jobs.by_number(*number)) else { break };
             self.unplace(job);
             self.begin(now, job);
             self.enqueue(job);
         }
+        self.expire(now);
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
             self.time_out(now, job, outgoing);
         }
@@ -352,16 +372,22 @@ impl Broker {
 
     /// Takes a job out of all lists and forgets it. Nothing is sent.
     fn remove(&mut self, id: u32, end: End) {
+        if let Some(job) = self.take_out(id, end) {
+            self.unstore(&job);
+        }
+    }
+
+    /// Takes a job out of all lists; the durable queue does not learn of it.
+    fn take_out(&mut self, id: u32, end: End) -> Option<Job> {
         self.unplace(id);
         while let Some(waiter) = self.jobs.arena.get(id).map(|j| j.waiters).filter(|w| *w != NONE) {
             self.unlink(waiter);
         }
-        if let Some(job) = self.jobs.remove(id) {
-            let function = &mut self.functions[job.function];
-            function.total -= 1;
-            function.activity().end(end);
-            self.unstore(&job);
-        }
+        let job = self.jobs.remove(id)?;
+        let function = &mut self.functions[job.function];
+        function.total -= 1;
+        function.activity().end(end);
+        Some(job)
     }
 
     /// Takes a job out of the place it is in.
@@ -372,7 +398,7 @@ impl Broker {
             State::Queued => self.functions[function].queue.remove(&mut self.jobs.arena, priority, id),
             State::Storing => {}
             State::Delayed => {
-                self.delayed.remove(&(job.extra().due, id));
+                self.delayed.remove(&(job.since, job.number));
                 self.functions[function].delayed -= 1;
             }
             State::Running => {

@@ -3,6 +3,8 @@
 use crate::broker::activity::{Activity, End};
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Handle, State};
+use crate::broker::policy::Reason;
+use crate::broker::retries::{Failure, Fate};
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
 use bytes::Bytes;
@@ -28,17 +30,29 @@ impl Broker {
             let extra = self.jobs.arena[job].extra();
             (extra.numerator, extra.denominator) = (number(numerator), number(denominator));
         }
-        self.relay(job, work, owner, outgoing);
-        if let Some(end) = end(&work.update) {
-            let ended = &self.jobs.arena[job];
-            let number = ended.number;
-            if ended.state == State::Running {
-                let ran = now.microseconds().saturating_sub(ended.since);
-                self.functions[ended.function].activity().ran.record(ran);
-            }
-            self.remove(job, end);
-            self.ended(now, session, number);
+        let failure = Failure::reported(&work.update);
+        let again = failure.is_some_and(|failure| self.fate(job, failure.reason) == Fate::Again);
+        if !again {
+            self.relay(job, work, owner, outgoing);
         }
+        let Some(end) = end(&work.update) else { return };
+        let ended = &self.jobs.arena[job];
+        let number = ended.number;
+        if ended.state == State::Running {
+            let ran = now.microseconds().saturating_sub(ended.since);
+            self.functions[ended.function].activity().ran.record(ran);
+        }
+        match failure {
+            None => self.remove(job, end),
+            Some(_) if again => self.retry(now, job),
+            Some(failure) => {
+                if self.jobs.arena[job].state == State::Running {
+                    self.count_try(now, job);
+                }
+                self.end_in_vain(now, job, end, failure, session);
+            }
+        }
+        self.ended(now, session, number);
     }
 
     /// A job is its worker's. One whose time was over while it was on it does not know that: as long as nobody else has
@@ -122,7 +136,7 @@ impl Broker {
     }
 
     /// The job that a worker is now on, of those it has, gets its time.
-    fn next_on(&mut self, now: &Now, worker: u32) {
+    pub(super) fn next_on(&mut self, now: &Now, worker: u32) {
         if let Some(next) = self.sessions.get(worker).and_then(|worker| worker.running.head()) {
             self.start_clock(now, next);
         }
@@ -155,6 +169,13 @@ impl Broker {
 
     /// Nobody gets this job any more: those who wait for it are told that it failed.
     pub(super) fn fail(&mut self, now: &Now, id: u32, end: End, outgoing: &mut Outgoing) {
+        let worker = self.report_end(id, outgoing);
+        self.remove(id, end);
+        self.next_on(now, worker);
+    }
+
+    /// Those who wait for a job are told that it failed; its worker is not. Who that is, if anybody.
+    pub(super) fn report_end(&mut self, id: u32, outgoing: &mut Outgoing) -> u32 {
         let (handle, job) = (self.handle(id), &self.jobs.arena[id]);
         self.report_failure(job, &handle, outgoing);
         let (worker, number) = (job.worker, job.number);
@@ -164,15 +185,17 @@ impl Broker {
             let worker = &mut self.sessions[worker];
             (worker.lost, worker.late) = (number, worker.late || on_it);
         }
-        self.remove(id, end);
-        self.next_on(now, worker);
+        worker
     }
 
-    /// A worker does not do its job (any more): the job goes back, in front of its queue.
+    /// A worker does not do its job (any more): the job goes back, in front of its queue; or a try of it has failed.
     pub(super) fn give_back(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
         let tried = self.begun(id);
         self.activity_of(id).given_back += 1;
-        let Some(worker) = self.take_back(now, id, tried, outgoing) else { return };
+        if tried && self.has_failed(now, id, Reason::Death, outgoing) {
+            return;
+        }
+        let Some(worker) = self.take_back(now, id, tried, Reason::Death, outgoing) else { return };
         let job = &mut self.jobs.arena[id];
         let (function, priority) = (job.function, job.priority);
         (job.state, job.since) = (State::Queued, now.microseconds());
@@ -181,15 +204,22 @@ impl Broker {
         self.next_on(now, worker);
     }
 
-    /// The function's timeout ran out: the job goes to the end of its queue.
+    /// The function's timeout ran out: the job goes to the end of its queue; or a try of it has failed.
     pub(super) fn time_out(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) {
         let handle = self.handle(id);
         tracing::warn!("job {} ran out of time", handle.escape_ascii());
         self.activity_of(id).timed_out += 1;
         let (tried, job) = (self.begun(id), &self.jobs.arena[id]);
         let number = job.number;
-        self.sessions[job.worker].late = true;
-        if let Some(worker) = self.take_back(now, id, tried, outgoing) {
+        let worker = job.worker;
+        self.sessions[worker].late = true;
+        if tried && self.has_failed(now, id, Reason::Timeout, outgoing) {
+            if self.jobs.by_number(number).is_some() {
+                self.sessions[worker].runs_over(number);
+            }
+            return;
+        }
+        if let Some(worker) = self.take_back(now, id, tried, Reason::Timeout, outgoing) {
             self.sessions[worker].runs_over(number);
             self.begin(now, id);
             self.enqueue(id);
@@ -197,15 +227,33 @@ impl Broker {
         }
     }
 
+    /// A worker was on a job and does not end it. True: that was a try which the job's policy counts, and it waits for the
+    /// next or is over.
+    fn has_failed(&mut self, now: &Now, id: u32, reason: Reason, outgoing: &mut Outgoing) -> bool {
+        let worker = self.jobs.arena[id].worker;
+        match self.fate(id, reason) {
+            Fate::Back => return false,
+            Fate::Again => self.retry(now, id),
+            Fate::Over => {
+                self.count_try(now, id);
+                self.give_up(now, id, Failure::silent(reason), outgoing);
+            }
+        }
+        self.next_on(now, worker);
+        true
+    }
+
     /// Takes a job from its worker. `None` when the job is over: tried too often, or nobody waits for it.
-    fn take_back(&mut self, now: &Now, id: u32, tried: bool, outgoing: &mut Outgoing) -> Option<u32> {
+    fn take_back(&mut self, now: &Now, id: u32, tried: bool, reason: Reason, outgoing: &mut Outgoing) -> Option<u32> {
+        if tried {
+            self.count_try(now, id);
+        }
         let runs = self.rules.runs;
-        let job = &mut self.jobs.arena[id];
-        job.tries = job.tries.saturating_add(u16::from(tried));
+        let job = &self.jobs.arena[id];
         if runs.is_some_and(|runs| job.tries >= runs) {
             let (tries, handle) = (job.tries, self.handle(id));
             tracing::error!("job {} given up after {tries} tries", handle.escape_ascii());
-            self.fail(now, id, End::Failed, outgoing);
+            self.give_up(now, id, Failure::silent(reason), outgoing);
             return None;
         }
         let worker = job.worker;

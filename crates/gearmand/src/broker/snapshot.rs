@@ -6,13 +6,15 @@
 
 #![cfg_attr(not(test), allow(dead_code, reason = "each rendering shows some of it"))]
 
-use crate::broker::Broker;
 use crate::broker::activity::Activity;
 use crate::broker::arena::NONE;
+use crate::broker::dead::Letter;
 use crate::broker::functions;
 use crate::broker::jobs::{self, Handle};
 use crate::broker::sessions::Session;
+use crate::broker::{Broker, Now};
 use arrayvec::ArrayVec;
+use bytes::Bytes;
 use gearman_core::MAX_UNIQUE;
 use gearman_core::protocol::message::Priority;
 use std::net::IpAddr;
@@ -20,6 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use crate::broker::dead::Cause;
 pub(crate) use crate::broker::jobs::State;
 
 /// Most entries of a page.
@@ -29,7 +32,7 @@ const NUMBERS: u32 = 16 * PAGE as u32;
 
 /// Where a list goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cursor(u32);
+pub(crate) struct Cursor(u64);
 
 /// A part of a list.
 #[derive(Debug)]
@@ -101,14 +104,85 @@ pub(crate) struct Job {
     pub(crate) waited_for: bool,
     /// It has a row in the durable queue, or will have one.
     pub(crate) stored: bool,
-    /// How often it was begun and came back.
+    /// How often a worker began it and did not do it.
     pub(crate) tries: u16,
     /// Bytes of its workload.
     pub(crate) workload: usize,
-    /// Seconds since 1970 before which it does not run. Only while delayed.
-    pub(crate) due: Option<u64>,
+    /// Since 1970; before then it does not run.
+    pub(crate) due: Option<Duration>,
     /// The connection that has it. Only while running.
     pub(crate) worker: Option<u32>,
+    /// Numerator and denominator, as its worker last reported them.
+    pub(crate) progress: [u32; 2],
+}
+
+/// A job that ran out of tries.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    /// The one that it had as a job.
+    pub(crate) handle: Handle,
+    pub(crate) function: Arc<[u8]>,
+    pub(crate) unique: ArrayVec<u8, MAX_UNIQUE>,
+    pub(crate) priority: Priority,
+    /// The function that joins the parts of a job that is split.
+    pub(crate) reducer: Option<Box<[u8]>>,
+    /// How many tries failed.
+    pub(crate) tries: u16,
+    /// When the first of them did, since 1970.
+    pub(crate) first: Duration,
+    /// When the last did, or an operator buried it.
+    pub(crate) last: Duration,
+    pub(crate) cause: Cause,
+    /// What its worker said of the last try: the begin of an exception's text.
+    pub(crate) text: Box<[u8]>,
+    /// What its last worker called itself, else its address; `-` in the file system, nothing where no worker had it.
+    pub(crate) worker: Box<[u8]>,
+    /// Bytes of its workload.
+    pub(crate) size: usize,
+    /// Its workload; not in lists.
+    pub(crate) workload: Option<Bytes>,
+}
+
+/// Where a job is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It is to be run, or is.
+    Job(State),
+    /// It is a dead letter.
+    Dead(Cause),
+}
+
+impl Life {
+    /// In one word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Life::Job(State::Queued) => "queued",
+            Life::Job(State::Storing) => "storing",
+            Life::Job(State::Delayed) => "delayed",
+            Life::Job(State::Running) => "running",
+            Life::Dead(_) => "dead",
+        }
+    }
+}
+
+/// What is known of one job, also of one that is a dead letter.
+#[derive(Debug)]
+pub(crate) struct JobInfo {
+    pub(crate) handle: Handle,
+    pub(crate) function: Arc<[u8]>,
+    pub(crate) unique: ArrayVec<u8, MAX_UNIQUE>,
+    pub(crate) life: Life,
+    pub(crate) priority: Priority,
+    /// It runs even when nobody waits for it.
+    pub(crate) background: bool,
+    /// How many tries failed.
+    pub(crate) tries: u16,
+    /// Since 1970; before then it does not run.
+    pub(crate) due: Option<Duration>,
+    /// How long it is queued, running or dead. Not of one that waits for its time.
+    pub(crate) age: Option<Duration>,
+    /// What its worker calls itself, else that one's address; of a dead letter the last one's.
+    pub(crate) worker: Option<Box<[u8]>>,
     /// Numerator and denominator, as its worker last reported them.
     pub(crate) progress: [u32; 2],
 }
@@ -119,6 +193,10 @@ pub(crate) struct Server {
     pub(crate) jobs: u64,
     pub(crate) running: u64,
     pub(crate) functions: u64,
+    /// Dead letters that there are.
+    pub(crate) dead: u64,
+    /// Dead letters that had to go because there were too many.
+    pub(crate) dead_dropped: u64,
     /// Packets that came.
     pub(crate) packets_received: u64,
     /// Packets that were sent, or wait to be; an answer to a text command counts as one.
@@ -172,12 +250,115 @@ impl Broker {
         page(from, self.jobs.arena.end(), |numbers| self.jobs.arena.range(numbers), |_| 1, |_, job| self.job(job))
     }
 
+    /// Dead letters, those that came first in front; of one function, or of all.
+    pub(crate) fn dead_letters(&self, function: Option<&[u8]>, from: Cursor) -> Page<DeadLetter> {
+        match function {
+            Some(function) => self.letters(self.dead.of_function(function, from.0)),
+            None => self.letters(self.dead.range(from.0)),
+        }
+    }
+
+    fn letters<'a>(&self, letters: impl Iterator<Item = (u64, &'a Letter)>) -> Page<DeadLetter> {
+        let mut page = Page { entries: Vec::new(), next: None };
+        for (place, letter) in letters {
+            if page.entries.len() == PAGE {
+                page.next = Some(Cursor(place));
+                break;
+            }
+            page.entries.push(self.letter(letter));
+        }
+        page
+    }
+
+    /// One dead letter, with its workload.
+    pub(crate) fn dead_letter(&self, handle: &[u8]) -> Option<DeadLetter> {
+        let letter = self.dead.get(self.handles.parse(handle)?)?;
+        Some(DeadLetter { workload: Some(letter.job.shared_workload()), ..self.letter(letter) })
+    }
+
+    fn letter(&self, letter: &Letter) -> DeadLetter {
+        DeadLetter {
+            handle: self.handles.write(letter.job.number),
+            function: letter.function.clone(),
+            unique: letter.job.unique().iter().copied().take(MAX_UNIQUE).collect(),
+            priority: letter.job.priority,
+            reducer: letter.reducer().map(Box::from),
+            tries: letter.job.tries,
+            first: Duration::from_millis(letter.first()),
+            last: Duration::from_millis(letter.last),
+            cause: letter.cause,
+            text: letter.text.clone(),
+            worker: letter.worker.clone(),
+            size: letter.job.workload().len(),
+            workload: None,
+        }
+    }
+
+    /// What is known of a job.
+    pub(crate) fn job_info(&self, now: &Now, handle: &[u8]) -> Option<JobInfo> {
+        let number = self.handles.parse(handle)?;
+        match self.jobs.by_number(number) {
+            Some(id) => Some(self.info(now, &self.jobs.arena[id])),
+            None => self.dead.get(number).map(|letter| self.info_of_dead(now, letter)),
+        }
+    }
+
+    /// The same, of the job that has a unique key; else of the last dead letter that had it, as far as it is among the last
+    /// of its function.
+    pub(crate) fn job_info_unique(&self, now: &Now, function: &[u8], unique: &[u8]) -> Option<JobInfo> {
+        let live = self.functions.find(function).and_then(|id| self.jobs.by_unique(id, unique, b""));
+        if let Some(id) = live {
+            return Some(self.info(now, &self.jobs.arena[id]));
+        }
+        let mut last = self.dead.of_function(function, 0).rev().take(NUMBERS as usize);
+        let letter = last.find(|(_, letter)| letter.job.unique() == unique && !matches!(unique, b"" | b"-"));
+        letter.map(|(_, letter)| self.info_of_dead(now, letter))
+    }
+
+    fn info(&self, now: &Now, job: &jobs::Job) -> JobInfo {
+        let age = Duration::from_micros(now.microseconds().saturating_sub(job.since));
+        let Job { handle, function, unique, state, priority, background, tries, due, worker, progress, .. } =
+            self.job(job);
+        JobInfo {
+            handle,
+            function,
+            unique,
+            life: Life::Job(state),
+            priority,
+            background,
+            tries,
+            due,
+            age: matches!(state, State::Queued | State::Running).then_some(age),
+            worker: worker.map(|worker| self.name_of(worker).into()),
+            progress,
+        }
+    }
+
+    fn info_of_dead(&self, now: &Now, letter: &Letter) -> JobInfo {
+        let DeadLetter { handle, function, unique, priority, tries, last, cause, worker, .. } = self.letter(letter);
+        JobInfo {
+            handle,
+            function,
+            unique,
+            life: Life::Dead(cause),
+            priority,
+            background: true,
+            tries,
+            due: None,
+            age: Some(now.wall.saturating_sub(last)),
+            worker: Some(worker).filter(|worker| !worker.is_empty()),
+            progress: [0, 0],
+        }
+    }
+
     /// Counts of the broker's own; others are 0.
     pub(crate) fn server(&self) -> Server {
         Server {
             jobs: self.jobs.len() as u64,
             running: self.running as u64,
             functions: self.functions.len() as u64,
+            dead: self.dead.len() as u64,
+            dead_dropped: self.dead.dropped,
             packets_received: self.packets,
             ..Server::default()
         }
@@ -213,7 +394,7 @@ impl Broker {
             stored: job.stored,
             tries: job.tries,
             workload: job.workload().len(),
-            due: extra.map(|e| e.due).filter(|_| job.state == State::Delayed),
+            due: job.due().map(Duration::from_millis),
             worker: (job.state == State::Running).then_some(job.worker),
             progress: extra.map_or([0, 0], |e| [e.numerator, e.denominator]),
         }
@@ -242,11 +423,12 @@ fn page<'a, T: 'a, E, I: Iterator<Item = (u32, &'a T)>>(
     entries: impl Fn(&T) -> usize,
     entry: impl Fn(u32, &T) -> E,
 ) -> Page<E> {
-    let last = from.0.saturating_add(NUMBERS).min(end);
-    let (mut page, mut full) = (Page { entries: Vec::new(), next: (last < end).then_some(Cursor(last)) }, 0);
-    for (id, value) in range(from.0.min(last)..last) {
+    let from = u32::try_from(from.0).unwrap_or(u32::MAX);
+    let last = from.saturating_add(NUMBERS).min(end);
+    let (mut page, mut full) = (Page { entries: Vec::new(), next: (last < end).then_some(Cursor(last.into())) }, 0);
+    for (id, value) in range(from.min(last)..last) {
         if full >= PAGE {
-            page.next = Some(Cursor(id));
+            page.next = Some(Cursor(id.into()));
             break;
         }
         full += entries(value);

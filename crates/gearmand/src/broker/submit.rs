@@ -61,19 +61,15 @@ impl Broker {
                 f.activity().submitted += 1;
                 let bytes = JobBytes::new(submit.unique, submit.workload, owner);
                 let mut job = Job::new(function, submit.priority, submit.background, bytes);
-                job.since = now.microseconds();
                 if let Some(reducer) = submit.reducer {
                     job.extra().reducer = Some(reducer.into());
                 }
                 (self.jobs.insert(job), true)
             }
         };
-        if let Some(due) = due.filter(|_| new) {
-            self.jobs.arena[job].extra().due = due;
-        }
         let batch = if submit.background {
             self.jobs.arena[job].background = true;
-            self.persist(job)
+            self.persist(job, due)
         } else {
             self.wait_for(session, job);
             None
@@ -84,19 +80,19 @@ impl Broker {
         });
         match batch {
             _ if !new => {}
-            None => self.place(now, job),
-            Some(_) => self.jobs.arena[job].state = State::Storing,
+            None => self.place(now, job, due),
+            Some(_) => (self.jobs.arena[job].state, self.jobs.arena[job].since) = (State::Storing, due),
         }
     }
 
-    /// When a job may run, in seconds since 1970; `None` is at once.
-    fn due(&self, now: &Now, start: Start<'_>) -> Result<Option<u64>, Unfit> {
-        let due = match start {
-            Start::Now => return Ok(None),
+    /// When a job may run, in milliseconds since 1970; 0 is at once.
+    fn due(&self, now: &Now, start: Start<'_>) -> Result<u64, Unfit> {
+        let seconds = match start {
+            Start::Now => return Ok(0),
             Start::Epoch(seconds) => epoch(seconds),
             Start::Schedule(fields) => Schedule::parse(fields)?.next(now.wall, &self.rules.zone)?,
         };
-        Ok(Some(due).filter(|due| *due > now.wall.as_secs()))
+        Ok(if seconds > now.wall.as_secs() { seconds.saturating_mul(1000) } else { 0 })
     }
 
     fn wait_for(&mut self, session: u32, job: u32) {

@@ -69,7 +69,6 @@ pub(crate) enum Settled {
     Refused(u64),
 }
 
-#[allow(dead_code, reason = "the broker obeys policies next")]
 impl PendingChanges {
     /// A job is to be stored. The batch it goes with.
     pub(crate) fn add(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) -> u64 {

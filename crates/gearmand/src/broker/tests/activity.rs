@@ -20,6 +20,9 @@ fn counts(b: &Bench) -> String {
         ("cancelled", a.ended(End::Cancelled)),
         ("abandoned", a.ended(End::Abandoned)),
         ("unstored", a.ended(End::Unstored)),
+        ("retried", a.retried),
+        ("dead", a.ended(End::Dead)),
+        ("revived", a.revived),
     ];
     let some = all.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}"));
     some.collect::<Vec<_>>().join(", ")

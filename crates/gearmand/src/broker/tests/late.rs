@@ -185,11 +185,9 @@ fn a_job_that_was_given_back_is_not_late() {
 fn while_the_job_is_delayed() {
     let mut b = Bench::new();
     let (client, worker) = late(&mut b);
-    // Nothing delays such a job today; what does must not lose the result.
     let job = b.broker.by_handle(b"H:1").unwrap();
     b.broker.unplace(job);
-    b.broker.jobs.arena[job].extra().due = b.now.wall.as_secs() + 60;
-    b.broker.place(&b.now, job);
+    b.broker.place(&b.now, job, b.now.milliseconds() + 60_000);
     assert_eq!(b.broker.delayed.len(), 1);
     b.complete(worker, "H:1");
     assert_eq!(b.received(client), "WORK_COMPLETE H:1|r");

@@ -10,11 +10,14 @@ use gearman_core::protocol::packet::HEADER;
 
 mod activity;
 mod direct;
+mod disk;
 mod fair;
 mod late;
+mod life;
 mod random;
 mod snapshot;
 mod stored;
+mod stored_life;
 mod wakeups;
 
 /// A broker with what it sends and a clock that only the test moves.
@@ -514,7 +517,7 @@ fn a_schedule_in_the_zone_of_the_server() {
     // 13:46:40 on 12 January 1970 in London, and 10:46:40 there.
     let fields: [&[u8]; 5] = [b"47", b"10", b"12", b"", b"*"];
     b.send(client, Request::Submit(Submit { start: Start::Schedule(fields), background: true, ..job("f", "k", "") }));
-    assert_eq!(b.broker.delayed.first().map(|d| d.0), Some(1_000_020));
+    assert_eq!(b.broker.delayed.first().map(|d| d.0), Some(1_000_020_000));
     assert_eq!(b.received(client), "JOB_CREATED H:1");
     // Who joins it by its key waits with it.
     assert_eq!(b.ask(client, submit("f", "k", "")), "JOB_CREATED H:1");

@@ -1,6 +1,7 @@
 //! Random operations: what always holds does after each.
 
 use super::*;
+use crate::broker::check::POLICIES;
 use properties::properties;
 use proptest::prelude::*;
 
@@ -20,6 +21,10 @@ enum Step {
     Work { session: u8, job: u8, update: u8 },
     Cancel(u8),
     Drop(u8),
+    Policy { function: u8, words: u8 },
+    Bury(u8),
+    RetryDead(u8),
+    ForgetDead(u8),
     Tick(u8),
     TickMs(u8),
 }
@@ -51,6 +56,10 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (any::<u8>(), any::<u8>(), 0..6u8).prop_map(|(session, job, update)| Work { session, job, update }),
         1 => any::<u8>().prop_map(Cancel),
         1 => (0..3u8).prop_map(Drop),
+        2 => (0..4u8, any::<u8>()).prop_map(|(function, words)| Policy { function, words }),
+        1 => any::<u8>().prop_map(Bury),
+        2 => any::<u8>().prop_map(RetryDead),
+        1 => any::<u8>().prop_map(ForgetDead),
         2 => (0..5u8).prop_map(Tick),
         4 => (0..6u8).prop_map(TickMs),
     ]
@@ -65,6 +74,10 @@ fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
         let all: Vec<u64> = b.broker.jobs.arena.iter().map(|(_, job)| job.number).collect();
         let number = if all.is_empty() { 1 } else { all[at(n, all.len())] };
         format!("H:{number}")
+    };
+    let dead = |b: &Bench, n: u8| {
+        let all: Vec<u64> = b.broker.dead.range(0).map(|(_, letter)| letter.job.number).collect();
+        all.get(usize::from(n) % all.len().max(1)).map(|number| format!("H:{number}")).unwrap_or_default()
     };
     match *step {
         Step::Connect => sessions.push(b.connect()),
@@ -118,6 +131,23 @@ fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
         }
         Step::Drop(function) => {
             b.broker.drop_function(&b.now, FUNCTIONS[usize::from(function)].as_bytes(), &mut b.outgoing).unwrap_or(());
+        }
+        Step::Policy { function, words } => {
+            let pattern = FUNCTIONS.get(usize::from(function)).unwrap_or(&"*");
+            let words = POLICIES[at(words, POLICIES.len())].split(' ');
+            b.broker.set_policy(&b.now, pattern, words).unwrap();
+        }
+        Step::Bury(job) => {
+            let handle = handle(b, job);
+            b.broker.bury_job(&b.now, handle.as_bytes(), &mut b.outgoing).unwrap_or(());
+        }
+        Step::RetryDead(n) => {
+            let handle = dead(b, n);
+            b.broker.retry_dead(&b.now, handle.as_bytes()).unwrap_or(());
+        }
+        Step::ForgetDead(n) => {
+            let handle = dead(b, n);
+            b.broker.forget_dead(handle.as_bytes());
         }
         Step::Tick(seconds) => b.tick(seconds.into()),
         Step::TickMs(milliseconds) => b.tick_ms(milliseconds.into()),

@@ -42,7 +42,7 @@ fn each_kind_of_job() {
     assert_eq!((storing.state, delayed.state), (State::Storing, State::Delayed));
     assert_eq!((queued.priority, queued.worker, queued.due, queued.tries), (Priority::High, None, None, 0));
     assert_eq!((storing.background, storing.waited_for, storing.stored), (true, false, true));
-    assert_eq!((delayed.background, delayed.waited_for, delayed.due), (true, false, Some(due)));
+    assert_eq!((delayed.background, delayed.waited_for, delayed.due), (true, false, Some(Duration::from_secs(due))));
 
     let function = &b.broker.functions(Cursor::default()).entries[0];
     assert_eq!((function.queued, function.running, function.delayed, function.storing), ([1, 0, 0], 1, 1, 1));
