@@ -166,6 +166,11 @@ impl Broker {
     /// A job could not be stored, and its background client gets an error. Others may still wait for it.
     fn not_stored(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.arena[id];
+        if self.changes.is_changing(job.number) {
+            // It was a dead letter meanwhile, and that it is a job again would store it.
+            let function = &self.functions[job.function].name;
+            self.changes.done(&Name { id: job.number, unique: job.unique(), function });
+        }
         (job.stored, job.background) = (false, false);
         match job.state {
             State::Running => {}

@@ -116,6 +116,22 @@ fn a_try_fails_before_the_job_is_stored() {
     }
 }
 
+/// Buried and brought back, it would have been stored after all, and have run once more after a restart.
+#[test]
+fn a_job_that_is_refused_is_gone_whatever_was_done_with_it_meanwhile() {
+    let mut d = Disk::new();
+    let client = d.b.connect();
+    d.b.send(client, background("f", "k", "data"));
+    d.take();
+    d.b.broker.bury_job(&d.b.now, b"H:1", &mut d.b.outgoing).unwrap();
+    d.b.broker.retry_dead(&d.b.now, b"H:1").unwrap();
+    d.settle_all(false);
+    assert_eq!(state(&d, "H:1"), "gone");
+    d.commit();
+    assert_eq!((d.keys(), d.dead.len()), (Vec::new(), 0));
+    assert_eq!(d.b.received(client), "ERROR QUEUE_ERROR|The job could not be stored");
+}
+
 #[test]
 fn a_dead_letter_survives_a_restart() {
     let (mut d, _, worker) = failed("dead-letters=10,1h");
