@@ -16,6 +16,7 @@ mod logs;
 mod misbehaving;
 mod operating;
 mod packets;
+mod policies;
 mod process;
 mod rights;
 mod service;

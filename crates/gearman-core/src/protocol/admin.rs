@@ -131,6 +131,12 @@ impl<'a> Command<'a> {
 const OURS: [&str; 9] =
     ["policy", "policies", "dead", "dead-show", "dead-retry", "dead-forget", "bury", "job", "result"];
 
+/// Is this command one that only our server knows?
+pub fn is_ours(command: &str) -> bool {
+    let word = command.split(' ').next().unwrap_or_default();
+    OURS.contains(&word) || matches!(word, "counters" | "whoami") || command.starts_with("cancel unique ")
+}
+
 /// Words that are no text name nothing.
 fn set_policy<'a>(pattern: &'a [u8], words: &[&'a [u8]]) -> Option<Command<'a>> {
     let text = |word| std::str::from_utf8(word).ok();
@@ -211,6 +217,7 @@ mod tests {
         ] {
             assert_eq!(Command::parse(line.as_bytes()), command, "{line}");
             let list = line.to_ascii_lowercase();
+            assert!(is_ours(&list) && !is_ours("cancel job H:x:1") && !is_ours("status"));
             assert_eq!(
                 is_listing(&list),
                 list.starts_with("dead") && !list.contains("-retry") && !list.contains("-forget")

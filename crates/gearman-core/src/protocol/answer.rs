@@ -66,7 +66,7 @@ fn is_key(key: &str) -> bool {
 }
 
 /// Without `%XX`, which stands for what would end a line or a field. Anything else stays.
-fn decoded(value: &[u8]) -> Cow<'_, [u8]> {
+pub fn decoded(value: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'%', value).is_none() {
         return value.into();
     }

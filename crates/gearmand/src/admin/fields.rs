@@ -74,7 +74,7 @@ pub(crate) fn done() -> Vec<u8> {
 
 /// `OK n`.
 pub(crate) fn so_many(count: usize) -> Vec<u8> {
-    format!("OK {count}\r\n").into()
+    format!("OK {count}\n").into()
 }
 
 #[cfg(test)]

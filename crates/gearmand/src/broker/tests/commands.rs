@@ -130,22 +130,22 @@ fn dead_letters_are_tried_again_and_forgotten() {
     }
     b.send(client, background("f", "k", ""));
     assert_eq!(b.text(admin, "dead-retry H:1"), "ERR NOT_RETRIED its+unique+key+is+that+of+job+H:4\r\n");
-    assert_eq!(b.text(admin, "dead-retry H:2"), "OK 1\r\n");
-    assert_eq!(b.text(admin, "dead-retry f"), "OK 1\r\n");
+    assert_eq!(b.text(admin, "dead-retry H:2"), "OK 1\n");
+    assert_eq!(b.text(admin, "dead-retry f"), "OK 1\n");
     assert_eq!(b.text(admin, "job H:2").lines().nth(3), Some("state\tqueued"));
     assert_eq!(b.text(admin, "cancel unique f k"), "OK\r\n");
     assert_eq!(b.text(admin, "cancel unique f k"), "ERR UNKNOWN_JOB no+job+of+this+function+has+this+key\r\n");
     assert_eq!(b.text(admin, "dead-retry H:2"), "ERR UNKNOWN_JOB there+is+no+dead+letter+of+H:2\r\n");
     assert_eq!(b.text(admin, "dead-retry g"), "ERR UNKNOWN_JOB there+is+no+dead+letter+of+g\r\n");
-    assert_eq!(b.text(admin, "dead-forget H:1"), "OK 1\r\n");
+    assert_eq!(b.text(admin, "dead-forget H:1"), "OK 1\n");
     assert_eq!(b.text(admin, "dead-forget f"), "ERR UNKNOWN_JOB there+is+no+dead+letter+of+f\r\n");
     // What waits is buried, and what runs.
-    assert_eq!(b.text(admin, "bury H:2"), "OK 1\r\n");
+    assert_eq!(b.text(admin, "bury H:2"), "OK 1\n");
     assert!(b.ask(worker, GRAB).starts_with("JOB_ASSIGN H:3|"));
-    assert_eq!(b.text(admin, "bury H:3"), "OK 1\r\n");
+    assert_eq!(b.text(admin, "bury H:3"), "OK 1\n");
     assert!(b.text(admin, "dead").contains("\tburied\t"));
     assert_eq!(b.text(admin, "bury H:3"), "ERR UNKNOWN_JOB there+is+no+such+job\r\n");
-    assert_eq!(b.text(admin, "dead-forget f"), "OK 2\r\n");
+    assert_eq!(b.text(admin, "dead-forget f"), "OK 2\n");
     b.send(client, submit("f", "", ""));
     assert!(b.text(admin, "bury H:5").starts_with("ERR NOT_BURIED it+is+in+the+foreground"));
     for unknown in ["job H:1", "job f k", "dead-show H:1", "result H:1", "job X:5", "job H:99"] {
@@ -171,7 +171,7 @@ fn many_dead_letters() {
         let expected: Vec<String> = (1..=2500).map(|n| format!("H:{n}")).chain([".".into()]).collect();
         assert!(handles == expected, "{list}");
     }
-    assert_eq!(b.text(admin, "dead-retry f"), "OK 2500\r\n");
+    assert_eq!(b.text(admin, "dead-retry f"), "OK 2500\n");
 }
 
 /// Who may only submit sees jobs of its functions; any other looks as if it were not there.
