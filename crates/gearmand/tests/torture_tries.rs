@@ -135,7 +135,7 @@ impl Lives {
     /// Has every other job that died tried again, once each, until the server is gone.
     fn revive(&self, connection: std::net::TcpStream) -> io::Result<()> {
         let mut wire = Wire::new(connection);
-        let may_be = |id: u64, job: &Known| job.dead && !job.revived && id / 5 % 2 == 0;
+        let may_be = |id: u64, job: &Known| job.dead && !job.revived && (id / 5).is_multiple_of(2);
         let dead: Vec<_> = self.known().iter().filter(|(id, job)| may_be(**id, job)).map(|(id, _)| *id).collect();
         for dead in dead.chunks(20) {
             let mut lines = String::new();
