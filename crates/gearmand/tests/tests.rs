@@ -26,6 +26,7 @@ mod successor;
 mod threads;
 mod tls;
 mod torture;
+mod torture_tries;
 mod unwritable;
 mod util;
 mod wakeups;
