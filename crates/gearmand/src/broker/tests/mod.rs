@@ -17,6 +17,7 @@ mod late;
 mod life;
 mod notices;
 mod random;
+mod retries;
 mod snapshot;
 mod stored;
 mod stored_life;
