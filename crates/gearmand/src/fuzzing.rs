@@ -22,7 +22,7 @@
 
 use crate::Durable;
 use crate::admin::text::{About, answer};
-use crate::broker::check::{Known, POLICIES, check, check_left, check_round, known};
+use crate::broker::check::{Known, POLICIES, Watch, check, check_left, check_round, known};
 use crate::broker::dispatch::dispatch;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
@@ -67,6 +67,7 @@ struct World {
     /// So many steps are a round.
     round: usize,
     steps: usize,
+    watch: Watch,
 }
 
 impl World {
@@ -84,7 +85,16 @@ impl World {
         let now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_000_000) };
         let (limited, broker, outgoing) = (rules.runs.is_some(), Broker::new(rules, "H"), Outgoing::new(1 << 16));
         let round = 1 + usize::from(first >> 5);
-        World { broker, outgoing, now, connections: [None; CONNECTIONS], limited, round, steps: 0 }
+        World {
+            broker,
+            outgoing,
+            now,
+            connections: [None; CONNECTIONS],
+            limited,
+            round,
+            steps: 0,
+            watch: Watch::default(),
+        }
     }
 
     fn step(&mut self, who: usize, kind: u8, data: &[u8]) {
@@ -155,11 +165,13 @@ impl World {
 
     /// Looks at what a step did. `may_end`: it can have been the end of this job.
     fn judge(&mut self, before: &BTreeMap<u64, Known>, may_end: impl Fn(&World, u64, &Known) -> bool) {
-        check(&self.broker);
+        check(&self.broker, &self.now);
+        self.watch.look(&self.broker, &self.now);
         self.steps += 1;
         if self.steps.is_multiple_of(self.round) {
             self.broker.match_up(&self.now, &mut self.outgoing);
-            check_round(&self.broker);
+            check_round(&self.broker, &self.now);
+            self.watch.look(&self.broker, &self.now);
         }
         let after = known(&self.broker);
         let gone = before.iter().filter(|(number, _)| !after.contains_key(number));

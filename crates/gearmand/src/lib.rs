@@ -19,8 +19,9 @@
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
 //! broker::sessions   connections, as the broker sees them
-//! broker::functions  what waits in each function, and who can run it
 //! broker::wakeups    wake-ups without an answer, and who is woken then
+//! broker::limits     what limits of a policy let run, and who is woken when one ends
+//! broker::functions  what waits in each function, and who can run it
 //! broker             all state; connections come and go, clients ask for a status …
 //! broker::notices    … workers are told of their jobs what they asked to be told
 //! broker::submit     … and submit jobs

@@ -2,6 +2,7 @@
 //! direct assignment ("all-yours") is not woken but given the job at once.
 
 use crate::broker::arena::{Arena, NONE};
+use crate::broker::functions::Function;
 use crate::broker::jobs::{State, number_hash};
 use crate::broker::queue::Priorities;
 use crate::broker::sessions::{Ability, Session};
@@ -144,15 +145,21 @@ impl Broker {
         let slept = self.sessions[session].asleep;
         self.sleeps += 1;
         self.sessions[session].asleep = self.sleeps;
-        if let Some(found) = self.first_for(session) {
-            if self.sessions[session].direct {
+        let worker = &self.sessions[session];
+        let (direct, on_the_way) = (worker.direct, worker.woken);
+        let wanted = |id, of: &Function| match direct {
+            true => of.is_open(now.steady),
+            false => of.lacks_workers(now.steady, u32::from(id == on_the_way)),
+        };
+        if let Some(found) = self.first_of(session, wanted) {
+            if direct {
                 return self.give(now, session, found, outgoing);
             }
             let function = self.jobs.arena[found.job].function;
             self.hand_on(session, function);
             return self.noop(session, function, Step::first(now.steady), outgoing);
         }
-        self.sessions[session].woken = NONE;
+        self.on_the_way(session, NONE);
         if slept != 0 {
             // Said twice: it keeps its place.
             self.sessions[session].asleep = slept;
@@ -172,10 +179,10 @@ impl Broker {
     /// Wakes a worker that sleeps.
     fn noop(&mut self, session: u32, function: u32, step: Step, outgoing: &mut Outgoing) {
         let worker = &mut self.sessions[session];
-        (worker.slept, worker.asleep, worker.woken) = (worker.asleep, 0, function);
+        (worker.slept, worker.asleep) = (worker.asleep, 0);
         let slept = worker.slept;
-        if !self.wakeups.sent(session, slept, step) {
-            self.sessions[session].woken = NONE;
+        if self.wakeups.sent(session, slept, step) {
+            self.on_the_way(session, function);
         }
         outgoing.response(session, &Response::Noop);
     }
@@ -185,7 +192,7 @@ impl Broker {
         let worker = &mut self.sessions[session];
         (worker.asleep, worker.form) = (0, grab);
         self.moves_on(now, session);
-        match self.first_for(session) {
+        match self.first_for(now, session) {
             Some(found) => self.give(now, session, found, outgoing),
             None => {
                 self.sessions[session].asking = true;
@@ -199,10 +206,10 @@ impl Broker {
         if !self.sessions.get_mut(session).is_some_and(|worker| std::mem::take(&mut worker.asking)) {
             return;
         }
-        match self.first_for(session) {
+        match self.first_for(now, session) {
             Some(found) => self.give(now, session, found, outgoing),
             None => {
-                self.sessions[session].woken = NONE;
+                self.on_the_way(session, NONE);
                 outgoing.response(session, &Response::NoJob);
             }
         }
@@ -218,8 +225,12 @@ impl Broker {
         while let Some(function) = self.called.pop_front() {
             let Some(of) = self.functions.get_mut(function) else { continue };
             let jobs = std::mem::take(&mut of.calls).min(of.queue.len());
+            if of.limiter.is_some() {
+                self.wake_for_room(now, function, outgoing);
+                continue;
+            }
             for _ in 0..jobs {
-                self.wake(now, function, Step::first(now.steady), self.rules.wakeup, outgoing);
+                self.wake_one(now, function, outgoing);
             }
         }
     }
@@ -228,7 +239,7 @@ impl Broker {
     fn give(&mut self, now: &Now, session: u32, found: Found, outgoing: &mut Outgoing) {
         let Found { ability, priority, job, ahead } = found;
         if ahead {
-            self.pass(session, priority, job);
+            self.pass(now, session, priority, job);
         }
         let worker = &mut self.sessions[session];
         worker.asleep = 0;
@@ -249,6 +260,9 @@ impl Broker {
         let activity = of.activity();
         activity.assigned += 1;
         activity.waited.record(waited);
+        if of.limiter.is_some() {
+            self.use_up(now, function);
+        }
         if self.sessions[session].running.len() == 1 {
             self.start_clock(now, job);
         }
@@ -272,16 +286,25 @@ impl Broker {
     }
 
     /// The job that a worker is to get, if there is one.
-    fn first_for(&self, session: u32) -> Option<Found> {
+    fn first_for(&self, now: &Now, session: u32) -> Option<Found> {
+        self.first_of(session, |_, of| of.is_open(now.steady))
+    }
+
+    /// The same of these functions alone.
+    fn first_of(&self, session: u32, wanted: impl Fn(u32, &Function) -> bool) -> Option<Found> {
         if self.draining {
             return None;
         }
         let mut waiting = Priorities::default();
         let abilities = self.sessions[session].abilities.iter().enumerate();
         let queued = abilities.filter_map(|(i, a)| {
-            let queue = &self.functions[a.function].queue;
-            waiting |= queue.waiting();
-            Some((i, queue.next()?))
+            let of = &self.functions[a.function];
+            let next = of.queue.next()?;
+            if !wanted(a.function, of) {
+                return None;
+            }
+            waiting |= of.queue.waiting();
+            Some((i, next))
         });
         // The first of those with the best priority.
         let (ability, next) = queued.min_by_key(|(_, next)| next.rank())?;
@@ -290,14 +313,14 @@ impl Broker {
 
     /// A worker is given this job ahead of lower ones. Those of one function count that, so that lower ones are let
     /// through equally often however many functions have some; of which function is left to chance, so that all are.
-    fn pass(&mut self, session: u32, priority: Priority, job: u32) {
+    fn pass(&mut self, now: &Now, session: u32, priority: Priority, job: u32) {
         let abilities = &self.sessions[session].abilities;
         let (before, after) = (0..abilities.len(), 0..abilities.len());
         let chance = number_hash(self.jobs.arena[job].number) as usize % abilities.len().max(1);
         for ability in before.chain(after).skip(chance) {
-            let queue = &mut self.functions[abilities[ability].function].queue;
-            if queue.waiting().below(priority) {
-                return queue.pass(priority);
+            let of = &mut self.functions[abilities[ability].function];
+            if of.queue.waiting().below(priority) && of.is_open(now.steady) {
+                return of.queue.pass(priority);
             }
         }
     }
@@ -320,19 +343,24 @@ impl Broker {
         }
     }
 
-    /// Gives one job of this function to a worker that sleeps, or wakes up to `left` for it.
-    fn wake(&mut self, now: &Now, function: u32, step: Step, mut left: u32, outgoing: &mut Outgoing) {
+    /// One job of this function waits, and nobody is on the way. False: nobody sleeps.
+    pub(super) fn wake_one(&mut self, now: &Now, function: u32, outgoing: &mut Outgoing) -> bool {
+        self.wake(now, function, Step::first(now.steady), self.rules.wakeup, outgoing)
+    }
+
+    /// Gives one job of this function to a worker that sleeps, or wakes up to `left` for it. False: there were not enough.
+    fn wake(&mut self, now: &Now, function: u32, step: Step, mut left: u32, outgoing: &mut Outgoing) -> bool {
         while left > 0 && !self.draining {
             let sleeps = sleeps(&self.sessions, function);
-            let Some(session) = self.functions[function].wake(sleeps) else { return };
+            let Some(session) = self.functions[function].wake(sleeps) else { return false };
             let worker = &self.sessions[session];
             let direct = worker.direct && now.steady.saturating_sub(worker.last_packet) <= AWAKE;
-            match self.first_for(session).filter(|_| direct) {
+            match self.first_for(now, session).filter(|_| direct) {
                 Some(found) => {
                     let given = self.jobs.arena[found.job].function;
                     self.give(now, session, found, outgoing);
                     if given == function {
-                        return;
+                        return true;
                     }
                     // It had a more urgent one to do, which others were woken for: the next for ours.
                 }
@@ -342,12 +370,13 @@ impl Broker {
                 }
             }
         }
+        !self.draining
     }
 
     /// A worker that was woken does something else than take a job of the function it was woken for
     /// (`got`: it got a job of this one): the next is woken, where a job still waits.
     fn hand_on(&mut self, session: u32, got: u32) {
-        let function = std::mem::replace(&mut self.sessions[session].woken, NONE);
+        let function = self.on_the_way(session, NONE);
         if function == NONE || function == got {
             return;
         }
@@ -362,9 +391,9 @@ impl Broker {
         if !wakeup.is_open(&self.sessions) {
             return;
         }
-        let worker = &mut self.sessions[wakeup.session];
-        let function = std::mem::replace(&mut worker.woken, NONE);
-        if self.functions.get(function).is_some_and(|f| !f.queue.is_empty()) {
+        let function = self.on_the_way(wakeup.session, NONE);
+        if self.functions.get(function).is_some_and(|f| f.lacks_workers(now.steady, 0)) {
+            let worker = &self.sessions[wakeup.session];
             let name = worker.id.as_deref().unwrap_or(b"-");
             tracing::debug!("worker {} (descriptor {}) does not answer a wake-up", name.escape_ascii(), worker.fd);
             let (step, more) = wakeup.next(now.steady);

@@ -3,18 +3,20 @@
 // A promise that is broken ends a test.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
-use crate::broker::Broker;
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
 use crate::broker::jobs::State;
+use crate::broker::policy::Policy;
 use crate::broker::queue::AHEAD;
 use crate::broker::sessions::OVERDUE;
+use crate::broker::{Broker, Now};
 use gearman_core::protocol::message::Priority;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Policies of all kinds, the last of which takes all back.
-pub(crate) const POLICIES: [&str; 7] = [
+pub(crate) const POLICIES: [&str; 22] = [
     "retries=1 backoff=1s~50% dead-letters=2",
     "retries=2 backoff=0 retry-on=all",
     "retries=3 backoff=1ms*2<1s retry-on=fail,timeout dead-letters=3,4s",
@@ -22,6 +24,21 @@ pub(crate) const POLICIES: [&str; 7] = [
     "dead-letters=1",
     "dead-letters=0",
     "retries= retry-on= backoff= dead-letters=",
+    "concurrency=1",
+    "concurrency=3",
+    "concurrency=",
+    "paused=yes",
+    "paused=no",
+    "paused=",
+    "rate=1/s",
+    "rate=300/s+2",
+    "rate=1/d+5",
+    "rate=",
+    "concurrency=2 rate=10/s",
+    "max-queue=3 timeout=2",
+    "max-queue= timeout=",
+    "timeout=0",
+    "rate= concurrency= paused= timeout= max-queue=",
 ];
 
 /// What fuzzing knows of a job before it goes on.
@@ -53,8 +70,8 @@ pub(crate) fn known(broker: &Broker) -> BTreeMap<u64, Known> {
 }
 
 /// After the end of a round, no question is without its answer.
-pub(crate) fn check_round(broker: &Broker) {
-    check(broker);
+pub(crate) fn check_round(broker: &Broker, now: &Now) {
+    check(broker, now);
     assert!(broker.asking.is_empty() && broker.called.is_empty());
     assert!(broker.sessions.iter().all(|(_, session)| !session.asking), "a question has no answer");
 }
@@ -65,7 +82,7 @@ pub(crate) fn check_left(broker: &Broker) {
 }
 
 /// What the module promises, seen from every side.
-pub(crate) fn check(broker: &Broker) {
+pub(crate) fn check(broker: &Broker, now: &Now) {
     let jobs = &broker.jobs.arena;
     let mut placed = HashSet::new();
     let mut count: HashMap<u32, (u32, u32, u32)> = HashMap::new();
@@ -111,12 +128,18 @@ pub(crate) fn check(broker: &Broker) {
             }
             assert_eq!(queue.list(priority).len(), n);
         }
+        let woken = broker.sessions.iter().filter(|(_, p)| p.woken == id).count();
+        assert_eq!(function.woken as usize, woken);
         let queued: u32 = Priority::ALL.into_iter().map(|p| function.queue.len_of(p)).sum();
         let asleep = broker.sessions.iter().any(|(_, p)| p.asleep != 0 && p.ability(id).is_some());
         let round_goes_on = !broker.asking.is_empty() || !broker.called.is_empty();
         if asleep && !broker.draining && !round_goes_on {
-            let woken = broker.sessions.iter().filter(|(_, p)| p.woken == id).count();
-            assert!(woken >= queued as usize, "{queued} jobs wait, {woken} are awake for them, somebody sleeps");
+            let woken = function.woken;
+            let room = function.limiter.as_ref().map_or(u32::MAX, |limiter| limiter.room(now.steady, function.running));
+            let due = function.limiter.as_ref().and_then(|limiter| limiter.timer()).is_some_and(|w| w <= now.steady);
+            let jobs = queued.min(room);
+            assert!(woken >= jobs || due, "{jobs} jobs may begin, {woken} are awake for them, somebody sleeps");
+            check_timer(broker, id, now);
         }
     }
     broker.dead.check();
@@ -172,6 +195,67 @@ pub(crate) fn check(broker: &Broker) {
     let counted: u32 = broker.sessions.iter().map(|(_, session)| session.waiting).sum();
     let all = broker.waiters.len();
     assert_eq!((by_job, by_session, counted as usize), (all, all, all));
+}
+
+/// The timer is set where more of a function's jobs wait for nothing but the rate than workers are on the way. Not while there
+/// is a token and no worker for it: whoever takes it sets the timer.
+fn check_timer(broker: &Broker, id: u32, now: &Now) {
+    let function = &broker.functions[id];
+    let Some(limiter) = &function.limiter else { return };
+    let timer = limiter.timer();
+    assert!(timer.is_none_or(|when| broker.tokens.contains(&(when, id))));
+    let waiting = function.queue.len().min(limiter.places(function.running));
+    let held = waiting.saturating_sub(function.woken);
+    let busy = limiter.room(now.steady, function.running) > function.woken;
+    assert!(held == 0 || busy || timer.is_some(), "nobody sees when a token comes for {held} jobs");
+}
+
+/// What became of limits from one step to the next: no job begins that one forbids.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// By the function's name.
+    functions: BTreeMap<Arc<[u8]>, Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    policy: Policy,
+    /// When its rate was set, and how many jobs had begun by then.
+    since: Duration,
+    begun: u64,
+    /// After the last step.
+    running: u32,
+    assigned: u64,
+}
+
+impl Watch {
+    /// After each step.
+    pub(crate) fn look(&mut self, broker: &Broker, now: &Now) {
+        let mut functions = BTreeMap::new();
+        for (_, function) in broker.functions.iter() {
+            let policy = function.policy.as_deref().cloned().unwrap_or_default();
+            let (running, assigned) = (function.running, function.activity.as_ref().map_or(0, |a| a.assigned));
+            let before = self.functions.remove(&function.name).filter(|b| b.assigned <= assigned);
+            let (mut since, mut begun) = (now.steady, assigned);
+            if let Some(before) = &before
+                && before.policy == policy
+            {
+                let most = policy.concurrency().unwrap_or(u32::MAX).max(before.running);
+                assert!(running <= most, "{running} run, {most} may");
+                assert!(!policy.is_paused() || assigned == before.assigned, "it is paused");
+            }
+            if let Some(before) = before.filter(|before| before.policy.rate() == policy.rate()) {
+                (since, begun) = (before.since, before.begun);
+            }
+            if let Some(rate) = policy.rate() {
+                let time = (now.steady - since).as_nanos() / rate.interval().as_nanos();
+                let most = time as u64 + u64::from(rate.burst());
+                assert!(assigned - begun <= most, "{} begun, {most} may", assigned - begun);
+            }
+            functions.insert(function.name.clone(), Watched { policy, since, begun, running, assigned });
+        }
+        self.functions = functions;
+    }
 }
 
 fn waits(broker: &Broker, mut next: u32) -> usize {

@@ -4,11 +4,14 @@
 //! it any more.
 
 use crate::broker::activity::Activity;
+use crate::broker::limits::Limiter;
 use crate::broker::policy::Policy;
 use crate::broker::queue::Queue;
+use gearman_core::protocol::message::Priority;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A function that was ever named by a worker, a client or an operator.
 #[derive(Debug)]
@@ -25,13 +28,18 @@ pub(crate) struct Function {
     pub(crate) workers: u32,
     /// At most so many jobs, by the priority of the one that comes; 0 is no limit.
     pub(crate) limits: [u32; 3],
-    /// So many jobs came for which workers are to be woken at the end of the round.
+    /// So many jobs came for which workers are to be woken at the end of the round. Where there is a limiter it decides for
+    /// how many.
     pub(crate) calls: u32,
+    /// Workers that are on the way to its jobs, see `Session::woken`.
+    pub(crate) woken: u32,
     /// Workers that sleep, longest first, as (`Session::asleep`, connection). An entry is void when the
     /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
     sleepers: VecDeque<(u64, u32)>,
     /// What an operator wants for its jobs; `None`: nothing.
     pub(crate) policy: Option<Box<Policy>>,
+    /// What that limits; `None`: nothing.
+    pub(crate) limiter: Option<Box<Limiter>>,
     /// What became of its jobs; from the first one on.
     pub(crate) activity: Option<Box<Activity>>,
 }
@@ -47,8 +55,10 @@ impl Function {
             workers: 0,
             limits,
             calls: 0,
+            woken: 0,
             sleepers: VecDeque::new(),
             policy: None,
+            limiter: None,
             activity: None,
         }
     }
@@ -56,6 +66,34 @@ impl Function {
     /// For something to be counted.
     pub(crate) fn activity(&mut self) -> &mut Activity {
         self.activity.get_or_insert_default()
+    }
+
+    /// At most so many jobs when one of this priority comes; 0 is no limit.
+    pub(crate) fn limit(&self, priority: Priority) -> u32 {
+        let policy = self.policy.as_ref().and_then(|policy| policy.max_queue).unwrap_or(0);
+        match (self.limits[priority as usize], policy) {
+            (0, limit) | (limit, 0) => limit,
+            (one, other) => one.min(other),
+        }
+    }
+
+    /// How long a job may run whose worker announced no time.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.policy.as_ref()?.timeout()
+    }
+
+    /// Whether a job may begin, if there is one.
+    pub(crate) fn is_open(&self, now: Duration) -> bool {
+        self.limiter.as_ref().is_none_or(|limiter| limiter.room(now, self.running) > 0)
+    }
+
+    /// Whether a worker is to be woken for one of its jobs. Where there are limits: not where enough are on the way. `except`:
+    /// so many of those do not count.
+    pub(crate) fn lacks_workers(&self, now: Duration, except: u32) -> bool {
+        match &self.limiter {
+            None => !self.queue.is_empty(),
+            Some(limiter) => self.queue.len().min(limiter.room(now, self.running)) > self.woken - except,
+        }
     }
 
     /// A worker went to sleep; or one that sleeps learned this function.

@@ -83,8 +83,7 @@ impl Broker {
     /// The rules have changed: what each function's jobs have to obey from now on.
     pub(super) fn apply_policies(&mut self, now: &Now) {
         for id in 0..self.functions.end() {
-            let Some(function) = self.functions.get_mut(id) else { continue };
-            function.policy = self.policies.policy_of(&function.name).map(Box::new);
+            self.obey(id);
         }
         self.bound_letters(now);
     }

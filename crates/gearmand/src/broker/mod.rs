@@ -49,6 +49,7 @@ pub(crate) mod dead;
 pub(crate) mod dispatch;
 mod functions;
 mod jobs;
+mod limits;
 pub(crate) mod manage;
 mod notices;
 pub(crate) mod policy;
@@ -124,6 +125,8 @@ pub(crate) struct Broker {
     delayed: BTreeSet<(u64, u64)>,
     /// Jobs whose function has a timeout and whose worker is on them.
     deadlines: BTreeSet<(Duration, u32)>,
+    /// Functions whose jobs wait for their rate, by when somebody is to be woken for one.
+    tokens: BTreeSet<(Duration, u32)>,
     /// Workers that were woken, with the time at which they are given up. Most of them have long answered then.
     wakeups: Wakeups,
     /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
@@ -160,6 +163,7 @@ impl Broker {
             waiters: Arena::default(),
             delayed: BTreeSet::new(),
             deadlines: BTreeSet::new(),
+            tokens: BTreeSet::new(),
             wakeups: Wakeups::default(),
             asking: VecDeque::new(),
             called: VecDeque::new(),
@@ -246,7 +250,7 @@ impl Broker {
         }
         tracing::info!("new function {}", name.escape_ascii());
         let id = self.functions.add(name);
-        self.functions[id].policy = self.policies.policy_of(name).map(Box::new);
+        self.obey(id);
         Some(id)
     }
 
@@ -321,11 +325,12 @@ impl Broker {
         let delayed = self.delayed.first().map(|(due, _)| wall(*due));
         let expired = self.dead.next_expired().map(wall);
         let deadline = self.deadlines.first().map(|(when, _)| *when);
+        let token = self.tokens.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
-        [delayed, expired, deadline, wakeup].into_iter().flatten().min()
+        [delayed, expired, deadline, token, wakeup].into_iter().flatten().min()
     }
 
-    /// What is due: jobs whose time has come, timeouts, workers that do not wake up, dead letters that are too old. Of what
+    /// What is due: jobs whose time has come, timeouts, tokens of rates, workers that do not wake up, dead letters that are too old. Of what
     /// may be due in any number so much that nobody else waits long; the rest is due at once.
     pub(crate) fn tick(&mut self, now: &Now, outgoing: &mut Outgoing) -> Option<Duration> {
         for _ in 0..SLICE {
@@ -339,6 +344,7 @@ impl Broker {
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
             self.time_out(now, job, outgoing);
         }
+        self.tokens_come(now);
         while let Some(wakeup) = self.wakeups.over(now.steady) {
             self.overslept(now, &wakeup, outgoing);
         }
@@ -409,6 +415,7 @@ impl Broker {
                 self.sessions[worker].running.remove(&mut self.jobs.arena, id);
                 self.functions[function].running -= 1;
                 self.running -= 1;
+                self.leave_place(function);
             }
         }
     }

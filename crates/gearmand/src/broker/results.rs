@@ -37,7 +37,7 @@ impl Broker {
         }
         let Some(end) = end(&work.update) else { return };
         let ended = &self.jobs.arena[job];
-        let number = ended.number;
+        let (number, function) = (ended.number, ended.function);
         if ended.state == State::Running {
             let ran = now.microseconds().saturating_sub(ended.since);
             self.functions[ended.function].activity().ran.record(ran);
@@ -53,6 +53,7 @@ impl Broker {
             }
         }
         self.ended(now, session, number);
+        self.expect(now, session, function);
     }
 
     /// A job is its worker's. One whose time was over while it was on it does not know that: as long as nobody else has
@@ -149,7 +150,8 @@ impl Broker {
             return;
         }
         let worker = &self.sessions[job.worker];
-        let Some(timeout) = worker.ability(job.function).and_then(|i| worker.abilities[i].timeout) else { return };
+        let announced = worker.ability(job.function).and_then(|i| worker.abilities[i].timeout);
+        let Some(timeout) = announced.or_else(|| self.functions[job.function].timeout()) else { return };
         let when = now.steady + timeout;
         job.extra().deadline = Some(when);
         self.deadlines.insert((when, id));

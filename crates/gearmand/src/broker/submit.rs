@@ -48,7 +48,7 @@ impl Broker {
                     return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
                 };
                 let f = &mut self.functions[function];
-                let limit = f.limits[submit.priority as usize];
+                let limit = f.limit(submit.priority);
                 if limit != 0 && f.total >= limit {
                     f.activity().refused += 1;
                     if let Some(omitted) = self.limits.queue.happened(now.steady) {

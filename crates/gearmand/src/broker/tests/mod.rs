@@ -15,6 +15,7 @@ mod disk;
 mod fair;
 mod late;
 mod life;
+mod limits;
 mod notices;
 mod random;
 mod retries;
@@ -167,6 +168,17 @@ impl Bench {
             }
         };
         String::from_utf8(text).unwrap()
+    }
+
+    /// Sets keys of a policy at run time.
+    pub(crate) fn set_policy(&mut self, pattern: &str, words: &str) {
+        self.broker.set_policy(&self.now, pattern, words.split(' ')).unwrap();
+        self.end_round();
+    }
+
+    /// How many jobs of a function run.
+    pub(crate) fn running(&self, function: &str) -> u32 {
+        self.broker.functions[self.broker.functions.find(function.as_bytes()).unwrap()].running
     }
 
     /// How often a job was begun and came back.
@@ -579,7 +591,7 @@ fn a_job_that_is_cancelled_while_it_runs() {
 }
 
 pub(crate) fn check(b: &Bench) {
-    super::check::check(&b.broker);
+    super::check::check(&b.broker, &b.now);
 }
 
 /// In one round, whoever comes first.

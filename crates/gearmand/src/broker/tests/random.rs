@@ -1,7 +1,7 @@
 //! Random operations: what always holds does after each.
 
 use super::*;
-use crate::broker::check::POLICIES;
+use crate::broker::check::{POLICIES, Watch};
 use properties::properties;
 use proptest::prelude::*;
 
@@ -171,9 +171,11 @@ properties! {
     fn whatever_happens(steps in prop::collection::vec(step(), 1..200), runs in prop::option::of(1..3u16)) {
         let mut b = Bench::with(|rules| rules.runs = runs);
         let mut sessions = vec![b.connect(), b.connect()];
+        let mut watch = Watch::default();
         for step in &steps {
             run(&mut b, &mut sessions, step);
             check(&b);
+            watch.look(&b.broker, &b.now);
         }
         // Every answered background job ran or failed or is still there: nothing is left behind.
         for session in sessions {
