@@ -30,13 +30,14 @@ show('all there are', count($mail->sent(3)), wait_until(fn() => function_status(
 echo "-- a newsletter\n";
 unlink("$mail->folder/asked");
 touch("$mail->folder/hold");
-$letter = $mail->run('newsletter', 'News', 'Nothing new.', 'a@example.org', 'b@example.org', 'c@example.org');
+$all = array_map(fn($n) => "$n@example.org", range(1, 500));
+$letter = $mail->run('newsletter', 'News', 'Nothing new.', ...$all);
 wait_until(fn() => file_exists("$mail->folder/asked")); // the first is being sent
 show('cancel', $mail->run('cancel', $letter));
 unlink("$mail->folder/hold");
-wait_until(fn() => str_contains($mail->said(), 'cancelled after'));
-show('sent', count($mail->sent(4)));
-echo $mail->said();
+// The notice may come a little later than the answer to who cancelled.
+show('not all', wait_until(fn() => preg_match('/^cancelled after (\d+)$/m', $mail->said(), $sent) ? $sent[1] : 0) < 500);
+echo preg_replace('/after \d+/', 'after some', $mail->said());
 
 echo "-- mistakes\n";
 show('no command', explode("\n", $mail->run())[0]);
@@ -63,11 +64,11 @@ To: c@example.org
 all there are: 3, true
 -- a newsletter
 cancel: 'cancelled'
-sent: 4
+not all: true
 sent to you@example.org
 sent to a@example.org
 sent to c@example.org
-cancelled after 1
+cancelled after some
 -- mistakes
 no command: 'usage: php mail.php [--servers=LIST] COMMAND'
 no moment: true

@@ -43,7 +43,8 @@ echo "-- with jobs in advance, of which one is cancelled too\n";
 ini_set('gearman.prefetch', '5');
 $ahead = worker([$function => function (GearmanJob $job) use ($client, &$handles) {
     if ($job->workload() === '1') {
-        show('cancel', array_map($client->cancelJob(...), array_slice($handles, 0, 2)));
+        // In this order: the notice of the second is there when that of the first is.
+        show('cancel', $client->cancelJob($handles[1]), $client->cancelJob($handles[0]));
         until_cancelled($job);
     }
     show('ran', $job->workload());
@@ -133,7 +134,7 @@ not cancelled: false
 ended: false
 work: true, SUCCESS
 -- with jobs in advance, of which one is cancelled too
-cancel: [true, true]
+cancel: true, true
 ran: '1'
 ran: '3'
 left: true
