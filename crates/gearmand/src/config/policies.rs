@@ -6,7 +6,7 @@
 //! Invariant: a file is taken whole or not at all.
 
 use crate::broker::policy::{MAX_RULES, Policy, Rule, Source};
-use crate::config::rule_file::{self, Entry, FileError, Mistake, entries, in_order, place, scalar};
+use crate::config::rule_file::{self, Entry, FileError, Mistake, entries, in_order, scalar};
 use std::path::Path;
 use toml::de::DeTable;
 
@@ -60,7 +60,12 @@ fn functions(tables: &[Entry<'_>], text: &str) -> Result<Vec<Rule>, Mistake> {
         return Err(Mistake::of_part(name, format!("there are more than {MAX_RULES} functions")));
     }
     let mut rules = Vec::new();
+    // They come in the order of the file, so that its lines are counted once.
+    let (mut line, mut counted) = (1, 0);
     for (name, table) in tables {
+        let at = name.span().start;
+        line += text.get(counted..at).unwrap_or_default().matches('\n').count();
+        counted = at;
         let pattern = Rule::pattern(name.get_ref()).map_err(|reason| Mistake::of_part(name, reason))?;
         let mut policy = Policy::default();
         for (key, value) in entries(table, format!("[function.\"{pattern}\"], a table,"))? {
@@ -70,7 +75,6 @@ fn functions(tables: &[Entry<'_>], text: &str) -> Result<Vec<Rule>, Mistake> {
             policy.set(key.get_ref(), &scalar(value)?).map_err(|reason| Mistake::of_part(value, reason))?;
         }
         if !policy.is_empty() {
-            let line = place(text, name.span().start).0;
             rules.push(Rule { pattern, policy, source: Source::File(line as u32) });
         }
     }
@@ -80,6 +84,8 @@ fn functions(tables: &[Entry<'_>], text: &str) -> Result<Vec<Rule>, Mistake> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use properties::properties;
+    use proptest::prelude::*;
 
     fn parse(text: &str) -> Result<Policies, String> {
         Policies::parse(text, Path::new("p.toml")).map_err(|e| e.to_string())
@@ -160,6 +166,9 @@ mod tests {
         assert!(parse(&deep).unwrap_err().starts_with("p.toml:1:"));
         let long = format!("[function.{}]\n", "x".repeat(513));
         assert!(parse(&long).unwrap_err().ends_with("it is longer than any function's name"));
+        let as_many: String = (0..MAX_RULES).map(|n| format!("[function.f{n}]\nretries = 1\n")).collect();
+        let rules = parse(&as_many).unwrap().functions;
+        assert_eq!(rules.last().map(|rule| rule.source), Some(Source::File(2 * MAX_RULES as u32 - 1)));
         let many: String = (0..=MAX_RULES).map(|n| format!("[function.f{n}]\n")).collect();
         assert_eq!(
             parse(&many).unwrap_err(),
@@ -174,5 +183,30 @@ mod tests {
         let said: Vec<_> =
             policies.functions.iter().flat_map(|rule| rule.policy.entries()).map(|(key, _)| key).collect();
         assert!(Policy::KEYS.iter().all(|key| said.contains(key)), "it shows every key: {said:?}");
+    }
+
+    properties! {
+        cases: 500;
+
+        #[test]
+        fn no_text_breaks_it(
+            words in prop::collection::vec(prop::sample::select(vec![
+                "[function.f]", "[function.\"a*\"]", "[function]", "[[function]]", "function", "\n", "\n", " = ", "=", "retries",
+                "backoff", "rate", "paused", "dead-letters", "'1s*2<10m~20%'", "'100/s+20'", "'1000,7d'", "true", "0", "-1", "1e9",
+                "0x7f", "1979-05-27", "9223372036854775808", "[", "]", "{", "}", ",", "\"", "'", "#", ".", "*", "é", "\u{0}", "\r\n",
+            ]), 0..40),
+            noise in any::<String>(),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let mut text = words.concat();
+            let at = at.index(text.len() + 1);
+            let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            for text in [text.clone(), { text.insert_str(at, &noise); text }] {
+                if let Err(FileError::Wrong { line, column, reason, .. }) = Policies::parse(&text, Path::new("x")) {
+                    prop_assert!(line <= text.matches('\n').count() + 1 && column <= text.chars().count() + 1);
+                    prop_assert!(!reason.contains(char::is_control) && !reason.is_empty(), "{:?}", reason);
+                }
+            }
+        }
     }
 }
