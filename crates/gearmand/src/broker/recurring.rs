@@ -141,11 +141,9 @@ impl Broker {
         of.total += 1;
         of.activity().submitted += 1;
         let bytes = JobBytes::new(&schedule.unique, &schedule.workload, None);
-        let mut job = Job::new(function, schedule.priority, true, bytes);
-        job.since = now.microseconds();
-        let id = self.jobs.insert(job);
-        match self.persist(id) {
-            None => self.place(now, id),
+        let id = self.jobs.insert(Job::new(function, schedule.priority, true, bytes));
+        match self.persist(id, 0) {
+            None => self.place(now, id, 0),
             Some(_) => self.jobs.arena[id].state = State::Storing,
         }
         self.ran(now, schedule);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::broker::cron::Cron;
 use crate::broker::recurring::Schedule;
+use gearman_core::protocol::message::Work;
 
 fn schedule(cron: &str) -> Schedule {
     Schedule {
