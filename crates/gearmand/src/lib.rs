@@ -18,6 +18,7 @@
 //! broker::dead       jobs that ran out of tries
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
+//! broker::notices    what workers asked to be told of their jobs
 //! broker::sessions   connections, as the broker sees them
 //! broker::functions  what waits in each function, and who can run it
 //! broker::wakeups    wake-ups without an answer, and who is woken then
@@ -30,6 +31,10 @@
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot   … what is to be seen from outside
 //! broker::dispatch   a packet -> a call of the broker
+//! admin::fields      pieces of answers of our own
+//! admin::policies    policies are set and shown
+//! admin::dead        dead letters are shown, tried again and forgotten
+//! admin::job         what is known of one job
 //! admin::listing     the snapshot -> lists of lines
 //! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers
@@ -42,7 +47,9 @@
 //! durable::sqlite::extras  what C gearmand's table there has no columns for
 //! durable::sqlite::dead    dead letters and settings there
 //! config::file       words of a command line and of files
+//! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::tls        certificates and keys, from their files
 //! config::listen     a word of --listen
 //! config             what a server is run with

@@ -3,6 +3,7 @@
 //! Must never know the jobs themselves. All but the connection's own state is forgotten with the connection.
 
 use crate::server_connection::ServerConnection;
+use crate::worker::notices::Told;
 use crate::worker::protocol::Protocol;
 use tokio::time::Instant;
 
@@ -17,16 +18,20 @@ pub(super) struct Server {
     pub(super) unfinished: usize,
     /// When it must have answered that we stopped waiting, if that was sent.
     pub(super) answer_by: Option<Instant>,
+    /// What it said of jobs unasked.
+    pub(super) told: Told,
 }
 
 impl Server {
     pub(super) fn new(connection: ServerConnection) -> Server {
-        Server { connection, protocol: Protocol::default(), introduced: 0, unfinished: 0, answer_by: None }
+        let (protocol, told) = (Protocol::default(), Told::default());
+        Server { connection, protocol, introduced: 0, unfinished: 0, answer_by: None, told }
     }
 
     /// The connection is gone, and all that belonged to it.
     pub(super) fn forget(&mut self) {
         (self.protocol, self.unfinished, self.answer_by) = (Protocol::default(), 0, None);
+        self.told = Told::default();
     }
 
     pub(super) fn has_output(&mut self) -> bool {

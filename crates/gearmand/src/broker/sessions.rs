@@ -4,6 +4,7 @@
 //! functions are their numbers: the broker keeps both sides true.
 
 use crate::broker::arena::NONE;
+use crate::broker::notices::Notices;
 use crate::broker::queue::List;
 use crate::rights::Access;
 use gearman_core::protocol::message::Grab;
@@ -56,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) late: bool,
     /// Wants exceptions as exceptions.
     pub(crate) exceptions: bool,
+    /// What it wants to be told of its jobs.
+    pub(crate) notices: Notices,
     /// Who it is and what it may do; `None`: everything.
     pub(crate) access: Option<Box<Access>>,
 }
@@ -104,6 +107,7 @@ impl Session {
             lost: 0,
             late: false,
             exceptions,
+            notices: Notices::default(),
             access: None,
         }
     }

@@ -9,11 +9,13 @@ use gearman_core::protocol::message::{Grab, Priority, Request, Start, Submit, Up
 use gearman_core::protocol::packet::HEADER;
 
 mod activity;
+mod commands;
 mod direct;
 mod disk;
 mod fair;
 mod late;
 mod life;
+mod notices;
 mod random;
 mod retries;
 mod snapshot;
