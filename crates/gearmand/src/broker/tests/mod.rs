@@ -14,6 +14,7 @@ mod fair;
 mod late;
 mod life;
 mod limits;
+mod outcomes;
 mod random;
 mod snapshot;
 mod stored;
