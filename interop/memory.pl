@@ -1,5 +1,6 @@
 # Load for memory.sh, in bare packets:
-#   memory.pl PORT submit N    N background jobs of 100 bytes, each with a key of 16
+#   memory.pl PORT submit N    N background jobs of 100 bytes, each with a key of 16; with a further number,
+#                              they run at this time
 #   memory.pl PORT drain       a worker that ends all of them
 #   memory.pl PORT connect N   N connections that were heard and say nothing more; says so, and ends with its input
 use strict;
@@ -7,8 +8,9 @@ use warnings;
 use IO::Socket::INET;
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
-my ($port, $what, $n) = @ARGV;
-my ($CAN_DO, $GRAB_JOB, $NO_JOB, $JOB_ASSIGN, $WORK_COMPLETE, $ECHO_REQ, $SUBMIT_JOB_BG) = (1, 9, 10, 11, 13, 16, 18);
+my ($port, $what, $n, $due) = @ARGV;
+my ($CAN_DO, $GRAB_JOB, $NO_JOB, $JOB_ASSIGN, $WORK_COMPLETE, $ECHO_REQ, $SUBMIT_JOB_BG, $SUBMIT_JOB_EPOCH) =
+    (1, 9, 10, 11, 13, 16, 18, 36);
 my $BATCH = 500;
 
 sub connection {
@@ -46,7 +48,8 @@ if ($what eq 'submit') {
     my $socket = connection();
     for (my $i = 0; $i < $n; $i += $BATCH) {
         my $count = $n - $i < $BATCH ? $n - $i : $BATCH;
-        print $socket join '', map { packet($SUBMIT_JOB_BG, 'memory', sprintf('%016d', $i + $_), 'x' x 100) } 1 .. $count;
+        my ($command, @at) = defined $due ? ($SUBMIT_JOB_EPOCH, $due) : $SUBMIT_JOB_BG;
+        print $socket join '', map { packet($command, 'memory', sprintf('%016d', $i + $_), @at, 'x' x 100) } 1 .. $count;
         $socket->flush;
         answers($socket, $count);
     }

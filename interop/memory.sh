@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the job server's memory is spent on: bytes a queued job and an idle connection, and what is left
+# What the job server's memory is spent on: bytes a queued job, a delayed one and an idle connection, and what is left
 # when the jobs are gone. `make memory` asks for MEMORY_JOBS=1000000 and MEMORY_CONNECTIONS=10000, and for
 # the C server's figures beside ours (MEMORY_C=1); by itself it is small enough for `make test`.
 # shellcheck source=interop/lib.sh
@@ -41,6 +41,18 @@ measure() {
         "$1" $((idle / 1024)) "$connection" "$connections" "$job" "$jobs" $((drained / 1024)) "$took"
 }
 
+# Of a job that runs tomorrow: sets delayed.
+measure_delayed() {
+    local before
+    start_server ours
+    load submit 100 && load drain
+    before=$(rss)
+    load submit "$jobs" $(($(date +%s) + 86400)) || fail "$jobs delayed jobs"
+    delayed=$((($(rss) - before) / jobs))
+    end "$server"
+    printf 'ours server: a delayed job %d B, of %d\n' "$delayed" "$jobs"
+}
+
 # Of one over TLS: sets tls_connection.
 measure_tls() {
     local tls_port count=$((connections < 2000 ? connections : 2000))
@@ -66,6 +78,8 @@ measure ours 60
 check_that "a queued job takes at most 300 B" [ "$job" -le 300 ]
 check_that "what is left of $jobs jobs is less than twice an idle server" [ "$drained" -lt $((2 * idle)) ]
 check_that "an idle connection takes at most 4096 B" [ "$connection" -le 4096 ]
+measure_delayed
+check_that "a delayed job takes at most 300 B" [ "$delayed" -le 300 ]
 measure_tls
 check_that "an idle connection over TLS takes at most 24 KB" [ "$tls_connection" -le 24000 ]
 if [ "${MEMORY_C:-}" ]; then measure C 60; fi

@@ -41,7 +41,10 @@
 //! durable::recovery  reading the jobs at the start
 //! durable::row_key   the keys of rows in C gearmand's tables
 //! durable::sqlite    a durable queue in an SQLite file
+//! durable::sqlite::schema  our tables there, beside C gearmand's
+//! durable::sqlite::rows    its rows -> jobs
 //! durable::sqlite::extras  what C gearmand's table there has no columns for
+//! durable::sqlite::dead    dead letters and settings there
 //! config::file       words of a command line and of files
 //! config::acl        the file of rules: who has which rights
 //! config::tls        certificates and keys, from their files

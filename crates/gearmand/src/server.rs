@@ -122,11 +122,11 @@ impl Server {
             let now = state.read_clock();
             let broker = &mut state.broker;
             tracing::info!("reading the durable queue");
-            let last = recover(&mut *queue, &mut |row| match *stop.borrow() {
-                Stop::No => broker.restore(&now, row),
+            let last = recover(&mut *queue, &mut |record| match *stop.borrow() {
+                Stop::No => broker.restore(&now, record),
                 Stop::Drain | Stop::Now => Err("the server is to stop"),
             })?;
-            broker.restored(last);
+            broker.restored(&now, last);
             if broker.len() > 0 {
                 tracing::info!(target: "gearmand::notice", "{} jobs of the durable queue", broker.len());
             }

@@ -159,7 +159,8 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
     }
     let storing = jobs.iter().filter(|(_, job)| job.state == State::Storing);
     for (id, job) in storing {
-        assert!(broker.changes.batch_of(job.number).is_some() && job.stored && job.background);
+        let on_its_way = broker.changes.batch_of(job.number).is_some() || broker.changes.is_changing(job.number);
+        assert!(on_its_way && job.stored && job.background);
         assert!(placed.insert(id), "in two places");
     }
     for (_, session) in broker.sessions.iter().filter(|(_, p)| p.asleep != 0) {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Most memory of all letters.
-pub(crate) const MAX_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 /// Of what a worker said of its last try, so much is kept.
 pub(crate) const MAX_TEXT: usize = 4096;
 
@@ -35,7 +35,6 @@ impl Cause {
     }
 
     /// The one of this name.
-    #[allow(dead_code, reason = "read from the durable queue next")]
     pub(crate) fn named(name: &[u8]) -> Option<Cause> {
         let mut all = Reason::ALL.into_iter().map(Cause::Failed).chain([Cause::Buried]);
         all.find(|cause| cause.name().as_bytes() == name)
@@ -76,7 +75,7 @@ impl Letter {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct DeadLetters {
     /// In the order in which they came.
     letters: BTreeMap<u64, Letter>,
@@ -88,8 +87,25 @@ pub(crate) struct DeadLetters {
     /// The last place.
     last: u64,
     bytes: usize,
+    /// All together may have so many.
+    pub(crate) max_bytes: usize,
     /// So many had to go because there were too many. Never goes down.
     pub(crate) dropped: u64,
+}
+
+impl Default for DeadLetters {
+    fn default() -> DeadLetters {
+        DeadLetters {
+            letters: BTreeMap::new(),
+            places: HashMap::new(),
+            functions: HashMap::new(),
+            expiring: BTreeSet::new(),
+            last: 0,
+            bytes: 0,
+            max_bytes: MAX_BYTES,
+            dropped: 0,
+        }
+    }
 }
 
 /// The letters of a function; at least one.
@@ -150,7 +166,7 @@ impl DeadLetters {
     pub(crate) fn pop_surplus(&mut self, function: &[u8]) -> Option<Letter> {
         let crowded = self.functions.get(function).filter(|of| of.places.len() > of.keep.count as usize);
         let of_it = crowded.and_then(|of| of.places.first().copied());
-        let of_all = || self.letters.first_key_value().filter(|_| self.bytes > MAX_BYTES).map(|(place, _)| *place);
+        let of_all = || self.letters.first_key_value().filter(|_| self.bytes > self.max_bytes).map(|(place, _)| *place);
         let place = of_it.or_else(of_all)?;
         self.dropped += 1;
         self.remove_at(place)
@@ -201,7 +217,7 @@ impl DeadLetters {
     pub(crate) fn check(&self) {
         assert_eq!(self.places.len(), self.letters.len());
         assert_eq!(self.bytes, self.letters.values().map(Letter::bytes).sum::<usize>());
-        assert!(self.bytes <= MAX_BYTES);
+        assert!(self.bytes <= self.max_bytes);
         let mut expiring = BTreeSet::new();
         for (place, letter) in &self.letters {
             let of = &self.functions[&letter.function];

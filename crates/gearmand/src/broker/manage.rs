@@ -70,7 +70,8 @@ impl Broker {
         pattern: &str,
         words: impl Iterator<Item = &'a str>,
     ) -> Result<(), String> {
-        self.policies.set(pattern, words)?;
+        let stored = self.policies.set(pattern, words)?.map(|rule| rule.policy.to_string());
+        self.store_policy(pattern, stored);
         self.apply_policies(now);
         Ok(())
     }
@@ -87,7 +88,7 @@ impl Broker {
     }
 
     /// The rules have changed: what each function's jobs have to obey from now on.
-    fn apply_policies(&mut self, now: &Now) {
+    pub(super) fn apply_policies(&mut self, now: &Now) {
         for id in 0..self.functions.end() {
             self.obey(id);
         }
@@ -147,6 +148,6 @@ impl Broker {
 
     fn forget_number(&mut self, number: u64) -> bool {
         let letter = self.dead.remove(number);
-        letter.inspect(|letter| self.forgotten(letter)).is_some()
+        letter.inspect(|letter| self.unstore_letter(letter)).is_some()
     }
 }

@@ -72,8 +72,8 @@ mod wakeups;
 pub(crate) use jobs::MAX_PREFIX;
 pub(crate) use wakeups::ALL;
 
-/// Of what may be due in any number at once, so much is done at a time: some milliseconds.
-const SLICE: usize = 10_000;
+/// Of what may be due in any number at once, so much is done at a time: a few milliseconds.
+const SLICE: usize = 2_000;
 
 /// What the operator decides.
 #[derive(Clone, Debug)]

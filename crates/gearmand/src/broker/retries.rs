@@ -106,7 +106,9 @@ impl Broker {
         let wait = self.policy_for(job).map(|policy| policy.backoff().wait(job.tries, chance(job))).unwrap_or_default();
         let due = now.milliseconds().saturating_add(wait.as_millis() as u64);
         self.functions[job.function].activity().retried += 1;
-        self.place(now, id, due);
+        if !self.store_try(id, due) {
+            self.place(now, id, due);
+        }
     }
 
     /// A job that was tried in vain is given up: those who wait for it are told that it failed.
@@ -134,8 +136,9 @@ impl Broker {
         let handle = self.handles.write(job.number);
         tracing::info!("job {} is a dead letter after {} tries: {}", handle.escape_ascii(), job.tries, cause.name());
         let text = text[..text.len().min(MAX_TEXT)].into();
-        self.unstore(&job);
-        self.keep(now, Letter { job, function, last: now.milliseconds(), cause, text, worker });
+        let mut letter = Letter { job, function, last: now.milliseconds(), cause, text, worker };
+        self.store_letter(&mut letter);
+        self.keep(now, letter);
     }
 
     /// Takes a dead letter in; the oldest may have to go for it.
@@ -163,7 +166,7 @@ impl Broker {
                 let name = letter.function.escape_ascii();
                 tracing::warn!("there are too many dead letters: the oldest of {name} is dropped{omitted}");
             }
-            self.forgotten(&letter);
+            self.unstore_letter(&letter);
         }
     }
 
@@ -181,12 +184,9 @@ impl Broker {
     pub(super) fn expire(&mut self, now: &Now) {
         for _ in 0..SLICE {
             let Some(letter) = self.dead.pop_expired(now.milliseconds()) else { return };
-            self.forgotten(&letter);
+            self.unstore_letter(&letter);
         }
     }
-
-    /// A dead letter is gone.
-    pub(super) fn forgotten(&mut self, _letter: &Letter) {}
 
     /// A dead letter is a job again: its tries count anew.
     pub(super) fn revive(&mut self, now: &Now, number: u64) -> Result<(), NotRetried> {
@@ -210,7 +210,9 @@ impl Broker {
         let of = &mut self.functions[function];
         of.total += 1;
         of.activity().revived += 1;
-        self.place(now, id, 0);
+        if !self.store_revived(id) {
+            self.place(now, id, 0);
+        }
         Ok(())
     }
 

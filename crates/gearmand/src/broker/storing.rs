@@ -6,11 +6,37 @@
 
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
-use crate::broker::jobs::{Job, JobBytes, State};
+use crate::broker::dead::{Cause, Letter};
+use crate::broker::jobs::{Extra, Job, JobBytes, State};
+use crate::broker::policy::Keep;
 use crate::broker::{Broker, Now};
-use crate::durable::batch::{Batch, BatchResult};
-use crate::durable::{Durable, Extras, Name, Row};
+use crate::durable::batch::{Batch, BatchResult, Settled};
+use crate::durable::{DeadLetter, Durable, Extras, Name, Record, Row, Setting};
 use crate::outgoing::Outgoing;
+
+/// In front of the pattern in the key of a setting.
+const POLICY: &str = "policy ";
+
+/// A job as it is to be stored. Its tries are counted where its function has a policy.
+fn row<'a>(job: &'a Job, function: &'a [u8], due_ms: u64) -> Row<'a> {
+    let name = Name { id: job.number, unique: job.unique(), function };
+    let extras = job.extra.as_deref().map(|extra| {
+        let tries = if extra.first > 0 { job.tries } else { 0 };
+        Extras { reducer: extra.reducer.as_deref(), tries, first_ms: extra.first }
+    });
+    Row { name, priority: job.priority, data: job.workload(), due_ms, extras: extras.unwrap_or_default() }
+}
+
+/// The job of a row.
+fn job(function: u32, row: &Row<'_>) -> Job {
+    let mut job = Job::new(function, row.priority, true, JobBytes::new(row.name.unique, row.data, None));
+    (job.stored, job.tries) = (true, row.extras.tries);
+    if !row.extras.is_empty() {
+        let (reducer, first) = (row.extras.reducer.map(Box::from), row.extras.first_ms);
+        job.extra = Some(Box::new(Extra { reducer, first, ..Extra::default() }));
+    }
+    job
+}
 
 impl Broker {
     /// A background job is to be kept, or is kept. The batch after which it is, where that is still to come.
@@ -27,14 +53,7 @@ impl Broker {
         let job = &mut self.jobs.arena[id];
         job.stored = true;
         let job = &*job;
-        let extra = job.extra.as_deref();
-        let row = Row {
-            name: Name { id: job.number, unique: job.unique(), function: &self.functions[job.function].name },
-            priority: job.priority,
-            data: job.workload(),
-            due: due.div_ceil(1000),
-            extras: Extras { reducer: extra.and_then(|e| e.reducer.as_deref()) },
-        };
+        let row = row(job, &self.functions[job.function].name, due);
         self.changes.add(&row, || job.shared_workload())
     }
 
@@ -43,6 +62,59 @@ impl Broker {
         if job.stored {
             let function = &self.functions[job.function].name;
             self.changes.done(&Name { id: job.number, unique: job.unique(), function });
+        }
+    }
+
+    /// A try of a job has failed, and it waits until `due` for the next. True: it is stored, and the durable queue is to
+    /// know that first.
+    pub(super) fn store_try(&mut self, id: u32, due: u64) -> bool {
+        let job = &mut self.jobs.arena[id];
+        if job.stored {
+            (job.state, job.since) = (State::Storing, due);
+            let Row { name, extras, .. } = row(job, &self.functions[job.function].name, due);
+            self.changes.retry(&name, extras.tries, extras.first_ms, due);
+        }
+        job.stored
+    }
+
+    /// A job has become a dead letter. It is stored at once wherever there is a durable queue: later, another job could have
+    /// its key.
+    pub(super) fn store_letter(&mut self, letter: &mut Letter) {
+        letter.job.stored |= self.rules.durable != Durable::No;
+        if letter.job.stored {
+            let Letter { job, function, last, cause, text, worker } = &*letter;
+            let (row, reason) = (row(job, function, 0), cause.name().as_bytes());
+            let row = Row { extras: Extras { tries: job.tries, first_ms: letter.first(), ..row.extras }, ..row };
+            let dead = DeadLetter { row, last_ms: *last, reason, text, worker };
+            self.changes.bury(&dead, || job.shared_workload());
+        }
+    }
+
+    /// A dead letter is gone.
+    pub(super) fn unstore_letter(&mut self, letter: &Letter) {
+        if letter.job.stored {
+            self.changes.forget(letter.job.number);
+        }
+    }
+
+    /// A dead letter has become a job. True: it is stored, and the durable queue is to know that first.
+    pub(super) fn store_revived(&mut self, id: u32) -> bool {
+        let job = &mut self.jobs.arena[id];
+        if job.stored {
+            (job.state, job.since) = (State::Storing, 0);
+            let row = row(job, &self.functions[job.function].name, 0);
+            self.changes.revive(&row, || job.shared_workload());
+        }
+        job.stored
+    }
+
+    /// A policy was set at run time; with no words it is taken back.
+    pub(super) fn store_policy(&mut self, pattern: &str, words: Option<String>) {
+        let key = format!("{POLICY}{pattern}");
+        match words {
+            _ if self.rules.durable == Durable::No => {}
+            Some(words) => drop(self.changes.set(key.as_bytes(), words.as_bytes())),
+            None => drop(self.changes.unset(key.as_bytes())),
         }
     }
 
@@ -67,25 +139,25 @@ impl Broker {
         self.changes.last().is_some()
     }
 
-    /// How many jobs are on their way to the durable queue.
+    /// How many new jobs are on their way to the durable queue.
     pub(crate) fn storing(&self) -> usize {
-        self.changes.storing().count()
+        self.changes.adding().count()
     }
 
     /// It is known what became of a batch of changes.
     pub(crate) fn settle(&mut self, now: &Now, result: BatchResult, outgoing: &mut Outgoing) {
-        self.changes.undone = !result.done;
-        self.changes.settle(result.batch);
-        while let Some(id) = self.changes.next_settled() {
+        self.changes.settle(&result);
+        while let Some(settled) = self.changes.next_settled() {
+            let (Settled::Stored(number) | Settled::Refused(number)) = settled;
             // It may be over meanwhile.
-            let Some(id) = self.jobs.by_number(id) else { continue };
-            match result.added {
-                true if self.jobs.arena[id].state == State::Storing => {
+            let Some(id) = self.jobs.by_number(number) else { continue };
+            match settled {
+                Settled::Stored(_) if self.jobs.arena[id].state == State::Storing => {
                     let due = self.jobs.arena[id].since;
                     self.place(now, id, due);
                 }
-                true => {}
-                false => self.not_stored(now, id),
+                Settled::Stored(_) => {}
+                Settled::Refused(_) => self.not_stored(now, id),
             }
         }
         outgoing.settle(result);
@@ -94,6 +166,11 @@ impl Broker {
     /// A job could not be stored, and its background client gets an error. Others may still wait for it.
     fn not_stored(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.arena[id];
+        if self.changes.is_changing(job.number) {
+            // It was a dead letter meanwhile, and that it is a job again would store it.
+            let function = &self.functions[job.function].name;
+            self.changes.done(&Name { id: job.number, unique: job.unique(), function });
+        }
         (job.stored, job.background) = (false, false);
         match job.state {
             State::Running => {}
@@ -106,29 +183,70 @@ impl Broker {
         }
     }
 
-    /// Takes in a job of the durable queue, when the server starts; or returns what is wrong with it. After the
-    /// last comes [`Broker::restored`].
-    pub(crate) fn restore(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
-        let Name { id, unique, function } = row.name;
-        if self.jobs.by_number(id).is_some() {
+    /// Takes in what the durable queue has, when the server starts; or returns what is wrong with it. After the last
+    /// comes [`Broker::restored`].
+    pub(crate) fn restore(&mut self, now: &Now, record: &Record<'_>) -> Result<(), &'static str> {
+        match record {
+            Record::Job(row) => self.restore_job(now, row),
+            Record::Dead(letter) => self.restore_letter(letter),
+            Record::Setting(setting) => {
+                self.restore_setting(now, setting);
+                Ok(())
+            }
+        }
+    }
+
+    /// What cannot be read any more is not obeyed: jobs are worth more than it.
+    fn restore_setting(&mut self, now: &Now, setting: &Setting<'_>) {
+        let text = |bytes| std::str::from_utf8(bytes).map_err(|e| e.to_string());
+        let pattern_and_words = || {
+            let pattern = text(setting.key)?.strip_prefix(POLICY).ok_or("no such thing can be set")?;
+            Ok((pattern, text(setting.value)?))
+        };
+        let read: Result<_, String> = pattern_and_words();
+        let set = read.and_then(|(pattern, words)| self.policies.set(pattern, words.split(' ')).map(drop));
+        match set {
+            Ok(()) => self.apply_policies(now),
+            Err(reason) => {
+                let (key, value) = (setting.key.escape_ascii(), setting.value.escape_ascii());
+                tracing::error!("the durable queue has a setting that is left out: {key} is {value}: {reason}");
+            }
+        }
+    }
+
+    fn restore_letter(&mut self, dead: &DeadLetter<'_>) -> Result<(), &'static str> {
+        let DeadLetter { row, last_ms, reason, text, worker } = *dead;
+        if self.dead.get(row.name.id).is_some() {
+            return Err("another dead letter has its id");
+        }
+        let cause = Cause::named(reason).ok_or("its reason is unknown")?;
+        let mut job = job(NONE, &row);
+        job.number = row.name.id;
+        let function = row.name.function.into();
+        let letter = Letter { job, function, last: last_ms, cause, text: text.into(), worker: worker.into() };
+        self.dead.insert(letter, Keep::ALL);
+        Ok(())
+    }
+
+    fn restore_job(&mut self, now: &Now, row: &Row<'_>) -> Result<(), &'static str> {
+        let Name { id, function, .. } = row.name;
+        if self.jobs.by_number(id).is_some() || self.dead.get(id).is_some() {
             return Err("another job has its id");
         }
         let function = self.function(now, function).ok_or("there are too many functions")?;
-        let mut job = Job::new(function, row.priority, true, JobBytes::new(unique, row.data, None));
-        job.stored = true;
-        if let Some(reducer) = row.extras.reducer {
-            job.extra().reducer = Some(reducer.into());
-        }
+        let job = job(function, row);
         let id = self.jobs.insert_numbered(job, id);
         let of = &mut self.functions[function];
         of.total += 1;
         of.activity().restored += 1;
-        self.place(now, id, row.due.saturating_mul(1000));
+        self.place(now, id, row.due_ms);
         Ok(())
     }
 
-    /// All jobs of the durable queue have come. New ones get larger ids than this.
-    pub(crate) fn restored(&mut self, last: u64) {
+    /// All that the durable queue has has come. New jobs get larger ids than this. Only now are policies known that say how
+    /// many dead letters are kept.
+    pub(crate) fn restored(&mut self, now: &Now, last: u64) {
         self.jobs.skip_to(last);
+        self.bound_letters(now);
     }
 }

@@ -2,9 +2,12 @@
 //! became of it by its number. Knows nothing of threads and files.
 //!
 //! What always holds: batches are numbered without gaps and settled in order, and changes are read in the order in which
-//! they were made.
+//! they were made. Only jobs that are to be added may be refused; all other changes are made sooner or later.
 
-use crate::durable::{Change, Extras, Name, Row};
+#[cfg(test)]
+mod tests;
+
+use crate::durable::{Change, DeadLetter, Extras, Name, Row, Setting};
 use bytes::Bytes;
 use gearman_core::protocol::message::Priority;
 use gearman_core::protocol::write_buffer::SHARE;
@@ -20,22 +23,58 @@ pub(crate) struct PendingChanges {
     taken: u64,
     /// The last batch of which it is known what became of it.
     settled: u64,
-    /// Jobs on their way: their batches and ids.
-    storing: VecDeque<(u64, u64)>,
-    /// The same by id: a submit that joins one of them asks, however many there are.
-    batches: HashMap<u64, u64>,
-    /// Jobs are done that could not be removed from the queue: it does not know yet.
+    /// The jobs of the settled batches that were to be added are stored.
+    added: bool,
+    /// Jobs that are to be added.
+    adding: OnTheirWay,
+    /// Stored jobs that wait for a change of theirs.
+    changing: OnTheirWay,
+    /// Changes could not be made: the queue is still to make them.
     pub(crate) undone: bool,
+}
+
+/// Jobs on their way to the queue.
+#[derive(Debug, Default)]
+struct OnTheirWay {
+    /// Their batches and ids.
+    jobs: VecDeque<(u64, u64)>,
+    /// The same by id, the last batch of each: a submit that joins one of them asks, however many there are.
+    batches: HashMap<u64, u64>,
+}
+
+impl OnTheirWay {
+    fn push(&mut self, batch: u64, id: u64) {
+        self.jobs.push_back((batch, id));
+        self.batches.insert(id, batch);
+    }
+
+    /// The next of those that went with batches up to this one, unless it is on its way once more, with a later batch.
+    fn next(&mut self, settled: u64) -> Option<(u64, bool)> {
+        let (batch, id) = *self.jobs.front().filter(|(batch, _)| *batch <= settled)?;
+        self.jobs.pop_front();
+        let last = self.batches.get(&id) == Some(&batch);
+        if last {
+            self.batches.remove(&id);
+        }
+        Some((id, last))
+    }
+}
+
+/// What became of a job on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It is stored, with all that was changed of it until now.
+    Stored(u64),
+    /// It could not be added.
+    Refused(u64),
 }
 
 impl PendingChanges {
     /// A job is to be stored. The batch it goes with.
     pub(crate) fn add(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) -> u64 {
-        let batch = self.taken + 1;
         self.batch.add(row, data);
-        self.storing.push_back((batch, row.name.id));
-        self.batches.insert(row.name.id, batch);
-        batch
+        self.adding.push(self.next_batch(), row.name.id);
+        self.next_batch()
     }
 
     /// A stored job is over.
@@ -43,15 +82,65 @@ impl PendingChanges {
         self.batch.done(name);
     }
 
-    /// The batch that a job is on its way with.
+    /// A try of a stored job has failed; see [`Change::Retry`]. The batch this goes with: after it, the job is
+    /// [`Settled::Stored`].
+    pub(crate) fn retry(&mut self, name: &Name<'_>, tries: u16, first_ms: u64, due_ms: u64) -> u64 {
+        self.batch.push(name, Kind::Retry { tries, first_ms, due_ms });
+        self.changing.push(self.next_batch(), name.id);
+        self.next_batch()
+    }
+
+    /// A job becomes a dead letter; see [`Change::Bury`]. Of jobs that were never stored, this comes before others with
+    /// their keys are added. The batch it goes with.
+    pub(crate) fn bury(&mut self, letter: &DeadLetter<'_>, data: impl FnOnce() -> Bytes) -> u64 {
+        self.batch.bury(letter, data);
+        self.next_batch()
+    }
+
+    /// A dead letter is not kept any more. The batch this goes with.
+    pub(crate) fn forget(&mut self, id: u64) -> u64 {
+        self.batch.forget(id);
+        self.next_batch()
+    }
+
+    /// A dead letter becomes a job again. The batch this goes with: after it, the job is [`Settled::Stored`].
+    pub(crate) fn revive(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) -> u64 {
+        self.batch.revive(row, data);
+        self.changing.push(self.next_batch(), row.name.id);
+        self.next_batch()
+    }
+
+    /// A setting has a value. The batch this goes with.
+    pub(crate) fn set(&mut self, key: &[u8], value: &[u8]) -> u64 {
+        self.batch.setting(key, value, Kind::Set);
+        self.next_batch()
+    }
+
+    /// A setting is gone. The batch this goes with.
+    pub(crate) fn unset(&mut self, key: &[u8]) -> u64 {
+        self.batch.setting(key, b"", Kind::Unset);
+        self.next_batch()
+    }
+
+    /// The one that is being filled.
+    fn next_batch(&self) -> u64 {
+        self.taken + 1
+    }
+
+    /// The batch that a job is added with, while it is on its way.
     pub(crate) fn batch_of(&self, id: u64) -> Option<u64> {
-        self.batches.get(&id).copied()
+        self.adding.batches.get(&id).copied()
+    }
+
+    /// Whether a stored job waits for a change of it.
+    pub(crate) fn is_changing(&self, id: u64) -> bool {
+        self.changing.batches.contains_key(&id)
     }
 
     /// The batch after which all that was changed until now is stored; `None` when it is.
     pub(crate) fn last(&self) -> Option<u64> {
         match self.batch.is_empty() {
-            false => Some(self.taken + 1),
+            false => Some(self.next_batch()),
             true => (self.settled < self.taken).then_some(self.taken),
         }
     }
@@ -65,28 +154,39 @@ impl PendingChanges {
         Some(Batch { number: self.taken, ..std::mem::take(&mut self.batch) })
     }
 
-    /// It is known what became of the batches up to this one.
-    pub(crate) fn settle(&mut self, batch: u64) {
-        self.settled = batch;
+    /// It is known what became of more batches. After that, [`PendingChanges::next_settled`] tells of their jobs.
+    pub(crate) fn settle(&mut self, result: &BatchResult) {
+        (self.settled, self.added, self.undone) = (result.batch, result.added, !result.done);
     }
 
-    /// The next job of those that went with settled batches.
-    pub(crate) fn next_settled(&mut self) -> Option<u64> {
-        let (batch, id) = *self.storing.front()?;
-        if batch > self.settled {
-            return None;
+    /// The next job of which it is known what became of it.
+    pub(crate) fn next_settled(&mut self) -> Option<Settled> {
+        while let Some((id, _)) = self.adding.next(self.settled) {
+            match self.added {
+                true if self.is_changing(id) => {}
+                true => return Some(Settled::Stored(id)),
+                false => return Some(Settled::Refused(id)),
+            }
         }
-        self.storing.pop_front();
-        // It may be on its way once more, with a later batch.
-        if self.batches.get(&id) == Some(&batch) {
-            self.batches.remove(&id);
+        // What could not be changed will be.
+        while !self.undone
+            && let Some((id, last)) = self.changing.next(self.settled)
+        {
+            if last {
+                return Some(Settled::Stored(id));
+            }
         }
-        Some(id)
+        None
     }
 
-    /// Jobs on their way.
+    /// Jobs on their way: those that are to be added, and those that wait for a change.
     pub(crate) fn storing(&self) -> impl Iterator<Item = u64> {
-        self.storing.iter().map(|(_, id)| *id)
+        self.adding().chain(self.changing.jobs.iter().map(|(_, id)| *id))
+    }
+
+    /// Jobs that are to be added.
+    pub(crate) fn adding(&self) -> impl Iterator<Item = u64> {
+        self.adding.jobs.iter().map(|(_, id)| *id)
     }
 }
 
@@ -97,7 +197,7 @@ pub(crate) struct Batch {
     /// Nobody can ask for these jobs once more: they are stored now, or lost.
     pub(crate) last: bool,
     entries: Vec<Entry>,
-    /// Keys, functions, small workloads and reducers of all entries, one after the other.
+    /// Keys, functions, small workloads, reducers and what else there is of all entries, one after the other.
     bytes: Vec<u8>,
 }
 
@@ -105,21 +205,50 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 struct Entry {
     id: u64,
-    unique: usize,
+    /// A unique key; or that of a setting.
+    key: usize,
+    /// A function; or the value of a setting.
     function: usize,
     kind: Kind,
 }
 
 #[derive(Debug)]
 enum Kind {
-    Add { priority: Priority, due: u64, data: Data, reducer: Option<usize> },
+    Add(Job),
     Done,
+    Retry { tries: u16, first_ms: u64, due_ms: u64 },
+    Bury(Box<Dead>),
+    Forget,
+    Revive(Job),
+    Set,
+    Unset,
+}
+
+/// What a job has beside its name.
+#[derive(Debug)]
+struct Job {
+    priority: Priority,
+    tries: u16,
+    due_ms: u64,
+    first_ms: u64,
+    data: Data,
+    reducer: Option<u32>,
 }
 
 #[derive(Debug)]
 enum Data {
     Here(usize),
     Shared(Bytes),
+}
+
+/// What a dead letter has beside its name.
+#[derive(Debug)]
+struct Dead {
+    job: Job,
+    last_ms: u64,
+    reason: usize,
+    text: usize,
+    worker: usize,
 }
 
 impl Batch {
@@ -135,17 +264,42 @@ impl Batch {
         let Name { id, unique, function } = name;
         self.bytes.extend_from_slice(unique);
         self.bytes.extend_from_slice(function);
-        self.entries.push(Entry { id: *id, unique: unique.len(), function: function.len(), kind });
+        self.entries.push(Entry { id: *id, key: unique.len(), function: function.len(), kind });
+    }
+
+    fn push_row(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes, kind: impl FnOnce(Job) -> Kind) {
+        let Row { name, priority, due_ms, extras, .. } = row;
+        let (reducer, small) = (extras.reducer.map(|reducer| reducer.len() as u32), row.data.len() < SHARE);
+        let data = if small { Data::Here(row.data.len()) } else { Data::Shared(data()) };
+        let Extras { tries, first_ms, .. } = *extras;
+        self.push(name, kind(Job { priority: *priority, tries, due_ms: *due_ms, first_ms, data, reducer }));
+        self.bytes.extend_from_slice(if small { row.data } else { b"" });
+        self.bytes.extend_from_slice(extras.reducer.unwrap_or_default());
     }
 
     fn add(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) {
-        let Row { name, priority, due, extras, .. } = row;
-        let (priority, due, reducer) = (*priority, *due, extras.reducer.map(<[u8]>::len));
-        let small = row.data.len() < SHARE;
-        let data = if small { Data::Here(row.data.len()) } else { Data::Shared(data()) };
-        self.push(name, Kind::Add { priority, due, data, reducer });
-        self.bytes.extend_from_slice(if small { row.data } else { b"" });
-        self.bytes.extend_from_slice(extras.reducer.unwrap_or_default());
+        self.push_row(row, data, Kind::Add);
+    }
+
+    fn revive(&mut self, row: &Row<'_>, data: impl FnOnce() -> Bytes) {
+        self.push_row(row, data, Kind::Revive);
+    }
+
+    fn bury(&mut self, letter: &DeadLetter<'_>, data: impl FnOnce() -> Bytes) {
+        let DeadLetter { row, last_ms, reason, text, worker } = letter;
+        let parts = [reason, text, worker];
+        let [reason, text, worker] = parts.map(|part| part.len());
+        let kind = |job| Kind::Bury(Box::new(Dead { job, last_ms: *last_ms, reason, text, worker }));
+        self.push_row(row, data, kind);
+        parts.into_iter().for_each(|part| self.bytes.extend_from_slice(part));
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.push(&Name { id, unique: b"", function: b"" }, Kind::Forget);
+    }
+
+    fn setting(&mut self, key: &[u8], value: &[u8], kind: Kind) {
+        self.push(&Name { id: 0, unique: key, function: value }, kind);
     }
 
     /// A stored job is over.
@@ -153,23 +307,68 @@ impl Batch {
         self.push(name, Kind::Done);
     }
 
+    /// A change that is still to be made, but for those that add jobs.
+    pub(crate) fn keep(&mut self, change: &Change<'_>) {
+        match change {
+            Change::Add(_) => {}
+            Change::Done(name) => self.done(name),
+            Change::Retry { name, tries, first_ms, due_ms } => {
+                let (tries, first_ms, due_ms) = (*tries, *first_ms, *due_ms);
+                self.push(name, Kind::Retry { tries, first_ms, due_ms });
+            }
+            Change::Bury(letter) => self.bury(letter, || Bytes::copy_from_slice(letter.row.data)),
+            Change::Forget(id) => self.forget(*id),
+            Change::Revive(row) => self.revive(row, || Bytes::copy_from_slice(row.data)),
+            Change::Set(setting) => self.setting(setting.key, setting.value, Kind::Set),
+            Change::Unset(key) => self.setting(key, b"", Kind::Unset),
+        }
+    }
+
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        let mut rest = &self.bytes[..];
-        let mut part = move |len: usize| {
-            let (part, after) = rest.split_at(len);
-            rest = after;
-            part
+        let mut parts = Parts(&self.bytes);
+        self.entries.iter().map(move |entry| parts.change(entry))
+    }
+}
+
+/// The bytes of changes that are still to be read.
+struct Parts<'a>(&'a [u8]);
+
+impl<'a> Parts<'a> {
+    fn next(&mut self, len: usize) -> &'a [u8] {
+        let (part, rest) = self.0.split_at(len);
+        self.0 = rest;
+        part
+    }
+
+    fn row(&mut self, name: Name<'a>, job: &'a Job) -> Row<'a> {
+        let Job { priority, tries, due_ms, first_ms, data, reducer } = job;
+        let data = match data {
+            Data::Here(len) => self.next(*len),
+            Data::Shared(bytes) => bytes,
         };
-        self.entries.iter().map(move |entry| {
-            let name = Name { id: entry.id, unique: part(entry.unique), function: part(entry.function) };
-            let Kind::Add { priority, due, data, reducer } = &entry.kind else { return Change::Done(name) };
-            let data = match data {
-                Data::Here(len) => part(*len),
-                Data::Shared(bytes) => bytes,
-            };
-            let extras = Extras { reducer: reducer.map(&mut part) };
-            Change::Add(Row { name, priority: *priority, data, due: *due, extras })
-        })
+        let reducer = reducer.map(|len| self.next(len as usize));
+        let extras = Extras { reducer, tries: *tries, first_ms: *first_ms };
+        Row { name, priority: *priority, data, due_ms: *due_ms, extras }
+    }
+
+    fn change(&mut self, entry: &'a Entry) -> Change<'a> {
+        let name = Name { id: entry.id, unique: self.next(entry.key), function: self.next(entry.function) };
+        match &entry.kind {
+            Kind::Add(job) => Change::Add(self.row(name, job)),
+            Kind::Done => Change::Done(name),
+            Kind::Retry { tries, first_ms, due_ms } => {
+                Change::Retry { name, tries: *tries, first_ms: *first_ms, due_ms: *due_ms }
+            }
+            Kind::Bury(dead) => {
+                let row = self.row(name, &dead.job);
+                let [reason, text, worker] = [dead.reason, dead.text, dead.worker].map(|len| self.next(len));
+                Change::Bury(DeadLetter { row, last_ms: dead.last_ms, reason, text, worker })
+            }
+            Kind::Forget => Change::Forget(entry.id),
+            Kind::Revive(job) => Change::Revive(self.row(name, job)),
+            Kind::Set => Change::Set(Setting { key: name.unique, value: name.function }),
+            Kind::Unset => Change::Unset(name.unique),
+        }
     }
 }
 
@@ -178,9 +377,9 @@ impl Batch {
 pub(crate) struct BatchResult {
     /// Of all up to this one that were not settled before.
     pub(crate) batch: u64,
-    /// Their jobs are stored; all of them, or none.
+    /// Their new jobs are stored; all of them, or none.
     pub(crate) added: bool,
-    /// All jobs that are over are removed.
+    /// All else that was to be changed is.
     pub(crate) done: bool,
     /// Counted until now.
     pub(crate) stats: Stats,
@@ -196,59 +395,4 @@ pub(crate) struct Stats {
     pub(crate) longest: Duration,
     /// Since then nothing can be written.
     pub(crate) failing_since: Option<Instant>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(id: u64, unique: &[u8]) -> Name<'_> {
-        Name { id, unique, function: b"f" }
-    }
-
-    fn row<'a>(id: u64, unique: &'a [u8], data: &'a [u8]) -> Row<'a> {
-        Row { name: name(id, unique), priority: Priority::Low, data, due: 5, extras: Extras::default() }
-    }
-
-    #[test]
-    fn changes_are_read_as_they_were_made() {
-        let mut changes = PendingChanges::default();
-        let large = vec![b'x'; SHARE];
-        assert_eq!(changes.add(&row(1, b"k", b"data"), || panic!("small ones are copied")), 1);
-        changes.done(&name(1, b"k"));
-        let joined = |id, data| Row { extras: Extras { reducer: Some(b"join") }, ..row(id, b"", data) };
-        changes.add(&joined(2, &large), || Bytes::from(large.clone()));
-        changes.add(&joined(3, b"small"), Bytes::new);
-        changes.add(&Row { extras: Extras { reducer: Some(b"") }, ..row(4, b"", b"") }, Bytes::new);
-        changes.add(&row(5, b"l", b""), Bytes::new);
-        let batch = changes.take().unwrap();
-        let changes: Vec<_> = batch.changes().collect();
-        let wanted = [
-            Change::Add(row(1, b"k", b"data")),
-            Change::Done(name(1, b"k")),
-            Change::Add(joined(2, &large)),
-            Change::Add(joined(3, b"small")),
-            Change::Add(Row { extras: Extras { reducer: Some(b"") }, ..row(4, b"", b"") }),
-            Change::Add(row(5, b"l", b"")),
-        ];
-        assert_eq!(changes, wanted);
-    }
-
-    #[test]
-    fn who_waits_for_what() {
-        let mut changes = PendingChanges::default();
-        assert_eq!((changes.last(), changes.take().is_none()), (None, true));
-        changes.add(&row(1, b"k", b""), Bytes::new);
-        assert_eq!(changes.last(), Some(1));
-        assert_eq!(changes.take().unwrap().number, 1);
-        assert_eq!(changes.last(), Some(1));
-        assert_eq!(changes.add(&row(2, b"l", b""), Bytes::new), 2);
-        assert_eq!((changes.last(), changes.batch_of(1), changes.batch_of(2)), (Some(2), Some(1), Some(2)));
-        changes.settle(1);
-        assert_eq!((changes.next_settled(), changes.next_settled()), (Some(1), None));
-        assert_eq!((changes.last(), changes.batch_of(1)), (Some(2), None));
-        changes.take();
-        changes.settle(2);
-        assert_eq!((changes.next_settled(), changes.last()), (Some(2), None));
-    }
 }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A stored job has an id, which the broker gives it and which it keeps over restarts: changes name it by that. It depends
-//! neither on its unique key nor on what its row looks like. What only a few jobs have is in [`Extras`].
+//! neither on its unique key nor on what its row looks like. What only a few jobs have is in [`Extras`]. Beside jobs there are
+//! dead letters, which keep the ids that they had as jobs, and settings: what was said at run time and is to be known afterwards.
 //!
 //! Nothing here knows the broker, packets or connections. What always holds: a job is acknowledged when the batch that
 //! adds it was committed; changes reach the backend in the order they were made; a commit is all of its changes or none.
@@ -41,11 +42,12 @@ pub const MAX_ID: u64 = 1 << 53;
 
 /// A place where jobs are kept. Called from one thread, which may be kept waiting.
 pub trait Backend: Send {
-    /// Gives out every job that is stored, oldest first, each with an id of its own: from 1, less than [`MAX_ID`]. Those
-    /// whose rows have no place for an id are counted. Returns an id so that new jobs get larger ones.
+    /// Gives out all settings; then every dead letter, those that died first in front; then every job that is stored, oldest
+    /// first. Jobs and dead letters have ids of their own: from 1, less than [`MAX_ID`]. Jobs whose rows have no place for an
+    /// id are counted. Returns an id so that new jobs get larger ones.
     ///
     /// # Errors
-    /// When not all could be read, or `take` refuses a row. A server must not start then: jobs
+    /// When not all could be read, or `take` refuses something. A server must not start then: jobs
     /// would be missing.
     fn replay(&mut self, take: &mut Take<'_>) -> Result<u64, BackendError>;
 
@@ -56,8 +58,8 @@ pub trait Backend: Send {
     fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError>;
 }
 
-/// What becomes of a row that is read, or what is wrong with it.
-pub type Take<'t> = dyn FnMut(&Row<'_>) -> Result<(), &'static str> + 't;
+/// What becomes of something that is read, or what is wrong with it.
+pub type Take<'t> = dyn FnMut(&Record<'_>) -> Result<(), &'static str> + 't;
 
 /// What a commit has to do.
 pub type Changes<'i, 'c> = dyn Iterator<Item = Change<'c>> + 'i;
@@ -69,6 +71,38 @@ pub enum Change<'a> {
     Add(Row<'a>),
     /// A job need not be kept any more. It may be gone already.
     Done(Name<'a>),
+    /// A try of a job has failed, and it waits for the next. It may be gone already.
+    Retry {
+        /// Which.
+        name: Name<'a>,
+        /// How many tries have failed.
+        tries: u16,
+        /// When the first did: milliseconds since 1970.
+        first_ms: u64,
+        /// When the next one may begin: milliseconds since 1970.
+        due_ms: u64,
+    },
+    /// A job becomes a dead letter: what is stored under its names is removed, if it is there, and the letter kept.
+    Bury(DeadLetter<'a>),
+    /// The dead letter with this id need not be kept any more. It may be gone already.
+    Forget(u64),
+    /// The dead letter with the id of this job becomes a job again.
+    Revive(Row<'a>),
+    /// A setting has this value.
+    Set(Setting<'a>),
+    /// There is no setting with this key any more.
+    Unset(&'a [u8]),
+}
+
+/// What is read at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// A job.
+    Job(Row<'a>),
+    /// A job that ran out of tries.
+    Dead(DeadLetter<'a>),
+    /// What was said at run time.
+    Setting(Setting<'a>),
 }
 
 /// What a stored job is known by: its id, and with that what it had when it was added or read. A backend whose rows have
@@ -92,8 +126,8 @@ pub struct Row<'a> {
     pub priority: Priority,
     /// Its workload.
     pub data: &'a [u8],
-    /// Seconds since 1970 before which it may not run; 0: at once.
-    pub due: u64,
+    /// Milliseconds since 1970 before which it may not run; 0: at once.
+    pub due_ms: u64,
     /// What most jobs don't have.
     pub extras: Extras<'a>,
 }
@@ -103,6 +137,10 @@ pub struct Row<'a> {
 pub struct Extras<'a> {
     /// The function that joins the parts of a job that is split.
     pub reducer: Option<&'a [u8]>,
+    /// How many tries of it have failed, where they are counted.
+    pub tries: u16,
+    /// When the first did: milliseconds since 1970.
+    pub first_ms: u64,
 }
 
 impl Extras<'_> {
@@ -110,6 +148,30 @@ impl Extras<'_> {
     pub fn is_empty(&self) -> bool {
         *self == Extras::default()
     }
+}
+
+/// A job that ran out of tries, and why. It keeps the id that it had; its unique key is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetter<'a> {
+    /// The job, with the count of its tries and the time of the first.
+    pub row: Row<'a>,
+    /// When its last try failed: milliseconds since 1970.
+    pub last_ms: u64,
+    /// How, in one word.
+    pub reason: &'a [u8],
+    /// What its worker said of it.
+    pub text: &'a [u8],
+    /// Which worker that was.
+    pub worker: &'a [u8],
+}
+
+/// Something that was said at run time. What it means is known to who said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting<'a> {
+    /// No other has it.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: &'a [u8],
 }
 
 /// Why a queue cannot be used, as an operator reads it.

@@ -1,20 +1,22 @@
-//! Reading the jobs of a durable queue at the start, each of which must be one that a client could have submitted.
+//! Reading what a durable queue has at the start. Each job and each dead letter must be one that a client could have submitted.
 //!
 //! What always holds: ids differ, and [`recover`] returns one so that all larger ones are free.
 
-use crate::durable::{Backend, BackendError, MAX_ID, Row, Take};
+use crate::durable::{Backend, BackendError, DeadLetter, MAX_ID, Record, Row, Take};
 use gearman_core::{MAX_FUNCTION, MAX_UNIQUE};
 
-/// Gives out all jobs, oldest first. Returns the last id that is taken.
+/// Gives out all there is, in the order of [`Backend::replay`]. Returns the last id that is taken.
 ///
 /// # Errors
-/// Where a row is no job, or those of [`Backend::replay`].
+/// Where something is no job, or those of [`Backend::replay`].
 pub(crate) fn recover(queue: &mut dyn Backend, take: &mut Take<'_>) -> Result<u64, BackendError> {
     let mut last = 0;
-    let read = queue.replay(&mut |row| {
-        check(row)?;
-        last = last.max(row.name.id);
-        take(row)
+    let read = queue.replay(&mut |record| {
+        if let Record::Job(row) | Record::Dead(DeadLetter { row, .. }) = record {
+            check(row)?;
+            last = last.max(row.name.id);
+        }
+        take(record)
     })?;
     Ok(last.max(read))
 }
@@ -45,7 +47,7 @@ mod tests {
     impl Backend for One<'_> {
         fn replay(&mut self, take: &mut Take<'_>) -> Result<u64, BackendError> {
             let fail = |reason: &str| BackendError { queue: "q".into(), reason: reason.into(), held: false };
-            take(&self.0).map(|()| 7).map_err(fail)
+            take(&Record::Job(self.0)).map(|()| 7).map_err(fail)
         }
 
         fn commit(&mut self, _: &mut Changes<'_, '_>) -> Result<(), BackendError> {
@@ -59,8 +61,8 @@ mod tests {
             name: Name { id, unique, function },
             priority: Priority::Normal,
             data: b"",
-            due: 0,
-            extras: Extras { reducer },
+            due_ms: 0,
+            extras: Extras { reducer, ..Extras::default() },
         };
         let (name, long) = ([b'n'; 513], [b'k'; 65]);
         for (row, wanted) in [

@@ -1,20 +1,26 @@
 //! The durable queue in an SQLite file, in the table of C gearmand's `libsqlite3` queue: either server can
-//! go on with what the other left. What that table has no columns for is in another one, see `sqlite/extras.rs`.
+//! go on with what the other left. What that table has no columns for, and what C gearmand knows nothing of, is in tables of our
+//! own, see `sqlite/schema.rs`.
 //!
 //! A job's id is the `rowid` of its row, which is how it survives a restart. Rows are found by C's primary key: VACUUM may
 //! change a rowid, and whoever adds a row by hand may take one that is to be ours.
 
+mod dead;
 mod extras;
+mod rows;
+mod schema;
 #[cfg(test)]
 mod tests;
 
 use crate::durable::row_key::RowKeys;
-use crate::durable::sqlite::extras::{Extras, State, quoted};
-use crate::durable::{self, Backend, BackendError, Change, Changes, MAX_ID, Name, Row, Take};
-use gearman_core::protocol::message::Priority;
+use crate::durable::sqlite::dead::Dead;
+use crate::durable::sqlite::extras::{Extras, Tries};
+use crate::durable::sqlite::rows::Columns;
+use crate::durable::sqlite::schema::{Schema, State, quoted};
+use crate::durable::{Backend, BackendError, Change, Changes, DeadLetter, MAX_ID, Name, Record, Row, Take};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use std::fs::File;
 use std::path::Path;
@@ -38,7 +44,9 @@ pub struct Sqlite {
     delete: String,
     move_away: String,
     keys: RowKeys,
+    schema: Schema,
     extras: Extras,
+    dead: Dead,
     /// The file, with the table: for messages.
     name: String,
     /// No other program can look at the file: see [`Sqlite::open`].
@@ -70,11 +78,13 @@ impl Sqlite {
             opened => (opened.map_err(|e| BackendError { held: is_busy(&e), ..fail(reason(&e)) })?, false),
         };
         check_columns(&db, table).map_err(fail)?;
-        let extras = Extras::open(&db, table).map_err(fail)?;
-        if extras.state() == State::Damaged {
-            tracing::warn!("{name}: something is missing of what belongs to it, reducers are lost");
+        let schema = Schema::open(&db, table).map_err(fail)?;
+        if schema.state.damaged {
+            tracing::warn!("{name}: something is missing of what belongs to it, reducers and counts of tries are lost");
+        } else if !schema.state.is_complete() {
+            tracing::warn!("{name}: its table of dead letters or that of settings is missing, and made anew");
         }
-        if let Err(error) = extras.sweep(&db) {
+        if let Err(error) = extras::sweep(&db, &schema) {
             tracing::warn!("{name}: what is left of jobs that are gone cannot be removed: {}", reason(&error));
         }
         Ok(Sqlite {
@@ -89,7 +99,9 @@ impl Sqlite {
                      WHERE rowid = ?1"
             ),
             keys: RowKeys::default(),
-            extras,
+            extras: Extras::new(&schema),
+            dead: Dead::new(&schema),
+            schema,
             name,
             alone,
             _lock: lock,
@@ -104,39 +116,56 @@ impl Sqlite {
     }
 
     /// All of these in one transaction, and one at least. Those whose row had another server's key, and is gone; and what
-    /// of the extras there is now.
+    /// tables there are now.
     fn write<'c>(&self, changes: impl Iterator<Item = Change<'c>>) -> rusqlite::Result<(Vec<u64>, State)> {
-        let (mut gone, mut state) = (Vec::new(), self.extras.state());
+        let (mut gone, mut state) = (Vec::new(), self.schema.state);
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         for change in changes {
-            let needed = matches!(change, Change::Add(row) if !row.extras.is_empty());
-            if state == State::Damaged || (state == State::Absent && needed) {
-                self.extras.make(&self.db)?;
-                state = State::Made;
+            let needed = schema::needed(&change);
+            if !state.has(needed) {
+                state = self.schema.make(&self.db, state, needed)?;
             }
             match change {
                 Change::Add(row) => self.add(&row)?,
-                Change::Done(name) => {
+                Change::Done(name) | Change::Bury(DeadLetter { row: Row { name, .. }, .. }) => {
                     self.done(&name)?;
                     gone.extend(self.keys.is_other(name.id).then_some(name.id));
                 }
+                _ => {}
+            }
+            if state.has(2) {
+                self.write_ours(&change)?;
             }
         }
         self.db.execute_batch("COMMIT")?;
         Ok((gone, state))
     }
 
+    /// What of a change is in the tables that C gearmand knows nothing of.
+    fn write_ours(&self, change: &Change<'_>) -> rusqlite::Result<()> {
+        match change {
+            Change::Add(_) | Change::Done(_) => Ok(()),
+            Change::Retry { name, tries, first_ms, due_ms } => {
+                let key = self.keys.of(name.id, name.unique);
+                let tries = Tries { count: *tries, first_ms: *first_ms, due_ms: *due_ms };
+                self.extras.retry(&self.db, key.as_ref(), name.function, tries)
+            }
+            Change::Bury(letter) => self.dead.bury(&self.db, letter),
+            Change::Forget(id) => self.dead.forget(&self.db, *id),
+            Change::Revive(row) => {
+                self.dead.forget(&self.db, row.name.id)?;
+                self.add(row)
+            }
+            Change::Set(setting) => self.dead.set(&self.db, setting),
+            Change::Unset(key) => self.dead.unset(&self.db, key),
+        }
+    }
+
     fn add(&self, row: &Row<'_>) -> rusqlite::Result<()> {
         let key = self.keys.of(row.name.id, row.name.unique);
         let (key, id) = (key.as_ref(), row.name.id.cast_signed());
-        let columns = (
-            id,
-            Text(key),
-            Text(row.name.function),
-            row.priority as i64,
-            row.data,
-            i64::try_from(row.due).unwrap_or(i64::MAX),
-        );
+        let columns =
+            (id, Text(key), Text(row.name.function), row.priority as i64, row.data, extras::seconds(row.due_ms));
         let mut insert = self.db.prepare_cached(&self.insert)?;
         match insert.execute(columns) {
             // Somebody else has added a row meanwhile: the same job, or another one that keeps its row.
@@ -169,13 +198,17 @@ impl Sqlite {
         BackendError { queue: self.name.clone(), reason: reason(error), held: is_busy(error) }
     }
 
-    /// Gives out all rows. In ids that are none, such as negative ones, nothing of ours was stored: they get others.
     fn read(&mut self, take: &mut Take<'_>) -> Result<u64, String> {
+        dead::read_settings(&self.db, &self.schema, take)?;
+        dead::read_letters(&self.db, &self.schema, take)?;
+        self.read_jobs(take)
+    }
+
+    /// Gives out all rows. In ids that are none, such as negative ones, nothing of ours was stored: they get others.
+    fn read_jobs(&mut self, take: &mut Take<'_>) -> Result<u64, String> {
         let received = |e: rusqlite::Error| reason(&e);
-        let mut select = self.db.prepare(&self.extras.select()).map_err(received)?;
-        let largest = format!("SELECT max(rowid) FROM {} WHERE rowid BETWEEN 1 AND {MAX_ID} - 1", self.extras.queue());
-        let largest: Option<i64> = self.db.query_row(&largest, [], |row| row.get(0)).map_err(received)?;
-        let mut last = largest.map_or(0, i64::cast_unsigned);
+        let mut last = self.largest_id().map_err(received)?;
+        let mut select = self.db.prepare(&extras::select(&self.schema)).map_err(received)?;
         let mut rows = select.query([]).map_err(received)?;
         let mut number = 0u64;
         while let Some(row) = rows.next().map_err(received)? {
@@ -187,10 +220,25 @@ impl Sqlite {
                     last
                 }
             };
-            let taken = read_row(row, id, &mut self.keys).and_then(|row| take(&row).map_err(str::to_owned));
+            let taken = read_row(&Columns(row), id, &mut self.keys)
+                .and_then(|row| take(&Record::Job(row)).map_err(str::to_owned));
             taken.map_err(|e| format!("row {number} of its table: {e}"))?;
         }
         Ok(last.max(self.keys.last()))
+    }
+
+    /// Of all jobs and dead letters; 0 without any.
+    fn largest_id(&self) -> rusqlite::Result<u64> {
+        let Schema { queue, dead, state, .. } = &self.schema;
+        let mut largest = 0;
+        for (table, exists) in [(queue, true), (dead, state.dead)] {
+            let select = format!("SELECT max(rowid) FROM {table} WHERE rowid BETWEEN 1 AND {MAX_ID} - 1");
+            if exists {
+                let of_table: Option<i64> = self.db.query_row(&select, [], |row| row.get(0))?;
+                largest = largest.max(of_table.map_or(0, i64::cast_unsigned));
+            }
+        }
+        Ok(largest)
     }
 }
 
@@ -204,7 +252,7 @@ impl Backend for Sqlite {
         let all = std::iter::once(first).chain(changes);
         let (gone, state) = self.write(all).map_err(|error| self.undo(&error))?;
         self.keys.forget(&gone);
-        self.extras.set_state(state);
+        self.schema.state = state;
         if self.alone {
             self.share();
         }
@@ -274,29 +322,9 @@ fn lock(file: &Path) -> Result<Flock<File>, (String, bool)> {
     })
 }
 
-fn read_row<'a>(row: &'a rusqlite::Row<'_>, id: u64, keys: &mut RowKeys) -> Result<Row<'a>, String> {
-    let text = |i: usize, what: &str| match row.get_ref(i) {
-        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Ok(Some(bytes)),
-        Ok(ValueRef::Null) => Ok(None),
-        _ => Err(format!("its {what} is no text")),
-    };
-    // The C server writes NULL for an empty workload.
-    let bytes = |i: usize, what: &str| text(i, what).map(Option::unwrap_or_default);
-    let number = |i: usize, what: &str| match row.get(i) {
-        Ok(Value::Integer(n)) => Ok(n),
-        Ok(Value::Null) => Ok(0),
-        _ => Err(format!("its {what} is no number")),
-    };
-    let priority = number(3, "priority")?;
-    let wanted = Priority::ALL.into_iter().find(|p| *p as i64 == priority);
-    let unique = keys.read(id, bytes(1, "unique_key")?);
-    Ok(Row {
-        name: Name { id, unique, function: bytes(2, "function_name")? },
-        priority: wanted.ok_or_else(|| format!("its priority is {priority}, not 0, 1 or 2"))?,
-        data: bytes(4, "data")?,
-        due: u64::try_from(number(5, "when_to_run")?).unwrap_or_default(),
-        extras: durable::Extras { reducer: text(6, "reducer")? },
-    })
+fn read_row<'a>(columns: &Columns<'a>, id: u64, keys: &mut RowKeys) -> Result<Row<'a>, String> {
+    let unique = keys.read(id, columns.bytes(1, "unique_key")?);
+    rows::job(columns, Name { id, unique, function: columns.bytes(2, "function_name")? })
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

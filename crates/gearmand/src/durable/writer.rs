@@ -1,18 +1,19 @@
 //! The thread that brings changes to the durable queue. All that came while it was busy goes with the next commit: a commit
 //! is shared by as many as wait for it, and nobody else waits.
 //!
-//! It owns the backend. What always holds: batches are settled in order; jobs that are done and could not be removed are
-//! kept until they are, and removed before anything else is changed.
+//! It owns the backend. What always holds: batches are settled in order; what could not be changed is kept until it is, and
+//! goes before anything else. Only jobs that are to be added are refused instead.
 
 use crate::durable::batch::{Batch, BatchResult, Stats};
-use crate::durable::{Backend, BackendError, Change};
+use crate::durable::{Backend, BackendError, Change, DeadLetter, Name};
+use std::collections::HashSet;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// How long until it is tried again to remove jobs that are done.
+/// How long until it is tried again to make the changes that were not made.
 const AGAIN: Duration = Duration::from_secs(1);
 /// And at the end, when nobody else waits.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +65,7 @@ struct WriterThread {
     queue: Box<dyn Backend>,
     /// How long an end tries to write what would be lost.
     patience: Duration,
-    /// Jobs that are done and could not be removed.
+    /// Changes that could not be made.
     undone: Batch,
     /// The last batch that came.
     last: u64,
@@ -94,40 +95,59 @@ impl WriterThread {
             batches.clear();
         }
         if !self.undone.is_empty() {
-            let _ = self.patiently(|this| this.store(std::iter::empty()));
+            let _ = self.patiently(|this| this.store(&[], |_| true));
         }
         let Stats { commits, changes, .. } = self.stats;
         tracing::info!("the durable queue wrote {changes} changes in {commits} commits");
-        if !self.undone.is_empty() {
-            let n = self.undone.len();
-            tracing::error!("{n} jobs that are done could not be removed from the queue, and will be run again");
+        let done = self.undone.changes().filter(|change| matches!(change, Change::Done(_))).count();
+        if done > 0 {
+            tracing::error!("{done} jobs that are done could not be removed from the queue, and will be run again");
+        }
+        let others = self.undone.len() - done;
+        if others > 0 {
+            tracing::error!(
+                "{others} changes could not be written to the queue: tries, dead letters or settings are as before"
+            );
         }
     }
 
     fn commit(&mut self, batches: &[Batch]) {
-        let changes = || batches.iter().flat_map(Batch::changes);
-        let mut added = match batches.iter().any(|batch| batch.last) {
-            true => self.patiently(|this| this.store(changes())),
-            false => self.store(changes()),
+        let stored = match batches.iter().any(|batch| batch.last) {
+            true => self.patiently(|this| this.store(batches, |_| true)),
+            false => self.store(batches, |_| true),
         };
-        if let Err(error) = &added {
-            self.failed(error);
-            // Without what needs room, at least no job runs twice.
-            let done = || changes().filter(|change| matches!(change, Change::Done(_)));
-            if self.store(done()).is_err() {
-                self.remember(done());
-            }
-            // Where there was nothing to add, nothing is lost.
-            if done().count() == changes().count() {
-                added = Ok(());
-            }
-        } else if self.stats.failing_since.take().is_some() {
-            tracing::warn!("the durable queue works again");
+        let mut added = true;
+        match stored {
+            Err(error) => added = self.without_room(batches, &error),
+            Ok(()) if self.stats.failing_since.take().is_some() => tracing::warn!("the durable queue works again"),
+            Ok(()) => {}
         }
         let done = self.undone.is_empty();
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
-        let _ = self.results.send(BatchResult { batch: self.last, added: added.is_ok(), done, stats: self.stats });
+        let _ = self.results.send(BatchResult { batch: self.last, added, done, stats: self.stats });
+    }
+
+    /// Not all can be stored: what must not be refused is, or is kept. Whether no job is refused.
+    fn without_room(&mut self, batches: &[Batch], error: &BackendError) -> bool {
+        self.failed(error);
+        let adds = |change: &Change<'_>| matches!(change, Change::Add(_));
+        let refused = batches.iter().flat_map(Batch::changes).any(|change| adds(&change));
+        if !refused || self.store(batches, |change| !adds(change)).is_err() {
+            self.keep(batches, error.held);
+        }
+        !refused
+    }
+
+    /// Keeps what could not be changed, for later. Where the disk is full, at least no job runs twice: what is over is
+    /// removed, ahead of its turn.
+    fn keep(&mut self, batches: &[Batch], held: bool) {
+        let undone = std::mem::take(&mut self.undone);
+        let all = || undone.changes().chain(batches.iter().flat_map(Batch::changes));
+        let over = Over::of(all());
+        let removed =
+            !held && over.is_sooner(all()) && self.write(all().filter_map(|change| over.removal(change))).is_ok();
+        all().filter(|change| !removed || !over.is_of(change)).for_each(|change| self.undone.keep(&change));
     }
 
     /// The server ends: what fails is tried again, as another program may hold the file for a while.
@@ -148,31 +168,29 @@ impl WriterThread {
         }
     }
 
-    /// Brings all of these to disk, or none.
-    fn store<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
-        let begin = Instant::now();
-        let undone = self.undone.len() as u64;
-        let mut count = undone;
-        let counted = (undone + 1..).zip(changes).map(|(n, change)| {
+    /// Brings those of these changes to disk, after all that are kept, or none.
+    fn store(&mut self, batches: &[Batch], which: impl Fn(&Change<'_>) -> bool) -> Result<(), BackendError> {
+        let undone = std::mem::take(&mut self.undone);
+        let changes = batches.iter().flat_map(Batch::changes).filter(which);
+        let stored = self.write(undone.changes().chain(changes));
+        if stored.is_err() {
+            self.undone = undone;
+        }
+        stored
+    }
+
+    fn write<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
+        let (begin, mut count) = (Instant::now(), 0);
+        self.queue.commit(&mut (1..).zip(changes).map(|(n, change)| {
             count = n;
             change
-        });
-        self.queue.commit(&mut self.undone.changes().chain(counted))?;
-        self.undone = Batch::default();
+        }))?;
         if count > 0 {
             let stats = &mut self.stats;
             (stats.commits, stats.changes) = (stats.commits + 1, stats.changes + count);
             stats.longest = stats.longest.max(begin.elapsed());
         }
         Ok(())
-    }
-
-    fn remember<'a>(&mut self, done: impl Iterator<Item = Change<'a>>) {
-        for change in done {
-            if let Change::Done(name) = change {
-                self.undone.done(&name);
-            }
-        }
     }
 
     fn failed(&mut self, error: &BackendError) {
@@ -183,17 +201,65 @@ impl WriterThread {
     }
 }
 
+/// The ids of jobs and dead letters that are over, of all changes that could not be made. No later change is of them, so
+/// that they may be removed before others are changed.
+struct Over(HashSet<u64>);
+
+impl Over {
+    fn of<'a>(changes: impl Iterator<Item = Change<'a>>) -> Over {
+        let (mut over, mut refused) = (HashSet::new(), HashSet::new());
+        for change in changes {
+            match change {
+                Change::Done(Name { id, .. }) | Change::Forget(id) => over.insert(id),
+                Change::Add(row) => refused.insert(row.name.id),
+                _ => false,
+            };
+        }
+        // Of a job that is refused there is nothing; under its key another may still be there, whose turn is to come.
+        over.retain(|id| !refused.contains(id));
+        Over(over)
+    }
+
+    fn is_of(&self, change: &Change<'_>) -> bool {
+        match change {
+            Change::Done(name) | Change::Retry { name, .. } => self.0.contains(&name.id),
+            Change::Bury(DeadLetter { row, .. }) | Change::Revive(row) | Change::Add(row) => {
+                self.0.contains(&row.name.id)
+            }
+            Change::Forget(id) => self.0.contains(id),
+            Change::Set(_) | Change::Unset(_) => false,
+        }
+    }
+
+    /// Whether there is something to be removed, and something else it need not wait for.
+    fn is_sooner<'a>(&self, mut changes: impl Iterator<Item = Change<'a>>) -> bool {
+        !self.0.is_empty()
+            && changes.any(|change| !matches!(change, Change::Add(_) | Change::Done(_) | Change::Forget(_)))
+    }
+
+    /// What is left of a change where its job is over: nothing of it stays.
+    fn removal<'a>(&self, change: Change<'a>) -> Option<Change<'a>> {
+        match change {
+            _ if !self.is_of(&change) => None,
+            Change::Bury(DeadLetter { row, .. }) => Some(Change::Done(row.name)),
+            Change::Revive(row) => Some(Change::Forget(row.name.id)),
+            Change::Done(_) | Change::Forget(_) => Some(change),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::durable::batch::PendingChanges;
-    use crate::durable::{Changes, Extras, Name, Row, Take};
+    use crate::durable::{Changes, Extras, Row, Take};
     use gearman_core::protocol::message::Priority;
     use std::sync::{Arc, Mutex};
 
-    /// Ids of all that was committed, those of removed jobs negative; and how many commits are to fail first.
+    /// All that was committed, how many commits are to fail first, and for how many changes but removals there is room.
     #[derive(Clone, Default)]
-    struct Disk(Arc<Mutex<(Vec<i64>, u32)>>);
+    struct Disk(Arc<Mutex<(Vec<String>, u32, usize)>>);
 
     impl Backend for Disk {
         fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
@@ -202,13 +268,21 @@ mod tests {
 
         fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
             let mut disk = self.0.lock().unwrap();
-            if disk.1 > 0 {
-                disk.1 -= 1;
+            let changes: Vec<_> = changes.collect();
+            let large = changes.iter().filter(|change| !matches!(change, Change::Done(_) | Change::Forget(_)));
+            if disk.1 > 0 || large.count() > disk.2 {
+                disk.1 = disk.1.saturating_sub(1);
                 return Err(BackendError { queue: "q".into(), reason: "full".into(), held: false });
             }
-            disk.0.extend(changes.map(|change| match change {
-                Change::Add(row) => row.name.id.cast_signed(),
-                Change::Done(name) => -name.id.cast_signed(),
+            disk.0.extend(changes.iter().map(|change| match change {
+                Change::Add(row) => format!("add {}", row.name.id),
+                Change::Done(name) => format!("done {}", name.id),
+                Change::Retry { name, tries, .. } => format!("retry {} {tries}", name.id),
+                Change::Bury(letter) => format!("bury {}", letter.row.name.id),
+                Change::Forget(id) => format!("forget {id}"),
+                Change::Revive(row) => format!("revive {}", row.name.id),
+                Change::Set(_) => "set".into(),
+                Change::Unset(_) => "unset".into(),
             }));
             Ok(())
         }
@@ -218,11 +292,13 @@ mod tests {
         Name { id, unique: b"k", function: b"f" }
     }
 
+    fn row(id: u64) -> Row<'static> {
+        Row { name: name(id), priority: Priority::Normal, data: b"", due_ms: 0, extras: Extras::default() }
+    }
+
     fn batch(changes: &mut PendingChanges, add: &[u64], done: &[u64]) -> Batch {
         for id in add {
-            let name = name(*id);
-            let extras = Extras::default();
-            changes.add(&Row { name, priority: Priority::Normal, data: b"", due: 0, extras }, Default::default);
+            changes.add(&row(*id), Default::default);
         }
         done.iter().for_each(|id| changes.done(&name(*id)));
         changes.take().unwrap()
@@ -231,6 +307,7 @@ mod tests {
     #[test]
     fn what_could_not_be_removed_goes_first_and_all_is_counted() {
         let (disk, mut changes) = (Disk::default(), PendingChanges::default());
+        disk.0.lock().unwrap().2 = usize::MAX;
         let (results, mut reported) = unbounded_channel();
         let mut writer = WriterThread::new(Box::new(disk.clone()), Duration::ZERO, results);
         let mut commit = |fail, batches: &[Batch]| {
@@ -252,6 +329,68 @@ mod tests {
         let (settled, _, _) = commit(2, &[batch(&mut changes, &[], &[5])]);
         assert_eq!(settled, (6, true, false));
         assert_eq!(commit(0, &[]).0, (6, true, true));
-        assert_eq!(disk.0.lock().unwrap().0, [1, 2, -1, -2, 5, -5]);
+        assert_eq!(disk.0.lock().unwrap().0, ["add 1", "add 2", "done 1", "done 2", "add 5", "done 5"]);
+    }
+
+    /// Where there is room for nothing, new jobs are refused and what is over is removed; all else is kept in its order,
+    /// but for what is of no use any more.
+    #[test]
+    fn on_a_full_disk_no_job_runs_twice_and_no_letter_is_lost() {
+        let letter = |id| DeadLetter { row: row(id), last_ms: 0, reason: b"fail", text: b"", worker: b"" };
+        let (disk, mut changes) = (Disk::default(), PendingChanges::default());
+        let (results, mut reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(disk.clone()), Duration::ZERO, results);
+        let mut commit = |room, changes: &mut PendingChanges| {
+            disk.0.lock().unwrap().2 = room;
+            writer.commit(changes.take().as_slice());
+            let result = reported.try_recv().unwrap();
+            let written = std::mem::take(&mut disk.0.lock().unwrap().0);
+            (result.added, result.done, written)
+        };
+        // 1 is tried again and done; 2 dies and is forgotten; 3 is a job again and done; 4 and 5 go on.
+        changes.retry(&name(1), 1, 0, 0);
+        changes.bury(&letter(2), Default::default);
+        changes.revive(&row(3), Default::default);
+        changes.retry(&name(4), 1, 0, 0);
+        changes.bury(&letter(5), Default::default);
+        changes.set(b"k", b"");
+        assert_eq!(commit(0, &mut changes), (true, false, vec![]));
+        changes.done(&name(1));
+        changes.forget(2);
+        changes.done(&name(3));
+        changes.add(&row(6), Default::default);
+        changes.retry(&name(4), 2, 0, 0);
+        let removed = ["done 2", "forget 3", "done 1", "forget 2", "done 3"].map(str::to_owned);
+        assert_eq!(commit(0, &mut changes), (false, false, removed.to_vec()));
+        // A job that is refused has no row, so what ends it must not remove that of 5, which has the same key.
+        changes.add(&row(7), Default::default);
+        changes.done(&name(7));
+        changes.done(&name(8));
+        assert_eq!(commit(0, &mut changes), (false, false, vec!["done 8".into()]));
+        changes.add(&row(9), Default::default);
+        let all = ["retry 4 1", "bury 5", "set", "retry 4 2", "done 7", "add 9"].map(str::to_owned);
+        assert_eq!(commit(usize::MAX, &mut changes), (true, true, all.to_vec()));
+    }
+
+    /// Another program has the file: room is not what is missing, so there is no third try for each commit.
+    #[test]
+    fn a_file_that_is_held_is_left_alone() {
+        struct Held(Arc<Mutex<u32>>);
+        impl Backend for Held {
+            fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
+                Ok(0)
+            }
+
+            fn commit(&mut self, _: &mut Changes<'_, '_>) -> Result<(), BackendError> {
+                *self.0.lock().unwrap() += 1;
+                Err(BackendError { queue: "q".into(), reason: "held".into(), held: true })
+            }
+        }
+        let (tries, mut changes) = (Arc::new(Mutex::new(0)), PendingChanges::default());
+        let (results, _reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(Held(tries.clone())), Duration::ZERO, results);
+        changes.set(b"k", b"");
+        writer.commit(&[batch(&mut changes, &[1], &[2])]);
+        assert_eq!((*tries.lock().unwrap(), writer.undone.len()), (2, 2));
     }
 }

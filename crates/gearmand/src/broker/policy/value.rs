@@ -259,6 +259,7 @@ pub(crate) struct Keep {
 
 impl Keep {
     pub(crate) const NOTHING: Keep = Keep { count: 0, age: None };
+    pub(crate) const ALL: Keep = Keep { count: u32::MAX, age: None };
     /// Where only a time is named.
     const MANY: u32 = 100_000;
 }

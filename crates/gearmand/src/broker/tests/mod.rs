@@ -10,14 +10,17 @@ use gearman_core::protocol::packet::HEADER;
 
 mod activity;
 mod direct;
+mod disk;
 mod fair;
 mod late;
 mod life;
 mod limits;
 mod outcomes;
 mod random;
+mod retries;
 mod snapshot;
 mod stored;
+mod stored_life;
 mod wakeups;
 
 /// A broker with what it sends and a clock that only the test moves.

@@ -1,127 +1,15 @@
-//! The rules of the durable queue, with a disk that is a map and is asked to store, or fails, when the
-//! test says so.
+//! The rules of the durable queue.
 
+use super::disk::Disk;
 use super::*;
 use super::{Bench, GRAB, background, check, job, submit, work};
+use crate::broker::check::POLICIES;
 use crate::durable::batch::{Batch, BatchResult};
-use crate::durable::{Change, Extras, Name, Row};
+use crate::durable::{Change, Extras, Name, Record, Row};
 use gearman_core::protocol::message::{Priority, Request, Start, Submit, Update};
 use properties::properties;
 use proptest::prelude::*;
-use std::collections::{BTreeMap, HashSet};
-
-/// A row, without its id.
-#[derive(Clone, Debug)]
-struct Stored {
-    unique: Vec<u8>,
-    function: Vec<u8>,
-    priority: Priority,
-    data: Vec<u8>,
-    due: u64,
-    reducer: Option<Vec<u8>>,
-}
-
-/// A store, and the disk that its batches go to.
-struct Disk {
-    b: Bench,
-    /// By id, in the order of replay.
-    rows: BTreeMap<u64, Stored>,
-    /// Batches on their way.
-    way: Vec<Batch>,
-}
-
-impl Disk {
-    fn new() -> Disk {
-        let b = Bench::with(|rules| rules.durable = Durable::Always);
-        Disk { b, rows: BTreeMap::new(), way: Vec::new() }
-    }
-
-    /// With a client, and a worker of `f`.
-    fn with_pair() -> (Disk, u32, u32) {
-        let mut d = Disk::new();
-        let (client, worker) = d.b.pair();
-        (d, client, worker)
-    }
-
-    /// The batch so far is stored.
-    fn commit(&mut self) {
-        self.take();
-        self.settle_all(true);
-    }
-
-    /// It is not, because the disk is full.
-    fn fail(&mut self) {
-        self.take();
-        self.settle_all(false);
-    }
-
-    /// The batch so far is on its way.
-    fn take(&mut self) {
-        self.way.extend(self.b.broker.take_changes());
-    }
-
-    /// All batches on their way go with one commit. On a full disk jobs can still be removed.
-    fn settle_all(&mut self, good: bool) {
-        let way = std::mem::take(&mut self.way);
-        let Some(last) = way.last().map(|batch| batch.number) else { return };
-        for change in way.iter().flat_map(Batch::changes) {
-            match change {
-                Change::Add(row) if good => self.write(&row),
-                Change::Add(_) => {}
-                Change::Done(name) => {
-                    let row = self.rows.remove(&name.id);
-                    // A backend may look for any of its names.
-                    assert!(row.is_none_or(|row| (&row.unique[..], &row.function[..]) == (name.unique, name.function)));
-                }
-            }
-        }
-        self.settle(BatchResult { batch: last, added: good, done: true, ..BatchResult::default() });
-    }
-
-    fn write(&mut self, row: &Row<'_>) {
-        let Name { id, unique, function } = row.name;
-        let keyless = matches!(unique, b"" | b"-");
-        self.rows.retain(|_, other| keyless || (&other.unique[..], &other.function[..]) != (unique, function));
-        let (unique, function, data) = (unique.to_vec(), function.to_vec(), row.data.to_vec());
-        let reducer = row.extras.reducer.map(<[u8]>::to_vec);
-        let stored = Stored { unique, function, priority: row.priority, data, due: row.due, reducer };
-        assert!(self.rows.insert(id, stored).is_none(), "two jobs of one id");
-    }
-
-    fn settle(&mut self, result: BatchResult) {
-        let Bench { broker, outgoing, now } = &mut self.b;
-        broker.settle(now, result, outgoing);
-        self.b.end_round();
-    }
-
-    /// kill -9, and a new server.
-    fn restart(&mut self) {
-        let now = self.b.now;
-        self.way.clear();
-        self.b = Bench::with(|rules| rules.durable = Durable::Always);
-        self.b.now = now;
-        for (id, stored) in &self.rows {
-            let name = Name { id: *id, unique: &stored.unique, function: &stored.function };
-            let extras = Extras { reducer: stored.reducer.as_deref() };
-            let row = Row { name, priority: stored.priority, data: &stored.data, due: stored.due, extras };
-            self.b.broker.restore(&now, &row).unwrap();
-        }
-        self.b.broker.restored(self.rows.keys().last().copied().unwrap_or_default());
-        self.b.end_round();
-        check(&self.b);
-    }
-
-    fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<_> =
-            self.rows.values().map(|row| format!("{} {}", show(&row.function), show(&row.unique))).collect();
-        keys.sort();
-        keys
-    }
-}
-
-fn show(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
-}
+use std::collections::HashSet;
 
 #[test]
 fn a_job_is_answered_and_handed_out_when_it_is_stored() {
@@ -361,10 +249,10 @@ fn a_job_has_the_same_handle_after_a_restart() {
 #[test]
 fn new_jobs_get_ids_after_all_that_are_taken() {
     let mut d = Disk::new();
-    d.b.broker.restored(17);
+    d.b.broker.restored(&d.b.now, 17);
     let client = d.b.connect();
     assert_eq!(d.b.ask(client, submit("f", "", "x")), "JOB_CREATED H:18");
-    d.b.broker.restored(3);
+    d.b.broker.restored(&d.b.now, 3);
     assert_eq!(d.b.ask(client, submit("f", "", "x")), "JOB_CREATED H:19");
 }
 
@@ -374,7 +262,8 @@ fn two_rows_of_one_id_are_refused() {
     let Bench { broker, now, .. } = &mut d.b;
     let mut restore = |id, unique| {
         let name = Name { id, unique, function: b"f" };
-        broker.restore(now, &Row { name, priority: Priority::Normal, data: b"", due: 0, extras: Extras::default() })
+        let row = Row { name, priority: Priority::Normal, data: b"", due_ms: 0, extras: Extras::default() };
+        broker.restore(now, &Record::Job(row))
     };
     assert_eq!([restore(1, b"a"), restore(2, b"b"), restore(1, b"c")].map(|r| r.is_ok()), [true, true, false]);
     check(&d.b);
@@ -416,7 +305,12 @@ fn at_the_end_all_that_is_left_is_stored() {
 enum Step {
     Submit { unique: u8, background: bool, reducer: bool },
     Grab,
-    End(u8),
+    End(u8, u8),
+    Tick(u8),
+    Policy(u8),
+    Bury(u8),
+    RetryDead(u8),
+    ForgetDead(u8),
     Leave,
     Take,
     Settle(bool),
@@ -428,7 +322,12 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..4u8, any::<bool>(), any::<bool>())
             .prop_map(|(unique, background, reducer)| Step::Submit { unique, background, reducer }),
         4 => Just(Step::Grab),
-        4 => any::<u8>().prop_map(Step::End),
+        6 => (any::<u8>(), 0..4u8).prop_map(|(job, how)| Step::End(job, how)),
+        2 => (0..8u8).prop_map(Step::Tick),
+        2 => any::<u8>().prop_map(Step::Policy),
+        1 => any::<u8>().prop_map(Step::Bury),
+        2 => any::<u8>().prop_map(Step::RetryDead),
+        1 => any::<u8>().prop_map(Step::ForgetDead),
         1 => Just(Step::Leave),
         4 => Just(Step::Take),
         3 => Just(Step::Settle(true)),
@@ -455,12 +354,39 @@ properties! {
                     d.b.send(client, Request::Submit(submit));
                 }
                 Step::Grab => d.b.send(worker, GRAB),
-                Step::End(n) => {
+                Step::End(n, how) => {
                     let running: Vec<u64> =
                         d.b.broker.jobs.arena.iter().filter(|(_, j)| j.state == State::Running).map(|(_, j)| j.number).collect();
                     if let Some(number) = running.get(usize::from(n) % running.len().max(1)) {
-                        d.b.complete(worker, &format!("H:{number}"));
+                        let updates = [Update::Complete(b"r"), Update::Fail, Update::Exception(b"e")];
+                        match updates.get(usize::from(how)) {
+                            Some(update) => d.b.send(worker, work(&format!("H:{number}"), *update)),
+                            None => {
+                                d.b.leave(worker);
+                                worker = d.b.worker(&["f"]);
+                            }
+                        }
                     }
+                }
+                Step::Tick(seconds) => d.b.tick(seconds.into()),
+                Step::Policy(n) => {
+                    let words = POLICIES[usize::from(n) % POLICIES.len()].split(' ');
+                    d.b.broker.set_policy(&d.b.now, "f", words).unwrap();
+                }
+                Step::Bury(n) => {
+                    let all: Vec<u64> = d.b.broker.jobs.arena.iter().map(|(_, job)| job.number).collect();
+                    let handle = all.get(usize::from(n) % all.len().max(1)).map(|n| format!("H:{n}")).unwrap_or_default();
+                    d.b.broker.bury_job(&d.b.now, handle.as_bytes(), &mut d.b.outgoing).unwrap_or(());
+                    d.b.end_round();
+                }
+                Step::RetryDead(n) | Step::ForgetDead(n) => {
+                    let all: Vec<u64> = d.b.broker.dead.range(0).map(|(_, letter)| letter.job.number).collect();
+                    let handle = all.get(usize::from(n) % all.len().max(1)).map(|n| format!("H:{n}")).unwrap_or_default();
+                    match step {
+                        Step::RetryDead(_) => d.b.broker.retry_dead(&d.b.now, handle.as_bytes()).unwrap_or(()),
+                        _ => drop(d.b.broker.forget_dead(handle.as_bytes())),
+                    }
+                    d.b.end_round();
                 }
                 Step::Leave => {
                     d.b.leave(client);
@@ -475,17 +401,27 @@ properties! {
             }
             check(&d.b);
             // Every background job that no batch is on its way for is on disk as it is.
-            let way: HashSet<u64> = d.b.broker.changes.storing().collect();
+            let mut way: HashSet<u64> = d.b.broker.changes.storing().collect();
+            // What could not be changed yet will be, of whatever job that is.
+            way.extend(d.kept.iter().flat_map(Batch::changes).filter_map(|change| match change {
+                Change::Bury(letter) => Some(letter.row.name.id),
+                _ => None,
+            }));
             for (_, job) in d.b.broker.jobs.arena.iter().filter(|(_, j)| j.background && !way.contains(&j.number)) {
                 let row = d.rows.get(&job.number);
                 let reducer = job.extra.as_ref().and_then(|e| e.reducer.as_deref());
                 let same = row.is_some_and(|row| row.unique == job.unique() && row.reducer.as_deref() == reducer);
                 prop_assert!(job.stored && same, "job {} has another row: {row:?}", job.number);
+                let waits = job.state != State::Delayed || row.is_some_and(|row| row.due_ms == job.since);
+                prop_assert!(waits, "job {} waits for {}: {row:?}", job.number, job.since);
             }
             d.b.outgoing.take(client);
             d.b.outgoing.take(worker);
         }
+        d.b.send(client, background("g", "", "so that there is something to commit"));
         d.commit();
         prop_assert_eq!(d.b.broker.jobs.arena.iter().filter(|(_, j)| j.stored).count(), d.rows.len());
+        let dead = d.b.broker.dead.range(0).map(|(_, letter)| letter.job.number);
+        prop_assert!(dead.eq(d.dead.iter().map(|(id, ..)| *id)), "{:?}", d.dead);
     }
 }

@@ -1,148 +1,113 @@
-//! What C gearmand's table has no columns for, in a table of our own beside it. It is made with the first job that needs
-//! it; until then nobody sees anything of it.
+//! What C gearmand's table has no columns for, in entries of a table of our own beside it.
 //!
 //! What always holds: an entry belongs to a row of C's table that was written together with it. C gearmand, and whoever
 //! else changes that table, knows nothing of entries, so triggers remove them: with their row, and before another row
 //! takes its place. Without the triggers entries are not trusted.
-//!
-//! To store more, add a column, raise [`VERSION`], and let [`Extras::open`] bring older files up to it.
 
 use crate::durable::Row;
-use crate::durable::sqlite::{Text, reason};
-use rusqlite::{Connection, OptionalExtension};
+use crate::durable::sqlite::Text;
+use crate::durable::sqlite::schema::Schema;
+use rusqlite::Connection;
 
-/// Of what is made here. Newer ones are not understood.
-const VERSION: i64 = 1;
-
-/// See the module.
+/// The statements.
 #[derive(Debug)]
 pub(super) struct Extras {
-    queue: String,
-    table: String,
-    version: String,
-    triggers: [String; 2],
     insert: String,
-    state: State,
+    delay: String,
+    tried: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// There is nothing, and it is not needed.
-    Absent,
-    /// Something of it is missing.
-    Damaged,
-    Made,
-}
-
-/// A name in a statement.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+/// The tries of a job that have failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tries {
+    pub(super) count: u16,
+    pub(super) first_ms: u64,
+    /// When the next one may begin. C's table has it too, in seconds.
+    pub(super) due_ms: u64,
 }
 
 impl Extras {
-    /// Looks what is there, beside a queue's table of this name.
-    ///
-    /// # Errors
-    /// Where it is no work of ours, or of a newer version.
-    pub(super) fn open(db: &Connection, queue: &str) -> Result<Extras, String> {
-        let [table, version] = ["extras", "extras_version"].map(|what| format!("{queue}_{what}"));
-        let triggers = ["insert", "delete"].map(|what| format!("{table}_{what}"));
-        let exists = |kind: &str, name: &str| {
-            let select = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 COLLATE NOCASE";
-            db.query_row(select, (kind, name), |_| Ok(())).optional().map(|row| row.is_some()).map_err(|e| reason(&e))
-        };
-        let tables = [exists("table", &table)?, exists("table", &version)?];
-        let watched = exists("trigger", &triggers[0])? && exists("trigger", &triggers[1])?;
-        if tables[1] {
-            let written = format!("SELECT max(version) FROM {}", quoted(&version));
-            let written: Option<i64> = db.query_row(&written, [], |row| row.get(0)).map_err(|e| reason(&e))?;
-            known(written.unwrap_or_default(), &version)?;
-        } else if tables[0] {
-            return Err(format!("there is a table {table} that is not gearmand's: name another by --libsqlite3-table"));
-        }
-        let state = match (tables, watched) {
-            ([true, true], true) => State::Made,
-            ([false, false], false) => State::Absent,
-            _ => State::Damaged,
-        };
-        let insert = format!("INSERT INTO {} VALUES (?1, ?2, ?3)", quoted(&table));
-        let [table, version] = [table, version].map(|name| quoted(&name));
-        let triggers = triggers.map(|name| quoted(&name));
-        Ok(Extras { queue: quoted(queue), table, version, triggers, insert, state })
-    }
-
-    /// C's table, as it is named in a statement.
-    pub(super) fn queue(&self) -> &str {
-        &self.queue
-    }
-
-    pub(super) fn state(&self) -> State {
-        self.state
-    }
-
-    /// What there is after a commit.
-    pub(super) fn set_state(&mut self, state: State) {
-        self.state = state;
-    }
-
-    /// The columns of a row, and what is stored of it here.
-    pub(super) fn select(&self) -> String {
-        let (queue, table) = (&self.queue, &self.table);
-        let columns = "q.rowid, q.unique_key, q.function_name, q.priority, q.data, q.when_to_run";
-        match self.state {
-            State::Made => format!(
-                "SELECT {columns}, e.reducer FROM {queue} q LEFT JOIN {table} e
-                     ON e.unique_key = q.unique_key AND e.function_name = q.function_name ORDER BY q.rowid"
+    pub(super) fn new(schema: &Schema) -> Extras {
+        let Schema { queue, extras, .. } = schema;
+        Extras {
+            insert: format!("INSERT INTO {extras} (unique_key, function_name, reducer) VALUES (?1, ?2, ?3)"),
+            delay: format!("UPDATE {queue} SET when_to_run = ?3 WHERE unique_key = ?1 AND function_name = ?2"),
+            tried: format!(
+                "INSERT INTO {extras} (unique_key, function_name, tries, first, due) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (unique_key, function_name)
+                     DO UPDATE SET tries = excluded.tries, first = excluded.first, due = excluded.due"
             ),
-            State::Absent | State::Damaged => format!("SELECT {columns}, NULL FROM {queue} q ORDER BY q.rowid"),
         }
-    }
-
-    /// Makes it, within the transaction of the first job that needs it.
-    pub(super) fn make(&self, db: &Connection) -> rusqlite::Result<()> {
-        let Extras { queue, table, version, triggers: [insert, delete], .. } = self;
-        db.execute_batch(&format!(
-            "DROP TRIGGER IF EXISTS {insert};
-             DROP TRIGGER IF EXISTS {delete};
-             DROP TABLE IF EXISTS {table};
-             CREATE TABLE IF NOT EXISTS {version} (version INTEGER PRIMARY KEY);
-             INSERT OR IGNORE INTO {version} VALUES ({VERSION});
-             CREATE TABLE {table} (unique_key TEXT, function_name TEXT, reducer TEXT,
-                 PRIMARY KEY (unique_key, function_name)) WITHOUT ROWID;
-             CREATE TRIGGER {insert} BEFORE INSERT ON {queue} BEGIN
-                 DELETE FROM {table} WHERE unique_key = NEW.unique_key AND function_name = NEW.function_name;
-             END;
-             CREATE TRIGGER {delete} AFTER DELETE ON {queue} BEGIN
-                 DELETE FROM {table} WHERE unique_key = OLD.unique_key AND function_name = OLD.function_name;
-             END"
-        ))
     }
 
     /// What C's table has no columns for, of a row with this key that was just written there.
     pub(super) fn add(&self, db: &Connection, key: &[u8], row: &Row<'_>) -> rusqlite::Result<()> {
-        let entry = (Text(key), Text(row.name.function), row.extras.reducer.map(Text));
-        db.prepare_cached(&self.insert)?.execute(entry).map(drop)
+        let (function, extras) = (row.name.function, &row.extras);
+        if let Some(reducer) = extras.reducer {
+            db.prepare_cached(&self.insert)?.execute((Text(key), Text(function), Text(reducer)))?;
+        }
+        if extras.tries > 0 || !row.due_ms.is_multiple_of(1000) {
+            let tries = Tries { count: extras.tries, first_ms: extras.first_ms, due_ms: row.due_ms };
+            self.tried(db, key, function, tries)?;
+        }
+        Ok(())
     }
 
-    /// Removes entries without a row: somebody changed keys, or removed rows where there were no triggers.
-    pub(super) fn sweep(&self, db: &Connection) -> rusqlite::Result<usize> {
-        let (queue, table) = (&self.queue, &self.table);
-        let row = "q.unique_key = e.unique_key AND q.function_name = e.function_name";
-        let delete = format!("DELETE FROM {table} AS e WHERE NOT EXISTS (SELECT 1 FROM {queue} q WHERE {row})");
-        match self.state {
-            State::Made => db.execute(&delete, []),
-            State::Absent | State::Damaged => Ok(0),
+    /// A try of the job in the row with this key has failed. Without that row there is nothing to be known of it.
+    pub(super) fn retry(&self, db: &Connection, key: &[u8], function: &[u8], tries: Tries) -> rusqlite::Result<()> {
+        let mut delay = db.prepare_cached(&self.delay)?;
+        match delay.execute((Text(key), Text(function), seconds(tries.due_ms)))? {
+            0 => Ok(()),
+            _ => self.tried(db, key, function, tries),
         }
+    }
+
+    fn tried(&self, db: &Connection, key: &[u8], function: &[u8], tries: Tries) -> rusqlite::Result<()> {
+        let Tries { count, first_ms, due_ms } = tries;
+        let entry = (Text(key), Text(function), count, integer(first_ms), integer(due_ms));
+        db.prepare_cached(&self.tried)?.execute(entry).map(drop)
     }
 }
 
-fn known(written: i64, table: &str) -> Result<(), String> {
-    match written {
-        VERSION => Ok(()),
-        newer if newer > VERSION => Err(format!(
-            "a newer gearmand has stored more there than this one knows (version {newer} in its table {table}, \
-             {VERSION} here): start that one, or let it run all jobs first"
-        )),
-        other => Err(format!("its table {table} says version {other}, which there never was")),
-    }
+/// As C's table has times. No job runs too early there.
+pub(super) fn seconds(ms: u64) -> i64 {
+    ms.div_ceil(1000).cast_signed()
+}
+
+/// As an SQLite integer.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The columns of all rows in the order of [`crate::durable::sqlite::rows::job`], with their entries. A row whose number is
+/// that of a dead letter has none: C gearmand has given it to a job of its own.
+pub(super) fn select(schema: &Schema) -> String {
+    let Schema { queue, extras, dead, state, .. } = schema;
+    let id = match state.dead {
+        true => format!("CASE WHEN q.rowid IN (SELECT id FROM {dead}) THEN 0 ELSE q.rowid END"),
+        false => "q.rowid".into(),
+    };
+    let more = match state {
+        state if state.has_extras(2) => "e.reducer, e.tries, e.first, e.due",
+        state if state.has_extras(1) => "e.reducer, NULL, NULL, NULL",
+        _ => "NULL, NULL, NULL, NULL",
+    };
+    let entries = match state.has_extras(1) {
+        true => {
+            format!("LEFT JOIN {extras} e ON e.unique_key = q.unique_key AND e.function_name = q.function_name")
+        }
+        false => String::new(),
+    };
+    format!(
+        "SELECT {id}, q.unique_key, q.function_name, q.priority, q.data, q.when_to_run, {more}
+             FROM {queue} q {entries} ORDER BY q.rowid"
+    )
+}
+
+/// Removes entries without a row: somebody changed keys, or removed rows where there were no triggers.
+pub(super) fn sweep(db: &Connection, schema: &Schema) -> rusqlite::Result<usize> {
+    let Schema { queue, extras, state, .. } = schema;
+    let row = "q.unique_key = e.unique_key AND q.function_name = e.function_name";
+    let delete = format!("DELETE FROM {extras} AS e WHERE NOT EXISTS (SELECT 1 FROM {queue} q WHERE {row})");
+    if state.has_extras(1) { db.execute(&delete, []) } else { Ok(0) }
 }

@@ -1,7 +1,7 @@
 //! The table beside C's: made and not made, damaged, newer than the program.
 
 use super::{Folder, add, c_adds, c_done, done, job, reducers};
-use crate::durable::sqlite::extras::State;
+use crate::durable::sqlite::schema::State;
 use rusqlite::Connection;
 
 fn some(unique: &str, reducer: &str) -> (String, Option<String>) {
@@ -58,7 +58,7 @@ fn a_full_disk_leaves_it_all_or_nothing() {
         limit(&queue, pages + room);
         let error = add(&mut queue, &[job(2, "k", Some("join"))]).unwrap_err();
         assert!(error.reason.contains("the disk is full"), "{error}");
-        assert_eq!((folder.count("sqlite_schema"), queue.extras.state()), (2, State::Absent));
+        assert_eq!((folder.count("sqlite_schema"), queue.schema.state), (2, State::default()));
         add(&mut queue, &[job(3 + u64::from(room), "", None)]).unwrap();
     }
     limit(&queue, pages + 100);
@@ -79,8 +79,8 @@ fn what_is_newer_than_the_program_or_not_ours_is_left_alone() {
         assert!(std::fs::read(folder.file()).unwrap() == before, "it was changed");
         reason
     };
-    let newer = refused("INSERT INTO gearman_queue_extras_version VALUES (2)");
-    assert!(newer.starts_with("a newer gearmand has stored more there") && newer.contains("version 2"), "{newer}");
+    let newer = refused("INSERT INTO gearman_queue_extras_version VALUES (3)");
+    assert!(newer.starts_with("a newer gearmand has stored more there") && newer.contains("version 3"), "{newer}");
     let strange = refused("UPDATE gearman_queue_extras_version SET version = 0");
     assert!(strange.contains("says version 0"), "{strange}");
     let others = refused("DROP TABLE gearman_queue_extras_version");
@@ -103,7 +103,7 @@ fn what_is_damaged_is_made_anew() {
             c_adds(&folder.other(), b"k", b"f");
         }
         let mut queue = folder.open();
-        assert_eq!(queue.extras.state(), State::Damaged, "{damage}");
+        assert!(queue.schema.state.damaged, "{damage}");
         assert!(reducers(&mut queue).iter().all(|(_, reducer)| reducer.is_none()));
         done(&mut queue, &[job(2, "l", None)]);
         add(&mut queue, &[job(3, "m", Some("join"))]).unwrap();

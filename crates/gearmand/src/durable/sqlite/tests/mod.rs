@@ -1,12 +1,15 @@
 //! Files, and what others do with them: C gearmand, the version without ids, whoever has `sqlite3`.
 
 use super::*;
-use crate::durable::tests::{Step, Stored, conform, jobs, read, steps};
+use crate::durable::sqlite::schema::needed;
+use crate::durable::tests::{Letter, Model, Step, Stored, conform, jobs, read, read_all, steps};
+use gearman_core::protocol::message::Priority;
 use properties::properties;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod dead;
 mod extras;
 
 /// A file of its own for each test, which goes with it.
@@ -57,7 +60,17 @@ impl Drop for Folder {
 pub(super) fn job(id: u64, unique: &str, reducer: Option<&str>) -> Stored {
     let reducer = reducer.map(|reducer| reducer.as_bytes().to_vec());
     let (unique, function) = (unique.as_bytes().to_vec(), b"f".to_vec());
-    Stored { id, unique, function, priority: Priority::Normal, data: b"x".to_vec(), due: 0, reducer }
+    Stored {
+        id,
+        unique,
+        function,
+        priority: Priority::Normal,
+        data: b"x".to_vec(),
+        due_ms: 0,
+        reducer,
+        tries: 0,
+        first_ms: 0,
+    }
 }
 
 pub(super) fn add(queue: &mut Sqlite, jobs: &[Stored]) -> Result<(), BackendError> {
@@ -101,8 +114,8 @@ fn alone_until_there_was_room_for_a_commit() {
     look().unwrap_err();
     for n in 1..3 {
         let name = Name { id: n.into(), unique: b"", function: b"f" };
-        let extras = durable::Extras::default();
-        let row = Row { name, priority: Priority::Normal, data: b"", due: 0, extras };
+        let extras = crate::durable::Extras::default();
+        let row = Row { name, priority: Priority::Normal, data: b"", due_ms: 0, extras };
         queue.commit(&mut [Change::Add(row)].into_iter()).unwrap();
         assert_eq!(look().unwrap(), n);
     }
@@ -129,6 +142,38 @@ fn a_file_of_the_version_before_is_taken_over() {
     done(&mut queue, &rows);
     done(&mut queue, &[new]);
     assert_eq!(folder.count("gearman_queue"), 0, "each found its row");
+}
+
+/// The file that the version before tries and dead letters wrote. It stays as it is until something needs more.
+#[test]
+fn a_file_of_version_1_is_taken_over() {
+    let folder = Folder::new();
+    folder.other().execute_batch(include_str!("../../../../tests/data/queue-2.3.0.sql")).unwrap();
+    let mut queue = folder.open();
+    let all = |some: &Stored| (some.id, some.unique.escape_ascii().to_string(), some.reducer.clone(), some.due_ms);
+    let (rows, last) = read(&mut queue);
+    let of = |id, unique: &str, reducer: Option<&[u8]>, due| (id, unique.to_owned(), reducer.map(<[u8]>::to_vec), due);
+    let wanted = [
+        of(2, "", None, 0),
+        of(3, "split", Some(b"join"), 0),
+        of(4, "", Some(b""), 0),
+        of(5, "-", Some(b"join\xff"), 0),
+        of(7, "later", None, 4_000_000_000_000),
+        of(8, "split2", Some(b"join"), 0),
+    ];
+    assert_eq!((rows.iter().map(all).collect::<Vec<_>>(), last), (wanted.to_vec(), 8));
+    // What the version before could do leaves it as that made it.
+    add(&mut queue, &[job(9, "", None), job(10, "k", Some("join"))]).unwrap();
+    done(&mut queue, &rows[..1]);
+    assert_eq!((queue.schema.state.version, folder.count("sqlite_schema WHERE type = 'table'")), (1, 3));
+    let name = rows[1].name();
+    queue.commit(&mut [Change::Retry { name, tries: 1, first_ms: 5, due_ms: 1500 }].into_iter()).unwrap();
+    assert_eq!((queue.schema.state.version, folder.count("sqlite_schema WHERE type = 'table'")), (2, 5));
+    drop(queue);
+    let read = read(&mut folder.open()).0;
+    assert_eq!(read[0], Stored { tries: 1, first_ms: 5, due_ms: 1500, ..rows[1].clone() });
+    assert_eq!(read[1..5], rows[2..], "the others are as they were");
+    assert_eq!((read[6].reducer.as_deref(), read.len()), (Some(&b"join"[..]), 7));
 }
 
 /// Keys as C gearmand writes them, and what only looks like ours.
@@ -224,41 +269,42 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// A row as C's table has it, by key and function; with the reducer that we stored for it.
-type Rows = BTreeMap<(Vec<u8>, Vec<u8>), (Vec<u8>, Option<Vec<u8>>)>;
+/// A row as C's table has it, by key and function; with the reducer that we stored for it, and how often it was tried.
+type Rows = BTreeMap<(Vec<u8>, Vec<u8>), (Vec<u8>, Option<Vec<u8>>, u16)>;
 
-/// Changes of ours on top of what is there.
-fn ours(folder: &Folder, rows: &mut Rows, steps: Vec<Step>) {
+/// All rows of C's table, by the keys that jobs have there.
+fn rows(queue: &Sqlite, jobs: Vec<Stored>) -> Rows {
+    let mut rows = Rows::new();
+    for row in jobs {
+        let key = queue.keys.of(row.id, &row.unique).as_ref().to_vec();
+        let replaced = rows.insert((key, row.function), (row.data, row.reducer, row.tries));
+        assert_eq!(replaced, None, "a row of another job");
+    }
+    rows
+}
+
+/// Changes of ours on top of what is there, each committed; what there is then.
+fn ours(folder: &Folder, steps: Vec<Step>) -> (Rows, Vec<Letter>) {
     let mut queue = folder.open();
-    let (mut kept, mut last) = read(&mut queue);
+    let (all, last) = read_all(&mut queue).unwrap();
+    let mut model = Model::of(all, last);
     for step in steps {
         match step {
-            Step::Add(mut job) => {
-                let same = |other: &Stored| (&other.unique, &other.function) == (&job.unique, &job.function);
-                if job.unique.is_empty() || !kept.iter().any(same) {
-                    last += 1;
-                    job.id = last;
-                    add(&mut queue, std::slice::from_ref(&job)).unwrap();
-                    let key = queue.keys.of(job.id, &job.unique).as_ref().to_vec();
-                    let replaced = rows.insert((key, job.function.clone()), (job.data.clone(), job.reducer.clone()));
-                    assert_eq!(replaced, None, "a row of another job");
-                    kept.push(job);
-                }
-            }
-            Step::Done(index) if !kept.is_empty() => {
-                let job = kept.swap_remove(index.index(kept.len()));
-                let key = queue.keys.of(job.id, &job.unique).as_ref().to_vec();
-                done(&mut queue, std::slice::from_ref(&job));
-                rows.remove(&(key, job.function)).unwrap();
-            }
-            Step::Done(_) | Step::Commit => {}
             Step::Restart => {
                 drop(queue);
                 queue = folder.open();
-                (kept, last) = read(&mut queue);
+                let (all, last) = read_all(&mut queue).unwrap();
+                model = Model::of(all, last);
+            }
+            step => {
+                if let Some(made) = model.make(step) {
+                    queue.commit(&mut std::iter::once(made.change())).unwrap();
+                }
             }
         }
     }
+    let all = model.contents();
+    (rows(&queue, all.jobs), all.dead)
 }
 
 /// As `.dump` and reading that do: rows get new numbers.
@@ -295,46 +341,44 @@ properties! {
         conform(steps, || folder.open());
     }
 
-    /// Whoever had the file: each job is there as long as it is not done, and has its own reducer or none. An entry
-    /// without a row is never left, let alone taken for that of another job.
+    /// Whoever had the file: each job is there as long as it is not done, and has its own reducer and tries or none. An entry
+    /// without a row is never left, let alone taken for that of another job. Dead letters stay.
     #[test]
     fn others_have_the_file_in_between(deeds in prop::collection::vec(deed(), 1..12)) {
         let folder = Folder::new();
-        let mut rows = Rows::new();
+        let (mut wanted, mut dead) = (Rows::new(), Vec::new());
         drop(folder.open());
         for deed in deeds {
             match deed {
-                Deed::Ours(steps) => ours(&folder, &mut rows, steps),
+                Deed::Ours(steps) => (wanted, dead) = ours(&folder, steps),
                 Deed::CAdds(job) => {
                     c_adds(&folder.other(), &job.unique, &job.function);
-                    rows.insert((job.unique, job.function), (b"of C".to_vec(), None));
+                    wanted.insert((job.unique, job.function), (b"of C".to_vec(), None, 0));
                 }
                 Deed::OldAdds(job) => {
                     let insert = "INSERT OR REPLACE INTO gearman_queue VALUES (?1, ?2, ?3, ?4, ?5)";
                     folder.other().execute(insert, (Text(&job.unique), Text(&job.function), 1, &job.data, 0)).unwrap();
-                    rows.insert((job.unique, job.function), (job.data, None));
+                    wanted.insert((job.unique, job.function), (job.data, None, 0));
                 }
-                Deed::CDone(index) if !rows.is_empty() => {
-                    let name = rows.keys().nth(index.index(rows.len())).unwrap().clone();
+                Deed::CDone(index) if !wanted.is_empty() => {
+                    let name = wanted.keys().nth(index.index(wanted.len())).unwrap().clone();
                     c_done(&folder.other(), &name.0, &name.1);
-                    rows.remove(&name);
+                    wanted.remove(&name);
                 }
                 Deed::CDone(_) => {}
                 Deed::Vacuum => folder.other().execute_batch("VACUUM").unwrap(),
                 Deed::Dump => dump(&folder),
             }
             let mut queue = folder.open();
-            let (read, last) = read(&mut queue);
-            let mut found = Rows::new();
-            for row in read {
-                prop_assert!(row.id <= last);
-                let key = queue.keys.of(row.id, &row.unique).as_ref().to_vec();
-                prop_assert_eq!(found.insert((key, row.function), (row.data, row.reducer)), None);
-            }
-            prop_assert_eq!(&found, &rows);
-            if queue.extras.state() == State::Made {
-                let entries = folder.count("gearman_queue_extras") as usize;
-                prop_assert_eq!(entries, rows.values().filter(|(_, reducer)| reducer.is_some()).count());
+            let (all, last) = read_all(&mut queue).unwrap();
+            prop_assert_eq!(&all.dead, &dead);
+            let ids: Vec<u64> = all.jobs.iter().chain(all.dead.iter().map(|letter| &letter.job)).map(|job| job.id).collect();
+            prop_assert!(ids.iter().all(|id| *id <= last));
+            prop_assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "ids differ");
+            let entries = all.jobs.iter().filter(|job| needed(&Change::Add(job.row())) > 0).count();
+            prop_assert_eq!(&rows(&queue, all.jobs), &wanted);
+            if queue.schema.state.has(1) {
+                prop_assert_eq!(folder.count("gearman_queue_extras") as usize, entries);
             }
         }
     }
