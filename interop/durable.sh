@@ -108,4 +108,36 @@ await jobs_are f '1 0 0'
 assigned=$(packets $CAN_DO f , $GRAB_JOB_ALL)
 check 'a job of C gearmand with the same key has none' 'f|first|of C' "${assigned#*|}"
 end "$server"
+
+context='a job that waits for its next try and a dead one, ours, C, ours: '
+file=$scratch/tried.db
+gearadmin() { "$GEARADMIN" -h 127.0.0.1 -p "$port" "$@" >>"$log" 2>&1; }
+# fail_one: a worker that runs one job, in vain.
+fail_one() { "$GEARMAN" -h 127.0.0.1 -p "$port" -w -c 1 -f f -- false >>"$log" 2>&1; }
+start_on ours "$file"
+gearadmin --policy f dead-letters=10
+submit ours -u dies 'in vain'
+fail_one
+await jobs_are f '0 0 0'
+gearadmin --policy f retries=1 backoff=1s
+submit ours -u tried 'once more'
+fail_one
+await jobs_are f '1 0 0'
+kill_by KILL
+start_on C "$file"
+check 'one comes back in C gearmand' '1 0 0' "$(jobs_of f)"
+# C gearmand wakes nobody when a job's time has come: the worker has to ask after that.
+is_past() { [ "$(date +%s)" -gt "$1" ]; }
+await is_past "$(($(date +%s) + 1))"
+run_all "$scratch/tried" 1
+check 'and runs there' 'tried=once more' "$(cat "$scratch/tried")"
+await jobs_are f '0 0 0'
+end "$server"
+start_on ours "$file"
+check 'neither is a job' '0 0 0' "$(jobs_of f)"
+check_that 'the dead one can be tried again' gearadmin --retry f
+run_all "$scratch/tried" 1
+check 'and is what it was' $'tried=once more\ndies=in vain' "$(cat "$scratch/tried")"
+await jobs_are f '0 0 0'
+end "$server"
 finish

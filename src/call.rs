@@ -91,7 +91,7 @@ impl Call {
         unsafe { &raw mut (*self.ex).This }
     }
     /// The number PHP would give to the n-th declared argument of the method in an error message.
-    fn number(self, n: u32) -> u32 {
+    pub(crate) fn number(self, n: u32) -> u32 {
         // SAFETY: as above; a function has no scope, and counts its object as the first argument.
         n + u32::from(unsafe { (*(*self.ex).func).common.scope.is_null() })
     }
@@ -173,6 +173,11 @@ impl From<&[u8]> for Reply {
 impl<T: Into<Reply>> From<Option<T>> for Reply {
     fn from(v: Option<T>) -> Self {
         v.map_or(false.into(), Into::into)
+    }
+}
+impl From<Reply> for Zval {
+    fn from(v: Reply) -> Self {
+        v.0
     }
 }
 impl From<Zval> for Reply {

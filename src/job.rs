@@ -99,6 +99,18 @@ impl Job {
         }
     }
 
+    /// Has the server told that the job was cancelled?
+    fn is_cancelled(&self) -> Result<bool, Failure> {
+        wait_for(OnSignal::Resume, || async {
+            let Some(worker) = self.worker.borrow().upgrade() else { return Ok(false) };
+            let (mut worker, mut job) = (worker.borrow_mut(), self.job.borrow_mut());
+            Ok(match job.as_mut() {
+                Some(job) => worker.is_cancelled(job).await,
+                None => false,
+            })
+        })
+    }
+
     /// A part of the job, `None` where there is no job. To be copied at once, as all of [`BytesCell`]'s: the borrow
     /// has ended, which a longjmp out of PHP's allocator would not do.
     fn lend(&self, part: impl FnOnce(&core::Job) -> &Bytes) -> Option<&[u8]> {
@@ -204,6 +216,18 @@ handlers! {
     }
     fn workload(call) {
         call.returns(args!(call, Job, "").lend(|job| &job.workload).unwrap_or_default());
+    }
+    fn attempt(call) {
+        let this = args!(call, Job, "");
+        call.returns(this.job.borrow().as_ref().map_or(0, |job| i64::from(job.attempt)));
+    }
+    /// Signal handlers run as in every wait, short as this one is. What fails is seen by the next send*().
+    fn is_cancelled(call) {
+        let this = args!(call, Job, "");
+        match this.is_cancelled() {
+            Err(Failure::Thrown) => {}
+            cancelled => call.returns(cancelled.unwrap_or_default()),
+        }
     }
     fn workload_size(call) {
         call.returns(args!(call, Job, "").lend(|job| &job.workload).map_or(0, |w| w.len() as i64));

@@ -10,6 +10,7 @@
 //! object               classes whose objects have Rust state
 //! zvals                PHP's values that an object keeps, known to the cycle collector
 //! call                 one call from PHP: its arguments, its result, its warnings
+//! moment               a moment, as programs give it
 //! callback             calling PHP with nothing borrowed
 //! exception            GearmanException
 //! failure              why a call did not do what it was asked for
@@ -29,6 +30,7 @@
 //! client::add_task     addTask() and its kin
 //! client::do_job       do*(), doBackground() and their kin
 //! client::status       jobStatus*()
+//! client::inquiry      cancelJob*(), jobInfo(), jobResult()
 //! worker               GearmanWorker
 //! worker::functions    addFunction(), register() and their kin
 //! worker::thrown       what a client is sent when a worker function throws
@@ -62,6 +64,7 @@ mod functions;
 mod ini;
 mod job;
 mod last_error;
+mod moment;
 mod object;
 mod pool;
 mod runtime;

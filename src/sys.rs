@@ -18,6 +18,7 @@ unsafe extern "C" {
     ) -> zend_result;
     pub(crate) fn zend_parse_arg_str_slow(arg: *mut zval, dest: *mut *mut zend_string, num: u32) -> bool;
     pub(crate) fn zend_parse_arg_str_weak(arg: *mut zval, dest: *mut *mut zend_string, num: u32) -> bool;
+    pub(crate) fn zend_parse_arg_long_slow(arg: *mut zval, dest: *mut zend_long, num: u32) -> bool;
     pub(crate) fn zend_argument_type_error(num: u32, format: *const c_char, ...);
     pub(crate) fn zend_zval_type_name(arg: *const zval) -> *const c_char;
     pub(crate) fn zval_get_long_func(op: *mut zval, is_legacy_behavior: bool) -> zend_long;
@@ -29,6 +30,21 @@ unsafe extern "C" {
     pub(crate) fn zend_timeout() -> !;
     pub(crate) fn zend_ini_long(name: *const c_char, len: usize, orig: c_int) -> zend_long;
     pub(crate) fn zend_ini_string(name: *const c_char, len: usize, orig: c_int) -> *mut c_char;
+    pub(crate) fn zend_call_method(
+        object: *mut zend_object,
+        class: *mut zend_class_entry,
+        cached: *mut *mut zend_function,
+        name: *const c_char,
+        len: usize,
+        result: *mut zval,
+        count: u32,
+        first: *mut zval,
+        second: *mut zval,
+    ) -> *mut zval;
+    pub(crate) fn php_date_get_interface_ce() -> *mut zend_class_entry;
+    pub(crate) fn php_date_get_interval_ce() -> *mut zend_class_entry;
+    pub(crate) fn php_date_get_immutable_ce() -> *mut zend_class_entry;
+    pub(crate) fn php_date_instantiate(class: *mut zend_class_entry, object: *mut zval) -> *mut zval;
     fn expand_filepath_with_mode(
         path: *const c_char,
         real_path: *mut c_char,

@@ -505,6 +505,24 @@ class GearmanClient
     public function doLowBackground(string $function, string $workload, ?string $unique = null): string {}
 
     /**
+     * Queues a background job of normal priority that does not begin before a moment. Not in pecl.
+     *
+     * ```php
+     * $client->doBackgroundAt('remind', $id, new DateInterval('PT15M'));        // in a quarter of an hour
+     * $client->doBackgroundAt('remind', $id, new DateTime('tomorrow 9:00'));
+     * $client->doBackgroundAt('remind', $id, $order->due);                      // a Unix time
+     * ```
+     *
+     * @param string $function_name Name of the function, 1 to 512 bytes.
+     * @param string $workload Bytes for the worker; may not be empty.
+     * @param int|DateTimeInterface|DateInterval $when A Unix time, a date, or a time that counts from now, in whole seconds: of
+     *     a date the fraction is cut, an interval is never shorter. What is past begins at once.
+     * @param string|null $unique_key Key as for doBackground(). A job with it that is there already keeps its own moment.
+     * @return string The job's handle; '' with a warning when it was not queued.
+     */
+    public function doBackgroundAt(string $function_name, string $workload, int|DateTimeInterface|DateInterval $when, ?string $unique_key = null): string {}
+
+    /**
      * The handle of the job that the last do*Background() queued.
      *
      * @return string '' before the first one.
@@ -539,6 +557,57 @@ class GearmanClient
      * @return array{bool, bool, int<0, max>, int<0, max>} As jobStatus().
      */
     public function jobStatusByUniqueKey(string $unique_key): array {}
+
+    /**
+     * Cancels a job, whether it waits or runs: those who wait for it are told that it failed, and what its worker says of it
+     * from then on counts for nothing. Not in pecl; any job server can do it.
+     *
+     * The question goes to the server that gave this client the handle, if that is known; else to all, one after another, until
+     * one has such a job. Two servers on one host give the same handles: with a client that did not submit the job itself, and
+     * more than one server, cancel by key.
+     *
+     * @param string $job_handle Handle as doBackground() gave it.
+     * @return bool true: it is cancelled. false with GEARMAN_JOB_NOT_FOUND (52, no constant) as returnCode(): no server has
+     *     such a job (any more). false with a warning: a server that might have it could not be asked, or does not allow it.
+     */
+    public function cancelJob(string $job_handle): bool {}
+
+    /**
+     * Cancels the job of a function that has this unique key, as cancelJob(). Not in pecl; C job servers cannot do it.
+     *
+     * @param string $function_name Name of the function, without blanks.
+     * @param string $unique_key The key given when the job was submitted, without blanks.
+     * @return bool As cancelJob(); false with a warning as well where a server does not know the command.
+     */
+    public function cancelJobByUniqueKey(string $function_name, string $unique_key): bool {}
+
+    /**
+     * Asks for all that the server knows of a job, one that failed for good among them. Not in pecl; C job servers cannot
+     * answer.
+     *
+     * ```php
+     * $job = $client->jobInfo($handle);
+     * echo $job ? "$job[state], tried $job[tries] times" : $client->error();
+     * ```
+     *
+     * @param string $job_handle Handle as doBackground() gave it; which server is asked: see cancelJob().
+     * @return array<string, string|int|bool>|false By name: handle, function, unique, state (queued, delayed, running,
+     *     storing, dead, done or failed), priority, background (bool), tries, due, age, worker, numerator, denominator,
+     *     reason, text; only what is known. tries, due (Unix time), age (seconds), numerator and denominator are ints.
+     *     false: as cancelJob().
+     */
+    public function jobInfo(string $job_handle): array|false {}
+
+    /**
+     * Fetches the result of a background job, where the server keeps those of its function (keep-results). Not in pecl; C
+     * job servers cannot answer.
+     *
+     * @param string $job_handle Handle as doBackground() gave it; which server is asked: see cancelJob().
+     * @return string|false The result, '' where the function returned nothing. Else false, and returnCode() is why:
+     *     GEARMAN_WORK_FAIL, it failed; GEARMAN_IN_PROGRESS (50, no constant), it has not ended; GEARMAN_JOB_NOT_FOUND (52, no
+     *     constant), it is unknown, or its result is not kept any more. Other failures are a warning.
+     */
+    public function jobResult(string $job_handle): string|false {}
 
     /**
      * Sends data to all servers and expects to get it back: are they all there?
@@ -626,6 +695,18 @@ class GearmanClient
      * @return GearmanTask|false false with a warning if the arguments cannot be used.
      */
     public function addTaskLowBackground(string $function_name, string|int|float $workload, mixed $context = null, ?string $unique_key = null): GearmanTask|false {}
+
+    /**
+     * Adds a background job that does not begin before a moment, to be queued by the next runTasks(). Not in pecl.
+     *
+     * @param string $function_name Name of the function, 1 to 512 bytes.
+     * @param string|int|float $workload Bytes for the worker; may not be empty.
+     * @param int|DateTimeInterface|DateInterval $when As for doBackgroundAt(); an interval counts from this call.
+     * @param mixed $context Given to the callback as second argument; left out, it gets the task alone.
+     * @param string|null $unique_key Key as for doBackgroundAt().
+     * @return GearmanTask|false false with a warning if the arguments cannot be used.
+     */
+    public function addTaskBackgroundAt(string $function_name, string|int|float $workload, int|DateTimeInterface|DateInterval $when, mixed $context = null, ?string $unique_key = null): GearmanTask|false {}
 
     /**
      * Runs all tasks added so far and those that callbacks add meanwhile; returns when the last one has ended.
@@ -1144,6 +1225,31 @@ class GearmanJob
      * @return int<0, max>
      */
     public function workloadSize(): int {}
+
+    /**
+     * Which try of the job this is. Not in pecl.
+     *
+     * @return int<0, max> 1, the first; 2, once more after a failure or after the end of a worker; and so on. 0 where the
+     *     server does not tell, as C job servers do not.
+     */
+    public function attempt(): int {}
+
+    /**
+     * Was the job cancelled since it was given to this worker? A look at what the server has sent, without waiting: for long
+     * functions, now and then. Not in pecl; C job servers do not tell.
+     *
+     * ```php
+     * foreach ($rows as $row) {
+     *     if ($job->isCancelled()) {
+     *         return null;             // nobody gets to see it
+     *     }
+     *     import($row);
+     * }
+     * ```
+     *
+     * @return bool Once true, it stays so. false also where the connection to the server is lost: the next send*() says so.
+     */
+    public function isCancelled(): bool {}
 }
 
 /**
@@ -1367,6 +1473,9 @@ function gearman_client_do_high_background(GearmanClient $obj, string $function,
 /** @alias GearmanClient::doLowBackground {@see GearmanClient::doLowBackground()} */
 function gearman_client_do_low_background(GearmanClient $obj, string $function, string $workload, ?string $unique = null): string {}
 
+/** @alias GearmanClient::doBackgroundAt {@see GearmanClient::doBackgroundAt()} */
+function gearman_client_do_background_at(GearmanClient $obj, string $function_name, string $workload, int|DateTimeInterface|DateInterval $when, ?string $unique_key = null): string {}
+
 /** @alias GearmanClient::doJobHandle {@see GearmanClient::doJobHandle()} */
 function gearman_client_do_job_handle(GearmanClient $obj): string {}
 
@@ -1388,6 +1497,18 @@ function gearman_client_job_status(GearmanClient $obj, string $job_handle): arra
  */
 function gearman_client_job_status_by_unique_key(GearmanClient $obj, string $unique_key): array {}
 
+/** @alias GearmanClient::cancelJob {@see GearmanClient::cancelJob()} */
+function gearman_client_cancel_job(GearmanClient $obj, string $job_handle): bool {}
+
+/** @alias GearmanClient::cancelJobByUniqueKey {@see GearmanClient::cancelJobByUniqueKey()} */
+function gearman_client_cancel_job_by_unique_key(GearmanClient $obj, string $function_name, string $unique_key): bool {}
+
+/** @alias GearmanClient::jobInfo {@see GearmanClient::jobInfo()} */
+function gearman_client_job_info(GearmanClient $obj, string $job_handle): array|false {}
+
+/** @alias GearmanClient::jobResult {@see GearmanClient::jobResult()} */
+function gearman_client_job_result(GearmanClient $obj, string $job_handle): string|false {}
+
 /** @alias GearmanClient::ping {@see GearmanClient::ping()} */
 function gearman_client_ping(GearmanClient $obj, string $workload): bool {}
 
@@ -1408,6 +1529,9 @@ function gearman_client_add_task_high_background(GearmanClient $obj, string $fun
 
 /** @alias GearmanClient::addTaskLowBackground {@see GearmanClient::addTaskLowBackground()} */
 function gearman_client_add_task_low_background(GearmanClient $obj, string $function_name, string|int|float $workload, mixed $context = null, ?string $unique_key = null): GearmanTask|false {}
+
+/** @alias GearmanClient::addTaskBackgroundAt {@see GearmanClient::addTaskBackgroundAt()} */
+function gearman_client_add_task_background_at(GearmanClient $obj, string $function_name, string|int|float $workload, int|DateTimeInterface|DateInterval $when, mixed $context = null, ?string $unique_key = null): GearmanTask|false {}
 
 /** @alias GearmanClient::runTasks {@see GearmanClient::runTasks()} */
 function gearman_client_run_tasks(GearmanClient $obj): bool {}
@@ -1525,6 +1649,12 @@ function gearman_job_workload(GearmanJob $obj): string {}
  * @return int<0, max>
  */
 function gearman_job_workload_size(GearmanJob $obj): int {}
+
+/** @alias GearmanJob::attempt {@see GearmanJob::attempt()} */
+function gearman_job_attempt(GearmanJob $obj): int {}
+
+/** @alias GearmanJob::isCancelled {@see GearmanJob::isCancelled()} */
+function gearman_job_is_cancelled(GearmanJob $obj): bool {}
 
 // Twins of the methods of GearmanTask.
 

@@ -22,7 +22,7 @@ $argument = fn(ReflectionParameter $p) => match (true) {
     $p->name === 'host' => HOST,
     $p->name === 'port' => PORT,
     $p->name === 'servers' => HOST . ':' . PORT,
-    (string) $p->getType() === 'int' => 2,
+    (string) $p->getType() === 'int', $p->name === 'when' => 2,
     (string) $p->getType() === 'bool' => false,
     (string) $p->getType() === 'callable' => fn() => null,
     (string) $p->getType() === 'mixed' => 'context',

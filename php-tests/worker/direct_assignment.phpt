@@ -150,7 +150,7 @@ foreach (['ini' => 0, 'NON_BLOCKING' => GEARMAN_WORKER_NON_BLOCKING, 'grabJob' =
     });
     unset($worker);
     $logged('closed');
-    show($what, str_contains(file_get_contents($log), 'OPTION_REQ'));
+    show($what, str_contains(file_get_contents($log), 'all-yours'));
     file_put_contents($log, '');
 }
 unlink($log);
@@ -161,7 +161,7 @@ in its sleep: true, true
 ran: 'job 3'
 at the end of the time: true, SUCCESS
 nothing: false, TIMEOUT
-heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:1 r, PRE_SLEEP, WORK_COMPLETE H:x:2 r, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:3 r, PRE_SLEEP, ECHO_REQ, closed
+heard: OPTION_REQ attempts, OPTION_REQ cancel-notices, CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:1 r, PRE_SLEEP, WORK_COMPLETE H:x:2 r, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:3 r, PRE_SLEEP, ECHO_REQ, closed
 handler
 ran: 'job 1'
 signal: true, SUCCESS
@@ -170,11 +170,11 @@ ran: 'job 2'
 the next: true, SUCCESS
 handler
 idle: true, SUCCESS
-heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:1 r, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:2 r, PRE_SLEEP, ECHO_REQ, closed
+heard: OPTION_REQ attempts, OPTION_REQ cancel-notices, CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:1 r, PRE_SLEEP, ECHO_REQ, WORK_COMPLETE H:x:2 r, PRE_SLEEP, ECHO_REQ, closed
 ran: 'job 1'
 before: true
 no answer: false, TIMEOUT
-heard: CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:1 r, PRE_SLEEP, ECHO_REQ, closed
+heard: OPTION_REQ attempts, OPTION_REQ cancel-notices, CAN_DO, OPTION_REQ all-yours, GRAB_JOB_ALL, PRE_SLEEP, WORK_COMPLETE H:x:1 r, PRE_SLEEP, ECHO_REQ, closed
 ini: false
 NON_BLOCKING: false
 grabJob: false

@@ -15,13 +15,29 @@ fn add(call: Call, priority: Priority, background: bool) {
     let (mut function, mut workload, mut context, mut unique) = (Str::NULL, Arg::NULL, Arg::NULL, Str::NULL);
     let this = args!(call, Client, "Sz|zS!", &mut function, &mut workload, &mut context, &mut unique);
     let Some(workload) = call.text(2, workload) else { return };
-    let key = this.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
-    let task = match &key {
-        Unique::Given(_) => new_task(function.share(), unique.share()),
-        made => new_task(function.share(), string(made.as_ref())),
-    };
-    let ask = Ask::submit(priority, background, function.or_empty(), key.as_ref(), workload.or_empty());
-    this.add_task(call, task, ask, Str::NULL, context);
+    this.add_job(call, function, workload, context, unique, |key| {
+        Ask::submit(priority, background, function.or_empty(), key, workload.or_empty())
+    });
+}
+
+impl Client {
+    /// Adds a job. `ask` makes it, given its key.
+    fn add_job(
+        &self,
+        call: Call,
+        function: Str<'_>,
+        workload: Str<'_>,
+        context: Arg<'_>,
+        unique: Str<'_>,
+        ask: impl FnOnce(&[u8]) -> Result<Ask, Error>,
+    ) {
+        let key = self.core.borrow_mut().unique(unique.or_empty(), workload.or_empty());
+        let task = match &key {
+            Unique::Given(_) => new_task(function.share(), unique.share()),
+            made => new_task(function.share(), string(made.as_ref())),
+        };
+        self.add_task(call, task, ask(key.as_ref()), Str::NULL, context);
+    }
 }
 
 /// A task that nobody knows of yet. To be made before its [`Ask`]: where PHP's allocator longjmps, nothing of
@@ -75,6 +91,16 @@ handlers! {
     }
     fn add_task_low_background(call) {
         add(call, Priority::Low, true);
+    }
+    fn add_task_background_at(call) {
+        let (mut function, mut workload, mut when) = (Str::NULL, Arg::NULL, Arg::NULL);
+        let (mut context, mut unique) = (Arg::NULL, Str::NULL);
+        let this = args!(call, Client, "Szz|zS!", &mut function, &mut workload, &mut when, &mut context, &mut unique);
+        let Some(workload) = call.text(2, workload) else { return };
+        let Some(when) = call.moment(3, when) else { return };
+        this.add_job(call, function, workload, context, unique, |key| {
+            Ask::submit_at(when, function.or_empty(), key, workload.or_empty())
+        });
     }
     fn add_task_status(call) {
         let (mut handle, mut context) = (Str::NULL, Arg::NULL);

@@ -3,6 +3,7 @@
 //! ```text
 //! do_job     do*(), doBackground() and their kin
 //! status     jobStatus*()
+//! inquiry    cancelJob*(), jobInfo(), jobResult()
 //! callbacks  set*Callback(), and calling back
 //! add_task   addTask() and its kin
 //! run_tasks  runTasks() and wait()
@@ -36,11 +37,12 @@ use std::time::Duration;
 mod add_task;
 mod callbacks;
 mod do_job;
+mod inquiry;
 mod run_tasks;
 mod status;
 
 // The tables in arginfo.rs look for each handler here.
-pub(crate) use {add_task::*, callbacks::*, do_job::*, run_tasks::*, status::*};
+pub(crate) use {add_task::*, callbacks::*, do_job::*, inquiry::*, run_tasks::*, status::*};
 
 /// Options, with libgearman's numbers.
 mod option {
@@ -65,6 +67,8 @@ pub(crate) struct Client {
     handle: BytesCell,
     /// The result being given to PHP.
     reply: BytesCell,
+    /// The piece of it that is being given, where it is not as it came.
+    piece: BytesCell,
 }
 
 impl Class for Client {
@@ -86,6 +90,7 @@ impl Class for Client {
             context: BytesCell::default(),
             handle: BytesCell::default(),
             reply: BytesCell::default(),
+            piece: BytesCell::default(),
         };
         tls::begin(&this);
         this

@@ -1,5 +1,5 @@
-//! jobStatus() and its kin: questions about a job that the server has. What else is asked of a job by its handle or its
-//! unique key goes here.
+//! jobStatus() and its kin: how far a job is. What else there is to be asked about one by its handle, or by its unique key,
+//! goes here where it is a packet, and into inquiry.rs where it is a text command.
 use crate::call::{Reply, Str, args, handlers};
 use crate::client::Client;
 use gearman_core::ReturnCode;

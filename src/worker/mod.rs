@@ -64,6 +64,7 @@ impl Class for Worker {
     fn new() -> Self {
         let mut core = core::Worker::new(ini::settings());
         core.prefetch = ini::prefetch();
+        core.notices = true;
         let this = Worker {
             common: Common::new(option::GRAB_ALL | option::GRAB_UNIQ | option::PACKET_INIT),
             core: Rc::new(RefCell::new(core)),

@@ -199,7 +199,8 @@ impl Side for Working {
             2 => _ = self.abilities.clear(),
             3 if self.protocol.assignment == Assignment::Unasked => self.protocol.ask_directly(&mut out),
             3 => self.protocol.stop_waiting(&mut out),
-            4 => self.protocol.option(b"exceptions", &mut out),
+            4 if kind & 0x10 == 0 => self.protocol.option(b"exceptions", &mut out),
+            4 => self.protocol.ask_for_notices(&mut out),
             5 => {
                 self.echoes += 1;
                 self.protocol.echo(self.echoes, b"x", &mut out);
@@ -231,7 +232,13 @@ impl Side for Working {
                 assert!(self.back < number && number <= self.echoes, "echo {number} after {}", self.back);
                 self.back = number;
             }
-            Ok(protocol::Received::Job(Assign { .. }) | protocol::Received::Nothing) => {}
+            Ok(protocol::Received::Notice(notice)) => {
+                let told = self.protocol.tells_attempts || self.protocol.tells_cancelled;
+                assert!(told, "{notice:?} without having asked");
+            }
+            Ok(
+                protocol::Received::Job(Assign { .. }) | protocol::Received::NoNotices | protocol::Received::Nothing,
+            ) => {}
         }
         if self.protocol.grabs == 0 {
             self.grabs = 0; // an old server does not know the form, and will be asked in another
@@ -300,8 +307,11 @@ mod tests {
             b"H:1\0a\0u\0\0w",
             b"all-yours",
             b"INVALID_COMMAND\0x",
+            b"H:1\0cancelled\0",
+            b"H:1\0attempt\x002",
         ]);
-        let numbers = prop::sample::select(vec![6u8, 8, 10, 11, 12, 13, 14, 17, 19, 20, 25, 27, 28, 29, 31, 40, 42]);
+        let numbers =
+            prop::sample::select(vec![6u8, 8, 10, 11, 12, 13, 14, 17, 19, 20, 25, 27, 28, 29, 31, 40, 42, 200]);
         let packet = (numbers, bodies).prop_map(|(number, body)| [&[number, body.len() as u8], body].concat());
         let any_deed = prop::collection::vec(any::<u8>(), 0..20);
         let deed = prop_oneof![10 => ask, 20 => packet, 1 => Just(b"!\0".to_vec()), 1 => any_deed];

@@ -141,6 +141,7 @@
 //! protocol::message       frame <-> typed Request and Response
 //! protocol::names         which function names and unique keys there can be
 //! protocol::admin         the text commands on the same port
+//! protocol::answer        and what is answered to them
 //! protocol::write_buffer  what waits to be written to a socket
 //! net::address            "host:port,…", tls://host:port and unix:///path
 //! ---- feature "client" ----
@@ -158,6 +159,7 @@
 //! client::unique          keys for jobs that were given none
 //! client::pool            idle connections, for the next client
 //! client::task            what can be asked for, and what becomes known of it; pure
+//! client::inquiry         text commands about one job, put to one server after another
 //! client::search          which servers are asked about a job; pure
 //! client::ongoing         tasks that are not over, and who waits for them; pure
 //! client::pending         requests whose answers are due on one connection; pure
@@ -167,6 +169,7 @@
 //! worker::job             a job that was given to this worker
 //! worker::protocol        abilities, grab / pre-sleep / noop on one connection; pure
 //! worker::server          a server as a worker uses it
+//! worker::notices         what servers tell of jobs unasked
 //! worker::direct          jobs without a grab, and jobs ahead
 //! worker::echo            ECHO_REQ: does a server answer?
 //! worker::pace            calls that fail at once are slowed down

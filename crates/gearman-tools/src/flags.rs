@@ -4,10 +4,11 @@
 
 use crate::ended;
 use crate::error::{Error, Result};
+use crate::job_flags::{JobFlags, word};
 use crate::tls::TlsFlags;
 use clap::{ArgAction, Parser};
 use gearman_core::net::address::{Address, ServerAddress};
-use gearman_core::protocol::admin::{self, Command};
+use gearman_core::protocol::admin::Command;
 use gearman_core::protocol::message::Priority;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -149,7 +150,8 @@ pub struct Gearadmin {
     #[arg(short, long, value_name = "HOST", default_value = "localhost", value_parser = trimmed)]
     pub host: String,
     /// Port of the job server
-    #[arg(short, long, value_name = "PORT", default_value = "4730", value_parser = number::<u16>)]
+    // Such aliases are beginnings that meant this before there were others that begin so.
+    #[arg(short, long, alias = "po", value_name = "PORT", default_value = "4730", value_parser = number::<u16>)]
     pub port: u16,
     /// Longest silence of the server, in milliseconds
     #[arg(short, long, value_name = "TIMEOUT", default_value = "30000", value_parser = number::<u64>)]
@@ -186,7 +188,7 @@ pub struct Gearadmin {
     #[arg(long, help_heading = "What to ask")]
     pub whoami: bool,
     /// Print all answers as one JSON document; see below
-    #[arg(long, help_heading = "What to ask")]
+    #[arg(long, alias = "j", help_heading = "What to ask")]
     pub json: bool,
     /// Show a table of all functions every so many seconds (1 without a number), until Ctrl-C; see below
     #[arg(
@@ -198,6 +200,7 @@ pub struct Gearadmin {
         conflicts_with_all = [
             "json", "getpid", "status", "priority_status", "workers", "server_version", "server_verbose",
             "show_jobs", "show_unique_jobs", "counters", "whoami", "create_function", "drop_function", "max_queue", "cancel_job",
+            "policies", "policy", "dead", "dead_show", "retry", "forget", "bury", "job", "result", "cancel_unique",
         ],
         help_heading = "What to ask"
     )]
@@ -207,7 +210,7 @@ pub struct Gearadmin {
     #[arg(long, value_parser = word, value_name = "FUNCTION", help_heading = "What to do")]
     pub create_function: Option<String>,
     /// Forget a function that nobody works on; its queued jobs fail
-    #[arg(long, value_parser = word, value_name = "FUNCTION", help_heading = "What to do")]
+    #[arg(long, alias = "d", value_parser = word, value_name = "FUNCTION", help_heading = "What to do")]
     pub drop_function: Option<String>,
     /// Most jobs that a function may have: one number for all priorities, or three for high, normal and
     /// low; none or 0: no limit
@@ -220,9 +223,19 @@ pub struct Gearadmin {
         help_heading = "What to do"
     )]
     pub max_queue: Option<Vec<String>>,
-    /// Remove a job from its queue
-    #[arg(long, value_parser = word, value_name = "HANDLE", help_heading = "What to do")]
+    /// Cancel a job, queued or running
+    #[arg(
+        long,
+        aliases = ["ca", "can", "canc", "cance", "cancel", "cancel-"],
+        value_parser = word,
+        value_name = "HANDLE",
+        help_heading = "What to do"
+    )]
     pub cancel_job: Option<String>,
+
+    /// What only our server knows.
+    #[command(flatten)]
+    pub jobs: JobFlags,
 
     /// How to speak TLS.
     #[command(flatten)]
@@ -238,10 +251,27 @@ Several questions are asked over one connection.
 
 JSON:
   One object in one line, with a field for each question: pid, version,
-  verbose, status, priority_status, workers, jobs, unique_jobs, counters, whoami. What
-  was done is under done, what the server refused under errors. Names may be any bytes:
-  those that are not UTF-8 are written \\xHH. A connection without an id has
-  null.
+  verbose, status, priority_status, workers, jobs, unique_jobs, counters,
+  whoami, policies, dead, dead_letter, job, result. What was done is under done,
+  what the server refused under errors. Names may be any bytes: those that are
+  not UTF-8 are written \\xHH. A connection without an id has null.
+
+Policies:
+  retries=N            a background job is tried again so often
+  retry-on=REASONS     after fail, exception, timeout, death; all
+  backoff=1s*2<10m~20% the wait before: the first, times what, at most, and
+                       more or less by chance
+  dead-letters=N,TIME  so many jobs that ran out of tries are kept, so long
+  timeout=TIME         a job may run so long
+  max-queue=N          so many may wait, of each priority
+  concurrency=N        so many may run at once
+  rate=N/s+BURST       so many may begin in a second; /m, /h and /d, too
+  paused=yes           jobs are taken, none is handed out
+  unique-for=TIME      a unique key counts as taken after its job so long
+  keep-results=N,TIME  so many results of background jobs are kept, so long
+  Times are 500ms, 30s, 5m, 2h, 7d. Each key comes from the rule that fits best
+  and has it: the function's name, then the longest pattern; what was set by
+  --policy goes before the server's file. In lists, %XX is a byte.
 
 Watch:
   The longest queues come first. QUEUED counts delayed jobs too. JOBS/S are
@@ -259,7 +289,8 @@ Environment:
 
 Exit status:
   0  the server answered, even if it refused
-  1  the server could not be asked, or the options were wrong
+  1  the server could not be asked, does not know the command, or has no result;
+     or the options were wrong
   141  nobody reads its output any more, as in gearadmin ... | head
 
 Names:
@@ -273,10 +304,14 @@ Examples:
   gearadmin --watch
   gearadmin --status --json | jq '.status[] | select(.queued > 1000) | .function'
   gearadmin --max-queue resize 1000
-  gearadmin --cancel-job H:web1:42";
+  gearadmin --cancel-job H:web1:42
+  gearadmin --policy 'mail.*' retries=5 backoff='10s*3<1h' rate=50/s
+  gearadmin --dead mail.send
+  gearadmin --retry mail.send";
 
 impl Gearadmin {
-    /// The lines to send, in the order in which the C tool sends them.
+    /// The lines to send, in the order in which the C tool sends them; ahead of them what changes something that the C tool
+    /// cannot, and behind them what it cannot ask.
     ///
     /// # Errors
     /// [`Error::Usage`] for limits that are none, and for a name that may be two words.
@@ -289,14 +324,15 @@ impl Gearadmin {
         let create = named("create function", &self.create_function);
         let drop = named("drop function", &self.drop_function);
         let cancel = named("cancel job", &self.cancel_job);
-        let changes = [&create, &drop, &max_queue, &cancel].into_iter().any(Option::is_some);
+        let others = self.jobs.changes()?;
+        let changes = [&create, &drop, &max_queue, &cancel].into_iter().any(Option::is_some) || !others.is_empty();
         if changes && !self.ignored.is_empty() {
             return Err(Error::Usage(
                 "there are words that belong to no option, and no text command can speak of a name with blanks",
             ));
         }
         let ask = |wanted: bool, command: &str| wanted.then(|| command.to_owned());
-        let commands = [
+        let known_to_c = [
             ask(self.getpid, "getpid"),
             create,
             drop,
@@ -309,10 +345,15 @@ impl Gearadmin {
             ask(self.workers, "workers"),
             ask(self.priority_status, "prioritystatus"),
             ask(self.status, "status"),
-            ask(self.counters, "counters"),
-            ask(self.whoami, "whoami"),
         ];
-        Ok(commands.into_iter().flatten().collect())
+        let ours = [ask(self.counters, "counters"), ask(self.whoami, "whoami")];
+        let known_to_c = known_to_c.into_iter().flatten();
+        Ok(others
+            .into_iter()
+            .chain(known_to_c)
+            .chain(ours.into_iter().flatten())
+            .chain(self.jobs.questions())
+            .collect())
     }
 
     /// The server to ask.
@@ -427,11 +468,6 @@ fn number<T: FromStr>(text: &str) -> std::result::Result<T, T::Err> {
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds = text.trim().parse().ok().filter(|s: &f64| (0.1..=86400.0).contains(s));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds, from 0.1 to 86400".into())
-}
-
-/// What a text command can name.
-fn word(text: &str) -> std::result::Result<String, &'static str> {
-    admin::unspeakable(text.as_bytes()).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn trimmed(text: &str) -> std::result::Result<String, std::convert::Infallible> {

@@ -2,6 +2,7 @@
 
 use crate::counters::{Counters, counters};
 use crate::error::{Error, Result};
+use crate::life::{self, DeadLetter, Fields, Rule};
 use crate::listing::{self, Connection, Function, Job, Priorities, shown};
 use crate::text::Answer;
 use crate::whoami::{Whoami, whoami};
@@ -32,6 +33,16 @@ pub struct Document {
     counters: Option<Counters>,
     #[serde(skip_serializing_if = "Option::is_none")]
     whoami: Option<Whoami>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<Vec<Rule>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead: Option<Vec<DeadLetter>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter: Option<Fields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<Fields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Fields>,
     /// What was done: command and answer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     done: BTreeMap<String, String>,
@@ -39,6 +50,9 @@ pub struct Document {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     errors: BTreeMap<String, String>,
 }
+
+/// Questions about something that they name.
+const ABOUT: [&str; 4] = ["dead", "dead-show", "job", "result"];
 
 impl Document {
     /// Takes the answer to a command in.
@@ -55,7 +69,10 @@ impl Document {
                 return Ok(());
             }
         };
-        match command {
+        // What one of these is about follows its name.
+        let asked =
+            command.split_once(' ').map(|(word, _)| word).filter(|word| ABOUT.contains(word)).unwrap_or(command);
+        match asked {
             "getpid" => {
                 let bad = |_| Error::Answer { command: "getpid", line: line(text) };
                 self.pid = Some(line(text).parse().map_err(bad)?);
@@ -68,6 +85,11 @@ impl Document {
             "show jobs" => self.jobs = Some(listing::jobs(answer)?),
             "whoami" => self.whoami = Some(whoami(answer)?),
             "counters" => self.counters = Some(counters(answer)?),
+            "policies" => self.policies = Some(life::policies(answer)?),
+            "dead" => self.dead = Some(life::dead_letters(answer)?),
+            "dead-show" => self.dead_letter = Some(life::fields("dead-show", answer)?),
+            "job" => self.job = Some(life::fields("job", answer)?),
+            "result" => self.result = Some(life::result(answer)?),
             "show unique jobs" => self.unique_jobs = Some(listing::unique_jobs(answer)?),
             _ => {
                 self.done.insert(command.into(), line(text));
@@ -116,6 +138,12 @@ mod tests {
             ("show unique jobs", b"key\n.\n"),
             ("counters", b"server\tjobs=3\nfunction\tf\tcompleted=2\tran_us=64:1,inf:1\n.\n"),
             ("whoami", b"rule\t2 (web)\nsubmit\tmail.*\nadmin\tno\nobserve\tyes\n.\n"),
+            ("policies", b"f\trun-time\tretries=3\n.\n"),
+            ("dead f", b"H:x:1\tf\tk\t2\t10\t20\tfail\tme\t3\t\n.\n"),
+            ("dead-show H:x:1", b"handle\tH:x:1\ntries\t2\nworkload\ta%09b\n.\n"),
+            ("job f k", b"handle\tH:x:1\nstate\tqueued\nbackground\t1\n.\n"),
+            ("result H:x:2", b"state\tdone\ndata\tYQBi/w==\n.\n"),
+            ("dead-retry f", b"OK 2\n"),
             ("create function f", b"OK\r\n"),
             ("cancel job H:x:9", b"ERR UNKNOWN_JOB\r\n"),
         ]);
@@ -129,7 +157,13 @@ mod tests {
             r#""ran_us":[{"below":64,"count":1},{"below":null,"count":1}]}]},"#,
             r#""whoami":{"listener":null,"address":null,"uid":null,"gid":null,"certificate":[],"rule":"2 (web)","#,
             r#""submit":["mail.*"],"work":[],"admin":false,"observe":true},"#,
-            r#""done":{"create function f":"OK"},"errors":{"cancel job H:x:9":"UNKNOWN_JOB"}}"#,
+            r#""policies":[{"pattern":"f","source":"run-time","policy":{"retries":"3"}}],"#,
+            r#""dead":[{"handle":"H:x:1","function":"f","unique":"k","tries":2,"first":10,"last":20,"reason":"fail","#,
+            r#""worker":"me","bytes":3,"text":""}],"#,
+            r#""dead_letter":{"handle":"H:x:1","tries":2,"workload":"a\tb"},"#,
+            r#""job":{"background":true,"handle":"H:x:1","state":"queued"},"#,
+            r#""result":{"data":"a\u0000b\\xff","state":"done"},"#,
+            r#""done":{"create function f":"OK","dead-retry f":"2"},"errors":{"cancel job H:x:9":"UNKNOWN_JOB"}}"#,
             "\n"
         );
         assert_eq!(all, expected);

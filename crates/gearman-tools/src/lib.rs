@@ -6,10 +6,12 @@
 //! ```text
 //! error       what can go wrong, and where
 //! tls         TLS: its options, and a stream that speaks it
+//! job_flags   options of gearadmin that only our server can answer
 //! flags       the options of both programs, and how they become settings
 //! text        gearadmin: commands and answers of the text protocol
 //! listing     … what their lists say
 //! counters    … what our server has counted
+//! life        … what it says of policies, dead letters and single jobs
 //! whoami      … who it says a connection is
 //! json        … gearadmin --json
 //! screen      … where a table is shown
@@ -27,7 +29,9 @@ pub mod counters;
 pub mod daemon;
 pub mod error;
 pub mod flags;
+pub mod job_flags;
 pub mod json;
+pub mod life;
 pub mod listing;
 mod screen;
 pub mod text;

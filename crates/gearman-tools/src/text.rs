@@ -6,7 +6,7 @@ use crate::tls::TlsStream;
 use gearman_core::Error;
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::net::tls::{Failure, TlsSettings};
-use gearman_core::protocol::admin;
+use gearman_core::protocol::{admin, answer};
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -72,7 +72,7 @@ impl Session {
         // Up to here no end was found, so that long lists are looked through once.
         let mut seen = 0;
         loop {
-            if let Some(end) = end(&self.inbox, seen, admin::is_listing(command)) {
+            if let Some(end) = answer::end(&self.inbox, seen, admin::is_listing(command)) {
                 let rest = self.inbox.split_off(end);
                 return Ok(std::mem::replace(&mut self.inbox, rest));
             }
@@ -156,24 +156,6 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Where the answer at the start of `inbox` ends, if it is all there. No end lies before `seen`.
-fn end(inbox: &[u8], seen: usize, listing: bool) -> Option<usize> {
-    let line_end = |from: usize| inbox[from..].iter().position(|b| *b == b'\n').map(|i| from + i + 1);
-    // A line of a list may begin with ERR as well, where a function is called so; then it has columns.
-    let first = |line: &[u8]| !listing || line.starts_with(b"ERR ") && !line.contains(&b'\t');
-    let mut line = match inbox[..seen].iter().rposition(|b| *b == b'\n') {
-        Some(i) => i + 1,
-        None => 0,
-    };
-    while let Some(end) = line_end(line.max(seen.min(inbox.len()))) {
-        if line == 0 && first(&inbox[..end]) || listing && matches!(&inbox[line..end], b".\n" | b".\r\n") {
-            return Some(end);
-        }
-        line = end;
-    }
-    None
-}
-
 /// What the user is shown of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer<'a> {
@@ -199,30 +181,6 @@ impl<'a> Answer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The end, as it is found when `inbox` comes byte by byte.
-    fn slowly(inbox: &[u8], listing: bool) -> Option<usize> {
-        (0..inbox.len()).find_map(|n| end(&inbox[..=n], n, listing))
-    }
-
-    #[test]
-    fn an_answer_ends_where_it_should_however_it_comes() {
-        for (inbox, listing, expected) in [
-            (&b"OK 12\nOK\r\n"[..], false, Some(6)),
-            (b"OK\r\n", false, Some(4)),
-            (b"OK", false, None),
-            (b".\n.\n", true, Some(2)),
-            (b"f\t0\t0\t0\n.\nrest\n", true, Some(10)),
-            (b"f\t0\t0\t0\r\n.\r\n", true, Some(12)),
-            (b"f.\n..\n .\n.", true, None),
-            (b"ERR UNKNOWN_COMMAND x\r\n", true, Some(23)),
-            (b"ERR f\t0\t0\t0\n.\n", true, Some(14)),
-            (b"f\t0\t0\t0\nERR x\n.\n", true, Some(16)),
-        ] {
-            assert_eq!(end(inbox, 0, listing), expected, "{}", inbox.escape_ascii());
-            assert_eq!(slowly(inbox, listing), expected, "{}", inbox.escape_ascii());
-        }
-    }
 
     #[test]
     fn answers_are_cut_as_in_c() {

@@ -1,4 +1,4 @@
-use crate::util::{dead_port, run, scripted_server};
+use crate::util::{Ended, dead_port, run, scripted_server};
 
 #[test]
 fn asks_in_the_order_of_the_c_tool_and_shows_answers_as_it_does() {
@@ -138,4 +138,104 @@ fn wrong_options_exit_with_1() {
     assert!(String::from_utf8(help.out).unwrap().contains("--priority-status"));
     let two_lines = run("gearadmin", "1", &["--create-function", "a\nb"]);
     assert_eq!(two_lines.status, Some(1));
+}
+
+/// A server that gets these lines and gives these answers; how gearadmin ended.
+fn play(arguments: &[&str], script: &'static [(&str, &str)]) -> Ended {
+    let (port, server) = scripted_server(move |server| {
+        for (command, answer) in script {
+            assert_eq!(server.line(), format!("{command}\r\n"));
+            server.raw(answer.as_bytes());
+        }
+        assert_eq!(server.rest(), b"");
+    });
+    let ended = run("gearadmin", &port, arguments);
+    server.join().unwrap();
+    ended
+}
+
+#[test]
+fn policies_and_dead_letters() {
+    let letter = "H:x:1\tf\tk\t2\t10\t20\tfail\tme\t3\t\n.\n";
+    let arguments = [
+        "--policies",
+        "--dead=f",
+        "--retry",
+        "f",
+        "--forget=H:x:2",
+        "--bury",
+        "H:x:3",
+        "--policy",
+        "f*",
+        "retries=3",
+        "rate=",
+    ];
+    let ended = play(
+        &arguments,
+        &[
+            ("policy f* retries=3 rate=", "ERR INVALID_POLICY rate:+no\r\n"),
+            ("bury H:x:3", "OK 1\n"),
+            ("dead-retry f", "OK 2\n"),
+            ("dead-forget H:x:2", "ERR UNKNOWN_JOB there+is+none\r\n"),
+            ("policies", "f*\tfile:3\tretries=3\n.\n"),
+            ("dead f", "H:x:1\tf\tk\t2\t10\t20\tfail\tme\t3\t\n.\n"),
+        ],
+    );
+    let refused = "Error: INVALID_POLICY rate:+no\r\nError: UNKNOWN_JOB there+is+none\r\n";
+    ended.expect(0, &format!("1\n2\nf*\tfile:3\tretries=3\n.\n{letter}"), refused);
+}
+
+/// Only the server can tell a handle from a function and a key.
+#[test]
+fn a_job_is_asked_for_by_handle_first() {
+    let unknown = "ERR UNKNOWN_JOB there+is+no+such+job\r\n";
+    let job = "handle\tX:1\nstate\tqueued\n.\n";
+    play(&["--job", "X:1"], &[("job X:1", "handle\tX:1\nstate\tqueued\n.\n")]).expect(0, job, "");
+    let script =
+        &[("job f:k", "ERR UNKNOWN_JOB there+is+no+such+job\r\n"), ("job f k", "handle\tX:1\nstate\tqueued\n.\n")];
+    play(&["--job", "f:k"], script).expect(0, job, "");
+    let json = "{\"job\":{\"handle\":\"X:1\",\"state\":\"queued\"}}\n";
+    play(&["--job", "f:k", "--json"], script).expect(0, json, "");
+    let script = &[("job f", "ERR UNKNOWN_JOB there+is+no+such+job\r\n")];
+    play(&["--job", "f"], script).expect(0, "", &format!("Error: {}", &unknown[4..]));
+}
+
+#[test]
+fn results_are_the_bytes_that_they_are() {
+    let ended = play(&["--result", "H:x:1"], &[("result H:x:1", "state\tdone\ndata\tYQD/\n.\n")]);
+    assert_eq!((ended.status, &ended.out[..], &*ended.err), (Some(0), &b"a\0\xff"[..], ""));
+    play(&["--result", "H:x:1"], &[("result H:x:1", "state\tfailed\nreason\texception\n.\n")]).expect(
+        1,
+        "",
+        "gearadmin: the job failed: exception\n",
+    );
+    play(&["--result", "H:x:1"], &[("result H:x:1", "state\trunning\n.\n")]).expect(
+        1,
+        "",
+        "gearadmin: the job has not ended: it is running\n",
+    );
+    let ended = play(&["--result", "H:x:1"], &[("result H:x:1", "state\tdone\ndata\t?\n.\n")]);
+    assert!(ended.status == Some(1) && ended.err.contains("no base64"), "{}", ended.err);
+}
+
+#[test]
+fn a_server_that_does_not_know_a_command_of_ours() {
+    let missing = |words: &str| {
+        format!(
+            "gearadmin: the server does not know \"{words}\": it is another one than gearman_rs's gearmand, or older\n"
+        )
+    };
+    play(&["--policies"], &[("policies", "ERR UNKNOWN_COMMAND Unknown+server+commandpolicies\r\n")]).expect(
+        1,
+        "",
+        &missing("policies"),
+    );
+    // The rest is asked nevertheless.
+    play(
+        &["--cancel-unique", "f:k", "--server-version", "--status"],
+        &[("cancel unique f k", "ERR UNKNOWN_ERROR\r\n"), ("version", "OK 1.1.21\r\n"), ("status", ".\n")],
+    )
+    .expect(1, "1.1.21\r\n.\n", &missing("cancel unique"));
+    let json = "{\"errors\":{\"dead\":\"UNKNOWN_COMMAND x\"}}\n";
+    play(&["--dead", "--json"], &[("dead", "ERR UNKNOWN_COMMAND x\r\n")]).expect(1, json, "");
 }

@@ -115,6 +115,8 @@ impl World {
             }
             b'l' => {
                 let Some(session) = self.connections[who] else { return };
+                // A policy may end a job after its last try.
+                self.limited |= data.to_ascii_lowercase().starts_with(b"policy ");
                 let about = About { level: "ERROR", server: Server::default() };
                 let listing = answer(&mut self.broker, &about, &self.now, session, data, &mut self.outgoing);
                 if let Some(mut listing) = listing {
@@ -210,9 +212,11 @@ fn may_end(world: &World, command: u8, body: &[u8], number: u64, job: &Known, se
 
 /// May a line end a job?
 fn may_end_by(line: &[u8], number: u64, job: &Known) -> bool {
-    match gearman_core::protocol::admin::Command::parse(line) {
-        gearman_core::protocol::admin::Command::CancelJob(handle) => handle == format!("H:{number}").as_bytes(),
-        gearman_core::protocol::admin::Command::DropFunction(name) => *name == *job.function && job.worker.is_none(),
+    use gearman_core::protocol::admin::Command;
+    match Command::parse(line) {
+        Command::CancelJob(handle) | Command::Bury(handle) => handle == format!("H:{number}").as_bytes(),
+        Command::CancelUnique(function, _) => *function == *job.function,
+        Command::DropFunction(name) => *name == *job.function && job.worker.is_none(),
         _ => false,
     }
 }

@@ -25,6 +25,7 @@
 //! broker::limits     what limits of a policy let run, and who is woken when one ends
 //! broker::functions  what waits in each function, and who can run it
 //! broker             all state; connections come and go, clients ask for a status …
+//! broker::notices    … workers are told of their jobs what they asked to be told
 //! broker::outcomes   … what is remembered of jobs that are over
 //! broker::submit     … and submit jobs
 //! broker::assign     … workers are woken, and get jobs
@@ -34,6 +35,10 @@
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot   … what is to be seen from outside
 //! broker::dispatch   a packet -> a call of the broker
+//! admin::fields      pieces of answers of our own
+//! admin::policies    policies are set and shown
+//! admin::dead        dead letters are shown, tried again and forgotten
+//! admin::job         what is known of one job
 //! admin::listing     the snapshot -> lists of lines
 //! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers
@@ -46,7 +51,9 @@
 //! durable::sqlite::extras  what C gearmand's table there has no columns for
 //! durable::sqlite::dead    dead letters and settings there
 //! config::file       words of a command line and of files
+//! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::tls        certificates and keys, from their files
 //! config::listen     a word of --listen
 //! config             what a server is run with

@@ -4,13 +4,13 @@
 
 mod process;
 
-use crate::process::acl::AclFile;
 use crate::process::activation;
 use crate::process::daemon::{self, Caller, Side};
 use crate::process::log::{Log, NOTICE};
 use crate::process::notify::ServiceManager;
 use crate::process::output;
 use crate::process::reload::Reload;
+use crate::process::rule_files::RuleFiles;
 use crate::process::signals::Signals;
 use crate::process::start;
 use crate::process::syslog::Syslog;
@@ -30,9 +30,9 @@ fn main() -> ExitCode {
         Err(Usage::Clap(error)) => return shown(&error),
         Err(error) => return failed(&error.to_string()),
     };
-    let acl = match options.acl.as_deref().map(AclFile::open).transpose() {
-        Ok(acl) => acl,
-        Err(error) => return failed(&format!("--acl {error}")),
+    let rules = match RuleFiles::open(&options) {
+        Ok(rules) => rules,
+        Err(error) => return failed(&error),
     };
     let mut remarks = remarks(&options, unused);
     if options.check_args {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match run(&options, acl, given, remarks, caller) {
+    match run(&options, &rules, given, remarks, caller) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -113,14 +113,14 @@ const ABANDON: Duration = Duration::from_secs(2);
 /// Everything between the command line and the exit.
 fn run(
     options: &Options,
-    acl: Option<AclFile>,
+    rules: &RuleFiles,
     given: Vec<Listener>,
     remarks: Vec<String>,
     caller: Option<Caller>,
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
-    let end = runtime.block_on(serve(options, acl, given, remarks, caller));
+    let end = runtime.block_on(serve(options, rules, given, remarks, caller));
     runtime.shutdown_timeout(ABANDON);
     end
 }
@@ -128,7 +128,7 @@ fn run(
 /// Starts, and serves until the last job.
 async fn serve(
     options: &Options,
-    acl: Option<AclFile>,
+    rules: &RuleFiles,
     given: Vec<Listener>,
     remarks: Vec<String>,
     caller: Option<Caller>,
@@ -158,10 +158,7 @@ async fn serve(
     let reload = Reload::default();
     let reopened = log.clone();
     reload.add(move || reopened.reopen());
-    let rules = acl.as_ref().map(AclFile::rules);
-    if let Some(acl) = acl {
-        reload.add(move || acl.reload());
-    }
+    rules.reload_by(&reload);
     let mut stop = signals.follow(reload.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
     let start = start::start(options, rules, given, &log, &reload, &reported, report);

@@ -76,7 +76,7 @@ pub(crate) const fn of_packet(command: Command) -> Need {
         EchoReq | OptionReq | SetClientId => Need::Nothing,
         // A server sends them, and refuses them.
         Noop | JobCreated | NoJob | JobAssign | JobAssignUniq | JobAssignAll | EchoRes | Error | StatusRes
-        | StatusResUnique | OptionRes => Need::Nothing,
+        | StatusResUnique | OptionRes | JobNotice => Need::Nothing,
     }
 }
 
@@ -84,8 +84,12 @@ pub(crate) const fn of_packet(command: Command) -> Need {
 pub(crate) const fn of_text(command: &admin::Command<'_>) -> Need {
     use admin::Command::*;
     match command {
-        Status | PriorityStatus | Workers | ShowJobs | ShowUniqueJobs | Counters | GetPid | Verbose => Need::Observe,
-        CreateFunction(_) | DropFunction(_) | MaxQueue(..) | CancelJob(_) => Need::Admin,
+        Status | PriorityStatus | Workers | ShowJobs | ShowUniqueJobs | Counters | GetPid | Verbose | Policies
+        | Dead(_) | DeadShow(_) => Need::Observe,
+        // Of jobs of functions that may be submitted, as GET_STATUS.
+        Job(_) | JobOfUnique(..) | Result(_) => Need::Status,
+        CreateFunction(_) | DropFunction(_) | MaxQueue(..) | CancelJob(_) | CancelUnique(..) | SetPolicy(..)
+        | DeadRetry(_) | DeadForget(_) | Bury(_) => Need::Admin,
         Version | Whoami => Need::Nothing,
         // The answer is how to ask.
         InvalidArguments(_) | UnknownShow | UnknownCancel | Unknown(_) => Need::Nothing,
@@ -266,6 +270,16 @@ pub(crate) mod tests {
         "drop function f",
         "maxqueue f 1",
         "cancel job H:x:1",
+        "cancel unique f k",
+        "policy f retries=1",
+        "policies",
+        "dead",
+        "dead-show H:x:1",
+        "dead-retry f",
+        "dead-forget f",
+        "bury H:x:1",
+        "job H:x:1",
+        "result H:x:1",
         "version",
         "whoami",
     ];
@@ -299,8 +313,8 @@ pub(crate) mod tests {
         let text = TEXT.iter().map(|line| {
             let command = admin::Command::parse(line.as_bytes());
             assert!(!matches!(command, admin::Command::Unknown(_)), "{line}");
-            let words = line.trim_end_matches(" 1").trim_end_matches(" H:x:1").trim_end_matches(" f");
-            (words.to_owned(), shown(of_text(&command)).to_owned())
+            let words: Vec<&str> = line.split(' ').take_while(|word| *word != "f" && !word.starts_with("H:")).collect();
+            (words.join(" "), shown(of_text(&command)).to_owned())
         });
         assert_eq!(documented, packets.chain(text).collect::<BTreeMap<_, _>>());
     }

@@ -1,7 +1,7 @@
 //! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`]; what they share is
 //! in [`crate::shared`]. Nothing of the protocol here.
 
-use crate::config::{Acl, Config};
+use crate::config::Config;
 use crate::durable::batch::BatchResult;
 use crate::durable::recovery::recover;
 use crate::durable::writer::Writer;
@@ -117,6 +117,7 @@ impl Server {
         // A line has to fit into the buffer that it is read into.
         let config = Config { max_line: config.max_line.min(SCRATCH - 1), ..config };
         let mut state = State::new(config, wake.clone());
+        state.read_policies();
         let mut results = None;
         if let Some(mut queue) = queue {
             let now = state.read_clock();
@@ -156,7 +157,10 @@ impl Server {
             tasks.accept.push(tokio::spawn(accepting));
         }
         let mut alarm = Alarm::new();
-        let mut acl = self.shared.lock().config.acl.clone();
+        let (mut acl, mut policies) = {
+            let config = &self.shared.lock().config;
+            (config.acl.clone(), config.policies.clone())
+        };
         loop {
             let deadline = self.shared.tick();
             let timer = async {
@@ -175,6 +179,7 @@ impl Server {
                 () = self.wake.notified() => {}
                 () = stopped => {}
                 () = changed(&mut acl) => self.shared.with_state(State::decide_anew),
+                () = changed(&mut policies) => self.shared.with_state(State::read_policies),
                 result = next(&mut self.results) => self.shared.with_state(|state| state.settle(result)),
             }
             let wish = *stop.borrow_and_update();
@@ -235,13 +240,13 @@ async fn next(results: &mut Option<UnboundedReceiver<BatchResult>>) -> BatchResu
 }
 
 /// The rules are others now. Never, where there are none, or nobody is left to change them.
-async fn changed(acl: &mut Option<watch::Receiver<Arc<Acl>>>) {
-    if let Some(rules) = acl
+async fn changed<T>(file: &mut Option<watch::Receiver<Arc<T>>>) {
+    if let Some(rules) = file
         && rules.changed().await.is_ok()
     {
         return;
     }
-    *acl = None;
+    *file = None;
     std::future::pending().await
 }
 

@@ -253,6 +253,15 @@ impl State {
         }
     }
 
+    /// There are other policies in their file.
+    pub(crate) fn read_policies(&mut self) {
+        let now = self.read_clock();
+        if let Some(policies) = &self.config.policies {
+            let rules = policies.borrow().functions.clone();
+            self.broker.replace_policies(&now, rules);
+        }
+    }
+
     /// The connection under a number that is new.
     pub(crate) fn insert(&mut self, session: u32, connection: Connection) {
         if self.connections.len() <= session as usize {

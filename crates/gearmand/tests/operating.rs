@@ -45,6 +45,7 @@ fn the_table_of_flags_tells_the_truth() {
         let option = match (parts.next().unwrap(), parts.next()) {
             ("--config-file", _) => conf,
             ("--acl", _) => format!("--acl={}", project().join("contrib/acl.toml").display()),
+            ("--policy-file", _) => format!("--policy-file={}", project().join("contrib/policies.toml").display()),
             (name, None) => name.to_owned(),
             (name, Some("LEVEL")) => format!("{name}=INFO"),
             (name, Some(value)) if value.chars().all(char::is_uppercase) => format!("{name}=1"),

@@ -3,8 +3,10 @@
 use crate::util::LONG;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
@@ -115,6 +117,12 @@ impl Running {
     pub(crate) fn rest(&mut self) -> Vec<String> {
         self.seen.extend(self.log.by_ref().lines().map(Result::unwrap));
         std::mem::take(&mut self.seen)
+    }
+
+    /// Nobody looks at the rest of the log, however long it is.
+    pub(crate) fn ignore_log(&self) {
+        let mut log = File::from(self.log.get_ref().as_fd().try_clone_to_owned().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -11,12 +11,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+/// So many rounds were asked for.
+pub(crate) fn rounds() -> u32 {
+    std::env::var("TORTURE_ROUNDS").map_or(10, |n| n.parse().unwrap())
+}
+
+/// Moments that nobody chose.
+pub(crate) struct Moments(u64);
+
+impl Moments {
+    pub(crate) fn new() -> Moments {
+        Moments(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1)
+    }
+
+    /// One within the next 150 ms.
+    pub(crate) fn next(&mut self) -> Duration {
+        // xorshift
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        Duration::from_micros(self.0 % 150_000)
+    }
+}
+
 /// What clients and workers know, whatever the server knows.
 #[derive(Default)]
-struct Ledger {
+pub(crate) struct Ledger {
     next: AtomicU64,
     /// JOB_CREATED came.
-    acknowledged: Mutex<HashSet<u64>>,
+    pub(crate) acknowledged: Mutex<HashSet<u64>>,
     /// How often each was run.
     runs: Mutex<HashMap<u64, u32>>,
     /// The ECHO_RES after its WORK_COMPLETE came.
@@ -27,7 +50,7 @@ struct Ledger {
 
 impl Ledger {
     /// Submits `n` jobs at a time until the server is gone; every second one with a unique key, every third with a reducer.
-    fn submit(&self, stream: TcpStream, n: usize) -> io::Result<()> {
+    pub(crate) fn submit(&self, stream: TcpStream, n: usize) -> io::Result<()> {
         let mut wire = Wire::new(stream);
         loop {
             let ids: Vec<u64> = (0..n).map(|_| self.next.fetch_add(1, Ordering::Relaxed)).collect();
@@ -87,12 +110,12 @@ impl Ledger {
 
 #[test]
 fn kill_9_loses_no_acknowledged_job_and_runs_none_again_that_is_done() {
-    let rounds: u32 = std::env::var("TORTURE_ROUNDS").map_or(10, |n| n.parse().unwrap());
+    let rounds = rounds();
     let folder = Folder::new("torture");
     let file = folder.file("queue.db");
     let queue = ["--queue-type", "libsqlite3", "--libsqlite3-db", &file];
     let ledger = Arc::new(Ledger::default());
-    let mut random = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+    let mut moments = Moments::new();
     for round in 0..rounds {
         let mut server = Running::start(&queue, &folder);
         let mut threads = Vec::new();
@@ -105,11 +128,7 @@ fn kill_9_loses_no_acknowledged_job_and_runs_none_again_that_is_done() {
                 _ => drop(ledger.work(stream, false)),
             }));
         }
-        // xorshift: at a moment that nobody chose.
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        std::thread::sleep(Duration::from_micros(random % 150_000));
+        std::thread::sleep(moments.next());
         server.child.kill().unwrap();
         server.child.wait().unwrap();
         for thread in threads {

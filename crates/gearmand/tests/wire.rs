@@ -41,4 +41,19 @@ impl Wire {
         let (command, body) = self.read().unwrap();
         (command, body.escape_ascii().to_string())
     }
+
+    /// Text commands, each with its line feed.
+    pub(crate) fn send_text(&mut self, lines: &str) -> io::Result<()> {
+        self.0.write_all(lines.as_bytes())
+    }
+
+    /// A line that answers one.
+    pub(crate) fn read_line(&mut self) -> io::Result<String> {
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        while byte != *b"\n" {
+            self.0.read_exact(&mut byte)?;
+            line.extend(byte);
+        }
+        String::from_utf8(line).map_err(io::Error::other)
+    }
 }

@@ -11,6 +11,7 @@
 //! Each task ends exactly once: by an answer, or because it was sent and its connection was lost.
 
 mod dispatch;
+pub mod inquiry;
 mod ongoing;
 pub(crate) mod pending;
 pub mod pool;
@@ -19,6 +20,7 @@ mod server;
 pub mod task;
 pub mod unique;
 
+use crate::client::inquiry::{Inquiry, Question};
 use crate::client::ongoing::{Listener, Ongoing, Parts};
 use crate::client::pending::Received;
 use crate::client::pool::Pool;
@@ -59,6 +61,8 @@ pub struct Client {
     pool: Option<Pool>,
     servers: Vec<Server>,
     tasks: Slab<Ongoing>,
+    /// Text commands that are not answered yet.
+    inquiries: Slab<Inquiry>,
     /// Tasks in the order they were asked for, not sent yet.
     waiting: VecDeque<TaskId>,
     /// What became known of tasks of [`Client::add`].
@@ -521,6 +525,50 @@ impl Client {
         for id in server.pending.end() {
             self.report(id, Event::Error(error.clone().into()), true);
         }
+    }
+
+    /// A text command about one job, to be put to the server that gave its handle, if that is remembered; else to all, one
+    /// after another, until one knows the job. Its answer is to be waited for by [`Client::answer_to`].
+    ///
+    /// # Errors
+    /// [`Error::NoServers`].
+    pub fn inquire(&mut self, question: Question) -> Result<usize> {
+        if self.servers.is_empty() {
+            return Err(Error::NoServers);
+        }
+        let mut order = question.handle.as_ref().map_or_else(Vec::new, |handle| self.origins.of(handle));
+        if order.is_empty() {
+            order.extend(0..self.servers.len());
+        }
+        let servers = order.into_iter().filter_map(|i| self.servers.get(i)).map(|server| &server.connection);
+        let targets = servers.map(|connection| (connection.address().clone(), connection.tls().cloned()));
+        Ok(self.inquiries.insert(Inquiry::new(question, targets)))
+    }
+
+    /// Waits for the answer to [`Client::inquire`]; `None`: no server knows the job. Can be dropped and called again.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at `until`. Where no server knows the job, and one could not say so, that one's:
+    /// [`Error::Connect`] and its kin, [`Error::Lost`], [`Error::Protocol`], [`Error::Server`] where it does not know the
+    /// command or does not allow it.
+    pub async fn answer_to(&mut self, inquiry: usize, until: Option<Instant>) -> Result<Option<Bytes>> {
+        let begun = Instant::now();
+        let wake = |c: &Client| c.inquiries.get(inquiry).and_then(Inquiry::wake);
+        let answer = drive(self, until, wake, |c, cx| match c.inquiries.get_mut(inquiry) {
+            Some(asked) => asked.poll(cx, &c.settings),
+            None => Poll::Ready(Err(Error::NothingToWaitFor)),
+        });
+        let answer = answer.await;
+        let asked = self.inquiries.try_remove(inquiry);
+        answer.unwrap_or_else(|| {
+            let server = asked.map_or_else(|| "the servers".into(), |asked| asked.server().into());
+            Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 })
+        })
+    }
+
+    /// Nobody waits for this answer any more.
+    pub fn forget_inquiry(&mut self, inquiry: usize) {
+        self.inquiries.try_remove(inquiry);
     }
 
     /// The key to send for what the user gave: `None` and empty become one that no other job has,

@@ -188,6 +188,7 @@ fn unasked(response: &Response<'_>) -> Error {
         Response::StatusUnique { .. } => "STATUS_RES_UNIQUE",
         Response::Echo(_) => "ECHO_RES",
         Response::Option(_) => "OPTION_RES",
+        Response::JobNotice(_) => "JOB_NOTICE",
         Response::Noop | Response::NoJob | Response::JobAssign(_) | Response::Work(_) => "an answer",
     };
     Error::unexpected(format_args!("{what} where another answer was due"))

@@ -36,7 +36,7 @@ impl Origins {
     }
 
     /// The servers that gave this handle, the last one first.
-    fn of(&self, handle: &[u8]) -> Vec<usize> {
+    pub(crate) fn of(&self, handle: &[u8]) -> Vec<usize> {
         let (hash, mut servers) = (hash(handle), Vec::new());
         for (_, server) in self.last.iter().rev().filter(|(of, _)| *of == hash) {
             let server = *server as usize;

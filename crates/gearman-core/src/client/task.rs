@@ -4,7 +4,7 @@
 //! An [`Ask`] is a whole packet that any server can read: what the protocol cannot carry is refused when it is made.
 
 use crate::error::{Error, Result};
-use crate::protocol::message::{Priority, Request, Start, Submit};
+use crate::protocol::message::{Decimal, Priority, Request, Start, Submit};
 use crate::protocol::names::{check_function, check_unique};
 use crate::protocol::packet::HEADER;
 use crate::{MAX_HANDLE, MAX_UNIQUE};
@@ -74,10 +74,19 @@ impl Ask {
         unique: &[u8],
         workload: &[u8],
     ) -> Result<Ask> {
-        if workload.is_empty() {
-            return Err(Error::Argument("the workload is empty: Gearman jobs need at least one byte"));
-        }
-        job(priority, background, function, unique, workload)
+        not_empty(workload)?;
+        job(Submit { priority, background, function, unique, workload, start: Start::Now, reducer: None })
+    }
+
+    /// A background job that does not run before this moment, in seconds since 1970; at once where that is past.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] as [`Ask::submit`].
+    pub fn submit_at(epoch: u64, function: &[u8], unique: &[u8], workload: &[u8]) -> Result<Ask> {
+        not_empty(workload)?;
+        let (priority, epoch) = (Priority::Normal, Decimal::new(epoch));
+        let start = Start::Epoch(epoch.as_ref());
+        job(Submit { priority, background: true, function, unique, workload, start, reducer: None })
     }
 
     /// A job without a workload, which the protocol allows and [`Ask::submit`] refuses as libgearman does.
@@ -85,7 +94,7 @@ impl Ask {
     /// # Errors
     /// [`Error::Argument`] as [`Ask::submit`], but for the workload.
     pub fn submit_empty(priority: Priority, background: bool, function: &[u8], unique: &[u8]) -> Result<Ask> {
-        job(priority, background, function, unique, b"")
+        job(Submit { priority, background, function, unique, workload: b"", start: Start::Now, reducer: None })
     }
 
     /// Is JOB_CREATED the only answer to it?
@@ -127,11 +136,17 @@ impl Ask {
     }
 }
 
-fn job(priority: Priority, background: bool, function: &[u8], unique: &[u8], workload: &[u8]) -> Result<Ask> {
-    check_function(function)?;
-    check_unique(unique)?;
-    let kind = if background { Kind::Background } else { Kind::Foreground };
-    let job = Submit { priority, background, function, unique, workload, start: Start::Now, reducer: None };
+fn not_empty(workload: &[u8]) -> Result<()> {
+    match workload {
+        b"" => Err(Error::Argument("the workload is empty: Gearman jobs need at least one byte")),
+        _ => Ok(()),
+    }
+}
+
+fn job(job: Submit<'_>) -> Result<Ask> {
+    check_function(job.function)?;
+    check_unique(job.unique)?;
+    let kind = if job.background { Kind::Background } else { Kind::Foreground };
     ask(kind, Request::Submit(job))
 }
 

@@ -14,6 +14,7 @@ use crate::net::address::{Address, ServerAddress};
 use crate::net::session::Session;
 use crate::net::stream::{Look, Stream};
 use crate::net::tls::{Failure, TlsSettings};
+use crate::protocol::answer;
 use crate::protocol::codec::{Decoded, decode};
 use crate::protocol::packet::{Frame, HEADER, Magic};
 use crate::protocol::write_buffer::WriteBuffer;
@@ -169,6 +170,38 @@ impl Connection {
             self.read_buffer.reserve(room);
             match ready!(self.stream.poll_read(cx, &mut self.read_buffer)) {
                 Ok(0) => return Poll::Ready(Err(self.closed())),
+                Ok(_) => {}
+                Err(e) => return Poll::Ready(Err(self.broken(&e))),
+            }
+        }
+    }
+
+    /// The answer to a text command, line ends and all, where nothing else was asked for on this connection. `listing`: it is
+    /// a list. `seen` is 0 at first, and is kept by who calls again.
+    ///
+    /// # Errors
+    /// As [`Connection::poll_packet`]; the limit of packets holds for answers too.
+    pub fn poll_answer(&mut self, cx: &mut Context<'_>, listing: bool, seen: &mut usize) -> Poll<Result<Bytes>> {
+        loop {
+            if let Some(end) = answer::end(&self.read_buffer, *seen, listing) {
+                *seen = 0;
+                return Poll::Ready(Ok(self.read_buffer.split_to(end).freeze()));
+            }
+            if memchr::memchr(0, &self.read_buffer[*seen..]).is_some() {
+                return Poll::Ready(Err(self.at_this_server(Error::unexpected("a NUL in answer to a text command"))));
+            }
+            *seen = self.read_buffer.len();
+            if *seen > self.limit {
+                let from = format!(" from {}", self.server);
+                return Poll::Ready(Err(Error::TooLarge { from, size: *seen, limit: self.limit }));
+            }
+            self.read_buffer.reserve((*seen).clamp(READ, STEP));
+            match ready!(self.stream.poll_read(cx, &mut self.read_buffer)) {
+                Ok(0) => {
+                    return Poll::Ready(
+                        Err(self.lost("the server closed the connection before the end of its answer")),
+                    );
+                }
                 Ok(_) => {}
                 Err(e) => return Poll::Ready(Err(self.broken(&e))),
             }

@@ -40,6 +40,28 @@ pub enum Command<'a> {
     MaxQueue(&'a [u8], [u32; 3]),
     /// `cancel job HANDLE`.
     CancelJob(&'a [u8]),
+    /// `cancel unique FUNCTION UNIQUE`. Our own, as all that follow.
+    CancelUnique(&'a [u8], &'a [u8]),
+    /// `policy PATTERN KEY=VALUE...`: sets keys of the policy of functions; `KEY=` takes one back.
+    SetPolicy(&'a str, Vec<&'a str>),
+    /// `policies`: every rule.
+    Policies,
+    /// `dead [FUNCTION]`: dead letters.
+    Dead(Option<&'a [u8]>),
+    /// `dead-show HANDLE`: one of them, with its workload.
+    DeadShow(&'a [u8]),
+    /// `dead-retry HANDLE`, or `dead-retry FUNCTION`: all of it.
+    DeadRetry(&'a [u8]),
+    /// `dead-forget HANDLE`, or `dead-forget FUNCTION`.
+    DeadForget(&'a [u8]),
+    /// `bury HANDLE`: a job becomes a dead letter.
+    Bury(&'a [u8]),
+    /// `job HANDLE`: what is known of a job.
+    Job(&'a [u8]),
+    /// `job FUNCTION UNIQUE`.
+    JobOfUnique(&'a [u8], &'a [u8]),
+    /// `result HANDLE`: the result that is kept of a job.
+    Result(&'a [u8]),
     /// Something that starts like a command and has not the words it takes, neither fewer nor more: its name.
     InvalidArguments(&'static str),
     /// `show` with words it does not know.
@@ -80,18 +102,55 @@ impl<'a> Command<'a> {
             },
             (b"maxqueue", _) => Command::InvalidArguments("maxqueue"),
             (b"cancel", [what, handle]) if is(what, "job") => Command::CancelJob(handle),
+            (b"cancel", [what, function, unique]) if is(what, "unique") && is_name(function) => {
+                Command::CancelUnique(function, unique)
+            }
             (b"cancel", [_, _, ..]) => Command::UnknownCancel,
-            _ => Command::Unknown(first),
+            (b"policy", [pattern, words @ ..]) if !words.is_empty() => {
+                set_policy(pattern, words).unwrap_or(Command::InvalidArguments("policy"))
+            }
+            (b"policies", []) => Command::Policies,
+            (b"dead", []) => Command::Dead(None),
+            (b"dead", [function]) if is_name(function) => Command::Dead(Some(function)),
+            (b"dead-show", [handle]) => Command::DeadShow(handle),
+            (b"dead-retry", [what]) if is_name(what) => Command::DeadRetry(what),
+            (b"dead-forget", [what]) if is_name(what) => Command::DeadForget(what),
+            (b"bury", [handle]) => Command::Bury(handle),
+            (b"job", [handle]) => Command::Job(handle),
+            (b"job", [function, unique]) if is_name(function) => Command::JobOfUnique(function, unique),
+            (b"result", [handle]) => Command::Result(handle),
+            (word, _) => match OURS.iter().find(|name| name.as_bytes() == word) {
+                Some(name) => Command::InvalidArguments(name),
+                None => Command::Unknown(first),
+            },
         }
     }
 }
 
+/// Commands of ours that take words.
+const OURS: [&str; 9] =
+    ["policy", "policies", "dead", "dead-show", "dead-retry", "dead-forget", "bury", "job", "result"];
+
+/// Is this command one that only our server knows?
+pub fn is_ours(command: &str) -> bool {
+    let word = command.split(' ').next().unwrap_or_default();
+    OURS.contains(&word) || matches!(word, "counters" | "whoami") || command.starts_with("cancel unique ")
+}
+
+/// Words that are no text name nothing.
+fn set_policy<'a>(pattern: &'a [u8], words: &[&'a [u8]]) -> Option<Command<'a>> {
+    let text = |word| std::str::from_utf8(word).ok();
+    let words = words.iter().map(|word| text(word)).collect::<Option<_>>()?;
+    Some(Command::SetPolicy(text(pattern).filter(|p| is_name(p.as_bytes()))?, words))
+}
+
 /// Is the answer to this command a list that ends in a line with a dot?
 pub fn is_listing(command: &str) -> bool {
-    matches!(
+    let whole = matches!(
         command,
-        "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs" | "counters" | "whoami"
-    )
+        "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs" | "counters" | "whoami" | "policies"
+    );
+    whole || matches!(command.split(' ').next(), Some("dead" | "dead-show" | "job" | "result"))
 }
 
 /// Why no text command can name this function or job, where none can.
@@ -141,6 +200,34 @@ mod tests {
     }
 
     #[test]
+    fn our_own() {
+        for (line, command) in [
+            ("policy resize* retries=3 timeout=", Command::SetPolicy("resize*", vec!["retries=3", "timeout="])),
+            ("Policies", Command::Policies),
+            ("dead", Command::Dead(None)),
+            ("DEAD f", Command::Dead(Some(b"f"))),
+            ("dead-show H:x:1", Command::DeadShow(b"H:x:1")),
+            ("dead-retry f", Command::DeadRetry(b"f")),
+            ("dead-forget H:x:1", Command::DeadForget(b"H:x:1")),
+            ("bury H:x:1", Command::Bury(b"H:x:1")),
+            ("cancel unique f k", Command::CancelUnique(b"f", b"k")),
+            ("job H:x:1", Command::Job(b"H:x:1")),
+            ("job f k", Command::JobOfUnique(b"f", b"k")),
+            ("result H:x:1", Command::Result(b"H:x:1")),
+        ] {
+            assert_eq!(Command::parse(line.as_bytes()), command, "{line}");
+            let list = line.to_ascii_lowercase();
+            assert!(is_ours(&list) && !is_ours("cancel job H:x:1") && !is_ours("status"));
+            assert_eq!(
+                is_listing(&list),
+                list.starts_with("dead") && !list.contains("-retry") && !list.contains("-forget")
+                    || ["policies", "job", "result"].contains(&list.split(' ').next().unwrap()),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
     fn what_lacks_words_and_what_is_unknown() {
         assert_eq!(Command::parse(b"create\n"), Command::InvalidArguments("create"));
         assert_eq!(Command::parse(b"maxqueue\n"), Command::InvalidArguments("maxqueue"));
@@ -166,10 +253,25 @@ mod tests {
             ("cancel function f", Command::UnknownCancel),
             ("show jobs f", Command::UnknownShow),
             ("show unique jobs f", Command::UnknownShow),
+            ("cancel unique f", Command::UnknownCancel),
+            ("cancel unique f k x", Command::UnknownCancel),
+            ("policy f", Command::InvalidArguments("policy")),
+            ("policy", Command::InvalidArguments("policy")),
+            ("policies f", Command::InvalidArguments("policies")),
+            ("dead f g", Command::InvalidArguments("dead")),
+            ("dead-show", Command::InvalidArguments("dead-show")),
+            ("dead-retry f g", Command::InvalidArguments("dead-retry")),
+            ("dead-forget", Command::InvalidArguments("dead-forget")),
+            ("bury", Command::InvalidArguments("bury")),
+            ("job", Command::InvalidArguments("job")),
+            ("job f k x", Command::InvalidArguments("job")),
+            ("result H:x:1 2", Command::InvalidArguments("result")),
             ("drop function resize\0images", Command::InvalidArguments("drop")),
         ] {
             assert_eq!(Command::parse(line.as_bytes()), command, "{line}");
         }
+        assert_eq!(Command::parse(b"policy f\xff retries=1"), Command::InvalidArguments("policy"));
+        assert_eq!(Command::parse(b"policy f retries=\xff"), Command::InvalidArguments("policy"));
         let long = format!("create function {}", "x".repeat(MAX_FUNCTION + 1));
         assert_eq!(Command::parse(long.as_bytes()), Command::InvalidArguments("create"));
     }

@@ -29,6 +29,15 @@ pub enum Priority {
 impl Priority {
     /// All three, in the order they are served.
     pub const ALL: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
+
+    /// In one word: `normal`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Priority::High => "high",
+            Priority::Normal => "normal",
+            Priority::Low => "low",
+        }
+    }
 }
 
 /// When a submitted job may run.
@@ -365,6 +374,26 @@ pub struct Status<'a> {
     pub denominator: &'a [u8],
 }
 
+/// What a worker asked to be told of its jobs, and no answer to anything. Ours: see docs/protocol.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice<'a> {
+    /// Of which job.
+    pub handle: &'a [u8],
+    /// What is to be known of it.
+    pub news: News<'a>,
+}
+
+/// The second and the third argument of a JOB_NOTICE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News<'a> {
+    /// `attempt`: the job that is assigned next was tried before. Decimal, from 2 on: which time this is.
+    Attempt(&'a [u8]),
+    /// `cancelled`: nobody wants its result any more.
+    Cancelled,
+    /// What a later version may have to tell: its name and its value.
+    Other(&'a [u8], &'a [u8]),
+}
+
 /// What a server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Response<'a> {
@@ -394,6 +423,8 @@ pub enum Response<'a> {
         /// Decimal: how many clients wait for it.
         clients: &'a [u8],
     },
+    /// JOB_NOTICE.
+    JobNotice(Notice<'a>),
     /// ECHO_RES.
     Echo(&'a [u8]),
     /// OPTION_RES: the option is on.
@@ -458,6 +489,15 @@ impl<'a> Response<'a> {
                 let status = Status { known: known == b"1", running: running == b"1", numerator, denominator };
                 Response::StatusUnique { unique, status, clients }
             }
+            Command::JobNotice => {
+                let [handle, name, value] = frame.arguments()?;
+                let news = match name {
+                    b"attempt" => News::Attempt(value),
+                    b"cancelled" => News::Cancelled,
+                    name => News::Other(name, value),
+                };
+                Response::JobNotice(Notice { handle, news })
+            }
             Command::EchoRes => Response::Echo(frame.arguments::<1>()?[0]),
             Command::OptionRes => Response::Option(frame.arguments::<1>()?[0]),
             Command::Error => {
@@ -494,6 +534,14 @@ impl<'a> Response<'a> {
             Response::StatusUnique { unique, status: s, clients } => {
                 let (known, running) = (flag(s.known), flag(s.running));
                 put(Command::StatusResUnique, &[unique, known, running, s.numerator, s.denominator, clients])
+            }
+            Response::JobNotice(Notice { handle, news }) => {
+                let (name, value): (&[u8], &[u8]) = match news {
+                    News::Attempt(number) => (b"attempt", number),
+                    News::Cancelled => (b"cancelled", b""),
+                    News::Other(name, value) => (name, value),
+                };
+                put(Command::JobNotice, &[handle, name, value])
             }
             Response::Echo(data) => put(Command::EchoRes, &[data]),
             Response::Option(name) => put(Command::OptionRes, &[name]),

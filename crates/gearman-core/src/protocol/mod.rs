@@ -4,6 +4,7 @@
 //! parsed is borrowed from the buffer it was read from.
 
 pub mod admin;
+pub mod answer;
 pub mod codec;
 pub mod message;
 pub mod names;

@@ -32,7 +32,8 @@ impl Magic {
 
 macro_rules! commands {
     ($($variant:ident = $number:literal $name:literal $sender:ident $arguments:literal,)*) => {
-        /// Every command of the protocol with its number (PROTOCOL of gearmand; libgearman-1.0/protocol.h).
+        /// Every command of the protocol with its number (PROTOCOL of gearmand; libgearman-1.0/protocol.h), and ours, from 200
+        /// on (docs/protocol.md).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u32)]
         pub enum Command { $(#[doc = $name] $variant = $number,)* }
@@ -117,6 +118,7 @@ commands! {
     JobAssignAll = 40 "JOB_ASSIGN_ALL" Server 5,
     GetStatusUnique = 41 "GET_STATUS_UNIQUE" Peer 1,
     StatusResUnique = 42 "STATUS_RES_UNIQUE" Server 6,
+    JobNotice = 200 "JOB_NOTICE" Server 3,
 }
 
 impl std::fmt::Display for Command {
@@ -179,7 +181,7 @@ mod tests {
         for command in Command::ALL {
             assert_eq!(Command::from_number(*command as u32), Some(*command));
         }
-        for unused in [0, 5, 43, u32::MAX] {
+        for unused in [0, 5, 43, 199, 201, u32::MAX] {
             assert_eq!(Command::from_number(unused), None);
         }
     }

@@ -9,10 +9,9 @@
 use super::Worker;
 use crate::server_connection::drive;
 use crate::worker::job::Job;
+use crate::worker::notices::Refusals;
 use crate::worker::protocol::{Assignment, State};
 use crate::worker::server::Server;
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -21,7 +20,7 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Servers that do not know of direct assignment: each is asked once in a process.
-static REFUSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static REFUSED: Refusals = Refusals::new();
 
 /// What a worker does when there is no job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +44,11 @@ impl WhenIdle {
 impl Server {
     /// Is this a server that may be asked for direct assignment?
     pub(super) fn may_ask(&self) -> bool {
-        let refused = || REFUSED.lock().unwrap_or_else(PoisonError::into_inner).contains(self.connection.name());
-        self.protocol.assignment == Assignment::Unasked && !refused()
+        self.protocol.assignment == Assignment::Unasked && !REFUSED.has(self.connection.name())
     }
 
     pub(super) fn remember_refusal(&self) {
-        REFUSED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.connection.name().into());
+        REFUSED.add(self.connection.name());
     }
 
     /// Has the answer to the echo that says we are awake taken longer than [`PATIENCE`]?

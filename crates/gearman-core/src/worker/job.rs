@@ -18,6 +18,8 @@ pub struct Job {
     pub reducer: Option<Bytes>,
     /// What to work on.
     pub workload: Bytes,
+    /// Which try of the job this is, from 1 on; 0 where the server does not tell.
+    pub attempt: u32,
     /// Which server of the worker gave it.
     pub(crate) server: usize,
     /// Over which connection to it: a later one knows nothing of the job.
@@ -26,6 +28,8 @@ pub struct Job {
     pub(crate) process: Process,
     /// Its end was sent; nothing more can be.
     pub(crate) ended: bool,
+    /// The server said that it was cancelled.
+    pub(crate) cancelled: bool,
 }
 
 impl Job {

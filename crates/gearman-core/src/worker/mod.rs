@@ -20,7 +20,7 @@ use crate::protocol::message::{Assign, Grab, Request, Response, Update, Work};
 use crate::return_code::PERMISSION_DENIED;
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once, with_deadline};
 use crate::worker::job::Job;
-use crate::worker::protocol::{Abilities, Assignment, Protocol, Received, State};
+use crate::worker::protocol::{Abilities, Assignment, Received, State};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -32,6 +32,7 @@ use tokio::time::Instant;
 mod direct;
 mod echo;
 pub mod job;
+mod notices;
 mod pace;
 pub mod protocol;
 mod server;
@@ -56,6 +57,8 @@ pub struct Worker {
     pub grab: Grab,
     /// Waits to be woken (PRE_SLEEP, NOOP) also where its only server could give it the job itself.
     pub classic: bool,
+    /// Asks servers to tell which try a job is, and that it was cancelled: [`Job::attempt`], [`Worker::is_cancelled`].
+    pub notices: bool,
     /// So many jobs may wait here while another is run. They go back to the server with the connection.
     pub prefetch: usize,
     id: Bytes,
@@ -184,16 +187,19 @@ impl Worker {
     fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let server = &mut self.servers[i];
         let up = server.connection.poll_up(cx, &self.settings);
-        if matches!(up, Poll::Ready(Ok(_))) {
-            let serial = server.connection.serial;
-            if let Some(connection) = server.connection.up().filter(|_| server.introduced != serial) {
-                server.introduced = serial;
-                (server.protocol, server.unfinished, server.answer_by) = (Protocol::default(), 0, None);
+        if matches!(up, Poll::Ready(Ok(_))) && server.introduced != server.connection.serial {
+            server.introduced = server.connection.serial;
+            server.forget();
+            let notices = self.notices && !notices::REFUSED.has(server.connection.name());
+            if let Some(connection) = server.connection.up() {
                 if !self.id.is_empty() {
                     Request::SetClientId(&self.id).encode(connection.write_buffer());
                 }
                 if self.exceptions {
                     server.protocol.option(b"exceptions", connection.write_buffer());
+                }
+                if notices {
+                    server.protocol.ask_for_notices(connection.write_buffer());
                 }
             }
         }
@@ -532,6 +538,7 @@ impl Worker {
         server.unfinished += usize::from(matches!(received, Received::Job(_)));
         match received {
             Received::Job(Assign { handle, function, unique, reducer, workload }) => Ok(Some(Job {
+                attempt: server.attempt(handle),
                 handle: packet.keep(handle),
                 function: packet.keep(function),
                 unique: packet.keep(unique.unwrap_or_default()),
@@ -541,11 +548,20 @@ impl Worker {
                 serial: server.connection.serial,
                 process: Process::this(),
                 ended: false,
+                cancelled: false,
             })),
             Received::Echo(number, data) => {
                 if let Some(echo) = self.echo.as_mut().filter(|e| e.number == number) {
                     echo.back = Some(packet.keep(data));
                 }
+                Ok(None)
+            }
+            Received::Notice(notice) => {
+                self.noticed(i, &notice);
+                Ok(None)
+            }
+            Received::NoNotices => {
+                notices::REFUSED.add(server.connection.name());
                 Ok(None)
             }
             Received::Nothing => Ok(None),
@@ -599,7 +615,10 @@ impl Worker {
         server.protocol.interrupt_sleep(connection.write_buffer());
         request.encode(connection.write_buffer());
         job.ended |= last;
-        server.unfinished = server.unfinished.saturating_sub(usize::from(last));
+        if last {
+            server.unfinished = server.unfinished.saturating_sub(1);
+            server.told.is_over(&job.handle);
+        }
         if let Err(error) = connection.try_flush() {
             self.lose(job.server, error.clone());
             return Err(error);

@@ -19,7 +19,7 @@
 
 use crate::error::{Error, Result};
 use crate::protocol::codec::Sink;
-use crate::protocol::message::{Assign, Decimal, Grab, Request, Response};
+use crate::protocol::message::{Assign, Decimal, Grab, News, Notice, Request, Response};
 use crate::protocol::names::check_function;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -98,6 +98,9 @@ impl Abilities {
 
 /// The option by which a worker asks for direct assignment.
 const ALL_YOURS: &[u8] = b"all-yours";
+/// The options by which it asks for notices of its jobs: which try one is, and that one was cancelled.
+const ATTEMPTS: &[u8] = b"attempts";
+const CANCEL_NOTICES: &[u8] = b"cancel-notices";
 /// The data of the echo that says the worker is awake.
 const AWAKE: &[u8] = b"awake";
 
@@ -177,6 +180,10 @@ pub(crate) struct Protocol {
     backoff: Backoff,
     /// It is an old server that does not know GRAB_JOB_ALL.
     old: bool,
+    /// It tells which try a job is.
+    pub(crate) tells_attempts: bool,
+    /// It tells which jobs were cancelled.
+    pub(crate) tells_cancelled: bool,
     /// Requests that are answered in order, beside the grab.
     asked: VecDeque<Asked>,
     /// Counts our own echoes, which mark a place in the stream of answers.
@@ -188,8 +195,8 @@ pub(crate) struct Protocol {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
-    /// OPTION_REQ.
-    Option,
+    /// OPTION_REQ of this name.
+    Option(&'static [u8]),
     /// ECHO_REQ with this number.
     Echo(u32),
     /// ECHO_REQ of our own, with this number.
@@ -203,6 +210,10 @@ pub(crate) enum Received<'a> {
     Job(Assign<'a>),
     /// What the echo with this number brought back.
     Echo(u32, &'a [u8]),
+    /// Something about a job that it gave us.
+    Notice(Notice<'a>),
+    /// It does not know of notices.
+    NoNotices,
     /// The state changed, or nothing did.
     Nothing,
 }
@@ -319,9 +330,16 @@ impl Protocol {
         }
     }
 
-    pub(crate) fn option(&mut self, name: &[u8], out: &mut impl Sink) {
+    /// Asks for an option; to be called before the first [`Protocol::grab`] of a connection.
+    pub(crate) fn option(&mut self, name: &'static [u8], out: &mut impl Sink) {
         Request::Option(name).encode(out);
-        self.asked.push_back(Asked::Option);
+        self.asked.push_back(Asked::Option(name));
+    }
+
+    /// Asks for notices, as [`Protocol::option`] does.
+    pub(crate) fn ask_for_notices(&mut self, out: &mut impl Sink) {
+        self.option(ATTEMPTS, out);
+        self.option(CANCEL_NOTICES, out);
     }
 
     pub(crate) fn echo(&mut self, number: u32, data: &[u8], out: &mut impl Sink) {
@@ -361,15 +379,23 @@ impl Protocol {
             Response::Option(ALL_YOURS) if self.assignment == Assignment::Asked => {
                 self.set_assignment(Assignment::Direct)
             }
-            Response::Option(_) if self.asked.front() == Some(&Asked::Option) => _ = self.asked.pop_front(),
-            Response::Echo(data) => match self.asked.pop_front() {
-                Some(Asked::Echo(number)) => return Ok(Received::Echo(number, data)),
-                Some(Asked::Mark(mark)) => self.echo_returned(mark),
-                _ => return Err(Error::unexpected("a worker got ECHO_RES without having asked")),
+            Response::Option(_) if self.option_is_due() => match self.asked.pop_front() {
+                Some(Asked::Option(ATTEMPTS)) => self.tells_attempts = true,
+                Some(Asked::Option(CANCEL_NOTICES)) => self.tells_cancelled = true,
+                _ => {}
             },
+            Response::Echo(data) => {
+                self.options_are_over();
+                match self.asked.pop_front() {
+                    Some(Asked::Echo(number)) => return Ok(Received::Echo(number, data)),
+                    Some(Asked::Mark(mark)) => self.echo_returned(mark),
+                    _ => return Err(Error::unexpected("a worker got ECHO_RES without having asked")),
+                }
+            }
+            Response::JobNotice(notice) if self.is_told(&notice) => return Ok(Received::Notice(notice)),
             // An option that the server does not know; or it was sent an update of a job that it has given to
             // another worker meanwhile (the function's timeout ran out). Nothing is left to be done about either.
-            Response::Error { code, .. } => self.refused(code),
+            Response::Error { code, .. } => return Ok(self.refused(code)),
             other => return Err(Error::unexpected(format_args!("a worker got {}", name(&other)))),
         }
         Ok(Received::Nothing)
@@ -378,6 +404,7 @@ impl Protocol {
     /// A grab was answered, by a job or by NO_JOB. True: no grab is unanswered now.
     fn answered(&mut self) -> bool {
         self.grabs = self.grabs.saturating_sub(1);
+        self.options_are_over();
         // The option was asked for ahead of the first grab, and what is answered is answered in order.
         if self.assignment == Assignment::Asked {
             self.set_assignment(Assignment::Refused);
@@ -387,14 +414,35 @@ impl Protocol {
 
     fn set_assignment(&mut self, assignment: Assignment) {
         self.assignment = assignment;
-        self.asked.retain(|asked| *asked != Asked::Option);
+        self.options_are_over();
     }
 
-    fn refused(&mut self, code: &[u8]) {
+    fn option_is_due(&self) -> bool {
+        matches!(self.asked.front(), Some(Asked::Option(_)))
+    }
+
+    /// What came after them is answered, so they never will be.
+    fn options_are_over(&mut self) {
+        while self.option_is_due() {
+            self.asked.pop_front();
+        }
+    }
+
+    fn is_told(&self, notice: &Notice<'_>) -> bool {
+        match notice.news {
+            News::Attempt(_) => self.tells_attempts,
+            News::Cancelled => self.tells_cancelled,
+            News::Other(..) => self.tells_attempts || self.tells_cancelled,
+        }
+    }
+
+    fn refused<'a>(&mut self, code: &[u8]) -> Received<'a> {
         let unknown = code.ends_with(b"INVALID_COMMAND");
         if unknown || code.ends_with(b"OPTION") {
-            if self.asked.front() == Some(&Asked::Option) {
-                self.asked.pop_front();
+            if self.option_is_due() {
+                if let Some(Asked::Option(ATTEMPTS | CANCEL_NOTICES)) = self.asked.pop_front() {
+                    return Received::NoNotices;
+                }
             } else if self.assignment == Assignment::Asked {
                 self.assignment = Assignment::Refused;
             } else if unknown && self.grabs > 0 && !self.old {
@@ -405,6 +453,7 @@ impl Protocol {
                 }
             }
         }
+        Received::Nothing
     }
 }
 
@@ -416,6 +465,7 @@ fn name(response: &Response<'_>) -> &'static str {
         Response::Status { .. } => "STATUS_RES",
         Response::StatusUnique { .. } => "STATUS_RES_UNIQUE",
         Response::Option(_) => "OPTION_RES without having asked",
+        Response::JobNotice(_) => "JOB_NOTICE without having asked",
         Response::Noop | Response::JobAssign(_) | Response::Echo(_) | Response::Error { .. } => "an answer",
     }
 }

@@ -1,10 +1,16 @@
 //! A server as a worker uses it: its connection, the state of the protocol there, and how many jobs came over it.
 //!
-//! Must never know the jobs themselves. All but the connection's own state is forgotten with the connection.
+//! Must never know the jobs themselves, but for what was told of some. All but the connection's own state is forgotten with
+//! the connection.
 
 use crate::server_connection::ServerConnection;
 use crate::worker::protocol::Protocol;
+use bytes::Bytes;
+use std::collections::VecDeque;
 use tokio::time::Instant;
+
+/// So many jobs may be noted as cancelled. A worker has no more of them at a time, or its server makes them up.
+const CANCELLED: usize = 1024;
 
 /// A server as a worker uses it.
 #[derive(Debug)]
@@ -17,19 +23,50 @@ pub(super) struct Server {
     pub(super) unfinished: usize,
     /// When it must have answered that we stopped waiting, if that was sent.
     pub(super) answer_by: Option<Instant>,
+    /// What it said of jobs unasked.
+    pub(super) told: Told,
 }
 
 impl Server {
     pub(super) fn new(connection: ServerConnection) -> Server {
-        Server { connection, protocol: Protocol::default(), introduced: 0, unfinished: 0, answer_by: None }
+        let (protocol, told) = (Protocol::default(), Told::default());
+        Server { connection, protocol, introduced: 0, unfinished: 0, answer_by: None, told }
     }
 
     /// The connection is gone, and all that belonged to it.
     pub(super) fn forget(&mut self) {
         (self.protocol, self.unfinished, self.answer_by) = (Protocol::default(), 0, None);
+        self.told = Told::default();
     }
 
     pub(super) fn has_output(&mut self) -> bool {
         self.connection.up().is_some_and(|c| c.has_output())
+    }
+}
+
+/// What a server told of its jobs.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Which try the job with this handle is, which comes next.
+    pub(super) attempt: Option<(Bytes, u32)>,
+    /// Jobs that were cancelled after they were begun.
+    cancelled: VecDeque<Bytes>,
+}
+
+impl Told {
+    pub(super) fn is_cancelled(&self, handle: &[u8]) -> bool {
+        self.cancelled.iter().any(|cancelled| cancelled == handle)
+    }
+
+    pub(super) fn cancelled(&mut self, handle: &[u8]) {
+        if !self.is_cancelled(handle) {
+            self.cancelled.truncate(CANCELLED - 1);
+            self.cancelled.push_front(Bytes::copy_from_slice(handle));
+        }
+    }
+
+    /// Nobody asks about this job any more.
+    pub(super) fn is_over(&mut self, handle: &[u8]) {
+        self.cancelled.retain(|cancelled| cancelled != handle);
     }
 }

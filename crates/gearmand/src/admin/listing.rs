@@ -1,13 +1,15 @@
 //! The lists of the text protocol: pages of the snapshot in, lines out. A page is taken under the lock and written down
 //! without it; whoever holds a listing does both in turn until it is whole.
 
+use crate::admin::{dead, policies};
 use crate::broker::Broker;
 use crate::broker::activity::{End, Histogram};
-use crate::broker::snapshot::{Connection, Cursor, Function, Job, Page, Server};
+use crate::broker::policy::Rule;
+use crate::broker::snapshot::{Connection, Cursor, DeadLetter, Function, Job, Page, Server};
 use std::cmp::Reverse;
 
 /// What is listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     Status,
     PriorityStatus,
@@ -15,6 +17,11 @@ pub(crate) enum List {
     Jobs,
     UniqueJobs,
     Counters,
+    Policies,
+    /// Of this function, or of all.
+    DeadLetters(Option<Box<[u8]>>),
+    /// All of the one with this handle. Its workload may be large, so it is not written under the lock either.
+    DeadLetter(Box<[u8]>),
 }
 
 /// A list that is being written. It is sent as a whole, so that nothing else comes between its lines.
@@ -32,6 +39,9 @@ pub(crate) enum Entries {
     Functions(Page<Function>),
     Connections(Page<Connection>),
     Jobs(Page<Job>),
+    Policies(Page<Rule>),
+    DeadLetters(Page<DeadLetter>),
+    DeadLetter(Option<Box<DeadLetter>>),
 }
 
 impl Listing {
@@ -48,11 +58,14 @@ impl Listing {
 
     /// The next page: nothing is formatted here, as this is done under the lock.
     pub(crate) fn page(&self, broker: &Broker) -> Entries {
-        match self.list {
+        match &self.list {
             List::Status | List::PriorityStatus => Entries::Functions(broker.functions(self.next)),
             List::Counters => Entries::Functions(broker.functions_with_activity(self.next)),
             List::Workers => Entries::Connections(broker.connections(self.next)),
             List::Jobs | List::UniqueJobs => Entries::Jobs(broker.jobs(self.next)),
+            List::Policies => Entries::Policies(broker.policies(self.next)),
+            List::DeadLetters(function) => Entries::DeadLetters(broker.dead_letters(function.as_deref(), self.next)),
+            List::DeadLetter(handle) => Entries::DeadLetter(broker.dead_letter(handle).map(Box::new)),
         }
     }
 
@@ -71,6 +84,18 @@ impl Listing {
             Entries::Jobs(page) => {
                 page.entries.iter().for_each(|j| self.job(j));
                 page.next
+            }
+            Entries::Policies(page) => {
+                page.entries.iter().for_each(|rule| policies::line(&mut self.text, rule));
+                page.next
+            }
+            Entries::DeadLetters(page) => {
+                page.entries.iter().for_each(|letter| dead::line(&mut self.text, letter));
+                page.next
+            }
+            Entries::DeadLetter(letter) => {
+                self.text = dead::show(letter.map(|letter| *letter));
+                return true;
             }
         };
         match next {

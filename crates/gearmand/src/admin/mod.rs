@@ -1,5 +1,9 @@
 //! What operators see and ask for: renderings of the broker's snapshot. No sockets here, and no state of their own.
 
+mod dead;
+mod fields;
+mod job;
 pub(crate) mod listing;
+mod policies;
 pub(crate) mod text;
 pub(crate) mod whoami;

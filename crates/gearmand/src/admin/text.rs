@@ -1,8 +1,11 @@
 //! The text commands: a line in, an answer out. Answers are byte for byte those of the C server
-//! (libgearman-server/text.cc), CRLF and LF in the same places.
+//! (libgearman-server/text.cc), CRLF and LF in the same places. Commands of our own are in the files beside it.
 
+use crate::admin::fields::{refused, unknown_job};
+use crate::admin::job::{self, Name};
 use crate::admin::listing::{List, Listing};
 use crate::admin::whoami::whoami;
+use crate::admin::{dead, policies};
 use crate::broker::manage::NotDropped;
 use crate::broker::snapshot::Server;
 use crate::broker::{Broker, Now};
@@ -35,8 +38,7 @@ pub(crate) fn answer(
         && let Err(lacking) = access.rights.allow_text(&command)
     {
         broker.denied(now, session, &lacking);
-        let reason = lacking.to_string().replace(' ', "+");
-        outgoing.text(session, format!("ERR {PERMISSION_DENIED} {reason}\r\n").into());
+        outgoing.text(session, refused(PERMISSION_DENIED, lacking));
         return None;
     }
     let answer = match command {
@@ -46,6 +48,20 @@ pub(crate) fn answer(
         Command::ShowJobs => return Some(Listing::new(List::Jobs)),
         Command::ShowUniqueJobs => return Some(Listing::new(List::UniqueJobs)),
         Command::Counters => return Some(Listing::counters(&about.server)),
+        Command::Policies => return Some(Listing::new(List::Policies)),
+        Command::Dead(function) => return Some(Listing::new(List::DeadLetters(function.map(Box::from)))),
+        Command::DeadShow(handle) => return Some(Listing::new(List::DeadLetter(handle.into()))),
+        Command::SetPolicy(pattern, words) => policies::set(broker, now, pattern, &words),
+        Command::DeadRetry(what) => dead::retry(broker, now, what),
+        Command::DeadForget(what) => dead::forget(broker, what),
+        Command::Bury(handle) => dead::bury(broker, now, handle, outgoing),
+        Command::Job(handle) => job::job(broker, now, session, Name::Handle(handle)),
+        Command::JobOfUnique(function, unique) => job::job(broker, now, session, Name::Unique(function, unique)),
+        Command::Result(handle) => job::result(broker, now, session, handle),
+        Command::CancelUnique(function, unique) => match broker.cancel_unique(now, function, unique, outgoing) {
+            true => b"OK\r\n".to_vec(),
+            false => unknown_job("no job of this function has this key"),
+        },
         Command::Version => format!("OK {}\n", env!("CARGO_PKG_VERSION")).into(),
         Command::GetPid => format!("OK {}\n", std::process::id()).into(),
         Command::Whoami => whoami(broker.access(session)),

@@ -273,6 +273,7 @@ impl Broker {
     fn assign(&self, session: u32, job: u32, grab: Grab, outgoing: &mut Outgoing) {
         let job = &self.jobs.arena[job];
         let handle = self.handles.write(job.number);
+        self.tell_attempt(session, job, &handle, outgoing);
         let assign = Assign {
             handle: &handle,
             function: &self.functions[job.function].name,

@@ -26,7 +26,6 @@ pub(crate) enum NotBuried {
     Foreground,
 }
 
-#[allow(dead_code, reason = "policies are set from outside next")]
 impl Broker {
     /// A function is to be known, also without workers and jobs. False: there are too many.
     pub(crate) fn create_function(&mut self, now: &Now, name: &[u8]) -> bool {
@@ -82,11 +81,6 @@ impl Broker {
         self.apply_policies(now);
     }
 
-    /// All rules, those that go first in front.
-    pub(crate) fn policies(&self) -> impl Iterator<Item = &policy::Rule> {
-        self.policies.iter()
-    }
-
     /// The rules have changed: what each function's jobs have to obey from now on.
     pub(super) fn apply_policies(&mut self, now: &Now) {
         for id in 0..self.functions.end() {
@@ -113,7 +107,7 @@ impl Broker {
         if !self.jobs.arena[job].background {
             return Err(NotBuried::Foreground);
         }
-        let worker = self.report_end(job, outgoing);
+        let worker = self.report_end(job, End::Cancelled, outgoing);
         self.bury(now, job, Cause::Buried, b"", worker);
         self.next_on(now, worker);
         Ok(())

@@ -54,11 +54,12 @@ mod jobs;
 pub(crate) mod kept;
 mod limits;
 pub(crate) mod manage;
+mod notices;
 mod outcomes;
 pub(crate) mod policy;
 mod queue;
 mod results;
-mod retries;
+pub(crate) mod retries;
 mod schedule;
 mod sessions;
 pub(crate) mod snapshot;
@@ -309,6 +310,7 @@ impl Broker {
         match name {
             b"exceptions" => self.sessions[session].exceptions = true,
             b"all-yours" if self.rules.direct => self.all_yours(session),
+            _ if self.wants_notices(session, name) => {}
             b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
             _ => {
                 return outgoing.error(

@@ -176,19 +176,20 @@ impl Broker {
 
     /// Nobody gets this job any more: those who wait for it are told that it failed.
     pub(super) fn fail(&mut self, now: &Now, id: u32, end: End, outgoing: &mut Outgoing) {
-        let worker = self.report_end(id, outgoing);
+        let worker = self.report_end(id, end, outgoing);
         self.remember(now, id, || Outcome::Cancelled);
         self.remove(id, end);
         self.next_on(now, worker);
     }
 
-    /// Those who wait for a job are told that it failed; its worker is not. Who that is, if anybody.
-    pub(super) fn report_end(&mut self, id: u32, outgoing: &mut Outgoing) -> u32 {
+    /// Those who wait for a job are told that it failed; its worker is told what it asked to be told. Who that is, if anybody.
+    pub(super) fn report_end(&mut self, id: u32, end: End, outgoing: &mut Outgoing) -> u32 {
         let (handle, job) = (self.handle(id), &self.jobs.arena[id]);
         self.report_failure(job, &handle, outgoing);
         let (worker, number) = (job.worker, job.number);
         if worker != NONE {
-            // It does not know.
+            self.tell_cancelled(worker, end, &handle, outgoing);
+            // It does not know yet, or never will.
             let on_it = self.begun(id);
             let worker = &mut self.sessions[worker];
             (worker.lost, worker.late) = (number, worker.late || on_it);

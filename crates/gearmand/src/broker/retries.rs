@@ -113,7 +113,7 @@ impl Broker {
 
     /// A job that was tried in vain is given up: those who wait for it are told that it failed.
     pub(super) fn give_up(&mut self, now: &Now, id: u32, failure: Failure<'_>, outgoing: &mut Outgoing) {
-        let worker = self.report_end(id, outgoing);
+        let worker = self.report_end(id, End::Failed, outgoing);
         self.end_in_vain(now, id, End::Failed, failure, worker);
         self.next_on(now, worker);
     }

@@ -56,6 +56,8 @@ pub(crate) struct Session {
     pub(crate) late: bool,
     /// Wants exceptions as exceptions.
     pub(crate) exceptions: bool,
+    /// What it wants to be told of its jobs.
+    pub(crate) notices: Notices,
     /// Who it is and what it may do; `None`: everything.
     pub(crate) access: Option<Box<Access>>,
 }
@@ -82,6 +84,15 @@ pub(crate) struct Waiter {
     pub(crate) session_prev: u32,
 }
 
+/// What a session asked to be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notices {
+    /// By `attempts`: ahead of a job that was tried before, which time this is.
+    pub(crate) attempts: bool,
+    /// By `cancel-notices`: that a job which it runs was cancelled.
+    pub(crate) cancelled: bool,
+}
+
 impl Session {
     pub(crate) fn new(fd: i32, ip: Option<IpAddr>, exceptions: bool) -> Session {
         Session {
@@ -104,6 +115,7 @@ impl Session {
             lost: 0,
             late: false,
             exceptions,
+            notices: Notices::default(),
             access: None,
         }
     }

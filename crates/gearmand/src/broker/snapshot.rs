@@ -11,6 +11,7 @@ use crate::broker::arena::NONE;
 use crate::broker::dead::Letter;
 use crate::broker::functions;
 use crate::broker::jobs::{self, Handle};
+use crate::broker::policy::Rule;
 use crate::broker::sessions::Session;
 use crate::broker::{Broker, Now};
 use arrayvec::ArrayVec;
@@ -248,6 +249,14 @@ impl Broker {
     /// Jobs, by rising number.
     pub(crate) fn jobs(&self, from: Cursor) -> Page<Job> {
         page(from, self.jobs.arena.end(), |numbers| self.jobs.arena.range(numbers), |_| 1, |_, job| self.job(job))
+    }
+
+    /// The rules of policies, those that go first in front.
+    pub(crate) fn policies(&self, from: Cursor) -> Page<Rule> {
+        let begin = from.0 as usize;
+        let entries: Vec<Rule> = self.policies.iter().skip(begin).take(PAGE).cloned().collect();
+        let next = (entries.len() == PAGE).then_some(Cursor(from.0 + PAGE as u64));
+        Page { entries, next }
     }
 
     /// Dead letters, those that came first in front; of one function, or of all.

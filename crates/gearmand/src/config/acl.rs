@@ -6,19 +6,16 @@
 //!
 //! Invariants: a file is taken whole or not at all; all that a peer needs to be matched is in it, nothing is looked up.
 
+use crate::config::rule_file::{self, FileError, Mistake};
 use crate::net::peer::Peer;
 use crate::rights::{Pattern, Rights};
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::io::Read;
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// No file that a person writes is larger.
-const MAX_SIZE: u64 = 1024 * 1024;
 
 /// The rules of a file.
 #[derive(Debug)]
@@ -38,57 +35,23 @@ struct Condition {
     listener: Option<List<Pattern>>,
 }
 
-/// Why a file is not taken.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AclError {
-    /// It cannot be read.
-    #[error("{}: {reason}", .file.display())]
-    Unreadable {
-        /// Its name.
-        file: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-    /// It says something that cannot be.
-    #[error("{}:{line}:{column}: {reason}", .file.display())]
-    Wrong {
-        /// Its name.
-        file: PathBuf,
-        /// The line, from 1 on.
-        line: usize,
-        /// The character in it, from 1 on.
-        column: usize,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
 impl Acl {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`AclError`], which names it.
-    pub fn read(file: &Path) -> Result<Acl, AclError> {
-        let unreadable = |reason: String| AclError::Unreadable { file: file.into(), reason };
-        let text = read_regular(file).map_err(|e| unreadable(e.to_string()))?;
-        let text = String::from_utf8(text).map_err(|e| unreadable(e.utf8_error().to_string()))?;
-        Acl::parse(&text, file)
+    /// [`FileError`], which names it.
+    pub fn read(file: &Path) -> Result<Acl, FileError> {
+        Acl::parse(&rule_file::read(file)?, file)
     }
 
     /// Reads the text of a file; the name is for errors.
     ///
     /// # Errors
-    /// [`AclError::Wrong`], with the place.
-    pub fn parse(text: &str, file: &Path) -> Result<Acl, AclError> {
-        let wrong = |at: usize, reason: &str| {
-            let (line, column) = place(text, at);
-            let reason = reason.trim().replace('\n', "; ").replace(char::is_control, " ");
-            AclError::Wrong { file: file.into(), line, column, reason }
-        };
-        let parsed: File = toml::from_str(text).map_err(|e| wrong(e.span().map_or(0, |s| s.start), e.message()))?;
+    /// [`FileError::Wrong`], with the place.
+    pub fn parse(text: &str, file: &Path) -> Result<Acl, FileError> {
+        let parsed: File = toml::from_str(text).map_err(|e| Mistake::from(e).of(text, file))?;
         if parsed.rule.is_empty() {
-            return Err(wrong(0, "there is no [[rule]]: nobody could do anything"));
+            return Err(Mistake::at(0, "there is no [[rule]]: nobody could do anything").of(text, file));
         }
         let rules = parsed.rule.into_iter().zip(1..).map(|(rule, number)| rule.split(number)).collect();
         Ok(Acl { rules, none: Arc::new(Rights { rule: "none".into(), ..Rights::default() }) })
@@ -105,26 +68,6 @@ impl Acl {
         let rule = self.rules.iter().find(|(condition, _)| condition.fits(peer));
         rule.map_or(&self.none, |(_, rights)| rights).clone()
     }
-}
-
-/// What is no regular file may have no end, or nobody who writes it.
-fn read_regular(file: &Path) -> std::io::Result<Vec<u8>> {
-    if !std::fs::metadata(file)?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    let mut text = Vec::new();
-    std::fs::File::open(file)?.take(MAX_SIZE + 1).read_to_end(&mut text)?;
-    match text.len() as u64 > MAX_SIZE {
-        true => Err(std::io::Error::other(format!("it is larger than {MAX_SIZE} bytes"))),
-        false => Ok(text),
-    }
-}
-
-/// Line and column of a byte.
-fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 impl Condition {

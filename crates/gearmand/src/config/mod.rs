@@ -4,11 +4,15 @@ mod acl;
 pub(crate) mod file;
 mod listen;
 mod options;
+mod policies;
+mod rule_file;
 pub mod tls;
 
-pub use acl::{Acl, AclError};
+pub use acl::Acl;
 pub use listen::ListenOn;
 pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch, Usage};
+pub use policies::Policies;
+pub use rule_file::FileError;
 
 use crate::durable::Durable;
 use std::sync::Arc;
@@ -51,6 +55,8 @@ pub struct Config {
     pub durable: Durable,
     /// Who may do what, now and later; `None`: everybody everything.
     pub acl: Option<watch::Receiver<Arc<Acl>>>,
+    /// What is wanted for the jobs of functions, now and later; `None`: nothing but what is set at run time.
+    pub policies: Option<watch::Receiver<Arc<Policies>>>,
     /// How long an end tries to store what would be lost.
     pub patience: Duration,
     /// The log level's name, for the text command `verbose`.
@@ -82,6 +88,7 @@ impl Default for Config {
             keepalive: Some(Keepalive::default()),
             durable: Durable::No,
             acl: None,
+            policies: None,
             patience: Duration::from_secs(30),
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),

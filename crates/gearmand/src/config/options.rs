@@ -48,7 +48,8 @@ Signals:
   TERM, INT  stop; with --drain-timeout, running jobs may end first
   USR1       drain: no more jobs are taken or handed out; stop when the
              running ones have ended, however long that takes
-  HUP        open the log anew, and read the files of TLS and --acl anew
+  HUP        open the log anew, and read the files of TLS, --acl and
+             --policy-file anew
 
 Environment:
   GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
@@ -147,12 +148,17 @@ pub struct Options {
     pub listen: Vec<String>,
 
     /// Port to listen on; 0 takes a free one [default: 4730, or what GEARMAND_PORT says]
-    #[arg(short, long, value_name = "PORT", value_parser = number::<u16>)]
+    // The beginning that C's server takes, though an option of ours begins so as well.
+    #[arg(short, long, alias = "po", value_name = "PORT", value_parser = number::<u16>)]
     pub port: Option<u16>,
 
     /// File for the process id; an empty name: none [default: /var/gearmand.pid]
     #[arg(short = 'P', long, value_name = "FILE", value_parser = text)]
     pub pid_file: Option<String>,
+
+    /// File with policies: how often jobs of a function are tried again, what is kept of them, how many run
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub policy_file: Option<String>,
 
     /// Both protocols are always spoken
     #[arg(short = 'r', long, help_heading = WITHOUT, value_name = "NAME", value_parser = text)]
@@ -598,6 +604,7 @@ mod tests {
     #[test]
     fn as_the_c_server_takes_them() {
         assert!(read(&["--sys", "--da", "--pid=x", "--log=x"]).unwrap().0.syslog);
+        assert_eq!(read(&["--po=7"]).unwrap().0.port, Some(7));
         let (options, unused) =
             read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
         assert_eq!(options.port().unwrap(), 40123);

@@ -6,18 +6,17 @@
 //! output      lines to stderr and to files that may have no room
 //! syslog, log where the log goes
 //! notify      what systemd is sent
-//! acl         the file with rules, read anew by SIGHUP
 //! pid         the file with the process id
 //! daemon      detaching from the terminal, changing the user
 //! activation  sockets that systemd gives
 //! socket_file sockets in the file system
 //! bind        --listen and --port -> sockets
 //! reload      what SIGHUP reads anew
+//! rule_files  the files of rules and policies, read anew by SIGHUP
 //! signals     signals -> whether to go on
 //! start       all of it in order: options -> a server that listens
 //! ```
 
-pub(crate) mod acl;
 pub(crate) mod activation;
 pub(crate) mod bind;
 pub(crate) mod daemon;
@@ -26,6 +25,7 @@ pub(crate) mod notify;
 pub(crate) mod output;
 pub(crate) mod pid;
 pub(crate) mod reload;
+pub(crate) mod rule_files;
 pub(crate) mod signals;
 pub(crate) mod socket_file;
 pub(crate) mod start;

@@ -6,12 +6,12 @@ use crate::process::daemon::{self, Other};
 use crate::process::log::{Log, NOTICE};
 use crate::process::pid::PidFile;
 use crate::process::reload::Reload;
+use crate::process::rule_files::RuleFiles;
 use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
-use gearmand::config::{Acl, Options};
+use gearmand::config::Options;
 use gearmand::{Listener, Server, Stop, Tls};
 use std::path::Path;
-use std::sync::Arc;
 use tokio::sync::watch;
 
 /// All is well.
@@ -27,7 +27,7 @@ pub(crate) struct Ready {
 /// Where sockets were given, none is bound.
 pub(crate) async fn start(
     options: &Options,
-    rules: Option<watch::Receiver<Arc<Acl>>>,
+    rules: &RuleFiles,
     given: Vec<Listener>,
     log: &Log,
     reload: &Reload,
@@ -57,7 +57,7 @@ pub(crate) async fn start(
         }
     }
     let mut config = options.config();
-    config.acl = rules;
+    rules.follow(&mut config);
     config.trim = crate::trim;
     // They may not take the descriptors of those who are connected.
     config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);

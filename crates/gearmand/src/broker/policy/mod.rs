@@ -14,6 +14,7 @@ mod value;
 pub(crate) use value::{Backoff, Keep, Rate, Reason, Reasons, Time};
 
 use crate::rights::Pattern;
+use gearman_core::MAX_FUNCTION;
 use std::fmt;
 use std::time::Duration;
 
@@ -31,11 +32,11 @@ macro_rules! keys {
 
         impl Policy {
             /// Sets a key from its text.
-            fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+            pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
                 let wrong = |reason| format!("{key}: {reason}");
                 match key {
                     $($name => self.$field = Some($read(value).map_err(wrong)?),)*
-                    _ => return Err(format!("there is no key {key}; the keys are {}", Policy::KEYS.join(", "))),
+                    _ => return Err(Policy::no_key(key)),
                 }
                 Ok(())
             }
@@ -163,6 +164,11 @@ impl Policy {
         Ok(policy)
     }
 
+    /// What is said of a key that is none.
+    pub(crate) fn no_key(key: &str) -> String {
+        format!("there is no key {key}; the keys are {}", Policy::KEYS.join(", "))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         *self == Policy::default()
     }
@@ -246,6 +252,13 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// Which functions a rule is for.
+    pub(crate) fn pattern(text: &str) -> Result<Pattern, String> {
+        let pattern =
+            if text.len() > MAX_FUNCTION { Err("it is longer than any function's name") } else { Pattern::new(text) };
+        pattern.map_err(|reason| format!("{text}: {reason}"))
+    }
+
     /// Rules that go first are smaller.
     fn rank(&self) -> (bool, std::cmp::Reverse<usize>, bool, String) {
         let text = self.pattern.to_string();
@@ -283,7 +296,7 @@ impl Rules {
         pattern: &str,
         words: impl Iterator<Item = &'a str>,
     ) -> Result<Option<&Rule>, String> {
-        let pattern = Pattern::new(pattern).map_err(|reason| format!("{pattern}: {reason}"))?;
+        let pattern = Rule::pattern(pattern)?;
         let place = self.0.iter().position(|rule| rule.source == Source::RunTime && rule.pattern == pattern);
         let mut policy = place.map(|i| self.0[i].policy.clone()).unwrap_or_default();
         for word in words {

@@ -9,12 +9,14 @@ use gearman_core::protocol::message::{Grab, Priority, Request, Start, Submit, Up
 use gearman_core::protocol::packet::HEADER;
 
 mod activity;
+mod commands;
 mod direct;
 mod disk;
 mod fair;
 mod late;
 mod life;
 mod limits;
+mod notices;
 mod outcomes;
 mod random;
 mod retries;

@@ -247,7 +247,7 @@ fn policies_that_were_set_survive_a_restart() {
     d.settings.insert(b"policy h".to_vec(), b"of=another version".to_vec());
     d.restart();
     let shown = |d: &Disk| {
-        let all = d.b.broker.policies().map(|rule| format!("{} {} ({})", rule.pattern, rule.policy, rule.source));
+        let all = d.b.broker.policies.iter().map(|rule| format!("{} {} ({})", rule.pattern, rule.policy, rule.source));
         all.collect::<Vec<_>>()
     };
     assert_eq!(shown(&d), ["f retries=3 backoff=1s~5% (run time)", "g* retries=1 (run time)"]);

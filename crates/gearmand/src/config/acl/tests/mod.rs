@@ -352,7 +352,7 @@ properties! {
         let at = at.index(text.len() + 1);
         let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         for text in [text.clone(), { text.insert_str(at, &noise); text }] {
-            if let Err(AclError::Wrong { line, column, reason, .. }) = Acl::parse(&text, Path::new("x")) {
+            if let Err(FileError::Wrong { line, column, reason, .. }) = Acl::parse(&text, Path::new("x")) {
                 prop_assert!(line <= text.matches('\n').count() + 1 && column <= text.chars().count() + 1);
                 prop_assert!(!reason.contains(char::is_control) && !reason.is_empty(), "{:?}", reason);
             }
