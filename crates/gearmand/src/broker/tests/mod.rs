@@ -13,6 +13,7 @@ mod late;
 mod life;
 mod limits;
 mod notices;
+mod outcomes;
 mod random;
 mod recurring;
 mod retries;
