@@ -16,6 +16,8 @@
 //! broker::arena      values under small numbers, memory given back
 //! broker::jobs       jobs, by handle and by unique key
 //! broker::dead       jobs that ran out of tries
+//! broker::taken      unique keys that are not free yet when their jobs are over
+//! broker::kept       results of jobs that are over
 //! broker::queue      lists threaded through jobs; a function's three priorities
 //! broker::schedule   when a SUBMIT_JOB_SCHED runs
 //! broker::sessions   connections, as the broker sees them
@@ -24,6 +26,7 @@
 //! broker::functions  what waits in each function, and who can run it
 //! broker             all state; connections come and go, clients ask for a status …
 //! broker::notices    … workers are told of their jobs what they asked to be told
+//! broker::outcomes   … what is remembered of jobs that are over
 //! broker::submit     … and submit jobs
 //! broker::assign     … workers are woken, and get jobs
 //! broker::retries    … jobs that were not done are tried again, or become dead letters

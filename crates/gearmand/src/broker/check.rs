@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Policies of all kinds, the last of which takes all back.
-pub(crate) const POLICIES: [&str; 22] = [
+pub(crate) const POLICIES: [&str; 26] = [
     "retries=1 backoff=1s~50% dead-letters=2",
     "retries=2 backoff=0 retry-on=all",
     "retries=3 backoff=1ms*2<1s retry-on=fail,timeout dead-letters=3,4s",
@@ -39,6 +39,10 @@ pub(crate) const POLICIES: [&str; 22] = [
     "max-queue= timeout=",
     "timeout=0",
     "rate= concurrency= paused= timeout= max-queue=",
+    "unique-for=3s",
+    "unique-for=1m keep-results=2",
+    "keep-results=10,2s",
+    "unique-for= keep-results=",
 ];
 
 /// What fuzzing knows of a job before it goes on.
@@ -143,6 +147,8 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
         }
     }
     broker.dead.check();
+    broker.taken.check();
+    broker.kept.check();
     for (_, letter) in broker.dead.range(0) {
         assert_eq!(broker.jobs.by_number(letter.job.number), None, "a job is not dead");
     }

@@ -10,7 +10,7 @@
 //! - where jobs wait for the rate alone, the timer is set for the moment at which somebody is to be woken.
 
 use crate::broker::arena::NONE;
-use crate::broker::policy::{Policy, Rate};
+use crate::broker::policy::{Keep, Policy, Rate};
 use crate::broker::wakeups::Step;
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
@@ -120,6 +120,7 @@ impl Broker {
     pub(super) fn obey(&mut self, id: u32) {
         let Some(of) = self.functions.get_mut(id) else { return };
         of.policy = self.policies.policy_of(&of.name).map(Box::new);
+        let keep = of.policy.as_ref().map_or(Keep::NOTHING, |policy| policy.keep_results());
         let before = of.limiter.take();
         of.limiter = of.policy.as_deref().and_then(|policy| Limiter::new(policy, before.as_deref())).map(Box::new);
         if let Some(timer) = before.as_ref().and_then(|before| before.timer)
@@ -135,6 +136,7 @@ impl Broker {
         for _ in 0..calls {
             self.call(id);
         }
+        self.bound_results(id, keep);
     }
 
     /// Workers are woken for the jobs of a function with limits: for as many as may begin, so far as nobody is on the way.

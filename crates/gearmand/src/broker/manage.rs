@@ -50,6 +50,7 @@ impl Broker {
                 self.fail(now, job, End::Cancelled, outgoing);
             }
         }
+        self.forget_outcomes(id);
         self.functions.remove(id);
         Ok(())
     }

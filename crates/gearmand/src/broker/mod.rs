@@ -25,7 +25,9 @@ use crate::broker::arena::{Arena, NONE};
 use crate::broker::dead::DeadLetters;
 use crate::broker::functions::Functions;
 use crate::broker::jobs::{Handles, Job, Jobs, State};
+use crate::broker::kept::KeptResults;
 use crate::broker::sessions::{Session, Waiter};
+use crate::broker::taken::TakenKeys;
 use crate::broker::wakeups::Wakeups;
 use crate::durable::Durable;
 use crate::durable::batch::PendingChanges;
@@ -49,9 +51,11 @@ pub(crate) mod dead;
 pub(crate) mod dispatch;
 mod functions;
 mod jobs;
+pub(crate) mod kept;
 mod limits;
 pub(crate) mod manage;
 mod notices;
+mod outcomes;
 pub(crate) mod policy;
 mod queue;
 mod results;
@@ -61,6 +65,7 @@ mod sessions;
 pub(crate) mod snapshot;
 mod storing;
 mod submit;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod wakeups;
@@ -142,6 +147,9 @@ pub(crate) struct Broker {
     draining: bool,
     /// Jobs that ran out of tries.
     dead: DeadLetters,
+    /// Of jobs that are over: unique keys that are not free yet, and results.
+    taken: TakenKeys,
+    kept: KeptResults,
     /// Changes on their way to the durable queue.
     changes: PendingChanges,
     /// When to log that a limit was reached.
@@ -172,6 +180,8 @@ impl Broker {
             running: 0,
             draining: false,
             dead: DeadLetters::default(),
+            taken: TakenKeys::default(),
+            kept: KeptResults::default(),
             changes: PendingChanges::default(),
             limits: Limits::default(),
             packets: 0,
@@ -327,7 +337,7 @@ impl Broker {
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let token = self.tokens.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
-        [delayed, expired, deadline, token, wakeup].into_iter().flatten().min()
+        [delayed, expired, deadline, token, wakeup, self.next_sweep()].into_iter().flatten().min()
     }
 
     /// What is due: jobs whose time has come, timeouts, tokens of rates, workers that do not wake up, dead letters that are too old. Of what
@@ -341,6 +351,7 @@ impl Broker {
             self.enqueue(job);
         }
         self.expire(now);
+        self.sweep(now);
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
             self.time_out(now, job, outgoing);
         }

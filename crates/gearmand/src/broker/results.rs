@@ -3,6 +3,8 @@
 use crate::broker::activity::{Activity, End};
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Handle, State};
+use crate::broker::kept::Outcome;
+use crate::broker::outcomes::result;
 use crate::broker::policy::Reason;
 use crate::broker::retries::{Failure, Fate};
 use crate::broker::{Broker, Now};
@@ -43,7 +45,10 @@ impl Broker {
             self.functions[ended.function].activity().ran.record(ran);
         }
         match failure {
-            None => self.remove(job, end),
+            None => {
+                self.remember(now, job, || Outcome::Completed(result(&work.update, owner)));
+                self.remove(job, end);
+            }
             Some(_) if again => self.retry(now, job),
             Some(failure) => {
                 if self.jobs.arena[job].state == State::Running {
@@ -172,6 +177,7 @@ impl Broker {
     /// Nobody gets this job any more: those who wait for it are told that it failed.
     pub(super) fn fail(&mut self, now: &Now, id: u32, end: End, outgoing: &mut Outgoing) {
         let worker = self.report_end(id, end, outgoing);
+        self.remember(now, id, || Outcome::Cancelled);
         self.remove(id, end);
         self.next_on(now, worker);
     }

@@ -9,9 +9,11 @@
 use crate::broker::activity::End;
 use crate::broker::dead::{Cause, Letter, MAX_TEXT};
 use crate::broker::jobs::{Job, State, number_hash};
+use crate::broker::kept::Outcome;
 use crate::broker::policy::{Keep, Policy, Reason};
 use crate::broker::{Broker, Now, SLICE};
 use crate::outgoing::Outgoing;
+use bytes::Bytes;
 use gearman_core::protocol::message::Update;
 
 /// What becomes of a job after a try that failed.
@@ -118,6 +120,7 @@ impl Broker {
 
     /// A job is over that was not done: a dead letter, where its function's policy keeps any.
     pub(super) fn end_in_vain(&mut self, now: &Now, id: u32, end: End, failure: Failure<'_>, worker: u32) {
+        self.remember(now, id, || Outcome::Failed(failure.reason, Bytes::copy_from_slice(failure.text)));
         let kept = self.policy_for(&self.jobs.arena[id]).is_some_and(|policy| policy.dead_letters().count > 0);
         match kept {
             true => self.bury(now, id, Cause::Failed(failure.reason), failure.text, worker),

@@ -32,6 +32,11 @@ impl Broker {
         };
         let known = self.functions.find(submit.function);
         let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
+        if let (Some(function), None) = (known, same)
+            && self.is_taken(now, session, function, submit, outgoing)
+        {
+            return;
+        }
         let (job, new) = match same {
             Some(job) => {
                 self.functions[self.jobs.arena[job].function].activity().coalesced += 1;

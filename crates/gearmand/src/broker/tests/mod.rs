@@ -17,6 +17,7 @@ mod late;
 mod life;
 mod limits;
 mod notices;
+mod outcomes;
 mod random;
 mod retries;
 mod snapshot;
