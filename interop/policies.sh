@@ -9,6 +9,7 @@ cat >"$scratch/policies.toml" <<'TOML'
 [function."*"]
 retries = 2
 backoff = "1s"
+keep-results = "100,1h"
 
 [function.few]
 retries = 0
@@ -55,9 +56,11 @@ for function in "${functions[@]}"; do
     check 'it is known by its key' dead "$(our --job "$name:key" | awk '$1 == "state" { print $2 }')"
 done
 touch "$scratch/jobs/good"
+declare -A handles
 for function in "${functions[@]}"; do
     name=${function%:*}
     context="$name: "
+    handles[$name]=$(our --dead "$name" | cut -f 1 | head -n 1)
     check 'an operator has it tried again' 1 "$(our --retry "$name")"
 done
 for function in "${functions[@]}"; do
@@ -66,6 +69,8 @@ for function in "${functions[@]}"; do
     check_that 'once more' await lines_in "$scratch/jobs/$name.tries" 4
     check_that 'and it is done' await jobs_are "$name" '0 0 1'
     check 'no dead letter is left' . "$(our --dead "$name")"
+    case $name in tool_*) result='' ;; *) result='done' ;; esac
+    check 'its result is kept' "$result" "$(our --result "${handles[$name]}")"
     counted=$(our --counters | tr '\t' '\n' | awk -v f="$name" '$0 == "function" { getline; here = $0 == f } here && /^(completed|retried|dead|revived)=/')
     check 'as it is counted' "completed=1 retried=2 dead=1 revived=1" "$(sort <<<"$counted" | tr '\n' ' ' | sed 's/ $//; s/completed=1 dead=1 retried=2/completed=1 retried=2 dead=1/')"
 done

@@ -3,8 +3,11 @@
 //! Invariant: of a job that a connection may not see nothing is told, not even that there is one.
 
 use crate::admin::fields::{Fields, unix_time, unknown_job};
+use crate::broker::kept::Outcome;
 use crate::broker::snapshot::{JobInfo, Life};
 use crate::broker::{Broker, Now};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 /// How a job is named.
 #[derive(Clone, Copy, Debug)]
@@ -14,9 +17,24 @@ pub(crate) enum Name<'a> {
     Unique(&'a [u8], &'a [u8]),
 }
 
-/// All that is known of a job.
+/// All that is known of a job; of one that is over, what is kept of it.
 pub(crate) fn job(broker: &Broker, now: &Now, session: u32, name: Name<'_>) -> Vec<u8> {
-    let Some(info) = find(broker, now, session, name) else { return unknown_job("there is no such job") };
+    if let Some(info) = find(broker, now, session, name) {
+        return known(broker, &info);
+    }
+    if let Name::Handle(handle) = name
+        && let Some((function, outcome)) = kept(broker, now, session, handle)
+    {
+        let mut fields = Fields::default();
+        fields.put("handle", handle);
+        fields.put("function", function);
+        put_end(&mut fields, outcome);
+        return fields.end();
+    }
+    unknown_job("there is no such job")
+}
+
+fn known(broker: &Broker, info: &JobInfo) -> Vec<u8> {
     let mut fields = Fields::default();
     fields.put("handle", &info.handle);
     fields.put("function", &*info.function);
@@ -27,35 +45,90 @@ pub(crate) fn job(broker: &Broker, now: &Now, session: u32, name: Name<'_>) -> V
     fields.put("tries", info.tries.to_string());
     fields.put_some("due", info.due.map(unix_time));
     fields.put_some("age", info.age.map(|age| age.as_secs().to_string()));
-    fields.put_some("worker", info.worker);
+    fields.put_some("worker", info.worker.as_deref());
     if info.progress != [0, 0] {
         fields.put("numerator", info.progress[0].to_string());
         fields.put("denominator", info.progress[1].to_string());
     }
+    put_cause(&mut fields, broker, info);
+    fields.end()
+}
+
+/// What a job returned, or why it failed; of one that is not over, its state. It may be large: see [`Returned::answer`].
+#[derive(Clone, Debug)]
+pub(crate) enum Returned {
+    Outcome(Outcome),
+    Answer(Vec<u8>),
+}
+
+pub(crate) fn result(broker: &Broker, now: &Now, session: u32, handle: &[u8]) -> Returned {
+    if let Some(info) = find(broker, now, session, Name::Handle(handle)) {
+        let mut fields = Fields::default();
+        fields.put("state", info.life.name());
+        put_cause(&mut fields, broker, &info);
+        return Returned::Answer(fields.end());
+    }
+    match kept(broker, now, session, handle) {
+        Some((_, outcome)) => Returned::Outcome(outcome.clone()),
+        None => Returned::Answer(unknown_job("there is no such job, or its result is not kept")),
+    }
+}
+
+impl Returned {
+    /// As it is sent.
+    pub(crate) fn answer(self) -> Vec<u8> {
+        let outcome = match self {
+            Returned::Answer(answer) => return answer,
+            Returned::Outcome(outcome) => outcome,
+        };
+        let mut fields = Fields::default();
+        put_end(&mut fields, &outcome);
+        if let Outcome::Completed(data) = &outcome {
+            fields.put("data", BASE64_STANDARD.encode(data));
+        }
+        fields.end()
+    }
+}
+
+/// How a job that is over ended.
+fn put_end(fields: &mut Fields, outcome: &Outcome) {
+    match outcome {
+        Outcome::Completed(_) => fields.put("state", "done"),
+        Outcome::Failed(reason, text) => {
+            fields.put("state", "failed");
+            fields.put("reason", reason.name());
+            fields.put("text", text);
+        }
+        Outcome::Cancelled => {
+            fields.put("state", "failed");
+            fields.put("reason", "cancelled");
+        }
+    }
+}
+
+/// Why a dead letter is one.
+fn put_cause(fields: &mut Fields, broker: &Broker, info: &JobInfo) {
     if let Life::Dead(cause) = info.life {
         fields.put("reason", cause.name());
         fields.put_some("text", broker.dead_letter(&info.handle).map(|letter| letter.text));
     }
-    fields.end()
 }
 
+/// A job that there is, or a dead letter.
 fn find(broker: &Broker, now: &Now, session: u32, name: Name<'_>) -> Option<JobInfo> {
     let info = match name {
         Name::Handle(handle) => broker.job_info(now, handle),
         Name::Unique(function, unique) => broker.job_info_unique(now, function, unique),
     };
-    info.filter(|info| broker.access(session).is_none_or(|access| access.rights.sees(&info.function)))
+    info.filter(|info| sees(broker, session, &info.function))
 }
 
-/// The result that is kept of a job; of one that has not ended, its state.
-pub(crate) fn result(broker: &Broker, now: &Now, session: u32, handle: &[u8]) -> Vec<u8> {
-    let Some(info) = find(broker, now, session, Name::Handle(handle)) else {
-        return unknown_job("there is no such job, or its result is not kept");
-    };
-    let mut fields = Fields::default();
-    fields.put("state", info.life.name());
-    if let Life::Dead(cause) = info.life {
-        fields.put("reason", cause.name());
-    }
-    fields.end()
+/// What is kept of a job that is over, and its function.
+fn kept<'a>(broker: &'a Broker, now: &Now, session: u32, handle: &[u8]) -> Option<(&'a [u8], &'a Outcome)> {
+    let function = broker.function_of_result(now, handle).filter(|function| sees(broker, session, function))?;
+    Some((function, broker.result(now, handle)?))
+}
+
+fn sees(broker: &Broker, session: u32, function: &[u8]) -> bool {
+    broker.access(session).is_none_or(|access| access.rights.sees(function))
 }

@@ -1,6 +1,7 @@
 //! The lists of the text protocol: pages of the snapshot in, lines out. A page is taken under the lock and written down
 //! without it; whoever holds a listing does both in turn until it is whole.
 
+use crate::admin::job::Returned;
 use crate::admin::{dead, policies};
 use crate::broker::Broker;
 use crate::broker::activity::{End, Histogram};
@@ -9,7 +10,7 @@ use crate::broker::snapshot::{Connection, Cursor, DeadLetter, Function, Job, Pag
 use std::cmp::Reverse;
 
 /// What is listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum List {
     Status,
     PriorityStatus,
@@ -22,6 +23,8 @@ pub(crate) enum List {
     DeadLetters(Option<Box<[u8]>>),
     /// All of the one with this handle. Its workload may be large, so it is not written under the lock either.
     DeadLetter(Box<[u8]>),
+    /// What a job returned, which may be large, too.
+    Returned(Returned),
 }
 
 /// A list that is being written. It is sent as a whole, so that nothing else comes between its lines.
@@ -42,6 +45,7 @@ pub(crate) enum Entries {
     Policies(Page<Rule>),
     DeadLetters(Page<DeadLetter>),
     DeadLetter(Option<Box<DeadLetter>>),
+    Returned(Returned),
 }
 
 impl Listing {
@@ -66,6 +70,7 @@ impl Listing {
             List::Policies => Entries::Policies(broker.policies(self.next)),
             List::DeadLetters(function) => Entries::DeadLetters(broker.dead_letters(function.as_deref(), self.next)),
             List::DeadLetter(handle) => Entries::DeadLetter(broker.dead_letter(handle).map(Box::new)),
+            List::Returned(returned) => Entries::Returned(returned.clone()),
         }
     }
 
@@ -97,6 +102,10 @@ impl Listing {
                 self.text = dead::show(letter.map(|letter| *letter));
                 return true;
             }
+            Entries::Returned(returned) => {
+                self.text = returned.answer();
+                return true;
+            }
         };
         match next {
             Some(next) => self.next = next,
@@ -120,7 +129,7 @@ impl Listing {
     }
 
     fn job(&mut self, job: &Job) {
-        if self.list == List::UniqueJobs {
+        if matches!(self.list, List::UniqueJobs) {
             self.text.extend_from_slice(&job.unique);
             return self.text.push(b'\n');
         }

@@ -51,13 +51,15 @@ pub(crate) fn answer(
         Command::Policies => return Some(Listing::new(List::Policies)),
         Command::Dead(function) => return Some(Listing::new(List::DeadLetters(function.map(Box::from)))),
         Command::DeadShow(handle) => return Some(Listing::new(List::DeadLetter(handle.into()))),
+        Command::Result(handle) => {
+            return Some(Listing::new(List::Returned(job::result(broker, now, session, handle))));
+        }
         Command::SetPolicy(pattern, words) => policies::set(broker, now, pattern, &words),
         Command::DeadRetry(what) => dead::retry(broker, now, what),
         Command::DeadForget(what) => dead::forget(broker, what),
         Command::Bury(handle) => dead::bury(broker, now, handle, outgoing),
         Command::Job(handle) => job::job(broker, now, session, Name::Handle(handle)),
         Command::JobOfUnique(function, unique) => job::job(broker, now, session, Name::Unique(function, unique)),
-        Command::Result(handle) => job::result(broker, now, session, handle),
         Command::CancelUnique(function, unique) => match broker.cancel_unique(now, function, unique, outgoing) {
             true => b"OK\r\n".to_vec(),
             false => unknown_job("no job of this function has this key"),

@@ -86,8 +86,17 @@ impl KeptResults {
     }
 
     pub(crate) fn get(&self, now: Duration, number: u64) -> Option<&Outcome> {
+        self.of(now, number).map(|kept| &kept.outcome)
+    }
+
+    /// The function of a job whose result is kept.
+    pub(crate) fn function_of(&self, now: Duration, number: u64) -> Option<u32> {
+        self.of(now, number).map(|kept| kept.function)
+    }
+
+    fn of(&self, now: Duration, number: u64) -> Option<&Kept> {
         let kept = self.results.get(self.places.get(&number)?)?;
-        Some(&kept.outcome).filter(|_| kept.until.is_none_or(|until| until > now))
+        Some(kept).filter(|_| kept.until.is_none_or(|until| until > now))
     }
 
     /// A function may have so many.

@@ -64,11 +64,16 @@ impl Broker {
     }
 
     /// What became of a job that is over, as far as that is kept.
-    #[allow(dead_code, reason = "asked for from outside next")]
     pub(crate) fn result(&self, now: &Now, handle: &[u8]) -> Option<&Outcome> {
         let number = self.handles.parse(handle)?;
         // A dead letter may have become a job again.
         self.kept.get(now.steady, number).filter(|_| self.jobs.by_number(number).is_none())
+    }
+
+    /// The function of such a job.
+    pub(crate) fn function_of_result(&self, now: &Now, handle: &[u8]) -> Option<&[u8]> {
+        let function = self.kept.function_of(now.steady, self.handles.parse(handle)?)?;
+        Some(&*self.functions.get(function)?.name)
     }
 
     /// A function's policy keeps so many results.

@@ -108,7 +108,7 @@ fn a_job_and_its_dead_letter() {
         "{fixed} state=dead priority=normal background=1 tries=2 age=1 worker=- reason=exception text=no%09disk%0A100%25"
     );
     assert_eq!([fields(&b.text(admin, "job H:1")), fields(&b.text(admin, "job f k"))], [dead.clone(), dead]);
-    assert_eq!(b.text(admin, "result H:1"), "state\tdead\nreason\texception\n.\n");
+    assert_eq!(b.text(admin, "result H:1"), "state\tdead\nreason\texception\ntext\tno%09disk%0A100%25\n.\n");
     let counters = b.text(admin, "counters");
     assert!(counters.starts_with("server\t") && counters.contains("\tdead=1\tdead_dropped=0\t"), "{counters}");
     assert!(counters.contains("\tretried=1\tdead=1\trevived=0\t"), "{counters}");
@@ -152,6 +152,43 @@ fn dead_letters_are_tried_again_and_forgotten() {
         assert!(b.text(admin, unknown).starts_with("ERR UNKNOWN_JOB there+is+no+such+"), "{unknown}");
     }
     check(&b);
+}
+
+#[test]
+fn what_is_kept_of_jobs_that_are_over() {
+    let mut b = Bench::new();
+    let (client, worker) = b.pair();
+    let admin = b.connect();
+    b.text(admin, "policy f keep-results=10,60s");
+    for _ in 0..4 {
+        b.send(client, background("f", "", ""));
+    }
+    assert!(b.ask(worker, GRAB).starts_with("JOB_ASSIGN H:1|"));
+    assert_eq!(b.text(admin, "result H:1"), "state\trunning\n.\n");
+    b.send(worker, work("H:1", Update::Complete(b"a\0\xff")));
+    fail(&mut b, worker, "H:2");
+    b.cancel("H:3");
+    let text = "reason\texception\ntext\tno%09disk%0A100%25\n.\n";
+    assert_eq!(b.text(admin, "result H:1"), "state\tdone\ndata\tYQD/\n.\n");
+    assert_eq!(b.text(admin, "result H:2"), format!("state\tfailed\n{text}"));
+    assert_eq!(b.text(admin, "result H:3"), "state\tfailed\nreason\tcancelled\n.\n");
+    assert_eq!(b.text(admin, "result H:4"), "state\tqueued\n.\n");
+    assert_eq!(fields(&b.text(admin, "job H:1")), "handle=H:1 function=f state=done");
+    assert_eq!(b.text(admin, "job H:2"), format!("handle\tH:2\nfunction\tf\nstate\tfailed\n{text}"));
+    let mut may = |submit: &str, line: &str| {
+        let rights = Rights { rule: "1".into(), submit: patterns(&[submit]), ..Rights::default() };
+        let peer = Peer { certificate: None, uid_gid: None, address: None, listener: "x".into() };
+        b.broker.set_access(admin, Access { peer, rights: rights.into() });
+        !b.text(admin, line).starts_with("ERR UNKNOWN_JOB")
+    };
+    for line in ["result H:1", "job H:1"] {
+        assert_eq!((may("f", line), may("g", line)), (true, false), "{line}");
+    }
+    b.tick(60);
+    let admin = b.connect();
+    for line in ["result H:1", "job H:1", "result H:3"] {
+        assert!(b.text(admin, line).starts_with("ERR UNKNOWN_JOB there+is+no+such+job"), "{line}");
+    }
 }
 
 /// More than two pages, of one function and of all.
