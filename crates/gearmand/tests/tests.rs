@@ -5,6 +5,7 @@
 
 mod activation;
 mod admin;
+mod concurrency;
 mod direct;
 mod disk;
 mod durable;

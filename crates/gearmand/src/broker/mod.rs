@@ -4,7 +4,7 @@
 //! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
 //! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it),
 //! `retries.rs` (what becomes of it when it was not done), `storing.rs` (what the durable queue knows of it) and `manage.rs`
-//! (what operators ask for). The states of a job are a table in `jobs.rs`.
+//! (what operators ask for); `outcomes.rs` remembers results and keys of jobs that are over. The states of a job are a table in `jobs.rs`.
 //!
 //! The state is private to this folder. In come packets (`dispatch.rs`), time, and what became of changes; out come
 //! answers, changes to be stored, and what is to be seen from outside (`snapshot.rs`).
@@ -13,7 +13,7 @@
 //! - a job is in one place: queued in its function, delayed, on its way to the durable queue, in the list of the worker
 //!   that runs it, or a dead letter (`dead.rs`);
 //! - `Function::total`, `running` and `delayed` count just that;
-//! - where a job is queued at the end of a round, nobody sleeps who can run it, or as many were woken as there are
+//! - where a job is queued at the end of a round and no limit holds it back (`limits.rs`), nobody sleeps who can run it, or as many were woken as there are
 //!   jobs and are waited for: one who then does something else hands the wake-up on at once, and one who sends
 //!   nothing when its time is over (`wakeups.rs`), which it has as long as it is waited for. A worker with
 //!   direct assignment that sent a packet lately is given the job where others are woken;

@@ -32,7 +32,8 @@ pub(crate) struct Session {
     pub(crate) waiting: u32,
     /// Since which PRE_SLEEP it sleeps; 0 when awake. Larger is later, and no two are the same.
     pub(crate) asleep: u64,
-    /// It got a NOOP for a job of this function, has not asked for a job since, and is waited for; NONE otherwise.
+    /// It got a NOOP for a job of this function, or ended one of a function with limits, has not asked for a job since, and is
+    /// waited for; NONE otherwise.
     pub(crate) woken: u32,
     /// What `asleep` was when it was woken last. As long as it has not slept since, that NOOP is the last.
     pub(crate) slept: u64,
