@@ -78,6 +78,8 @@ pub(crate) use wakeups::ALL;
 
 /// Of what may be due in any number at once, so much is done at a time: a few milliseconds.
 const SLICE: usize = 2_000;
+/// Then others come first: who holds the lock all the time but for a moment is given it again before them.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What the operator decides.
 #[derive(Clone, Debug)]
@@ -132,6 +134,8 @@ pub(crate) struct Broker {
     waiters: Arena<Waiter>,
     /// Jobs that wait for their time: milliseconds since 1970, and their numbers.
     delayed: BTreeSet<(u64, u64)>,
+    /// Until then no more of what is due is taken: others come first.
+    pause: Duration,
     /// Jobs whose function has a timeout and whose worker is on them.
     deadlines: BTreeSet<(Duration, u32)>,
     /// Functions whose jobs wait for their rate, by when somebody is to be woken for one.
@@ -175,6 +179,7 @@ impl Broker {
             sessions: Arena::default(),
             waiters: Arena::default(),
             delayed: BTreeSet::new(),
+            pause: Duration::ZERO,
             deadlines: BTreeSet::new(),
             tokens: BTreeSet::new(),
             wakeups: Wakeups::default(),
@@ -337,26 +342,21 @@ impl Broker {
         // The wall clock may be set meanwhile, so a far moment is looked at again in a minute.
         let wall =
             |due: u64| now.steady + Duration::from_millis(due).saturating_sub(now.wall).min(Duration::from_secs(60));
-        let delayed = self.delayed.first().map(|(due, _)| wall(*due));
-        let expired = self.dead.next_expired().map(wall);
+        let due = self.delayed.first().map(|(due, _)| *due).into_iter().chain(self.dead.next_expired()).min();
+        let due = due.map(|due| wall(due).max(self.pause));
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let token = self.tokens.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
         let (recurring, sweep) = (self.recurring.due().map(|due| wall(due * 1000)), self.next_sweep());
-        [delayed, expired, deadline, token, wakeup, recurring, sweep].into_iter().flatten().min()
+        [due, deadline, token, wakeup, recurring, sweep].into_iter().flatten().min()
     }
 
-    /// What is due: jobs whose time has come, timeouts, tokens of rates, workers that do not wake up, dead letters that are too old. Of what
-    /// may be due in any number so much that nobody else waits long; the rest is due at once.
+    /// What is due: jobs whose time has come, schedules, timeouts, tokens of rates, workers that do not wake up, dead letters,
+    /// keys and results that are too old.
     pub(crate) fn tick(&mut self, now: &Now, outgoing: &mut Outgoing) -> Option<Duration> {
-        for _ in 0..SLICE {
-            let due = self.delayed.first().filter(|(due, _)| *due <= now.milliseconds());
-            let Some(job) = due.and_then(|(_, number)| self.jobs.by_number(*number)) else { break };
-            self.unplace(job);
-            self.begin(now, job);
-            self.enqueue(job);
+        if self.pause <= now.steady {
+            self.take_due(now);
         }
-        self.expire(now);
         self.run_schedules(now);
         self.sweep(now);
         while let Some((_, job)) = self.deadlines.first().copied().filter(|(when, _)| *when <= now.steady) {
@@ -367,6 +367,26 @@ impl Broker {
             self.overslept(now, &wakeup, outgoing);
         }
         self.deadline(now)
+    }
+
+    /// Jobs whose time has come are queued, and dead letters that are too old dropped: so many at a time that nobody else
+    /// waits long, and others come in between.
+    fn take_due(&mut self, now: &Now) {
+        let mut left = SLICE;
+        while let Some((_, number)) = self.delayed.first().filter(|(due, _)| left > 0 && *due <= now.milliseconds())
+            && let Some(job) = self.jobs.by_number(*number)
+        {
+            self.unplace(job);
+            self.begin(now, job);
+            self.enqueue(job);
+            left -= 1;
+        }
+        while left > 0 && self.expire(now) {
+            left -= 1;
+        }
+        if left == 0 {
+            self.pause = now.steady + PAUSE;
+        }
     }
 
     /// A drain is over: no worker is on a job any more. One whose time was over is still on it, and may end it.

@@ -11,7 +11,7 @@ use crate::broker::dead::{Cause, Letter, MAX_TEXT};
 use crate::broker::jobs::{Job, State, number_hash};
 use crate::broker::kept::Outcome;
 use crate::broker::policy::{Keep, Policy, Reason};
-use crate::broker::{Broker, Now, SLICE};
+use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
 use bytes::Bytes;
 use gearman_core::protocol::message::Update;
@@ -180,12 +180,10 @@ impl Broker {
         }
     }
 
-    /// Dead letters that are too old are dropped.
-    pub(super) fn expire(&mut self, now: &Now) {
-        for _ in 0..SLICE {
-            let Some(letter) = self.dead.pop_expired(now.milliseconds()) else { return };
-            self.unstore_letter(&letter);
-        }
+    /// A dead letter that is too old is dropped. False: there is none.
+    pub(super) fn expire(&mut self, now: &Now) -> bool {
+        let letter = self.dead.pop_expired(now.milliseconds());
+        letter.inspect(|letter| self.unstore_letter(letter)).is_some()
     }
 
     /// A dead letter is a job again: its tries count anew.

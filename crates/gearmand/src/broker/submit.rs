@@ -72,6 +72,8 @@ impl Broker {
                 (self.jobs.insert(job), true)
             }
         };
+        // Who joins a job waits as long as it does.
+        let due = if new { due } else { self.jobs.arena[job].due().unwrap_or_default() };
         let batch = if submit.background {
             self.jobs.arena[job].background = true;
             self.persist(job, due)

@@ -92,6 +92,28 @@ fn a_late_result_ends_a_job_whose_try_is_on_its_way_to_the_disk() {
     assert_eq!((d.keys(), d.dead.len()), (Vec::new(), 0));
 }
 
+#[test]
+fn who_joins_a_job_does_not_change_when_it_runs() {
+    let (mut d, client, worker) = Disk::with_pair();
+    let at = (d.b.now.wall.as_secs() + 60).to_string();
+    let later = Submit { start: Start::Epoch(at.as_bytes()), background: true, ..job("f", "k", "data") };
+    d.b.send(client, submit("f", "k", "data"));
+    d.b.send(client, Request::Submit(later));
+    d.commit();
+    assert_eq!((state(&d, "H:1"), d.rows[&1].due_ms), ("queued", 0));
+    // One that waits for its next try, and was not stored when it was joined before.
+    policy(&mut d, "retries=1 backoff=1m");
+    d.b.send(client, submit("f", "l", "data"));
+    d.b.send(client, background("f", "l", "data"));
+    d.b.send(worker, GRAB);
+    d.b.send(worker, GRAB);
+    d.b.send(worker, work("H:2", Update::Fail));
+    d.fail();
+    d.b.send(client, background("f", "l", "data"));
+    d.commit();
+    assert_eq!((state(&d, "H:2"), d.rows[&2].due_ms), ("delayed", 1_000_060_000));
+}
+
 /// A foreground job that is joined in the background may fail before its row is on disk.
 #[test]
 fn a_try_fails_before_the_job_is_stored() {
