@@ -70,7 +70,7 @@ another address:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to 127.0.0.2, not to 127.0.0.1: connect to that name, or say that it is right (peer name)
   false, COULD_NOT_CONNECT
 no names:
-  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate is made out to Unsupported(0x01), not to 127.0.0.1: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server's certificate names neither a host nor an address (subjectAltName), so not 127.0.0.1: it must be made anew
   false, COULD_NOT_CONNECT
 a plain server:
   warning: GearmanX::ping(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?

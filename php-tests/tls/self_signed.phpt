@@ -43,7 +43,7 @@ another of its name:
   warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate is self-signed, and not trusted: put it into ~/twin.pem
   false, COULD_NOT_CONNECT
 without a list of names:
-  warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate has no name in its list (subjectAltName), not to localhost: connect to that name, or say that it is right (peer name)
+  warning: GearmanX::ping(): no TLS connection to localhost:PORT: the server's certificate names neither a host nor an address (subjectAltName), so not localhost: it must be made anew
   false, COULD_NOT_CONNECT
 a client:
   true, SUCCESS

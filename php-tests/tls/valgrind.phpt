@@ -18,7 +18,9 @@ $ca = new Authority();
 $own = $ca->issue('client');
 $server = tls_server($ca->issue(), $ca->file);
 $fatal = '--suppressions=' . dirname(__DIR__) . '/process/valgrind.supp';
-$tags = '--suppressions=' . __DIR__ . '/valgrind.supp';
+// Valgrind takes the tags of ring's assembly for undefined, wherever they are compared or sent, and what function that is depends on
+// the compiler. Undefined values are process/valgrind.phpt's: the same program, without TLS.
+$tags = '--undef-value-errors=no';
 $start = function (string $end) use ($ca, $own, $server, $fatal, $tags) {
     $valgrind = ['valgrind', '-q', '--error-exitcode=77', '--num-callers=30', '--leak-check=full', '--show-leak-kinds=definite',
         '--errors-for-leak-kinds=definite', '--child-silent-after-fork=yes', $tags, ...(str_contains($end, 'fatal') ? [$fatal] : [])];

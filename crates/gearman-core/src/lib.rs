@@ -171,6 +171,7 @@
 //! worker::job             a job that was given to this worker
 //! worker::protocol        abilities, grab / pre-sleep / noop on one connection; pure
 //! worker::server          a server as a worker uses it
+//! worker::send            what is sent of jobs, and what of that waits for a socket
 //! worker::direct          jobs without a grab, and jobs ahead
 //! worker::echo            ECHO_REQ: does a server answer?
 //! worker::pace            calls that fail at once are slowed down

@@ -1,5 +1,6 @@
 //! Futures are dropped wherever they wait, as a signal handler makes a program do, and begun anew:
-//! nothing is lost and nothing comes twice, however the answers are cut into pieces.
+//! nothing is lost and nothing comes twice, however the answers are cut into pieces. In the clear and over TLS, from the first
+//! byte of the handshake on.
 
 use crate::util::{Script, Wire, join, poll_times, res, within};
 use gearman_core::client::Client;
@@ -177,9 +178,13 @@ async fn leave(worker: &mut Worker, polls: &mut Cycle) {
     }
 }
 
-fn run_jobs(polls: Vec<usize>, chunks: Vec<usize>, classic: bool) {
+async fn script(tls: bool) -> Script {
+    if tls { Script::tls().await } else { Script::tcp().await }
+}
+
+fn run_jobs(tls: bool, polls: Vec<usize>, chunks: Vec<usize>, classic: bool) {
     within(async move || {
-        let script = Script::tcp().await;
+        let script = script(tls).await;
         let mut worker = script.worker(b"f");
         worker.classic = classic;
         join(job_server(&script, Cycle(chunks, 0)), dropped_waits(&mut worker, Cycle(polls, 0))).await;
@@ -191,7 +196,7 @@ fn run_jobs(polls: Vec<usize>, chunks: Vec<usize>, classic: bool) {
 /// again without a question, and so for ever.
 #[test]
 fn a_worker_that_is_woken_while_it_rises() {
-    run_jobs(vec![1, 2], vec![39, 36], false);
+    run_jobs(false, vec![1, 2], vec![39, 36], false);
 }
 
 fn cycle(most: usize) -> impl Strategy<Value = Vec<usize>> {
@@ -199,12 +204,12 @@ fn cycle(most: usize) -> impl Strategy<Value = Vec<usize>> {
 }
 
 properties! {
-    cases: 48;
+    cases: 96;
 
     #[test]
-    fn a_client_loses_nothing(polls in cycle(4), chunks in cycle(40)) {
+    fn a_client_loses_nothing(tls: bool, polls in cycle(4), chunks in cycle(40)) {
         within(async move || {
-            let script = Script::tcp().await;
+            let script = script(tls).await;
             let mut client = script.client();
             let calls = async {
                 dropped_turns(&mut client, Cycle(polls, 0)).await;
@@ -215,7 +220,7 @@ properties! {
     }
 
     #[test]
-    fn a_worker_loses_nothing(polls in cycle(4), chunks in cycle(40), classic: bool) {
-        run_jobs(polls, chunks, classic);
+    fn a_worker_loses_nothing(tls: bool, polls in cycle(4), chunks in cycle(40), classic: bool) {
+        run_jobs(tls, polls, chunks, classic);
     }
 }

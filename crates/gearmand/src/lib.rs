@@ -42,6 +42,7 @@
 //! config::listen     a word of --listen
 //! config             what a server is run with
 //! config::options    every option, with default and meaning
+//! config::command_line  words of the command line and of files -> options
 //! ---- below: sockets ----
 //! net::stream::socket  a socket, TCP or Unix
 //! net::stream::tls   its bytes, encrypted

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Ok(Some(Side::Caller(code))) => return code,
         Err(error) => return failed(&format!("cannot detach: {error}")),
     };
-    match run(&options, acl, given, remarks, caller) {
+    match run(Launch { options, acl, given, remarks, caller }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -110,29 +110,31 @@ fn remarks(options: &Options, unused: Vec<String>) -> Vec<String> {
 /// How long an end waits for a thread that cannot be ended: it may be resolving a host's name.
 const ABANDON: Duration = Duration::from_secs(2);
 
-/// Everything between the command line and the exit.
-fn run(
-    options: &Options,
+/// What there is before the server.
+struct Launch {
+    options: Options,
+    /// The rules of `--acl`.
     acl: Option<AclFile>,
+    /// Sockets that came with the process.
     given: Vec<Listener>,
+    /// What may surprise, for the log.
     remarks: Vec<String>,
+    /// The process that was called, if this one is in the background.
     caller: Option<Caller>,
-) -> Result<(), String> {
+}
+
+/// Everything between the command line and the exit.
+fn run(launch: Launch) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
-    let end = runtime.block_on(serve(options, acl, given, remarks, caller));
+    let end = runtime.block_on(serve(launch));
     runtime.shutdown_timeout(ABANDON);
     end
 }
 
 /// Starts, and serves until the last job.
-async fn serve(
-    options: &Options,
-    acl: Option<AclFile>,
-    given: Vec<Listener>,
-    remarks: Vec<String>,
-    caller: Option<Caller>,
-) -> Result<(), String> {
+async fn serve(launch: Launch) -> Result<(), String> {
+    let Launch { options, acl, given, remarks, caller } = launch;
     // Before all that takes time, and before anybody can know of this process.
     let mut signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
     daemon::umask();
@@ -164,7 +166,7 @@ async fn serve(
     }
     let mut stop = signals.follow(reload.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
-    let start = start::start(options, rules, given, &log, &reload, &reported, report);
+    let start = start::start(&options, rules, given, &log, &reload, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),

@@ -311,8 +311,9 @@ async fn shake_hands(
     let limit = shared.lock().config.handshake_timeout;
     let done = tokio::select! {
         biased;
-        done = poll_fn(|cx| stream.poll_handshake(cx)) => done,
+        // Whose place is lost may not have begun, and should not.
         () = place.lost() => return,
+        done = poll_fn(|cx| stream.poll_handshake(cx)) => done,
         () = tokio::time::sleep(limit) => Err(HandshakeError::Late(limit.as_secs())),
     };
     if let Err(error) = done {
@@ -343,7 +344,8 @@ fn connect(shared: &Shared, thread: &Handle, stream: Stream, peer: Peer, name: S
     }
     let session = state.connect(stream.as_raw_fd(), peer.address);
     match peer.certificate.as_ref().and_then(|certificate| certificate.all().next()) {
-        Some(shown) => tracing::info!("connection from {name}, with the certificate of {shown}"),
+        // Who asked for the certificate may have chosen the name, and lines of the log with it.
+        Some(shown) => tracing::info!("connection from {name}, with the certificate of {}", shown.escape_debug()),
         None => tracing::info!("connection from {name}"),
     }
     state.decide(session, || peer);

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Of a file in bytes: more than all CAs of the world take.
 pub const LARGEST: u64 = 4 << 20;
 
+/// Bytes that a chain may have: a handshake has a message of 64 KiB for it, and nobody takes a longer one.
+const LONGEST_CHAIN: usize = 60 * 1024;
+
 /// Why a file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", file.display())]
@@ -57,6 +60,11 @@ pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
 /// [`FileError`] with the file that cannot be used: also where the key does not fit.
 pub fn identity(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey> {
     let chain = certificates(certificate)?;
+    let bytes: usize = chain.iter().map(|der| der.len()).sum();
+    if bytes > LONGEST_CHAIN {
+        let reason = format!("its {} certificates have {bytes} bytes together, and nobody takes so many", chain.len());
+        return Err(FileError::new(certificate, reason));
+    }
     let signing = private_key(key, provider)?;
     for (i, der) in chain.iter().enumerate() {
         let fits = match CertifiedKey::new(vec![der.clone()], signing.clone()).keys_match() {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::ServerConfig;
 
 mod files;
+mod mutated;
 mod named;
 mod records;
 mod refused;

@@ -1,6 +1,7 @@
 //! What a server is run with ([`Config`]), and the options that it follows from ([`Options`]). No sockets here.
 
 mod acl;
+mod command_line;
 pub(crate) mod file;
 mod listen;
 mod options;

@@ -1,16 +1,13 @@
-//! The command line and its files: every option, with its default and its meaning. Names, short forms and defaults are
-//! those of the C server. What a server is run with follows from them: [`Config`]. Opens the durable queue, and nothing
-//! else.
+//! Every option, with its default and its meaning. Names, short forms and defaults are those of the C server. What a server
+//! is run with follows from them: [`Config`]. Opens the durable queue, and nothing else.
 
-use crate::config::file::{self, Word};
 use crate::config::listen::ListenOn;
 use crate::config::tls::{TlsFiles, Verify};
 use crate::config::{Config, Keepalive, Level};
 use crate::durable::Durable;
 use crate::durable::sqlite::{DEFAULT_TABLE, Sqlite};
 use crate::durable::{Backend, BackendError};
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
-use std::ffi::OsString;
+use clap::{ArgAction, Parser};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -271,28 +268,6 @@ pub struct Options {
     version: Option<bool>,
 }
 
-/// Options of the C server's plugins, which this server has no use for. They take an argument.
-const PLUGINS: &[&str] = &[
-    "http-port",
-    "libmemcached-servers",
-    "libmemcached-prefix",
-    "libpq-conninfo",
-    "libpq-table",
-    "redis-server",
-    "redis-port",
-    "redis-password",
-    "redis-prefix",
-    "mysql-host",
-    "mysql-port",
-    "mysql-user",
-    "mysql-password",
-    "mysql-db",
-    "mysql-table",
-    "libtokyocabinet-file",
-];
-/// And those without an argument.
-const PLUGIN_SWITCHES: &[&str] = &["libtokyocabinet-optimize"];
-
 /// An argument as `-p 4730` in one word has it: with a blank in front.
 fn text(argument: &str) -> Result<String, String> {
     Ok(argument.trim_start().to_owned())
@@ -330,89 +305,13 @@ pub enum Usage {
 }
 
 impl Usage {
-    fn option(option: impl Into<String>, reason: impl ToString) -> Usage {
+    pub(super) fn option(option: impl Into<String>, reason: impl ToString) -> Usage {
         Usage::Option { option: option.into(), reason: reason.to_string() }
     }
 }
 
 impl Options {
-    /// Reads a command line, with the files it names; the words of a file come before it, so that the
-    /// command line overrides them. Also returns the options that are without effect.
-    ///
-    /// # Errors
-    /// [`Usage`] where the server should not start.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<(Options, Vec<String>), Usage> {
-        let given: Vec<Word> = arguments.into_iter().map(|word| Word::from(word.as_os_str())).collect();
-        let given = expanded(given)?;
-        let first = Options::parse(&given).map_err(|error| Options::with_line(error, &given))?;
-        let words = match &first.0.config_file {
-            Some(file) => file_words(file)?,
-            None if Path::new(DEFAULT_FILE).exists() => file_words(DEFAULT_FILE)?,
-            None => Vec::new(),
-        };
-        let (name, rest) = given.split_at(given.len().min(1));
-        let words = [name, &expanded(words)?, rest].concat();
-        Options::checked(&words).map_err(|error| Options::with_line(error, &words))
-    }
-
-    /// The options, where the server may start with them.
-    fn checked(words: &[Word]) -> Result<(Options, Vec<String>), Usage> {
-        let (options, unused) = Options::parse(words)?;
-        options.check()?;
-        Ok((options, unused))
-    }
-
-    /// An error of these words, with the line of the file that it is about.
-    fn with_line(error: Usage, words: &[Word]) -> Usage {
-        let reason = match &error {
-            // --help and --version.
-            Usage::Clap(error) if !error.use_stderr() => None,
-            // clap's first paragraph: what follows is about the command line.
-            Usage::Clap(error) => {
-                error.to_string().split("\n\n").next().map(|s| s.trim_start_matches("error: ").to_owned())
-            }
-            error => Some(error.to_string()),
-        };
-        let line = || file::wrong_line(words, |words| Options::checked(words).is_ok());
-        match reason.and_then(|reason| Some((line()?, reason))) {
-            Some((line, reason)) => Usage::option(line.to_string(), reason),
-            None => error,
-        }
-    }
-
-    fn parse(words: &[Word]) -> Result<(Options, Vec<String>), Usage> {
-        let mut command = Options::command();
-        let hidden = |name: &'static str| clap::Arg::new(name).long(name).hide(true);
-        for name in PLUGINS {
-            command = command.arg(hidden(name).num_args(1));
-        }
-        for name in PLUGIN_SWITCHES {
-            command = command.arg(hidden(name).action(ArgAction::SetTrue));
-        }
-        let matches = command.try_get_matches_from(words.iter().map(|word| &word.text))?;
-        let set = |name: &&&str| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
-        let mut unused: Vec<String> =
-            PLUGINS.iter().chain(PLUGIN_SWITCHES).filter(set).map(|n| format!("--{n}")).collect();
-        let options = Options::from_arg_matches(&matches)?;
-        let without = [
-            (options.hashtable_buckets.is_some(), "--hashtable-buckets"),
-            (options.protocol.is_some(), "--protocol"),
-            (options.round_robin, "--round-robin"),
-            (
-                options.queue_type == BUILTIN && options.libsqlite3_db.is_some(),
-                "--libsqlite3-db without --queue-type libsqlite3",
-            ),
-            (
-                options.queue_type == BUILTIN && options.store_queue_on_shutdown,
-                "--store-queue-on-shutdown without --queue-type libsqlite3",
-            ),
-        ];
-        unused.extend(without.iter().filter(|w| w.0).map(|w| w.1.to_owned()));
-        unused.extend(options.unused_tls());
-        Ok((options, unused))
-    }
-
-    fn check(&self) -> Result<(), Usage> {
+    pub(super) fn check(&self) -> Result<(), Usage> {
         if ![BUILTIN, SQLITE].contains(&self.queue_type.as_str()) {
             let reason = "this server has builtin and libsqlite3";
             return Err(Usage::option(format!("--queue-type {}", self.queue_type), reason));
@@ -486,9 +385,21 @@ impl Options {
         Ok(Some(TlsFiles { certificate, key, ca, verify }))
     }
 
-    fn unused_tls(&self) -> Vec<String> {
+    /// Options that are without effect.
+    pub(super) fn unused(&self) -> Vec<String> {
         let spoken = self.ssl || self.listen.iter().any(|word| word.starts_with("tls://"));
         let unused = [
+            (self.hashtable_buckets.is_some(), "--hashtable-buckets"),
+            (self.protocol.is_some(), "--protocol"),
+            (self.round_robin, "--round-robin"),
+            (
+                self.queue_type == BUILTIN && self.libsqlite3_db.is_some(),
+                "--libsqlite3-db without --queue-type libsqlite3",
+            ),
+            (
+                self.queue_type == BUILTIN && self.store_queue_on_shutdown,
+                "--store-queue-on-shutdown without --queue-type libsqlite3",
+            ),
             (!spoken && self.ssl_certificate.is_some(), "--ssl-certificate without --ssl"),
             (!spoken && self.ssl_key.is_some(), "--ssl-key without --ssl"),
             (!spoken && self.ssl_ca_file.is_some(), "--ssl-ca-file without --ssl"),
@@ -567,78 +478,5 @@ impl Options {
             }),
             ..Config::default()
         }
-    }
-}
-
-/// The words, with those of the files that are named as @FILE.
-fn expanded(words: Vec<Word>) -> Result<Vec<Word>, Usage> {
-    let mut expanded = Vec::new();
-    for word in words {
-        match word.text.to_str().and_then(|w| w.strip_prefix('@')) {
-            Some(file) => expanded.extend(file_words(file)?),
-            None => expanded.push(word),
-        }
-    }
-    Ok(expanded)
-}
-
-fn file_words(file: &str) -> Result<Vec<Word>, Usage> {
-    file::of_file(file).map_err(|e| Usage::option(format!("--config-file {file}"), e))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(words: &[&str]) -> Result<(Options, Vec<String>), Usage> {
-        let words = ["gearmand"].iter().chain(words).map(OsString::from);
-        Options::read(words)
-    }
-
-    #[test]
-    fn as_the_c_server_takes_them() {
-        assert!(read(&["--sys", "--da", "--pid=x", "--log=x"]).unwrap().0.syslog);
-        let (options, unused) =
-            read(&["-p 40123", "--listen=::1", "-L", "localhost", "--verb=INFO", "-j", "3", "-t4", "-R"]).unwrap();
-        assert_eq!(options.port().unwrap(), 40123);
-        assert_eq!(options.listen, ["::1", "localhost"]);
-        assert_eq!(options.verbose, Level::Info);
-        assert_eq!(options.config().job_runs, Some(3));
-        assert_eq!(options.config().threads, 4);
-        assert_eq!(unused, ["--round-robin"]);
-        assert_eq!(read(&["--threads=0"]).unwrap().0.config().threads, 1);
-        assert_eq!(read(&["-j", "-1"]).unwrap().0.config().job_runs, None);
-        assert_eq!(read(&["--job-retries=0"]).unwrap().0.config().job_runs, Some(1));
-        assert!(read(&[]).unwrap().0.config().direct_assignment);
-        assert!(!read(&["--direct-assignment", "off"]).unwrap().0.config().direct_assignment);
-        assert_eq!(read(&["--mysql-host=h", "--store-queue-on-shutdown"]).unwrap().1.len(), 2);
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused() {
-        for bad in [
-            "--verbose=LOUD",
-            "-p=x",
-            "--port=70000",
-            "--threads=1025",
-            "--bogus",
-            "--direct-assignment=maybe",
-            "word",
-            "--ssl",
-            "-qmysql",
-            "--config-file=/nowhere/x",
-            "--keepalive-idle=32768",
-            "--keepalive-interval=99999999999",
-            "--keepalive-count=128",
-            "--keepalive-count=-2",
-        ] {
-            let error = read(&[bad]).unwrap_err().to_string();
-            assert!(!error.is_empty(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn help_lists_every_option() {
-        Options::command().debug_assert();
     }
 }

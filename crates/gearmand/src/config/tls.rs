@@ -21,6 +21,10 @@ use std::time::{Duration, SystemTime};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
+/// Bytes of CAs' names that clients are told, so that they can choose among their certificates. More are not worth their way, and
+/// from 64 KiB on they have no place in a handshake.
+const MAX_NAMES: usize = 16 * 1024;
+
 /// Whether a client has to show a certificate of the CA's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Verify {
@@ -100,8 +104,10 @@ impl TlsFiles {
             (Some(file), Verify::Optional | Verify::Require) => {
                 let authorities = Authorities::read(file)?;
                 remarks.extend(self::remarks(file, &certificates(file, authorities.named())?));
+                let names: usize = authorities.roots().roots.iter().map(|root| root.subject.len()).sum();
                 let rules = WebPkiClientVerifier::builder_with_provider(authorities.roots().clone(), provider);
                 let rules = if self.verify == Verify::Optional { rules.allow_unauthenticated() } else { rules };
+                let rules = if names > MAX_NAMES { rules.clear_root_hint_subjects() } else { rules };
                 let rules = rules.build().map_err(|e| FileError::new(file, e))?;
                 builder.with_client_cert_verifier(Arc::new(Clients { authorities, rules }))
             }

@@ -112,6 +112,24 @@ fn a_chain_is_in_its_order() {
     }
 }
 
+/// It was taken, at a SIGHUP too, and from then on no client could connect.
+#[test]
+fn a_chain_that_no_client_takes() {
+    let files = Files::new("tls-long");
+    let one = std::fs::read_to_string(files.path("ca.pem")).unwrap();
+    let der = files.ca.certificate.der().len();
+    let many = 60 * 1024 / der;
+    let text = |n: usize| {
+        files.write("chain", &[&std::fs::read_to_string(files.path("server.pem")).unwrap(), &*one.repeat(n)].concat())
+    };
+    let key = files.folder.file("server.key");
+    assert!(check(&["--ssl", "--ssl-certificate", &text(many - 2), "--ssl-key", &key]).status.success());
+    text(many + 1);
+    let error = wrong(&files, "chain", "server.key", "ca.pem");
+    assert!(error.starts_with(&format!("chain: its {} certificates have ", many + 2)), "{error}");
+    assert!(error.ends_with(" bytes together, and nobody takes so many"), "{error}");
+}
+
 #[test]
 fn what_has_expired_is_remarked() {
     let files = Files::new("tls-expired");

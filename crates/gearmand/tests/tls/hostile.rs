@@ -104,6 +104,23 @@ async fn two_thousand_half_handshakes_that_stand_and_drip() {
     assert_ne!(timeout(LONG, stream.read(&mut [0; 100])).await.unwrap().unwrap(), 0);
 }
 
+/// A queue of those who had gone while they waited kept those who had come for minutes: each was answered, which takes many times
+/// what it takes to connect.
+#[tokio::test]
+async fn who_has_gone_is_not_answered() {
+    let server = Encrypted::start("tls-gone").await;
+    let hello = hello(&server.files);
+    let mut gone = std::net::TcpStream::connect(server.server.address).unwrap();
+    // The server's thread is this one: it has not seen anything of that yet.
+    std::io::Write::write_all(&mut gone, &hello).unwrap();
+    gone.shutdown(std::net::Shutdown::Write).unwrap();
+    gone.set_nonblocking(true).unwrap();
+    let mut answer = Vec::new();
+    timeout(LONG, TcpStream::from_std(gone).unwrap().read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(answer, b"");
+    server.peer().await.sync().await;
+}
+
 /// There is no end to them by TLS: what each of them is counted by, the others set back.
 #[tokio::test]
 async fn changes_of_keys_and_empty_records_without_end() {

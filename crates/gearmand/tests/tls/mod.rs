@@ -5,6 +5,7 @@ mod forged;
 mod handshakes;
 mod hostile;
 mod mutated;
+mod openssl;
 mod reload;
 mod streams;
 mod verify;
@@ -166,7 +167,11 @@ impl Encrypted {
     }
 
     pub(crate) async fn with(name: &str, verify: Verify, change: impl FnOnce(&mut Config)) -> Encrypted {
-        let files = Files::new(name);
+        Encrypted::of(Files::new(name), verify, change)
+    }
+
+    /// With these files.
+    pub(crate) fn of(files: Files, verify: Verify, change: impl FnOnce(&mut Config)) -> Encrypted {
         let tls = files.tls(verify);
         let [encrypted, clear] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         let [address, plain] = [&encrypted, &clear].map(|listener| listener.local_addr().unwrap());

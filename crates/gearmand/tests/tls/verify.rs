@@ -1,10 +1,13 @@
 //! Who is let in, and what the others get to read.
 
-use crate::tls::{Ca, Encrypted, Identity};
+use crate::process::{Running, gearmand};
+use crate::tls::{Ca, Encrypted, Files, Identity, server_name};
 use crate::util::LONG;
 use gearmand::config::tls::Verify;
 use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
 
 /// What becomes of a client with this certificate, on either version of TLS.
@@ -51,6 +54,18 @@ async fn only_those_with_a_certificate() {
     assert_eq!(outcome(&server, Some(&expired)).await, refused("CertificateExpired"));
     let early = ca.sign_with("new", |params| params.not_before = date_time_ymd(4000, 1, 1));
     assert!(outcome(&server, Some(&early)).await.is_err());
+}
+
+/// Their names are more than a handshake has room for: with so many no client could connect, and a debug build ended.
+#[tokio::test]
+async fn a_file_of_very_many_cas() {
+    let files = Files::new("tls-many-cas");
+    let one = files.ca.certificate.pem();
+    let long = Ca::new(&"x".repeat(900)).certificate.pem();
+    files.write("ca.pem", &[&*long.repeat(80), &one].concat());
+    let server = Encrypted::of(files, Verify::Require, |_| {});
+    assert_eq!(outcome(&server, Some(&server.files.ca.sign("web"))).await, Ok(()));
+    assert!(outcome(&server, None).await.is_err());
 }
 
 #[tokio::test]
@@ -116,4 +131,33 @@ async fn a_clients_own_certificate_as_the_ca_file() {
     server.files.write("ca.pem", &server.files.ca.certificate.pem());
     server.tls.reload().unwrap();
     assert_eq!(outcome(&server, Some(&client)).await, refused("UnknownCA"));
+}
+
+/// Whoever has a certificate of the CA's may have chosen the name in it.
+#[test]
+fn names_that_would_be_lines_of_a_log_or_of_an_answer() {
+    let files = Files::new("tls-names");
+    let [certificate, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| files.folder.file(name));
+    let acl = files.write("acl.toml", "[[rule]]\nname = \"star\"\ncertificate = \"admin\"\nadmin = true\n\n[[rule]]\n");
+    let options = ["--ssl", "--ssl-certificate", &certificate, "--ssl-key", &key, "--ssl-ca-file", &ca, "--acl", &acl];
+    let mut server = Running::begin(gearmand(), &options, &files.folder);
+    server.port = server.line_with("listening on ").rsplit(':').next().unwrap().trim().parse().unwrap();
+    for (name, shown) in [
+        ("web\nadmin\tyes", "web\\nadmin\\tyes"),
+        ("admin\0.example.com", "admin\\0.example.com"),
+        ("*", "*"),
+        ("\u{1b}[2Jadmin\u{202e}", "\\u{1b}[2Jadmin\\u{202e}"),
+        ("Zürich", "Zürich"),
+    ] {
+        let config = Arc::new(files.client(Some(&files.ca.sign(name))));
+        let session = ClientConnection::new(config, server_name()).unwrap();
+        let mut client = BufReader::new(StreamOwned::new(session, server.connect()));
+        client.get_mut().write_all(b"whoami\n").unwrap();
+        let lines: Vec<String> = client.lines().map(Result::unwrap).take_while(|line| line != ".").collect();
+        let named: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("certificate\t")).collect();
+        assert_eq!(named.len(), 3, "{lines:?}");
+        assert!(lines.contains(&"admin\tno".into()) && !lines.contains(&"admin\tyes".into()), "{lines:?}");
+        let line = server.line_with(", with the certificate of ");
+        assert!(line.trim_end().ends_with(&format!(", with the certificate of {shown}")), "{line}");
+    }
 }

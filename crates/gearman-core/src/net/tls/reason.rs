@@ -89,6 +89,12 @@ impl Failure {
 
 const TOO_OLD: &str = "the server speaks neither TLS 1.2 nor 1.3, and nothing older is safe";
 
+/// A host's name or an address, out of the form in which webpki shows what a certificate names; `None`: neither.
+fn plain(presented: &str) -> Option<&str> {
+    let within = |before, after| presented.strip_prefix(before)?.strip_suffix(after);
+    within("DnsName(\"", "\")").or_else(|| within("IpAddress(", ")"))
+}
+
 /// What is wrong with the server's certificate.
 fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
     let name_it = match &settings.ca_file {
@@ -129,29 +135,24 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
         }
         CertificateError::NotValidForName => "the server's certificate has another name".into(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let has = match presented.is_empty() {
-                true => "has no name in its list (subjectAltName)".into(),
-                false => {
-                    let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
-                    format!("is made out to {}", names.join(", ").escape_debug())
-                }
-            };
-            format!(
-                "the server's certificate {has}, not to {}: connect to that name, or say that it is right (peer name)",
-                expected.to_str()
-            )
+            let (names, wanted): (Vec<_>, _) = (presented.iter().filter_map(|n| plain(n)).collect(), expected.to_str());
+            match names.is_empty() {
+                true => format!(
+                    "the server's certificate names neither a host nor an address (subjectAltName), so not {wanted}: it must be \
+                     made anew"
+                ),
+                false => format!(
+                    "the server's certificate is made out to {}, not to {wanted}: connect to that name, or say that it is right \
+                     (peer name)",
+                    names.join(", ").escape_debug()
+                ),
+            }
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the server's certificate is not one for servers (extendedKeyUsage)".into()
         }
         other => format!("the server's certificate cannot be used: {other:?}"),
     }
-}
-
-/// What is in a name as rustls shows it: `DnsName("a.example")`, `IpAddress(10.0.0.1)`.
-fn plain(presented: &str) -> &str {
-    let inner = presented.strip_prefix("DnsName(").or_else(|| presented.strip_prefix("IpAddress("));
-    inner.and_then(|inner| inner.strip_suffix(')')).map_or(presented, |inner| inner.trim_matches('"'))
 }
 
 /// Seconds to days, by what is readable.

@@ -8,6 +8,7 @@ use bytes::{Buf, BufMut};
 use gearman_core::protocol::write_buffer::WriteBuffer;
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
@@ -117,6 +118,15 @@ impl Socket {
     /// When a write may get on. Only the connection's task waits for that.
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         with_socket!(self, socket => socket.poll_write_ready(cx))
+    }
+
+    /// Whether the other side has closed, or says no more, and all was read.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        match with_socket!(self, socket => SockRef::from(socket).peek(&mut byte)) {
+            Ok(n) => n == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
     }
 
     /// Nothing is written any more: the other side reads the end.

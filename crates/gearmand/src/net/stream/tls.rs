@@ -103,8 +103,14 @@ impl Tls {
                     return Poll::Ready(Err(HandshakeError::Left));
                 }
                 let mut session = self.session();
-                if !std::mem::replace(&mut session.begun, true) && scratch[0] != HANDSHAKE {
-                    return Poll::Ready(Err(HandshakeError::Plain));
+                if !std::mem::replace(&mut session.begun, true) {
+                    if scratch[0] != HANDSHAKE {
+                        return Poll::Ready(Err(HandshakeError::Plain));
+                    }
+                    // To answer takes many times what it takes to ask, and who has waited for too long has gone.
+                    if self.socket.has_ended() {
+                        return Poll::Ready(Err(HandshakeError::Left));
+                    }
                 }
                 let mut nothing: &mut [u8] = &mut [];
                 session.receive(&scratch[..n], &self.socket, &mut nothing)?;
