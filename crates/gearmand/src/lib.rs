@@ -35,7 +35,6 @@
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::sqlite::extras  what C gearmand's table there has no columns for
 //! config::file       words of a command line and of files
-//! config::regular    the bytes of a file
 //! config::acl        the file of rules: who has which rights
 //! config::verify     which clients are let in by their certificates
 //! config::tls        certificates and keys, from their files

@@ -6,9 +6,9 @@
 //!
 //! Invariants: a file is taken whole or not at all; all that a peer needs to be matched is in it, nothing is looked up.
 
-use crate::config::regular;
 use crate::net::peer::Peer;
 use crate::rights::{Pattern, Rights};
+use gearman_core::regular;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;

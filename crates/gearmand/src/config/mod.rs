@@ -5,7 +5,6 @@ mod command_line;
 pub(crate) mod file;
 mod listen;
 mod options;
-mod regular;
 pub mod tls;
 mod verify;
 
