@@ -10,7 +10,7 @@ help:
 	@echo 'make bench      every path side by side with pecl on C gearmand (BENCH_ONLY=do,drain some of them)'
 	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
 	@echo 'make stress     10,000 forks, a million exchanges with a server that lies, a host that vanishes'
-	@echo 'make soak       1,000,000 jobs: memory must not grow'
+	@echo 'make soak       1,000,000 jobs: memory must not grow (TLS=1 over TLS)'
 	@echo 'make memory     what a million queued jobs and ten thousand connections take'
 	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
 	@echo 'make matrix     the PHP tests on several PHPs, which it fetches or builds (ROWS=... some of them)'

@@ -126,10 +126,12 @@ fi
 start_server ours
 said 'the server closed the connection during the TLS handshake' "$GEARADMIN" -h 127.0.0.1 -p "$port" --server-version "${good[@]}"
 
-# What takes certificates that these lines do not make is in php-tests/tls: here, that the page has the words of it.
-for text in "has expired" "is not valid yet" "has no name in its list (subjectAltName)" "does not know the CA that signed it" \
-    "what the server answers is not TLS" "no end of the TLS handshake within" "the server speaks neither TLS 1.2 nor 1.3" \
-    "signed by no CA in ca.pem"; do
-    check_that "the page has: $text" grep -qF -- "$text" "$page"
+# What takes certificates that these lines do not make is in php-tests/tls: those words, and the page's, are the same.
+for text in "the server's certificate is signed by no CA in" "the server's certificate has expired" "the server's certificate is not valid yet" \
+    "the server's certificate names neither a host nor an address (subjectAltName)" "it does not know the CA that signed it" \
+    "it has expired, or is not valid yet" "what the server answers is not TLS" "no end of the TLS handshake within" \
+    "the server speaks neither TLS 1.2 nor 1.3"; do
+    check_that "both have: $text" grep -qF -- "$text" "$page"
+    grep -qF -- "$text" "$root"/php-tests/tls/*.phpt || fail 'php-tests do not' "$text"
 done
 finish

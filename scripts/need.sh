@@ -45,6 +45,7 @@ need_build() {
 
 need_test() {
     have valgrind || want valgrind
+    have openssl || want openssl
 }
 
 need_bench() {

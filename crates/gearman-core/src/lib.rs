@@ -145,6 +145,7 @@
 //! protocol::write_buffer  what waits to be written to a socket
 //! net::address            "host:port,…", tls://host:port and unix:///path
 //! ---- feature "tls" ----
+//! regular                 the bytes of a regular file
 //! net::pem                certificates and keys out of PEM files
 //! net::x509               what a certificate is for, and whether it names itself as who signed it
 //! net::authorities        whom a CA file trusts: certificates of its CAs, and those that it holds itself
@@ -185,6 +186,8 @@
 pub mod error;
 pub mod net;
 pub mod protocol;
+#[cfg(feature = "tls")]
+pub mod regular;
 pub mod return_code;
 
 #[cfg(feature = "client")]

@@ -53,7 +53,6 @@
 //! durable::sqlite::extras  what C gearmand's table there has no columns for
 //! durable::sqlite::dead    dead letters and settings there
 //! config::file       words of a command line and of files
-//! config::regular    the bytes of a file
 //! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
 //! config::policies   the file of policies: what is wanted for the jobs of functions

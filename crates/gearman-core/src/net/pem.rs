@@ -4,14 +4,12 @@
 //! what is in it: the parser's own words may hold a line of a key, and are left out.
 
 use crate::error::system_text;
+use crate::regular;
 use rustls::InconsistentKeys;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{Error as SyntaxError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,19 +123,8 @@ fn undecodable(file: &Path) -> FileError {
 
 /// A whole file, if it is one, and not too large.
 fn contents(file: &Path) -> Result<Vec<u8>> {
-    let failed = |e: io::Error| FileError::new(file, system_text(&e));
     let wrong = |reason: &str| Err(FileError::new(file, reason));
-    // Without O_NONBLOCK opening a FIFO would wait for somebody who writes.
-    let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file).map_err(failed)?;
-    let kind = open.metadata().map_err(failed)?;
-    if kind.is_dir() {
-        return wrong("it is a directory");
-    }
-    if !kind.is_file() {
-        return wrong("it is no regular file");
-    }
-    let mut bytes = Vec::new();
-    open.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let bytes = regular::read(file, LARGEST).map_err(|e| FileError::new(file, system_text(&e)))?;
     match bytes.len() as u64 {
         0 => wrong("it is empty"),
         n if n > LARGEST => {

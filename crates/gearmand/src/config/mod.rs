@@ -6,7 +6,6 @@ pub(crate) mod file;
 mod listen;
 mod options;
 mod policies;
-mod regular;
 mod rule_file;
 pub mod tls;
 mod verify;

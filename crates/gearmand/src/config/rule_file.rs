@@ -4,7 +4,7 @@
 //!
 //! Invariants: only a regular file of a bounded size is read; every mistake has its line and column.
 
-use crate::config::regular;
+use gearman_core::regular;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -6,8 +6,9 @@ use super::TlsSettings;
 use crate::error::system_text;
 use crate::net::authorities::is_of_ca;
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, OtherError, PeerIncompatible};
 use std::path::Path;
+use std::sync::Arc;
 use std::{fmt, io};
 
 /// TLS failed.
@@ -27,29 +28,22 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Of a certificate: there is no CA above it.
-#[derive(Debug)]
-pub(super) struct SignedByItself;
-
-impl fmt::Display for SignedByItself {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("signed by itself")
-    }
+/// Of a certificate: what rustls has no words for.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Wrong {
+    /// There is no CA above it.
+    #[error("signed by itself")]
+    SignedByItself,
+    /// Who shows it has not signed the handshake with its key.
+    #[error("shown without its key")]
+    OfAnother,
 }
 
-impl std::error::Error for SignedByItself {}
-
-/// Of a certificate: who shows it has not signed the handshake with its key.
-#[derive(Debug)]
-pub(super) struct OfAnother;
-
-impl fmt::Display for OfAnother {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("shown without its key")
+impl From<Wrong> for CertificateError {
+    fn from(wrong: Wrong) -> CertificateError {
+        CertificateError::Other(OtherError(Arc::new(wrong)))
     }
 }
-
-impl std::error::Error for OfAnother {}
 
 impl Failure {
     /// Of who lets rustls read and write by itself: its errors are inside the socket's.
@@ -115,10 +109,10 @@ fn certificate(wrong: &CertificateError, settings: &TlsSettings) -> String {
         CertificateError::BadSignature => {
             format!("the server's certificate is signed by {whom}, but by one of the same name: {name_it}")
         }
-        CertificateError::Other(other) if other.0.is::<SignedByItself>() => {
+        CertificateError::Other(other) if other.0.downcast_ref() == Some(&Wrong::SignedByItself) => {
             format!("the server's certificate is self-signed, and not trusted: {name_itself}")
         }
-        CertificateError::Other(other) if other.0.is::<OfAnother>() => {
+        CertificateError::Other(other) if other.0.downcast_ref() == Some(&Wrong::OfAnother) => {
             "the server shows a certificate whose key it has not: it may be that of another".into()
         }
         refused if is_of_ca(refused) => {

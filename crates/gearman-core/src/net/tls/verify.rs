@@ -3,7 +3,7 @@
 //! Must never take a certificate that rustls refuses, unless [`Authorities`] says that who signed it is of no weight. What is
 //! decided here is only whether rustls is asked, and how to say that a certificate is signed by itself.
 
-use super::reason::{OfAnother, SignedByItself};
+use super::reason::Wrong;
 use crate::net::authorities::Authorities;
 use crate::net::x509::Purpose;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -11,7 +11,7 @@ use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 
 /// Which servers are trusted.
@@ -63,9 +63,7 @@ impl Trust {
 /// In rustls's words a handshake's wrong signature would be a certificate's.
 fn of_its_key(verified: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeSignatureValid, Error> {
     verified.map_err(|e| match e {
-        Error::InvalidCertificate(CertificateError::BadSignature) => {
-            CertificateError::Other(OtherError(Arc::new(OfAnother))).into()
-        }
+        Error::InvalidCertificate(CertificateError::BadSignature) => CertificateError::from(Wrong::OfAnother).into(),
         other => other,
     })
 }
@@ -90,7 +88,7 @@ impl ServerCertVerifier for Trust {
                 Ok(ServerCertVerified::assertion())
             }
             Err(CertificateError::UnknownIssuer) if self.signed_by_itself(certificate, name, now) => {
-                Err(CertificateError::Other(OtherError(Arc::new(SignedByItself))).into())
+                Err(CertificateError::from(Wrong::SignedByItself).into())
             }
             Err(refused) => Err(refused.into()),
         }

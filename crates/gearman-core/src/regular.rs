@@ -7,7 +7,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The bytes of a file; of one that has more than `most`, one more than that.
-pub(crate) fn read(file: &Path, most: u64) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// Those of the system; and for what is no regular file, in words.
+pub fn read(file: &Path, most: u64) -> io::Result<Vec<u8>> {
     // Otherwise to open a FIFO is to wait for who writes it. It is looked at when it is open: by then a name may lead
     // elsewhere.
     let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(file)?;
@@ -33,7 +36,7 @@ mod tests {
     /// the whole server waiting, at a SIGHUP, for somebody to write it.
     #[test]
     fn a_name_that_leads_to_a_file_and_to_a_fifo_by_turns() {
-        let folder = std::env::temp_dir().join(format!("gearmand-regular-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("gearman-regular-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let name = folder.join("name");
         nix::unistd::mkfifo(&folder.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
