@@ -13,6 +13,10 @@ pub struct JobFlags {
     /// Policies: pattern, where it comes from, keys and values
     #[arg(long)]
     pub policies: bool,
+
+    /// Jobs that the server submits itself: name, cron expression, zone, function, unique key, next and last run
+    #[arg(long)]
+    pub schedules: bool,
     /// Set keys of the policy of a function, or of all that a pattern matches (one * stands for anything);
     /// KEY= takes one back
     #[arg(long, value_names = ["FUNCTION", "KEY=VALUE"], num_args = 2.., value_parser = word)]
@@ -76,6 +80,7 @@ impl JobFlags {
         let policies = self.policies.then(|| "policies".to_owned());
         let questions = [
             policies,
+            self.schedules.then(|| "schedules".to_owned()),
             dead,
             named("dead-show", &self.dead_show),
             named("job", &self.job),
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn each_has_its_command() {
-        let all = "gearadmin --policy f* retries=3 paused= --policies --dead --dead-show H:x:1 --retry f --forget H:x:2 \
+        let all = "gearadmin --policy f* retries=3 paused= --policies --schedules --dead --dead-show H:x:1 --retry f --forget H:x:2 \
                    --bury H:x:3 --job f:k:1 --result H:x:4 --cancel-unique f:k --status";
         let expected = [
             "policy f* retries=3 paused=",
@@ -124,6 +129,7 @@ mod tests {
             "dead-forget H:x:2",
             "status",
             "policies",
+            "schedules",
             "dead",
             "dead-show H:x:1",
             "job f:k:1",

@@ -2,7 +2,7 @@
 
 use crate::counters::{Counters, counters};
 use crate::error::{Error, Result};
-use crate::life::{self, DeadLetter, Fields, Rule};
+use crate::life::{self, DeadLetter, Fields, Rule, Schedule};
 use crate::listing::{self, Connection, Function, Job, Priorities, shown};
 use crate::text::Answer;
 use crate::whoami::{Whoami, whoami};
@@ -35,6 +35,8 @@ pub struct Document {
     whoami: Option<Whoami>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policies: Option<Vec<Rule>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedules: Option<Vec<Schedule>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dead: Option<Vec<DeadLetter>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +88,7 @@ impl Document {
             "whoami" => self.whoami = Some(whoami(answer)?),
             "counters" => self.counters = Some(counters(answer)?),
             "policies" => self.policies = Some(life::policies(answer)?),
+            "schedules" => self.schedules = Some(life::schedules(answer)?),
             "dead" => self.dead = Some(life::dead_letters(answer)?),
             "dead-show" => self.dead_letter = Some(life::fields("dead-show", answer)?),
             "job" => self.job = Some(life::fields("job", answer)?),
@@ -139,6 +142,7 @@ mod tests {
             ("counters", b"server\tjobs=3\nfunction\tf\tcompleted=2\tran_us=64:1,inf:1\n.\n"),
             ("whoami", b"rule\t2 (web)\nsubmit\tmail.*\nadmin\tno\nobserve\tyes\n.\n"),
             ("policies", b"f\trun-time\tretries=3\n.\n"),
+            ("schedules", b"nightly\t30 2 * * *\tEurope/Berlin\tf\tk\t100\t\n.\n"),
             ("dead f", b"H:x:1\tf\tk\t2\t10\t20\tfail\tme\t3\t\n.\n"),
             ("dead-show H:x:1", b"handle\tH:x:1\ntries\t2\nworkload\ta%09b\n.\n"),
             ("job f k", b"handle\tH:x:1\nstate\tqueued\nbackground\t1\n.\n"),
@@ -158,6 +162,8 @@ mod tests {
             r#""whoami":{"listener":null,"address":null,"uid":null,"gid":null,"certificate":[],"rule":"2 (web)","#,
             r#""submit":["mail.*"],"work":[],"admin":false,"observe":true},"#,
             r#""policies":[{"pattern":"f","source":"run-time","policy":{"retries":"3"}}],"#,
+            r#""schedules":[{"name":"nightly","cron":"30 2 * * *","zone":"Europe/Berlin","function":"f","unique":"k","#,
+            r#""next":100,"last":null}],"#,
             r#""dead":[{"handle":"H:x:1","function":"f","unique":"k","tries":2,"first":10,"last":20,"reason":"fail","#,
             r#""worker":"me","bytes":3,"text":""}],"#,
             r#""dead_letter":{"handle":"H:x:1","tries":2,"workload":"a\tb"},"#,

@@ -19,6 +19,25 @@ pub struct Rule {
     pub policy: BTreeMap<String, String>,
 }
 
+/// A line of `schedules`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Schedule {
+    /// Its name.
+    pub name: String,
+    /// When it runs, as crontab(5) has it.
+    pub cron: String,
+    /// Of these times; empty: the server's.
+    pub zone: String,
+    /// Whose job it is.
+    pub function: String,
+    /// The job's unique key; may be empty.
+    pub unique: String,
+    /// The next run, in seconds since 1970.
+    pub next: Option<u64>,
+    /// And the last.
+    pub last: Option<u64>,
+}
+
 /// A line of `dead`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeadLetter {
@@ -71,6 +90,26 @@ pub fn policies(answer: &[u8]) -> Result<Vec<Rule>> {
         let [pattern, source, keys @ ..] = fields else { return None };
         let policy = keys.iter().map(|key| key.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
         Some(Rule { pattern: pattern.clone(), source: source.clone(), policy: policy.collect::<Option<_>>()? })
+    })
+}
+
+/// The answer to `schedules`.
+///
+/// # Errors
+/// As [`policies`].
+pub fn schedules(answer: &[u8]) -> Result<Vec<Schedule>> {
+    let time = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+    lines("schedules", answer, |fields| {
+        let [name, cron, zone, function, unique, next, last, ..] = fields else { return None };
+        Some(Schedule {
+            name: name.clone(),
+            cron: cron.clone(),
+            zone: zone.clone(),
+            function: function.clone(),
+            unique: unique.clone(),
+            next: time(next)?,
+            last: time(last)?,
+        })
     })
 }
 

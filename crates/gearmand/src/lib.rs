@@ -41,6 +41,7 @@
 //! admin::policies    policies are set and shown
 //! admin::dead        dead letters are shown, tried again and forgotten
 //! admin::job         what is known of one job
+//! admin::schedules   schedules -> lines
 //! admin::listing     the snapshot -> lists of lines
 //! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers
@@ -55,6 +56,7 @@
 //! config::file       words of a command line and of files
 //! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::schedules  what is to be submitted regularly
 //! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::verify     which clients are let in by their certificates
 //! config::tls        certificates and keys, from their files

@@ -85,7 +85,7 @@ pub(crate) const fn of_text(command: &admin::Command<'_>) -> Need {
     use admin::Command::*;
     match command {
         Status | PriorityStatus | Workers | ShowJobs | ShowUniqueJobs | Counters | GetPid | Verbose | Policies
-        | Dead(_) | DeadShow(_) => Need::Observe,
+        | Schedules | Dead(_) | DeadShow(_) => Need::Observe,
         // Of jobs of functions that may be submitted, as GET_STATUS.
         Job(_) | JobOfUnique(..) | Result(_) => Need::Status,
         CreateFunction(_) | DropFunction(_) | MaxQueue(..) | CancelJob(_) | CancelUnique(..) | SetPolicy(..)
@@ -273,6 +273,7 @@ pub(crate) mod tests {
         "cancel unique f k",
         "policy f retries=1",
         "policies",
+        "schedules",
         "dead",
         "dead-show H:x:1",
         "dead-retry f",

@@ -257,8 +257,12 @@ impl State {
     pub(crate) fn read_policies(&mut self) {
         let now = self.read_clock();
         if let Some(policies) = &self.config.policies {
-            let rules = policies.borrow().functions.clone();
+            let (rules, schedules) = {
+                let policies = policies.borrow();
+                (policies.functions.clone(), policies.schedules.clone())
+            };
             self.broker.replace_policies(&now, rules);
+            self.broker.set_schedules(&now, schedules);
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Command<'a> {
     SetPolicy(&'a str, Vec<&'a str>),
     /// `policies`: every rule.
     Policies,
+    /// `schedules`: jobs that the server submits itself, and when.
+    Schedules,
     /// `dead [FUNCTION]`: dead letters.
     Dead(Option<&'a [u8]>),
     /// `dead-show HANDLE`: one of them, with its workload.
@@ -110,6 +112,7 @@ impl<'a> Command<'a> {
                 set_policy(pattern, words).unwrap_or(Command::InvalidArguments("policy"))
             }
             (b"policies", []) => Command::Policies,
+            (b"schedules", []) => Command::Schedules,
             (b"dead", []) => Command::Dead(None),
             (b"dead", [function]) if is_name(function) => Command::Dead(Some(function)),
             (b"dead-show", [handle]) => Command::DeadShow(handle),
@@ -128,8 +131,8 @@ impl<'a> Command<'a> {
 }
 
 /// Commands of ours that take words.
-const OURS: [&str; 9] =
-    ["policy", "policies", "dead", "dead-show", "dead-retry", "dead-forget", "bury", "job", "result"];
+const OURS: [&str; 10] =
+    ["policy", "policies", "schedules", "dead", "dead-show", "dead-retry", "dead-forget", "bury", "job", "result"];
 
 /// Is this command one that only our server knows?
 pub fn is_ours(command: &str) -> bool {
@@ -148,7 +151,15 @@ fn set_policy<'a>(pattern: &'a [u8], words: &[&'a [u8]]) -> Option<Command<'a>> 
 pub fn is_listing(command: &str) -> bool {
     let whole = matches!(
         command,
-        "status" | "prioritystatus" | "workers" | "show jobs" | "show unique jobs" | "counters" | "whoami" | "policies"
+        "status"
+            | "prioritystatus"
+            | "workers"
+            | "show jobs"
+            | "show unique jobs"
+            | "counters"
+            | "whoami"
+            | "policies"
+            | "schedules"
     );
     whole || matches!(command.split(' ').next(), Some("dead" | "dead-show" | "job" | "result"))
 }
@@ -204,6 +215,7 @@ mod tests {
         for (line, command) in [
             ("policy resize* retries=3 timeout=", Command::SetPolicy("resize*", vec!["retries=3", "timeout="])),
             ("Policies", Command::Policies),
+            ("schedules", Command::Schedules),
             ("dead", Command::Dead(None)),
             ("DEAD f", Command::Dead(Some(b"f"))),
             ("dead-show H:x:1", Command::DeadShow(b"H:x:1")),
@@ -221,7 +233,7 @@ mod tests {
             assert_eq!(
                 is_listing(&list),
                 list.starts_with("dead") && !list.contains("-retry") && !list.contains("-forget")
-                    || ["policies", "job", "result"].contains(&list.split(' ').next().unwrap()),
+                    || ["policies", "schedules", "job", "result"].contains(&list.split(' ').next().unwrap()),
                 "{line}"
             );
         }
@@ -258,6 +270,7 @@ mod tests {
             ("policy f", Command::InvalidArguments("policy")),
             ("policy", Command::InvalidArguments("policy")),
             ("policies f", Command::InvalidArguments("policies")),
+            ("schedules f", Command::InvalidArguments("schedules")),
             ("dead f g", Command::InvalidArguments("dead")),
             ("dead-show", Command::InvalidArguments("dead-show")),
             ("dead-retry f g", Command::InvalidArguments("dead-retry")),

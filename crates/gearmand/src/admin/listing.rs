@@ -2,10 +2,11 @@
 //! without it; whoever holds a listing does both in turn until it is whole.
 
 use crate::admin::job::Returned;
-use crate::admin::{dead, policies};
+use crate::admin::{dead, policies, schedules};
 use crate::broker::Broker;
 use crate::broker::activity::{End, Histogram};
 use crate::broker::policy::Rule;
+use crate::broker::recurring::Shown;
 use crate::broker::snapshot::{Connection, Cursor, DeadLetter, Function, Job, Page, Server};
 use std::cmp::Reverse;
 
@@ -19,6 +20,7 @@ pub(crate) enum List {
     UniqueJobs,
     Counters,
     Policies,
+    Schedules,
     /// Of this function, or of all.
     DeadLetters(Option<Box<[u8]>>),
     /// All of the one with this handle. Its workload may be large, so it is not written under the lock either.
@@ -43,6 +45,8 @@ pub(crate) enum Entries {
     Connections(Page<Connection>),
     Jobs(Page<Job>),
     Policies(Page<Rule>),
+    /// All of them.
+    Schedules(Vec<Shown>),
     DeadLetters(Page<DeadLetter>),
     DeadLetter(Option<Box<DeadLetter>>),
     Returned(Returned),
@@ -68,6 +72,7 @@ impl Listing {
             List::Workers => Entries::Connections(broker.connections(self.next)),
             List::Jobs | List::UniqueJobs => Entries::Jobs(broker.jobs(self.next)),
             List::Policies => Entries::Policies(broker.policies(self.next)),
+            List::Schedules => Entries::Schedules(broker.schedules().collect()),
             List::DeadLetters(function) => Entries::DeadLetters(broker.dead_letters(function.as_deref(), self.next)),
             List::DeadLetter(handle) => Entries::DeadLetter(broker.dead_letter(handle).map(Box::new)),
             List::Returned(returned) => Entries::Returned(returned.clone()),
@@ -93,6 +98,10 @@ impl Listing {
             Entries::Policies(page) => {
                 page.entries.iter().for_each(|rule| policies::line(&mut self.text, rule));
                 page.next
+            }
+            Entries::Schedules(all) => {
+                all.iter().for_each(|shown| schedules::line(&mut self.text, shown));
+                None
             }
             Entries::DeadLetters(page) => {
                 page.entries.iter().for_each(|letter| dead::line(&mut self.text, letter));

@@ -5,5 +5,6 @@ mod fields;
 mod job;
 pub(crate) mod listing;
 mod policies;
+mod schedules;
 pub(crate) mod text;
 pub(crate) mod whoami;

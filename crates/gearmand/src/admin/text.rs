@@ -49,6 +49,7 @@ pub(crate) fn answer(
         Command::ShowUniqueJobs => return Some(Listing::new(List::UniqueJobs)),
         Command::Counters => return Some(Listing::counters(&about.server)),
         Command::Policies => return Some(Listing::new(List::Policies)),
+        Command::Schedules => return Some(Listing::new(List::Schedules)),
         Command::Dead(function) => return Some(Listing::new(List::DeadLetters(function.map(Box::from)))),
         Command::DeadShow(handle) => return Some(Listing::new(List::DeadLetter(handle.into()))),
         Command::Result(handle) => {

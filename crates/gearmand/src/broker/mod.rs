@@ -47,7 +47,7 @@ mod arena;
 mod assign;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod check;
-mod cron;
+pub(crate) mod cron;
 pub(crate) mod dead;
 pub(crate) mod dispatch;
 mod functions;
@@ -59,7 +59,6 @@ mod notices;
 mod outcomes;
 pub(crate) mod policy;
 mod queue;
-#[allow(dead_code, reason = "schedules are set from outside next")]
 pub(crate) mod recurring;
 mod results;
 pub(crate) mod retries;

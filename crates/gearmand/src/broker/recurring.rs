@@ -14,6 +14,8 @@ use jiff::tz::TimeZone;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// In front of the name in the key of a setting that says when it ran last.
+pub(super) const SCHEDULE: &str = "schedule ";
 /// A run that is later than this was missed: the server did not run, its machine slept, or its clock was set.
 const LATE: Duration = Duration::from_secs(60);
 
@@ -22,8 +24,8 @@ const LATE: Duration = Duration::from_secs(60);
 pub(crate) struct Schedule {
     pub(crate) name: Box<str>,
     pub(crate) cron: Cron,
-    /// Of its times; with its name.
-    pub(crate) zone: TimeZone,
+    /// Of its times; `None`: the server's.
+    pub(crate) zone: Option<TimeZone>,
     pub(crate) function: Box<[u8]>,
     pub(crate) workload: Bytes,
     pub(crate) unique: Box<[u8]>,
@@ -71,8 +73,8 @@ impl Recurring {
 }
 
 impl Schedule {
-    fn next(&self, after: Duration) -> Option<u64> {
-        self.cron.next(after, &self.zone)
+    fn next(&self, after: Duration, local: &TimeZone) -> Option<u64> {
+        self.cron.next(after, self.zone.as_ref().unwrap_or(local))
     }
 }
 
@@ -82,17 +84,24 @@ impl Broker {
         self.recurring.last.insert(name.into(), last);
     }
 
-    /// These are the schedules now. To be called when the jobs of the durable queue have come, and what is known of last runs.
+    /// These are the schedules now.
     pub(crate) fn set_schedules(&mut self, now: &Now, schedules: Vec<Schedule>) {
+        self.recurring.entries = schedules.into_iter().map(|schedule| Entry { schedule, next: None }).collect();
+        self.plan_schedules(now);
+    }
+
+    /// What is known of last runs may be more than before: when each runs next.
+    pub(super) fn plan_schedules(&mut self, now: &Now) {
+        let local = &self.rules.zone;
         let next = |schedule: &Schedule| {
             // A run that was missed is made up by one that is due now.
             let last =
                 self.recurring.last.get(&schedule.name).filter(|last| schedule.catch_up && **last < now.wall.as_secs());
-            let missed = last.and_then(|last| schedule.next(Duration::from_secs(*last)));
-            missed.filter(|missed| *missed <= now.wall.as_secs()).map_or_else(|| schedule.next(now.wall), Some)
+            let missed = last.and_then(|last| schedule.next(Duration::from_secs(*last), local));
+            missed.filter(|missed| *missed <= now.wall.as_secs()).map_or_else(|| schedule.next(now.wall, local), Some)
         };
-        let entries = schedules.into_iter().map(|schedule| Entry { next: next(&schedule), schedule });
-        self.recurring.entries = entries.collect();
+        let planned: Vec<_> = self.recurring.entries.iter().map(|entry| next(&entry.schedule)).collect();
+        self.recurring.entries.iter_mut().zip(planned).for_each(|(entry, next)| entry.next = next);
     }
 
     /// The schedules, and when they run.
@@ -108,7 +117,7 @@ impl Broker {
         for i in 0..self.recurring.entries.len() {
             let entry = &mut self.recurring.entries[i];
             let Some(due) = entry.next.filter(|due| *due <= now.wall.as_secs()) else { continue };
-            entry.next = entry.schedule.next(now.wall);
+            entry.next = entry.schedule.next(now.wall, &self.rules.zone);
             let schedule = entry.schedule.clone();
             let late = now.wall.saturating_sub(Duration::from_secs(due));
             if late > LATE && !schedule.catch_up {
@@ -132,7 +141,7 @@ impl Broker {
             return self.ran(now, schedule);
         }
         let of = &mut self.functions[function];
-        let limit = of.limits[schedule.priority as usize];
+        let limit = of.limit(schedule.priority);
         if limit != 0 && of.total >= limit {
             of.activity().refused += 1;
             tracing::error!("schedule {name}: its queue is full ({limit} jobs), so this run is left out");
@@ -150,6 +159,8 @@ impl Broker {
     }
 
     fn ran(&mut self, now: &Now, schedule: &Schedule) {
-        self.recurring.last.insert(schedule.name.clone(), now.wall.as_secs());
+        let at = now.wall.as_secs();
+        self.recurring.last.insert(schedule.name.clone(), at);
+        self.store_setting(&format!("{SCHEDULE}{}", schedule.name), Some(&at.to_string()));
     }
 }

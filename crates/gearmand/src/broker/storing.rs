@@ -9,6 +9,7 @@ use crate::broker::arena::NONE;
 use crate::broker::dead::{Cause, Letter};
 use crate::broker::jobs::{Extra, Job, JobBytes, State};
 use crate::broker::policy::Keep;
+use crate::broker::recurring::SCHEDULE;
 use crate::broker::{Broker, Now};
 use crate::durable::batch::{Batch, BatchResult, Settled};
 use crate::durable::{DeadLetter, Durable, Extras, Name, Record, Row, Setting};
@@ -110,10 +111,14 @@ impl Broker {
 
     /// A policy was set at run time; with no words it is taken back.
     pub(super) fn store_policy(&mut self, pattern: &str, words: Option<String>) {
-        let key = format!("{POLICY}{pattern}");
-        match words {
+        self.store_setting(&format!("{POLICY}{pattern}"), words.as_deref());
+    }
+
+    /// Something is to be known after a restart, or not any more.
+    pub(super) fn store_setting(&mut self, key: &str, value: Option<&str>) {
+        match value {
             _ if self.rules.durable == Durable::No => {}
-            Some(words) => drop(self.changes.set(key.as_bytes(), words.as_bytes())),
+            Some(value) => drop(self.changes.set(key.as_bytes(), value.as_bytes())),
             None => drop(self.changes.unset(key.as_bytes())),
         }
     }
@@ -199,18 +204,21 @@ impl Broker {
     /// What cannot be read any more is not obeyed: jobs are worth more than it.
     fn restore_setting(&mut self, now: &Now, setting: &Setting<'_>) {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|e| e.to_string());
-        let pattern_and_words = || {
-            let pattern = text(setting.key)?.strip_prefix(POLICY).ok_or("no such thing can be set")?;
-            Ok((pattern, text(setting.value)?))
-        };
-        let read: Result<_, String> = pattern_and_words();
-        let set = read.and_then(|(pattern, words)| self.policies.set(pattern, words.split(' ')).map(drop));
-        match set {
-            Ok(()) => self.apply_policies(now),
-            Err(reason) => {
-                let (key, value) = (setting.key.escape_ascii(), setting.value.escape_ascii());
-                tracing::error!("the durable queue has a setting that is left out: {key} is {value}: {reason}");
+        let key_and_value = text(setting.key).and_then(|key| Ok((key, text(setting.value)?)));
+        let set = key_and_value.and_then(|(key, value)| {
+            if let Some(pattern) = key.strip_prefix(POLICY) {
+                self.policies.set(pattern, value.split(' '))?;
+                self.apply_policies(now);
+            } else if let Some(name) = key.strip_prefix(SCHEDULE) {
+                self.restore_last_run(name, value.parse().map_err(|_| "that is no time")?);
+            } else {
+                return Err("no such thing can be set".into());
             }
+            Ok(())
+        });
+        if let Err(reason) = set {
+            let (key, value) = (setting.key.escape_ascii(), setting.value.escape_ascii());
+            tracing::error!("the durable queue has a setting that is left out: {key} is {value}: {reason}");
         }
     }
 
@@ -248,5 +256,6 @@ impl Broker {
     pub(crate) fn restored(&mut self, now: &Now, last: u64) {
         self.jobs.skip_to(last);
         self.bound_letters(now);
+        self.plan_schedules(now);
     }
 }

@@ -7,6 +7,7 @@ mod listen;
 mod options;
 mod policies;
 mod rule_file;
+mod schedules;
 pub mod tls;
 mod verify;
 

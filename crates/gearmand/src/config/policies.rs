@@ -1,4 +1,5 @@
-//! The file of `--policy-file`: what an operator wants for the jobs of functions. `[function."resize*"]` and the keys of a policy.
+//! The file of `--policy-file`: what an operator wants for the jobs of functions, `[function."resize*"]` with the keys of a policy;
+//! and jobs to be done regularly, `[schedule.nightly]`.
 //!
 //! Owns which tables the file may have, and where in it something is wrong. Must never know functions and jobs; what keys
 //! mean, `broker::policy` says.
@@ -6,7 +7,9 @@
 //! Invariant: a file is taken whole or not at all.
 
 use crate::broker::policy::{MAX_RULES, Policy, Rule, Source};
+use crate::broker::recurring::Schedule;
 use crate::config::rule_file::{self, Entry, FileError, Mistake, entries, in_order, scalar};
+use crate::config::schedules::schedules;
 use std::path::Path;
 use toml::de::DeTable;
 
@@ -14,6 +17,7 @@ use toml::de::DeTable;
 #[derive(Debug, Default)]
 pub struct Policies {
     pub(crate) functions: Vec<Rule>,
+    pub(crate) schedules: Vec<Schedule>,
 }
 
 impl Policies {
@@ -31,10 +35,12 @@ impl Policies {
     /// [`FileError::Wrong`], with the place.
     pub fn parse(text: &str, file: &Path) -> Result<Policies, FileError> {
         let parsed = DeTable::parse(text).map_err(Mistake::from);
-        parsed.and_then(|tables| Policies::of_tables(tables.get_ref(), text)).map_err(|mistake| mistake.of(text, file))
+        parsed
+            .and_then(|tables| Policies::of_tables(tables.get_ref(), text, file))
+            .map_err(|mistake| mistake.of(text, file))
     }
 
-    fn of_tables(tables: &DeTable<'_>, text: &str) -> Result<Policies, Mistake> {
+    fn of_tables(tables: &DeTable<'_>, text: &str, file: &Path) -> Result<Policies, Mistake> {
         let mut policies = Policies::default();
         for (key, table) in in_order(tables) {
             match &**key.get_ref() {
@@ -42,7 +48,13 @@ impl Policies {
                     let tables = entries(table, "a table for each function, such as [function.\"resize*\"],")?;
                     policies.functions = functions(&tables, text)?;
                 }
-                other => return Err(Mistake::of_part(key, format!("there is no table {other}, only function"))),
+                "schedule" => {
+                    let tables = entries(table, "a table for each schedule, such as [schedule.nightly],")?;
+                    policies.schedules = schedules(&tables, file)?;
+                }
+                other => {
+                    return Err(Mistake::of_part(key, format!("there is no table {other}, only function and schedule")));
+                }
             }
         }
         Ok(policies)
@@ -50,7 +62,7 @@ impl Policies {
 
     /// What is in it, for the log.
     pub fn summary(&self) -> String {
-        format!("{} policies", self.functions.len())
+        format!("{} policies, {} schedules", self.functions.len(), self.schedules.len())
     }
 }
 
@@ -155,7 +167,7 @@ mod tests {
             ("[function]\nretries = 3\n", "2:11: [function.\"retries\"], a table, is wanted".into()),
             ("function = 3\n", "1:12: a table for each function, such as [function.\"resize*\"], is wanted".into()),
             ("[[function]]\n", "1:1: a table for each function".into()),
-            ("[functions.f]\n", "1:2: there is no table functions, only function".into()),
+            ("[functions.f]\n", "1:2: there is no table functions, only function and schedule".into()),
             ("[z]\n[a]\n", "1:2: there is no table z".into()),
             ("[function.f\n", "1:12: ".into()),
         ] {

@@ -9,7 +9,7 @@ fn schedule(cron: &str) -> Schedule {
     Schedule {
         name: "nightly".into(),
         cron: Cron::parse(cron).unwrap(),
-        zone: TimeZone::UTC,
+        zone: None,
         function: (*b"f").into(),
         workload: Bytes::from_static(b"all of it"),
         unique: (*b"nightly").into(),
