@@ -117,7 +117,7 @@ fn sighup_reads_the_policies_anew() {
     std::fs::write(&file, "[function.'*']\nretries = 1\n").unwrap();
     server.signal(Signal::SIGHUP);
     let line = server.line_with("policies.toml anew");
-    assert!(line.contains("NOTICE") && line.ends_with("anew: 1 policies\n"), "{line}");
+    assert!(line.contains("NOTICE") && line.ends_with("anew: 1 policies, 0 schedules\n"), "{line}");
     let deadline = Instant::now() + LONG;
     let expected = "g\trun-time\tpaused=yes\n*\tfile:1\tretries=1\n.\n";
     while list(&mut peer) != expected {

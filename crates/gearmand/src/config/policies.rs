@@ -53,7 +53,10 @@ impl Policies {
                     policies.schedules = schedules(&tables, file)?;
                 }
                 other => {
-                    return Err(Mistake::of_part(key, format!("there is no table {other}, only function and schedule")));
+                    return Err(Mistake::of_part(
+                        key,
+                        format!("there is no table {other}, only function and schedule"),
+                    ));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::broker::cron::Cron;
 use crate::broker::recurring::Schedule;
+use crate::durable::{Record, Setting};
 use gearman_core::protocol::message::Work;
 
 fn schedule(cron: &str) -> Schedule {
@@ -131,5 +132,23 @@ fn with_a_durable_queue_its_jobs_are_stored_first() {
     b.send(worker, Request::PreSleep);
     b.tick(60);
     assert_eq!(b.received(worker), "", "not before it is on the disk");
-    assert_eq!(b.broker.take_changes().map(|batch| batch.len()), Some(1));
+    let batch = b.broker.take_changes().unwrap();
+    let changes: Vec<_> = batch.changes().map(|change| format!("{change:?}")).collect();
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert!(changes[0].starts_with("Add(") && changes[1].starts_with("Set("), "{changes:?}");
+}
+
+#[test]
+fn a_last_run_is_known_after_a_restart() {
+    let mut b = Bench::with(|rules| rules.durable = Durable::Always);
+    let made_up = Schedule { catch_up: true, ..schedule("*/15 * * * *") };
+    b.broker.set_schedules(&b.now, vec![made_up]);
+    assert_eq!(runs(&b), (None, Some(800)));
+    // At 13:30, and the run at 13:45 was missed.
+    for (key, value) in [(&b"schedule nightly"[..], &b"999000"[..]), (b"schedule other", b"soon")] {
+        b.broker.restore(&b.now, &Record::Setting(Setting { key, value })).unwrap();
+    }
+    b.broker.restored(&b.now, 0);
+    b.tick(0);
+    assert_eq!((b.broker.len(), runs(&b)), (1, (Some(0), Some(800))));
 }

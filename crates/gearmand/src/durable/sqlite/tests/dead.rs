@@ -156,14 +156,14 @@ fn killed_in_the_middle_of_a_commit() {
     let large = |n: u64| Stored { data: vec![b'x'; 20_000], ..job(n, "", None) };
     let again = Stored { tries: 0, first_ms: 0, ..wanted.dead[1].job.clone() };
     let changes = [
-        Made::Add(large(4)),
         Made::Retry(tried(wanted.jobs[0].clone(), 2, 12_345)),
         Made::Bury(letter(wanted.jobs[0].clone(), 9000)),
         Made::Revive(again),
         Made::Forget(3),
         set("policy g", "paused=yes"),
-        Made::Add(large(5)),
     ];
+    // Some of them may be kept back: other connections of this process count for SQLite, too.
+    let changes: Vec<_> = (4..24).map(|n| Made::Add(large(n))).chain(changes).chain([Made::Add(large(24))]).collect();
     let copy = Folder::new();
     let mut spilled = 0;
     let mut looked = changes.iter().map(|made| {
@@ -177,7 +177,7 @@ fn killed_in_the_middle_of_a_commit() {
     queue.commit(&mut looked).unwrap();
     assert!(spilled > 20_000, "nothing was on the disk before the commit");
     let read = all_of(&mut queue);
-    assert_eq!((read.jobs.len(), read.dead.len(), read.settings.len()), (3, 1, 2));
+    assert_eq!((read.jobs.len(), read.dead.len(), read.settings.len()), (22, 1, 2));
 }
 
 #[test]
