@@ -69,6 +69,34 @@ async fn a_file_is_obeyed_and_so_is_the_next() {
     client.text("job H:test:1\n", "ERR UNKNOWN_JOB there+is+no+such+job\r\n").await;
 }
 
+/// The server submits a job itself, to a worker that sleeps, when the time has come.
+#[tokio::test]
+async fn a_schedule_of_the_file_is_run() {
+    // 13:46:40.
+    static NOW: AtomicU64 = AtomicU64::new(1_000_000);
+    let file = watch::Sender::new(policies(
+        "[schedule.nightly]\ncron = '0 14 * * *'\nzone = 'UTC'\nfunction = 'f'\nworkload = 'all'\n",
+    ));
+    let receiver = file.subscribe();
+    let server = Server::with(|config| {
+        config.policies = Some(receiver);
+        config.clock = || Duration::from_secs(NOW.load(Relaxed));
+    })
+    .await;
+    let mut client = server.peer().await;
+    let mut worker = server.worker(&["f"]).await;
+    worker.sleep().await;
+    client.text("schedules\n", "nightly\t0 14 * * *\tUTC\tf\tnightly\t1000800\t\n.\n").await;
+    NOW.fetch_add(801, Relaxed);
+    // Something happens: the server looks at its clock.
+    client.sync().await;
+    worker.expect(NOOP, &[]).await;
+    worker.grab(&[b"H:test:1", b"f", b"all"]).await;
+    client.text("schedules\n", "nightly\t0 14 * * *\tUTC\tf\tnightly\t1087200\t1000801\n.\n").await;
+    file.send_replace(policies(""));
+    until(&server, "schedules\n", ".\n").await;
+}
+
 #[test]
 fn a_file_with_a_mistake_is_no_start() {
     let folder = Folder::new("policies-wrong");
