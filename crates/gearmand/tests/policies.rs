@@ -17,6 +17,12 @@ fn policies(text: &str) -> Arc<Policies> {
     Arc::new(Policies::parse(text, Path::new("policies.toml")).unwrap())
 }
 
+/// A server that follows this file, with a clock of the test's own.
+async fn server(file: &watch::Sender<Arc<Policies>>, clock: fn() -> Duration) -> Server {
+    let policies = file.subscribe();
+    Server::with(|config| (config.policies, config.clock) = (Some(policies), clock)).await
+}
+
 /// The whole list.
 fn list(peer: &mut TcpStream) -> String {
     peer.write_all(b"policies\n").unwrap();
@@ -33,12 +39,7 @@ fn list(peer: &mut TcpStream) -> String {
 async fn a_file_is_obeyed_and_so_is_the_next() {
     static NOW: AtomicU64 = AtomicU64::new(1_000_000);
     let file = watch::Sender::new(policies("[function.'f*']\nretries = 1\nbackoff = '5s'\n"));
-    let receiver = file.subscribe();
-    let server = Server::with(|config| {
-        config.policies = Some(receiver);
-        config.clock = || Duration::from_secs(NOW.load(Relaxed));
-    })
-    .await;
+    let server = server(&file, || Duration::from_secs(NOW.load(Relaxed))).await;
     let mut client = server.peer().await;
     let mut worker = server.worker(&["f"]).await;
     client.send(SUBMIT_JOB_BG, &[b"f", b"", b"data"]).await;
@@ -77,12 +78,7 @@ async fn a_schedule_of_the_file_is_run() {
     let file = watch::Sender::new(policies(
         "[schedule.nightly]\ncron = '0 14 * * *'\nzone = 'UTC'\nfunction = 'f'\nworkload = 'all'\n",
     ));
-    let receiver = file.subscribe();
-    let server = Server::with(|config| {
-        config.policies = Some(receiver);
-        config.clock = || Duration::from_secs(NOW.load(Relaxed));
-    })
-    .await;
+    let server = server(&file, || Duration::from_secs(NOW.load(Relaxed))).await;
     let mut client = server.peer().await;
     let mut worker = server.worker(&["f"]).await;
     worker.sleep().await;

@@ -141,3 +141,29 @@ fn name(value: &DeValue<'_>) -> &'static str {
         DeValue::Integer(_) => "an integer",
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    /// A text, and the same with some noise in it, is read; or what is wrong has a place in it, and words.
+    pub(crate) fn no_text_breaks(
+        mut text: String,
+        noise: &str,
+        at: &Index,
+        read: impl Fn(&str) -> Option<FileError>,
+    ) -> Result<(), TestCaseError> {
+        let at = at.index(text.len() + 1);
+        let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        for noise in ["", noise] {
+            text.insert_str(at, noise);
+            if let Some(FileError::Wrong { line, column, reason, .. }) = read(&text) {
+                prop_assert!(line <= text.matches('\n').count() + 1 && column <= text.chars().count() + 1);
+                prop_assert!(!reason.contains(char::is_control) && !reason.is_empty(), "{:?}", reason);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::rule_file::tests::no_text_breaks;
 use crate::net::peer::CertificateName;
 use crate::rights::tests::patterns;
 use properties::properties;
@@ -348,15 +349,7 @@ properties! {
         noise in any::<String>(),
         at in any::<prop::sample::Index>(),
     ) {
-        let mut text = words.concat();
-        let at = at.index(text.len() + 1);
-        let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        for text in [text.clone(), { text.insert_str(at, &noise); text }] {
-            if let Err(FileError::Wrong { line, column, reason, .. }) = Acl::parse(&text, Path::new("x")) {
-                prop_assert!(line <= text.matches('\n').count() + 1 && column <= text.chars().count() + 1);
-                prop_assert!(!reason.contains(char::is_control) && !reason.is_empty(), "{:?}", reason);
-            }
-        }
+        no_text_breaks(words.concat(), &noise, &at, |text| Acl::parse(text, Path::new("x")).err())?;
     }
 }
 
