@@ -34,6 +34,12 @@ impl Broker {
         }
     }
 
+    /// The job that has ended well and whose unique key is not free yet.
+    pub(super) fn taken_by(&self, now: &Now, function: u32, unique: &[u8], workload: &[u8]) -> Option<u64> {
+        self.functions[function].policy.as_ref()?.unique_for()?;
+        self.taken.get(now.steady, function, unique, workload)
+    }
+
     /// A job is asked for whose unique key is taken by one that has ended well: that one's handle is the answer, and its
     /// result. False: it is not.
     pub(super) fn is_taken(
@@ -44,12 +50,8 @@ impl Broker {
         submit: &Submit<'_>,
         outgoing: &mut Outgoing,
     ) -> bool {
-        let of = &mut self.functions[function];
-        if of.policy.as_ref().and_then(|policy| policy.unique_for()).is_none() {
-            return false;
-        }
-        let Some(number) = self.taken.get(now.steady, function, submit.unique, submit.workload) else { return false };
-        of.activity().coalesced += 1;
+        let Some(number) = self.taken_by(now, function, submit.unique, submit.workload) else { return false };
+        self.functions[function].activity().coalesced += 1;
         let handle = self.handles.write(number);
         outgoing.response(session, &Response::JobCreated(&handle));
         if !submit.background {

@@ -135,8 +135,11 @@ impl Broker {
         }
         let name = &schedule.name;
         let Some(function) = self.function(now, &schedule.function) else { return };
-        if self.jobs.by_unique(function, &schedule.unique, &schedule.workload).is_some() {
-            tracing::info!("schedule {name}: its job before is still there, so none is added");
+        let (unique, workload) = (&schedule.unique, &schedule.workload);
+        if self.jobs.by_unique(function, unique, workload).is_some()
+            || self.taken_by(now, function, unique, workload).is_some()
+        {
+            tracing::info!("schedule {name}: its unique key is taken by the job before, so none is added");
             self.functions[function].activity().coalesced += 1;
             return self.ran(now, schedule);
         }

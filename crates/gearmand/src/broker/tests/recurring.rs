@@ -74,6 +74,23 @@ fn a_slow_run_is_not_doubled() {
 }
 
 #[test]
+fn a_run_obeys_the_policy_of_its_function() {
+    let mut b = bench(schedule("* * * * *"));
+    b.set_policy("f", "unique-for=10m");
+    let worker = b.worker(&["f"]);
+    b.tick(60);
+    b.ask(worker, GRAB);
+    b.send(worker, Request::Work(Work { handle: b"H:1", update: Update::Complete(b"") }));
+    b.tick(60);
+    assert_eq!(b.broker.len(), 0, "its key is taken");
+    let mut b = bench(Schedule { unique: (*b"").into(), ..schedule("* * * * *") });
+    b.set_policy("f", "max-queue=1");
+    b.tick(60);
+    b.tick(60);
+    assert_eq!(b.broker.len(), 1);
+}
+
+#[test]
 fn what_was_missed_is_made_up_once_or_not_at_all() {
     // An hour without the server, or a machine that slept.
     for (catch_up, jobs) in [(false, 0), (true, 1)] {
