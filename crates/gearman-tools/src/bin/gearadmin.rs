@@ -79,7 +79,10 @@ fn show(command: &str, answer: &[u8]) -> Result<bool> {
     match Answer::read(answer) {
         Answer::Said(_) if word(command) == "result" => return show_result(answer),
         Answer::Said(text) => print(&[text])?,
-        Answer::Refused(text) => print_error(&[b"Error: ", text]),
+        Answer::Refused(text) => {
+            print_error(&[b"Error: ", text]);
+            return Ok(word(command) != "result");
+        }
     }
     Ok(true)
 }
