@@ -6,6 +6,9 @@
 //! ```text
 //! durable            what a durable queue is: a trait, changes and rows
 //! durable::batch     changes on their way there
+//! cluster::ask       what a server asks of a store that it shares, and is answered
+//! cluster::lease     until when a server may hand out what it owns
+//! cluster            a queue that several servers share
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
 //! net::peer          who is at the other end of a connection
@@ -83,6 +86,8 @@
 
 mod admin;
 mod broker;
+#[allow(dead_code, reason = "servers cannot be told yet to share a queue")]
+mod cluster;
 pub mod config;
 pub mod durable;
 #[cfg(any(test, fuzzing))]
