@@ -3,7 +3,8 @@
 //! Must never know what an option means. The words of files come first, so that the command line has the last one.
 
 use crate::config::file::{self, Word};
-use crate::config::options::{DEFAULT_FILE, Options, Usage};
+use crate::config::options::{DEFAULT_FILE, Options};
+use crate::config::usage::Usage;
 use clap::{ArgAction, CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,8 +14,6 @@ const PLUGINS: &[&str] = &[
     "http-port",
     "libmemcached-servers",
     "libmemcached-prefix",
-    "libpq-conninfo",
-    "libpq-table",
     "redis-server",
     "redis-port",
     "redis-password",
