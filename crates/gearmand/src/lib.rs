@@ -59,6 +59,12 @@
 //! durable::postgres::schema    the tables, and whose they are
 //! durable::postgres::statements  changes -> statements
 //! durable::postgres::read      its rows -> jobs
+//! durable::mysql     a durable queue in MySQL or MariaDB
+//! durable::mysql::wire         its protocol
+//! durable::mysql::login        how a connection begins
+//! durable::mysql::schema       the tables, and whose they are
+//! durable::mysql::statements   changes -> statements
+//! durable::mysql::read         its rows -> jobs
 //! durable::import    all of one queue -> another
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::sqlite::schema  our tables there, beside C gearmand's

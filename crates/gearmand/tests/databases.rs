@@ -99,7 +99,7 @@ impl Database {
                 let data = format!("--datadir={}", in_folder("data"));
                 make(&format!("{place}/mariadb-install-db"), &[&data]);
                 let fixed =
-                    ["--skip-networking", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"];
+                    ["--skip-networking", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"];
                 let socket = format!("--socket={}", in_folder("socket"));
                 let command = [format!("{place}/mariadbd"), data, socket];
                 (command.into_iter().chain(fixed.map(str::to_owned)).collect(), "KILL")

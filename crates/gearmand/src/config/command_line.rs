@@ -18,12 +18,6 @@ const PLUGINS: &[&str] = &[
     "redis-port",
     "redis-password",
     "redis-prefix",
-    "mysql-host",
-    "mysql-port",
-    "mysql-user",
-    "mysql-password",
-    "mysql-db",
-    "mysql-table",
     "libtokyocabinet-file",
 ];
 /// And those without an argument.
@@ -136,7 +130,7 @@ mod tests {
         assert_eq!(read(&["--job-retries=0"]).unwrap().0.config().job_runs, Some(1));
         assert!(read(&[]).unwrap().0.config().direct_assignment);
         assert!(!read(&["--direct-assignment", "off"]).unwrap().0.config().direct_assignment);
-        assert_eq!(read(&["--mysql-host=h", "--store-queue-on-shutdown"]).unwrap().1.len(), 2);
+        assert_eq!(read(&["--libtokyocabinet-file=f", "--store-queue-on-shutdown"]).unwrap().1.len(), 2);
     }
 
     #[test]
@@ -150,7 +144,7 @@ mod tests {
             "--direct-assignment=maybe",
             "word",
             "--ssl",
-            "-qmysql",
+            "-qdrizzle",
             "--config-file=/nowhere/x",
             "--keepalive-idle=32768",
             "--keepalive-interval=99999999999",

@@ -4,7 +4,7 @@
 use crate::config::listen::ListenOn;
 use crate::config::queues::QueueOptions;
 use crate::config::tls::{TlsFiles, Verify};
-use crate::config::usage::{Usage, text};
+use crate::config::usage::{Usage, number, text};
 use crate::config::{Config, Keepalive, Level};
 use crate::durable::{Backend, BackendError, Durable};
 use clap::{ArgAction, Parser};
@@ -265,10 +265,6 @@ fn variable() -> String {
 /// `tcp://10.96.0.1:4730` is in the environment of every container beside a service named gearmand.
 fn is_of_kubernetes(port: &str) -> bool {
     port.contains("://")
-}
-
-fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(argument: &str) -> Result<T, T::Err> {
-    argument.trim().parse()
 }
 
 impl Options {

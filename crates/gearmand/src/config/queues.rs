@@ -2,8 +2,9 @@
 //!
 //! Must never show a password: conninfo and passwords are [`Secret`].
 
-use crate::config::usage::{Usage, text};
-use crate::durable::{Backend, BackendError, postgres, sqlite};
+use crate::config::usage::{Usage, number, text};
+use crate::durable::decoded;
+use crate::durable::{Backend, BackendError, mysql, postgres, sqlite};
 use clap::Args;
 use std::fmt;
 use std::path::Path;
@@ -14,14 +15,16 @@ const BUILTIN: &str = "builtin";
 const SQLITE: &str = "libsqlite3";
 /// Jobs in a table of PostgreSQL too. C's name, and that of its plugin.
 const POSTGRES: [&str; 2] = ["Postgres", "libpq"];
+/// And of MySQL or MariaDB.
+const MYSQL: &str = "MySQL";
 /// All of them, for messages.
-const TYPES: &str = "builtin, libsqlite3 and Postgres";
+const TYPES: &str = "builtin, libsqlite3, Postgres and MySQL";
 
 /// See the module.
 #[derive(Clone, Debug, Args)]
 pub struct QueueOptions {
-    /// Where jobs are kept: `builtin` is memory; from `libsqlite3` (a file) and `Postgres` (a database) they come
-    /// back after a restart
+    /// Where jobs are kept: `builtin` is memory; from `libsqlite3` (a file), `Postgres` and `MySQL` (databases)
+    /// they come back after a restart
     #[arg(short, long, value_name = "NAME", default_value = BUILTIN, value_parser = text)]
     pub queue_type: String,
 
@@ -42,12 +45,41 @@ pub struct QueueOptions {
     #[arg(long, value_name = "NAME", default_value = postgres::DEFAULT_TABLE, value_parser = text)]
     pub libpq_table: String,
 
+    /// Host of the queue MySQL's database, or a socket's path; localhost is the socket of this host's database,
+    /// where there is one
+    #[arg(long, value_name = "HOST", default_value = "localhost", value_parser = text)]
+    pub mysql_host: String,
+
+    /// Port of that database
+    #[arg(long, value_name = "PORT", default_value_t = mysql::DEFAULT_PORT, value_parser = number::<u16>)]
+    pub mysql_port: u16,
+
+    /// Who connects to it [default: the user that the server runs as]
+    #[arg(long, value_name = "USER", value_parser = text)]
+    pub mysql_user: Option<String>,
+
+    /// With which password [default: what MYSQL_PWD says]
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    pub mysql_password: Option<Secret>,
+
+    /// Database of the queue MySQL
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    pub mysql_db: Option<String>,
+
+    /// Table in that database, made where there is none; as the C server's
+    #[arg(long, value_name = "NAME", default_value = mysql::DEFAULT_TABLE, value_parser = text)]
+    pub mysql_table: String,
+
+    /// Certificates of the CAs that have signed the database's: TLS is spoken with it
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub mysql_ssl_ca: Option<String>,
+
     /// Write jobs to the durable queue only when the server stops: faster, and a crash loses them
     #[arg(long)]
     pub store_queue_on_shutdown: bool,
 
-    /// Move all jobs from this queue into the one that the other options name, and exit: sqlite:FILE or
-    /// postgres:CONNINFO, with #TABLE behind it where that has another name
+    /// Move all jobs from this queue into the one that the other options name, and exit: sqlite:FILE,
+    /// postgres:CONNINFO or mysql://USER:PASSWORD@HOST:PORT/DATABASE, with #TABLE behind it where that has another name
     #[arg(long, value_name = "FROM", value_parser = secret)]
     pub import: Option<Secret>,
 }
@@ -69,8 +101,23 @@ fn secret(argument: &str) -> Result<Secret, String> {
 /// Where a durable queue is.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    Sqlite { file: String, table: String },
-    Postgres { conninfo: Secret, table: String },
+    Sqlite {
+        file: String,
+        table: String,
+    },
+    Postgres {
+        conninfo: Secret,
+        table: String,
+    },
+    MySql {
+        host: String,
+        port: u16,
+        user: String,
+        password: Secret,
+        database: String,
+        table: String,
+        ca: Option<String>,
+    },
 }
 
 impl Place {
@@ -78,6 +125,15 @@ impl Place {
         match self {
             Place::Sqlite { file, table } => Ok(Box::new(sqlite::Sqlite::open(Path::new(file), table)?)),
             Place::Postgres { conninfo, table } => postgres::open(&conninfo.0, table),
+            Place::MySql { host, port, user, password, database, table, ca } => mysql::open(&mysql::Target {
+                host,
+                port: *port,
+                user,
+                password: &password.0,
+                database,
+                table,
+                ca: ca.as_deref(),
+            }),
         }
     }
 
@@ -98,9 +154,57 @@ impl Place {
                 let conninfo = if rest.starts_with("//") { place } else { rest };
                 Ok(Place::Postgres { conninfo: Secret(conninfo.into()), table: table(postgres::DEFAULT_TABLE) })
             }
-            _ => Err("must begin with sqlite:FILE or postgres:CONNINFO".into()),
+            "mysql" => {
+                let reason = "must be mysql://USER:PASSWORD@HOST:PORT/DATABASE";
+                let url = Url::parse(rest).filter(|url| !url.path.is_empty()).ok_or(reason)?;
+                Ok(Place::MySql {
+                    host: url.host.unwrap_or_else(|| "localhost".into()),
+                    port: url.port.unwrap_or(mysql::DEFAULT_PORT),
+                    user: url.user.unwrap_or_else(own_name),
+                    password: Secret(url.password.unwrap_or_else(|| environment("MYSQL_PWD"))),
+                    database: url.path,
+                    table: table(mysql::DEFAULT_TABLE),
+                    ca: None,
+                })
+            }
+            _ => Err("must begin with sqlite:FILE, postgres:CONNINFO or mysql://".into()),
         }
     }
+}
+
+/// What stands behind `mysql:` or `redis:`: `//USER:PASSWORD@HOST:PORT/PATH`, of which all may be missing. `%2F` is a slash.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Url {
+    user: Option<String>,
+    password: Option<String>,
+    host: Option<String>,
+    port: Option<u16>,
+    path: String,
+}
+
+impl Url {
+    fn parse(text: &str) -> Option<Url> {
+        let (authority, path) = text.strip_prefix("//")?.split_once('/').unwrap_or((&text[2..], ""));
+        let (account, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let (user, password) = account.split_once(':').unwrap_or((account, ""));
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
+            _ => (place, None),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let some = |text: &str| (!text.is_empty()).then(|| decoded(text));
+        Some(Url { user: some(user), password: some(password), host: some(host), port, path: decoded(path) })
+    }
+}
+
+/// The name of the user that this process runs as.
+fn own_name() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid());
+    user.ok().flatten().map_or_else(String::new, |user| user.name)
+}
+
+fn environment(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }
 
 impl QueueOptions {
@@ -133,6 +237,7 @@ impl QueueOptions {
         };
         let sqlite_table = is_name("--libsqlite3-table", &self.libsqlite3_table)?;
         let postgres_table = is_name("--libpq-table", &self.libpq_table)?;
+        let mysql_table = is_name("--mysql-table", &self.mysql_table)?;
         Ok(match &self.libsqlite3_db {
             _ if self.is(&[BUILTIN]) => None,
             Some(file) if self.is(&[SQLITE]) && !file.is_empty() => {
@@ -144,6 +249,19 @@ impl QueueOptions {
             _ if self.is(&POSTGRES) => {
                 let conninfo = self.libpq_conninfo.clone().unwrap_or_else(|| Secret(String::new()));
                 Some(Place::Postgres { conninfo, table: postgres_table })
+            }
+            _ if self.is(&[MYSQL]) => {
+                let which = || Usage::option("--queue-type MySQL", "which database? Name it by --mysql-db");
+                let database = self.mysql_db.clone().filter(|name| !name.is_empty()).ok_or_else(which)?;
+                Some(Place::MySql {
+                    host: self.mysql_host.clone(),
+                    port: self.mysql_port,
+                    user: self.mysql_user.clone().unwrap_or_else(own_name),
+                    password: self.mysql_password.clone().unwrap_or_else(|| Secret(environment("MYSQL_PWD"))),
+                    database,
+                    table: mysql_table,
+                    ca: self.mysql_ssl_ca.clone(),
+                })
             }
             _ => {
                 let reason = format!("this server has {TYPES}");
@@ -157,6 +275,7 @@ impl QueueOptions {
         vec![
             (!self.is(&[SQLITE]) && self.libsqlite3_db.is_some(), "--libsqlite3-db without --queue-type libsqlite3"),
             (!self.is(&POSTGRES) && self.libpq_conninfo.is_some(), "--libpq-conninfo without --queue-type Postgres"),
+            (!self.is(&[MYSQL]) && self.mysql_db.is_some(), "--mysql-db without --queue-type MySQL"),
             (
                 !self.is_durable() && self.store_queue_on_shutdown,
                 "--store-queue-on-shutdown without --queue-type libsqlite3",
@@ -180,5 +299,36 @@ impl QueueOptions {
     pub fn open_import(&self) -> Result<Option<Box<dyn Backend>>, BackendError> {
         let place = self.import.as_ref().and_then(|from| Place::parse(&from.0).ok());
         place.map(|place| place.open()).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_databases() {
+        let url = Url::parse("//me:p%40ss@[::1]:3307/jobs").unwrap();
+        let of = (url.user.as_deref(), url.password.as_deref(), url.host.as_deref(), url.port, &*url.path);
+        assert_eq!(of, (Some("me"), Some("p@ss"), Some("::1"), Some(3307), "jobs"));
+        assert_eq!(Url::parse("//%2Frun%2Fx/").unwrap().host.as_deref(), Some("/run/x"));
+        assert_eq!(Url::parse("//"), Some(Url::default()));
+        assert_eq!((Url::parse("x"), Url::parse("//h:port/")), (None, None));
+    }
+
+    #[test]
+    fn words_of_import() {
+        for (word, wanted) in [
+            ("sqlite:/q.db#t", "Sqlite { file: \"/q.db\", table: \"t\" }"),
+            ("postgres:host=h password=p", "Postgres { conninfo: (not shown), table: \"queue\" }"),
+            ("postgresql://h/d#q", "Postgres { conninfo: (not shown), table: \"q\" }"),
+        ] {
+            assert_eq!(format!("{:?}", Place::parse(word).unwrap()), wanted);
+        }
+        let mysql = format!("{:?}", Place::parse("mysql://u:secret@h/d").unwrap());
+        assert!(mysql.contains("database: \"d\"") && !mysql.contains("secret"), "{mysql}");
+        for word in ["", "sqlite:", "mysql://h", "mysql:h/d", "drizzle:x"] {
+            assert!(Place::parse(word).is_err(), "{word}");
+        }
     }
 }

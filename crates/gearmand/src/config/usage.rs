@@ -5,6 +5,10 @@ pub(super) fn text(argument: &str) -> Result<String, String> {
     Ok(argument.trim_start().to_owned())
 }
 
+pub(super) fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(argument: &str) -> Result<T, T::Err> {
+    argument.trim().parse()
+}
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

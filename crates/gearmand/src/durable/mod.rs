@@ -20,6 +20,7 @@ pub(crate) mod batch;
 mod client_tls;
 mod columns;
 pub mod import;
+pub mod mysql;
 pub mod postgres;
 pub(crate) mod recovery;
 mod remote;
@@ -195,4 +196,24 @@ pub struct BackendError {
     pub reason: String,
     /// Somebody has it, who may let it go.
     pub held: bool,
+}
+
+/// A part of a URL: `%2F` is a slash.
+pub(crate) fn decoded(value: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), value);
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(b'%');
+                rest = after;
+            }
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -4,6 +4,7 @@
 //! What it says of TLS is read here: tokio-postgres knows nothing of certificates. Passwords are in no message.
 
 use crate::durable::client_tls::{self, Verify};
+use crate::durable::decoded;
 use crate::durable::postgres::tls::Tls;
 use std::path::Path;
 use std::time::Duration;
@@ -146,26 +147,6 @@ fn end_of_value(text: &str) -> usize {
 fn unquoted(value: &str) -> String {
     let inner = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')).unwrap_or(value);
     inner.replace("\\'", "'").replace("\\\\", "\\")
-}
-
-/// `%2F` is a slash.
-fn decoded(value: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), value);
-    while let Some((before, after)) = rest.split_once('%') {
-        bytes.extend_from_slice(before.as_bytes());
-        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(b'%');
-                rest = after;
-            }
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
