@@ -6,16 +6,20 @@ pub(crate) mod file;
 mod listen;
 mod options;
 mod policies;
+mod queues;
 mod rule_file;
 mod schedules;
 pub mod tls;
+mod usage;
 mod verify;
 
 pub use acl::Acl;
 pub use listen::ListenOn;
-pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch, Usage};
+pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch};
 pub use policies::Policies;
+pub use queues::{QueueOptions, Secret};
 pub use rule_file::FileError;
+pub use usage::Usage;
 
 use crate::durable::Durable;
 use std::sync::Arc;
