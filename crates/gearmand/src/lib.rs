@@ -62,6 +62,15 @@
 //! durable::postgres::schema    the tables, and whose they are
 //! durable::postgres::statements  changes -> statements
 //! durable::postgres::read      its rows -> jobs
+//! cluster::postgres::error       errors of PostgreSQL, and what they mean for what was asked
+//! cluster::postgres::settings    which database, and how it is used
+//! cluster::postgres::schema      the tables: making, migrating and checking them
+//! cluster::postgres::session     a connection
+//! cluster::postgres::statements  the text of every statement
+//! cluster::postgres::rows        jobs -> columns, rows -> jobs
+//! cluster::postgres::servers     servers come and go, wake-ups, looking
+//! cluster::postgres::writes      new jobs, claims, what became of jobs
+//! cluster::postgres  the store of a shared queue in PostgreSQL
 //! durable::mysql     a durable queue in MySQL or MariaDB
 //! durable::mysql::wire         its protocol
 //! durable::mysql::login        how a connection begins

@@ -11,3 +11,4 @@
 
 pub(crate) mod ask;
 pub(crate) mod lease;
+pub(crate) mod postgres;
