@@ -117,10 +117,25 @@ async fn a_database_that_is_killed_has_all_that_was_answered() {
 async fn a_standby_is_refused_and_left() {
     let Some(place) = place() else { return };
     let server = place.server().await;
-    let user = "ALTER ROLE postgres IN DATABASE postgres SET default_transaction_read_only";
     // In this session alone.
     server.store.writing.simple("SET default_transaction_read_only = on").await.unwrap();
     let refused = server.write(Write::Insert(jobs([1], false).into())).await;
-    assert!(matches!(&refused, Err(Fault::NotDone(text)) if text.contains("standby")), "{user}: {refused:?}");
+    assert!(matches!(&refused, Err(Fault::NotDone(text)) if text.contains("standby")), "{refused:?}");
     assert!(server.store.is_broken());
+}
+
+#[tokio::test]
+async fn a_full_database_refuses_a_batch_and_takes_the_next() {
+    let Some(place) = place() else { return };
+    let server = place.server().await;
+    let full = "CREATE FUNCTION @.full() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
+        CREATE TRIGGER full BEFORE INSERT ON @.job FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION @.full()";
+    place.execute(full).await;
+    let insert =
+        |ids: [u64; 2]| Ask::Write { epoch: server.epoch, turn: 1, write: Write::Insert(jobs(ids, true).into()) };
+    let refused = server.store.ask(&insert([1, 2])).await;
+    assert!(matches!(&refused, Err(Fault::NotDone(text)) if text.contains("disk is full")), "{refused:?}");
+    assert_eq!(server.owned().await, [0; 0]);
+    assert_eq!(server.ask(insert([1, 3])).await, Answer::Inserted(vec![Inserted::Stored; 2]));
 }

@@ -34,8 +34,11 @@ fn place_in(database: &Database) -> Place {
     Place { settings: settings(&url, &format!("Store {}", Database::name())), url }
 }
 
+/// Nobody beats in most tests, however long they take on a busy machine.
+const DEAD_AFTER: Duration = Duration::from_secs(3600);
+
 fn settings(url: &str, schema: &str) -> Settings {
-    Settings::new(url, |_| None, None, schema).unwrap()
+    Settings { dead_after: DEAD_AFTER, ..Settings::new(url, |_| None, None, schema).unwrap() }
 }
 
 impl Place {

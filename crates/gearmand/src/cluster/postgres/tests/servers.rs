@@ -41,10 +41,10 @@ async fn whoever_is_silent_for_too_long_is_dead_and_its_rows_are_free() {
     a.insert(jobs(1..=3, true)).await;
     b.insert(jobs([4], true)).await;
     a.settle(vec![Settle::Started(2)]).await;
-    silent(&place, a.epoch, 9).await;
+    silent(&place, a.epoch, 3000).await;
     assert_eq!(sweep(&b).await, Swept::default());
     assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(true));
-    silent(&place, a.epoch, 11).await;
+    silent(&place, a.epoch, 3601).await;
     // Before anybody has seen it, too.
     assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(false));
     let claim = Write::Claim(vec![Want { function: Bytes::from("f"), count: 1 }]);
@@ -97,7 +97,7 @@ async fn a_beat_waits_for_no_write_and_nobody_dies_in_the_middle_of_one() {
         () = waits(&place) => {}
     }
     assert_eq!(in_time(a.ask(Ask::Beat(a.epoch))).await, Answer::Beat(true));
-    silent(&place, a.epoch, 60).await;
+    silent(&place, a.epoch, 3601).await;
     assert_eq!(in_time(sweep(&b)).await, Swept::default());
     holds.commit().await.unwrap();
     assert_eq!(in_time(write).await, Ok(Answer::Settled(vec![Settled::Made])));
