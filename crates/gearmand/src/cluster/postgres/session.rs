@@ -72,6 +72,14 @@ impl Session {
         self.again(|| self.client.simple_query(text)).await
     }
 
+    /// What failed came behind a write that was made, and whose answer is not known without it.
+    pub(super) fn behind<T>(&self, result: Result<T, Outcome>) -> Result<T, Outcome> {
+        result.map_err(|_| {
+            self.broken.store(true, Ordering::Relaxed);
+            Outcome::InDoubt
+        })
+    }
+
     async fn again<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Outcome>
     where
         F: Future<Output = Result<T, tokio_postgres::Error>>,

@@ -1,6 +1,7 @@
 //! What changes rows, in turns: new jobs, claims, what became of jobs, and whether a write in doubt was made.
 //!
-//! What always holds: a write is one statement. What it left undone is looked for by others behind it.
+//! What always holds: a write is one statement. What it left undone is looked for by others behind it; where that fails, the write
+//! is in doubt, for it was made.
 
 use crate::cluster::ask::{Answer, Epoch, Inserted, JobRow, NewRow, Settle, Settled, Want, Write};
 use crate::cluster::postgres::error::{Outcome, Unusable};
@@ -17,7 +18,7 @@ const CLAIM_BYTES: i64 = 64 << 20;
 /// Prepared statements.
 pub(super) struct Writes {
     insert: Statement,
-    twins: Statement,
+    pub(super) twins: Statement,
     there: Statement,
     claim: Statement,
     done: Statement,
@@ -97,12 +98,12 @@ impl Writes {
                 ],
             )
             .await?;
-        let added: HashSet<u64> = ids_of(&added, 0)?;
+        let added: HashSet<u64> = session.behind(ids_of(&added, 0))?;
         if !added.contains(&0) {
             return Ok(Answer::Fenced);
         }
         let left: Vec<&JobRow> = jobs().filter(|row| !added.contains(&row.id)).collect();
-        let fates = self.twins(session, &left).await?;
+        let fates = session.behind(self.twins(session, &left).await)?;
         let fate = |row: &JobRow| match added.contains(&row.id) {
             true => Inserted::Stored,
             false => fates.get(&row.id).copied().unwrap_or(Inserted::Missed),
@@ -131,7 +132,7 @@ impl Writes {
         let rows = session.query(&self.claim, &[&fence.0, &fence.1, &functions, &counts, &CLAIM_BYTES]).await?;
         let read = |row: &Row| Ok((job(row)?, row.try_get::<_, i64>(9)?));
         let jobs: Result<Vec<(JobRow, i64)>, tokio_postgres::Error> = rows.iter().map(read).collect();
-        let mut jobs = jobs.map_err(|e| Outcome::of(&e))?;
+        let mut jobs = session.behind(jobs.map_err(|e| Outcome::of(&e)))?;
         let claimed = jobs.len();
         jobs.retain(|(job, _)| job.id != 0);
         if jobs.len() == claimed {
@@ -194,11 +195,11 @@ impl Writes {
         };
         let made: Result<HashSet<(i16, u64)>, tokio_postgres::Error> =
             rows.iter().map(|row| Ok((row.try_get(0)?, natural(row.try_get(1)?)))).collect();
-        let made = made.map_err(|e| Outcome::of(&e))?;
+        let made = session.behind(made.map_err(|e| Outcome::of(&e)))?;
         if !made.contains(&(JOB, 0)) {
             return Ok(Answer::Fenced);
         }
-        self.fates(session, changes, &made).await
+        session.behind(self.fates(session, changes, &made).await)
     }
 
     /// What became of changes of which these were made.

@@ -128,9 +128,9 @@ async fn a_standby_is_refused_and_left() {
 async fn a_full_database_refuses_a_batch_and_takes_the_next() {
     let Some(place) = place() else { return };
     let server = place.server().await;
-    let full = "CREATE FUNCTION @.full() RETURNS trigger LANGUAGE plpgsql AS
+    let full = "CREATE FUNCTION @.no_room() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
-        CREATE TRIGGER full BEFORE INSERT ON @.job FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION @.full()";
+        CREATE TRIGGER no_room BEFORE INSERT ON @.job FOR EACH ROW WHEN (NEW.id = 2) EXECUTE FUNCTION @.no_room()";
     place.execute(full).await;
     let insert =
         |ids: [u64; 2]| Ask::Write { epoch: server.epoch, turn: 1, write: Write::Insert(jobs(ids, true).into()) };
@@ -138,4 +138,19 @@ async fn a_full_database_refuses_a_batch_and_takes_the_next() {
     assert!(matches!(&refused, Err(Fault::NotDone(text)) if text.contains("disk is full")), "{refused:?}");
     assert_eq!(server.owned().await, [0; 0]);
     assert_eq!(server.ask(insert([1, 3])).await, Answer::Inserted(vec![Inserted::Stored; 2]));
+}
+
+#[tokio::test]
+async fn a_write_that_was_made_is_in_doubt_when_what_it_left_cannot_be_looked_for() {
+    let Some(place) = place() else { return };
+    let (mut a, b) = (place.server().await, place.server().await);
+    b.insert(vec![own(job(1, "f", "k"))]).await;
+    let fails = "SELECT k.id, 1 / (k.id - k.id)
+        FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[]) AS k(id, function, unique_key, data)";
+    a.store.writes.twins = a.store.writing.prepare(&place.settings, fails).await.unwrap();
+    let rows: std::sync::Arc<[NewRow]> = vec![own(job(11, "f", "j")), own(job(12, "f", "k"))].into();
+    assert_eq!(a.write(Write::Insert(rows.clone())).await, Err(Fault::InDoubt));
+    assert!(a.store.is_broken());
+    let resumed = b.ask(Ask::Resume { epoch: a.epoch, turn: 1, rows }).await;
+    assert_eq!(resumed, Answer::Resumed(Some(vec![Inserted::Stored, Inserted::Exists(1)])));
 }
