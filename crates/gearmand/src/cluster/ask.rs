@@ -11,11 +11,10 @@
 //! - Writes of an epoch are numbered, see [`Ask::Write`]. So one whose answer was lost is never made later than the next.
 //! - All rows live under one key of their function: see [`JobRow::key`].
 
+use crate::durable::{Extras, Name, Row};
 use bytes::Bytes;
 use gearman_core::protocol::message::Priority;
 use std::sync::Arc;
-
-use crate::durable::{Extras, Name, Row};
 
 /// See the module. From 1.
 pub(crate) type Epoch = u64;
@@ -56,8 +55,9 @@ pub(crate) enum Ask {
         /// What.
         write: Write,
     },
-    /// The answer to write `turn` was lost. [`Answer::Resumed`]: whether it was made. If it was not, the number is used up
-    /// without it, so that it never will be. Waits for one that is still being made. Works for epochs that are dead, too.
+    /// The answer to write `turn` was lost. [`Answer::Resumed`]: whether it was made. If it was not, its number and the next are
+    /// used up, so that it never will be, and so that asking this once more gets the same answer. Waits for one that is still
+    /// being made. Works for epochs that are dead, too: their last number is kept for a day.
     Resume {
         /// Whose.
         epoch: Epoch,

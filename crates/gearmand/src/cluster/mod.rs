@@ -10,4 +10,9 @@
 //! holds: a server hands out a job only while it owns its row, by a lease that it has renewed in time.
 
 pub(crate) mod ask;
+pub(crate) mod changes;
+pub(crate) mod held;
 pub(crate) mod lease;
+pub(crate) mod member;
+#[cfg(test)]
+mod tests;
