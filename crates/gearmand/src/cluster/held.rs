@@ -4,7 +4,7 @@
 
 use crate::cluster::ask::{Epoch, Want};
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// A job that is begun for so long is marked as started.
@@ -14,7 +14,7 @@ const MARK_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Held {
     rows: HashMap<u64, HeldRow>,
-    functions: HashMap<Bytes, Function>,
+    functions: BTreeMap<Bytes, Function>,
     /// Most jobs of a function that wait here.
     window: u32,
 }
@@ -94,7 +94,7 @@ pub(crate) enum Claimed {
 
 impl Held {
     pub(crate) fn new(window: u32) -> Held {
-        Held { rows: HashMap::new(), functions: HashMap::new(), window }
+        Held { rows: HashMap::new(), functions: BTreeMap::new(), window }
     }
 
     fn function(&mut self, name: &Bytes) -> &mut Function {
@@ -168,9 +168,11 @@ impl Held {
     fn set(&mut self, id: u64, state: State) -> bool {
         let Some(row) = self.rows.get_mut(&id) else { return false };
         let waited = std::mem::replace(&mut row.state, state) == State::Waiting;
-        let function = row.function.clone();
-        let waiting = &mut self.function(&function).waiting;
-        *waiting = *waiting + u32::from(state == State::Waiting) - u32::from(waited);
+        if waited != (state == State::Waiting) {
+            let function = row.function.clone();
+            let waiting = &mut self.function(&function).waiting;
+            *waiting = if waited { *waiting - 1 } else { *waiting + 1 };
+        }
         true
     }
 
@@ -191,9 +193,12 @@ impl Held {
         }
     }
 
-    /// What became of a job is on its way to the store.
+    /// What became of a job is on its way to the store. Of one that is not held, too: it may be claimed before that is there.
     pub(crate) fn end(&mut self, id: u64) {
-        self.set(id, State::Ending);
+        if !self.set(id, State::Ending) {
+            let row = HeldRow { function: Bytes::new(), state: State::Ending, epoch: None, marked: false };
+            self.rows.insert(id, row);
+        }
     }
 
     /// A job is to be given back. False: it is not owned, and not held any more.
@@ -227,7 +232,7 @@ impl Held {
     /// that waits or is run here.
     pub(crate) fn reconcile(&self, epoch: Epoch, owned: &[u64]) -> Option<Vec<u64>> {
         let ours = |id: &u64| self.rows.get(id).is_some_and(|row| row.epoch == Some(epoch));
-        let theirs: std::collections::HashSet<_> = owned.iter().collect();
+        let theirs: HashSet<_> = owned.iter().collect();
         let there = |(id, row): (&u64, &HeldRow)| {
             matches!(row.state, State::Ending | State::Released) || row.epoch != Some(epoch) || theirs.contains(id)
         };

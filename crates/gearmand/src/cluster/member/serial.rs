@@ -146,13 +146,19 @@ impl Member {
             return;
         }
         let Some(epoch) = self.lease.epoch().filter(|_| self.agreed) else { return };
-        let changes = !self.changes.is_empty();
-        if !(changes && self.serial.changes_next) && self.keep_house(now, epoch) {
-            self.serial.changes_next = true;
-            return;
+        // Not within a round: what it has stored may be claimed, and the broker is not told of it yet.
+        while self.changes.round.is_some() || !self.keeps_house(now, epoch) {
+            if self.ask_changes(now, epoch) || !self.end_round() {
+                return;
+            }
         }
-        self.serial.changes_next = false;
-        self.ask_changes(now, epoch);
+    }
+
+    /// Claims, and looks what is owned. False: there is no need, or it is the turn of changes.
+    fn keeps_house(&mut self, now: Duration, epoch: Epoch) -> bool {
+        let turn = !std::mem::take(&mut self.serial.changes_next) || self.changes.is_empty();
+        self.serial.changes_next = turn && self.keep_house(now, epoch);
+        self.serial.changes_next
     }
 
     /// Claims, and looks what is owned. False: there is no need.
@@ -188,23 +194,23 @@ impl Member {
         true
     }
 
-    fn ask_changes(&mut self, now: Duration, epoch: Epoch) {
-        loop {
-            self.changes.begin_round();
-            let settles: Arc<[Settle]> = self.changes.next_settles().into();
-            if !settles.is_empty() {
-                return self.write(now, epoch, What::Settle(settles.clone()), Write::Settle(settles));
-            }
-            let Some(round) = &self.changes.round else { return };
-            let missing = round.missing();
-            if !missing.is_empty() {
-                let places = missing.iter().map(|(at, _)| *at).collect();
-                let rows: Vec<JobRow> = missing.into_iter().map(|(_, row)| row.clone()).collect();
-                let rows = self.new_rows(now, rows);
-                return self.write(now, epoch, What::Insert(rows.clone(), places), Write::Insert(rows));
-            }
-            self.end_round();
+    /// False: all changes of the round are made.
+    fn ask_changes(&mut self, now: Duration, epoch: Epoch) -> bool {
+        self.changes.begin_round();
+        let settles: Arc<[Settle]> = self.changes.next_settles().into();
+        if !settles.is_empty() {
+            self.write(now, epoch, What::Settle(settles.clone()), Write::Settle(settles));
+            return true;
         }
+        let missing = self.changes.round.as_ref().map(|round| round.missing()).unwrap_or_default();
+        if missing.is_empty() {
+            return false;
+        }
+        let places = missing.iter().map(|(at, _)| *at).collect();
+        let rows: Vec<JobRow> = missing.into_iter().map(|(_, row)| row.clone()).collect();
+        let rows = self.new_rows(now, rows);
+        self.write(now, epoch, What::Insert(rows.clone(), places), Write::Insert(rows));
+        true
     }
 
     /// Which rows are kept here: where there is room, and the lease is good.
@@ -390,10 +396,13 @@ impl Member {
         }
     }
 
-    fn end_round(&mut self) {
+    /// What became of a round is reported. False: there is none.
+    fn end_round(&mut self) -> bool {
+        let any = self.changes.round.is_some();
         let mut outcomes = Vec::new();
         let ended = self.changes.end_round(|row, outcome, refused| outcomes.push((row.id, outcome, refused)));
         self.round_ended(&outcomes, ended);
+        any
     }
 
     /// The store does not work, or does not answer: those who wait for new jobs get errors.

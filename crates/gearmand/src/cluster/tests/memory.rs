@@ -110,7 +110,8 @@ impl Memory {
     }
 
     fn sweep(&mut self, now: Duration) -> Answer {
-        let died: Vec<Epoch> = self.live.iter().filter(|(_, beat)| **beat + DEAD_AFTER < now).map(|(e, _)| *e).collect();
+        let died: Vec<Epoch> =
+            self.live.iter().filter(|(_, beat)| **beat + DEAD_AFTER < now).map(|(e, _)| *e).collect();
         for epoch in &died {
             let beat = self.live.remove(epoch).unwrap();
             if self.rows.values().any(|stored| stored.owner == Some(*epoch)) {
@@ -234,7 +235,8 @@ impl Memory {
 
     fn claim(&mut self, now: Duration, epoch: Epoch, want: &Want) -> Vec<JobRow> {
         let due = |row: &JobRow| row.function == want.function && row.due_ms <= milliseconds(now);
-        let mut free: Vec<_> = self.rows.values_mut().filter(|stored| stored.owner.is_none() && due(&stored.row)).collect();
+        let mut free: Vec<_> =
+            self.rows.values_mut().filter(|stored| stored.owner.is_none() && due(&stored.row)).collect();
         free.sort_by_key(|stored| (stored.row.priority, stored.row.due_ms, stored.row.id));
         free.truncate(want.count as usize);
         free.iter_mut().for_each(|stored| stored.owner = Some(epoch));
