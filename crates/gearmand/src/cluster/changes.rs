@@ -27,8 +27,9 @@ pub(crate) struct Changes {
     settles: VecDeque<Settle>,
     /// The new jobs of this round.
     pub(crate) round: Option<Round>,
-    /// A job was refused of the batch that the last round ended within.
+    /// Of the batch that the last round ended within: a job of it was refused, and which were asked for.
     refused: bool,
+    begun: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -45,8 +46,8 @@ pub(crate) struct Round {
     adds: Vec<Add>,
     /// The batches that end with it.
     ends: Vec<u64>,
-    /// The last of them goes on.
-    cut: bool,
+    /// Another one goes on after it, of which it has the jobs from here on.
+    cut: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -160,13 +161,13 @@ impl Changes {
         if self.round.is_some() || self.stream.is_empty() {
             return;
         }
-        let (mut round, mut ids, mut count, mut bytes) = (Round::default(), HashSet::new(), 0, 0);
+        let (mut round, mut ids, mut count, mut bytes, mut of_last) = (Round::default(), HashSet::new(), 0, 0, 0);
         while let Some(entry) = self.stream.pop_front() {
             count += 1;
             match entry {
                 Entry::Settle(settle) if settle.id().is_some_and(|id| ids.contains(&id)) => {
                     self.stream.push_front(Entry::Settle(settle));
-                    round.cut = true;
+                    round.cut = Some(of_last);
                     break;
                 }
                 Entry::Settle(settle) => self.settles.push_back(settle),
@@ -177,6 +178,7 @@ impl Changes {
                 }
                 Entry::End(batch) => {
                     round.ends.push(batch);
+                    of_last = round.adds.len();
                     if count >= ROUND || bytes >= ROUND_BYTES {
                         break;
                     }
@@ -211,15 +213,22 @@ impl Changes {
 
     /// The round is over. Each of its new jobs is reported, with what became of it and whether all of the round are refused, as
     /// they are where of one it is not known. What became of the batches that end with it.
-    pub(crate) fn end_round(&mut self, mut report: impl FnMut(&JobRow, Option<Inserted>, bool)) -> Vec<Ended> {
+    pub(crate) fn end_round(&mut self, mut report: impl FnMut(u64, Option<Inserted>, bool)) -> Vec<Ended> {
         let Some(round) = self.round.take() else { return Vec::new() };
         let refused = (0..round.adds.len()).any(|at| round.outcome(at).is_none());
         for (at, add) in round.adds.iter().enumerate() {
-            report(&add.row, round.outcome(at), refused);
+            report(add.row.id, round.outcome(at), refused);
         }
-        // What was refused before is of the first batch alone.
+        // What was refused before is of the first batch alone; and then what was stored of that before is refused, too.
         let mut before = std::mem::take(&mut self.refused);
-        self.refused = round.cut && (refused || before && round.ends.is_empty());
+        if !round.ends.is_empty() {
+            let begun = std::mem::take(&mut self.begun).into_iter().filter(|_| before || refused);
+            begun.for_each(|id| report(id, Some(Inserted::Stored), true));
+        }
+        if let Some(from) = round.cut {
+            self.refused = refused || before && round.ends.is_empty();
+            self.begun.extend(round.adds[from..].iter().map(|add| add.row.id));
+        }
         let mut ended: Vec<Ended> = Vec::new();
         for batch in round.ends {
             let added = !refused && !std::mem::take(&mut before);
@@ -232,7 +241,7 @@ impl Changes {
     }
 
     /// All new jobs that are not stored yet are refused.
-    pub(crate) fn refuse(&mut self, mut report: impl FnMut(&JobRow, Option<Inserted>, bool)) -> Vec<Ended> {
+    pub(crate) fn refuse(&mut self, mut report: impl FnMut(u64, Option<Inserted>, bool)) -> Vec<Ended> {
         let mut ended = self.end_round(&mut report);
         while !self.stream.is_empty() {
             self.begin_round();

@@ -400,7 +400,7 @@ impl Member {
     fn end_round(&mut self) -> bool {
         let any = self.changes.round.is_some();
         let mut outcomes = Vec::new();
-        let ended = self.changes.end_round(|row, outcome, refused| outcomes.push((row.id, outcome, refused)));
+        let ended = self.changes.end_round(|id, outcome, refused| outcomes.push((id, outcome, refused)));
         self.round_ended(&outcomes, ended);
         any
     }
@@ -411,7 +411,7 @@ impl Member {
             places.clear();
         }
         let mut outcomes = Vec::new();
-        let ended = self.changes.refuse(|row, outcome, refused| outcomes.push((row.id, outcome, refused)));
+        let ended = self.changes.refuse(|id, outcome, refused| outcomes.push((id, outcome, refused)));
         self.round_ended(&outcomes, ended);
     }
 

@@ -20,6 +20,9 @@ pub(super) struct Memory {
     /// When jobs were over; of one that was tried again after its death, the last time.
     pub(super) over: HashMap<u64, Duration>,
     pub(super) done: HashSet<u64>,
+    /// Jobs that were not stored because of others. Where that answer is lost and the other one is over meanwhile, they are said to
+    /// be stored, and over.
+    pub(super) joined: HashMap<u64, u64>,
     /// When epochs that live were heard of.
     pub(super) live: BTreeMap<Epoch, Duration>,
     /// When epochs were declared dead that owned rows, after they were last heard of.
@@ -27,6 +30,7 @@ pub(super) struct Memory {
     turns: HashMap<Epoch, u64>,
     last_epoch: Epoch,
     last_id: u64,
+    missed: u32,
     pub(super) wrong: Option<Wrong>,
     pub(super) bad: Option<String>,
 }
@@ -167,18 +171,14 @@ impl Memory {
 
     fn insert(&mut self, epoch: Epoch, new: &NewRow) -> Inserted {
         if let Some(id) = self.by_key(&new.row) {
-            // Its holder may be gone before it is looked for.
-            return if id % 13 == 0 && self.last_id % 2 == 0 { self.missed(id) } else { Inserted::Exists(id) };
+            self.joined.insert(new.row.id, id);
+            self.missed += 1;
+            // As if its holder were gone when it is looked for.
+            return if self.missed.is_multiple_of(16) { Inserted::Missed } else { Inserted::Exists(id) };
         }
         let owner = new.own.then_some(epoch);
         self.rows.insert(new.row.id, Stored { row: new.row.clone(), owner, started: false });
         Inserted::Stored
-    }
-
-    /// One whose row has gone between: it looks so from outside, whoever has removed it.
-    fn missed(&mut self, _: u64) -> Inserted {
-        self.last_id += 1;
-        Inserted::Missed
     }
 
     fn settle(&mut self, now: Duration, epoch: Epoch, settle: &Settle) -> Settled {

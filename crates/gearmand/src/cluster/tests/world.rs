@@ -371,15 +371,20 @@ impl World {
         match input {
             Input::Time if node.wakes > self.now => return,
             Input::Time => node.wakes = Duration::MAX,
-            Input::Said(said) => match said {
-                Said::Batch(batch) => node.member.push(&batch),
-                Said::Begin(id, function) => node.member.begin(now, id, &function),
-                Said::Wait(id) => node.member.wait(id),
-                Said::GiveBack(id) => node.member.give_back(id),
-                Said::Demand(function, able, idle) => node.member.demand(&function, able, idle),
-                Said::Agree => node.member.agree(),
-                Said::WantIds => node.member.want_ids(),
-            },
+            Input::Said(said) => {
+                if std::env::var_os("MODEL_TRACE").is_some() {
+                    println!("{:?} s{index} said {said:?}", self.now);
+                }
+                match said {
+                    Said::Batch(batch) => node.member.push(&batch),
+                    Said::Begin(id, function) => node.member.begin(now, id, &function),
+                    Said::Wait(id) => node.member.wait(id),
+                    Said::GiveBack(id) => node.member.give_back(id),
+                    Said::Demand(function, able, idle) => node.member.demand(&function, able, idle),
+                    Said::Agree => node.member.agree(),
+                    Said::WantIds => node.member.want_ids(),
+                }
+            }
             Input::Told(told) => {
                 if std::env::var_os("MODEL_TRACE").is_some() && !matches!(told, Told::Lease(_)) {
                     println!("{:?} s{index} told {told:?}", self.now);
@@ -507,8 +512,10 @@ impl World {
     fn check_end(&mut self) {
         for (at, (submitted, handle)) in self.submits.iter().enumerate() {
             let Some(id) = handle.filter(|id| !self.cancelled.contains(id)) else { continue };
-            let over = self.store.over.get(&id).is_some_and(|over| over >= submitted);
-            if !over && !self.store.dead.contains_key(&id) {
+            let is_over = |id: &u64| {
+                self.store.dead.contains_key(id) || self.store.over.get(id).is_some_and(|over| over >= submitted)
+            };
+            if !is_over(&id) && !self.store.joined.get(&id).is_some_and(is_over) {
                 let row = self.store.rows.get(&id);
                 self.bad = Some(format!("submit {at} got job {id}, which was not run since: {row:?}"));
             }
