@@ -252,8 +252,7 @@ pub(crate) enum Answer {
     Settled(Vec<Settled>),
     Rows(Vec<JobRow>),
     /// `None`: it was not made, and will not be. Else it was; and where it had rows, what it did with them, as far as can be
-    /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is stored,
-    /// and over.
+    /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is over.
     Resumed(Option<Vec<Inserted>>),
     Owned(Vec<u64>),
 }
@@ -275,6 +274,8 @@ pub(crate) enum Inserted {
     Exists(u64),
     /// Not stored: a row had its key, and was gone when it was looked for. To be asked once more.
     Missed,
+    /// Only of a write whose answer was lost: it was stored, or another row had its key, and that job is over by now.
+    Over,
 }
 
 /// What became of a change.

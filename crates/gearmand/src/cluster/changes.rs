@@ -46,6 +46,8 @@ pub(crate) struct Round {
     adds: Vec<Add>,
     /// The batches that end with it.
     ends: Vec<u64>,
+    /// So many of the jobs are of the first of them.
+    of_first: usize,
     /// Another one goes on after it, of which it has the jobs from here on.
     cut: Option<usize>,
 }
@@ -177,6 +179,9 @@ impl Changes {
                     round.adds.push(Add { row, same: None, outcome: None });
                 }
                 Entry::End(batch) => {
+                    if round.ends.is_empty() {
+                        round.of_first = round.adds.len();
+                    }
                     round.ends.push(batch);
                     of_last = round.adds.len();
                     if count >= ROUND || bytes >= ROUND_BYTES {
@@ -216,11 +221,11 @@ impl Changes {
     pub(crate) fn end_round(&mut self, mut report: impl FnMut(u64, Option<Inserted>, bool)) -> Vec<Ended> {
         let Some(round) = self.round.take() else { return Vec::new() };
         let refused = (0..round.adds.len()).any(|at| round.outcome(at).is_none());
-        for (at, add) in round.adds.iter().enumerate() {
-            report(add.row.id, round.outcome(at), refused);
-        }
         // What was refused before is of the first batch alone; and then what was stored of that before is refused, too.
         let mut before = std::mem::take(&mut self.refused);
+        for (at, add) in round.adds.iter().enumerate() {
+            report(add.row.id, round.outcome(at), refused || before && at < round.of_first);
+        }
         if !round.ends.is_empty() {
             let begun = std::mem::take(&mut self.begun).into_iter().filter(|_| before || refused);
             begun.for_each(|id| report(id, Some(Inserted::Stored), true));

@@ -420,7 +420,9 @@ impl Member {
         for &(id, outcome, refused) in outcomes {
             match outcome {
                 Some(Inserted::Stored) if refused => self.give_back(id),
-                Some(Inserted::Stored) if !self.held.holds(id) => self.told.push_back(Told::Free(id)),
+                Some(Inserted::Stored | Inserted::Over) if !refused && !self.held.holds(id) => {
+                    self.told.push_back(Told::Free(id))
+                }
                 Some(Inserted::Exists(same)) if !refused => self.told.push_back(Told::Exists { id, same }),
                 _ => {}
             }

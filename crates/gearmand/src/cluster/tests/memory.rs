@@ -144,8 +144,9 @@ impl Memory {
 
     fn resumed(&self, row: &JobRow) -> Inserted {
         match self.by_key(row) {
-            Some(id) if id != row.id && !self.rows.contains_key(&row.id) => Inserted::Exists(id),
-            _ => Inserted::Stored,
+            _ if self.rows.contains_key(&row.id) => Inserted::Stored,
+            Some(id) => Inserted::Exists(id),
+            None => Inserted::Over,
         }
     }
 
