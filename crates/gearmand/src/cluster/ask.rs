@@ -68,20 +68,13 @@ pub(crate) enum Ask {
     },
     /// The ids of all rows that an epoch owns. [`Answer::Owned`].
     Owned(Epoch),
-    /// Those of these rows that an epoch owns. [`Answer::Rows`].
-    Read {
-        /// Whose.
-        epoch: Epoch,
-        /// Which.
-        ids: Vec<u64>,
-    },
 }
 
 impl Ask {
     /// Those that are asked one after the other, each when the one before is answered. The others go another way, in order but
     /// without waiting, so that a slow write does not cost a lease.
     pub(crate) fn is_serial(&self) -> bool {
-        matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_) | Ask::Read { .. })
+        matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_))
     }
 }
 

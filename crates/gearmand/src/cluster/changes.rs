@@ -273,7 +273,7 @@ impl Round {
     fn outcome(&self, at: usize) -> Option<Inserted> {
         let Some(first) = self.adds[at].same else { return self.adds[at].outcome };
         match self.adds[first].outcome? {
-            Inserted::Stored => Some(Inserted::Exists(self.adds[first].row.id)),
+            Inserted::Stored | Inserted::Over => Some(Inserted::Exists(self.adds[first].row.id)),
             other => Some(other),
         }
     }

@@ -165,6 +165,16 @@ impl Held {
         Claimed::New
     }
 
+    /// A row is owned by an epoch, which was not known. A new one is to be given back.
+    pub(crate) fn reclaim(&mut self, id: u64, epoch: Epoch) -> Claimed {
+        if self.rows.contains_key(&id) {
+            return self.own(id, &Bytes::new(), epoch);
+        }
+        let row = HeldRow { function: Bytes::new(), state: State::Released, epoch: Some(epoch), marked: false };
+        self.rows.insert(id, row);
+        Claimed::New
+    }
+
     fn set(&mut self, id: u64, state: State) -> bool {
         let Some(row) = self.rows.get_mut(&id) else { return false };
         let waited = std::mem::replace(&mut row.state, state) == State::Waiting;

@@ -37,8 +37,6 @@ pub(crate) struct Serial {
     next_poll: Duration,
     next_reconcile: Duration,
     next_mark: Duration,
-    /// Owned, and not known here.
-    unknown: Vec<u64>,
     /// The last was none of the broker's changes: now it is their turn.
     changes_next: bool,
 }
@@ -65,7 +63,6 @@ enum What {
     Settle(Arc<[Settle]>),
     Claim(Vec<Want>),
     Owned,
-    Read,
 }
 
 impl Serial {
@@ -76,7 +73,6 @@ impl Serial {
     }
 
     pub(super) fn lose(&mut self, now: Duration) {
-        self.unknown.clear();
         self.failing.get_or_insert(now);
     }
 
@@ -163,10 +159,7 @@ impl Member {
 
     /// Claims, and looks what is owned. False: there is no need.
     fn keep_house(&mut self, now: Duration, epoch: Epoch) -> bool {
-        if !self.serial.unknown.is_empty() {
-            let ids = std::mem::take(&mut self.serial.unknown);
-            self.fly(now, epoch, What::Read, Ask::Read { epoch, ids });
-        } else if now >= self.serial.next_reconcile {
+        if now >= self.serial.next_reconcile {
             self.serial.next_reconcile = now + RECONCILE_EVERY;
             self.fly(now, epoch, What::Owned, Ask::Owned(epoch));
         } else {
@@ -345,10 +338,9 @@ impl Member {
                 self.counts.claimed += rows.len() as u64;
                 rows.into_iter().for_each(|row| self.own(row, flight.epoch));
             }
-            (What::Read, Answer::Rows(rows)) if current => rows.into_iter().for_each(|row| self.own(row, flight.epoch)),
             (What::Claim(_), Answer::Resumed(Some(_))) => self.serial.next_reconcile = now,
             (What::Owned, Answer::Owned(ids)) if current => match self.held.reconcile(flight.epoch, &ids) {
-                Some(unknown) => self.serial.unknown = unknown,
+                Some(unknown) => unknown.into_iter().for_each(|id| self.reclaim(id, flight.epoch)),
                 None => {
                     tracing::error!("the shared queue has lost jobs that this server owned: it begins anew");
                     self.lose(now);
@@ -380,7 +372,9 @@ impl Member {
         }
         let function = self.held.remove(id);
         if matches!(settle, Settle::Release(_)) && outcome == Settled::Made {
-            self.to_wake.extend(function);
+            // Of some it is not known what they are.
+            self.to_wake.extend(function.filter(|name| !name.is_empty()));
+            self.held.hint(None);
         }
     }
 
@@ -388,12 +382,24 @@ impl Member {
     fn own(&mut self, row: JobRow, epoch: Epoch) {
         match self.held.own(row.id, &row.function, epoch) {
             Claimed::New => self.told.push_back(Told::Claimed(row)),
-            Claimed::Adopted => {
-                self.counts.adopted += 1;
-                self.told.push_back(Told::Adopted(row.id));
-            }
+            Claimed::Adopted => self.adopted(row.id),
             Claimed::Ending => {}
         }
+    }
+
+    /// A row is this server's, and it is not known why: an answer was lost. Where a worker has it still, it is owned again; else
+    /// it is as good for another server.
+    fn reclaim(&mut self, id: u64, epoch: Epoch) {
+        match self.held.reclaim(id, epoch) {
+            Claimed::New => self.changes.also(Settle::Release(id)),
+            Claimed::Adopted => self.adopted(id),
+            Claimed::Ending => {}
+        }
+    }
+
+    fn adopted(&mut self, id: u64) {
+        self.counts.adopted += 1;
+        self.told.push_back(Told::Adopted(id));
     }
 
     /// What became of a round is reported. False: there is none.

@@ -90,10 +90,6 @@ impl Memory {
                 let owned = self.rows.iter().filter(|(_, stored)| stored.owner == Some(*epoch));
                 Answer::Owned(owned.map(|(id, _)| *id).collect())
             }
-            Ask::Read { epoch, ids } => {
-                let rows = ids.iter().filter_map(|id| self.rows.get(id)).filter(|row| row.owner == Some(*epoch));
-                Answer::Rows(rows.map(|stored| stored.row.clone()).collect())
-            }
         }
     }
 
