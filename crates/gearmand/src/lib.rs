@@ -8,6 +8,10 @@
 //! durable::batch     changes on their way there
 //! cluster::ask       what a server asks of a store that it shares, and is answered
 //! cluster::lease     until when a server may hand out what it owns
+//! cluster::changes   what a broker wants to be changed there, in rounds
+//! cluster::held      rows that a server holds, and how many more it may
+//! cluster::member    one server's part in it
+//! cluster::member::serial  … what it asks one after the other
 //! cluster            a queue that several servers share
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then

@@ -11,11 +11,10 @@
 //! - Writes of an epoch are numbered, see [`Ask::Write`]. So one whose answer was lost is never made later than the next.
 //! - All rows live under one key of their function: see [`JobRow::key`].
 
+use crate::durable::{Extras, Name, Row};
 use bytes::Bytes;
 use gearman_core::protocol::message::Priority;
 use std::sync::Arc;
-
-use crate::durable::{Extras, Name, Row};
 
 /// See the module. From 1.
 pub(crate) type Epoch = u64;
@@ -56,8 +55,9 @@ pub(crate) enum Ask {
         /// What.
         write: Write,
     },
-    /// The answer to write `turn` was lost. [`Answer::Resumed`]: whether it was made. If it was not, the number is used up
-    /// without it, so that it never will be. Waits for one that is still being made. Works for epochs that are dead, too.
+    /// The answer to write `turn` was lost. [`Answer::Resumed`]: whether it was made. If it was not, its number and the next are
+    /// used up, so that it never will be, and so that asking this once more gets the same answer. Waits for one that is still
+    /// being made. Works for epochs that are dead, too: their last number is kept for a day.
     Resume {
         /// Whose.
         epoch: Epoch,
@@ -68,20 +68,13 @@ pub(crate) enum Ask {
     },
     /// The ids of all rows that an epoch owns. [`Answer::Owned`].
     Owned(Epoch),
-    /// Those of these rows that an epoch owns. [`Answer::Rows`].
-    Read {
-        /// Whose.
-        epoch: Epoch,
-        /// Which.
-        ids: Vec<u64>,
-    },
 }
 
 impl Ask {
     /// Those that are asked one after the other, each when the one before is answered. The others go another way, in order but
     /// without waiting, so that a slow write does not cost a lease.
     pub(crate) fn is_serial(&self) -> bool {
-        matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_) | Ask::Read { .. })
+        matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_))
     }
 }
 
@@ -252,8 +245,7 @@ pub(crate) enum Answer {
     Settled(Vec<Settled>),
     Rows(Vec<JobRow>),
     /// `None`: it was not made, and will not be. Else it was; and where it had rows, what it did with them, as far as can be
-    /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is stored,
-    /// and over.
+    /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is over.
     Resumed(Option<Vec<Inserted>>),
     Owned(Vec<u64>),
 }
@@ -275,6 +267,8 @@ pub(crate) enum Inserted {
     Exists(u64),
     /// Not stored: a row had its key, and was gone when it was looked for. To be asked once more.
     Missed,
+    /// Only of a write whose answer was lost: it was stored, or another row had its key, and that job is over by now.
+    Over,
 }
 
 /// What became of a change.

@@ -10,5 +10,10 @@
 //! holds: a server hands out a job only while it owns its row, by a lease that it has renewed in time.
 
 pub(crate) mod ask;
+pub(crate) mod changes;
+pub(crate) mod held;
 pub(crate) mod lease;
+pub(crate) mod member;
 pub(crate) mod postgres;
+#[cfg(test)]
+mod tests;

@@ -88,7 +88,6 @@ impl Store {
             Ask::Write { epoch, turn, write } => writes.write(session, *epoch, *turn, write).await,
             Ask::Resume { epoch, turn, rows } => writes.resume(session, *epoch, *turn, rows).await,
             Ask::Owned(epoch) => writes.owned(session, *epoch).await,
-            Ask::Read { epoch, ids } => writes.read(session, *epoch, ids).await,
         }
     }
 

@@ -304,6 +304,3 @@ pub(super) const KNOWN: &str = "SELECT turn FROM @.server WHERE epoch = $1";
 
 /// Epoch.
 pub(super) const OWNED: &str = "SELECT id FROM @.job WHERE owner = $1";
-
-/// Epoch, ids.
-pub(super) const READ: &str = concat!("SELECT ", job!("j"), " FROM @.job j WHERE j.id = ANY ($2) AND j.owner = $1");

@@ -27,7 +27,6 @@ pub(super) struct Writes {
     burn: Statement,
     known: Statement,
     owned: Statement,
-    read: Statement,
 }
 
 /// Rows by ids: what became of them.
@@ -36,7 +35,7 @@ type Fates = HashMap<u64, Inserted>;
 impl Writes {
     pub(super) async fn prepare(session: &Session, settings: &Settings) -> Result<Writes, Unusable> {
         let prepare = |text| session.prepare(settings, text);
-        let (insert, twins, there, claim, done, settle, rivals, burn, known, owned, read) = tokio::try_join!(
+        let (insert, twins, there, claim, done, settle, rivals, burn, known, owned) = tokio::try_join!(
             prepare(statements::INSERT),
             prepare(statements::TWINS),
             prepare(statements::THERE),
@@ -47,9 +46,8 @@ impl Writes {
             prepare(statements::BURN),
             prepare(statements::KNOWN),
             prepare(statements::OWNED),
-            prepare(statements::READ),
         )?;
-        Ok(Writes { insert, twins, there, claim, done, settle, rivals, burn, known, owned, read })
+        Ok(Writes { insert, twins, there, claim, done, settle, rivals, burn, known, owned })
     }
 
     pub(super) async fn write(
@@ -261,20 +259,16 @@ impl Writes {
         let there: HashSet<u64> = ids_of(&session.query(&self.there, &[&ids]).await?, 0)?;
         let left: Vec<&JobRow> = rows.iter().map(|new| &new.row).filter(|row| !there.contains(&row.id)).collect();
         let fates = self.twins(session, &left).await?;
-        let fate = |new: &NewRow| fates.get(&new.row.id).copied().unwrap_or(Inserted::Stored);
+        let fate = |new: &NewRow| match there.contains(&new.row.id) {
+            true => Inserted::Stored,
+            false => fates.get(&new.row.id).copied().unwrap_or(Inserted::Over),
+        };
         Ok(Answer::Resumed(Some(rows.iter().map(fate).collect())))
     }
 
     pub(super) async fn owned(&self, session: &Session, epoch: Epoch) -> Result<Answer, Outcome> {
         let rows = session.query(&self.owned, &[&number(epoch)]).await?;
         Ok(Answer::Owned(ids_of(&rows, 0)?))
-    }
-
-    pub(super) async fn read(&self, session: &Session, epoch: Epoch, ids: &[u64]) -> Result<Answer, Outcome> {
-        let ids: Vec<i64> = ids.iter().copied().map(number).collect();
-        let rows = session.query(&self.read, &[&number(epoch), &ids]).await?;
-        let jobs: Result<Vec<JobRow>, tokio_postgres::Error> = rows.iter().map(job).collect();
-        Ok(Answer::Rows(jobs.map_err(|e| Outcome::of(&e))?))
     }
 }
 
