@@ -121,8 +121,8 @@ pub(crate) enum Wrong {
     NoFence,
     /// Writes are made in whatever order they come. (The store's.)
     NoTurns,
-    /// A submit joins a job that is not owned any more. (The broker's.)
-    JoinsLost,
+    /// A submit joins whatever job of its key is in memory. (The broker's.)
+    JoinsAny,
 }
 
 /// See the module. Times are of the server's steady clock.

@@ -95,14 +95,16 @@ impl Broker {
         // Whether a job is still there is known here only of those that are owned. Of all others the store is asked: what is on
         // its way may have been done by others before this submit came.
         let joins = |job: &&mut Job| match job.state {
-            State::Queued(_) | State::Running => {
-                (job.owned && self.lease.holds(now)) || self.wrong == Some(Wrong::JoinsLost)
-            }
+            _ if self.wrong == Some(Wrong::JoinsAny) => true,
+            State::Queued(_) | State::Running => job.owned && self.lease.holds(now),
             State::Adding | State::Changing => false,
         };
         let mut same = self.jobs.values_mut().filter(|job| job.row.key().is_some() && job.row.key() == row.key());
         if let Some(job) = same.find(joins) {
-            self.answers.push((submit, Some(job.row.id)));
+            match job.state {
+                State::Adding => job.waiting.push(submit),
+                _ => self.answers.push((submit, Some(job.row.id))),
+            }
             return None;
         }
         let Some(id) = self.ids.pop_front() else {

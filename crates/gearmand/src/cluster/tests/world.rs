@@ -19,7 +19,7 @@ const FUNCTIONS: [&str; 2] = ["f0", "f1"];
 const WORKERS: [&[(&str, u32)]; SERVERS] = [&[], &[("f0", 2)], &[("f0", 1), ("f1", 2)]];
 /// Virtual time: until then there is trouble, and so long until all must be over.
 const TROUBLE: Duration = Duration::from_secs(60);
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_secs(40);
 const SUBMITS: usize = 60;
 
 /// Numbers by lot, the same for the same seed.
@@ -55,6 +55,8 @@ enum Event {
     Submit,
     Trouble,
     Start(usize),
+    /// And it does not come back soon.
+    Crash(usize),
     /// Something for a life of a server.
     Server(usize, u32, Input),
     /// An ask reaches the store, over this connection.
@@ -229,6 +231,10 @@ impl World {
             Event::Submit => self.submit(),
             Event::Trouble => self.make_trouble(),
             Event::Start(index) => self.start(index),
+            Event::Crash(index) => {
+                self.nodes[index].up = false;
+                self.at(TROUBLE, Event::Start(index));
+            }
             Event::Arrive { server, life, lane, connection, asked } => {
                 self.arrive(server, life, lane, connection, asked)
             }
@@ -343,15 +349,9 @@ impl World {
             return;
         }
         let answer = self.store.ask(self.now, &asked.ask);
-        if std::env::var_os("MODEL_TRACE").is_some() && !matches!(answer, Answer::Beat(true) | Answer::Done) {
-            println!(
-                "{:?} s{server}.{life} {} {:?} -> {answer:?}",
-                self.now,
-                if broken { "BROKEN" } else { "" },
-                asked
-            );
+        if !matches!(asked.ask, Ask::Beat(_) | Ask::Owned(_) | Ask::Wake(_)) && answer != Answer::Rows(Vec::new()) {
+            self.check_store();
         }
-        self.check_store();
         if let Ask::Wake(functions) = &asked.ask {
             for other in (0..SERVERS).filter(|other| *other != server) {
                 functions.iter().for_each(|function| self.nodes[other].member.woken(function));
@@ -371,26 +371,16 @@ impl World {
         match input {
             Input::Time if node.wakes > self.now => return,
             Input::Time => node.wakes = Duration::MAX,
-            Input::Said(said) => {
-                if std::env::var_os("MODEL_TRACE").is_some() {
-                    println!("{:?} s{index} said {said:?}", self.now);
-                }
-                match said {
-                    Said::Batch(batch) => node.member.push(&batch),
-                    Said::Begin(id, function) => node.member.begin(now, id, &function),
-                    Said::Wait(id) => node.member.wait(id),
-                    Said::GiveBack(id) => node.member.give_back(id),
-                    Said::Demand(function, able, idle) => node.member.demand(&function, able, idle),
-                    Said::Agree => node.member.agree(),
-                    Said::WantIds => node.member.want_ids(),
-                }
-            }
-            Input::Told(told) => {
-                if std::env::var_os("MODEL_TRACE").is_some() && !matches!(told, Told::Lease(_)) {
-                    println!("{:?} s{index} told {told:?}", self.now);
-                }
-                node.broker.tell(now, told)
-            }
+            Input::Said(said) => match said {
+                Said::Batch(batch) => node.member.push(&batch),
+                Said::Begin(id, function) => node.member.begin(now, id, &function),
+                Said::Wait(id) => node.member.wait(id),
+                Said::GiveBack(id) => node.member.give_back(id),
+                Said::Demand(function, able, idle) => node.member.demand(&function, able, idle),
+                Said::Agree => node.member.agree(),
+                Said::WantIds => node.member.want_ids(),
+            },
+            Input::Told(told) => node.broker.tell(now, told),
             Input::Answer(Some((lane, connection)), ..) if node.lanes[lane].connection != connection => return,
             Input::Answer(_, number, answer) => {
                 node.asking.remove(&number);
@@ -423,7 +413,7 @@ impl World {
         }
         // The broker looks at its queues by itself; this is how it comes to that.
         let wakes =
-            self.now + (wakes - now).min(Duration::from_millis(250)) * 1000 / node.speed + Duration::from_millis(1);
+            self.now + (wakes - now).min(Duration::from_millis(500)) * 1000 / node.speed + Duration::from_millis(1);
         if wakes < node.wakes {
             node.wakes = wakes;
             sent.push((wakes, Input::Time));
@@ -579,5 +569,62 @@ fn promises_hold_in_all_schedules() {
     let seen = seen.unwrap_or_else(|bad| panic!("{bad}"));
     println!("{seen:?}");
     assert!(seen.acknowledged > seen.submits / 2, "{seen:?}");
-    assert!(seen.counts.doubts > 0 && seen.counts.adopted > 0 && seen.counts.late > 0, "{seen:?}");
+    assert!(seen.counts.doubts > 0 && seen.counts.lost > 0 && seen.again > 0, "{seen:?}");
+}
+
+/// Each mistake breaks a promise in one of the first schedules.
+fn finds(wrong: Wrong, promise: &str) {
+    let found = explore(0..20_000, wrong, Duration::from_secs(300));
+    let found = found.err().unwrap_or_else(|| panic!("{wrong:?} was not found"));
+    println!("{wrong:?}: {found}");
+    assert!(found.contains(promise), "{found}");
+}
+
+#[test]
+#[ignore = "minutes: by hand, with --release"]
+fn a_lease_that_counts_from_its_answer_is_found() {
+    finds(Wrong::LeaseFromAnswer, "hands out job");
+}
+
+#[test]
+#[ignore = "minutes: by hand, with --release"]
+fn a_write_that_is_not_read_back_is_found() {
+    finds(Wrong::NoReadBack, "job");
+}
+
+#[test]
+#[ignore = "minutes: by hand, with --release"]
+fn a_claim_before_the_broker_has_agreed_is_found() {
+    finds(Wrong::NoAgreement, "job");
+}
+
+#[test]
+#[ignore = "minutes: by hand, with --release"]
+fn ends_that_are_not_fenced_are_found() {
+    finds(Wrong::NoFence, "hands out job");
+}
+
+#[test]
+#[ignore = "minutes: by hand, with --release"]
+fn writes_without_turns_are_found() {
+    finds(Wrong::NoTurns, "job");
+}
+
+#[test]
+#[ignore = "minutes: by hand, with --release"]
+fn a_submit_that_joins_any_job_is_found() {
+    finds(Wrong::JoinsAny, "not run since");
+}
+
+/// Without trouble but a crash: how long its jobs stay its own.
+#[test]
+fn a_dead_servers_jobs_are_free_within_twelve_seconds() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, Wrong::Nothing, false);
+        world.at(Duration::from_secs(30), Event::Crash(2));
+        world.run();
+        assert_eq!(world.bad, None);
+        let takeovers = &world.store.takeovers;
+        assert!(takeovers.iter().all(|after| *after <= Duration::from_secs(12)), "{takeovers:?}");
+    }
 }
