@@ -120,7 +120,7 @@ impl World {
                 let about = About { level: "ERROR", server: Server::default() };
                 let listing = answer(&mut self.broker, &about, &self.now, session, data, &mut self.outgoing);
                 if let Some(mut listing) = listing {
-                    while !listing.write(listing.page(&self.broker)) {}
+                    while !listing.write(listing.page(&self.broker, &self.now)) {}
                 }
             }
             b'p' => {

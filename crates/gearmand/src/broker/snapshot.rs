@@ -59,6 +59,12 @@ pub(crate) struct Function {
     pub(crate) workers: u32,
     /// At most so many jobs, by the priority of the one that comes; 0 is no limit.
     pub(crate) limits: [u32; 3],
+    /// How long the longest waiting of those has waited that are next in their priorities; `None`: none waits.
+    pub(crate) oldest: Option<Duration>,
+    /// Dead letters that there are.
+    pub(crate) dead: u32,
+    /// Its policy lets none of its jobs begin.
+    pub(crate) paused: bool,
     /// What became of its jobs, where that was asked for; `None` also before the first.
     pub(crate) activity: Option<Box<Activity>>,
 }
@@ -228,14 +234,42 @@ impl Function {
 
 impl Broker {
     /// Functions, by rising number; what became of their jobs is left out.
-    pub(crate) fn functions(&self, from: Cursor) -> Page<Function> {
-        page(from, self.functions.end(), |numbers| self.functions.range(numbers), |_| 1, |_, f| function(f))
+    pub(crate) fn functions(&self, now: &Now, from: Cursor) -> Page<Function> {
+        let entry = |_, f: &functions::Function| self.function_entry(now, f);
+        page(from, self.functions.end(), |numbers| self.functions.range(numbers), |_| 1, entry)
     }
 
     /// Functions, with what became of their jobs.
-    pub(crate) fn functions_with_activity(&self, from: Cursor) -> Page<Function> {
-        let with_activity = |f: &functions::Function| Function { activity: f.activity.clone(), ..function(f) };
-        page(from, self.functions.end(), |numbers| self.functions.range(numbers), |_| 1, |_, f| with_activity(f))
+    pub(crate) fn functions_with_activity(&self, now: &Now, from: Cursor) -> Page<Function> {
+        let entry = |_, f: &functions::Function| self.function_with_activity(now, f);
+        page(from, self.functions.end(), |numbers| self.functions.range(numbers), |_| 1, entry)
+    }
+
+    /// One function, with what became of its jobs.
+    pub(crate) fn function_named(&self, now: &Now, name: &[u8]) -> Option<Function> {
+        Some(self.function_with_activity(now, &self.functions[self.functions.find(name)?]))
+    }
+
+    fn function_with_activity(&self, now: &Now, of: &functions::Function) -> Function {
+        Function { activity: of.activity.clone(), ..self.function_entry(now, of) }
+    }
+
+    fn function_entry(&self, now: &Now, of: &functions::Function) -> Function {
+        let queued = Priority::ALL.map(|priority| of.queue.len_of(priority));
+        let since = of.queue.heads().map(|job| self.jobs.arena[job].since).min();
+        Function {
+            name: of.name.clone(),
+            queued,
+            running: of.running,
+            delayed: of.delayed,
+            storing: of.total - of.queue.len() - of.running - of.delayed,
+            workers: of.workers,
+            limits: of.limits,
+            oldest: since.map(|since| Duration::from_micros(now.microseconds().saturating_sub(since))),
+            dead: self.dead.len_of(&of.name) as u32,
+            paused: of.policy.as_ref().is_some_and(|policy| policy.is_paused()),
+            activity: None,
+        }
     }
 
     /// Connections, by rising number. Each function that one can run counts as an entry of its page, so a page that
@@ -407,20 +441,6 @@ impl Broker {
             worker: (job.state == State::Running).then_some(job.worker),
             progress: extra.map_or([0, 0], |e| [e.numerator, e.denominator]),
         }
-    }
-}
-
-fn function(of: &functions::Function) -> Function {
-    let queued = Priority::ALL.map(|priority| of.queue.len_of(priority));
-    Function {
-        name: of.name.clone(),
-        queued,
-        running: of.running,
-        delayed: of.delayed,
-        storing: of.total - of.queue.len() - of.running - of.delayed,
-        workers: of.workers,
-        limits: of.limits,
-        activity: None,
     }
 }
 
