@@ -74,6 +74,16 @@
 //! net::threads       what connections are spread over
 //! shared             the state that all connections share, and its lock
 //! net::connection    bytes of one connection -> packets -> the broker
+//! ---- HTTP ----
+//! http::reply        bodies, and problems
+//! http::request      paths, queries and bodies, within bounds
+//! http::auth         who a request is from, and what it may do
+//! http::client       a client of this very server, for jobs that are submitted
+//! http               what handlers share
+//! http::health       whether the process answers, and takes jobs
+//! http::routes       paths, methods, rights -> who answers
+//! http::listener     accepting, and serving within bounds
+//! ---- all of it ----
 //! server             accepting, timers, stopping
 //! ```
 //!
@@ -88,6 +98,7 @@ pub mod durable;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http;
 mod net;
 mod outgoing;
 mod rights;

@@ -173,6 +173,9 @@ async fn serve(launch: Launch) -> Result<(), String> {
     for name in &ready.bound.names {
         tracing::info!(target: NOTICE, "listening on {name}");
     }
+    for name in &ready.http {
+        tracing::info!(target: NOTICE, "HTTP at {name}");
+    }
     if let Some(caller) = caller {
         caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;
     }

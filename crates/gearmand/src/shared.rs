@@ -281,7 +281,8 @@ impl State {
         About { level: self.config.level.name(), server: self.counts() }
     }
 
-    fn counts(&self) -> Server {
+    /// The server in numbers.
+    pub(crate) fn counts(&self) -> Server {
         let (packets_sent, bytes_sent) = self.outgoing.counts();
         let Stats { commits, changes, longest, .. } = self.stored;
         Server {
@@ -297,6 +298,12 @@ impl State {
             uptime: self.now.steady,
             ..self.broker.server()
         }
+    }
+
+    /// Why no jobs are taken; nothing where they are.
+    pub(crate) fn not_ready(&self) -> Vec<&'static str> {
+        let reasons = [(self.broker.is_draining(), "the server drains: it takes no more jobs")];
+        reasons.into_iter().filter(|(so, _)| *so).map(|(_, reason)| reason).collect()
     }
 
     /// Ends the tasks of all connections.

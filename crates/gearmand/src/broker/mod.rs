@@ -388,6 +388,11 @@ impl Broker {
         }
     }
 
+    /// No new jobs are taken.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// A drain is over: no worker is on a job any more. One whose time was over is still on it, and may end it.
     pub(crate) fn is_drained(&self) -> bool {
         let waited_for =

@@ -111,6 +111,15 @@ pub struct Options {
     #[arg(short, long, value_name = "N", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
     pub job_retries: i64,
 
+    /// Address and port, or unix:///PATH, where metrics, health, an API and a web page are to be had over HTTP; can be
+    /// given many times
+    #[arg(long, value_name = "ADDRESS:PORT", action = ArgAction::Append, value_parser = text)]
+    pub http_listen: Vec<String>,
+
+    /// The same at this port of all addresses of --listen; 0 takes a free one
+    #[arg(long, value_name = "PORT", value_parser = number::<u16>)]
+    pub http_port: Option<u16>,
+
     /// What handles begin with [default: H: and the host's name]
     #[arg(long, value_name = "PREFIX", value_parser = text)]
     pub job_handle_prefix: Option<String>,
@@ -346,6 +355,7 @@ impl Options {
                 return Err(Usage::option(format!("{option} {value}"), format!("must be from -1 to {most}")));
             }
         }
+        self.http_listen_on()?;
         self.tls()?;
         self.port().map(drop)
     }
@@ -360,12 +370,33 @@ impl Options {
         self.listen.iter().map(parse).collect()
     }
 
+    /// Where HTTP is to be spoken; nothing where it is not.
+    ///
+    /// # Errors
+    /// [`Usage`] with the word that is wrong.
+    pub fn http_listen_on(&self) -> Result<Vec<ListenOn>, Usage> {
+        let parse = |word: &String| {
+            ListenOn::parse_http(word).map_err(|reason| Usage::option(format!("--http-listen {word}"), reason))
+        };
+        let mut all = self.http_listen.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        if let Some(port) = self.http_port {
+            let at_port = |on: ListenOn| ListenOn { name: format!("--http-port {port}"), port: Some(port), ..on };
+            let listen = self.listen_on()?;
+            match listen.is_empty() {
+                true => all.push(at_port(ListenOn::everywhere())),
+                false => all.extend(listen.into_iter().filter(|on| !on.is_file()).map(at_port)),
+            }
+        }
+        Ok(all)
+    }
+
     /// The files of TLS, where it is spoken.
     ///
     /// # Errors
     /// [`Usage`] where one that it takes is not named.
     pub fn tls(&self) -> Result<Option<TlsFiles>, Usage> {
-        let asks = match self.listen_on()?.into_iter().find(|on| on.tls == Some(true)) {
+        let listen = self.listen_on()?.into_iter().chain(self.http_listen_on()?);
+        let asks = match { listen }.find(|on| on.tls == Some(true)) {
             _ if self.ssl => "--ssl".to_owned(),
             Some(on) => format!("--listen {}", on.name),
             None => return Ok(None),
@@ -393,7 +424,8 @@ impl Options {
 
     /// Options that are without effect.
     pub(super) fn unused(&self) -> Vec<String> {
-        let spoken = self.ssl || self.listen.iter().any(|word| word.starts_with("tls://"));
+        let encrypted = |word: &String| ["tls://", "https://"].iter().any(|scheme| word.starts_with(scheme));
+        let spoken = self.ssl || self.listen.iter().chain(&self.http_listen).any(encrypted);
         let unused = [
             (self.hashtable_buckets.is_some(), "--hashtable-buckets"),
             (self.protocol.is_some(), "--protocol"),

@@ -1,0 +1,126 @@
+//! A request as its handler gets it: what its path names, its query and its body, all within bounds.
+//!
+//! Owns the decoding, and the bounds of what is decoded. Must never know what is done with it.
+//!
+//! Invariants:
+//! - what a path names is bytes, as functions and keys are: `%2F` in it is no separator;
+//! - a body is never longer than [`MAX_JSON`], or than what its handler takes, and its peer has only so long for it.
+
+use crate::http::reply::Problem;
+use crate::rights::Rights;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::{Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use serde::de::DeserializeOwned;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest body in JSON, but for that of a submit.
+pub(crate) const MAX_JSON: usize = 64 * 1024;
+/// How long a peer may take to send a body.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// What need not be encoded in a path.
+const IN_PATH: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'*').remove(b'@');
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    /// What whoever sent it may do.
+    pub(crate) rights: Arc<Rights>,
+    /// What the path names, by the name that its route gives it.
+    pub(crate) named: Vec<(&'static str, Vec<u8>)>,
+    query: Vec<(String, String)>,
+    body: Incoming,
+}
+
+impl Request {
+    pub(crate) fn new(
+        request: hyper::Request<Incoming>,
+        rights: Arc<Rights>,
+        named: Vec<(&'static str, Vec<u8>)>,
+    ) -> Request {
+        let (head, body) = request.into_parts();
+        let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        Request { method: head.method, headers: head.headers, rights, named, query, body }
+    }
+
+    /// What the path names by this name; nothing where its route has no such name.
+    pub(crate) fn name(&self, of: &str) -> &[u8] {
+        self.named.iter().find(|(name, _)| *name == of).map_or(b"", |(_, value)| value)
+    }
+
+    /// A word of the query.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same, of a type.
+    ///
+    /// # Errors
+    /// 422, where it is none.
+    pub(crate) fn parse_query<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let parse = |text: &str| text.parse().map_err(|e| Problem::unfit(format!("{name}={text}: {e}")));
+        self.query(name).map(parse).transpose()
+    }
+
+    /// The whole body, of so many bytes at most.
+    ///
+    /// # Errors
+    /// 413 where it is longer, 408 where it does not come, 400 where it ends too early.
+    pub(crate) async fn body(&mut self, most: usize) -> Result<Bytes, Problem> {
+        let whole = Limited::new(&mut self.body, most).collect();
+        match tokio::time::timeout(BODY_TIME, whole).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {most} bytes at most here")))
+            }
+            Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
+            Err(_) => {
+                let detail = format!("the body did not come within {} s", BODY_TIME.as_secs());
+                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
+            }
+        }
+    }
+
+    /// The body, which is JSON.
+    ///
+    /// # Errors
+    /// Those of [`Request::body`]; 415 where it is said to be something else, 400 where it is no JSON, and 422 where it says
+    /// something that is not wanted.
+    pub(crate) async fn json<T: DeserializeOwned>(&mut self, most: usize) -> Result<T, Problem> {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+            let detail = "the body has to be JSON, and to say so: Content-Type: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let body = self.body(most).await?;
+        serde_json::from_slice(&body).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => Problem::unfit(format!("the body: {error}")),
+            _ => Problem::bad_request(format!("the body is no JSON: {error}")),
+        })
+    }
+}
+
+/// A segment of a path -> the bytes that it stands for.
+pub(crate) fn decode(segment: &str) -> Vec<u8> {
+    percent_decode_str(segment).collect()
+}
+
+/// Bytes -> a segment of a path.
+pub(crate) fn encode(name: &[u8]) -> String {
+    match name {
+        // They would be taken for places in the tree.
+        b"." => "%2E".into(),
+        b".." => "%2E%2E".into(),
+        _ => percent_encode(name, IN_PATH).to_string(),
+    }
+}
