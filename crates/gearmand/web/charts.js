@@ -17,8 +17,8 @@ const RATES = {
   write: rate,
   lines: [["submitted", "submitted"], ["completed", "completed"], ["failed", "failed"]],
 };
-const WAITED = { title: "Wait", write: duration, lines: [["waited_p50", "half within"], ["waited_p95", "95% within"]] };
-const RAN = { title: "Run", write: duration, lines: [["ran_p50", "half within"], ["ran_p95", "95% within"]] };
+const WAITED = { title: "Wait", write: duration, lines: [["waited_p50", "p50"], ["waited_p95", "p95"]] };
+const RAN = { title: "Run", write: duration, lines: [["ran_p50", "p50"], ["ran_p95", "p95"]] };
 
 /** The four charts that belong together: what there is, how fast it goes, how long it waits and runs. */
 export function charts() {
@@ -58,8 +58,8 @@ function chart({ title, write, lines }) {
         cursor: { y: false, drag: { x: false, y: false }, sync: { key: "time" } },
         scales: { x: { range: () => span() }, y: { range: (_, __, top) => [0, top > 0 ? top * 1.1 : 1] } },
         axes: [
-          { ...axis, space: 70, size: 24, values: (_, at) => at.map(clock) },
-          { ...axis, space: 28, size: 52, values: (_, all) => all.map((n) => (write === count && n % 1 ? "" : write(n))) },
+          { ...axis, space: 56, size: 24, values: (_, at) => at.map(clock) },
+          { ...axis, space: 28, size: 50, values: (_, all) => all.map((n) => (write === count && n % 1 ? "" : write(n))) },
         ],
         series: [{}, ...series],
         hooks: { setCursor: [(u) => say(u.cursor.idx)] },
@@ -136,10 +136,15 @@ export function spark() {
     element.setAttribute(name, value);
   }
   element.append(line);
+  let drawn;
   return {
     element,
     show(samples, key) {
-      const end = samples.at(-1)?.at ?? 0;
+      const last = samples.at(-1);
+      const looks = `${samples[0]?.at} ${samples.length} ${last?.[key]}`;
+      if (looks === drawn) return;
+      drawn = looks;
+      const end = last?.at ?? 0;
       const known = samples.filter((s) => s[key] != null);
       const top = Math.max(1, ...known.map((s) => s[key]));
       const points = known.map((s) => `${(90 - ((end - s.at) / SPAN) * 90).toFixed(1)},${(19 - (s[key] / top) * 18).toFixed(1)}`);

@@ -38,12 +38,13 @@ export function deadList(functionHref = null, level = "h2") {
   }, { class: "danger" });
   const mass = h("div", { class: "actions", hidden: true }, retryAll, forgetAll);
 
-  const show = keyed(items, (d) => d.handle, (d) => letter(d, functionHref == null, () => pages.load()));
+  const show = keyed(items, (d) => d.handle, (d) => letter(d, level, () => pages.load()));
   const query = functionHref == null ? "" : `?function=${segment(functionHref)}`;
   const pages = paged({
     path: `/api/v1/dead${query}`,
     name: "dead",
     label: "dead letters",
+    size: functionHref == null ? 25 : 10,
     empty: "No dead letters.",
     show(dead) {
       mass.hidden = !all || dead.length === 0;
@@ -67,7 +68,7 @@ export function deadList(functionHref = null, level = "h2") {
 
 let numbered = 0;
 
-function letter(d, withFunction, changed) {
+function letter(d, level, changed) {
   const id = `letter-${(numbered += 1)}`;
   const lines = facts(["Function", "Unique key", "Tries", "First failed", "Last failed", "Worker", "Size", "Priority"]);
   const text = h("pre", { class: "reason", hidden: true });
@@ -86,7 +87,7 @@ function letter(d, withFunction, changed) {
   async function open() {
     if (!details.open || body.childElementCount > 0) return;
     try {
-      body.replaceChildren(payload("Workload", await get(d.href), "workload") ?? h("p", { class: "note" }, "It is not kept."));
+      body.replaceChildren(payload("Workload", await get(d.href), "workload", "h4") ?? h("p", { class: "note" }, "It is not kept."));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       setText(body, error.message);
@@ -95,7 +96,7 @@ function letter(d, withFunction, changed) {
 
   const element = h("li", { class: "card letter", data: { dead: d.handle } },
     h("div", { class: "bar" },
-      h("h3", { id }, jobLink(d.href, d.handle), " ", h("span", { class: "tag", data: { reason: d.reason } }, REASONS[d.reason] ?? d.reason)),
+      h(level === "h1" ? "h2" : "h3", { id }, jobLink(d.href, d.handle), " ", h("span", { class: "tag", data: { reason: d.reason } }, REASONS[d.reason] ?? d.reason)),
       actions),
     text, lines.element, details);
   return {
@@ -103,7 +104,7 @@ function letter(d, withFunction, changed) {
     update(now) {
       text.hidden = !now.text;
       setText(text, now.text ?? "");
-      const link = withFunction ? functionLink(now.function) : null;
+      const link = level === "h1" ? functionLink(now.function) : null;
       lines.show([link, now.unique || null, count(now.tries), time(now.first), `${time(now.last)}, ${relative(now.last)}`, now.worker || null, bytes(now.size), now.priority === "normal" ? null : now.priority]);
     },
   };

@@ -76,6 +76,6 @@ function refocus(focused, before, parent) {
   if (focused.isConnected) return focused.focus();
   const gone = before.findIndex((element) => element.contains(focused));
   const near = [...before.slice(gone), ...before.slice(0, gone).reverse()].find((element) => element.isConnected);
-  const target = near?.querySelector("button, a") ?? parent.closest("section")?.querySelector("h1, h2");
+  const target = near?.querySelector("button") ?? near?.querySelector("a") ?? parent.closest("section")?.querySelector("h1, h2");
   target?.focus();
 }

@@ -34,10 +34,10 @@ const columns = (changed) => [
   { id: "state", label: "State", text: (job) => job.state },
   { id: "when", label: "Since", text: when },
   { id: "priority", label: "Priority", text: (job) => job.priority },
-  { id: "unique", label: "Unique key", text: (job) => job.unique || "–" },
+  { id: "unique", label: "Unique key", text: (job) => job.unique || "–", dim: (job) => !job.unique },
   { id: "tries", label: "Tries", number: true, text: (job) => count(job.tries) },
   { id: "size", label: "Size", number: true, text: (job) => bytes(job.size) },
-  { id: "worker", label: "Worker", text: who },
+  { id: "worker", label: "Worker", text: who, dim: (job) => job.worker == null },
   ...(me.admin ? [{ id: "actions", label: "Actions", make: (job) => ({ element: button("Cancel", async () => (await cancel(job)) && changed()) }) }] : []),
 ];
 
@@ -54,6 +54,7 @@ export function jobList(functionHref) {
     path: `${functionHref}/jobs`,
     name: "jobs",
     label: "jobs",
+    size: 20,
     empty: "No job waits or runs.",
     show(jobs) {
       box.hidden = jobs.length === 0;
@@ -66,7 +67,7 @@ export function jobList(functionHref) {
 }
 
 /** A workload or a result: always text, whatever it is. */
-export function payload(label, answer, name) {
+export function payload(label, answer, name, level = "h2") {
   const text = content(answer, name);
   if (text == null) return null;
   const notes = [];
@@ -74,7 +75,7 @@ export function payload(label, answer, name) {
   if (typeof answer[name] !== "string") notes.push("not UTF-8: other bytes are shown as \\xHH");
   if (text === "") return h("p", { class: "note" }, `${label}: empty.`);
   return h("div", { class: "payload" },
-    h("h3", {}, label, notes.length > 0 && h("small", {}, ` (${notes.join("; ")})`)),
+    h(level, {}, label, notes.length > 0 && h("small", {}, ` (${notes.join("; ")})`)),
     h("pre", { tabindex: 0, role: "region", "aria-label": label }, text));
 }
 

@@ -138,7 +138,7 @@ export function overview({ query }) {
     const shown = drawRows(false);
     // Functions with dead letters first: whether these grow is a problem, or none.
     const dead = store.functions.filter((f) => f.dead > 0).slice(0, 15);
-    loadHistories([...dead, ...shown.slice(0, 25)].map((f) => f.href));
+    loadHistories([...dead, ...shown.slice(0, 25)].map((f) => f.href)).then((loaded) => loaded && draw());
   }
 
   draw();

@@ -4,12 +4,11 @@
 import { list, Problem } from "./api.js";
 import { button, h, setText } from "./dom.js";
 
-const SIZE = 50;
 const OFTEN = 1500;
 const SELDOM = 10_000;
 
 /** `show(entries)` is given each page; `empty` is said where there is nothing. */
-export function paged({ path, name, show, empty, label }) {
+export function paged({ path, name, show, empty, label, size = 50 }) {
   const cursors = [null]; // where the pages up to this one began
   let next = null;
   let busy = false;
@@ -39,7 +38,7 @@ export function paged({ path, name, show, empty, label }) {
     asked = Date.now();
     const cursor = cursors.at(-1);
     try {
-      const page = await list(path, name, SIZE, cursor);
+      const page = await list(path, name, size, cursor);
       if (!closed && cursor === cursors.at(-1)) draw(page);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

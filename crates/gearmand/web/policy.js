@@ -7,18 +7,19 @@ import { button, h, setText } from "./dom.js";
 import { decoded } from "./route.js";
 import { table } from "./table.js";
 
+// Key, default, example, what it says.
 const KEYS = [
-  ["retries", "0 to 1000", "how often a background job is tried again"],
-  ["retry-on", "fail,exception,timeout,death or all", "after which ends"],
-  ["backoff", "1s*2<10m~20%", "how long it waits before"],
-  ["dead-letters", "1000,7d", "what is kept of jobs that ran out of tries"],
-  ["timeout", "30s", "how long a try may take"],
-  ["max-queue", "a number", "how many jobs there may be, in each priority"],
-  ["concurrency", "a number", "how many may run at once"],
-  ["rate", "100/m+20", "how many may begin in a time"],
-  ["paused", "yes or no", "jobs are taken, and none is handed out"],
-  ["unique-for", "10m", "how long a key is taken after its job ended well"],
-  ["keep-results", "1000,1h", "what is kept of results of background jobs"],
+  ["retries", "0", "0 to 1000", "how often a background job is tried again"],
+  ["retry-on", "all", "fail,exception,timeout,death or all", "after which ends"],
+  ["backoff", "1s*2<10m~20%", "1s*2<10m~20%", "how long it waits before"],
+  ["dead-letters", "0, or 1000,7d with retries", "1000,7d", "what is kept of jobs that ran out of tries"],
+  ["timeout", "none", "30s", "how long a try may take"],
+  ["max-queue", "none", "1000", "how many jobs there may be, in each priority"],
+  ["concurrency", "none", "5", "how many may run at once"],
+  ["rate", "none", "100/m+20", "how many may begin in a time"],
+  ["paused", "no", "yes or no", "jobs are taken, and none is handed out"],
+  ["unique-for", "none", "10m", "how long a key is taken after its job ended well"],
+  ["keep-results", "0", "1000,1h", "what is kept of results of background jobs"],
 ];
 
 const RUN_TIME = "run-time";
@@ -48,10 +49,11 @@ function fits(pattern, name) {
  * for it and where that comes from. `name` is a path segment.
  */
 export function policyForm(name, { shownName, inForce = false, changed = () => {} }) {
-  const fields = new Map(KEYS.map((key) => [key[0], field(key, inForce)]));
+  const fields = new Map(KEYS.map((key) => [key[0], field(key, inForce && shownName)]));
   const error = h("p", { class: "error", role: "alert" });
   const save = h("button", { class: "primary" }, "Save policy");
   const form = h("form", { class: "policy card", "aria-labelledby": "policy-title", novalidate: true, on: { submit } },
+    h("div", { class: "field heads", "aria-hidden": "true" }, h("span", {}, "Key"), inForce && h("span", {}, "In force"), me.admin && h("span", {}, "Set at run time")),
     [...fields.values()].map((f) => f.element),
     error,
     me.admin && h("div", { class: "actions" }, save, h("span", { class: "note" }, "An empty field takes back what was set here.")));
@@ -97,7 +99,7 @@ export function policyForm(name, { shownName, inForce = false, changed = () => {
   return { element: form, load };
 }
 
-function field([key, example, help], inForce) {
+function field([key, usual, example, help], name) {
   const id = `policy-${key}`;
   const value = h("span", { class: "value" });
   const from = h("span", { class: "note" });
@@ -106,14 +108,15 @@ function field([key, example, help], inForce) {
   const label = me.admin ? h("label", { for: id }, key) : h("span", { class: "key" }, key);
   const element = h("div", { class: "field", data: { policy: key } },
     h("div", {}, label, h("span", { class: "note", id: `${id}-help` }, help)),
-    inForce && h("div", { class: "force" }, value, from),
+    name && h("div", { class: "force" }, value, from),
     input && h("div", {}, input, error));
   let stored = "";
   return {
     element,
     show(now, rule, own) {
-      setText(value, now ?? "–");
-      setText(from, now == null ? "" : rule == null ? "default" : `${rule.pattern}: ${source(rule)}`);
+      setText(value, now ?? usual);
+      value.classList.toggle("dim", now == null);
+      setText(from, now == null || rule == null ? "default" : rule.pattern === name() ? source(rule) : `by ${rule.pattern}, ${source(rule)}`);
       // What somebody is writing is left alone.
       if (input && input.value === stored) input.value = own;
       stored = own;

@@ -42,16 +42,19 @@ export async function loadHistory(into = store.total, path = "") {
   }
 }
 
-/** The histories of some functions, one after the other, each once. */
+/** The histories of some functions, one after the other, each once. True if there were any. */
 export async function loadHistories(hrefs) {
+  let loaded = false;
   for (const href of hrefs) {
     if (asked.has(href) || asked.size >= HISTORIES) continue;
     asked.add(href);
+    loaded = true;
     const whole = new Series();
     await loadHistory(whole, `?function=${segment(href)}`);
     const samples = whole.samples.map(({ at, queued, dead }) => ({ at, queued, dead }));
     if (samples.length) seriesOf(href).load({ step: whole.step, samples });
   }
+  return loaded;
 }
 
 /** After a loss: everything is asked for again. */

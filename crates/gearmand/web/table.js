@@ -3,7 +3,7 @@
 //
 // The roles are said again although the elements have them: a browser forgets a table that is drawn as cards.
 
-import { h, keyed, setText } from "./dom.js";
+import { h, keyed } from "./dom.js";
 
 /**
  * Columns: `{ id, label, text(item) }`, or `make(item)` giving `{ element, update(item) }`; `value(item)` where one may sort
@@ -41,6 +41,7 @@ function row(columns, data) {
     return h(first ? "th" : "td", properties);
   });
   const made = [];
+  const texts = []; // faster to compare than what the elements say
   const element = h("tr", { role: "row", data }, cells);
   return {
     element,
@@ -50,7 +51,9 @@ function row(columns, data) {
           if (!made[i]) cells[i].append((made[i] = column.make(item)).element);
           made[i].update?.(item);
         } else {
-          setText(cells[i], column.text(item));
+          const text = column.text(item);
+          if (text === texts[i]) return;
+          cells[i].textContent = texts[i] = text;
         }
         if (column.dim) cells[i].classList.toggle("dim", column.dim(item));
       });
