@@ -35,8 +35,11 @@ const VIEWS = {
 };
 const STATES = { connecting: "Connecting…", live: "Live", lost: "Connection lost, trying again…" };
 
+const rights = () => JSON.stringify(me);
+
 let view = null;
 let line = null;
+let shownTo = ""; // with which rights the view was made
 let turns = 0; // tells a view that is late from the one that is wanted
 
 async function go() {
@@ -45,6 +48,7 @@ async function go() {
   const first = view == null;
   const make = me.observe ? VIEWS[`${where.parts[0] ?? ""}${where.parts.length === 2 ? "/" : ""}`] : loginView;
   hush();
+  shownTo = rights();
   let next;
   try {
     next = make && where.parts.length < 3 ? await make(where) : missing("There is no such page.");
@@ -116,7 +120,8 @@ async function restart() {
   forget();
   await loadHistory();
   try {
-    await view.refresh?.();
+    if (rights() === shownTo) await view.refresh?.();
+    else await go();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     complain(error.message);

@@ -3,19 +3,11 @@
 import { confirmed, perform } from "./actions.js";
 import { get, me, post, Problem, remove, segment } from "./api.js";
 import { button, facts, h, keyed, setText } from "./dom.js";
-import { bytes, count, plural, relative, time } from "./format.js";
-import { jobLink, payload } from "./jobs.js";
+import { bytes, count, plural, relative, time, visible } from "./format.js";
+import { jobLink, payload, REASONS } from "./jobs.js";
 import { functionLink } from "./overview.js";
 import { paged } from "./paged.js";
 import { store } from "./store.js";
-
-const REASONS = {
-  fail: "Failed",
-  exception: "Exception",
-  timeout: "Took too long",
-  death: "Worker was lost",
-  buried: "Buried",
-};
 
 /** Of a function (its href), or of all. */
 export function deadList(functionHref = null, level = "h2") {
@@ -103,7 +95,7 @@ function letter(d, level, changed) {
     element,
     update(now) {
       text.hidden = !now.text;
-      setText(text, now.text ?? "");
+      setText(text, visible(now.text ?? ""));
       const link = level === "h1" ? functionLink(now.function) : null;
       lines.show([link, now.unique || null, count(now.tries), time(now.first), `${time(now.last)}, ${relative(now.last)}`, now.worker || null, bytes(now.size), now.priority === "normal" ? null : now.priority]);
     },

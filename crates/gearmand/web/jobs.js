@@ -3,12 +3,15 @@
 import { confirmed, perform } from "./actions.js";
 import { get, me, post, remove, segment } from "./api.js";
 import { button, facts, h, setText } from "./dom.js";
-import { bytes, content, count, duration, relative, time } from "./format.js";
+import { bytes, content, count, duration, relative, time, visible } from "./format.js";
 import { functionLink } from "./overview.js";
 import { paged } from "./paged.js";
 import { table } from "./table.js";
 
 export const jobLink = (href, handle) => h("a", { href: `#/jobs/${segment(href)}` }, handle);
+
+/** Why a try ended, or a job became a dead letter. */
+export const REASONS = { fail: "Failed", exception: "Exception", timeout: "Took too long", death: "Worker was lost", buried: "Buried" };
 
 const LIVES = ["storing", "queued", "delayed", "running"];
 
@@ -84,10 +87,12 @@ export async function jobView({ parts: [, name] }) {
   const href = `/api/v1/jobs/${name}`;
   const job = await get(`${href}?workload=1`);
   const state = h("span", { class: "tag", id: "state" });
-  const lines = facts(["Function", "Unique key", "Since", "Priority", "Kind", "Tries", "Worker", "Progress", "Size", "First failed", "Last failed", "Reason", "Text"]);
+  const lines = facts(["Function", "Unique key", "Since", "Priority", "Kind", "Tries", "Worker", "Progress", "Size", "First failed", "Last failed", "Reason"]);
+  const text = h("pre", { class: "reason", hidden: true });
   const actions = h("div", { class: "actions" });
   const element = h("div", {},
     h("h1", { tabindex: -1 }, job.handle, " ", state),
+    text,
     h("div", { class: "card" }, lines.element),
     actions,
     payload("Workload", job, "workload"),
@@ -98,7 +103,7 @@ export async function jobView({ parts: [, name] }) {
     if (!me.admin) return [];
     if (now.state === "dead") return [button("Retry", run(() => post(`/api/v1/dead/${name}/retry`), `Retried ${now.handle}.`))];
     if (!LIVES.includes(now.state)) return [];
-    const bury = now.background && now.state !== "running" && button("Bury", run(() => post(`${href}/bury`), `${now.handle} is a dead letter now.`));
+    const bury = now.background && button("Bury", run(() => post(`${href}/bury`), `${now.handle} is a dead letter now.`));
     return [button("Cancel", async () => (await cancel(now)) && (location.hash = functionLink(now.function).hash)), bury].filter(Boolean);
   }
 
@@ -109,8 +114,10 @@ export async function jobView({ parts: [, name] }) {
     lines.show([
       functionLink(now.function), now.unique || "–", LIVES.includes(now.state) ? when(now) : null, now.priority, kind,
       count(now.tries), now.worker, now.progress?.[1] ? progress(now.progress) : null, bytes(now.size),
-      now.first == null ? null : time(now.first), now.last == null ? null : time(now.last), now.reason, now.text || null,
+      now.first == null ? null : time(now.first), now.last == null ? null : time(now.last), REASONS[now.reason] ?? now.reason,
     ]);
+    text.hidden = !now.text;
+    setText(text, visible(now.text ?? ""));
     if (shown !== now.state) actions.replaceChildren(...choices(now));
     shown = now.state;
   }

@@ -16,6 +16,7 @@ export function connect(callbacks) {
   let watched = null; // the function whose events come too, as a path segment
   let silence, retry, sleep;
   let lost = false;
+  let attempts = 0;
   let stopped = false;
   let opened = 0; // tells an answer that is late from one that is waited for
 
@@ -49,6 +50,7 @@ export function connect(callbacks) {
   function alive() {
     wait();
     callbacks.state("live");
+    attempts = 0;
     if (lost) {
       lost = false;
       callbacks.back();
@@ -59,18 +61,19 @@ export function connect(callbacks) {
     lost = true;
     callbacks.state("lost");
     close();
-    again(0);
+    again();
   }
 
-  function again(attempt) {
+  function again() {
     const asked = opened;
     retry = setTimeout(async () => {
       const observe = await whoami().then((me) => me.observe, () => null);
       if (asked !== opened) return;
-      if (observe == null) again(attempt + 1);
+      if (observe == null) again();
       else if (observe) open();
       else callbacks.refused();
-    }, PAUSES[Math.min(attempt, PAUSES.length - 1)]);
+    }, PAUSES[Math.min(attempts, PAUSES.length - 1)]);
+    attempts += 1;
   }
 
   function visibility() {
