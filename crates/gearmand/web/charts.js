@@ -91,7 +91,7 @@ function chart({ title, write, lines }) {
 			{
 				width,
 				height: HEIGHT,
-				padding: [6, 10, 0, 0],
+				padding: [6, 18, 0, 0],
 				legend: { show: false },
 				cursor: { y: false, drag: { x: false, y: false }, sync: { key: "time" } },
 				scales: { x: { range: () => span() }, y: { range: (_, __, top) => [0, top > 0 ? top * 1.1 : 1] } },

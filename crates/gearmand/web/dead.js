@@ -127,7 +127,7 @@ function letter(d, level, changed) {
 		if (!details.open || body.childElementCount > 0) return;
 		try {
 			body.replaceChildren(
-				payload("Workload", await get(d.href), "workload", "h4") ??
+				payload("Workload", await get(d.href), "workload", null) ??
 					h("p", { class: "note" }, "It is not kept."),
 			);
 		} catch (error) {

@@ -94,17 +94,18 @@ export function jobList(functionHref) {
 }
 
 /** A workload or a result: always text, whatever it is. */
-export function payload(label, answer, name, level = "h2") {
+export function payload(label, answer, name, heading = h("h2", {}, label)) {
 	const text = content(answer, name);
 	if (text == null) return null;
 	const notes = [];
 	if (answer[`${name}_truncated`]) notes.push(`the first 256 KiB of ${bytes(answer.size)}`);
-	if (typeof answer[name] !== "string") notes.push("not UTF-8: other bytes are shown as \\xHH");
+	if (typeof answer[name] !== "string") notes.push("bytes that are no ASCII as \\xHH, as it is not UTF-8");
 	if (text === "") return h("p", { class: "note" }, `${label}: empty.`);
 	return h(
 		"div",
 		{ class: "payload" },
-		h(level, {}, label, notes.length > 0 && h("small", {}, ` (${notes.join("; ")})`)),
+		heading,
+		notes.length > 0 && h("p", { class: "note" }, `Shown: ${notes.join("; ")}.`),
 		h("pre", { tabindex: 0, role: "region", "aria-label": label }, text),
 	);
 }
