@@ -56,6 +56,7 @@
 //! config::file       words of a command line and of files
 //! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::tokens     the file of tokens: who may do what over HTTP
 //! config::schedules  what is to be submitted regularly
 //! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::verify     which clients are let in by their certificates
