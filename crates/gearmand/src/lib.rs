@@ -76,13 +76,18 @@
 //! shared             the state that all connections share, and its lock
 //! net::connection    bytes of one connection -> packets -> the broker
 //! ---- HTTP ----
+//! http::patience     a stream whose peer has to read
+//! http::places       connections, so many at most
 //! http::reply        bodies, and problems
 //! http::request      paths, queries and bodies, within bounds
 //! http::names        names of functions, keys and jobs -> text and paths
+//! http::origin       where a request comes from, as browsers tell
 //! http::auth         who a request is from, and what it may do
 //! http::client       a client of this very server, for jobs that are submitted
 //! http               what handlers share
 //! http::health       whether the process answers, and takes jobs
+//! http::login        the form to log in, and who somebody is
+//! http::page         the files of the web page
 //! http::routes       paths, methods, rights -> who answers
 //! http::listener     accepting, and serving within bounds
 //! ---- all of it ----

@@ -14,7 +14,7 @@ use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
 use crate::net::handshakes::{Handshakes, Place};
-use crate::net::listener::{Accept, Accepted, Listener};
+use crate::net::listener::{Accept, Accepted, EXHAUSTED, Listener, is_one_connection};
 use crate::net::peer::Peer;
 use crate::net::stream::{HandshakeError, Socket, Stream};
 use crate::net::threads::Threads;
@@ -46,9 +46,6 @@ pub enum Stop {
 
 /// How long an end waits for those who are slow to read their last answers.
 const FLUSH: Duration = Duration::from_secs(1);
-/// How long nobody is accepted when the system has no more descriptors.
-const EXHAUSTED: Duration = Duration::from_millis(100);
-
 /// How long a client whose handshake failed may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
 
@@ -227,7 +224,7 @@ impl Server {
         let http = Http {
             shared: self.shared.clone(),
             connect: Connect::new(move || connect_itself(&threads)),
-            auth: Auth::new(),
+            auth: Auth::new(self.shared.lock().config.tokens.clone()),
             routes: Routes::new().map_err(io::Error::other)?,
         };
         Serving::start(std::mem::take(&mut self.http), Arc::new(http)).map(Some)
@@ -304,12 +301,6 @@ async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>, handshakes: 
             }
         }
     }
-}
-
-/// Errors that are about a connection that came and went, not about the server.
-fn is_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, WouldBlock};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
 fn admit(accepted: Accepted, threads: &Threads<PerThread>, handshakes: &Arc<Handshakes>) -> io::Result<()> {

@@ -17,8 +17,8 @@ pub use listen::ListenOn;
 pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch, Usage};
 pub use policies::Policies;
 pub use rule_file::FileError;
-pub use tokens::Tokens;
 pub(crate) use tokens::Token;
+pub use tokens::Tokens;
 
 use crate::durable::Durable;
 use std::sync::Arc;

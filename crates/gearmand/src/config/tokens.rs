@@ -35,7 +35,7 @@ const COOKIE: &[u8] = b"gearmand: the cookie of a token";
 /// The tokens of a file.
 #[derive(Debug)]
 pub struct Tokens {
-    tokens: Vec<Token>,
+    tokens: Vec<Arc<Token>>,
     /// A token stands in the file, and not its digest alone.
     plain: bool,
     /// What is to be remarked of the file.
@@ -86,7 +86,7 @@ impl Tokens {
         let mut tokens = Vec::new();
         for written in parsed.token {
             let token = Token::new(written, &mut names, &mut digests).map_err(|mistake| mistake.of(text, file))?;
-            tokens.push(token);
+            tokens.push(Arc::new(token));
         }
         Ok(Tokens { tokens, plain, remark: None })
     }
@@ -103,16 +103,22 @@ impl Tokens {
     }
 
     /// The token that this is.
-    pub(crate) fn find(&self, token: &[u8]) -> Option<&Token> {
+    pub(crate) fn find(&self, token: &[u8]) -> Option<&Arc<Token>> {
         let given = Digest::of(token);
         // All of them, whichever it is.
         self.tokens.iter().fold(None, |found, token| if given.is(&token.digest) { Some(token) } else { found })
     }
 
     /// The token whose cookie this is.
-    pub(crate) fn find_cookie(&self, cookie: &[u8]) -> Option<&Token> {
+    pub(crate) fn find_cookie(&self, cookie: &[u8]) -> Option<&Arc<Token>> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(cookie).ok()?;
         self.tokens.iter().fold(None, |found, token| if token.opens(&sealed) { Some(token) } else { found })
+    }
+
+    /// Whether a token, of this file or a former version of it, allows what it did.
+    pub(crate) fn still_allow(&self, token: &Token) -> bool {
+        let now = self.tokens.iter().find(|now| now.digest.is(&token.digest));
+        now.is_some_and(|now| now.rights.include(&token.rights))
     }
 }
 

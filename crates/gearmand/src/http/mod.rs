@@ -10,8 +10,13 @@ pub(crate) mod auth;
 pub(crate) mod client;
 pub(crate) mod health;
 pub(crate) mod listener;
+pub(crate) mod login;
 #[allow(dead_code, reason = "the API uses it next")]
 pub(crate) mod names;
+pub(crate) mod origin;
+pub(crate) mod page;
+pub(crate) mod patience;
+pub(crate) mod places;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod routes;

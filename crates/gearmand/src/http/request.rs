@@ -6,11 +6,12 @@
 //! - what a path names is bytes, as functions and keys are: `%2F` in it is no separator;
 //! - a body is never longer than [`MAX_JSON`], or than what its handler takes, and its peer has only so long for it.
 
+use crate::http::patience::time_for;
 use crate::http::reply::Problem;
 use crate::rights::Rights;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
@@ -19,15 +20,27 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Longest body in JSON, but for that of a submit.
 pub(crate) const MAX_JSON: usize = 64 * 1024;
-/// How long a peer may take to send a body.
-const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// What need not be encoded in a path.
 const IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'*').remove(b'@');
+
+/// The connection that a request came by.
+#[derive(Debug)]
+pub(crate) struct Via {
+    /// As the log names it.
+    pub(crate) name: String,
+    /// It is a socket in the file system.
+    pub(crate) unix: bool,
+    /// It is encrypted.
+    pub(crate) tls: bool,
+    /// How long a body may take to come, beyond what its length asks for.
+    pub(crate) slow: Duration,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -36,6 +49,8 @@ pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     /// What whoever sent it may do.
     pub(crate) rights: Arc<Rights>,
+    /// How it came.
+    pub(crate) via: Arc<Via>,
     /// What the path names, by the name that its route gives it.
     pub(crate) named: Vec<(&'static str, Vec<u8>)>,
     query: Vec<(String, String)>,
@@ -45,12 +60,13 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(
         request: hyper::Request<Incoming>,
+        via: Arc<Via>,
         rights: Arc<Rights>,
         named: Vec<(&'static str, Vec<u8>)>,
     ) -> Request {
         let (head, body) = request.into_parts();
         let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        Request { method: head.method, headers: head.headers, rights, named, query, body }
+        Request { method: head.method, headers: head.headers, rights, via, named, query, body }
     }
 
     /// What the path names by this name; nothing where its route has no such name.
@@ -77,17 +93,24 @@ impl Request {
     /// # Errors
     /// 413 where it is longer, 408 where it does not come, 400 where it ends too early.
     pub(crate) async fn body(&mut self, most: usize) -> Result<Bytes, Problem> {
-        let whole = Limited::new(&mut self.body, most).collect();
-        match tokio::time::timeout(BODY_TIME, whole).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {most} bytes at most here")))
+        let too_long = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {most} bytes at most here"));
+        if self.body.size_hint().lower() > most as u64 {
+            return Err(too_long());
+        }
+        let begin = Instant::now();
+        let mut whole = BytesMut::new();
+        loop {
+            let deadline = begin + self.via.slow + time_for(whole.len());
+            let frame = tokio::time::timeout_at(deadline, self.body.frame()).await;
+            let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
+            let Some(frame) = frame.map_err(late)? else { return Ok(whole.freeze()) };
+            let frame = frame.map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))?;
+            // Trailers are nothing to us.
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len() + data.len() > most {
+                return Err(too_long());
             }
-            Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
-            Err(_) => {
-                let detail = format!("the body did not come within {} s", BODY_TIME.as_secs());
-                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
-            }
+            whole.extend_from_slice(&data);
         }
     }
 

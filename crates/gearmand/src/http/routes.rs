@@ -3,8 +3,9 @@
 //! Invariant: a handler is asked only when the request has the right that its row names.
 
 use crate::http::reply::{Problem, Reply};
+use crate::http::request::Via;
 use crate::http::request::decode;
-use crate::http::{Http, Request, auth, health};
+use crate::http::{Http, Request, health, login, origin, page};
 use crate::rights::Need;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -52,10 +53,21 @@ where
 /// The table. `{name}` stands for a segment.
 fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
     use Need::Nothing;
-    vec![
+    let mut table = vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
-    ]
+        ("/login", vec![row(Method::POST, Nothing, login::log_in)]),
+        ("/logout", vec![row(Method::POST, Nothing, login::log_out)]),
+        ("/api/v1/whoami", vec![row(Method::GET, Nothing, login::whoami)]),
+    ];
+    table.extend(page::FILES.iter().map(|file| (file.path, vec![of_page(file)])));
+    table
+}
+
+/// The row of a file.
+fn of_page(file: &'static page::File) -> Endpoint {
+    let handler = move |http, request| -> Answer { Box::pin(page::serve(file, http, request)) };
+    Endpoint { method: Method::GET, need: Need::Nothing, handler: Box::new(handler) }
 }
 
 impl Routes {
@@ -72,18 +84,22 @@ impl Routes {
 }
 
 /// Answers a request, whatever it is.
-pub(crate) async fn answer(http: Arc<Http>, request: hyper::Request<Incoming>) -> Reply {
-    match find(http, request).await {
+pub(crate) async fn answer(http: Arc<Http>, via: Arc<Via>, request: hyper::Request<Incoming>) -> Reply {
+    match find(http, via, request).await {
         Ok(reply) => reply,
         Err(problem) => problem.into(),
     }
 }
 
-async fn find(http: Arc<Http>, request: hyper::Request<Incoming>) -> Result<Reply, Problem> {
+async fn find(http: Arc<Http>, via: Arc<Via>, request: hyper::Request<Incoming>) -> Result<Reply, Problem> {
+    origin::check(&request, !http.auth.has_tokens() && !via.unix)?;
     let found = http.routes.paths.at(request.uri().path());
     let found = found.map_err(|_| Problem::not_found("there is nothing at this path"))?;
     let values = found.params.iter().map(|(_, value)| decode(value));
-    let named = found.value.names.iter().copied().zip(values).collect();
+    let named: Vec<_> = found.value.names.iter().copied().zip(values).collect();
+    if named.iter().any(|(_, value)| value.contains(&0)) {
+        return Err(Problem::bad_request("no name has a NUL in it: it would end there"));
+    }
     // hyper sends the head of the answer alone.
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let endpoints = &found.value.endpoints;
@@ -91,8 +107,13 @@ async fn find(http: Arc<Http>, request: hyper::Request<Incoming>) -> Result<Repl
         let methods: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method.as_str()).collect();
         return Err(Problem::wrong_method(methods.join(", ")));
     };
-    let rights = http.auth.rights(request.headers())?;
-    let request = Request::new(request, rights, named);
-    auth::allow(&request.rights, endpoint.need, request.name("function"))?;
-    (endpoint.handler)(http.clone(), request).await
+    let caller = http.auth.caller(request.headers());
+    let request = Request::new(request, via, caller.rights.clone(), named);
+    if let Err(problem) = caller.allow(endpoint.need, request.name("function")) {
+        if caller.is_wrong() {
+            http.auth.wrong(&request.via.name);
+        }
+        return Err(problem);
+    }
+    http.auth.while_allowed(&caller, (endpoint.handler)(http.clone(), request)).await
 }

@@ -54,7 +54,9 @@ impl RuleFiles {
         if let Some(tokens) = self.tokens.clone() {
             reload.add(move || {
                 tokens.reload();
-                tokens.content().borrow().remark().map_or((), |remark| tracing::warn!("{remark}"));
+                if let Some(remark) = tokens.content().borrow().remark() {
+                    tracing::warn!("{remark}");
+                }
             });
         }
     }

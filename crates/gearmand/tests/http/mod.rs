@@ -1,7 +1,11 @@
 //! The HTTP side: a server that listens for both protocols, and peers of both.
 
+mod auth;
+mod bounds;
 mod client;
 mod health;
+mod hostile;
+mod page;
 
 pub(crate) use client::{Answer, Client};
 
