@@ -29,6 +29,8 @@ pub(crate) struct Places {
 struct State {
     next: u64,
     taken: BTreeMap<u64, Taken>,
+    /// The idle ones, by a count that goes on: the first is idle for longest.
+    idle: BTreeMap<u64, u64>,
     /// How many of them each network has: see [`network`].
     from: HashMap<Option<IpAddr>, usize>,
     crowded: Seldom,
@@ -38,7 +40,7 @@ struct State {
 struct Taken {
     /// Its network.
     from: Option<IpAddr>,
-    /// Since when it is idle, by a count that goes on; `None`: it is being answered.
+    /// Where it is among the idle ones; `None`: it is being answered.
     idle: Option<u64>,
     /// Dropped, it ends the connection.
     _end: oneshot::Sender<()>,
@@ -65,7 +67,7 @@ pub(crate) struct Busy(Arc<Seat>);
 impl Places {
     pub(crate) fn new(most: usize) -> Places {
         let crowded = Seldom::every(PAUSE);
-        let state = State { next: 0, taken: BTreeMap::new(), from: HashMap::new(), crowded };
+        let state = State { next: 0, taken: BTreeMap::new(), idle: BTreeMap::new(), from: HashMap::new(), crowded };
         Places { most: most.max(1), begin: Instant::now(), state: Mutex::new(state) }
     }
 
@@ -90,6 +92,7 @@ impl Places {
         }
         let (end, ended) = oneshot::channel();
         let number = state.count();
+        state.idle.insert(number, number);
         state.taken.insert(number, Taken { from, idle: Some(number), _end: end });
         *state.from.entry(from).or_default() += 1;
         Some(Place { seat: Arc::new(Seat { number, of: self.clone() }), ended })
@@ -105,12 +108,8 @@ impl State {
     /// Ends one for a new one of this network. Whether there is one that may be ended.
     fn end_one(&mut self, share: usize, new: Option<IpAddr>) -> bool {
         let greedy = |taken: &Taken| self.from.get(&taken.from).is_some_and(|n| *n > share);
-        // Idle ones of greedy networks come first, then idle ones; by how long they are.
-        let order = |(number, taken): (&u64, &Taken)| match (taken.idle, greedy(taken)) {
-            (Some(since), greedy) => Some((!greedy, since, *number)),
-            (None, _) => None,
-        };
-        let idle = self.taken.iter().filter_map(order).min().map(|(_, _, number)| number);
+        let of_greedy = |number: &&u64| self.taken.get(*number).is_some_and(greedy);
+        let idle = self.idle.values().find(of_greedy).or_else(|| self.idle.values().next()).copied();
         let busy =
             || self.taken.iter().find(|(_, taken)| greedy(taken) && taken.from != new).map(|(number, _)| *number);
         idle.or_else(busy).is_some_and(|number| self.remove(number))
@@ -118,6 +117,7 @@ impl State {
 
     fn remove(&mut self, number: u64) -> bool {
         let Some(taken) = self.taken.remove(&number) else { return false };
+        taken.idle.and_then(|since| self.idle.remove(&since));
         if let Some(n) = self.from.get_mut(&taken.from) {
             *n -= 1;
             if *n == 0 {
@@ -150,8 +150,9 @@ impl Drop for Place {
 impl Seat {
     /// A request has come.
     pub(crate) fn busy(self: &Arc<Seat>) -> Busy {
-        if let Some(taken) = self.of.lock().taken.get_mut(&self.number) {
-            taken.idle = None;
+        let mut state = self.of.lock();
+        if let Some(since) = state.taken.get_mut(&self.number).and_then(|taken| taken.idle.take()) {
+            state.idle.remove(&since);
         }
         Busy(self.clone())
     }
@@ -166,10 +167,11 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut state = self.0.of.lock();
+        let (mut state, number) = (self.0.of.lock(), self.0.number);
         let now = state.count();
-        if let Some(taken) = state.taken.get_mut(&self.0.number) {
+        if let Some(taken) = state.taken.get_mut(&number) {
             taken.idle = Some(now);
+            state.idle.insert(now, number);
         }
     }
 }
@@ -197,7 +199,7 @@ mod tests {
         assert_eq!(lost, [vec![true; 85], vec![false; 15]].concat());
         drop((flood, honest));
         let state = places.lock();
-        assert!(state.taken.is_empty() && state.from.is_empty());
+        assert!(state.taken.is_empty() && state.from.is_empty() && state.idle.is_empty());
     }
 
     #[test]

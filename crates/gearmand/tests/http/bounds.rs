@@ -2,7 +2,7 @@
 
 use crate::http::{Client, HttpServer};
 use crate::util::*;
-use gearmand::Config;
+use gearmand::{Config, Listener};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -122,7 +122,14 @@ async fn where_there_are_too_many_the_one_that_is_idle_for_longest_goes() {
     }
 }
 
-/// As many as this process may have.
+/// So many may wait to be accepted as the program lets wait: else the system makes them come again, seconds later.
+fn with_room(listener: std::net::TcpListener) -> std::net::TcpListener {
+    let socket = socket2::Socket::from(listener);
+    socket.listen(4096).unwrap();
+    socket.into()
+}
+
+/// Connections of all kinds, each of which is left as it is.
 async fn crowd(server: &HttpServer, most: usize) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
     for n in 0..most {
@@ -157,7 +164,7 @@ async fn ten_thousand_connections_keep_nobody_out() {
     // Both ends of those that are served are ours.
     let most = ((hard as usize).saturating_sub(4000)).min(10_000);
     assert!(most > 2000, "{hard} descriptors are too few for this test");
-    let server = HttpServer::start().await;
+    let server = HttpServer::on(None, |listener| Listener::Tcp(with_room(listener)), |_| {}).await;
     let mut honest = server.client().await;
     let ask = async |client: &mut Client| {
         timeout(LONG, client.get("/healthz")).await.unwrap().expect(200);

@@ -21,11 +21,13 @@ fn status(answer: &str) -> &str {
     answer.strip_prefix("HTTP/1.1 ").or(answer.strip_prefix("HTTP/1.0 ")).map_or("", |rest| &rest[..3])
 }
 
-/// The status of each answer to a request of these lines.
+/// The status of the answer to a request of these lines; nothing where the connection ends without one.
 async fn asked(server: &HttpServer, lines: &str) -> String {
-    let mut client = server.client().await;
-    client.raw(format!("{}\r\n\r\n", lines.replace('\n', "\r\n")).as_bytes()).await;
-    timeout(LONG, client.head()).await.unwrap_or_else(|_| panic!("{lines}")).status.to_string()
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(format!("{}\r\n\r\n", lines.replace('\n', "\r\n")).as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.contains(&b'\n') && timeout(LONG, stream.read_buf(&mut answer)).await.unwrap().is_ok_and(|n| n > 0) {}
+    status(&String::from_utf8_lossy(&answer)).into()
 }
 
 #[tokio::test]
@@ -79,16 +81,16 @@ async fn strange_methods_and_versions() {
         ("TRACE /healthz HTTP/1.1\nHost: localhost", "405"),
         ("BREW /healthz HTTP/1.1\nHost: localhost", "405"),
         ("get /healthz HTTP/1.1\nHost: localhost", "405"),
-        ("PRI * HTTP/2.0\n\nSM\n", "400"),
+        ("PRI * HTTP/2.0\n\nSM\n", ""),
         ("GET /healthz HTTP/1.2\nHost: localhost", "400"),
         ("GET /healthz HTTP/3.0\nHost: localhost", "400"),
         ("GET /healthz\nHost: localhost", "400"),
         ("GET  /healthz HTTP/1.1\nHost: localhost", "400"),
-        ("GET healthz HTTP/1.1\nHost: localhost", "400"),
+        ("GET healthz HTTP/1.1\nHost: localhost", "403"),
         ("\u{0}REQ\u{0}\u{0}", "400"),
         ("GET /healthz HTTP/1.1", "400"),
         ("GET /healthz HTTP/1.1\nHost: localhost\nHost: localhost", "400"),
-        ("GET /healthz HTTP/1.0", "403"),
+        ("GET /healthz HTTP/1.0", "200"),
         ("GET /healthz HTTP/1.0\nHost: localhost", "200"),
         ("GET /healthz HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade", "200"),
         ("GET /healthz HTTP/1.1\nHost: localhost\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__", "200"),
