@@ -6,6 +6,8 @@ mod client;
 mod health;
 mod hostile;
 mod page;
+mod start;
+mod tls;
 
 pub(crate) use client::{Answer, Client};
 
