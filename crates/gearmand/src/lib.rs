@@ -76,11 +76,18 @@
 //! net::connection    bytes of one connection -> packets -> the broker
 //! ---- HTTP ----
 //! http::reply        bodies, and problems
+//! http::budget       memory for large bodies
 //! http::request      paths, queries and bodies, within bounds
 //! http::names        names of functions, keys and jobs -> text and paths
+//! http::pieces       large bodies, encoded while they are sent
 //! http::auth         who a request is from, and what it may do
 //! http::client       a client of this very server, for jobs that are submitted
 //! http               what handlers share
+//! http::submitting   a job that is submitted, to its end
+//! http::api::submit  a job that is submitted, in JSON
+//! http::api::actions     functions, jobs and dead letters are changed
+//! http::api::set_policy  keys of a policy are set
+//! http::c_submit     jobs are submitted as to C gearmand
 //! http::health       whether the process answers, and takes jobs
 //! http::routes       paths, methods, rights -> who answers
 //! http::listener     accepting, and serving within bounds

@@ -8,6 +8,7 @@ use crate::durable::writer::Writer;
 use crate::durable::{Backend, BackendError};
 use crate::http::Http;
 use crate::http::auth::Auth;
+use crate::http::budget::Budget;
 use crate::http::client::Connect;
 use crate::http::listener::Serving;
 use crate::http::routes::Routes;
@@ -227,6 +228,7 @@ impl Server {
         let http = Http {
             shared: self.shared.clone(),
             connect: Connect::new(move || connect_itself(&threads)),
+            budget: Budget::new(),
             auth: Auth::new(),
             routes: Routes::new().map_err(io::Error::other)?,
         };

@@ -66,7 +66,7 @@ mod schedule;
 mod sessions;
 pub(crate) mod snapshot;
 mod storing;
-mod submit;
+pub(crate) mod submit;
 mod taken;
 #[cfg(test)]
 mod tests;

@@ -6,19 +6,25 @@
 //!
 //! Here: what all handlers share, and how one is found (`routes.rs`) and asked.
 
+pub(crate) mod api;
 pub(crate) mod auth;
+pub(crate) mod budget;
+pub(crate) mod c_submit;
 pub(crate) mod client;
 pub(crate) mod health;
 pub(crate) mod listener;
 #[allow(dead_code, reason = "the API uses it next")]
 pub(crate) mod names;
+pub(crate) mod pieces;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod routes;
+pub(crate) mod submitting;
 
 pub(crate) use request::Request;
 
 use crate::http::auth::Auth;
+use crate::http::budget::Budget;
 use crate::http::client::Connect;
 use crate::shared::Shared;
 
@@ -29,6 +35,8 @@ pub(crate) struct Http {
     pub(crate) shared: Shared,
     /// Makes connections to this server, for jobs that are submitted.
     pub(crate) connect: Connect,
+    /// Memory for large bodies.
+    pub(crate) budget: Budget,
     /// Who may do what.
     pub(crate) auth: Auth,
     /// Paths, and who answers them.

@@ -6,24 +6,29 @@
 //! - what a path names is bytes, as functions and keys are: `%2F` in it is no separator;
 //! - a body is never longer than [`MAX_JSON`], or than what its handler takes, and its peer has only so long for it.
 
+use crate::http::budget::Claim;
 use crate::http::reply::Problem;
 use crate::rights::Rights;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Longest body in JSON, but for that of a submit.
 pub(crate) const MAX_JSON: usize = 64 * 1024;
 /// How long a peer may take to send a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// A second more for so many bytes of a large one.
+const SLOWEST: usize = 64 * 1024;
 
 /// What need not be encoded in a path.
 const IN_PATH: &AsciiSet =
@@ -80,14 +85,33 @@ impl Request {
         let whole = Limited::new(&mut self.body, most).collect();
         match tokio::time::timeout(BODY_TIME, whole).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {most} bytes at most here")))
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
+            Ok(Err(error)) => Err(unreadable(&error)),
+            Err(_) => Err(late(BODY_TIME)),
+        }
+    }
+
+    /// The same of a body that may be large: the claim is for what has come of it. It may take longer the more has come.
+    ///
+    /// # Errors
+    /// Those of [`Request::body`], and those of the claim.
+    pub(crate) async fn large_body(&mut self, most: usize, claim: &mut Claim) -> Result<Bytes, Problem> {
+        let (begin, mut whole) = (Instant::now(), Vec::new());
+        if self.body.size_hint().lower() > most as u64 {
+            return Err(too_large(most));
+        }
+        loop {
+            let until = begin + BODY_TIME + Duration::from_secs((whole.len() / SLOWEST) as u64);
+            let data = match tokio::time::timeout_at(until, self.body.frame()).await {
+                Ok(None) => return Ok(whole.into()),
+                Ok(Some(frame)) => frame.map_err(|error| unreadable(&error))?.into_data().unwrap_or_default(),
+                Err(_) => return Err(late(begin.elapsed())),
+            };
+            if data.len() > most - whole.len() {
+                return Err(too_large(most));
             }
-            Ok(Err(error)) => Err(Problem::bad_request(format!("the body cannot be read: {error}"))),
-            Err(_) => {
-                let detail = format!("the body did not come within {} s", BODY_TIME.as_secs());
-                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
-            }
+            claim.grow(whole.len() + data.len())?;
+            whole.extend_from_slice(&data);
         }
     }
 
@@ -97,17 +121,47 @@ impl Request {
     /// Those of [`Request::body`]; 415 where it is said to be something else, 400 where it is no JSON, and 422 where it says
     /// something that is not wanted.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self, most: usize) -> Result<T, Problem> {
+        self.is_json()?;
+        parse_json(&self.body(most).await?)
+    }
+
+    /// The body is said to be JSON.
+    ///
+    /// # Errors
+    /// 415, where it is not.
+    pub(crate) fn is_json(&self) -> Result<(), Problem> {
         let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
             let detail = "the body has to be JSON, and to say so: Content-Type: application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let body = self.body(most).await?;
-        serde_json::from_slice(&body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Problem::unfit(format!("the body: {error}")),
-            _ => Problem::bad_request(format!("the body is no JSON: {error}")),
-        })
+        Ok(())
     }
+}
+
+/// # Errors
+/// 400 where it is no JSON, and 422 where it says something that is not wanted.
+pub(crate) fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    // A list would be taken for an object whose names are left out.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::unfit("the body: it has to be an object, not a list"));
+    }
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::unfit(format!("the body: {error}")),
+        _ => Problem::bad_request(format!("the body is no JSON: {error}")),
+    })
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {most} bytes at most here"))
+}
+
+fn unreadable(error: &impl Display) -> Problem {
+    Problem::bad_request(format!("the body cannot be read: {error}"))
+}
+
+fn late(time: Duration) -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the body did not come within {} s", time.as_secs()))
 }
 
 /// A segment of a path -> the bytes that it stands for.

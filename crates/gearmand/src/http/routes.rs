@@ -2,9 +2,10 @@
 //!
 //! Invariant: a handler is asked only when the request has the right that its row names.
 
+use crate::http::api::{actions, set_policy, submit};
 use crate::http::reply::{Problem, Reply};
 use crate::http::request::decode;
-use crate::http::{Http, Request, auth, health};
+use crate::http::{Http, Request, auth, c_submit, health};
 use crate::rights::Need;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -51,10 +52,26 @@ where
 
 /// The table. `{name}` stands for a segment.
 fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
-    use Need::Nothing;
+    use Need::{Admin, Nothing, Submit};
     vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
+        (
+            "/api/v1/functions/{function}",
+            vec![row(Method::PUT, Admin, actions::create_function), row(Method::DELETE, Admin, actions::drop_function)],
+        ),
+        ("/api/v1/functions/{function}/pause", vec![row(Method::POST, Admin, actions::pause)]),
+        ("/api/v1/functions/{function}/resume", vec![row(Method::POST, Admin, actions::resume)]),
+        ("/api/v1/functions/{function}/jobs", vec![row(Method::POST, Submit, submit::submit)]),
+        ("/api/v1/functions/{function}/unique/{key}", vec![row(Method::DELETE, Admin, actions::cancel_unique)]),
+        ("/api/v1/functions/{function}/dead", vec![row(Method::DELETE, Admin, actions::forget_all)]),
+        ("/api/v1/functions/{function}/dead/retry", vec![row(Method::POST, Admin, actions::retry_all)]),
+        ("/api/v1/jobs/{handle}", vec![row(Method::DELETE, Admin, actions::cancel)]),
+        ("/api/v1/jobs/{handle}/bury", vec![row(Method::POST, Admin, actions::bury)]),
+        ("/api/v1/dead/{handle}", vec![row(Method::DELETE, Admin, actions::forget)]),
+        ("/api/v1/dead/{handle}/retry", vec![row(Method::POST, Admin, actions::retry)]),
+        ("/api/v1/policies/{pattern}", vec![row(Method::PATCH, Admin, set_policy::set)]),
+        ("/{function}", vec![row(Method::POST, Submit, c_submit::submit), row(Method::PUT, Submit, c_submit::submit)]),
     ]
 }
 

@@ -1,7 +1,12 @@
 //! The HTTP side: a server that listens for both protocols, and peers of both.
 
+mod actions;
+mod c_submit;
 mod client;
 mod health;
+mod large;
+mod set_policy;
+mod submit;
 
 pub(crate) use client::{Answer, Client};
 
