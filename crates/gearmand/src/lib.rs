@@ -81,6 +81,7 @@
 //! http::names        names of functions, keys and jobs -> text and paths
 //! http::pieces       large bodies, encoded while they are sent
 //! http::auth         who a request is from, and what it may do
+//! http::ending       requests under way are answered before the end
 //! http::client       a client of this very server, for jobs that are submitted
 //! http               what handlers share
 //! http::submitting   a job that is submitted, to its end

@@ -11,6 +11,7 @@ pub(crate) mod auth;
 pub(crate) mod budget;
 pub(crate) mod c_submit;
 pub(crate) mod client;
+pub(crate) mod ending;
 pub(crate) mod health;
 pub(crate) mod listener;
 #[allow(dead_code, reason = "the API uses it next")]
@@ -26,6 +27,7 @@ pub(crate) use request::Request;
 use crate::http::auth::Auth;
 use crate::http::budget::Budget;
 use crate::http::client::Connect;
+use crate::http::ending::Ending;
 use crate::shared::Shared;
 
 /// What handlers share.
@@ -37,6 +39,8 @@ pub(crate) struct Http {
     pub(crate) connect: Connect,
     /// Memory for large bodies.
     pub(crate) budget: Budget,
+    /// When to end.
+    pub(crate) ending: Ending,
     /// Who may do what.
     pub(crate) auth: Auth,
     /// Paths, and who answers them.

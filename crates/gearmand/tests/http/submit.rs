@@ -287,6 +287,20 @@ async fn nothing_is_taken_while_the_server_drains_and_what_runs_is_still_answere
 }
 
 #[tokio::test]
+async fn who_waits_when_the_server_ends_is_told() {
+    let server = HttpServer::start().await;
+    let waiting = wait_for(server.client().await, json!({}));
+    let mut idle = server.client().await;
+    idle.get("/healthz").await.expect(200);
+    until(&server.gearman, "status\n", "f\t1\t0\t0\n.\n").await;
+    server.gearman.stop.send(Stop::Now).unwrap();
+    let answer = waiting.await.unwrap().expect(503);
+    assert!(detail(&answer).starts_with("the server has ended meanwhile"));
+    idle.ends().await;
+    server.gearman.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_job_needs_a_connection_of_the_server() {
     let server = HttpServer::with(|config: &mut Config| config.max_connections = 1).await;
     let peer = server.gearman.worker(&["g"]).await;
