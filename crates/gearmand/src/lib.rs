@@ -35,7 +35,9 @@
 //! broker::recurring  … the server submits jobs itself, by schedules
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
+//! broker::snapshot::page   where a part of a list begins and ends
 //! broker::snapshot   … what is to be seen from outside
+//! broker::snapshot::peers  … connections with what they do
 //! broker::dispatch   a packet -> a call of the broker
 //! admin::fields      pieces of answers of our own
 //! admin::policies    policies are set and shown
