@@ -82,7 +82,21 @@
 //! http::names        names of functions, keys and jobs -> text and paths
 //! http::auth         who a request is from, and what it may do
 //! http::client       a client of this very server, for jobs that are submitted
+//! http::live         what is sent to those who watch
+//! http::samples      what happened in a while
+//! http::history      … in the last quarter of an hour
 //! http               what handlers share
+//! http::api::list    parts of lists
+//! http::api::functions   functions -> JSON
+//! http::api::jobs        jobs
+//! http::api::dead        dead letters
+//! http::api::policies    rules
+//! http::api::schedules   schedules
+//! http::api::peers       connections
+//! http::api::server      facts and counts
+//! http::api::history     samples, for charts
+//! http::api::events      all of that, again and again
+//! http::api::openapi     the description of the API
 //! http::health       whether the process answers, and takes jobs
 //! http::routes       paths, methods, rights -> who answers
 //! http::listener     accepting, and serving within bounds

@@ -9,7 +9,9 @@ use crate::durable::{Backend, BackendError};
 use crate::http::Http;
 use crate::http::auth::Auth;
 use crate::http::client::Connect;
+use crate::http::history::History;
 use crate::http::listener::Serving;
+use crate::http::live::Live;
 use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
@@ -228,6 +230,8 @@ impl Server {
             shared: self.shared.clone(),
             connect: Connect::new(move || connect_itself(&threads)),
             auth: Auth::new(),
+            history: History::default(),
+            live: Live::default(),
             routes: Routes::new().map_err(io::Error::other)?,
         };
         Serving::start(std::mem::take(&mut self.http), Arc::new(http)).map(Some)

@@ -245,6 +245,11 @@ impl Broker {
         Some(self.function_with_activity(now, &self.functions[self.functions.find(name)?]))
     }
 
+    /// Whether there is this function.
+    pub(crate) fn knows(&self, function: &[u8]) -> bool {
+        self.functions.find(function).is_some()
+    }
+
     /// What an operator wants for its jobs, all rules together; `None`: nothing, or there is no such function.
     pub(crate) fn policy_of(&self, function: &[u8]) -> Option<Policy> {
         self.functions[self.functions.find(function)?].policy.as_deref().cloned()

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a handler is asked only when the request has the right that its row names.
 
+use crate::http::api::{dead, events, functions, history, jobs, openapi, peers, policies, schedules, server};
 use crate::http::reply::{Problem, Reply};
 use crate::http::request::decode;
 use crate::http::{Http, Request, auth, health};
@@ -51,10 +52,25 @@ where
 
 /// The table. `{name}` stands for a segment.
 fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
-    use Need::Nothing;
+    use Need::{Nothing, Observe, Status};
     vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
+        ("/api/v1/openapi.json", vec![row(Method::GET, Nothing, openapi::document)]),
+        ("/api/v1/server", vec![row(Method::GET, Observe, server::facts)]),
+        ("/api/v1/functions", vec![row(Method::GET, Observe, functions::list)]),
+        ("/api/v1/functions/{function}", vec![row(Method::GET, Observe, functions::one)]),
+        ("/api/v1/functions/{function}/jobs", vec![row(Method::GET, Observe, jobs::of_function)]),
+        ("/api/v1/functions/{function}/unique/{key}", vec![row(Method::GET, Status, jobs::of_unique)]),
+        ("/api/v1/jobs/{handle}", vec![row(Method::GET, Status, jobs::one)]),
+        ("/api/v1/dead", vec![row(Method::GET, Observe, dead::list)]),
+        ("/api/v1/dead/{handle}", vec![row(Method::GET, Observe, dead::one)]),
+        ("/api/v1/policies", vec![row(Method::GET, Observe, policies::list)]),
+        ("/api/v1/workers", vec![row(Method::GET, Observe, peers::workers)]),
+        ("/api/v1/connections", vec![row(Method::GET, Observe, peers::connections)]),
+        ("/api/v1/schedules", vec![row(Method::GET, Observe, schedules::list)]),
+        ("/api/v1/history", vec![row(Method::GET, Observe, history::samples)]),
+        ("/api/v1/events", vec![row(Method::GET, Observe, events::stream)]),
     ]
 }
 

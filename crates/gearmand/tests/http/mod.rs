@@ -1,5 +1,6 @@
 //! The HTTP side: a server that listens for both protocols, and peers of both.
 
+mod api;
 mod client;
 mod health;
 

@@ -3,9 +3,8 @@
 //! Invariant: a page visits so many numbers at most, used or not, and has so many entries: who holds the lock for it never
 //! holds it for long.
 
-use std::num::ParseIntError;
+use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 
 /// Most entries of a page.
 pub(crate) const PAGE: usize = 1000;
@@ -16,16 +15,14 @@ pub(crate) const NUMBERS: u32 = 16 * PAGE as u32;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cursor(pub(super) u64);
 
-impl FromStr for Cursor {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Cursor, ParseIntError> {
-        text.parse().map(Cursor)
+impl From<u64> for Cursor {
+    fn from(place: u64) -> Cursor {
+        Cursor(place)
     }
 }
 
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
