@@ -11,7 +11,9 @@ use crate::http::auth::Auth;
 use crate::http::budget::Budget;
 use crate::http::client::Connect;
 use crate::http::ending::Ending;
+use crate::http::history::History;
 use crate::http::listener::Serving;
+use crate::http::live::Live;
 use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
@@ -237,6 +239,8 @@ impl Server {
             budget: Budget::new(),
             ending: Ending::new(),
             auth: Auth::new(),
+            history: History::default(),
+            live: Live::default(),
             routes: Routes::new().map_err(io::Error::other)?,
         });
         let serving = Serving::start(std::mem::take(&mut self.http), http.clone())?;

@@ -4,6 +4,8 @@
 
 use crate::config::tls::Tls;
 use crate::http::Http;
+use crate::http::api::events;
+use crate::http::history;
 use crate::http::routes::answer;
 use crate::net::listener::{Accept, Accepted, Listener};
 use crate::net::stream::Socket;
@@ -47,6 +49,8 @@ impl Serving {
         let thread = Thread::start("http".into())?;
         let runtime = thread.runtime();
         let _there = runtime.enter();
+        runtime.spawn(history::keep(http.clone()));
+        runtime.spawn(events::render(http.clone()));
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         for listener in listeners {
             runtime.spawn(accept(Accept::new(listener)?, http.clone(), places.clone()));

@@ -11,6 +11,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue,
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use std::convert::Infallible;
+use std::time::Duration;
 
 /// An answer.
 pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
@@ -45,6 +46,11 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
         Ok(body) => reply(status, "application/json", body),
         Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into(),
     }
+}
+
+/// A duration, or a time since 1970, in seconds: exact to the microsecond.
+pub(crate) fn seconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
 }
 
 /// It is done, and there is nothing to say of it.

@@ -11,14 +11,13 @@ use crate::http::reply::Problem;
 use crate::rights::Rights;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
-use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,13 +36,13 @@ const IN_PATH: &AsciiSet =
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     /// What whoever sent it may do.
     pub(crate) rights: Arc<Rights>,
     /// What the path names, by the name that its route gives it.
     pub(crate) named: Vec<(&'static str, Vec<u8>)>,
     query: Vec<(String, String)>,
+    raw_query: String,
     body: Incoming,
 }
 
@@ -54,8 +53,9 @@ impl Request {
         named: Vec<(&'static str, Vec<u8>)>,
     ) -> Request {
         let (head, body) = request.into_parts();
-        let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        Request { method: head.method, headers: head.headers, rights, named, query, body }
+        let raw_query = head.uri.query().unwrap_or_default().to_owned();
+        let query = form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect();
+        Request { headers: head.headers, rights, named, query, raw_query, body }
     }
 
     /// What the path names by this name; nothing where its route has no such name.
@@ -68,13 +68,26 @@ impl Request {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The same, of a type.
+    /// The same, of any bytes: a name.
+    pub(crate) fn query_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let words = self.raw_query.split('&').map(|word| word.split_once('=').unwrap_or((word, "")));
+        // As form_urlencoded reads it, which knows texts alone.
+        words
+            .map(|(known, value)| (known, value.replace('+', " ")))
+            .find(|(known, _)| decode(known) == name.as_bytes())
+            .map(|(_, value)| decode(&value))
+    }
+
+    /// Whether something is wished for.
     ///
     /// # Errors
-    /// 422, where it is none.
-    pub(crate) fn parse_query<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
-        let parse = |text: &str| text.parse().map_err(|e| Problem::unfit(format!("{name}={text}: {e}")));
-        self.query(name).map(parse).transpose()
+    /// 422, where that is not to be understood.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.query(name) {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(other) => Err(Problem::unfit(format!("{name}={other}: it is 0, 1, false or true"))),
+        }
     }
 
     /// The whole body, of so many bytes at most.

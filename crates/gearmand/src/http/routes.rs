@@ -3,6 +3,7 @@
 //! Invariant: a handler is asked only when the request has the right that its row names.
 
 use crate::http::api::{actions, set_policy, submit};
+use crate::http::api::{dead, events, functions, history, jobs, openapi, peers, policies, schedules, server};
 use crate::http::reply::{Problem, Reply};
 use crate::http::request::decode;
 use crate::http::{Http, Request, auth, c_submit, health};
@@ -52,25 +53,51 @@ where
 
 /// The table. `{name}` stands for a segment.
 fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
-    use Need::{Admin, Nothing, Submit};
+    use Need::{Admin, Nothing, Observe, Status, Submit};
     vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
+        ("/api/v1/openapi.json", vec![row(Method::GET, Nothing, openapi::document)]),
+        ("/api/v1/server", vec![row(Method::GET, Observe, server::facts)]),
+        ("/api/v1/functions", vec![row(Method::GET, Observe, functions::list)]),
         (
             "/api/v1/functions/{function}",
-            vec![row(Method::PUT, Admin, actions::create_function), row(Method::DELETE, Admin, actions::drop_function)],
+            vec![
+                row(Method::GET, Observe, functions::one),
+                row(Method::PUT, Admin, actions::create_function),
+                row(Method::DELETE, Admin, actions::drop_function),
+            ],
         ),
         ("/api/v1/functions/{function}/pause", vec![row(Method::POST, Admin, actions::pause)]),
         ("/api/v1/functions/{function}/resume", vec![row(Method::POST, Admin, actions::resume)]),
-        ("/api/v1/functions/{function}/jobs", vec![row(Method::POST, Submit, submit::submit)]),
-        ("/api/v1/functions/{function}/unique/{key}", vec![row(Method::DELETE, Admin, actions::cancel_unique)]),
+        (
+            "/api/v1/functions/{function}/jobs",
+            vec![row(Method::GET, Observe, jobs::of_function), row(Method::POST, Submit, submit::submit)],
+        ),
+        (
+            "/api/v1/functions/{function}/unique/{key}",
+            vec![row(Method::GET, Status, jobs::of_unique), row(Method::DELETE, Admin, actions::cancel_unique)],
+        ),
         ("/api/v1/functions/{function}/dead", vec![row(Method::DELETE, Admin, actions::forget_all)]),
         ("/api/v1/functions/{function}/dead/retry", vec![row(Method::POST, Admin, actions::retry_all)]),
-        ("/api/v1/jobs/{handle}", vec![row(Method::DELETE, Admin, actions::cancel)]),
+        (
+            "/api/v1/jobs/{handle}",
+            vec![row(Method::GET, Status, jobs::one), row(Method::DELETE, Admin, actions::cancel)],
+        ),
         ("/api/v1/jobs/{handle}/bury", vec![row(Method::POST, Admin, actions::bury)]),
-        ("/api/v1/dead/{handle}", vec![row(Method::DELETE, Admin, actions::forget)]),
+        ("/api/v1/dead", vec![row(Method::GET, Observe, dead::list)]),
+        (
+            "/api/v1/dead/{handle}",
+            vec![row(Method::GET, Observe, dead::one), row(Method::DELETE, Admin, actions::forget)],
+        ),
         ("/api/v1/dead/{handle}/retry", vec![row(Method::POST, Admin, actions::retry)]),
+        ("/api/v1/policies", vec![row(Method::GET, Observe, policies::list)]),
         ("/api/v1/policies/{pattern}", vec![row(Method::PATCH, Admin, set_policy::set)]),
+        ("/api/v1/workers", vec![row(Method::GET, Observe, peers::workers)]),
+        ("/api/v1/connections", vec![row(Method::GET, Observe, peers::connections)]),
+        ("/api/v1/schedules", vec![row(Method::GET, Observe, schedules::list)]),
+        ("/api/v1/history", vec![row(Method::GET, Observe, history::samples)]),
+        ("/api/v1/events", vec![row(Method::GET, Observe, events::stream)]),
         ("/{function}", vec![row(Method::POST, Submit, c_submit::submit), row(Method::PUT, Submit, c_submit::submit)]),
     ]
 }

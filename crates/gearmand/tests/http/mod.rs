@@ -1,11 +1,13 @@
 //! The HTTP side: a server that listens for both protocols, and peers of both.
 
 mod actions;
+mod api;
 mod c_submit;
 mod client;
 mod health;
 mod large;
 mod set_policy;
+mod stored;
 mod submit;
 
 pub(crate) use client::{Answer, Client};

@@ -4,6 +4,7 @@
 use crate::broker::manage::{NotBuried, NotDropped};
 use crate::broker::retries::NotRetried;
 use crate::broker::{Broker, Now};
+use crate::http::api::functions::{reply, unknown};
 use crate::http::reply::{Problem, Reply, done, json};
 use crate::http::submitting::check_name;
 use crate::http::{Http, Request, names};
@@ -32,13 +33,13 @@ pub(crate) async fn create_function(http: Arc<Http>, request: Request) -> Result
     let name = request.name("function");
     check_name("the function's name", name, MAX_FUNCTION)?;
     let (known, created) = step(&http, |broker, now, _| {
-        let known = broker.function_named(now, name).is_some();
+        let known = broker.knows(name);
         (known, broker.create_function(now, name))
     });
     match (created, known) {
         (false, _) => Err(too_many_functions()),
-        (true, true) => function(&http, name, StatusCode::OK),
-        (true, false) => function(&http, name, StatusCode::CREATED),
+        (true, true) => reply(&http, name, StatusCode::OK),
+        (true, false) => reply(&http, name, StatusCode::CREATED),
     }
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn drop_function(http: Arc<Http>, request: Request) -> Result<R
     let name = request.name("function");
     match step(&http, |broker, now, outgoing| broker.drop_function(now, name, outgoing)) {
         Ok(()) => Ok(done()),
-        Err(NotDropped::Unknown) => Err(unknown_function(name)),
+        Err(NotDropped::Unknown) => Err(unknown(name)),
         Err(NotDropped::InUse) => {
             Err(Problem::conflict("it is in use: there are workers that can run it, or jobs of it are running"))
         }
@@ -59,7 +60,7 @@ pub(crate) async fn pause(http: Arc<Http>, request: Request) -> Result<Reply, Pr
     let name = request.name("function");
     let pattern = exact(name)?;
     set_paused(&http, name, |broker, now| set(broker, now, pattern, "paused=yes"))?;
-    function(&http, name, StatusCode::OK)
+    reply(&http, name, StatusCode::OK)
 }
 
 /// They are handed out again, whatever other rules say.
@@ -68,12 +69,12 @@ pub(crate) async fn resume(http: Arc<Http>, request: Request) -> Result<Reply, P
     let pattern = exact(name)?;
     set_paused(&http, name, |broker, now| {
         set(broker, now, pattern, "paused=")?;
-        match broker.function_named(now, name) {
-            Some(function) if function.paused => set(broker, now, pattern, "paused=no"),
+        match broker.policy_of(name) {
+            Some(policy) if policy.is_paused() => set(broker, now, pattern, "paused=no"),
             _ => Ok(()),
         }
     })?;
-    function(&http, name, StatusCode::OK)
+    reply(&http, name, StatusCode::OK)
 }
 
 fn set(broker: &mut Broker, now: &Now, pattern: &str, word: &str) -> Result<(), String> {
@@ -85,8 +86,8 @@ fn set_paused(
     name: &[u8],
     set: impl FnOnce(&mut Broker, &Now) -> Result<(), String>,
 ) -> Result<(), Problem> {
-    let set = step(http, |broker, now, _| broker.function_named(now, name).is_some().then(|| set(broker, now)));
-    set.ok_or_else(|| unknown_function(name))?.map_err(Problem::conflict)
+    let set = step(http, |broker, now, _| broker.knows(name).then(|| set(broker, now)));
+    set.ok_or_else(|| unknown(name))?.map_err(Problem::conflict)
 }
 
 /// A pattern that is for this function alone.
@@ -162,10 +163,6 @@ pub(crate) async fn forget_all(http: Arc<Http>, request: Request) -> Result<Repl
     Ok(json(StatusCode::OK, &Count { count }))
 }
 
-fn unknown_function(name: &[u8]) -> Problem {
-    Problem::not_found(format!("there is no function {}", names::shown(name)))
-}
-
 fn unknown_letter() -> Problem {
     Problem::not_found("there is no such dead letter")
 }
@@ -176,13 +173,4 @@ fn too_many_functions() -> Problem {
 
 fn unavailable(detail: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-}
-
-fn function(http: &Http, name: &[u8], status: StatusCode) -> Result<Reply, Problem> {
-    let function = step(http, |broker, now, _| broker.function_named(now, name));
-    let function = function.ok_or_else(|| unknown_function(name))?;
-    Ok(json(
-        status,
-        &serde_json::json!({"function": names::shown(name), "href": names::function(name), "paused": function.paused}),
-    ))
 }

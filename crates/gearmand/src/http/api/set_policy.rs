@@ -2,12 +2,13 @@
 //!
 //! Owns how values are written in JSON. Must never know what they mean: that is said by the policy itself.
 
-use crate::broker::policy::{Policy, Rule};
-use crate::http::reply::{self, Problem, Reply, done};
+use crate::broker::policy::Policy;
+use crate::http::api::policies;
+use crate::http::reply::{Problem, Reply, done, json};
 use crate::http::request::MAX_JSON;
-use crate::http::{Http, Request, names};
+use crate::http::{Http, Request};
 use hyper::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 pub(crate) async fn set(http: Arc<Http>, mut request: Request) -> Result<Reply, Problem> {
@@ -22,11 +23,7 @@ pub(crate) async fn set(http: Arc<Http>, mut request: Request) -> Result<Reply, 
     });
     let rule = set.map_err(Problem::unfit)?;
     tracing::info!("policy {} {}", pattern.escape_debug(), words.join(" ").escape_debug());
-    let shown = |rule: Rule| {
-        let policy: Map<String, Value> = rule.policy.entries().into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        json!({"pattern": rule.pattern.to_string(), "href": names::policy(pattern), "source": "run-time", "policy": policy})
-    };
-    Ok(rule.map_or_else(done, |rule| reply::json(StatusCode::OK, &shown(rule))))
+    Ok(rule.map_or_else(done, |rule| json(StatusCode::OK, &policies::Policy::from(rule))))
 }
 
 /// A key and its value as on a command line. Null takes it back.
