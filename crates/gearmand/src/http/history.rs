@@ -157,3 +157,79 @@ async fn sample(http: &Http) {
     }
     http.history.series().end(total);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::activity::{Activity, End};
+    use crate::broker::snapshot::Server;
+
+    fn function(name: &str, submitted: u64, queued: u32) -> Function {
+        let mut activity = Activity::default();
+        activity.submitted = submitted;
+        (0..submitted).for_each(|_| activity.end(End::Completed));
+        Function {
+            name: name.as_bytes().into(),
+            queued: [0, queued, 0],
+            running: 0,
+            delayed: 0,
+            storing: 0,
+            workers: 1,
+            limits: [0; 3],
+            oldest: None,
+            dead: 0,
+            paused: false,
+            activity: (submitted > 0).then(|| activity.into()),
+        }
+    }
+
+    /// The next look at these functions, a step later.
+    fn look(series: &mut Series, functions: &[Function]) {
+        series.round += 1;
+        let steady = STEP * series.round as u32;
+        let now = Now { steady, wall: steady };
+        let mut total = Counts::begin(&now, &Server { workers: 7, ..Server::default() });
+        series.page(&now, &mut total, functions);
+        series.end(total);
+    }
+
+    fn last(ring: &Ring) -> serde_json::Value {
+        serde_json::to_value(ring.samples.back().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rates_are_those_of_a_step() {
+        let mut series = Series::default();
+        look(&mut series, &[function("a", 1000, 5)]);
+        assert!(series.total.samples.is_empty() && series.functions[&b"a"[..]].samples.is_empty());
+        look(&mut series, &[function("a", 1050, 6), function("new", 20, 0), function("none", 0, 0)]);
+        let (total, a, new) = (&series.total, &series.functions[&b"a"[..]], &series.functions[&b"new"[..]]);
+        assert_eq!([total, a, new].map(|ring| last(ring)["completed"].as_f64().unwrap()), [7.0, 5.0, 2.0]);
+        assert_eq!(
+            (&last(total)["workers"], &last(total)["queued"], &last(a)["workers"]),
+            (&7.into(), &6.into(), &1.into())
+        );
+        assert!(!series.functions.contains_key(&b"none"[..]));
+        // A function is dropped: what it counted does not make the others' less.
+        look(&mut series, &[function("new", 50, 0)]);
+        assert_eq!(last(&series.total)["completed"], 3.0);
+        assert!(!series.functions.contains_key(&b"a"[..]));
+    }
+
+    #[test]
+    fn samples_and_functions_are_bounded() {
+        let mut series = Series::default();
+        let mut many: Vec<Function> = (0..FUNCTIONS).map(|n| function(&format!("f{n}"), 1, 0)).collect();
+        for _ in 0..=SAMPLES {
+            look(&mut series, &many);
+        }
+        assert!(series.total.samples.len() == SAMPLES && series.functions.len() == FUNCTIONS);
+        many.push(function("idle", 1, 0));
+        many.push(function("busy", 1, 1));
+        look(&mut series, &many);
+        assert!(series.functions.len() == FUNCTIONS && series.total.samples.len() == SAMPLES);
+        assert!(series.functions.contains_key(&b"busy"[..]) && !series.functions.contains_key(&b"idle"[..]));
+        let bytes = size_of::<Ring>() + size_of::<Sample>() * SAMPLES;
+        assert!(bytes <= 9 * 1024, "{bytes}");
+    }
+}

@@ -61,3 +61,49 @@ impl Live {
         self.last.send_replace(Some(rendering));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_wanted_while_nobody_watches_and_nothing_old_is_shown() {
+        let live = Live::default();
+        let mut one = live.watch().unwrap();
+        assert!(!live.wanted().await);
+        live.show("first".into());
+        assert_eq!(one.last.borrow_and_update().as_deref(), Some(&b"first"[..]));
+        drop(one);
+        let wanted = live.wanted();
+        tokio::pin!(wanted);
+        tokio::select! {
+            biased;
+            _ = &mut wanted => panic!("nobody watches"),
+            () = std::future::ready(()) => {}
+        }
+        let two = live.watch().unwrap();
+        assert_eq!(*two.last.borrow(), None);
+        assert!(wanted.await);
+    }
+
+    #[tokio::test]
+    async fn who_is_slow_misses_some() {
+        let live = Live::default();
+        let mut slow = live.watch().unwrap();
+        for rendering in ["1", "2", "3"] {
+            live.show(rendering.into());
+        }
+        slow.last.changed().await.unwrap();
+        assert_eq!(slow.last.borrow_and_update().as_deref(), Some(&b"3"[..]));
+        assert!(!slow.last.has_changed().unwrap());
+    }
+
+    #[test]
+    fn places_are_free_again() {
+        let live = Live::default();
+        let mut all: Vec<Watching> = (0..STREAMS).map(|_| live.watch().unwrap()).collect();
+        assert!(live.watch().is_none());
+        drop(all.pop());
+        assert!(live.watch().is_some());
+    }
+}

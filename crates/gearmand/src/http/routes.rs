@@ -140,3 +140,24 @@ async fn find(http: Arc<Http>, request: hyper::Request<Incoming>) -> Result<Repl
     auth::allow(&request.rights, endpoint.need, request.name("function"))?;
     (endpoint.handler)(http.clone(), request).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::api::openapi::DOCUMENT;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_description_has_just_the_rows_of_the_table() {
+        let rows = table().into_iter().filter(|(path, _)| path.starts_with("/api/v1/"));
+        let rows = rows.flat_map(|(path, endpoints)| {
+            endpoints.into_iter().map(move |endpoint| format!("{} {path}", endpoint.method.as_str().to_lowercase()))
+        });
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let described = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+        });
+        assert_eq!(described.collect::<BTreeSet<_>>(), rows.collect());
+    }
+}

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use std::sync::Arc;
 
 /// See the module.
-const DOCUMENT: &str = include_str!("openapi.json");
+pub(crate) const DOCUMENT: &str = include_str!("openapi.json");
 
 pub(crate) async fn document(_: Arc<Http>, _: Request) -> Result<Reply, Problem> {
     Ok(reply(StatusCode::OK, "application/json", DOCUMENT))
