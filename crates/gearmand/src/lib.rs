@@ -58,6 +58,7 @@
 //! config::file       words of a command line and of files
 //! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::tokens     the file of tokens: who may do what over HTTP
 //! config::schedules  what is to be submitted regularly
 //! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::verify     which clients are let in by their certificates
@@ -77,10 +78,13 @@
 //! shared             the state that all connections share, and its lock
 //! net::connection    bytes of one connection -> packets -> the broker
 //! ---- HTTP ----
+//! http::patience     a stream whose peer has to read
+//! http::places       connections, so many at most
 //! http::reply        bodies, and problems
 //! http::budget       memory for large bodies
 //! http::request      paths, queries and bodies, within bounds
 //! http::names        names of functions, keys and jobs -> text and paths
+//! http::origin       where a request comes from, as browsers tell
 //! http::pieces       large bodies, encoded while they are sent
 //! http::auth         who a request is from, and what it may do
 //! http::ending       requests under way are answered before the end
@@ -106,6 +110,8 @@
 //! http::api::openapi     the description of the API
 //! http::c_submit     jobs are submitted as to C gearmand
 //! http::health       whether the process answers, and takes jobs
+//! http::login        the form to log in, and who somebody is
+//! http::page         the files of the web page
 //! http::routes       paths, methods, rights -> who answers
 //! http::listener     accepting, and serving within bounds
 //! ---- all of it ----

@@ -18,7 +18,7 @@ use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
 use crate::net::handshakes::{Handshakes, Place};
-use crate::net::listener::{Accept, Accepted, Listener};
+use crate::net::listener::{Accept, Accepted, EXHAUSTED, Listener, is_one_connection};
 use crate::net::peer::Peer;
 use crate::net::stream::{HandshakeError, Socket, Stream};
 use crate::net::threads::Threads;
@@ -50,9 +50,6 @@ pub enum Stop {
 
 /// How long an end waits for those who are slow to read their last answers.
 const FLUSH: Duration = Duration::from_secs(1);
-/// How long nobody is accepted when the system has no more descriptors.
-const EXHAUSTED: Duration = Duration::from_millis(100);
-
 /// How long a client whose handshake failed may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
 
@@ -236,9 +233,9 @@ impl Server {
         let http = Arc::new(Http {
             shared: self.shared.clone(),
             connect: Connect::new(move || connect_itself(&threads)),
+            auth: Auth::new(self.shared.lock().config.tokens.clone()),
             budget: Budget::new(),
             ending: Ending::new(),
-            auth: Auth::new(),
             history: History::default(),
             live: Live::default(),
             routes: Routes::new().map_err(io::Error::other)?,
@@ -318,12 +315,6 @@ async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>, handshakes: 
             }
         }
     }
-}
-
-/// Errors that are about a connection that came and went, not about the server.
-fn is_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, WouldBlock};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
 fn admit(accepted: Accepted, threads: &Threads<PerThread>, handshakes: &Arc<Handshakes>) -> io::Result<()> {

@@ -50,6 +50,11 @@ pub(crate) async fn submit(http: Arc<Http>, mut request: Request) -> Result<Repl
     Ok(told(&handle, command, body))
 }
 
+/// No job is submitted by GET, and there is nothing else of this name.
+pub(crate) async fn nothing(_: Arc<Http>, _: Request) -> Result<Reply, Problem> {
+    Err(Problem::not_found("there is nothing at this path; a job of the function of this name is submitted by POST"))
+}
+
 /// What a job returned, with the packet that ended it. Other than a result nothing is told of it.
 fn result(outcome: Outcome, claim: Claim) -> (&'static str, Pieces) {
     let mut body = Pieces::new(claim);

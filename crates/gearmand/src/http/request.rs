@@ -7,31 +7,40 @@
 //! - a body is never longer than [`MAX_JSON`], or than what its handler takes, and its peer has only so long for it.
 
 use crate::http::budget::Claim;
+use crate::http::patience::time_for;
 use crate::http::reply::Problem;
 use crate::rights::Rights;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Longest body in JSON, but for that of a submit.
 pub(crate) const MAX_JSON: usize = 64 * 1024;
-/// How long a peer may take to send a body.
-const BODY_TIME: Duration = Duration::from_secs(30);
-/// A second more for so many bytes of a large one.
-const SLOWEST: usize = 64 * 1024;
 
 /// What need not be encoded in a path.
 const IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'*').remove(b'@');
+
+/// The connection that a request came by.
+#[derive(Debug)]
+pub(crate) struct Via {
+    /// As the log names it.
+    pub(crate) name: String,
+    /// It is a socket in the file system.
+    pub(crate) unix: bool,
+    /// It is encrypted.
+    pub(crate) tls: bool,
+    /// How long a body may take to come, beyond what its length asks for.
+    pub(crate) slow: Duration,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -39,6 +48,8 @@ pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     /// What whoever sent it may do.
     pub(crate) rights: Arc<Rights>,
+    /// How it came.
+    pub(crate) via: Arc<Via>,
     /// What the path names, by the name that its route gives it.
     pub(crate) named: Vec<(&'static str, Vec<u8>)>,
     query: Vec<(String, String)>,
@@ -49,13 +60,14 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(
         request: hyper::Request<Incoming>,
+        via: Arc<Via>,
         rights: Arc<Rights>,
         named: Vec<(&'static str, Vec<u8>)>,
     ) -> Request {
         let (head, body) = request.into_parts();
         let raw_query = head.uri.query().unwrap_or_default().to_owned();
         let query = form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect();
-        Request { headers: head.headers, rights, named, query, raw_query, body }
+        Request { headers: head.headers, rights, via, named, query, raw_query, body }
     }
 
     /// What the path names by this name; nothing where its route has no such name.
@@ -95,35 +107,40 @@ impl Request {
     /// # Errors
     /// 413 where it is longer, 408 where it does not come, 400 where it ends too early.
     pub(crate) async fn body(&mut self, most: usize) -> Result<Bytes, Problem> {
-        let whole = Limited::new(&mut self.body, most).collect();
-        match tokio::time::timeout(BODY_TIME, whole).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
-            Ok(Err(error)) => Err(unreadable(&error)),
-            Err(_) => Err(late(BODY_TIME)),
-        }
+        self.collect(most, |_| Ok(())).await
     }
 
-    /// The same of a body that may be large: the claim is for what has come of it. It may take longer the more has come.
+    /// The same of a body that may be large: the claim is for what has come of it.
     ///
     /// # Errors
     /// Those of [`Request::body`], and those of the claim.
     pub(crate) async fn large_body(&mut self, most: usize, claim: &mut Claim) -> Result<Bytes, Problem> {
-        let (begin, mut whole) = (Instant::now(), Vec::new());
+        self.collect(most, |bytes| claim.grow(bytes)).await
+    }
+
+    async fn collect(
+        &mut self,
+        most: usize,
+        mut grows: impl FnMut(usize) -> Result<(), Problem>,
+    ) -> Result<Bytes, Problem> {
+        let too_long = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {most} bytes at most here"));
         if self.body.size_hint().lower() > most as u64 {
-            return Err(too_large(most));
+            return Err(too_long());
         }
+        let begin = Instant::now();
+        let mut whole = Vec::new();
         loop {
-            let until = begin + BODY_TIME + Duration::from_secs((whole.len() / SLOWEST) as u64);
-            let data = match tokio::time::timeout_at(until, self.body.frame()).await {
-                Ok(None) => return Ok(whole.into()),
-                Ok(Some(frame)) => frame.map_err(|error| unreadable(&error))?.into_data().unwrap_or_default(),
-                Err(_) => return Err(late(begin.elapsed())),
-            };
-            if data.len() > most - whole.len() {
-                return Err(too_large(most));
+            let deadline = begin + self.via.slow + time_for(whole.len());
+            let frame = tokio::time::timeout_at(deadline, self.body.frame()).await;
+            let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly");
+            let Some(frame) = frame.map_err(late)? else { return Ok(whole.into()) };
+            let frame = frame.map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))?;
+            // Trailers are nothing to us.
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len() + data.len() > most {
+                return Err(too_long());
             }
-            claim.grow(whole.len() + data.len())?;
+            grows(whole.len() + data.len())?;
             whole.extend_from_slice(&data);
         }
     }
@@ -163,18 +180,6 @@ pub(crate) fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Pr
         serde_json::error::Category::Data => Problem::unfit(format!("the body: {error}")),
         _ => Problem::bad_request(format!("the body is no JSON: {error}")),
     })
-}
-
-fn too_large(most: usize) -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has {most} bytes at most here"))
-}
-
-fn unreadable(error: &impl Display) -> Problem {
-    Problem::bad_request(format!("the body cannot be read: {error}"))
-}
-
-fn late(time: Duration) -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the body did not come within {} s", time.as_secs()))
 }
 
 /// A segment of a path -> the bytes that it stands for.

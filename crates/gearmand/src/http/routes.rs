@@ -5,8 +5,9 @@
 use crate::http::api::{actions, set_policy, submit};
 use crate::http::api::{dead, events, functions, history, jobs, openapi, peers, policies, schedules, server};
 use crate::http::reply::{Problem, Reply};
+use crate::http::request::Via;
 use crate::http::request::decode;
-use crate::http::{Http, Request, auth, c_submit, health};
+use crate::http::{Http, Request, c_submit, health, login, origin, page};
 use crate::rights::Need;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -54,9 +55,12 @@ where
 /// The table. `{name}` stands for a segment.
 fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
     use Need::{Admin, Nothing, Observe, Status, Submit};
-    vec![
+    let mut table = vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
+        ("/login", vec![row(Method::POST, Nothing, login::log_in)]),
+        ("/logout", vec![row(Method::POST, Nothing, login::log_out)]),
+        ("/api/v1/whoami", vec![row(Method::GET, Nothing, login::whoami)]),
         ("/api/v1/openapi.json", vec![row(Method::GET, Nothing, openapi::document)]),
         ("/api/v1/server", vec![row(Method::GET, Observe, server::facts)]),
         ("/api/v1/functions", vec![row(Method::GET, Observe, functions::list)]),
@@ -98,8 +102,23 @@ fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
         ("/api/v1/schedules", vec![row(Method::GET, Observe, schedules::list)]),
         ("/api/v1/history", vec![row(Method::GET, Observe, history::samples)]),
         ("/api/v1/events", vec![row(Method::GET, Observe, events::stream)]),
-        ("/{function}", vec![row(Method::POST, Submit, c_submit::submit), row(Method::PUT, Submit, c_submit::submit)]),
-    ]
+        (
+            "/{function}",
+            vec![
+                row(Method::POST, Submit, c_submit::submit),
+                row(Method::PUT, Submit, c_submit::submit),
+                row(Method::GET, Nothing, c_submit::nothing),
+            ],
+        ),
+    ];
+    table.extend(page::FILES.iter().map(|file| (file.path, vec![of_page(file)])));
+    table
+}
+
+/// The row of a file.
+fn of_page(file: &'static page::File) -> Endpoint {
+    let handler = move |http, request| -> Answer { Box::pin(page::serve(file, http, request)) };
+    Endpoint { method: Method::GET, need: Need::Nothing, handler: Box::new(handler) }
 }
 
 impl Routes {
@@ -116,18 +135,22 @@ impl Routes {
 }
 
 /// Answers a request, whatever it is.
-pub(crate) async fn answer(http: Arc<Http>, request: hyper::Request<Incoming>) -> Reply {
-    match find(http, request).await {
+pub(crate) async fn answer(http: Arc<Http>, via: Arc<Via>, request: hyper::Request<Incoming>) -> Reply {
+    match find(http, via, request).await {
         Ok(reply) => reply,
         Err(problem) => problem.into(),
     }
 }
 
-async fn find(http: Arc<Http>, request: hyper::Request<Incoming>) -> Result<Reply, Problem> {
+async fn find(http: Arc<Http>, via: Arc<Via>, request: hyper::Request<Incoming>) -> Result<Reply, Problem> {
+    origin::check(&request, !http.auth.has_tokens() && !via.unix)?;
     let found = http.routes.paths.at(request.uri().path());
     let found = found.map_err(|_| Problem::not_found("there is nothing at this path"))?;
     let values = found.params.iter().map(|(_, value)| decode(value));
-    let named = found.value.names.iter().copied().zip(values).collect();
+    let named: Vec<_> = found.value.names.iter().copied().zip(values).collect();
+    if named.iter().any(|(_, value)| value.contains(&0)) {
+        return Err(Problem::bad_request("no name has a NUL in it: it would end there"));
+    }
     // hyper sends the head of the answer alone.
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let endpoints = &found.value.endpoints;
@@ -135,10 +158,15 @@ async fn find(http: Arc<Http>, request: hyper::Request<Incoming>) -> Result<Repl
         let methods: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.method.as_str()).collect();
         return Err(Problem::wrong_method(methods.join(", ")));
     };
-    let rights = http.auth.rights(request.headers())?;
-    let request = Request::new(request, rights, named);
-    auth::allow(&request.rights, endpoint.need, request.name("function"))?;
-    (endpoint.handler)(http.clone(), request).await
+    let caller = http.auth.caller(request.headers());
+    let request = Request::new(request, via, caller.rights.clone(), named);
+    if let Err(problem) = caller.allow(endpoint.need, request.name("function")) {
+        if caller.is_wrong() {
+            http.auth.wrong(&request.via.name);
+        }
+        return Err(problem);
+    }
+    http.auth.while_allowed(&caller, (endpoint.handler)(http.clone(), request)).await
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ async fn functions_are_made_and_dropped() {
     queue(&mut client, "").await;
     put(&mut client, "PUT", "/api/v1/functions/third", 503).await;
     put(&mut client, "PUT", &format!("/api/v1/functions/{}", "x".repeat(513)), 422).await;
-    put(&mut client, "PUT", "/api/v1/functions/%00", 422).await;
+    put(&mut client, "PUT", "/api/v1/functions/%00", 400).await;
     put(&mut client, "DELETE", "/api/v1/functions/third", 404).await;
     put(&mut client, "DELETE", "/api/v1/functions/a%2Fb", 204).await;
     let worker = server.gearman.worker(&["f"]).await;
@@ -151,9 +151,10 @@ async fn nothing_is_changed_by_get() {
     let server = HttpServer::start().await;
     let mut client = server.client().await;
     let handle = queue(&mut client, "").await;
-    for path in ["/f", "/api/v1/functions/f/pause", &format!("/api/v1/jobs/{handle}/bury")] {
+    let bury = format!("/api/v1/jobs/{handle}/bury");
+    for (path, status) in [("/f", 404), ("/api/v1/functions/f/pause", 405), (&bury, 405)] {
         for method in ["GET", "HEAD"] {
-            client.ask(method, path, &[], b"").await.expect(405);
+            client.ask(method, path, &["X-Gearman-Background: true"], b"").await.expect(status);
         }
     }
     let mut worker = server.gearman.worker(&["f"]).await;

@@ -55,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Sends a request with these lines of its head besides, such as `Origin: http://a`.
     pub(crate) async fn send(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", body.len());
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
         headers.iter().for_each(|line| head += &format!("{line}\r\n"));
         self.raw(&[head.as_bytes(), b"\r\n", body].concat()).await;
     }

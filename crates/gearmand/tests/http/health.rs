@@ -17,7 +17,7 @@ async fn a_server_that_takes_jobs_says_so() {
 async fn what_is_wrong_is_a_problem_that_says_what() {
     let server = HttpServer::start().await;
     let mut client = server.client().await;
-    let problem = client.get("/nothing/here").await.expect(404);
+    let problem = client.get("/nothing").await.expect(404);
     assert_eq!(problem.header("content-type"), "application/problem+json");
     assert_eq!(problem.json()["title"], "Not Found");
     let problem = client.ask("POST", "/healthz", &[], b"").await.expect(405);

@@ -98,7 +98,7 @@ async fn what_is_too_large_is_refused_before_it_is_sent() {
     let (server, address) = start(&[], &folder);
     for (path, most) in [("/f", 256 << 20), (JOBS, 384 << 20)] {
         let mut client = client(address).await;
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
         client.raw(format!("{head}Content-Length: {}\r\n\r\n", most + 1).as_bytes()).await;
         let answer = client.answer("POST").await.expect(413);
         assert_eq!(detail(&answer), format!("a body has {most} bytes at most here"));

@@ -1,14 +1,18 @@
 //! The HTTP side: a server that listens for both protocols, and peers of both.
 
 mod actions;
+mod auth;
+mod bounds;
 mod c_submit;
 mod client;
 mod dead;
 mod events;
 mod functions;
 mod health;
+mod hostile;
 mod jobs;
 mod large;
+mod page;
 mod peers;
 mod schema;
 mod server;

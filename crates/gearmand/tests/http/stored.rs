@@ -82,11 +82,11 @@ impl Acknowledged {
             let request = match in_json {
                 true => {
                     let body = format!("{{\"workload\":\"{name}\",\"background\":true}}");
-                    let head = format!("POST {JOBS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
+                    let head = format!("POST {JOBS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
                     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())
                 }
                 false => {
-                    let head = "POST /f HTTP/1.1\r\nHost: x\r\nX-Gearman-Background: true\r\n";
+                    let head = "POST /f HTTP/1.1\r\nHost: localhost\r\nX-Gearman-Background: true\r\n";
                     format!("{head}Content-Length: {}\r\n\r\n{name}", name.len())
                 }
             };

@@ -47,7 +47,7 @@ async fn a_job_in_the_background_is_answered_by_its_handle() {
     let again = client.json("POST", JOBS, &body).await.expect(202);
     assert_eq!(again.json()["handle"], "H:test:1", "one key, one job");
     let binary = json!({"workload_base64": "AP/+", "background": true});
-    client.json("POST", "/api/v1/functions/a%00b/jobs", &binary).await.expect(422);
+    client.json("POST", "/api/v1/functions/a%00b/jobs", &binary).await.expect(400);
     client.json("POST", "/api/v1/functions/%ff%2f/jobs", &binary).await.expect(202);
     let mut worker = server.gearman.worker(&["f"]).await;
     assert_eq!(worker.ask(GRAB_JOB_UNIQ, &[]).await.1, "H:test:1\0f\0k\0größe".as_bytes());
