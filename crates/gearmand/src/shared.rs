@@ -306,9 +306,9 @@ impl State {
         reasons.into_iter().filter(|(so, _)| *so).map(|(_, reason)| reason).collect()
     }
 
-    /// Ends the tasks of all connections.
-    pub(crate) fn abort_all(&self) {
-        self.connections.iter().flatten().for_each(|connection| connection.task.abort());
+    /// Closes all connections at once.
+    pub(crate) fn close_all(&mut self) {
+        self.connections.drain(..).flatten().for_each(|connection| connection.task.abort());
     }
 
     /// The system will not give another connection.

@@ -5,6 +5,8 @@
 use crate::config::HttpBounds;
 use crate::config::tls::Tls;
 use crate::http::Http;
+use crate::http::api::events;
+use crate::http::history;
 use crate::http::patience::Patient;
 use crate::http::places::{Place, Places, Seat};
 use crate::http::reply::{Problem, Reply, until};
@@ -20,6 +22,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -49,6 +52,8 @@ impl Serving {
         let thread = Thread::start("http".into())?;
         let runtime = thread.runtime();
         let _there = runtime.enter();
+        runtime.spawn(history::keep(http.clone()));
+        runtime.spawn(events::render(http.clone()));
         let places = Arc::new(Places::new(http.shared.lock().config.http.connections));
         for listener in listeners {
             runtime.spawn(accept(Accept::new(listener)?, http.clone(), places.clone()));
@@ -154,14 +159,22 @@ impl Connected {
             let (busy, answering) = (self.seat.busy(), answer(request));
             async move { Ok::<_, Infallible>(until(answering.await, move || busy.is_there())) }
         });
-        http1::Builder::new()
+        let mut ends = self.http.ending.subscribe();
+        let serving = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.bounds.head)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_FIELDS)
-            .serve_connection(TokioIo::new(Patient::new(stream, self.bounds.slow)), service)
-            .await
-            .map_err(|e| e.to_string())
+            .serve_connection(TokioIo::new(Patient::new(stream, self.bounds.slow)), service);
+        let mut serving = pin!(serving);
+        let served = tokio::select! {
+            served = &mut serving => served,
+            () = ends.begun() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        served.map_err(|e| e.to_string())
     }
 }
 

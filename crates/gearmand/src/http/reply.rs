@@ -17,6 +17,7 @@ use serde::Serialize;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// An answer.
 pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
@@ -98,6 +99,11 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
         Ok(body) => reply(status, "application/json", body),
         Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into(),
     }
+}
+
+/// A duration, or a time since 1970, in seconds: exact to the microsecond.
+pub(crate) fn seconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
 }
 
 /// It is done, and there is nothing to say of it.

@@ -116,6 +116,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         assert_eq!(String::from_utf8_lossy(&self.rest), "");
     }
 
+    /// The same, whatever came before.
+    pub(crate) async fn stream_ends(&mut self) {
+        while self.more().await {}
+    }
+
     async fn line(&mut self) -> String {
         loop {
             if let Some(end) = self.rest.windows(2).position(|two| two == b"\r\n") {

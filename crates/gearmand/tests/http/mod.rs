@@ -1,21 +1,37 @@
 //! The HTTP side: a server that listens for both protocols, and peers of both.
 
+mod actions;
 mod auth;
 mod bounds;
+mod c_submit;
 mod client;
+mod dead;
+mod events;
+mod functions;
 mod health;
 mod hostile;
+mod jobs;
+mod large;
 mod page;
+mod peers;
+mod schema;
+mod server;
+mod set_policy;
 mod start;
+mod stored;
+mod submit;
 mod tls;
 
 pub(crate) use client::{Answer, Client};
 
 use crate::util::Server;
+use gearmand::config::Policies;
 use gearmand::durable::Backend;
 use gearmand::{Config, Listener, Stop};
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -62,9 +78,35 @@ impl HttpServer {
         self.client().await.get(path).await
     }
 
-    /// What is found at a path.
+    /// What is found at a path of the API, and that it is as the description says.
     pub(crate) async fn found(&self, path: &str) -> Value {
-        self.get(path).await.expect(200).json()
+        let found = self.get(path).await.expect(200).json();
+        schema::check(path, &found);
+        found
+    }
+
+    /// A list, by pages of so many entries, and of how many pages it was.
+    pub(crate) async fn list(&self, path: &str, name: &str, limit: usize) -> (Vec<Value>, usize) {
+        let (mut all, mut pages, mut after) = (Vec::new(), 0, String::new());
+        let sign = if path.contains('?') { '&' } else { '?' };
+        loop {
+            let page = self.found(&format!("{path}{sign}limit={limit}{after}")).await;
+            let entries = page[name].as_array().unwrap();
+            assert!(entries.len() <= limit);
+            all.extend(entries.iter().cloned());
+            pages += 1;
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return (all, pages),
+            }
+        }
+    }
+
+    /// A server whose file of policies says this.
+    pub(crate) async fn obeying(policies: &str) -> (HttpServer, watch::Sender<Arc<Policies>>) {
+        let policies = watch::Sender::new(Arc::new(Policies::parse(policies, Path::new("policies.toml")).unwrap()));
+        let file = policies.subscribe();
+        (HttpServer::with(|config| config.policies = Some(file)).await, policies)
     }
 
     /// Asks again and again until the answer is as wanted.
