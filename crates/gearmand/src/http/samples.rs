@@ -62,15 +62,15 @@ impl Counts {
     }
 }
 
-/// A moment, and what happened in the while before it.
+/// A moment, and what happened in the while before it. Many of them are kept, so it is small.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Sample {
     at: f64,
-    queued: u64,
-    running: u64,
-    delayed: u64,
-    dead: u64,
-    workers: u64,
+    queued: u32,
+    running: u32,
+    delayed: u32,
+    dead: u32,
+    workers: u32,
     #[serde(flatten)]
     pub(crate) rates: Rates,
 }
@@ -114,13 +114,14 @@ impl Rates {
 
 impl Sample {
     pub(crate) fn between(earlier: &Counts, now: &Counts) -> Sample {
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         Sample {
             at: now.wall.as_millis() as f64 / 1e3,
-            queued: now.queued,
-            running: now.running,
-            delayed: now.delayed,
-            dead: now.dead,
-            workers: now.workers,
+            queued: number(now.queued),
+            running: number(now.running),
+            delayed: number(now.delayed),
+            dead: number(now.dead),
+            workers: number(now.workers),
             rates: Rates::between(earlier, now),
         }
     }

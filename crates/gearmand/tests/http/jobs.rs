@@ -122,7 +122,7 @@ async fn jobs_of_a_function_among_many_others() {
     const OURS: usize = 40;
     let server = HttpServer::start().await;
     let mut client = server.gearman.peer().await;
-    let function = |n: usize| if n % (OTHERS / OURS) == 0 { "rare" } else { "other" };
+    let function = |n: usize| if n.is_multiple_of(OTHERS / OURS) { "rare" } else { "other" };
     let submits = (0..OTHERS).map(|n| packet(b"\0REQ", SUBMIT_JOB_BG, &[function(n).as_bytes(), b"", b""]));
     let submits = submits.collect::<Vec<_>>().concat();
     let (mut reader, mut writer) = client.stream.split();

@@ -60,7 +60,7 @@ fn valid_part(schema: &Value, value: &Value, place: &str) {
         assert!(value.get(name.as_str().unwrap()).is_some(), "{place}: {name} lacks in {value}");
     }
     for (name, of) in schema["properties"].as_object().into_iter().flatten() {
-        value.get(name).map_or((), |inner| valid(of, inner, &format!("{place}.{name}")));
+        value.get(name).into_iter().for_each(|inner| valid(of, inner, &format!("{place}.{name}")));
     }
     for entry in value.as_array().into_iter().flatten() {
         valid(&schema["items"], entry, &format!("{place}[]"));
