@@ -80,6 +80,11 @@
 //! http::auth         who a request is from, and what it may do
 //! http::client       a client of this very server, for jobs that are submitted
 //! http               what handlers share
+//! http::metrics      what Prometheus reads
+//! http::metrics::functions  functions, in numbers
+//! http::metrics::families   their metrics
+//! http::metrics::process    what the system knows of the process
+//! http::metrics::server     metrics of the server
 //! http::health       whether the process answers, and takes jobs
 //! http::routes       paths, methods, rights -> who answers
 //! http::listener     accepting, and serving within bounds

@@ -10,6 +10,7 @@ use crate::http::Http;
 use crate::http::auth::Auth;
 use crate::http::client::Connect;
 use crate::http::listener::Serving;
+use crate::http::metrics::Metrics;
 use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
@@ -228,6 +229,7 @@ impl Server {
             shared: self.shared.clone(),
             connect: Connect::new(move || connect_itself(&threads)),
             auth: Auth::new(),
+            metrics: Metrics::new(),
             routes: Routes::new().map_err(io::Error::other)?,
         };
         Serving::start(std::mem::take(&mut self.http), Arc::new(http)).map(Some)

@@ -10,6 +10,7 @@ pub(crate) mod auth;
 pub(crate) mod client;
 pub(crate) mod health;
 pub(crate) mod listener;
+pub(crate) mod metrics;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod routes;
@@ -29,6 +30,8 @@ pub(crate) struct Http {
     pub(crate) connect: Connect,
     /// Who may do what.
     pub(crate) auth: Auth,
+    /// What metrics know from one scrape to the next.
+    pub(crate) metrics: metrics::Metrics,
     /// Paths, and who answers them.
     pub(crate) routes: routes::Routes,
 }

@@ -4,7 +4,7 @@
 
 use crate::http::reply::{Problem, Reply};
 use crate::http::request::decode;
-use crate::http::{Http, Request, auth, health};
+use crate::http::{Http, Request, auth, health, metrics};
 use crate::rights::Need;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -51,10 +51,11 @@ where
 
 /// The table. `{name}` stands for a segment.
 fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
-    use Need::Nothing;
+    use Need::{Nothing, Observe};
     vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
+        ("/metrics", vec![row(Method::GET, Observe, metrics::scrape)]),
     ]
 }
 
