@@ -77,6 +77,7 @@
 //! ---- HTTP ----
 //! http::reply        bodies, and problems
 //! http::request      paths, queries and bodies, within bounds
+//! http::names        names of functions, keys and jobs -> text and paths
 //! http::auth         who a request is from, and what it may do
 //! http::client       a client of this very server, for jobs that are submitted
 //! http               what handlers share

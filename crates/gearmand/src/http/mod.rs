@@ -11,6 +11,8 @@ pub(crate) mod client;
 pub(crate) mod health;
 pub(crate) mod listener;
 pub(crate) mod metrics;
+#[allow(dead_code, reason = "the API uses it next")]
+pub(crate) mod names;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod routes;

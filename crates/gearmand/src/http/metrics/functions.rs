@@ -5,6 +5,7 @@
 
 use crate::broker::activity::{Activity, End, Histogram};
 use crate::broker::snapshot::{Cursor, Function};
+use crate::http::names;
 use crate::shared::Shared;
 use std::time::Duration;
 
@@ -238,23 +239,20 @@ pub(crate) async fn read(shared: &Shared, steady: &mut Steady) -> Vec<Entry> {
     entries
 }
 
-/// A name as text: what is no UTF-8, control characters and backslashes as `\xHH`, so that each name has a text of its own.
+/// A name as text, with control characters as `\xHH`, too: programs that show labels do so on one line.
 fn label(name: &[u8]) -> String {
-    let mut text = String::with_capacity(name.len());
-    let hex = |text: &mut String, bytes: &[u8]| bytes.iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
-    for chunk in name.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c == '\\' || c.is_control() {
-                true => hex(&mut text, c.encode_utf8(&mut [0; 4]).as_bytes()),
-                false => text.push(c),
-            }
-        }
-        hex(&mut text, chunk.invalid());
+    let text = names::shown(name);
+    if text == OTHERS {
+        return text.replacen('(', &hex('('), 1);
     }
-    match text == OTHERS {
-        true => format!("\\x{:02x}{}", b'(', &text[1..]),
-        false => text,
+    match text.chars().any(char::is_control) {
+        true => text.chars().map(|c| if c.is_control() { hex(c) } else { c.into() }).collect(),
+        false => text.into_owned(),
     }
+}
+
+fn hex(c: char) -> String {
+    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")).collect()
 }
 
 #[cfg(test)]
