@@ -397,7 +397,7 @@ pub(crate) struct Stats {
     pub(crate) busy: Duration,
     /// How many took less than each of [`COMMIT_TIMES`], and not less than the one before; the last took longer than all.
     pub(crate) times: [u64; COMMIT_TIMES.len() + 1],
-    /// Commits that failed.
+    /// Commits that failed, and attempts to find out whether others would.
     pub(crate) failed: u64,
     /// Since then jobs cannot be stored.
     pub(crate) failing_since: Option<Instant>,

@@ -132,9 +132,16 @@ impl WriterThread {
     /// The queue failed, and these were stored. That jobs were among them shows that it works again; where none were, it is
     /// asked, as there may be room for what is over alone.
     fn look_again(&mut self, batches: &[Batch]) {
-        if batches.iter().flat_map(Batch::changes).any(|change| adds(&change)) || self.queue.probe().is_ok() {
-            self.stats.failing_since = None;
-            tracing::warn!("the durable queue works again");
+        let stored = batches.iter().flat_map(Batch::changes).any(|change| adds(&change));
+        match if stored { Ok(()) } else { self.queue.probe() } {
+            Ok(()) => {
+                self.stats.failing_since = None;
+                tracing::warn!("the durable queue works again");
+            }
+            Err(error) => {
+                self.stats.failed += 1;
+                tracing::debug!("jobs still cannot be stored: {error}");
+            }
         }
     }
 
@@ -406,10 +413,10 @@ mod tests {
         };
         assert_eq!(commit(0, &[]), (0, 0, false));
         assert_eq!(commit(0, &[batch(&mut changes, &[1], &[])]), (0, 1, true));
-        assert_eq!(commit(0, &[]), (0, 1, true));
+        assert_eq!(commit(0, &[]), (0, 2, true));
         // What is over can be removed, and that is not enough.
-        assert_eq!(commit(0, &[batch(&mut changes, &[], &[2])]), (1, 1, true));
-        assert_eq!(commit(1, &[]), (1, 1, false));
+        assert_eq!(commit(0, &[batch(&mut changes, &[], &[2])]), (1, 3, true));
+        assert_eq!(commit(1, &[]), (1, 3, false));
     }
 
     /// Another program has the file: room is not what is missing, so there is no third try for each commit.

@@ -5,6 +5,7 @@ mod health;
 mod metrics;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use metrics::get;
 
 use crate::util::Server;
 use gearmand::durable::Backend;

@@ -140,7 +140,11 @@ impl Server {
 fn durable(out: &mut Writer<'_>, queue: &Stats) -> fmt::Result {
     let failing = queue.failing_since.is_some();
     out.gauge("gearmand_queue_failing", "Whether the durable queue cannot be written", failing.into())?;
-    out.counter("gearmand_commits_failed", "Commits of the durable queue that failed", queue.failed)?;
+    out.counter(
+        "gearmand_commits_failed",
+        "Commits of the durable queue that failed, and what was tried each second since",
+        queue.failed,
+    )?;
     out.counter("gearmand_commit_changes", "Jobs and others that commits added, changed or removed", queue.changes)?;
     out.seconds("gearmand_longest_commit", "The longest commit since the start", queue.longest)?;
     let ends = COMMIT_TIMES.map(|end| Duration::from_micros(end).as_secs_f64()).into_iter().chain([f64::INFINITY]);
