@@ -11,7 +11,7 @@ import struct
 import sys
 import time
 
-CAN_DO, GRAB_JOB, JOB_ASSIGN, WORK_COMPLETE, ECHO_REQ, SUBMIT_JOB_BG = 1, 9, 11, 13, 16, 18
+CAN_DO, CANT_DO, GRAB_JOB, JOB_ASSIGN, WORK_COMPLETE, ECHO_REQ, SUBMIT_JOB_BG = 1, 2, 9, 11, 13, 16, 18
 
 
 def packet(command, *arguments):
@@ -34,17 +34,16 @@ class Peer:
         return command, self.stream.read(length)
 
 
-def run_jobs(port, functions):
-    """Each of them gets a job, which is done."""
-    peer = Peer(port)
-    for n in range(functions):
-        name = b"function_number_%05d" % n
-        peer.send(packet(CAN_DO, name), packet(SUBMIT_JOB_BG, name, b"", b"x"), packet(GRAB_JOB))
-        peer.read()
-        command, body = peer.read()
+    def run_job(self, function, jobs=1):
+        """Submits so many, of which one is done."""
+        self.send(packet(CAN_DO, function), *jobs * [packet(SUBMIT_JOB_BG, function, b"", b"x")])
+        for _ in range(jobs):
+            self.read()
+        self.send(packet(GRAB_JOB))
+        command, body = self.read()
         assert command == JOB_ASSIGN, command
-        peer.send(packet(WORK_COMPLETE, body.split(b"\0")[0], b""))
-    return peer
+        self.send(packet(WORK_COMPLETE, body.split(b"\0")[0], b""), packet(CANT_DO, function), packet(ECHO_REQ, b""))
+        self.read()
 
 
 def echo(port, stop, answer):
@@ -99,9 +98,9 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     idle = [Peer(port) for _ in range(connections)]
-    worker = run_jobs(port, functions)
-    worker.send(packet(ECHO_REQ, b""))
-    worker.read()
+    worker = Peer(port)
+    for n in range(functions):
+        worker.run_job(b"function_number_%05d" % n)
 
     def scrape_all():
         results = []
@@ -124,4 +123,5 @@ def main():
     say("an echo beside scrapes", busy)
 
 
-main()
+if __name__ == "__main__":
+    main()
