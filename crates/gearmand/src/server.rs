@@ -8,13 +8,18 @@ use crate::durable::writer::Writer;
 use crate::durable::{Backend, BackendError};
 use crate::http::Http;
 use crate::http::auth::Auth;
+use crate::http::budget::Budget;
 use crate::http::client::Connect;
+use crate::http::ending::Ending;
+use crate::http::history::History;
 use crate::http::listener::Serving;
+use crate::http::live::Live;
+use crate::http::metrics::Metrics;
 use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
 use crate::net::handshakes::{Handshakes, Place};
-use crate::net::listener::{Accept, Accepted, Listener};
+use crate::net::listener::{Accept, Accepted, EXHAUSTED, Listener, is_one_connection};
 use crate::net::peer::Peer;
 use crate::net::stream::{HandshakeError, Socket, Stream};
 use crate::net::threads::Threads;
@@ -46,9 +51,6 @@ pub enum Stop {
 
 /// How long an end waits for those who are slow to read their last answers.
 const FLUSH: Duration = Duration::from_secs(1);
-/// How long nobody is accepted when the system has no more descriptors.
-const EXHAUSTED: Duration = Duration::from_millis(100);
-
 /// How long a client whose handshake failed may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
 
@@ -96,7 +98,7 @@ impl Drop for Tasks {
     fn drop(&mut self) {
         self.accept.iter().for_each(JoinHandle::abort);
         self.handshakes.close();
-        self.shared.lock().abort_all();
+        self.shared.lock().close_all();
     }
 }
 
@@ -170,7 +172,7 @@ impl Server {
             let accepting = accept(listener, threads.clone(), tasks.handshakes.clone());
             tasks.accept.push(tokio::spawn(accepting));
         }
-        let _http = self.serve_http(&threads)?;
+        let http = self.serve_http(&threads)?;
         let mut alarm = Alarm::new();
         let (mut acl, mut policies) = {
             let config = &self.shared.lock().config;
@@ -209,6 +211,11 @@ impl Server {
         }
         tasks.close().await;
         self.finish().await;
+        if let Some((_serving, http)) = &http {
+            // Those who wait for a job learn that it does not come any more.
+            self.shared.lock().close_all();
+            http.ending.finish(FLUSH).await;
+        }
         match self.shared.lock().lost {
             0 => Ok(()),
             n => {
@@ -219,18 +226,24 @@ impl Server {
     }
 
     /// Begins to serve HTTP, where that is wanted.
-    fn serve_http(&mut self, threads: &Arc<Threads<PerThread>>) -> io::Result<Option<Serving>> {
+    fn serve_http(&mut self, threads: &Arc<Threads<PerThread>>) -> io::Result<Option<(Serving, Arc<Http>)>> {
         if self.http.is_empty() {
             return Ok(None);
         }
         let threads = threads.clone();
-        let http = Http {
+        let http = Arc::new(Http {
             shared: self.shared.clone(),
             connect: Connect::new(move || connect_itself(&threads)),
-            auth: Auth::new(),
+            auth: Auth::new(self.shared.lock().config.tokens.clone()),
+            budget: Budget::new(),
+            ending: Ending::new(),
+            history: History::default(),
+            live: Live::default(),
+            metrics: Metrics::new(),
             routes: Routes::new().map_err(io::Error::other)?,
-        };
-        Serving::start(std::mem::take(&mut self.http), Arc::new(http)).map(Some)
+        });
+        let serving = Serving::start(std::mem::take(&mut self.http), http.clone())?;
+        Ok(Some((serving, http)))
     }
 
     /// Stores what is to be stored, and then sends what is left to be sent.
@@ -304,12 +317,6 @@ async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>, handshakes: 
             }
         }
     }
-}
-
-/// Errors that are about a connection that came and went, not about the server.
-fn is_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, WouldBlock};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
 fn admit(accepted: Accepted, threads: &Threads<PerThread>, handshakes: &Arc<Handshakes>) -> io::Result<()> {

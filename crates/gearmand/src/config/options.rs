@@ -45,8 +45,8 @@ Signals:
   TERM, INT  stop; with --drain-timeout, running jobs may end first
   USR1       drain: no more jobs are taken or handed out; stop when the
              running ones have ended, however long that takes
-  HUP        open the log anew, and read the files of TLS, --acl and
-             --policy-file anew
+  HUP        open the log anew, and read the files of TLS, --acl,
+             --policy-file and --http-token-file anew
 
 Environment:
   GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
@@ -119,6 +119,11 @@ pub struct Options {
     /// The same at this port of all addresses of --listen; 0 takes a free one
     #[arg(long, value_name = "PORT", value_parser = number::<u16>)]
     pub http_port: Option<u16>,
+
+    /// File with tokens, and what each of them allows over HTTP; without it HTTP is for this host alone, and everybody may
+    /// do everything
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub http_token_file: Option<String>,
 
     /// What handles begin with [default: H: and the host's name]
     #[arg(long, value_name = "PREFIX", value_parser = text)]
@@ -395,11 +400,12 @@ impl Options {
     /// # Errors
     /// [`Usage`] where one that it takes is not named.
     pub fn tls(&self) -> Result<Option<TlsFiles>, Usage> {
-        let listen = self.listen_on()?.into_iter().chain(self.http_listen_on()?);
-        let asks = match { listen }.find(|on| on.tls == Some(true)) {
+        let encrypted = |listen: Vec<ListenOn>| listen.into_iter().find(|on| on.tls == Some(true));
+        let asks = match (encrypted(self.listen_on()?), encrypted(self.http_listen_on()?)) {
             _ if self.ssl => "--ssl".to_owned(),
-            Some(on) => format!("--listen {}", on.name),
-            None => return Ok(None),
+            (Some(on), _) => format!("--listen {}", on.name),
+            (None, Some(on)) => format!("--http-listen {}", on.name),
+            (None, None) => return Ok(None),
         };
         let named = |given: &Option<String>, variable: &str| {
             let found = given.clone().or_else(|| std::env::var(variable).ok());
@@ -426,7 +432,9 @@ impl Options {
     pub(super) fn unused(&self) -> Vec<String> {
         let encrypted = |word: &String| ["tls://", "https://"].iter().any(|scheme| word.starts_with(scheme));
         let spoken = self.ssl || self.listen.iter().chain(&self.http_listen).any(encrypted);
+        let http = self.http_port.is_some() || !self.http_listen.is_empty();
         let unused = [
+            (!http && self.http_token_file.is_some(), "--http-token-file without --http-listen"),
             (self.hashtable_buckets.is_some(), "--hashtable-buckets"),
             (self.protocol.is_some(), "--protocol"),
             (self.round_robin, "--round-robin"),

@@ -42,15 +42,15 @@ pub(crate) fn endpoints(listen: &[ListenOn], port: u16, tls: bool) -> Result<Vec
     listen.iter().map(|on| endpoint(on, port, tls).map_err(|reason| named(on, reason))).collect()
 }
 
-/// The first address that is not this host's own, by the word that named it.
-pub(crate) fn beyond_this_host(endpoints: &[Endpoint]) -> Option<(&str, IpAddr)> {
-    endpoints.iter().find_map(|endpoint| match endpoint {
-        Endpoint::Internet { name, places } => {
-            let beyond = places.iter().map(|place| place.address.ip()).find(|ip| !ip.is_loopback());
-            beyond.map(|ip| (name.as_str(), ip))
-        }
-        Endpoint::File { .. } => None,
-    })
+/// The first address that is not this host's own, with the word that named it, and whether TLS is spoken there. One without
+/// TLS comes before one with it.
+pub(crate) fn beyond_this_host(endpoints: &[Endpoint]) -> Option<(&str, IpAddr, bool)> {
+    let places = endpoints.iter().flat_map(|endpoint| match endpoint {
+        Endpoint::Internet { name, places } => places.iter().map(|place| (&**name, place)).collect(),
+        Endpoint::File { .. } => Vec::new(),
+    });
+    let beyond = places.filter(|(_, place)| !place.address.ip().is_loopback());
+    beyond.map(|(name, place)| (name, place.address.ip(), place.tls)).min_by_key(|(_, _, tls)| *tls)
 }
 
 fn any() -> [SocketAddr; 2] {

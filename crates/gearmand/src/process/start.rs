@@ -9,7 +9,7 @@ use crate::process::reload::Reload;
 use crate::process::rule_files::RuleFiles;
 use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
-use gearmand::config::{ListenOn, Options};
+use gearmand::config::Options;
 use gearmand::{Listener, Server, Stop, Tls};
 use std::path::Path;
 use tokio::sync::watch;
@@ -43,8 +43,9 @@ pub(crate) async fn start(
     let as_other = || other.as_ref().map(Other::borrow).transpose();
     let port = options.port().map_err(|e| e.to_string())?;
     let (listen, ssl) = (options.listen_on().map_err(|e| e.to_string())?, options.ssl);
-    let http = options.http_listen_on().map_err(|e| e.to_string())?;
-    let http = aside(move || http_endpoints(&http, ssl)).await??;
+    let asked = options.clone();
+    let (http, remark) = aside(move || http_endpoints(&asked)).await??;
+    remark.iter().for_each(|remark| report(remark));
     let endpoints = aside(move || bind::endpoints(&listen, port, ssl));
     let endpoints = if given.is_empty() { endpoints.await?? } else { Vec::new() };
     let queue = {
@@ -68,6 +69,7 @@ pub(crate) async fn start(
     config.trim = crate::trim;
     // They may not take the descriptors of those who are connected.
     config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);
+    config.http.connections = config.http.connections.min((descriptors / 4) as usize);
     let server = {
         let _as_other = as_other()?;
         let stop = stop.clone();
@@ -90,19 +92,28 @@ pub(crate) async fn start(
     Ok(Ready { server: server.with_http(http.listeners), bound, http: names, pid })
 }
 
-/// Where HTTP is to be spoken.
-fn http_endpoints(listen: &[ListenOn], ssl: bool) -> Result<Vec<Endpoint>, String> {
+/// Where HTTP is to be spoken, and what is to be remarked of that. Without tokens it is spoken to this host alone.
+pub(crate) fn http_endpoints(options: &Options) -> Result<(Vec<Endpoint>, Option<String>), String> {
+    let listen = options.http_listen_on().map_err(|e| e.to_string())?;
     if listen.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
-    let endpoints = bind::endpoints(listen, 0, ssl)?;
-    match bind::beyond_this_host(&endpoints) {
-        None => Ok(endpoints),
-        Some((name, address)) => Err(format!(
-            "{name}: {address} is reached from other hosts, and everybody could do everything: name a loopback address or \
-             unix:///PATH, or tokens by --http-token-file"
+    let endpoints = bind::endpoints(&listen, 0, options.ssl)?;
+    let remark = match bind::beyond_this_host(&endpoints) {
+        None => None,
+        Some((name, address, _)) if options.http_token_file.is_none() => {
+            return Err(format!(
+                "{name}: {address} is reached from other hosts, and everybody could do everything: name a loopback address \
+                 or unix:///PATH, or tokens by --http-token-file"
+            ));
+        }
+        Some((_, _, true)) => None,
+        Some((name, address, false)) => Some(format!(
+            "{name}: tokens go to {address} unencrypted: use https://, unless only a proxy with TLS or a network of your own \
+             reaches it"
         )),
-    }
+    };
+    Ok((endpoints, remark))
 }
 
 /// As a browser takes it.
