@@ -31,9 +31,7 @@ impl RuleFiles {
 
     /// What is to be remarked of them.
     pub(crate) fn remark(&self) -> Option<String> {
-        let tokens = self.tokens.as_ref()?.content();
-        let remark = tokens.borrow().remark().map(str::to_owned);
-        remark
+        self.tokens.as_ref()?.content().borrow().remark().map(str::to_owned)
     }
 
     /// A server follows them.

@@ -1,5 +1,6 @@
 //! What operators do: functions, jobs and dead letters.
 
+use crate::http::schema::check_against;
 use crate::http::submit::{detail, next_job, wait_for};
 use crate::http::{Client, HttpServer};
 use crate::util::{WORK_COMPLETE, WORK_FAIL, until};
@@ -22,6 +23,7 @@ async fn functions_are_made_and_dropped() {
     let server = HttpServer::with(|config| config.max_functions = 2).await;
     let mut client = server.client().await;
     let made = client.ask("PUT", "/api/v1/functions/a%2Fb", &[], b"").await.expect(201).json();
+    check_against("FunctionWithPolicy", &made);
     assert_eq!((&made["function"], &made["href"]), (&json!("a/b"), &json!("/api/v1/functions/a%2Fb")));
     put(&mut client, "PUT", "/api/v1/functions/a%2Fb", 200).await;
     queue(&mut client, "").await;

@@ -17,8 +17,10 @@ mod peers;
 mod schema;
 mod server;
 mod set_policy;
+mod start;
 mod stored;
 mod submit;
+mod tls;
 
 pub(crate) use client::{Answer, Client};
 

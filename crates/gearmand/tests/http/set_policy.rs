@@ -1,6 +1,7 @@
 //! Policies that are set at run time.
 
 use crate::http::HttpServer;
+use crate::http::schema::check_against;
 use crate::http::submit::detail;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ async fn keys_are_set_and_taken_back() {
     let mut client = server.client().await;
     let body = json!({"retries": 3, "backoff": "1s*2<10m~20%", "paused": true});
     let rule = client.json("PATCH", "/api/v1/policies/mail*", &body).await.expect(200).json();
+    check_against("Rule", &rule);
     assert_eq!(
         rule,
         json!({"pattern": "mail*", "href": "/api/v1/policies/mail*", "source": "run-time",

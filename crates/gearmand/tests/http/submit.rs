@@ -1,5 +1,6 @@
 //! Jobs that are submitted in JSON: in the background, in the foreground, and what is said against them.
 
+use crate::http::schema::check_against;
 use crate::http::{Answer, Client, HttpServer};
 use crate::util::{
     CAN_DO, GET_STATUS, GET_STATUS_UNIQUE, GRAB_JOB, GRAB_JOB_UNIQ, JOB_ASSIGN, NO_JOB, NOOP, PRE_SLEEP, Peer,
@@ -43,6 +44,7 @@ async fn a_job_in_the_background_is_answered_by_its_handle() {
     let body = json!({"workload": "größe", "unique": "k", "background": true});
     let answer = client.json("POST", JOBS, &body).await.expect(202);
     assert_eq!(answer.json(), json!({"handle": "H:test:1", "href": "/api/v1/jobs/H:test:1"}));
+    check_against("Queued", &answer.json());
     assert_eq!(answer.header("location"), "/api/v1/jobs/H:test:1");
     let again = client.json("POST", JOBS, &body).await.expect(202);
     assert_eq!(again.json()["handle"], "H:test:1", "one key, one job");
@@ -143,6 +145,7 @@ async fn how_a_job_failed_is_told() {
         client = Some(sender);
         told["handle"] = format!("H:test:{}", i + 1).into();
         (told["data"], told["warnings"]) = (json!([]), json!([]));
+        check_against("Ended", &answer.json());
         assert_eq!(answer.expect(200).json(), told);
     }
 }
