@@ -20,6 +20,8 @@
 // What is found ends the program.
 #![allow(clippy::panic)]
 
+pub mod http;
+
 use crate::Durable;
 use crate::admin::text::{About, answer};
 use crate::broker::check::{Known, POLICIES, Watch, check, check_left, check_round, known};

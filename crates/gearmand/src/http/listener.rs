@@ -106,11 +106,11 @@ async fn connection(accepted: Accepted, http: Arc<Http>, mut place: Place) {
 }
 
 /// What serves the requests of one connection.
-struct Connected {
-    http: Arc<Http>,
-    via: Arc<Via>,
-    bounds: HttpBounds,
-    seat: Arc<Seat>,
+pub(crate) struct Connected {
+    pub(crate) http: Arc<Http>,
+    pub(crate) via: Arc<Via>,
+    pub(crate) bounds: HttpBounds,
+    pub(crate) seat: Arc<Seat>,
 }
 
 impl Connected {
@@ -133,7 +133,8 @@ impl Connected {
         self.serve(stream.map_err(|e| e.to_string())?).await
     }
 
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<(), String> {
+    /// Requests of a stream, whatever it goes over, to its end.
+    pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<(), String> {
         let (http, via) = (self.http.clone(), self.via.clone());
         self.answer_by(stream, move |request| answer(http.clone(), via.clone(), request)).await
     }
