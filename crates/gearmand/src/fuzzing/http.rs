@@ -14,6 +14,7 @@ use crate::http::ending::Ending;
 use crate::http::history::History;
 use crate::http::listener::Connected;
 use crate::http::live::Live;
+use crate::http::metrics::Metrics;
 use crate::http::places::Places;
 use crate::http::request::Via;
 use crate::http::routes::Routes;
@@ -72,6 +73,7 @@ fn http(with_tokens: bool) -> Http {
         auth: Auth::new(tokens),
         history: History::default(),
         live: Live::default(),
+        metrics: Metrics::new(),
         routes: Routes::new().unwrap_or_else(|e| panic!("{e}")),
     }
 }

@@ -7,7 +7,7 @@ use crate::http::api::{dead, events, functions, history, jobs, openapi, peers, p
 use crate::http::reply::{Problem, Reply};
 use crate::http::request::Via;
 use crate::http::request::decode;
-use crate::http::{Http, Request, c_submit, health, login, origin, page};
+use crate::http::{Http, Request, c_submit, health, login, metrics, origin, page};
 use crate::rights::Need;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -58,6 +58,7 @@ fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
     let mut table = vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
+        ("/metrics", vec![row(Method::GET, Observe, metrics::scrape)]),
         ("/login", vec![row(Method::POST, Nothing, login::log_in)]),
         ("/logout", vec![row(Method::POST, Nothing, login::log_out)]),
         ("/api/v1/whoami", vec![row(Method::GET, Nothing, login::whoami)]),
