@@ -10,6 +10,8 @@ use nix::unistd::Pid;
 use std::net::TcpStream;
 use std::process::Command;
 
+const HTTP: &str = "--http-listen=127.0.0.1:0";
+
 /// A server on a disk of one megabyte, in a mount namespace of its own, after this was done there. `None` where there
 /// can be none.
 fn on_a_small_disk(folder: &Folder, disk: &str, script: &str) -> Option<Running> {
@@ -24,7 +26,7 @@ fn on_a_small_disk(folder: &Folder, disk: &str, script: &str) -> Option<Running>
     let script = format!("{mount} && cd '{disk}' && {script} exec \"$@\"");
     let wrapper = [&unshare[..], &[&script, "sh"]].concat();
     let queue = queue(&format!("{disk}/queue.db"));
-    let options = [&queue.each_ref().map(String::as_str)[..], &["--http-listen=127.0.0.1:0"]].concat();
+    let options = [&queue.each_ref().map(String::as_str)[..], &[HTTP]].concat();
     Some(Running::within(&wrapper, &options, folder))
 }
 
@@ -83,6 +85,22 @@ fn a_server_is_not_ready_on_a_full_disk_and_is_again_by_itself() {
     left.sort();
     assert_eq!(left, ["queue.db", "queue.db-shm", "queue.db-wal"]);
     assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]).0, JOB_CREATED);
+}
+
+#[test]
+fn a_server_is_not_ready_while_another_program_has_its_queue() {
+    let folder = Folder::new("held-ready");
+    let file = folder.file("queue.db");
+    let mut server = Running::start(&[&format!("--libsqlite3-db={file}"), "-q", "libsqlite3", HTTP], &folder);
+    let http = server.line_with("HTTP at http://").trim().rsplit('/').next().unwrap().to_owned();
+    let mut client = peer(&server);
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", b""]).0, JOB_CREATED);
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", b""]), (ERROR, REFUSED.into()));
+    assert_eq!(get(&http, "/readyz").0, 503);
+    drop(other);
+    until(|| get(&http, "/readyz").0 == 200);
 }
 
 /// SQLite makes a file for the index that readers share, so a server that had stopped on a full disk did not start
