@@ -86,10 +86,10 @@ export class Window {
             .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(node => `${node.html} (${node.failureSummary})`).join(', ')}`);
     }
 
-    /** As it looks with a colour scheme and a size, under target/page/. */
-    async screenshot(name, scheme, size) {
+    /** How it looks now, under target/page/. */
+    async screenshot(name) {
         mkdirSync('target/page', { recursive: true });
-        await this.page.screenshot({ path: `target/page/${name}-${size.width}-${scheme}.png`, animations: 'disabled' });
+        await this.page.screenshot({ path: `target/page/${name}.png`, animations: 'disabled' });
     }
 
     async show(scheme, size) {

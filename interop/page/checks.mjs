@@ -26,6 +26,14 @@ export async function check(name, prove) {
     }
 }
 
+/** One of several things that do not build on each other: the story goes on after it, whatever comes of it. */
+export const each = (name, prove) => check(name, prove).catch(error => {
+    if (!(error instanceof Told)) {
+        throw error;
+    }
+});
+
+/** A failure that stands in the output already. */
 class Told extends Error {}
 
 function print(result, name, error) {
@@ -37,8 +45,8 @@ function print(result, name, error) {
 export const deadline = 15_000;
 
 /** Waits until `question` gives `wanted`. */
-export async function becomes(wanted, question) {
-    const end = Date.now() + deadline;
+export async function becomes(wanted, question, within = deadline) {
+    const end = Date.now() + within;
     let got;
     do {
         got = await question();

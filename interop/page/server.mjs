@@ -1,8 +1,7 @@
 // The job server under test, its workers and its clients: real programs, ended with this one.
 
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { becomes } from './checks.mjs';
 
@@ -33,41 +32,33 @@ export async function end(child, signal = 'SIGTERM') {
     await child.ended;
 }
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
-function freePort() {
-    return new Promise((resolve, reject) => {
-        const socket = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
-            const { port } = socket.address();
-            socket.close(() => resolve(port));
-        });
-    });
-}
+let servers = 0;
 
 export class Server {
     constructor(...options) {
         this.options = options;
-        this.http = 0;
+        this.number = ++servers;
         this.starts = 0;
+        this.port = this.http = 0; // free ones
     }
 
     /** Starts it; once more, on the ports it had before. */
     async start() {
-        this.port ??= await freePort();
-        const log = `${SCRATCH}/gearmand-page-${++this.starts}.log`;
+        const files = `${SCRATCH}/page-${this.number}-${++this.starts}`;
         this.process = background(
-            GEARMAND, '-p', this.port, '-L', '127.0.0.1', '-l', log, '-P', `${SCRATCH}/gearmand-page.pid`,
-            '--http-listen', `127.0.0.1:${this.http}`, ...this.options,
+            GEARMAND, '-p', this.port, '-L', '127.0.0.1', '--http-listen', `127.0.0.1:${this.http}`,
+            '-l', `${files}.log`, '-P', `${files}.pid`, ...this.options,
         );
-        let said;
         await becomes(true, () => {
             if (this.process.exitCode !== null) {
                 throw new Error(`gearmand ended with ${this.process.exitCode}`);
             }
-            said = listening(log);
-            return said !== undefined;
+            const log = existsSync(`${files}.log`) ? readFileSync(`${files}.log`, 'utf8') : '';
+            const ports = [/listening on 127\.0\.0\.1:(\d+)/, /HTTP at http:\/\/127\.0\.0\.1:(\d+)/].map(said => Number(said.exec(log)?.[1]));
+            [this.port, this.http] = ports;
+            return ports.every(port => port > 0);
         });
-        this.http = said;
-        this.origin = `http://127.0.0.1:${said}`;
+        this.origin = `http://127.0.0.1:${this.http}`;
     }
 
     async kill() {
@@ -79,9 +70,9 @@ export class Server {
         return background(GEARMAN, '-h', '127.0.0.1', '-p', this.port, '-w', ...functions.flatMap(name => ['-f', name]), '--', ...command);
     }
 
-    /** A worker of PHP's: see worker.php. */
-    php(functionName, ...args) {
-        return background(PHP, '-n', '-d', `extension=${MODULE}`, 'interop/page/worker.php', this.port, functionName, ...args);
+    /** A program in PHP of this folder, which is told the port before all else. */
+    php(script, ...args) {
+        return background(PHP, '-n', '-d', `extension=${MODULE}`, `interop/page/${script}`, this.port, ...args);
     }
 
     /** Background jobs, one for each workload. */
@@ -90,13 +81,13 @@ export class Server {
             await run(GEARMAN, ['-h', '127.0.0.1', '-p', String(this.port), '-b', '-f', functionName, workload]);
         }
     }
-}
 
-/** The port of HTTP, once the log tells it. */
-function listening(log) {
-    try {
-        return Number(/listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(readFileSync(log, 'utf8'))?.[1]) || undefined;
-    } catch {
-        return undefined;
+    /** What the API says, which is not what is tested here: what the page did is seen by it. */
+    async api(path, token) {
+        const response = await fetch(`${this.origin}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });
+        if (!response.ok) {
+            throw new Error(`${path}: ${response.status} ${await response.text()}`);
+        }
+        return response.json();
     }
 }
