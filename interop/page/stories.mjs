@@ -126,18 +126,20 @@ export const pause = inWindow(async ({ window, page, server, tokens }) => {
     await end(worker);
 });
 
+const atRunTime = page => page.getByText('set at run time', { exact: true });
+
 export const policy = inWindow(async ({ window, page, server, tokens }) => {
     await server.submit('reports', 'a');
     await at.logIn(window, tokens.admin);
     await at.open(page, 'reports');
     const retries = page.getByLabel('retries', { exact: true });
     const holds = async () => (await server.api('functions/reports', tokens.admin)).policy.retries;
-    await check('what the file says is shown', () => page.getByText('*: file, line').first().waitFor());
+    await check('what the file says is shown', () => page.getByText('by *, file').first().waitFor());
     await check('a policy is changed', async () => {
         await retries.fill('3');
         await at.button(page, 'Save policy').click();
         await at.status(page, 'Saved').waitFor();
-        await page.getByText('reports: set at run time').waitFor();
+        await atRunTime(page).waitFor();
         is('3', String(await holds()));
     });
     await check('a wrong value is refused, and why is said where it stands', async () => {
@@ -152,7 +154,7 @@ export const policy = inWindow(async ({ window, page, server, tokens }) => {
     await check('an empty one takes it back', async () => {
         await retries.fill('');
         await at.button(page, 'Save policy').click();
-        await page.getByText('reports: set at run time').waitFor({ state: 'hidden' });
+        await atRunTime(page).waitFor({ state: 'hidden' });
         is('0', String(await holds() ?? 0));
     });
 });
@@ -174,9 +176,9 @@ export const filter = inWindow(async ({ window, page, server, tokens }) => {
     });
     await check('a column sorts them, and once more the other way', async () => {
         await at.filter(page).fill('sieve');
-        await at.button(page, 'Queued').click();
+        await page.getByRole('button', { name: /^Queued/ }).click();
         await becomes(['sieve_coarse', 'sieve_fine'], () => at.functions(page));
-        await at.button(page, 'Queued').click();
+        await page.getByRole('button', { name: /^Queued/ }).click();
         await becomes(['sieve_fine', 'sieve_coarse'], () => at.functions(page));
     });
 });
@@ -216,7 +218,7 @@ export const keyboard = inWindow(async ({ page, server, tokens, folder }) => {
         await at.tabTo(page, page.getByLabel('max-queue', { exact: true }));
         await page.keyboard.type('5');
         await press(at.button(page, 'Save policy'));
-        await page.getByText('by_hand: set at run time').waitFor();
+        await atRunTime(page).waitFor();
     });
     await check('and logs out', async () => {
         await press(at.button(page, 'Log out'));
