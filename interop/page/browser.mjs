@@ -25,8 +25,8 @@ export async function launch() {
 
 /** A window of its own, with cookies of its own. */
 export class Window {
-    static async open(browser, origin, options = {}) {
-        const context = await browser.newContext({ baseURL: origin, viewport: wide, colorScheme: 'light', ...options });
+    static async open(browser, origin) {
+        const context = await browser.newContext({ baseURL: origin, viewport: wide, colorScheme: 'light', reducedMotion: 'reduce' });
         const page = await context.newPage();
         page.setDefaultTimeout(deadline);
         const window = new Window();
@@ -70,7 +70,7 @@ export class Window {
     /** Ends in an error where something went wrong since the window was opened. */
     noFaults() {
         if (this.faults.length > 0) {
-            throw new Error(this.faults.join('; '));
+            throw new Error([...new Set(this.faults)].join('; '));
         }
     }
 
@@ -86,10 +86,10 @@ export class Window {
             .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(node => `${node.html} (${node.failureSummary})`).join(', ')}`);
     }
 
-    /** How it looks now, under target/page/. */
-    async screenshot(name) {
+    /** How it looks now, under target/page/; from the top to its end, or what is seen without scrolling. */
+    async screenshot(name, fullPage = true) {
         mkdirSync('target/page', { recursive: true });
-        await this.page.screenshot({ path: `target/page/${name}.png`, animations: 'disabled' });
+        await this.page.screenshot({ path: `target/page/${name}.png`, animations: 'disabled', fullPage });
     }
 
     async show(scheme, size) {
