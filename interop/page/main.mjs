@@ -41,8 +41,7 @@ keep-results = "10,1h"
 retries = 3
 backoff = "1s*2<10m"
 
-[[schedule]]
-name = "nightly"
+[schedule.nightly]
 cron = "15 3 * * *"
 function = "send_mail"
 `),
