@@ -187,6 +187,16 @@ impl Rights {
         self.meet(of_text(command))
     }
 
+    /// The same of what is asked for otherwise; `function` is the one to be submitted or worked on.
+    pub(crate) fn allow_need<'a>(&self, need: Need, function: &'a [u8]) -> Result<(), Lacking<'a>> {
+        match need {
+            Need::Submit if !self.submits(function) => Err(Lacking::of(Right::Submit, function)),
+            Need::Work if !self.works(function) => Err(Lacking::of(Right::Work, function)),
+            Need::Submit | Need::Work => Ok(()),
+            need => self.meet(need),
+        }
+    }
+
     fn meet(&self, need: Need) -> Result<(), Lacking<'static>> {
         let lacks = match need {
             Need::Nothing => return Ok(()),

@@ -92,7 +92,7 @@ pub(crate) struct State {
     /// Who brings jobs to the durable queue.
     pub(crate) writer: Option<Writer>,
     /// What the durable queue did until its last result.
-    stored: Stats,
+    pub(crate) stored: Stats,
     /// When to log that nobody can be accepted.
     exhausted: Seldom,
     /// When to log that there are connections enough.
@@ -281,7 +281,8 @@ impl State {
         About { level: self.config.level.name(), server: self.counts() }
     }
 
-    fn counts(&self) -> Server {
+    /// The server in numbers.
+    pub(crate) fn counts(&self) -> Server {
         let (packets_sent, bytes_sent) = self.outgoing.counts();
         let Stats { commits, changes, longest, .. } = self.stored;
         Server {
@@ -299,9 +300,18 @@ impl State {
         }
     }
 
-    /// Ends the tasks of all connections.
-    pub(crate) fn abort_all(&self) {
-        self.connections.iter().flatten().for_each(|connection| connection.task.abort());
+    /// Why no jobs are taken; nothing where they are.
+    pub(crate) fn not_ready(&self) -> Vec<&'static str> {
+        let reasons = [
+            (self.broker.is_draining(), "the server drains: it takes no more jobs"),
+            (self.stored.failing_since.is_some(), "the durable queue cannot be written; the log says why"),
+        ];
+        reasons.into_iter().filter(|(so, _)| *so).map(|(_, reason)| reason).collect()
+    }
+
+    /// Closes all connections at once.
+    pub(crate) fn close_all(&mut self) {
+        self.connections.drain(..).flatten().for_each(|connection| connection.task.abort());
     }
 
     /// The system will not give another connection.
@@ -379,7 +389,9 @@ impl State {
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                self.settle(BatchResult { batch: number, stats: self.stored, ..BatchResult::default() });
+                let failing_since = self.stored.failing_since.or_else(|| Some(std::time::Instant::now()));
+                let stats = Stats { failing_since, ..self.stored };
+                self.settle(BatchResult { batch: number, stats, ..BatchResult::default() });
             }
         }
     }
