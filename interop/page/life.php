@@ -13,7 +13,7 @@ function client(int $port): void
     $client->addServer('127.0.0.1', $port);
     foreach (range(1, 3) as $n) {
         $client->doBackground('import_catalogue', "catalogue-$n.xml");
-        $client->doBackgroundAt(time() + 3600 * $n, 'remind_customer', "customer $n");
+        $client->doBackgroundAt('remind_customer', "customer $n", time() + 3600 * $n);
     }
     $client->doBackground('yearly_report', '2025');
     for ($n = 0; true; $n++) {

@@ -47,7 +47,7 @@ export class Server {
         const files = `${SCRATCH}/page-${this.number}-${++this.starts}`;
         this.process = background(
             GEARMAND, '-p', this.port, '-L', '127.0.0.1', '--http-listen', `127.0.0.1:${this.http}`,
-            '-l', `${files}.log`, '-P', `${files}.pid`, ...this.options,
+            '--verbose', 'NOTICE', '-l', `${files}.log`, '-P', `${files}.pid`, ...this.options,
         );
         await becomes(true, () => {
             if (this.process.exitCode !== null) {
