@@ -189,9 +189,9 @@ export const filter = inWindow(async ({ window, page, server, tokens }) => {
     });
     await check('a column sorts them, and once more the other way', async () => {
         await at.filter(page).fill('sieve');
-        await page.getByRole('button', { name: /^Queued/ }).click();
+        await at.button(page, 'Queued').click();
         await becomes(['sieve_coarse', 'sieve_fine'], () => at.functions(page));
-        await page.getByRole('button', { name: /^Queued/ }).click();
+        await at.button(page, 'Queued').click();
         await becomes(['sieve_fine', 'sieve_coarse'], () => at.functions(page));
     });
 });
