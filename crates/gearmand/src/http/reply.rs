@@ -26,13 +26,14 @@ pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// What every answer says to browsers: it is what its type says, no page of anybody's shows it or has a part of it, nothing in
-/// it runs or is loaded, and where it leads, nobody learns from where.
+/// it runs or is loaded, and where it leads, nobody else learns from where.
 const TO_BROWSERS: [(HeaderName, HeaderValue); 5] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    // Not "no-referrer": browsers then hide the Origin even from ourselves, and the login form's has to be right.
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
 ];
 
 /// An answer with this body.
