@@ -100,11 +100,18 @@ fn unique(name: &str) -> Option<(&str, &str)> {
     name.split_once(':').filter(|(function, key)| !function.is_empty() && !key.is_empty())
 }
 
-/// What to ask where the server does not know the job of this command. A handle has colons too, and what it begins with is
-/// the server's to say: only the server can tell it from a function and a key.
-pub fn otherwise(command: &str) -> Option<String> {
-    let (function, key) = unique(command.strip_prefix("job ")?)?;
-    Some(format!("job {function} {key}"))
+/// What to ask one after the other where the server does not know the job of this command. A handle has colons too, and what
+/// it begins with is the server's to say: only the server can tell it from a function and a key. So it is with a function's
+/// name that has colons.
+pub fn otherwise(command: &str) -> Vec<String> {
+    let (verb, name, asked) = match (command.strip_prefix("job "), command.strip_prefix("cancel unique ")) {
+        (Some(name), _) if !name.contains(' ') => ("job", name.to_owned(), 0),
+        (_, Some(words)) => ("cancel unique", words.replacen(' ', ":", 1), 1),
+        _ => return Vec::new(),
+    };
+    let parts = name.match_indices(':').skip(asked).map(|(colon, _)| (&name[..colon], &name[colon + 1..]));
+    let named = parts.filter(|(function, key)| !function.is_empty() && !key.is_empty());
+    named.map(|(function, key)| format!("{verb} {function} {key}")).collect()
 }
 
 #[cfg(test)]
@@ -137,9 +144,10 @@ mod tests {
         ];
         assert_eq!(commands(all).unwrap(), expected);
         assert_eq!(commands("gearadmin --dead f").unwrap(), ["dead f"]);
-        assert_eq!(otherwise("job f:k:1").as_deref(), Some("job f k:1"));
+        assert_eq!(otherwise("job f:k:1"), ["job f k:1", "job f:k 1"]);
+        assert_eq!(otherwise("cancel unique f k:1:"), ["cancel unique f:k 1:"]);
         for none in ["job f", "job :k", "job f:", "dead f:k", "job f k"] {
-            assert_eq!(otherwise(none), None, "{none}");
+            assert_eq!(otherwise(none), [""; 0], "{none}");
         }
     }
 

@@ -214,6 +214,12 @@ fn results_are_the_bytes_that_they_are() {
         "",
         "gearadmin: the job has not ended: it is running\n",
     );
+    // An empty output that is no result must not look like one.
+    play(&["--result", "H:x:1"], &[("result H:x:1", "ERR UNKNOWN_JOB it+is+not+kept\r\n")]).expect(
+        1,
+        "",
+        "Error: UNKNOWN_JOB it+is+not+kept\r\n",
+    );
     let ended = play(&["--result", "H:x:1"], &[("result H:x:1", "state\tdone\ndata\t?\n.\n")]);
     assert!(ended.status == Some(1) && ended.err.contains("no base64"), "{}", ended.err);
 }

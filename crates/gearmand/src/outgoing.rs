@@ -94,6 +94,8 @@ pub(crate) enum Answer {
     Created,
     /// ECHO_RES: jobs that are done had to be removed.
     Echo,
+    /// That of a text command. It never fails: what it did holds, and what could not be stored is tried again.
+    Text,
 }
 
 /// What clients get instead.
@@ -156,6 +158,7 @@ impl Barrier {
         let text = match self.what {
             Answer::Created => (!result.added).then_some(NOT_STORED)?,
             Answer::Echo => (!result.done).then_some(NOT_REMOVED)?,
+            Answer::Text => return None,
         };
         let mut error = Vec::new();
         Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }.encode(&mut error);

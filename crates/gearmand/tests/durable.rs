@@ -73,6 +73,55 @@ fn jobs_come_back_after_sigterm_and_after_kill_9() {
     assert_eq!(ask(&mut server.connect(), "status\n"), "f\t3\t0\t0\n", "the one that ran when it was killed too");
 }
 
+/// Such a job was taken, and no server could be started with its file any more.
+#[test]
+fn a_job_of_the_function_with_the_empty_name_comes_back() {
+    let folder = Folder::new("nameless");
+    let file = folder.file("queue.db");
+    let mut server = start(&file, &folder);
+    assert_eq!(peer(&server).ask(SUBMIT_JOB_BG, &[b"", b"", b"x"]), (JOB_CREATED, "H:1".into()));
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let server = start(&file, &folder);
+    let mut worker = peer(&server);
+    worker.send(&[(CAN_DO, &[b""])]).unwrap();
+    assert_eq!(worker.ask(GRAB_JOB, &[]), (JOB_ASSIGN, "H:1\\x00\\x00x".into()));
+    worker.send(&[(WORK_COMPLETE, &[b"H:1", b""])]).unwrap();
+    assert_eq!(worker.ask(ECHO_REQ, &[b"x"]).0, ECHO_RES);
+    assert_eq!(rows(&file), Vec::<String>::new());
+}
+
+/// What operators do was not on the disk yet when they were told that it is done.
+#[test]
+fn what_text_commands_change_is_stored_when_they_are_answered() {
+    let folder = Folder::new("text");
+    let file = folder.file("queue.db");
+    let mut server = start(&file, &folder);
+    let mut client = peer(&server);
+    for key in [b"1", b"2", b"3", b"4"] {
+        assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", key, b"x"]).0, JOB_CREATED);
+    }
+    for (commands, list, wanted) in [
+        (&["policy f dead-letters=5\n"][..], "policies\n", "f\trun-time\tdead-letters=5\n"),
+        (&["policy f retries=1\n", "policy f dead-letters=\n"], "policies\n", "f\trun-time\tretries=1\n"),
+        (&["cancel job H:1\n"], "status\n", "f\t3\t0\t0\n"),
+        (&["cancel unique f 2\n"], "status\n", "f\t2\t0\t0\n"),
+        (&["bury H:3\n"], "status\n", "f\t1\t0\t0\n"),
+        (&["dead-retry H:3\n"], "status\n", "f\t2\t0\t0\n"),
+        (&["bury H:3\n", "dead-forget f\n"], "dead\n", ".\n"),
+        (&["drop function f\n"], "status\n", ".\n"),
+    ] {
+        for command in commands {
+            let answer = ask(&mut server.connect(), command);
+            assert!(answer.starts_with("OK"), "{command}: {answer}");
+        }
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        server = start(&file, &folder);
+        assert_eq!(ask(&mut server.connect(), list), wanted, "{commands:?}");
+    }
+}
+
 pub(crate) const SUBMIT_REDUCE_JOB_BACKGROUND: u32 = 38;
 pub(crate) const GRAB_JOB_ALL: u32 = 39;
 pub(crate) const JOB_ASSIGN_ALL: u32 = 40;

@@ -51,12 +51,14 @@ fn run(flags: &Gearadmin) -> Result<bool> {
 }
 
 fn ask(session: &mut Session, command: &str) -> Result<Vec<u8>> {
-    let answer = session.ask(command)?;
-    let unknown = Refusal::read(&answer).is_some_and(|refusal| refusal.code == b"UNKNOWN_JOB");
-    match otherwise(command).filter(|_| unknown) {
-        Some(command) => session.ask(&command),
-        None => Ok(answer),
+    let mut answer = session.ask(command)?;
+    for command in otherwise(command) {
+        if Refusal::read(&answer).is_none_or(|refusal| refusal.code != b"UNKNOWN_JOB") {
+            break;
+        }
+        answer = session.ask(&command)?;
     }
+    Ok(answer)
 }
 
 /// A command of ours, and a server that is not.
@@ -79,7 +81,10 @@ fn show(command: &str, answer: &[u8]) -> Result<bool> {
     match Answer::read(answer) {
         Answer::Said(_) if word(command) == "result" => return show_result(answer),
         Answer::Said(text) => print(&[text])?,
-        Answer::Refused(text) => print_error(&[b"Error: ", text]),
+        Answer::Refused(text) => {
+            print_error(&[b"Error: ", text]);
+            return Ok(word(command) != "result");
+        }
     }
     Ok(true)
 }

@@ -248,6 +248,10 @@ fn counters(out: &mut Vec<u8>, f: &Function) {
     field(out, "waited_sum_us", activity.waited.sum().as_micros() as u64);
     histogram(out, "ran_us", &activity.ran);
     field(out, "ran_sum_us", activity.ran.sum().as_micros() as u64);
+    // `dead` are those that there were.
+    field(out, "dead_letters", f.dead.into());
+    field(out, "oldest_us", f.oldest.unwrap_or_default().as_micros() as u64);
+    field(out, "paused", f.paused.into());
     out.push(b'\n');
 }
 

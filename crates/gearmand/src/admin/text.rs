@@ -9,7 +9,8 @@ use crate::admin::{dead, policies};
 use crate::broker::manage::NotDropped;
 use crate::broker::snapshot::Server;
 use crate::broker::{Broker, Now};
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Answer, Outgoing};
+use crate::rights::{Need, of_text};
 use gearman_core::PERMISSION_DENIED;
 use gearman_core::protocol::admin::Command;
 
@@ -41,6 +42,7 @@ pub(crate) fn answer(
         outgoing.text(session, refused(PERMISSION_DENIED, lacking));
         return None;
     }
+    let changes = of_text(&command) == Need::Admin;
     let answer = match command {
         Command::Status => return Some(Listing::new(List::Status)),
         Command::PriorityStatus => return Some(Listing::new(List::PriorityStatus)),
@@ -94,6 +96,8 @@ pub(crate) fn answer(
         Command::UnknownCancel => b"ERR UNKNOWN_ERROR\r\n".to_vec(),
         Command::Unknown(word) => [b"ERR UNKNOWN_COMMAND Unknown+server+command", word, b"\r\n"].concat(),
     };
-    outgoing.text(session, answer);
+    // What was changed outlives the server once that is answered.
+    let batch = broker.last_batch().filter(|_| changes);
+    outgoing.after_batch(session, batch, Answer::Text, |outgoing| outgoing.text(session, answer));
     None
 }

@@ -18,6 +18,8 @@ use std::time::Duration;
 pub(super) const SCHEDULE: &str = "schedule ";
 /// A run that is later than this was missed: the server did not run, its machine slept, or its clock was set.
 const LATE: Duration = Duration::from_secs(60);
+/// A clock that is set back by more was wrong before: what was planned by it is planned anew. By less, what ran does not run again.
+const BACK: Duration = Duration::from_secs(3 * 3600);
 
 /// What an operator wants to be done regularly.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Schedule {
 #[derive(Debug, Default)]
 pub(crate) struct Recurring {
     entries: Vec<Entry>,
+    /// When it was last looked at them; the latest of all, unless the clock was set far back.
+    seen: Duration,
     /// When each ran last, by name, in seconds since 1970; of those, too, that are not in the file now.
     last: HashMap<Box<str>, u64>,
 }
@@ -86,6 +90,8 @@ impl Broker {
 
     /// These are the schedules now.
     pub(crate) fn set_schedules(&mut self, now: &Now, schedules: Vec<Schedule>) {
+        // What is due by those before is not lost.
+        self.run_schedules(now);
         self.recurring.entries = schedules.into_iter().map(|schedule| Entry { schedule, next: None }).collect();
         self.plan_schedules(now);
     }
@@ -111,6 +117,12 @@ impl Broker {
 
     /// Submits what is due.
     pub(super) fn run_schedules(&mut self, now: &Now) {
+        if self.recurring.seen > now.wall + BACK {
+            tracing::warn!("the clock was set back: when schedules run next is planned anew");
+            self.recurring.seen = now.wall;
+            self.plan_schedules(now);
+        }
+        self.recurring.seen = self.recurring.seen.max(now.wall);
         if self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
             return;
         }

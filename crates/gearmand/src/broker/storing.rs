@@ -139,9 +139,14 @@ impl Broker {
         self.changes.take()
     }
 
+    /// The batch after which all is stored that was changed until now; `None` when it is.
+    pub(crate) fn last_batch(&self) -> Option<u64> {
+        self.changes.last()
+    }
+
     /// Are changes on their way?
     pub(crate) fn is_storing(&self) -> bool {
-        self.changes.last().is_some()
+        self.last_batch().is_some()
     }
 
     /// How many new jobs are on their way to the durable queue.

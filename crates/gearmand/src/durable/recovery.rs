@@ -23,8 +23,9 @@ pub(crate) fn recover(queue: &mut dyn Backend, take: &mut Take<'_>) -> Result<u6
 
 fn check(row: &Row<'_>) -> Result<(), &'static str> {
     let name = &row.name;
-    if name.unique.len() > MAX_UNIQUE || !(1..=MAX_FUNCTION).contains(&name.function.len()) {
-        return Err("its unique_key is longer than 64 bytes, or its function_name than 512, or empty");
+    // A function's name may be empty.
+    if name.unique.len() > MAX_UNIQUE || name.function.len() > MAX_FUNCTION {
+        return Err("its unique_key is longer than 64 bytes, or its function_name than 512");
     }
     if row.extras.reducer.is_some_and(|reducer| reducer.len() > MAX_FUNCTION) {
         return Err("its reducer is longer than 512 bytes");
@@ -73,7 +74,7 @@ mod tests {
             (row(1, &long[..64], b"f", Some(&name[..512])), Ok(7)),
             (row(9, b"", &name[..512], Some(b"")), Ok(9)),
             (row(1, &long, b"f", None), Err("its unique_key")),
-            (row(1, b"k", b"", None), Err("its unique_key")),
+            (row(1, b"k", b"", None), Ok(7)),
             (row(1, b"k", &name, None), Err("its unique_key")),
             (row(1, b"k", b"f", Some(&name)), Err("its reducer")),
             (row(0, b"k", b"f", None), Err("its id")),

@@ -12,6 +12,8 @@ use std::collections::HashMap;
 /// What stands in the row of a job without a key, and of one whose key is its workload (`-`), before its id.
 const NO_KEY: &[u8] = b"(no key) ";
 const WORKLOAD_KEY: &[u8] = b"(workload) ";
+/// With these, a key is not longer than a client's may be.
+const MAX_ZEROS: usize = 32;
 
 /// The key of a row.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +25,17 @@ pub(crate) struct RowKey {
 impl RowKey {
     /// Of the job with this id and unique key.
     pub(crate) fn new(id: u64, unique: &[u8]) -> RowKey {
-        let digits = Decimal::new(id);
+        RowKey::padded(id, unique, 0)
+    }
+
+    /// One that is read as the same, where the id is in it: that has so many zeros in front.
+    fn padded(id: u64, unique: &[u8], zeros: usize) -> RowKey {
+        let (zeros, digits) = (&[b'0'; MAX_ZEROS][..zeros], Decimal::new(id));
         match unique {
-            b"-" => RowKey::of(&[WORKLOAD_KEY, digits.as_ref()]),
+            b"-" => RowKey::of(&[WORKLOAD_KEY, zeros, digits.as_ref()]),
             // A client's key that looks like one of ours must not replace it. It is forgotten at a restart.
             _ if unique.is_empty() || unique.starts_with(NO_KEY) || unique.starts_with(WORKLOAD_KEY) => {
-                RowKey::of(&[NO_KEY, digits.as_ref()])
+                RowKey::of(&[NO_KEY, zeros, digits.as_ref()])
             }
             _ => RowKey::of(&[unique]),
         }
@@ -95,6 +102,19 @@ impl RowKeys {
         }
     }
 
+    /// A dead letter becomes a job again. Where rows got new numbers (`.dump`), one of them may have the key that follows from
+    /// its id.
+    pub(crate) fn claim(&mut self, id: u64, unique: &[u8]) {
+        if self.others.is_empty() || self.is_other(id) {
+            return;
+        }
+        let mut keys = (0..=MAX_ZEROS).map(|zeros| RowKey::padded(id, unique, zeros));
+        let free = keys.find(|key| !self.others.values().any(|other| **other == *key.as_ref()));
+        if let Some(key) = free.filter(|key| key.as_ref() != RowKey::new(id, unique).as_ref()) {
+            self.others.insert(id, key.as_ref().into());
+        }
+    }
+
     /// Whether the key of this job's row does not follow from the job.
     pub(crate) fn is_other(&self, id: u64) -> bool {
         !self.others.is_empty() && self.others.contains_key(&id)
@@ -153,7 +173,14 @@ mod tests {
             assert_eq!(keys.of(id, unique).as_ref(), key);
         }
         assert_eq!((keys.last(), keys.others.len()), (9, 6), "the first and the fourth are as we write them");
-        keys.forget(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        for (id, unique, key) in
+            [(9, &b""[..], &b"(no key) 09"[..]), (2, b"-", b""), (10, b"", b"(no key) 10"), (11, b"k", b"k")]
+        {
+            keys.claim(id, unique);
+            assert_eq!(keys.of(id, unique).as_ref(), key);
+        }
+        assert_eq!(RowKey::read(b"(no key) 09"), (&b""[..], Some(9)));
+        keys.forget(&[1, 2, 3, 4, 5, 6, 7, 8, 9]);
         assert_eq!((keys.of(2, b"").as_ref(), keys.others.len()), (&b"(no key) 2"[..], 0));
     }
 }

@@ -120,7 +120,7 @@ impl Sqlite {
 
     /// All of these in one transaction, and one at least. Those whose row had another server's key, and is gone; and what
     /// tables there are now.
-    fn write<'c>(&self, changes: impl Iterator<Item = Change<'c>>) -> rusqlite::Result<(Vec<u64>, State)> {
+    fn write<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) -> rusqlite::Result<(Vec<u64>, State)> {
         let (mut gone, mut state) = (Vec::new(), self.schema.state);
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         for change in changes {
@@ -133,6 +133,10 @@ impl Sqlite {
                 Change::Done(name) | Change::Bury(DeadLetter { row: Row { name, .. }, .. }) => {
                     self.done(&name)?;
                     gone.extend(self.keys.is_other(name.id).then_some(name.id));
+                }
+                Change::Revive(Row { name, .. }) => {
+                    self.keys.claim(name.id, name.unique);
+                    gone.retain(|id| *id != name.id);
                 }
                 _ => {}
             }
@@ -350,7 +354,7 @@ fn lock(file: &Path) -> Result<Flock<File>, (String, bool)> {
 
 fn read_row<'a>(columns: &Columns<'a>, id: u64, keys: &mut RowKeys) -> Result<Row<'a>, String> {
     let unique = keys.read(id, columns.bytes(1, "unique_key")?);
-    rows::job(columns, Name { id, unique, function: columns.bytes(2, "function_name")? })
+    rows::job(columns, Name { id, unique, function: columns.function(2)? })
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

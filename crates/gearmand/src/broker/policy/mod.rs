@@ -315,9 +315,12 @@ impl Rules {
         if policy.is_empty() {
             return Ok(None);
         }
-        self.0.push(Rule { pattern: pattern.clone(), policy, source: Source::RunTime });
-        self.0.sort_by_cached_key(Rule::rank);
-        Ok(self.0.iter().find(|rule| rule.source == Source::RunTime && rule.pattern == pattern))
+        let rule = Rule { pattern, policy, source: Source::RunTime };
+        // Thousands come back at a restart, one after the other.
+        let rank = rule.rank();
+        let place = self.0.partition_point(|other| other.rank() < rank);
+        self.0.insert(place, rule);
+        Ok(self.0.get(place))
     }
 }
 
@@ -363,6 +366,19 @@ mod tests {
         assert_eq!(shown(&rules, "f"), "retries=5 timeout=5s paused=no");
         assert_eq!(set(&mut rules, "retries= paused=").unwrap(), None);
         assert_eq!(shown(&rules, "f"), "retries=2 timeout=5s");
+    }
+
+    #[test]
+    fn each_takes_its_place() {
+        let mut rules = Rules::default();
+        rules.replace_file(vec![file(1, "f*", "retries=1"), file(2, "*", "retries=1")]);
+        for pattern in ["*", "g", "f*", "ff*", "f", "*ff"] {
+            assert_eq!(rules.set(pattern, ["retries=2"].into_iter()).unwrap().unwrap().pattern.to_string(), pattern);
+        }
+        let order: Vec<_> = rules.iter().map(|rule| format!("{} {}", rule.pattern, rule.source)).collect();
+        let wanted = ["f run time", "g run time", "*ff run time", "ff* run time", "f* run time", "f* line 1"];
+        assert_eq!(order[..6], wanted);
+        assert_eq!(order[6..], ["* run time", "* line 2"]);
     }
 
     #[test]

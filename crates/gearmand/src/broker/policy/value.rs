@@ -23,7 +23,11 @@ impl FromStr for Time {
         let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         let unit = if unit.is_empty() { "s" } else { unit };
         let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        if digits.is_empty() {
+            return Err(wrong());
+        }
+        // What does not even fit is too long as well.
+        let number = digits.parse().unwrap_or(u64::MAX);
         let time = number.checked_mul(*milliseconds).map(Duration::from_millis).filter(|time| *time <= LONGEST);
         time.map(Time).ok_or_else(|| format!("{text} is longer than 3650d"))
     }
@@ -162,7 +166,8 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Rate, String> {
-        let wrong = || format!("{text} is not a rate, such as 100/s, 100/m or 100/h, with +20 for a burst of 20");
+        let wrong =
+            || format!("{text} is not a rate up to 1000000, such as 100/s, 100/m or 100/h, with +20 for a burst of 20");
         let (rest, burst) = split(text, '+');
         let (count, unit) = rest.split_once('/').ok_or_else(wrong)?;
         let unit = UNITS.iter().position(|(name, _)| *name == unit && *name != "ms").ok_or_else(wrong)?;
@@ -313,6 +318,8 @@ mod tests {
             assert!(shown::<Time>(bad).starts_with("! "), "{bad}");
         }
         assert_eq!(shown::<Time>("3651d"), "! 3651d is longer than 3650d");
+        let many = "99999999999999999999s";
+        assert_eq!(shown::<Time>(many), format!("! {many} is longer than 3650d"));
     }
 
     #[test]

@@ -128,6 +128,31 @@ fn other_schedules_take_their_place() {
     assert_eq!(runs(&b), (Some(800), Some(4400)), "14:00 is now, which has begun");
 }
 
+/// It was due, and the file was read before anybody looked.
+#[test]
+fn a_run_that_is_due_when_the_file_is_read_anew_is_not_lost() {
+    let mut b = bench(schedule("*/15 * * * *"));
+    b.now.wall += Duration::from_secs(800);
+    b.broker.set_schedules(&b.now, vec![schedule("0 * * * *")]);
+    assert_eq!((b.broker.len(), runs(&b)), (1, (Some(800), Some(4400))));
+}
+
+/// It waited for the day that the clock had shown.
+#[test]
+fn a_clock_that_was_wrong_and_is_set_back() {
+    let mut b = bench(Schedule { unique: (*b"").into(), ..schedule("*/15 * * * *") });
+    b.tick(800);
+    let mut set_back = |seconds| {
+        b.now.wall -= Duration::from_secs(seconds);
+        b.tick(0);
+        b.tick(60);
+        (b.broker.len(), b.broker.schedules().next().unwrap().next)
+    };
+    assert_eq!(set_back(3600), (1, Some(1_001_700)), "what ran does not run again");
+    // It is 18:07:40 of another day.
+    assert_eq!(set_back(500_000), (1, Some(497_700)));
+}
+
 #[test]
 fn a_full_queue_and_a_drain_leave_a_run_out() {
     let mut b = bench(Schedule { unique: (*b"").into(), ..schedule("* * * * *") });

@@ -68,6 +68,8 @@ fn each_kind_of_job() {
     let function = b.broker.function_named(&b.now, b"f").unwrap();
     assert_eq!((function.queued, function.delayed), ([1, 1, 1], 0));
     assert_eq!((function.oldest, function.dead, function.paused), (Some(Duration::from_secs(7)), 1, true));
+    let text = b.text(client, "counters\n");
+    assert!(text.contains("\tdead_letters=1\toldest_us=7000000\tpaused=1\n"), "{text}");
     assert!(b.broker.function_named(&b.now, b"g").is_none());
 }
 
@@ -181,6 +183,9 @@ fn counters_of_a_function_with_an_awkward_name() {
         "waited_sum_us=2000",
         "ran_us=1024:1",
         "ran_sum_us=1000",
+        "dead_letters=0",
+        "oldest_us=0",
+        "paused=0",
     ] {
         assert!(fields.contains(&field), "{field}: {}", lines[1]);
     }

@@ -117,7 +117,7 @@ fn damaged(table: &str, what: &str) -> String {
 }
 
 fn letter<'a>(columns: &Columns<'a>, id: u64) -> Result<DeadLetter<'a>, String> {
-    let name = Name { id, unique: columns.bytes(1, "unique_key")?, function: columns.bytes(2, "function_name")? };
+    let name = Name { id, unique: columns.bytes(1, "unique_key")?, function: columns.function(2)? };
     Ok(DeadLetter {
         row: rows::job(columns, name)?,
         last_ms: columns.whole(10, "last")?,

@@ -22,6 +22,11 @@ impl<'a> Columns<'a> {
         self.text(i, what).map(Option::unwrap_or_default)
     }
 
+    /// A function's name, which may be empty.
+    pub(super) fn function(&self, i: usize) -> Result<&'a [u8], String> {
+        self.text(i, "function_name")?.ok_or_else(|| "its function_name is NULL".into())
+    }
+
     fn number(&self, i: usize, what: &str) -> Result<Option<i64>, String> {
         match self.0.get(i) {
             Ok(Value::Integer(n)) => Ok(Some(n)),
