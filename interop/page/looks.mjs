@@ -58,6 +58,7 @@ export async function picture({ browser, server, tokens }) {
     const past = async () => (await server.api('history', tokens.observe)).samples.length;
     await check('the server has a past', () => becomes(90, past, 20 * 60_000));
     const window = await Window.open(browser, server.origin);
+    await window.show('light', { ...wide, height: 840 }); // to the last function
     await at.logIn(window, tokens.observe);
     await at.shows('3', window.page, 'import_catalogue', 'Queued');
     await check('a picture of it', () => window.screenshot('picture', false));
