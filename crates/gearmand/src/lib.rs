@@ -109,6 +109,11 @@
 //! http::api::set_policy  keys of a policy are set
 //! http::api::openapi     the description of the API
 //! http::c_submit     jobs are submitted as to C gearmand
+//! http::metrics      what Prometheus reads
+//! http::metrics::functions  functions, in numbers
+//! http::metrics::families   their metrics
+//! http::metrics::process    what the system knows of the process
+//! http::metrics::server     metrics of the server
 //! http::health       whether the process answers, and takes jobs
 //! http::login        the form to log in, and who somebody is
 //! http::page         the files of the web page

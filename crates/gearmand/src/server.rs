@@ -14,6 +14,7 @@ use crate::http::ending::Ending;
 use crate::http::history::History;
 use crate::http::listener::Serving;
 use crate::http::live::Live;
+use crate::http::metrics::Metrics;
 use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
@@ -238,6 +239,7 @@ impl Server {
             ending: Ending::new(),
             history: History::default(),
             live: Live::default(),
+            metrics: Metrics::new(),
             routes: Routes::new().map_err(io::Error::other)?,
         });
         let serving = Serving::start(std::mem::take(&mut self.http), http.clone())?;

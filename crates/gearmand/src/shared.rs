@@ -92,7 +92,7 @@ pub(crate) struct State {
     /// Who brings jobs to the durable queue.
     pub(crate) writer: Option<Writer>,
     /// What the durable queue did until its last result.
-    stored: Stats,
+    pub(crate) stored: Stats,
     /// When to log that nobody can be accepted.
     exhausted: Seldom,
     /// When to log that there are connections enough.
@@ -302,7 +302,10 @@ impl State {
 
     /// Why no jobs are taken; nothing where they are.
     pub(crate) fn not_ready(&self) -> Vec<&'static str> {
-        let reasons = [(self.broker.is_draining(), "the server drains: it takes no more jobs")];
+        let reasons = [
+            (self.broker.is_draining(), "the server drains: it takes no more jobs"),
+            (self.stored.failing_since.is_some(), "the durable queue cannot be written; the log says why"),
+        ];
         reasons.into_iter().filter(|(so, _)| *so).map(|(_, reason)| reason).collect()
     }
 
@@ -386,7 +389,9 @@ impl State {
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                self.settle(BatchResult { batch: number, stats: self.stored, ..BatchResult::default() });
+                let failing_since = self.stored.failing_since.or_else(|| Some(std::time::Instant::now()));
+                let stats = Stats { failing_since, ..self.stored };
+                self.settle(BatchResult { batch: number, stats, ..BatchResult::default() });
             }
         }
     }

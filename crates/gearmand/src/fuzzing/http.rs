@@ -14,6 +14,7 @@ use crate::http::ending::Ending;
 use crate::http::history::History;
 use crate::http::listener::Connected;
 use crate::http::live::Live;
+use crate::http::metrics::Metrics;
 use crate::http::places::Places;
 use crate::http::request::Via;
 use crate::http::routes::Routes;
@@ -21,6 +22,7 @@ use crate::shared::{Shared, State};
 use std::cell::RefCell;
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -29,6 +31,8 @@ use tokio::sync::watch;
 /// The file of tokens, where there are any.
 const TOKENS: &str =
     "[[token]]\nname = 'all'\ntoken = 'a-token-of-fuzzing'\nsubmit = '*'\nobserve = true\nadmin = true\n";
+/// What says that an answer does not end by itself.
+const EVENTS: &[u8] = b"text/event-stream";
 /// By then any connection is at its end.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -55,9 +59,21 @@ async fn answer(how: u8, pace: usize, sent: &[u8]) -> Vec<u8> {
     let via = Via { name: "a peer".into(), unix: how & 2 != 0, tls: false, slow: bounds.slow };
     let place = Arc::new(Places::new(1)).enter(None).unwrap_or_else(|| panic!("there is no place"));
     let connected = Connected { http: Arc::new(http(how & 1 != 0)), via: Arc::new(via), bounds, seat: place.seat() };
-    let both = async { tokio::join!(connected.serve(stream), talk(peer, sent)) };
-    let (_, answer) = tokio::time::timeout(LONG, both).await.unwrap_or_else(|_| panic!("it goes on"));
-    answer
+    let mut serving = pin!(connected.serve(stream));
+    let mut talking = pin!(talk(peer, sent));
+    let both = async {
+        let answer = tokio::select! {
+            _ = &mut serving => return talking.await,
+            answer = &mut talking => answer,
+        };
+        // Events go on until it is seen that nobody is there to read them.
+        let events = answer.windows(EVENTS.len()).any(|part| part == EVENTS);
+        if !events {
+            let _ = serving.await;
+        }
+        answer
+    };
+    tokio::time::timeout(LONG, both).await.unwrap_or_else(|_| panic!("it goes on"))
 }
 
 fn http(with_tokens: bool) -> Http {
@@ -72,6 +88,7 @@ fn http(with_tokens: bool) -> Http {
         auth: Auth::new(tokens),
         history: History::default(),
         live: Live::default(),
+        metrics: Metrics::new(),
         routes: Routes::new().unwrap_or_else(|e| panic!("{e}")),
     }
 }
@@ -79,20 +96,24 @@ fn http(with_tokens: bool) -> Http {
 /// Turns of the server's in which nothing came: nothing more will come until it is told something.
 const SILENCE: usize = 20;
 
-/// Sends all, and reads until the other end is closed. It is told that there is no more when it has nothing more to say.
+/// Sends all, and reads until the other end is closed, or has nothing more to say though it was told that this is the end.
 async fn talk(peer: DuplexStream, sent: &[u8]) -> Vec<u8> {
     let (mut reader, mut writer) = tokio::io::split(peer);
     let answer = RefCell::new(Vec::new());
+    let silence = async || {
+        let mut turns = 0;
+        while turns < SILENCE {
+            let before = answer.borrow().len();
+            tokio::task::yield_now().await;
+            turns = if answer.borrow().len() == before { turns + 1 } else { 0 };
+        }
+    };
     let sending = async {
         // The other end may have had enough.
         let _ = writer.write_all(sent).await;
-        let mut silence = 0;
-        while silence < SILENCE {
-            let before = answer.borrow().len();
-            tokio::task::yield_now().await;
-            silence = if answer.borrow().len() == before { silence + 1 } else { 0 };
-        }
+        silence().await;
         let _ = writer.shutdown().await;
+        silence().await;
     };
     let reading = async {
         let mut bytes = [0; 256];
@@ -100,7 +121,10 @@ async fn talk(peer: DuplexStream, sent: &[u8]) -> Vec<u8> {
             answer.borrow_mut().extend_from_slice(&bytes[..n]);
         }
     };
-    tokio::join!(sending, reading);
+    tokio::select! {
+        () = sending => {}
+        () = reading => {}
+    }
     answer.into_inner()
 }
 

@@ -166,6 +166,8 @@ impl Connected {
             .header_read_timeout(self.bounds.head)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_FIELDS)
+            // With a queue of its own for bodies, hyper would put what it answers to nonsense before an answer that waits there.
+            .writev(false)
             .serve_connection(TokioIo::new(Patient::new(stream, self.bounds.slow)), service);
         let mut serving = pin!(serving);
         let served = tokio::select! {

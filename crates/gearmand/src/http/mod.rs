@@ -17,6 +17,7 @@ pub(crate) mod history;
 pub(crate) mod listener;
 pub(crate) mod live;
 pub(crate) mod login;
+pub(crate) mod metrics;
 pub(crate) mod names;
 pub(crate) mod origin;
 pub(crate) mod page;
@@ -57,6 +58,8 @@ pub(crate) struct Http {
     pub(crate) history: History,
     /// What is sent to those who watch.
     pub(crate) live: Live,
+    /// What metrics know from one scrape to the next.
+    pub(crate) metrics: metrics::Metrics,
     /// Paths, and who answers them.
     pub(crate) routes: routes::Routes,
 }

@@ -7,7 +7,7 @@ use crate::http::api::{dead, events, functions, history, jobs, openapi, peers, p
 use crate::http::reply::{Problem, Reply};
 use crate::http::request::Via;
 use crate::http::request::decode;
-use crate::http::{Http, Request, c_submit, health, login, origin, page};
+use crate::http::{Http, Request, c_submit, health, login, metrics, origin, page};
 use crate::rights::Need;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -58,6 +58,7 @@ fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
     let mut table = vec![
         ("/healthz", vec![row(Method::GET, Nothing, health::alive)]),
         ("/readyz", vec![row(Method::GET, Nothing, health::ready)]),
+        ("/metrics", vec![row(Method::GET, Observe, metrics::scrape)]),
         ("/login", vec![row(Method::POST, Nothing, login::log_in)]),
         ("/logout", vec![row(Method::POST, Nothing, login::log_out)]),
         ("/api/v1/whoami", vec![row(Method::GET, Nothing, login::whoami)]),
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
     use crate::http::api::openapi::DOCUMENT;
     use serde_json::Value;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn the_description_has_just_the_rows_of_the_table() {
@@ -187,5 +188,27 @@ mod tests {
             methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
         });
         assert_eq!(described.collect::<BTreeSet<_>>(), rows.collect());
+    }
+
+    /// docs/security.md has this table too: `| METHOD PATH, METHOD PATH | right |`. Of the page's files it has the first.
+    #[test]
+    fn the_documented_table_is_this_one() {
+        let docs = include_str!("../../../../docs/security.md");
+        let rows = docs.lines().skip_while(|line| !line.starts_with("| method and path | needs |")).skip(2);
+        let mut documented = BTreeMap::new();
+        for row in rows.take_while(|line| line.starts_with('|')) {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            for route in cells[0].split('`').skip(1).step_by(2) {
+                let twice = documented.insert(route.to_owned(), cells[1].to_owned());
+                assert_eq!(twice, None, "{route} is there twice");
+            }
+        }
+        let loaded = |path: &str| path != "/" && page::FILES.iter().any(|file| file.path == path);
+        let rows = table().into_iter().filter(|(path, _)| !loaded(path)).flat_map(|(path, endpoints)| {
+            endpoints
+                .into_iter()
+                .map(move |endpoint| (format!("{} {path}", endpoint.method), endpoint.need.shown().to_owned()))
+        });
+        assert_eq!(documented, rows.collect::<BTreeMap<_, _>>());
     }
 }

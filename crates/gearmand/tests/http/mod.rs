@@ -12,6 +12,7 @@ mod health;
 mod hostile;
 mod jobs;
 mod large;
+mod metrics;
 mod page;
 mod peers;
 mod schema;
@@ -23,6 +24,7 @@ mod submit;
 mod tls;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use metrics::get;
 
 use crate::util::Server;
 use gearmand::config::Policies;
