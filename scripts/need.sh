@@ -46,6 +46,7 @@ need_build() {
 need_test() {
     have valgrind || want valgrind
     have openssl || want openssl
+    have curl || want curl
 }
 
 need_bench() {

@@ -1,5 +1,6 @@
 //! What operators do: functions, jobs and dead letters.
 
+use crate::http::auth::{ADMIN, OBSERVER, SUBMITTER, bearer, guarded};
 use crate::http::schema::check_against;
 use crate::http::submit::{detail, next_job, wait_for};
 use crate::http::{Client, HttpServer};
@@ -163,4 +164,43 @@ async fn nothing_is_changed_by_get() {
     worker.grab(&[handle.as_bytes(), b"f", b""]).await;
     worker.send(WORK_COMPLETE, &[handle.as_bytes(), b""]).await;
     worker.grab_nothing().await;
+}
+
+#[tokio::test]
+async fn what_changes_something_needs_its_right() {
+    let (server, _file) = guarded().await;
+    let mut client = server.client().await;
+    // Jobs: of the functions that a token has.
+    let submits: [(&str, u16, u16); 3] = [(SUBMITTER, 202, 403), (OBSERVER, 403, 403), (ADMIN, 202, 202)];
+    for (token, mail, other) in submits {
+        let fields = [&bearer(token), "Content-Type: application/json", "X-Gearman-Background: true"];
+        for (path, status) in [("mail.send", mail), ("%6dail", mail), ("other", other), ("m", other)] {
+            let body = br#"{"background":true}"#;
+            client.ask("POST", &format!("/api/v1/functions/{path}/jobs"), &fields, body).await.expect(status);
+            let status = if status == 202 { 200 } else { status };
+            client.ask("POST", &format!("/{path}"), &fields, b"w").await.expect(status);
+        }
+    }
+    client.ask("POST", "/mail", &["X-Gearman-Background: true"], b"").await.expect(401);
+    // All else: the right to admin, whether what it names is there or not.
+    for (method, path) in [
+        ("PUT", "/api/v1/functions/mail"),
+        ("POST", "/api/v1/functions/mail/pause"),
+        ("POST", "/api/v1/functions/mail/resume"),
+        ("POST", "/api/v1/functions/mail/dead/retry"),
+        ("DELETE", "/api/v1/functions/mail/dead"),
+        ("DELETE", "/api/v1/functions/mail/unique/k"),
+        ("POST", "/api/v1/jobs/H:test:1/bury"),
+        ("DELETE", "/api/v1/jobs/H:test:1"),
+        ("POST", "/api/v1/dead/H:test:1/retry"),
+        ("DELETE", "/api/v1/dead/H:test:1"),
+        ("PATCH", "/api/v1/policies/mail"),
+        ("DELETE", "/api/v1/functions/mail"),
+    ] {
+        for (token, refused) in [(SUBMITTER, true), (OBSERVER, true), (ADMIN, false)] {
+            let fields = [&bearer(token), "Content-Type: application/json"];
+            let answer = client.ask(method, path, &fields, b"{}").await;
+            assert_eq!(answer.status == 403, refused, "{method} {path}: {}", answer.status);
+        }
+    }
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-const ADMIN: &str = "a-token-for-all-there-is";
-const OBSERVER: &str = "a-token-to-look-around";
-const SUBMITTER: &str = "a-token-to-submit-mail";
+pub(crate) const ADMIN: &str = "a-token-for-all-there-is";
+pub(crate) const OBSERVER: &str = "a-token-to-look-around";
+pub(crate) const SUBMITTER: &str = "a-token-to-submit-mail";
 
 const FILE: &str = "
 [[token]]
@@ -33,13 +33,13 @@ fn tokens(text: &str) -> Arc<Tokens> {
 }
 
 /// A server with tokens, which can be changed.
-async fn guarded() -> (HttpServer, watch::Sender<Arc<Tokens>>) {
+pub(crate) async fn guarded() -> (HttpServer, watch::Sender<Arc<Tokens>>) {
     let file = watch::Sender::new(tokens(FILE));
     let receiver = file.subscribe();
     (HttpServer::with(|config| config.tokens = Some(receiver)).await, file)
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 
