@@ -10,7 +10,7 @@ def before_call(context, case, kwargs):
     body = case.body
     if case.operation.label != "POST /api/v1/functions/{function}/jobs" or not isinstance(body, dict):
         return
-    waits = not any(body.get(key) for key in ("background", "delay", "at"))
-    timeout = body.get("timeout", 30)
-    if waits and isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and SHORT < timeout <= 3600:
+    waits = body.get("background") is not True and body.get("delay") is None and body.get("at") is None
+    timeout = body.get("timeout")
+    if waits and (timeout is None or type(timeout) in (int, float) and SHORT < timeout <= 3600):
         body["timeout"] = SHORT

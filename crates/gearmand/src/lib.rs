@@ -101,6 +101,7 @@
 //! http::api::policies    rules
 //! http::api::schedules   schedules
 //! http::api::peers       connections
+//! http::metrics::process  what the system knows of the process
 //! http::api::server      facts and counts
 //! http::api::history     samples, for charts
 //! http::api::events      all of that, again and again
@@ -112,7 +113,6 @@
 //! http::metrics      what Prometheus reads
 //! http::metrics::functions  functions, in numbers
 //! http::metrics::families   their metrics
-//! http::metrics::process    what the system knows of the process
 //! http::metrics::server     metrics of the server
 //! http::health       whether the process answers, and takes jobs
 //! http::login        the form to log in, and who somebody is

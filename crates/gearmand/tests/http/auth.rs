@@ -28,7 +28,7 @@ token = 'a-token-to-submit-mail'
 submit = 'mail*'
 ";
 
-fn tokens(text: &str) -> Arc<Tokens> {
+pub(crate) fn tokens(text: &str) -> Arc<Tokens> {
     Arc::new(Tokens::parse(text, Path::new("tokens.toml")).unwrap())
 }
 

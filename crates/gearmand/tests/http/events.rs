@@ -6,15 +6,20 @@ use gearmand::Stop;
 use serde_json::Value;
 
 /// A stream of events.
-struct Events {
+pub(crate) struct Events {
     client: Client,
     text: String,
 }
 
 impl Events {
     async fn open(server: &HttpServer, path: &str) -> Events {
+        Events::by(server, path, &[]).await
+    }
+
+    /// By a request with these lines of its head besides.
+    pub(crate) async fn by(server: &HttpServer, path: &str, headers: &[&str]) -> Events {
         let mut client = server.client().await;
-        client.send("GET", path, &[], b"").await;
+        client.send("GET", path, headers, b"").await;
         let head = client.head().await.expect(200);
         assert_eq!((head.header("content-type"), head.header("cache-control")), ("text/event-stream", "no-store"));
         let mut events = Events { client, text: String::new() };
@@ -23,7 +28,7 @@ impl Events {
     }
 
     /// What comes until the next empty line; `None`: the stream is at its end.
-    async fn block(&mut self) -> Option<String> {
+    pub(crate) async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());

@@ -16,6 +16,7 @@ mod metrics;
 mod page;
 mod peers;
 mod schema;
+mod seen;
 mod server;
 mod set_policy;
 mod start;

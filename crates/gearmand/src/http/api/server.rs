@@ -2,6 +2,7 @@
 
 use crate::VERSION;
 use crate::broker::snapshot;
+use crate::http::metrics::process::Process;
 use crate::http::reply::{Problem, Reply, json, seconds};
 use crate::http::{Http, Request};
 use hyper::StatusCode;
@@ -72,16 +73,9 @@ impl Server {
             commits: counts.commits,
             changes: counts.changes,
             longest_commit: seconds(longest_commit),
-            memory: resident(),
+            memory: Process::read().resident,
         }
     }
-}
-
-/// Bytes of the process in memory; `None` where the system does not tell.
-fn resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 pub(crate) async fn facts(http: Arc<Http>, _: Request) -> Result<Reply, Problem> {

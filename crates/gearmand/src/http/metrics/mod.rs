@@ -8,7 +8,7 @@
 
 mod families;
 mod functions;
-mod process;
+pub(crate) mod process;
 mod server;
 
 use crate::http::metrics::functions::{Counts, Steady};
