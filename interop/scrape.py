@@ -73,7 +73,7 @@ def scrape(port):
     """How long it took, and the text."""
     begin = time.perf_counter()
     connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     parts = []
     while part := connection.recv(1 << 20):
         parts.append(part)
