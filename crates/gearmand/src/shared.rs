@@ -22,7 +22,7 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -93,6 +93,8 @@ pub(crate) struct State {
     pub(crate) writer: Option<Writer>,
     /// What the durable queue did until its last result.
     pub(crate) stored: Stats,
+    /// The last batch of which it is known what became of it: see [`Shared::stored`].
+    settled: watch::Sender<u64>,
     /// When to log that nobody can be accepted.
     exhausted: Seldom,
     /// When to log that there are connections enough.
@@ -122,6 +124,18 @@ impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere ends one connection, not all.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step of work that an operator asked for. When it returns, what was changed outlives the server, as when a text
+    /// command is answered: what could not be stored is tried again.
+    pub(crate) async fn stored<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+        let (done, batch, mut settled) =
+            self.with_state(|state| (what(state), state.broker.last_batch(), state.settled.subscribe()));
+        if let Some(batch) = batch {
+            // The error is that the state is gone, which its own handle keeps.
+            let _ = settled.wait_for(|settled| *settled >= batch).await;
+        }
+        done
     }
 
     /// Does what is due, and returns when something will be due again. When the timer comes, those that it was set for have
@@ -211,6 +225,7 @@ impl State {
             lost: 0,
             writer: None,
             stored: Stats::default(),
+            settled: watch::Sender::new(0),
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
             encrypted: Seldom::every(TROUBLE),
@@ -401,6 +416,7 @@ impl State {
             self.lost += self.broker.storing();
         }
         self.stored = result.stats;
+        self.settled.send_replace(result.batch);
         let now = self.read_clock();
         self.broker.settle(&now, result, &mut self.outgoing);
     }

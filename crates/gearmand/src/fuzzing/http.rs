@@ -56,7 +56,7 @@ fn answered(bytes: &[u8]) -> Vec<u8> {
 async fn answer(how: u8, pace: usize, sent: &[u8]) -> Vec<u8> {
     let (peer, stream) = tokio::io::duplex(pace);
     let bounds = Config::default().http;
-    let via = Via { name: "a peer".into(), unix: how & 2 != 0, tls: false, slow: bounds.slow };
+    let via = Via { name: "a peer".into(), unix: how & 2 != 0, tls: false, slow: bounds.slow, socket: None };
     let place = Arc::new(Places::new(1)).enter(None).unwrap_or_else(|| panic!("there is no place"));
     let connected = Connected { http: Arc::new(http(how & 1 != 0)), via: Arc::new(via), bounds, seat: place.seat() };
     let mut serving = pin!(connected.serve(stream));

@@ -45,7 +45,7 @@ pub(crate) async fn submit(http: Arc<Http>, mut request: Request) -> Result<Repl
     let (connection, handle) = begin(&http, &submit, &mut claim).await?;
     drop(workload);
     claim.release();
-    let outcome = wait(&http, connection, &mut claim).await?;
+    let outcome = wait(&http, &request.via, connection, &mut claim).await?;
     let (command, body) = result(outcome, claim);
     Ok(told(&handle, command, body))
 }

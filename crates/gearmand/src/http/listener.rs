@@ -87,7 +87,12 @@ async fn connection(accepted: Accepted, http: Arc<Http>, mut place: Place) {
         let config = &http.shared.lock().config;
         (config.http, config.handshake_timeout)
     };
-    let via = Via { name, unix: matches!(socket, Socket::Unix(_)), tls: tls.is_some(), slow: bounds.slow };
+    let watched = match socket.duplicate() {
+        Ok(watched) => Some(watched),
+        Err(error) => return http.shared.lock().cannot_accept(&error),
+    };
+    let unix = matches!(socket, Socket::Unix(_));
+    let via = Via { name, unix, tls: tls.is_some(), slow: bounds.slow, socket: watched };
     let peer = Connected { http, via: Arc::new(via), bounds, seat: place.seat() };
     let serving = async {
         match (socket, tls) {

@@ -9,6 +9,7 @@
 use crate::http::budget::Claim;
 use crate::http::patience::time_for;
 use crate::http::reply::Problem;
+use crate::net::stream::Socket;
 use crate::rights::Rights;
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -40,6 +41,20 @@ pub(crate) struct Via {
     pub(crate) tls: bool,
     /// How long a body may take to come, beyond what its length asks for.
     pub(crate) slow: Duration,
+    /// Its socket, where it is one, to be [watched](Via::closed).
+    pub(crate) socket: Option<Socket>,
+}
+
+impl Via {
+    /// Returns when the peer has closed its end. Where it sent another request behind the one that is being answered, nothing
+    /// is read from it meanwhile, and its end would not be seen.
+    pub(crate) async fn closed(&self) {
+        match &self.socket {
+            // An error is an end as well.
+            Some(socket) => drop(socket.closed().await),
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// See the module.

@@ -8,6 +8,7 @@ use crate::http::Http;
 use crate::http::budget::Claim;
 use crate::http::client::{Connection, MAX_DATA, News};
 use crate::http::reply::Problem;
+use crate::http::request::Via;
 use bytes::Bytes;
 use gearman_core::protocol::message::Submit;
 use gearman_core::{MAX_FUNCTION, MAX_UNIQUE};
@@ -72,11 +73,24 @@ pub(crate) fn check_name(what: &str, name: &[u8], most: usize) -> Result<(), Pro
     Ok(())
 }
 
-/// Waits until the job ends.
+/// Waits until the job ends, or who waits for it has gone.
 ///
 /// # Errors
-/// 502 where it returns too much, and those of [`Connection::news`].
-pub(crate) async fn wait(http: &Http, mut connection: Connection, claim: &mut Claim) -> Result<Outcome, Problem> {
+/// 400 where it has gone, 502 where the job returns too much, and those of [`Connection::news`].
+pub(crate) async fn wait(
+    http: &Http,
+    via: &Via,
+    connection: Connection,
+    claim: &mut Claim,
+) -> Result<Outcome, Problem> {
+    tokio::select! {
+        biased;
+        outcome = collect(http, connection, claim) => outcome,
+        () = via.closed() => Err(Problem::bad_request("the connection was closed before the job had ended")),
+    }
+}
+
+async fn collect(http: &Http, mut connection: Connection, claim: &mut Claim) -> Result<Outcome, Problem> {
     let mut outcome = Outcome::default();
     let mut bytes = 0;
     loop {

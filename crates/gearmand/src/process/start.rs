@@ -69,7 +69,8 @@ pub(crate) async fn start(
     config.trim = crate::trim;
     // They may not take the descriptors of those who are connected.
     config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);
-    config.http.connections = config.http.connections.min((descriptors / 4) as usize);
+    // Who waits for a job over HTTP takes four.
+    config.http.connections = config.http.connections.min((descriptors / 8) as usize);
     let server = {
         let _as_other = as_other()?;
         let stop = stop.clone();

@@ -13,12 +13,13 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// A queue whose commits are as a test says, and happen when it says so.
 struct Gate {
-    begun: Sender<()>,
+    begun: UnboundedSender<()>,
     results: Receiver<bool>,
     /// One has failed, and so do all that are tried in its place.
     broken: bool,
@@ -46,18 +47,13 @@ impl Backend for Gate {
 
 #[tokio::test]
 async fn a_job_is_acknowledged_when_it_is_stored_and_not_before() {
-    let ((begun, mut begins), (settle, results)) = (channel(), channel());
+    let ((begun, mut begins), (settle, results)) = (unbounded_channel(), channel());
     let gate = Gate { begun, results, broken: false };
     let server = HttpServer::on(Some(Box::new(gate)), Listener::Tcp, |config| config.durable = Durable::Always).await;
     for (stored, status) in [(true, 202), (false, 503)] {
         let mut sender = server.client().await;
         sender.send("POST", JOBS, &["Content-Type: application/json"], br#"{"background":true}"#).await;
-        begins = tokio::task::spawn_blocking(move || {
-            begins.recv().unwrap();
-            begins
-        })
-        .await
-        .unwrap();
+        begins.recv().await.unwrap();
         // It is being stored. Others are answered meanwhile, and this one is not.
         server.client().await.get("/healthz").await.expect(200);
         let nothing = sender.stream.try_read(&mut [0; 1]).unwrap_err();
@@ -67,6 +63,45 @@ async fn a_job_is_acknowledged_when_it_is_stored_and_not_before() {
         if !stored {
             assert_eq!(detail(&answer), "The job could not be stored");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_does_is_acknowledged_when_it_is_stored_and_not_before() {
+    let ((begun, mut begins), (settle, results)) = (unbounded_channel(), channel());
+    let gate = Gate { begun, results, broken: false };
+    let server = HttpServer::on(Some(Box::new(gate)), Listener::Tcp, |config| config.durable = Durable::Always).await;
+    let (bury, dead) = ("/api/v1/jobs/H:test:1/bury", "/api/v1/dead/H:test:1");
+    for (method, path, body, status) in [
+        ("POST", JOBS, r#"{"background":true}"#, 202),
+        ("POST", JOBS, r#"{"background":true,"unique":"key"}"#, 202),
+        ("PATCH", "/api/v1/policies/f*", r#"{"retries":2}"#, 200),
+        ("POST", "/api/v1/functions/f/pause", "", 200),
+        ("POST", "/api/v1/functions/f/resume", "", 200),
+        ("POST", bury, "", 204),
+        ("POST", &format!("{dead}/retry"), "", 204),
+        ("POST", bury, "", 204),
+        ("POST", "/api/v1/functions/f/dead/retry", "", 200),
+        ("POST", bury, "", 204),
+        ("DELETE", dead, "", 204),
+        ("DELETE", "/api/v1/functions/f/unique/key", "", 204),
+        ("POST", JOBS, r#"{"background":true}"#, 202),
+        ("POST", "/api/v1/jobs/H:test:3/bury", "", 204),
+        ("DELETE", "/api/v1/functions/f/dead", "", 200),
+        ("POST", JOBS, r#"{"background":true}"#, 202),
+        ("DELETE", "/api/v1/jobs/H:test:4", "", 204),
+        ("POST", JOBS, r#"{"background":true}"#, 202),
+        ("DELETE", "/api/v1/functions/f", "", 204),
+    ] {
+        let mut client = server.client().await;
+        client.send(method, path, &["Content-Type: application/json"], body.as_bytes()).await;
+        begins.recv().await.unwrap();
+        // What would have been answered at once is there when another is answered.
+        server.client().await.get("/healthz").await.expect(200);
+        let nothing = client.stream.try_read(&mut [0; 1]).unwrap_err();
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "{method} {path}");
+        settle.send(true).unwrap();
+        client.answer(method).await.expect(status);
     }
 }
 

@@ -183,6 +183,24 @@ async fn a_client_that_goes_away_takes_its_job_with_it() {
     assert_eq!(waiting.await.unwrap().expect(200).json()["result"], "r");
 }
 
+#[tokio::test]
+async fn a_client_that_goes_away_with_a_request_behind_the_first_takes_its_job_with_it() {
+    let server = HttpServer::start().await;
+    for path in [JOBS, "/f"] {
+        let mut client = server.client().await;
+        let first = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+        let both = format!("{first}Content-Length: 2\r\n\r\n{{}}GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.raw(both.as_bytes()).await;
+        until(&server.gearman, "status\n", "f\t1\t0\t0\n.\n").await;
+        // More comes, which is no end.
+        client.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        server.client().await.get("/healthz").await.expect(200);
+        until(&server.gearman, "status\n", "f\t1\t0\t0\n.\n").await;
+        drop(client);
+        until(&server.gearman, "status\n", "f\t0\t0\t0\n.\n").await;
+    }
+}
+
 /// Waits until so many clients wait for a job.
 async fn until_waiting(server: &HttpServer, handle: &[u8], unique: &str, clients: &str) {
     let mut peer = server.gearman.peer().await;

@@ -20,22 +20,24 @@ struct Count {
     count: usize,
 }
 
-/// One step under the lock.
-fn step<T>(http: &Http, what: impl FnOnce(&mut Broker, &Now, &mut Outgoing) -> T) -> T {
-    http.shared.with_state(|state| {
+/// One step under the lock, and until what it changed is stored.
+async fn step<T>(http: &Http, what: impl FnOnce(&mut Broker, &Now, &mut Outgoing) -> T) -> T {
+    let step = http.shared.stored(|state| {
         let now = state.read_clock();
         what(&mut state.broker, &now, &mut state.outgoing)
-    })
+    });
+    step.await
 }
 
 /// A function is to be known, also without workers and jobs.
 pub(crate) async fn create_function(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let name = request.name("function");
     check_name("the function's name", name, MAX_FUNCTION)?;
-    let (known, created) = step(&http, |broker, now, _| {
+    let created = step(&http, |broker, now, _| {
         let known = broker.knows(name);
         (known, broker.create_function(now, name))
     });
+    let (known, created) = created.await;
     match (created, known) {
         (false, _) => Err(too_many_functions()),
         (true, true) => reply(&http, name, StatusCode::OK),
@@ -46,7 +48,7 @@ pub(crate) async fn create_function(http: Arc<Http>, request: Request) -> Result
 /// A function is to be forgotten, with the jobs that wait in it.
 pub(crate) async fn drop_function(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let name = request.name("function");
-    match step(&http, |broker, now, outgoing| broker.drop_function(now, name, outgoing)) {
+    match step(&http, |broker, now, outgoing| broker.drop_function(now, name, outgoing)).await {
         Ok(()) => Ok(done()),
         Err(NotDropped::Unknown) => Err(unknown(name)),
         Err(NotDropped::InUse) => {
@@ -59,7 +61,7 @@ pub(crate) async fn drop_function(http: Arc<Http>, request: Request) -> Result<R
 pub(crate) async fn pause(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let name = request.name("function");
     let pattern = exact(name)?;
-    set_paused(&http, name, |broker, now| set(broker, now, pattern, "paused=yes"))?;
+    set_paused(&http, name, |broker, now| set(broker, now, pattern, "paused=yes")).await?;
     reply(&http, name, StatusCode::OK)
 }
 
@@ -67,13 +69,14 @@ pub(crate) async fn pause(http: Arc<Http>, request: Request) -> Result<Reply, Pr
 pub(crate) async fn resume(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let name = request.name("function");
     let pattern = exact(name)?;
-    set_paused(&http, name, |broker, now| {
+    let set = set_paused(&http, name, |broker, now| {
         set(broker, now, pattern, "paused=")?;
         match broker.policy_of(name) {
             Some(policy) if policy.is_paused() => set(broker, now, pattern, "paused=no"),
             _ => Ok(()),
         }
-    })?;
+    });
+    set.await?;
     reply(&http, name, StatusCode::OK)
 }
 
@@ -81,12 +84,12 @@ fn set(broker: &mut Broker, now: &Now, pattern: &str, word: &str) -> Result<(), 
     broker.set_policy(now, pattern, std::iter::once(word))
 }
 
-fn set_paused(
+async fn set_paused(
     http: &Http,
     name: &[u8],
     set: impl FnOnce(&mut Broker, &Now) -> Result<(), String>,
 ) -> Result<(), Problem> {
-    let set = step(http, |broker, now, _| broker.knows(name).then(|| set(broker, now)));
+    let set = step(http, |broker, now, _| broker.knows(name).then(|| set(broker, now))).await;
     set.ok_or_else(|| unknown(name))?.map_err(Problem::conflict)
 }
 
@@ -99,7 +102,7 @@ fn exact(name: &[u8]) -> Result<&str, Problem> {
 /// A job is to end, whoever has it.
 pub(crate) async fn cancel(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let handle = request.name("handle");
-    match step(&http, |broker, now, outgoing| broker.cancel(now, handle, outgoing)) {
+    match step(&http, |broker, now, outgoing| broker.cancel(now, handle, outgoing)).await {
         true => Ok(done()),
         false => Err(Problem::not_found("there is no such job, or it has ended")),
     }
@@ -108,7 +111,7 @@ pub(crate) async fn cancel(http: Arc<Http>, request: Request) -> Result<Reply, P
 /// The same by its unique key.
 pub(crate) async fn cancel_unique(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let (function, key) = (request.name("function"), request.name("key"));
-    match step(&http, |broker, now, outgoing| broker.cancel_unique(now, function, key, outgoing)) {
+    match step(&http, |broker, now, outgoing| broker.cancel_unique(now, function, key, outgoing)).await {
         true => Ok(done()),
         false => Err(Problem::not_found("no job of this function has this key")),
     }
@@ -117,7 +120,7 @@ pub(crate) async fn cancel_unique(http: Arc<Http>, request: Request) -> Result<R
 /// A job becomes a dead letter, whoever has it.
 pub(crate) async fn bury(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let handle = request.name("handle");
-    match step(&http, |broker, now, outgoing| broker.bury_job(now, handle, outgoing)) {
+    match step(&http, |broker, now, outgoing| broker.bury_job(now, handle, outgoing)).await {
         Ok(()) => Ok(done()),
         Err(NotBuried::Unknown) => Err(Problem::not_found("there is no such job, or it has ended")),
         Err(NotBuried::Foreground) => {
@@ -129,7 +132,7 @@ pub(crate) async fn bury(http: Arc<Http>, request: Request) -> Result<Reply, Pro
 /// A dead letter becomes a job again.
 pub(crate) async fn retry(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let handle = request.name("handle");
-    match step(&http, |broker, now, _| broker.retry_dead(now, handle)) {
+    match step(&http, |broker, now, _| broker.retry_dead(now, handle)).await {
         Ok(()) => Ok(done()),
         Err(NotRetried::Unknown) => Err(unknown_letter()),
         Err(NotRetried::KeyTaken(by)) => {
@@ -143,7 +146,7 @@ pub(crate) async fn retry(http: Arc<Http>, request: Request) -> Result<Reply, Pr
 /// A dead letter is dropped.
 pub(crate) async fn forget(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let handle = request.name("handle");
-    match step(&http, |broker, _, _| broker.forget_dead(handle)) {
+    match step(&http, |broker, _, _| broker.forget_dead(handle)).await {
         true => Ok(done()),
         false => Err(unknown_letter()),
     }
@@ -152,14 +155,14 @@ pub(crate) async fn forget(http: Arc<Http>, request: Request) -> Result<Reply, P
 /// All dead letters of a function become jobs again, as far as they can.
 pub(crate) async fn retry_all(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let function = request.name("function");
-    let count = step(&http, |broker, now, _| broker.retry_all(now, function));
+    let count = step(&http, |broker, now, _| broker.retry_all(now, function)).await;
     Ok(json(StatusCode::OK, &Count { count }))
 }
 
 /// All dead letters of a function are dropped.
 pub(crate) async fn forget_all(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let function = request.name("function");
-    let count = step(&http, |broker, _, _| broker.forget_all(function));
+    let count = step(&http, |broker, _, _| broker.forget_all(function)).await;
     Ok(json(StatusCode::OK, &Count { count }))
 }
 

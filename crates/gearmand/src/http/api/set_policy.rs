@@ -16,12 +16,12 @@ pub(crate) async fn set(http: Arc<Http>, mut request: Request) -> Result<Reply, 
     let pattern = std::str::from_utf8(request.name("pattern"));
     let pattern = pattern.map_err(|_| Problem::unfit("the pattern: it has to be UTF-8"))?;
     let words = keys.iter().map(|(key, value)| word(key, value)).collect::<Result<Vec<_>, _>>()?;
-    let set: Result<_, String> = http.shared.with_state(|state| {
+    let set = http.shared.stored(|state| {
         let now = state.read_clock();
         state.broker.set_policy(&now, pattern, words.iter().map(String::as_str))?;
-        Ok(state.broker.policy_set(pattern).cloned())
+        Ok::<_, String>(state.broker.policy_set(pattern).cloned())
     });
-    let rule = set.map_err(Problem::unfit)?;
+    let rule = set.await.map_err(Problem::unfit)?;
     tracing::info!("policy {} {}", pattern.escape_debug(), words.join(" ").escape_debug());
     Ok(rule.map_or_else(done, |rule| json(StatusCode::OK, &policies::Policy::from(rule))))
 }

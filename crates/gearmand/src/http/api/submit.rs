@@ -6,7 +6,7 @@ use crate::http::budget::Claim;
 use crate::http::client::{Connection, MAX_DATA};
 use crate::http::pieces::Pieces;
 use crate::http::reply::{Problem, Reply, json, with_body};
-use crate::http::request::parse_json;
+use crate::http::request::{Via, parse_json};
 use crate::http::submitting::{End, Outcome, begin, queue, wait};
 use crate::http::{Http, Request, names};
 use base64::Engine;
@@ -99,7 +99,7 @@ pub(crate) async fn submit(http: Arc<Http>, mut request: Request) -> Result<Repl
     let (connection, handle) = begin(&http, &submit, &mut claim).await?;
     drop(wish);
     claim.release();
-    let ended = wait_until(&http, connection, claim, until).await?;
+    let ended = wait_until(&http, &request.via, connection, claim, until).await?;
     let late = || {
         let (handle, seconds) = (names::shown(&handle), timeout.as_secs_f64());
         Problem::new(StatusCode::GATEWAY_TIMEOUT, format!("job {handle} has not ended within {seconds} s"))
@@ -111,11 +111,12 @@ pub(crate) async fn submit(http: Arc<Http>, mut request: Request) -> Result<Repl
 /// `None`: the time is over.
 async fn wait_until(
     http: &Http,
+    via: &Via,
     connection: Connection,
     mut claim: Claim,
     until: tokio::time::Instant,
 ) -> Result<Option<(Outcome, Claim)>, Problem> {
-    match tokio::time::timeout_at(until, wait(http, connection, &mut claim)).await {
+    match tokio::time::timeout_at(until, wait(http, via, connection, &mut claim)).await {
         Ok(outcome) => Ok(Some((outcome?, claim))),
         Err(_) => Ok(None),
     }
