@@ -10,6 +10,7 @@ mod direct;
 mod disk;
 mod durable;
 mod floods;
+mod http;
 mod late;
 mod limits;
 mod listings;

@@ -10,7 +10,6 @@ use std::path::Path;
 
 /// Options of the C server's plugins, which this server has no use for. They take an argument.
 const PLUGINS: &[&str] = &[
-    "http-port",
     "libmemcached-servers",
     "libmemcached-prefix",
     "libpq-conninfo",
