@@ -59,6 +59,11 @@
 //! durable::postgres::schema    the tables, and whose they are
 //! durable::postgres::statements  changes -> statements
 //! durable::postgres::read      its rows -> jobs
+//! durable::socket    a socket to a database, with TLS or without
+//! durable::redis     a durable queue in Redis
+//! durable::redis::wire         its protocol
+//! durable::redis::keys         where what is
+//! durable::redis::read         its keys -> jobs
 //! durable::mysql     a durable queue in MySQL or MariaDB
 //! durable::mysql::wire         its protocol
 //! durable::mysql::login        how a connection begins

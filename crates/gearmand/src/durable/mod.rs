@@ -23,9 +23,11 @@ pub mod import;
 pub mod mysql;
 pub mod postgres;
 pub(crate) mod recovery;
+pub mod redis;
 mod remote;
 pub(crate) mod row_key;
 mod segments;
+mod socket;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod tests;

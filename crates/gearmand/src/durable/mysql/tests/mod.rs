@@ -32,7 +32,7 @@ impl Table<'_> {
     }
 
     fn wire(&self) -> Wire {
-        let mut wire = Wire::unix(&self.server.socket()).unwrap();
+        let mut wire = Wire::new(Socket::unix(&self.server.socket()).unwrap());
         let account = Account { user: "root", password: "", database: "", tls: None };
         login::login(&mut wire, &account).unwrap();
         wire.execute(format!("CREATE DATABASE IF NOT EXISTS {DATABASE}; USE {DATABASE}").as_bytes()).unwrap();
