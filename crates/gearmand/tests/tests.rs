@@ -6,6 +6,8 @@
 mod activation;
 mod admin;
 mod concurrency;
+#[allow(dead_code, reason = "tests of the library take the rest")]
+mod databases;
 mod direct;
 mod disk;
 mod durable;
@@ -19,6 +21,7 @@ mod operating;
 mod packets;
 mod policies;
 mod process;
+mod queues;
 mod rights;
 mod service;
 mod signals;

@@ -44,8 +44,8 @@ const VERSION: &str = "1";
 /// How long Redis may take for what has no more than a batch to do.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Milliseconds after which the lock of a server that is gone expires, and how often it is renewed.
-const EXPIRES: &str = "15000";
-const RENEWED: Duration = Duration::from_secs(4);
+const EXPIRES: &str = "6000";
+const RENEWED: Duration = Duration::from_secs(2);
 /// Sets fields of a job that is there, and of nothing else.
 const RETRY: &[u8] = b"if redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HSET', KEYS[1], 'tries', ARGV[1], 'first', ARGV[2], 'due', ARGV[3]) end";
