@@ -89,13 +89,14 @@ fn c_gearmands_own_table_is_taken_over() {
     let Some(table) = table() else { return };
     table.sql(
         "CREATE TABLE TABLE_(unique_key VARCHAR(64),function_name VARCHAR(255),priority INT,data LONGBLOB,
-             when_to_run INT,unique key (unique_key, function_name)) CHARACTER SET utf8mb4;
-         INSERT INTO TABLE_ VALUES ('b', 'f', 0, 'x', 0), ('a', 'f', 2, NULL, 2000000000), ('\u{fc}', 'g', 1, '', 0)",
+             when_to_run INT,unique key (unique_key, function_name)) CHARACTER SET latin1;
+         INSERT INTO TABLE_ VALUES ('b', 'f', 0, 'x', 0), ('a', 'f', 2, NULL, 2000000000), (_utf8mb4 x'c3bc', 'g', 1, '', 0)",
     );
     let mut queue = table.open().unwrap();
     let (all, last) = read_all(&mut *queue).unwrap();
     let of: Vec<_> = all.jobs.iter().map(|job| (job.id, job.priority as u8, job.due_ms)).collect();
     assert_eq!((of, last), (vec![(1, 0, 0), (2, 2, 2_000_000_000_000), (3, 1, 0)], 3));
+    assert_eq!(all.jobs[2].unique, "\u{fc}".as_bytes());
     let other = job(4, "A", None);
     add(&mut *queue, std::slice::from_ref(&other)).unwrap();
     assert_eq!(table.c_counts(), 4, "it is another key");
