@@ -259,3 +259,57 @@ fn what_was_refused_is_not_there_afterwards() {
     drop(queue);
     assert_eq!(table.all(), Contents { jobs: vec![job(1, "a", None), again], ..Contents::default() });
 }
+
+/// The certificate's name is `localhost`.
+#[test]
+fn the_certificate_is_verified_where_that_is_asked_for() {
+    let folder = std::env::temp_dir().join(format!("gearmand-pgtls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let [mine, other] = [(); 2].map(|()| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+    std::fs::write(file("ca.pem"), mine.cert.pem()).unwrap();
+    std::fs::write(file("other.pem"), other.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), mine.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(file("key.pem"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(file("key.pem"), Some(65534), Some(65534)).unwrap();
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        "ssl=on".into(),
+        format!("ssl_cert_file={}", file("ca.pem")),
+        format!("ssl_key_file={}", file("key.pem")),
+    ];
+    let words: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
+    let Some(server) = Server::start_with(Kind::Postgres, &words) else { return };
+    let local = format!("host={} port={port} user=postgres dbname=postgres", server.folder());
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&local, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("ALTER ROLE postgres PASSWORD 'p'").await.unwrap();
+    });
+    let (ca, other) = (file("ca.pem"), file("other.pem"));
+    for (words, works) in [
+        ("host=localhost sslmode=disable".to_owned(), true),
+        ("host=localhost sslmode=require".into(), true),
+        (format!("host=localhost sslmode=verify-full sslrootcert={ca}"), true),
+        (format!("host=127.0.0.1 sslmode=verify-full sslrootcert={ca}"), false),
+        (format!("host=127.0.0.1 sslmode=verify-ca sslrootcert={ca}"), true),
+        (format!("host=localhost sslmode=verify-ca sslrootcert={other}"), false),
+        (format!("host=localhost sslmode=require sslrootcert={other}"), false),
+    ] {
+        let opened = open(&format!("{words} port={port} user=postgres password=p dbname=postgres"), "t");
+        match opened {
+            Ok(mut queue) => {
+                assert!(works, "{words}");
+                add(&mut *queue, &[job(1, "a", None)]).unwrap();
+            }
+            Err(error) => assert!(!works && error.reason.contains("certificate"), "{words}: {error}"),
+        }
+    }
+    drop(server);
+    std::fs::remove_dir_all(folder).unwrap();
+}
