@@ -1,7 +1,7 @@
 //! The server by raw bytes: no client library of ours or anybody's between it and the tests.
 
 // Tests may fail loudly, their helpers too.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
 mod activation;
 mod admin;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::durable::Backend;
+use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
 use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter};
 use crate::durable::tests::{Made, read_all};
@@ -256,4 +257,38 @@ fn who_has_lost_the_queue_changes_nothing_any_more() {
     assert!(error.held);
     drop(first);
     assert_eq!(table.all().jobs, [job(1, "a", None), job(2, "b", None), job(3, "x", None)]);
+}
+
+/// The certificate's name is `localhost`, and the password of MySQL 8 is sent to nobody else.
+#[test]
+fn tls_is_spoken_where_that_is_asked_for() {
+    let certificate = Certificate::new("mysql");
+    let port = Certificate::free_port();
+    let words = [
+        "--skip-networking=0".to_owned(),
+        "--bind-address=127.0.0.1".into(),
+        format!("--port={port}"),
+        format!("--ssl-cert={}", certificate.file("ca.pem")),
+        format!("--ssl-key={}", certificate.file("key.pem")),
+    ];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some(server) = Server::start_with(Kind::MariaDb, &words) else { return };
+    let table = of(&server);
+    table.sql("CREATE USER safe@'%' IDENTIFIED BY 'p' REQUIRE SSL; GRANT ALL ON jobs.* TO safe@'%'");
+    let [ca, other]: [&str; 2] = ["ca.pem", "other.pem"].map(|name| &*certificate.file(name).leak());
+    for (host, ca, wanted) in [
+        ("localhost", Some(ca), None),
+        ("localhost", None, Some("Access denied")),
+        ("localhost", Some(other), Some("certificate")),
+        ("127.0.0.1", Some(ca), Some("certificate")),
+    ] {
+        // Without TLS, `localhost` may be a socket of this host's own database.
+        let host = if ca.is_none() { "127.0.0.1" } else { host };
+        let opened = table.with(|t| (t.host, t.port, t.user, t.password, t.ca) = (host, port, "safe", "p", ca));
+        match (opened, wanted) {
+            (Ok(mut queue), None) => add(&mut *queue, &[job(1, "a", None)]).unwrap(),
+            (Err(error), Some(wanted)) => assert!(error.reason.contains(wanted), "{error}, not {wanted}"),
+            (opened, wanted) => panic!("{host} {ca:?}: {:?}, not {wanted:?}", opened.err()),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Against a PostgreSQL of the tests' own: what every backend has to do, and what may be wrong with a database.
 
 use super::*;
+use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
 use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter};
 use crate::durable::tests::{Contents, Made, read_all};
@@ -263,24 +264,14 @@ fn what_was_refused_is_not_there_afterwards() {
 /// The certificate's name is `localhost`.
 #[test]
 fn the_certificate_is_verified_where_that_is_asked_for() {
-    let folder = std::env::temp_dir().join(format!("gearmand-pgtls-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let [mine, other] = [(); 2].map(|()| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
-    std::fs::write(file("ca.pem"), mine.cert.pem()).unwrap();
-    std::fs::write(file("other.pem"), other.cert.pem()).unwrap();
-    std::fs::write(file("key.pem"), mine.signing_key.serialize_pem()).unwrap();
-    std::fs::set_permissions(file("key.pem"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    if nix::unistd::geteuid().is_root() {
-        std::os::unix::fs::chown(file("key.pem"), Some(65534), Some(65534)).unwrap();
-    }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let certificate = Certificate::new("postgres");
+    let port = Certificate::free_port();
     let settings = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
         "ssl=on".into(),
-        format!("ssl_cert_file={}", file("ca.pem")),
-        format!("ssl_key_file={}", file("key.pem")),
+        format!("ssl_cert_file={}", certificate.file("ca.pem")),
+        format!("ssl_key_file={}", certificate.file("key.pem")),
     ];
     let words: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
     let Some(server) = Server::start_with(Kind::Postgres, &words) else { return };
@@ -291,7 +282,7 @@ fn the_certificate_is_verified_where_that_is_asked_for() {
         tokio::spawn(connection);
         client.batch_execute("ALTER ROLE postgres PASSWORD 'p'").await.unwrap();
     });
-    let (ca, other) = (file("ca.pem"), file("other.pem"));
+    let (ca, other) = (certificate.file("ca.pem"), certificate.file("other.pem"));
     for (words, works) in [
         ("host=localhost sslmode=disable".to_owned(), true),
         ("host=localhost sslmode=require".into(), true),
@@ -310,6 +301,4 @@ fn the_certificate_is_verified_where_that_is_asked_for() {
             Err(error) => assert!(!works && error.reason.contains("certificate"), "{words}: {error}"),
         }
     }
-    drop(server);
-    std::fs::remove_dir_all(folder).unwrap();
 }

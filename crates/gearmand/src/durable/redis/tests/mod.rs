@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::durable::Backend;
+use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
 use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter};
 use crate::durable::tests::{Made, read_all};
@@ -197,4 +198,24 @@ fn the_lock_is_renewed() {
     }
     drop(queue);
     assert_eq!(prefix.cli("EXISTS gearmand:PREFIX:lock"), Reply::Number(0));
+}
+
+/// The certificate's name is `localhost`.
+#[test]
+fn tls_is_spoken_where_that_is_asked_for() {
+    let certificate = Certificate::new("redis");
+    let port = Certificate::free_port();
+    let (number, ca, key) = (port.to_string(), certificate.file("ca.pem"), certificate.file("key.pem"));
+    let words = ["--tls-port", &number, "--bind", "127.0.0.1", "--tls-cert-file", &ca, "--tls-key-file", &key];
+    let words = [&words[..], &["--tls-ca-cert-file", &ca, "--tls-auth-clients", "no"]].concat();
+    let Some(server) = Server::start_with(Kind::Redis, &words) else { return };
+    let prefix = Prefix { server: &server, name: "_x_".into() };
+    let [ca, other]: [&str; 2] = ["ca.pem", "other.pem"].map(|name| &*certificate.file(name).leak());
+    for (host, ca, works) in [("localhost", ca, true), ("localhost", other, false), ("127.0.0.1", ca, false)] {
+        match prefix.with(|t| (t.server, t.port, t.ca) = (host, port, Some(ca))) {
+            Ok(mut queue) if works => add(&mut *queue, &[job(1, "a", None)]).unwrap(),
+            Err(error) if !works => assert!(error.reason.contains("certificate"), "{error}"),
+            opened => panic!("{host} {ca}: {:?}", opened.err()),
+        }
+    }
 }
