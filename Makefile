@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test properties bench torture stress soak memory fuzz matrix lint audit clean
+.PHONY: help build man install uninstall demo test properties bench torture stress soak memory fuzz matrix picture lint audit clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -14,6 +14,7 @@ help:
 	@echo 'make memory     what a million queued jobs and ten thousand connections take'
 	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
 	@echo 'make matrix     the PHP tests on several PHPs, which it fetches or builds (ROWS=... some of them)'
+	@echo "make picture    docs/page.png, the README's picture of the web page; takes a quarter of an hour"
 	@echo 'make install    the module into PHP, gearmand, gearman and gearadmin into PREFIX/bin'
 	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
@@ -53,6 +54,9 @@ soak:
 
 matrix:
 	@ci/matrix.sh $(ROWS)
+
+picture:
+	@scripts/picture.sh
 
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh install

@@ -67,10 +67,39 @@ asked() {
     check "gearadmin $name" "${out[@]}"
 }
 
-# jobs_are_seen FILE FUNCTION: submits some, and looks whether a table of --watch says that they end.
+# is_shown FILE FUNCTION COLUMN PATTERN: one of the tables that --watch wrote says so of the function.
+is_shown() {
+    awk -v f="$2" -v column="$3" -v pattern="^($4)\$" '
+        $1 == "FUNCTION" { for (i = 1; i <= NF; i++) if ($i == column) place = i }
+        $1 == f && $place ~ pattern { found = 1 }
+        END { exit !found }' "$1"
+}
+
+# jobs_are_seen FILE FUNCTION COLUMN: submits some, and looks whether a table says that they end.
 jobs_are_seen() {
     seq 50 | "$GEARMAN" -h 127.0.0.1 -p "$port" -b -n -f "$2"
-    awk -v f="$2" '$1 == f && $5 > 0 { found = 1 } END { exit !found }' "$1"
+    is_shown "$1" "$2" "$3" '.*[1-9].*'
+}
+
+# watched_ours FILE: what only our server tells.
+watched_ours() {
+    local ours=(-h 127.0.0.1 -p "$port")
+    check_that 'gearadmin --watch: nobody can run them' await is_shown "$1" queued STATE no-worker
+    "$GEARADMIN" "${ours[@]}" --policy dies retries=0 dead-letters=10,1d >/dev/null
+    "$GEARADMIN" "${ours[@]}" --policy rests paused=yes >/dev/null
+    worker ours dies false
+    worker ours rests cat
+    "$GEARMAN" "${ours[@]}" -b -s -f dies
+    "$GEARMAN" "${ours[@]}" -b -s -f rests
+    check_that 'gearadmin --watch: new dead letters' await is_shown "$1" dies STATE new-dead
+    check_that 'gearadmin --watch: how many' await is_shown "$1" dies DEAD 1
+    check_that 'gearadmin --watch: paused' await is_shown "$1" rests STATE paused
+    check_that 'gearadmin --watch: the oldest' await is_shown "$1" rests OLDEST '[0-9.]+m?s'
+    check_that 'gearadmin --watch: the server' await grep -q '^gearmand .* 1 dead letter,' "$1"
+    out=$("$GEARADMIN" "${ours[@]}" --json --counters)
+    for name in dead_letters oldest_us paused; do
+        check_that "gearadmin --json --counters has $name" grep -q "\"$name\":" <<<"$out"
+    done
 }
 
 for kind in ours C; do
@@ -94,7 +123,10 @@ for kind in ours C; do
     # shellcheck disable=SC2016
     background sh -c 'exec "$0" -h 127.0.0.1 -p "$1" --watch 0.3 >"$2"' "$GEARADMIN" "$port" "$scratch/watched_$kind"
     workers+=("$pid")
-    check_that 'gearadmin --watch sees jobs that end' await jobs_are_seen "$scratch/watched_$kind" kept
+    rate=JOBS/S
+    [ "$kind" = C ] || rate=DONE/S
+    check_that 'gearadmin --watch sees jobs that end' await jobs_are_seen "$scratch/watched_$kind" kept "$rate"
+    [ "$kind" = C ] || watched_ours "$scratch/watched_$kind"
     end "${workers[@]}" "$server"
 done
 finish

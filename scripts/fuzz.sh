@@ -9,7 +9,7 @@ cargo +nightly --version >/dev/null 2>&1 || die "a nightly compiler is missing: 
 cargo fuzz --version >/dev/null 2>&1 || die "cargo fuzz is missing: cargo install cargo-fuzz"
 export CARGO_TARGET_DIR=$root/target/fuzz
 
-for target in ${FUZZ_TARGETS:-codec dispatch client worker tls}; do
+for target in ${FUZZ_TARGETS:-codec dispatch client worker tls http}; do
     mkdir -p "target/fuzz/corpus/$target"
     cargo +nightly fuzz run "$target" "target/fuzz/corpus/$target" "fuzz/seeds/$target" -- \
         -max_total_time="${FUZZ_SECONDS:-600}" -max_len=4096 -timeout=10 -print_final_stats=1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh rust|build|test|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh rust|build|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -17,6 +17,8 @@ has_libclang() {
 has_php_headers() {
     have "$PHP_CONFIG" && [ -f "$("$PHP_CONFIG" --include-dir)/main/php.h" ] && scripts/find-run-tests.sh >/dev/null
 }
+
+has_node() { have node && node -e 'process.exit(Number(parseInt(process.versions.node) < 18))'; }
 
 need_cargo() {
     local hint="See https://rustup.rs: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
@@ -46,6 +48,14 @@ need_build() {
 need_test() {
     have valgrind || want valgrind
     have openssl || want openssl
+    have curl || want curl
+}
+
+# A browser, and what drives it.
+need_page() {
+    have "${CHROMIUM:-chromium}" || want chromium
+    has_node || want nodejs
+    have npm || want npm
 }
 
 need_bench() {
@@ -88,13 +98,14 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh rust|build|test|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh rust|build|test|page|bench|stress|matrix..."
 for group in "$@"; do
     case $group in
-        rust | build | test | bench | stress | matrix) "need_$group" ;;
+        rust | build | test | page | bench | stress | matrix) "need_$group" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done
 install_missing
 if [ "$*" != rust ]; then check_php; fi
 case " $* " in *" test "*) scripts/peers.sh >/dev/null ;; esac
+case " $* " in *" page "*) scripts/page-modules.sh >/dev/null ;; esac

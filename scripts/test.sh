@@ -79,7 +79,7 @@ count() {
 
 mkdir -p "$logs"
 export CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80
-run build scripts/build.sh test
+run build scripts/build.sh test page
 [ "$status" = 0 ] || die "It does not build: $logs/build.log"
 summary+=("$(printf '%-63s %7s' "build ($PROFILE)" "$(clock "$took")")")
 databases=$(scripts/databases.sh) || [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"

@@ -14,7 +14,9 @@ function answered(string|callable $answer, callable $ask): void
     static $server = null;
     $serve = function (FakePeer $peer) use ($answer) {
         wait_readable($peer->stream());
-        fgets($peer->stream());
+        if (fgets($peer->stream()) === false) {
+            return; // the last one gave up before it was accepted
+        }
         is_string($answer) ? $peer->send($answer) : $answer($peer);
     };
     $server === null ? $server = fake_server($serve) : $server->serve($serve);

@@ -2,7 +2,7 @@
 //! unknown fields are kept, so that a newer server is understood too.
 
 use crate::error::{Error, Result};
-use crate::listing::{Function, shown};
+use crate::listing::shown;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -47,6 +47,10 @@ pub struct Bucket {
     pub count: u64,
 }
 
+/// The first bound of the server's histograms, and the last, in microseconds.
+const FIRST: u64 = 64;
+const LAST: u64 = FIRST << 30;
+
 impl FunctionCounters {
     /// The number under a name.
     pub fn number(&self, name: &str) -> Option<u64> {
@@ -56,21 +60,43 @@ impl FunctionCounters {
         }
     }
 
-    /// What `status` says of it.
-    ///
-    /// # Errors
-    /// [`Error::Answer`] where a field is missing.
-    pub fn function(&self) -> Result<Function> {
-        let number = |name: &str| self.number(name).ok_or_else(|| bad(&self.function));
-        let (total, running) = (number("total")?, number("running")?);
-        let queued = total.saturating_sub(running);
-        Ok(Function { function: self.function.clone(), total, queued, running, workers: number("workers")? })
+    /// The histogram under a name; nothing where there is none.
+    pub fn times(&self, name: &str) -> &[Bucket] {
+        match self.fields.get(name) {
+            Some(Count::Times(times)) => times,
+            _ => &[],
+        }
     }
+}
 
-    /// Jobs that workers have ended, in whichever way.
-    pub fn ended(&self) -> u64 {
-        ["completed", "failed", "exceptions"].iter().filter_map(|name| self.number(name)).sum()
+/// What a histogram has more than it had.
+pub fn since(times: &[Bucket], before: &[Bucket]) -> Vec<Bucket> {
+    let had = |below| before.iter().find(|bucket| bucket.below == below).map_or(0, |bucket| bucket.count);
+    let more = |bucket: &Bucket| Bucket { count: bucket.count.saturating_sub(had(bucket.below)), ..*bucket };
+    times.iter().map(more).filter(|bucket| bucket.count > 0).collect()
+}
+
+/// What a share of the times does not exceed, in microseconds: within a bucket they count as spread evenly. Nothing where
+/// there are no times.
+pub fn quantile(times: &[Bucket], share: f64) -> Option<f64> {
+    let mut rest = share * times.iter().map(|bucket| bucket.count).sum::<u64>() as f64;
+    let mut found = None;
+    for bucket in times.iter().filter(|bucket| bucket.count > 0) {
+        // Each bound is the double of the one before it, and below the first one a bucket begins at 0. Of what is in the
+        // last, which has no bound, nothing is known but the one before it.
+        let (bottom, top) = match bucket.below {
+            Some(FIRST) => (0, FIRST),
+            Some(below) => (below / 2, below),
+            None => (LAST, LAST),
+        };
+        let within = (rest / bucket.count as f64).min(1.0);
+        found = Some(bottom as f64 + (top - bottom) as f64 * within);
+        rest -= bucket.count as f64;
+        if rest <= 0.0 {
+            break;
+        }
     }
+    found
 }
 
 /// The answer to `counters`.
@@ -150,9 +176,11 @@ mod tests {
         let all = counters(answer).unwrap();
         assert_eq!(all.server["uptime_s"], Count::Number(5));
         let [f] = &all.functions[..] else { panic!("{all:?}") };
-        assert_eq!((f.function.as_str(), f.ended(), f.number("new")), ("a\tb\\", 7, Some(7)));
-        let function = f.function().unwrap();
-        assert_eq!((function.total, function.queued, function.running, function.workers), (3, 2, 1, 2));
+        assert_eq!((f.function.as_str(), f.number("cancelled"), f.number("new")), ("a\tb\\", Some(9), Some(7)));
+        assert_eq!(
+            (f.number("old"), f.number("waited_us"), f.times("ran_us"), f.times("total")),
+            (None, None, &[][..], &[][..])
+        );
         let times = vec![Bucket { below: Some(64), count: 3 }, Bucket { below: None, count: 1 }];
         assert_eq!((&f.fields["waited_us"], &f.fields["ran_us"]), (&Count::Times(times), &Count::Times(Vec::new())));
         assert_eq!(counters(b".\r\n").unwrap(), Counters::default());
@@ -166,7 +194,29 @@ mod tests {
             let error = counters(answer).unwrap_err().to_string();
             assert!(error.starts_with("the server's answer to counters"), "{error}");
         }
-        let without = counters(b"function\tf\ttotal=1\n.\n").unwrap();
-        assert!(without.functions[0].function().is_err());
+    }
+
+    #[test]
+    fn quantiles_of_what_came_since() {
+        let times = |text: &str| match count(text) {
+            Some(Count::Times(times)) => times,
+            other => panic!("{other:?}"),
+        };
+        let more = since(&times("64:9,128:14,1024:20,inf:1"), &times("64:9,128:10,256:1"));
+        assert_eq!(more, times("128:4,1024:20,inf:1"));
+        for (text, share, expected) in [
+            ("64:10", 0.5, 32.0),
+            ("128:10", 0.5, 96.0),
+            ("64:1,128:1", 0.5, 64.0),
+            ("64:1,128:1", 0.95, 121.6),
+            ("64:0,256:4,4096:0", 1.0, 256.0),
+            ("64:98,1048576:2", 0.5, 32.65306122448979),
+            ("64:98,1048576:2", 0.99, 786432.0),
+            ("inf:3", 0.5, 68719476736.0),
+        ] {
+            let found = quantile(&times(text), share).unwrap();
+            assert!((found - expected).abs() < 1e-6 * expected, "{text} {share}: {found}");
+        }
+        assert_eq!((quantile(&[], 0.5), quantile(&times("64:0,"), 0.5)), (None, None));
     }
 }

@@ -274,13 +274,29 @@ Policies:
   --policy goes before the server's file. In lists, %XX is a byte.
 
 Watch:
-  The longest queues come first. QUEUED counts delayed jobs too. JOBS/S are
-  the jobs that workers end. A C server does not count them: there --watch
-  looks ten times a round, but at most ten times a second, and counts by how
-  much the number of jobs goes down. That is a lower bound, as jobs that come
-  while others go hide them, and cancelled jobs count as well. Where standard
-  output is not a terminal, tables are printed one after the other, with an
-  empty line behind each.
+  QUEUED RUNNING DELAYED  jobs that wait for a worker, have one, wait for their
+                          time or their next try
+  DEAD                    dead letters
+  WORKERS                 connections that can run it
+  OLDEST                  how long the job that is next has waited
+  IN/S DONE/S FAILED/S    in a second, since the look before: new jobs, jobs
+                          completed, jobs and tries that failed
+  WAIT50 WAIT95           half of the jobs waited no longer, and 95 in 100,
+                          since the look before
+  RUN50 RUN95             the same of how long they ran
+  STATE                   no-worker: jobs wait, and nobody can run them;
+                          new-dead: jobs became dead letters in the last minute;
+                          paused: no job begins
+  Functions in trouble come first, in the order of these states (paused: where
+  jobs wait), then the longest queues, then the busiest. A narrow terminal
+  shows fewer columns.
+  A C server does not count what becomes of jobs. There QUEUED has delayed jobs
+  too, and JOBS/S are those that leave: --watch looks ten times a round, but at
+  most ten times a second, and counts by how much the number of jobs goes down.
+  That is a lower bound, as jobs that come while others go hide them, and
+  cancelled jobs count as well.
+  Where standard output is not a terminal, tables are printed one after the
+  other, with an empty line behind each.
 
 Environment:
   GEARMAND_CA_CERTIFICATE, GEARMAN_CLIENT_PEM, GEARMAN_CLIENT_KEY

@@ -14,8 +14,11 @@
 //! life        … what it says of policies, dead letters and single jobs
 //! whoami      … who it says a connection is
 //! json        … gearadmin --json
+//! table       … gearadmin --watch: a table that fits where it is shown
+//! estimate    … what it shows of a server that does not count
+//! overview    … and of one that does
 //! screen      … where a table is shown
-//! watch       … gearadmin --watch: the table
+//! watch       … looks, again and again
 //! client      gearman: submits jobs and shows what comes back
 //! worker      gearman -w: runs a command for each job
 //! daemon      gearman -d and -i: detaching, and the pid file
@@ -28,12 +31,15 @@ pub mod client;
 pub mod counters;
 pub mod daemon;
 pub mod error;
+mod estimate;
 pub mod flags;
 pub mod job_flags;
 pub mod json;
 pub mod life;
 pub mod listing;
+mod overview;
 mod screen;
+mod table;
 pub mod text;
 pub mod tls;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! Where a table that changes is shown: in place on a terminal, one below the other elsewhere.
 
 use crate::error::{Error, Result};
+use crate::table::cut;
 use crate::{print, report};
 use gearman_core::net::address::ServerAddress;
 use nix::sys::signal::{Signal, raise};
@@ -15,6 +16,9 @@ const LEAVE: &[u8] = b"\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// What is shown.
 pub(crate) trait Shown {
+    /// A line about the server, of at most so many characters; nothing where little is known.
+    fn server(&self, width: usize) -> String;
+
     /// As lines: at most `height` of at most `width` characters, where that is known.
     fn lines(&self, size: Option<(usize, usize)>) -> Vec<String>;
 
@@ -24,25 +28,27 @@ pub(crate) trait Shown {
 
 /// A terminal is given back as it was when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Screen {
+pub(crate) struct Screen<V> {
     /// Above the table.
     title: String,
     /// Escape codes are understood.
     terminal: bool,
     /// There is no server, and it was said.
     lost: bool,
+    view: Option<V>,
     resized: Signals,
     suspended: Signals,
 }
 
-impl Screen {
-    pub(crate) fn open(server: &ServerAddress) -> Result<Screen> {
+impl<V: Shown> Screen<V> {
+    pub(crate) fn open(server: &ServerAddress) -> Result<Screen<V>> {
         let handle = |kind| signal(kind).map_err(Error::io("listen for signals"));
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         let screen = Screen {
             title: server.to_string(),
             terminal: io::stdout().is_terminal() && !dumb,
             lost: false,
+            view: None,
             resized: handle(SignalKind::window_change())?,
             suspended: handle(SignalKind::from_raw(Signal::SIGTSTP as i32))?,
         };
@@ -53,38 +59,47 @@ impl Screen {
     }
 
     /// Shows this instead of what was shown before, or below it.
-    pub(crate) fn show(&mut self, view: &impl Shown) -> Result<()> {
-        if self.terminal {
-            return self.draw(view);
-        }
+    pub(crate) fn show(&mut self, view: V) -> Result<()> {
         let again = self.lost;
         self.lost = view.is_lost();
-        let mut text = view.lines(None).join("\n");
+        let view = self.view.insert(view);
+        if self.terminal {
+            return self.draw();
+        }
+        let mut lines = view.lines(None);
         if self.lost {
             if !again {
-                report("gearadmin", text);
+                report("gearadmin", lines.join("\n"));
             }
             return Ok(());
         }
+        let server = view.server(usize::MAX);
+        if !server.is_empty() {
+            lines.insert(0, server);
+        }
         // The empty line tells a program that reads this that the table is whole.
-        text.push_str("\n\n");
-        print(&[text.as_bytes()])
+        print(&[lines.join("\n").as_bytes(), b"\n\n"])
     }
 
-    fn draw(&self, view: &impl Shown) -> Result<()> {
+    fn draw(&self) -> Result<()> {
+        let Some(view) = &self.view else { return Ok(()) };
         let size = terminal_size::terminal_size().map(|(width, height)| (width.0.into(), height.0.into()));
         let (width, height): (usize, usize) = size.filter(|(w, h)| *w > 0 && *h > 0).unwrap_or((80, 24));
-        // The cursor goes home, and what is left of the lines before is wiped away.
-        let mut text = "\x1b[H".to_owned();
-        let title = [self.title.clone(), String::new()];
-        let lines = title.into_iter().chain(view.lines(Some((width, height.saturating_sub(2))))).take(height);
-        text.push_str(&lines.map(|line| line + "\x1b[K").collect::<Vec<_>>().join("\n"));
-        text.push_str("\x1b[J");
-        print(&[text.as_bytes()])
+        let server = view.server(width.saturating_sub(self.title.chars().count() + 2));
+        let title = if server.is_empty() { self.title.clone() } else { format!("{}: {server}", self.title) };
+        let lines = [title, String::new()].into_iter().chain(view.lines(Some((width, height.saturating_sub(2)))));
+        // The cursor goes home, and what is left of the lines before is wiped away. Behind a line that fills the width the
+        // cursor is still on its last character, which would be wiped away, too.
+        let whole = |line: String| match cut(&line, width) {
+            line if line.chars().count() < width => line + "\x1b[K",
+            line => line,
+        };
+        let lines: Vec<String> = lines.take(height).map(whole).collect();
+        print(&[b"\x1b[H", lines.join("\n").as_bytes(), b"\x1b[J"])
     }
 
     /// Waits, while the terminal may change its size or go away for a time.
-    pub(crate) async fn wait(&mut self, until: Instant, view: &impl Shown) -> Result<()> {
+    pub(crate) async fn wait(&mut self, until: Instant) -> Result<()> {
         loop {
             tokio::select! {
                 () = sleep_until(until) => return Ok(()),
@@ -100,13 +115,13 @@ impl Screen {
                 }
             }
             if self.terminal {
-                self.draw(view)?;
+                self.draw()?;
             }
         }
     }
 }
 
-impl Drop for Screen {
+impl<V> Drop for Screen<V> {
     fn drop(&mut self) {
         if self.terminal {
             // Nobody sees it where it fails.

@@ -32,9 +32,14 @@ const FULL: &str = "could not write to standard output: No space left on device 
 fn answers_that_are_not_read() {
     for asked in [&["--status"][..], &["--status", "--json"], &["--watch"]] {
         for (out, status, said) in [(broken(), SIGPIPE, ""), (full(), Some(1), FULL)] {
-            let (port, server) = scripted_server(|server| {
+            let watches = asked == ["--watch"];
+            let (port, server) = scripted_server(move |server| {
                 server.line();
                 server.raw(b"f\t0\t0\t0\n.\n");
+                if watches {
+                    assert_eq!(server.line(), "version\r\n");
+                    server.raw(b"OK 2.3.0\n");
+                }
             });
             let ended = into(out, "gearadmin", &port, asked);
             server.join().unwrap();

@@ -20,6 +20,8 @@
 // What is found ends the program.
 #![allow(clippy::panic)]
 
+pub mod http;
+
 use crate::Durable;
 use crate::admin::text::{About, answer};
 use crate::broker::check::{Known, POLICIES, Watch, check, check_left, check_round, known};
@@ -120,7 +122,7 @@ impl World {
                 let about = About { level: "ERROR", server: Server::default() };
                 let listing = answer(&mut self.broker, &about, &self.now, session, data, &mut self.outgoing);
                 if let Some(mut listing) = listing {
-                    while !listing.write(listing.page(&self.broker)) {}
+                    while !listing.write(listing.page(&self.broker, &self.now)) {}
                 }
             }
             b'p' => {

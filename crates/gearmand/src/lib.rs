@@ -42,7 +42,9 @@
 //! broker::recurring  … the server submits jobs itself, by schedules
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
+//! broker::snapshot::page   where a part of a list begins and ends
 //! broker::snapshot   … what is to be seen from outside
+//! broker::snapshot::peers  … connections with what they do
 //! broker::dispatch   a packet -> a call of the broker
 //! admin::fields      pieces of answers of our own
 //! admin::policies    policies are set and shown
@@ -66,6 +68,17 @@
 //! durable::postgres::schema    the tables, and whose they are
 //! durable::postgres::statements  changes -> statements
 //! durable::postgres::read      its rows -> jobs
+//! durable::socket    a socket to a database, with TLS or without
+//! durable::redis     a durable queue in Redis
+//! durable::redis::wire         its protocol
+//! durable::redis::keys         where what is
+//! durable::redis::read         its keys -> jobs
+//! durable::mysql     a durable queue in MySQL or MariaDB
+//! durable::mysql::wire         its protocol
+//! durable::mysql::login        how a connection begins
+//! durable::mysql::schema       the tables, and whose they are
+//! durable::mysql::statements   changes -> statements
+//! durable::mysql::read         its rows -> jobs
 //! cluster::postgres::error       errors of PostgreSQL, and what they mean for what was asked
 //! cluster::postgres::settings    which database, and how it is used
 //! cluster::postgres::schema      the tables: making, migrating and checking them
@@ -75,12 +88,6 @@
 //! cluster::postgres::servers     servers come and go, wake-ups, looking
 //! cluster::postgres::writes      new jobs, claims, what became of jobs
 //! cluster::postgres  the store of a shared queue in PostgreSQL
-//! durable::mysql     a durable queue in MySQL or MariaDB
-//! durable::mysql::wire         its protocol
-//! durable::mysql::login        how a connection begins
-//! durable::mysql::schema       the tables, and whose they are
-//! durable::mysql::statements   changes -> statements
-//! durable::mysql::read         its rows -> jobs
 //! durable::import    all of one queue -> another
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::sqlite::schema  our tables there, beside C gearmand's
@@ -90,6 +97,7 @@
 //! config::file       words of a command line and of files
 //! config::rule_file  files of rules: their text, and a place in it
 //! config::acl        the file of rules: who has which rights
+//! config::tokens     the file of tokens: who may do what over HTTP
 //! config::schedules  what is to be submitted regularly
 //! config::policies   the file of policies: what is wanted for the jobs of functions
 //! config::verify     which clients are let in by their certificates
@@ -110,6 +118,49 @@
 //! net::threads       what connections are spread over
 //! shared             the state that all connections share, and its lock
 //! net::connection    bytes of one connection -> packets -> the broker
+//! ---- HTTP ----
+//! http::patience     a stream whose peer has to read
+//! http::places       connections, so many at most
+//! http::reply        bodies, and problems
+//! http::budget       memory for large bodies
+//! http::request      paths, queries and bodies, within bounds
+//! http::names        names of functions, keys and jobs -> text and paths
+//! http::origin       where a request comes from, as browsers tell
+//! http::pieces       large bodies, encoded while they are sent
+//! http::auth         who a request is from, and what it may do
+//! http::ending       requests under way are answered before the end
+//! http::client       a client of this very server, for jobs that are submitted
+//! http::live         what is sent to those who watch
+//! http::samples      what happened in a while
+//! http::history      … in the last quarter of an hour
+//! http               what handlers share
+//! http::submitting   a job that is submitted, to its end
+//! http::api::list    parts of lists
+//! http::api::functions   functions -> JSON
+//! http::api::jobs        jobs
+//! http::api::dead        dead letters
+//! http::api::policies    rules
+//! http::api::schedules   schedules
+//! http::api::peers       connections
+//! http::metrics::process  what the system knows of the process
+//! http::api::server      facts and counts
+//! http::api::history     samples, for charts
+//! http::api::events      all of that, again and again
+//! http::api::submit      a job that is submitted
+//! http::api::actions     functions, jobs and dead letters are changed
+//! http::api::set_policy  keys of a policy are set
+//! http::api::openapi     the description of the API
+//! http::c_submit     jobs are submitted as to C gearmand
+//! http::metrics      what Prometheus reads
+//! http::metrics::functions  functions, in numbers
+//! http::metrics::families   their metrics
+//! http::metrics::server     metrics of the server
+//! http::health       whether the process answers, and takes jobs
+//! http::login        the form to log in, and who somebody is
+//! http::page         the files of the web page
+//! http::routes       paths, methods, rights -> who answers
+//! http::listener     accepting, and serving within bounds
+//! ---- all of it ----
 //! server             accepting, timers, stopping
 //! ```
 //!
@@ -126,6 +177,7 @@ pub mod durable;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http;
 mod net;
 mod outgoing;
 mod rights;

@@ -36,10 +36,12 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error),
     };
     let mut remarks = remarks(&options, unused);
+    remarks.extend(rules.remark());
     if options.check_args {
-        return match check_tls(&options) {
-            Ok(more) => {
-                remarks.iter().chain(&more).for_each(|remark| print(remark));
+        let checked = check_tls(&options).and_then(|more| Ok((more, start::http_endpoints(&options)?)));
+        return match checked {
+            Ok((more, (_, open))) => {
+                remarks.iter().chain(&more).chain(&open).for_each(|remark| print(remark));
                 ExitCode::SUCCESS
             }
             Err(error) => failed(&error),
@@ -118,7 +120,7 @@ const ABANDON: Duration = Duration::from_secs(2);
 /// What there is before the server.
 struct Launch {
     options: Options,
-    /// The files of `--acl` and `--policy-file`.
+    /// The files of `--acl`, `--policy-file` and `--http-token-file`.
     rules: RuleFiles,
     /// Sockets that came with the process.
     given: Vec<Listener>,
@@ -177,6 +179,9 @@ async fn serve(launch: Launch) -> Result<(), String> {
     };
     for name in &ready.bound.names {
         tracing::info!(target: NOTICE, "listening on {name}");
+    }
+    for name in &ready.http {
+        tracing::info!(target: NOTICE, "HTTP at {name}");
     }
     if let Some(caller) = caller {
         caller.ready().map_err(|e| format!("cannot let go of the terminal: {e}"))?;

@@ -53,6 +53,21 @@ pub(crate) enum Need {
     Status,
 }
 
+#[cfg(test)]
+impl Need {
+    /// As tables of docs/security.md have it.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Need::Nothing => "nothing",
+            Need::Submit => "`submit`",
+            Need::Work => "`work`",
+            Need::Admin => "`admin`",
+            Need::Observe => "`observe`",
+            Need::Status => "`observe` or `submit`",
+        }
+    }
+}
+
 /// What a packet needs.
 pub(crate) const fn of_packet(command: Command) -> Need {
     use Command::*;
@@ -187,6 +202,16 @@ impl Rights {
         self.meet(of_text(command))
     }
 
+    /// The same of what is asked for otherwise; `function` is the one to be submitted or worked on.
+    pub(crate) fn allow_need<'a>(&self, need: Need, function: &'a [u8]) -> Result<(), Lacking<'a>> {
+        match need {
+            Need::Submit if !self.submits(function) => Err(Lacking::of(Right::Submit, function)),
+            Need::Work if !self.works(function) => Err(Lacking::of(Right::Work, function)),
+            Need::Submit | Need::Work => Ok(()),
+            need => self.meet(need),
+        }
+    }
+
     fn meet(&self, need: Need) -> Result<(), Lacking<'static>> {
         let lacks = match need {
             Need::Nothing => return Ok(()),
@@ -285,17 +310,6 @@ pub(crate) mod tests {
         "whoami",
     ];
 
-    fn shown(need: Need) -> &'static str {
-        match need {
-            Need::Nothing => "nothing",
-            Need::Submit => "`submit`",
-            Need::Work => "`work`",
-            Need::Admin => "`admin`",
-            Need::Observe => "`observe`",
-            Need::Status => "`observe` or `submit`",
-        }
-    }
-
     /// docs/security.md has this table too: `| PACKET, PACKET, text command | right | ... |`.
     #[test]
     fn the_documented_table_is_this_one() {
@@ -310,12 +324,12 @@ pub(crate) mod tests {
             }
         }
         let sent = Command::ALL.iter().filter(|command| command.sender() != Sender::Server);
-        let packets = sent.map(|command| (command.name().to_owned(), shown(of_packet(*command)).to_owned()));
+        let packets = sent.map(|command| (command.name().to_owned(), of_packet(*command).shown().to_owned()));
         let text = TEXT.iter().map(|line| {
             let command = admin::Command::parse(line.as_bytes());
             assert!(!matches!(command, admin::Command::Unknown(_)), "{line}");
             let words: Vec<&str> = line.split(' ').take_while(|word| *word != "f" && !word.starts_with("H:")).collect();
-            (words.join(" "), shown(of_text(&command)).to_owned())
+            (words.join(" "), of_text(&command).shown().to_owned())
         });
         assert_eq!(documented, packets.chain(text).collect::<BTreeMap<_, _>>());
     }

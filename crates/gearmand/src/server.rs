@@ -6,19 +6,31 @@ use crate::durable::batch::BatchResult;
 use crate::durable::recovery::recover;
 use crate::durable::writer::Writer;
 use crate::durable::{Backend, BackendError};
+use crate::http::Http;
+use crate::http::auth::Auth;
+use crate::http::budget::Budget;
+use crate::http::client::Connect;
+use crate::http::ending::Ending;
+use crate::http::history::History;
+use crate::http::listener::Serving;
+use crate::http::live::Live;
+use crate::http::metrics::Metrics;
+use crate::http::routes::Routes;
 use crate::net::alarm::Alarm;
 use crate::net::connection::{SCRATCH, serve};
 use crate::net::handshakes::{Handshakes, Place};
-use crate::net::listener::{Accept, Accepted, Listener};
+use crate::net::listener::{Accept, Accepted, EXHAUSTED, Listener, is_one_connection};
 use crate::net::peer::Peer;
-use crate::net::stream::{HandshakeError, Stream};
+use crate::net::stream::{HandshakeError, Socket, Stream};
 use crate::net::threads::Threads;
 use crate::shared::{Connection, Shared, State, end_rounds};
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
@@ -39,9 +51,6 @@ pub enum Stop {
 
 /// How long an end waits for those who are slow to read their last answers.
 const FLUSH: Duration = Duration::from_secs(1);
-/// How long nobody is accepted when the system has no more descriptors.
-const EXHAUSTED: Duration = Duration::from_millis(100);
-
 /// How long a client whose handshake failed may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
 
@@ -89,7 +98,7 @@ impl Drop for Tasks {
     fn drop(&mut self) {
         self.accept.iter().for_each(JoinHandle::abort);
         self.handshakes.close();
-        self.shared.lock().abort_all();
+        self.shared.lock().close_all();
     }
 }
 
@@ -100,6 +109,8 @@ pub struct Server {
     wake: Arc<Notify>,
     /// What becomes of batches; `None` without a durable queue.
     results: Option<UnboundedReceiver<BatchResult>>,
+    /// Where HTTP is spoken.
+    http: Vec<Listener>,
 }
 
 impl Server {
@@ -137,7 +148,12 @@ impl Server {
             (state.writer, results) = (Some(writer), Some(received));
         }
         let shared = Shared::new(state);
-        Ok(Server { shared, wake, results })
+        Ok(Server { shared, wake, results, http: Vec::new() })
+    }
+
+    /// HTTP is spoken here, from when it runs until its end.
+    pub fn with_http(self, listeners: Vec<Listener>) -> Server {
+        Server { http: listeners, ..self }
     }
 
     /// Serves until `stop` says otherwise, or for ever when its sender is gone. Must be called in a tokio
@@ -156,6 +172,7 @@ impl Server {
             let accepting = accept(listener, threads.clone(), tasks.handshakes.clone());
             tasks.accept.push(tokio::spawn(accepting));
         }
+        let http = self.serve_http(&threads)?;
         let mut alarm = Alarm::new();
         let (mut acl, mut policies) = {
             let config = &self.shared.lock().config;
@@ -194,6 +211,11 @@ impl Server {
         }
         tasks.close().await;
         self.finish().await;
+        if let Some((_serving, http)) = &http {
+            // Those who wait for a job learn that it does not come any more.
+            self.shared.lock().close_all();
+            http.ending.finish(FLUSH).await;
+        }
         match self.shared.lock().lost {
             0 => Ok(()),
             n => {
@@ -201,6 +223,27 @@ impl Server {
                 Err(io::Error::other(format!("{n} jobs are lost: the durable queue could not be written")))
             }
         }
+    }
+
+    /// Begins to serve HTTP, where that is wanted.
+    fn serve_http(&mut self, threads: &Arc<Threads<PerThread>>) -> io::Result<Option<(Serving, Arc<Http>)>> {
+        if self.http.is_empty() {
+            return Ok(None);
+        }
+        let threads = threads.clone();
+        let http = Arc::new(Http {
+            shared: self.shared.clone(),
+            connect: Connect::new(move || connect_itself(&threads)),
+            auth: Auth::new(self.shared.lock().config.tokens.clone()),
+            budget: Budget::new(),
+            ending: Ending::new(),
+            history: History::default(),
+            live: Live::default(),
+            metrics: Metrics::new(),
+            routes: Routes::new().map_err(io::Error::other)?,
+        });
+        let serving = Serving::start(std::mem::take(&mut self.http), http.clone())?;
+        Ok(Some((serving, http)))
     }
 
     /// Stores what is to be stored, and then sends what is left to be sent.
@@ -276,12 +319,6 @@ async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>, handshakes: 
     }
 }
 
-/// Errors that are about a connection that came and went, not about the server.
-fn is_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, WouldBlock};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
-}
-
 fn admit(accepted: Accepted, threads: &Threads<PerThread>, handshakes: &Arc<Handshakes>) -> io::Result<()> {
     let Accepted { socket, peer, name, tls } = accepted;
     let (thread, PerThread { shared, .. }) = threads.next();
@@ -341,22 +378,49 @@ async fn shake_hands(
     }
 }
 
+/// A connection of the server to itself, which may do everything: who asks for it has looked. The client's end.
+fn connect_itself(threads: &Threads<PerThread>) -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let (thread, PerThread { shared, .. }) = threads.next();
+    let stream = Stream::Plain(Socket::Unix(theirs).hand_to(thread)?);
+    let mut state = shared.lock();
+    if state.is_full() {
+        state.refuse("HTTP");
+        return Err(io::Error::other("there are as many connections as there may be"));
+    }
+    insert(&mut state, shared, thread, stream, None, "HTTP".into());
+    Ok(ours)
+}
+
 /// A connection is served from here on.
 fn connect(shared: &Shared, thread: &Handle, stream: Stream, peer: Peer, name: String) {
     let mut state = shared.lock();
     if state.is_full() {
         return state.refuse(&name);
     }
-    let session = state.connect(stream.as_raw_fd(), peer.address);
     match peer.certificate.as_ref().and_then(|certificate| certificate.all().next()) {
         // Who asked for the certificate may have chosen the name, and lines of the log with it.
         Some(shown) => tracing::info!("connection from {name}, with the certificate of {}", shown.escape_debug()),
         None => tracing::info!("connection from {name}"),
     }
+    let session = insert(&mut state, shared, thread, stream, peer.address, name);
     state.decide(session, || peer);
+}
+
+/// One more connection, with a task of its own. It may do everything, unless something else is decided before the lock is let go.
+fn insert(
+    state: &mut State,
+    shared: &Shared,
+    thread: &Handle,
+    stream: Stream,
+    address: Option<IpAddr>,
+    name: String,
+) -> u32 {
+    let session = state.connect(stream.as_raw_fd(), address);
     // Log lines of this connection begin with its name.
     let named = tracing::info_span!("connection", message = name);
     let stream = Arc::new(stream);
     let task = thread.spawn(serve(shared.clone(), session, stream.clone()).instrument(named)).abort_handle();
     state.insert(session, Connection::new(stream, task));
+    session
 }

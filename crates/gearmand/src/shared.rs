@@ -22,7 +22,7 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -92,7 +92,9 @@ pub(crate) struct State {
     /// Who brings jobs to the durable queue.
     pub(crate) writer: Option<Writer>,
     /// What the durable queue did until its last result.
-    stored: Stats,
+    pub(crate) stored: Stats,
+    /// The last batch of which it is known what became of it: see [`Shared::stored`].
+    settled: watch::Sender<u64>,
     /// When to log that nobody can be accepted.
     exhausted: Seldom,
     /// When to log that there are connections enough.
@@ -122,6 +124,18 @@ impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere ends one connection, not all.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step of work that an operator asked for. When it returns, what was changed outlives the server, as when a text
+    /// command is answered: what could not be stored is tried again.
+    pub(crate) async fn stored<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+        let (done, batch, mut settled) =
+            self.with_state(|state| (what(state), state.broker.last_batch(), state.settled.subscribe()));
+        if let Some(batch) = batch {
+            // The error is that the state is gone, which its own handle keeps.
+            let _ = settled.wait_for(|settled| *settled >= batch).await;
+        }
+        done
     }
 
     /// Does what is due, and returns when something will be due again. When the timer comes, those that it was set for have
@@ -211,6 +225,7 @@ impl State {
             lost: 0,
             writer: None,
             stored: Stats::default(),
+            settled: watch::Sender::new(0),
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
             encrypted: Seldom::every(TROUBLE),
@@ -281,7 +296,8 @@ impl State {
         About { level: self.config.level.name(), server: self.counts() }
     }
 
-    fn counts(&self) -> Server {
+    /// The server in numbers.
+    pub(crate) fn counts(&self) -> Server {
         let (packets_sent, bytes_sent) = self.outgoing.counts();
         let Stats { commits, changes, longest, .. } = self.stored;
         Server {
@@ -299,9 +315,18 @@ impl State {
         }
     }
 
-    /// Ends the tasks of all connections.
-    pub(crate) fn abort_all(&self) {
-        self.connections.iter().flatten().for_each(|connection| connection.task.abort());
+    /// Why no jobs are taken; nothing where they are.
+    pub(crate) fn not_ready(&self) -> Vec<&'static str> {
+        let reasons = [
+            (self.broker.is_draining(), "the server drains: it takes no more jobs"),
+            (self.stored.failing_since.is_some(), "the durable queue cannot be written; the log says why"),
+        ];
+        reasons.into_iter().filter(|(so, _)| *so).map(|(_, reason)| reason).collect()
+    }
+
+    /// Closes all connections at once.
+    pub(crate) fn close_all(&mut self) {
+        self.connections.drain(..).flatten().for_each(|connection| connection.task.abort());
     }
 
     /// The system will not give another connection.
@@ -379,7 +404,9 @@ impl State {
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
                 tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                self.settle(BatchResult { batch: number, stats: self.stored, ..BatchResult::default() });
+                let failing_since = self.stored.failing_since.or_else(|| Some(std::time::Instant::now()));
+                let stats = Stats { failing_since, ..self.stored };
+                self.settle(BatchResult { batch: number, stats, ..BatchResult::default() });
             }
         }
     }
@@ -389,6 +416,7 @@ impl State {
             self.lost += self.broker.storing();
         }
         self.stored = result.stats;
+        self.settled.send_replace(result.batch);
         let now = self.read_clock();
         self.broker.settle(&now, result, &mut self.outgoing);
     }

@@ -1,13 +1,16 @@
 //! The durable queue and the disk: full, and which files lie there.
 
 use crate::durable::{REFUSED, peer, queue, rows, start};
-use crate::process::{Folder, Running, ask};
+use crate::http::get;
+use crate::process::{Folder, Running, ask, until};
 use crate::util::{ERROR, JOB_CREATED, SUBMIT_JOB_BG};
 use crate::wire::Wire;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::net::TcpStream;
 use std::process::Command;
+
+const HTTP: &str = "--http-listen=127.0.0.1:0";
 
 /// A server on a disk of one megabyte, in a mount namespace of its own, after this was done there. `None` where there
 /// can be none.
@@ -23,7 +26,8 @@ fn on_a_small_disk(folder: &Folder, disk: &str, script: &str) -> Option<Running>
     let script = format!("{mount} && cd '{disk}' && {script} exec \"$@\"");
     let wrapper = [&unshare[..], &[&script, "sh"]].concat();
     let queue = queue(&format!("{disk}/queue.db"));
-    Some(Running::within(&wrapper, &queue.each_ref().map(String::as_str), folder))
+    let options = [&queue.each_ref().map(String::as_str)[..], &[HTTP]].concat();
+    Some(Running::within(&wrapper, &options, folder))
 }
 
 #[test]
@@ -47,6 +51,56 @@ fn on_a_full_disk_jobs_are_refused_until_there_is_room() {
     assert_eq!(ask(&mut server.connect(), "status\n"), total, "the others are kept, and the server lives");
     std::fs::remove_file(format!("/proc/{}/root{disk}/filler", server.child.id())).unwrap();
     assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]).0, JOB_CREATED);
+}
+
+/// Who is told that a server is not ready sends it no jobs, and so none shows that it is ready again.
+#[test]
+fn a_server_is_not_ready_on_a_full_disk_and_is_again_by_itself() {
+    let folder = Folder::new("full-ready");
+    let disk = folder.file("disk");
+    let fill = "dd if=/dev/zero of=filler bs=1k count=300 2>/dev/null;";
+    let Some(mut server) = on_a_small_disk(&folder, &disk, fill) else { return };
+    let http = server.line_with("HTTP at http://").trim().rsplit('/').next().unwrap().to_owned();
+    let ready = || get(&http, "/readyz");
+    let full = (503, "the durable queue cannot be written; the log says why\n".to_owned());
+    let mut client = peer(&server);
+    let workload = vec![b'x'; 10_000];
+    assert_eq!(ready(), (200, "ok\n".into()));
+    while client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]).0 == JOB_CREATED {}
+    assert_eq!(ready(), full);
+    // It is tried again, in vain.
+    let metric = |name: &str| {
+        let metrics = get(&http, "/metrics").1;
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok()).unwrap()
+    };
+    let failed = metric("gearmand_commits_failed_total ");
+    until(|| metric("gearmand_commits_failed_total ") > failed + 1);
+    assert_eq!(ready(), full);
+    assert_eq!((metric("gearmand_ready "), metric("gearmand_queue_failing ")), (0, 1));
+    let files = format!("/proc/{}/root{disk}", server.child.id());
+    std::fs::remove_file(format!("{files}/filler")).unwrap();
+    until(|| ready().0 == 200);
+    server.line_with("the durable queue works again");
+    let mut left: Vec<_> = std::fs::read_dir(files).unwrap().map(|f| f.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["queue.db", "queue.db-shm", "queue.db-wal"]);
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", &workload]).0, JOB_CREATED);
+}
+
+#[test]
+fn a_server_is_not_ready_while_another_program_has_its_queue() {
+    let folder = Folder::new("held-ready");
+    let file = folder.file("queue.db");
+    let mut server = Running::start(&[&format!("--libsqlite3-db={file}"), "-q", "libsqlite3", HTTP], &folder);
+    let http = server.line_with("HTTP at http://").trim().rsplit('/').next().unwrap().to_owned();
+    let mut client = peer(&server);
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", b""]).0, JOB_CREATED);
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(client.ask(SUBMIT_JOB_BG, &[b"f", b"", b""]), (ERROR, REFUSED.into()));
+    assert_eq!(get(&http, "/readyz").0, 503);
+    drop(other);
+    until(|| get(&http, "/readyz").0 == 200);
 }
 
 /// SQLite makes a file for the index that readers share, so a server that had stopped on a full disk did not start

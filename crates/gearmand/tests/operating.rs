@@ -46,12 +46,21 @@ fn the_table_of_flags_tells_the_truth() {
             ("--config-file", _) => conf,
             ("--acl", _) => format!("--acl={}", project().join("contrib/acl.toml").display()),
             ("--policy-file", _) => format!("--policy-file={}", project().join("contrib/policies.toml").display()),
+            ("--http-listen", _) => "--http-listen=127.0.0.1:0".into(),
+            ("--http-token-file", _) => {
+                format!("--http-token-file={}", project().join("contrib/http-tokens.toml").display())
+            }
             (name, None) => name.to_owned(),
             (name, Some("LEVEL")) => format!("{name}=INFO"),
             (name, Some(value)) if value.chars().all(char::is_uppercase) => format!("{name}=1"),
             (name, Some(value)) => format!("{name}={value}"),
         };
-        let (well, remarks) = check(&[&option]);
+        let beside: &[&str] = match flag {
+            "`--http-port N`" => &["--listen=127.0.0.1"],
+            "`--http-token-file FILE`" => &["--http-listen=127.0.0.1:0"],
+            _ => &[],
+        };
+        let (well, remarks) = check(&[&[option.as_str()], beside].concat());
         let found = match (well, remarks.is_empty()) {
             (true, true) => "works",
             (true, false) if remarks.ends_with(" is without effect\n") => "without effect",
@@ -67,6 +76,22 @@ fn the_table_of_flags_tells_the_truth() {
 fn the_example_of_a_configuration_is_taken() {
     let file = project().join("contrib/gearmand.conf");
     assert_eq!(check(&["--config-file", file.to_str().unwrap()]), (true, String::new()));
+}
+
+/// Each of them alone.
+#[test]
+fn the_examples_of_queues_are_taken() {
+    let (folder, examples) = (Folder::new("queues-conf"), read("contrib/queues.conf"));
+    let mut taken = 0;
+    for example in examples.split("\n\n").filter(|example| example.contains("#--")) {
+        let options: Vec<&str> = example.lines().filter_map(|line| line.strip_prefix('#')).collect();
+        let options: Vec<&str> = options.into_iter().filter(|line| line.starts_with("--")).collect();
+        let file = folder.file("conf");
+        std::fs::write(&file, options.join("\n")).unwrap();
+        assert_eq!(check(&["--config-file", &file]), (true, String::new()), "{example}");
+        taken += 1;
+    }
+    assert_eq!(taken, 3);
 }
 
 #[test]

@@ -3,11 +3,11 @@
 
 use crate::admin::job::Returned;
 use crate::admin::{dead, policies, schedules};
-use crate::broker::Broker;
 use crate::broker::activity::{End, Histogram};
 use crate::broker::policy::Rule;
 use crate::broker::recurring::Shown;
 use crate::broker::snapshot::{Connection, Cursor, DeadLetter, Function, Job, Page, Server};
+use crate::broker::{Broker, Now};
 use std::cmp::Reverse;
 
 /// What is listed.
@@ -65,10 +65,10 @@ impl Listing {
     }
 
     /// The next page: nothing is formatted here, as this is done under the lock.
-    pub(crate) fn page(&self, broker: &Broker) -> Entries {
+    pub(crate) fn page(&self, broker: &Broker, now: &Now) -> Entries {
         match &self.list {
-            List::Status | List::PriorityStatus => Entries::Functions(broker.functions(self.next)),
-            List::Counters => Entries::Functions(broker.functions_with_activity(self.next)),
+            List::Status | List::PriorityStatus => Entries::Functions(broker.functions(now, self.next)),
+            List::Counters => Entries::Functions(broker.functions_with_activity(now, self.next)),
             List::Workers => Entries::Connections(broker.connections(self.next)),
             List::Jobs | List::UniqueJobs => Entries::Jobs(broker.jobs(self.next)),
             List::Policies => Entries::Policies(broker.policies(self.next)),
@@ -248,6 +248,10 @@ fn counters(out: &mut Vec<u8>, f: &Function) {
     field(out, "waited_sum_us", activity.waited.sum().as_micros() as u64);
     histogram(out, "ran_us", &activity.ran);
     field(out, "ran_sum_us", activity.ran.sum().as_micros() as u64);
+    // `dead` are those that there were.
+    field(out, "dead_letters", f.dead.into());
+    field(out, "oldest_us", f.oldest.unwrap_or_default().as_micros() as u64);
+    field(out, "paused", f.paused.into());
     out.push(b'\n');
 }
 

@@ -65,6 +65,39 @@ impl Activity {
         self.ended[end as usize] += 1;
     }
 
+    /// What happened since an earlier look at the same counts.
+    pub(crate) fn since(&self, earlier: &Activity) -> Activity {
+        self.with(earlier, u64::saturating_sub)
+    }
+
+    /// That of two functions together.
+    pub(crate) fn plus(&self, other: &Activity) -> Activity {
+        self.with(other, u64::saturating_add)
+    }
+
+    fn with(&self, other: &Activity, how: fn(u64, u64) -> u64) -> Activity {
+        Activity {
+            submitted: how(self.submitted, other.submitted),
+            coalesced: how(self.coalesced, other.coalesced),
+            refused: how(self.refused, other.refused),
+            restored: how(self.restored, other.restored),
+            revived: how(self.revived, other.revived),
+            assigned: how(self.assigned, other.assigned),
+            timed_out: how(self.timed_out, other.timed_out),
+            given_back: how(self.given_back, other.given_back),
+            retried: how(self.retried, other.retried),
+            ended: std::array::from_fn(|i| how(self.ended[i], other.ended[i])),
+            waited: self.waited.with(&other.waited, how),
+            ran: self.ran.with(&other.ran, how),
+        }
+    }
+
+    /// Tries that were not done: jobs that ended badly without anybody's wish, and those that are tried again.
+    pub(crate) fn failures(&self) -> u64 {
+        let bad = [End::Failed, End::Exception, End::Unstored, End::Dead];
+        bad.into_iter().map(|end| self.ended(end)).sum::<u64>() + self.retried
+    }
+
     /// How many jobs ended so.
     pub(crate) fn ended(&self, end: End) -> u64 {
         self.ended[end as usize]
@@ -99,11 +132,65 @@ impl Histogram {
     pub(crate) fn sum(&self) -> Duration {
         Duration::from_micros(self.sum)
     }
+
+    fn with(&self, other: &Histogram, how: fn(u64, u64) -> u64) -> Histogram {
+        let counts = std::array::from_fn(|i| how(self.counts[i], other.counts[i]));
+        Histogram { counts, sum: how(self.sum, other.sum) }
+    }
+
+    /// What so many of a hundred took at most, as exactly as the steps tell: within one, times count as spread evenly. `None`
+    /// where nothing was counted.
+    pub(crate) fn percentile(&self, percent: u64) -> Option<Duration> {
+        let all: u64 = self.counts.iter().sum();
+        let rank = (all.saturating_mul(percent)).div_ceil(100).max(1);
+        let mut below = 0;
+        for (i, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            if below + count >= rank {
+                let begin = if i == 0 { 0 } else { 1 << (FIRST as usize + i - 1) };
+                let end = 1u64 << (FIRST as usize + i);
+                let part = (rank - below) as f64 / *count as f64;
+                return Some(Duration::from_micros(begin + ((end - begin) as f64 * part) as u64));
+            }
+            below += count;
+        }
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percentiles_are_within_a_step() {
+        let mut histogram = Histogram::default();
+        assert_eq!(histogram.percentile(50), None);
+        for microseconds in 1..=1000 {
+            histogram.record(microseconds * 1000);
+        }
+        for (percent, milliseconds) in [(0, 1), (50, 500), (95, 950), (100, 1000)] {
+            let found = histogram.percentile(percent).unwrap().as_micros() as f64 / 1000.0;
+            assert!((milliseconds as f64 / 2.0..=milliseconds as f64 * 2.0).contains(&found), "{percent}: {found}");
+        }
+        let mut late = Histogram::default();
+        late.record(u64::MAX);
+        assert_eq!(late.percentile(95), Some(Duration::from_micros(64 << 31)));
+    }
+
+    #[test]
+    fn what_happened_in_between() {
+        let mut before = Activity { submitted: 5, retried: 1, ..Activity::default() };
+        before.waited.record(100);
+        before.end(End::Completed);
+        let mut after = before.plus(&Activity { submitted: 2, ..Activity::default() });
+        after.end(End::Failed);
+        after.waited.record(1_000_000);
+        let between = after.since(&before);
+        assert_eq!((between.submitted, between.ended(End::Completed), between.failures()), (2, 0, 1));
+        assert!(between.waited.percentile(50) > Some(Duration::from_millis(500)));
+        // A function that is dropped and comes again begins at nothing.
+        assert_eq!(before.since(&after).submitted, 0);
+    }
 
     #[test]
     fn each_duration_is_in_the_bucket_that_ends_after_it() {

@@ -76,6 +76,7 @@ impl Broker {
         let ability = Ability { function, announced: self.announced, timeout: limit.and_then(timeout) };
         let known = worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some();
         // The one announced last is asked first.
+        self.workers += usize::from(worker.abilities.is_empty() && !known);
         worker.abilities.push_front(ability);
         let asleep = worker.asleep;
         if !known {
@@ -107,6 +108,7 @@ impl Broker {
 
     fn forget(&mut self, now: &Now, session: u32, function: u32, outgoing: &mut Outgoing) {
         self.functions[function].workers -= 1;
+        self.workers -= usize::from(self.sessions[session].abilities.is_empty());
         // From the last to the first, so that the first is in front again.
         let mut next = self.sessions[session].running.tail();
         while let Some(job) = next {

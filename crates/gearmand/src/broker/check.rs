@@ -190,6 +190,7 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
         running += n as usize;
     }
     assert_eq!(broker.running, running);
+    assert_eq!(broker.workers, broker.sessions.iter().filter(|(_, session)| !session.abilities.is_empty()).count());
     assert_eq!(placed.len(), jobs.len(), "a job is nowhere");
     for (when, id) in &broker.deadlines {
         let job = &jobs[*id];

@@ -125,6 +125,11 @@ impl DeadLetters {
         self.letters.len()
     }
 
+    /// How many a function has.
+    pub(crate) fn len_of(&self, function: &[u8]) -> usize {
+        self.functions.get(function).map_or(0, |of| of.places.len())
+    }
+
     /// Takes in a letter whose number has none. The bounds are for its function, where this is its first.
     pub(crate) fn insert(&mut self, letter: Letter, keep: Keep) {
         self.last += 1;

@@ -75,6 +75,12 @@ impl Broker {
         Ok(())
     }
 
+    /// The rule that is set at run time for this pattern.
+    pub(crate) fn policy_set(&self, pattern: &str) -> Option<&policy::Rule> {
+        let set = |rule: &&policy::Rule| rule.source == policy::Source::RunTime && rule.pattern.to_string() == pattern;
+        self.policies.iter().find(set)
+    }
+
     /// The file of policies has these rules now.
     pub(crate) fn replace_policies(&mut self, now: &Now, rules: Vec<policy::Rule>) {
         self.policies.replace_file(rules);

@@ -66,7 +66,7 @@ mod schedule;
 mod sessions;
 pub(crate) mod snapshot;
 mod storing;
-mod submit;
+pub(crate) mod submit;
 mod taken;
 #[cfg(test)]
 mod tests;
@@ -114,6 +114,11 @@ impl Now {
         self.steady.as_secs() * 1_000_000 + u64::from(self.steady.subsec_micros())
     }
 
+    /// How long it is since a moment in microseconds of the steady clock.
+    fn since(&self, microseconds: u64) -> Duration {
+        Duration::from_micros(self.microseconds().saturating_sub(microseconds))
+    }
+
     /// The wall clock in milliseconds since 1970.
     pub(crate) fn milliseconds(&self) -> u64 {
         self.wall.as_millis() as u64
@@ -150,6 +155,8 @@ pub(crate) struct Broker {
     announced: u64,
     /// Jobs with workers.
     running: usize,
+    /// Connections that can run a function.
+    workers: usize,
     /// No new jobs, and none are handed out any more.
     draining: bool,
     /// Jobs that ran out of tries.
@@ -187,6 +194,7 @@ impl Broker {
             sleeps: 0,
             announced: 0,
             running: 0,
+            workers: 0,
             draining: false,
             dead: DeadLetters::default(),
             taken: TakenKeys::default(),
@@ -386,6 +394,11 @@ impl Broker {
         if left == 0 {
             self.pause = now.steady + PAUSE;
         }
+    }
+
+    /// No new jobs are taken.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// A drain is over: no worker is on a job any more. One whose time was over is still on it, and may end it.

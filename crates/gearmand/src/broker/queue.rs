@@ -172,6 +172,11 @@ impl Queue {
         }
     }
 
+    /// The first job of each priority that has any.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = u32> {
+        self.lists.iter().filter_map(List::head)
+    }
+
     /// A job of this priority, of whichever function, is handed out ahead of those of lower ones that wait here.
     pub(crate) fn pass(&mut self, priority: Priority) {
         for (list, passed) in self.lists.iter().zip(&mut self.passed).skip(priority as usize + 1) {

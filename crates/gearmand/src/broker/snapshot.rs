@@ -11,7 +11,7 @@ use crate::broker::arena::NONE;
 use crate::broker::dead::Letter;
 use crate::broker::functions;
 use crate::broker::jobs::{self, Handle};
-use crate::broker::policy::Rule;
+use crate::broker::policy::{Policy, Rule};
 use crate::broker::sessions::Session;
 use crate::broker::{Broker, Now};
 use arrayvec::ArrayVec;
@@ -19,30 +19,17 @@ use bytes::Bytes;
 use gearman_core::MAX_UNIQUE;
 use gearman_core::protocol::message::Priority;
 use std::net::IpAddr;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use crate::broker::dead::Cause;
 pub(crate) use crate::broker::jobs::State;
+pub(crate) use page::{Cursor, PAGE, Page, Part};
 
-/// Most entries of a page.
-pub(crate) const PAGE: usize = 1000;
-/// A page ends at the latest after so many numbers, used or not.
-const NUMBERS: u32 = 16 * PAGE as u32;
+use page::{NUMBERS, page, page_of};
 
-/// Where a list goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cursor(u64);
-
-/// A part of a list.
-#[derive(Debug)]
-pub(crate) struct Page<T> {
-    /// At most [`PAGE`]. None at all does not mean that it is the last page.
-    pub(crate) entries: Vec<T>,
-    /// `None`: the list ends here.
-    pub(crate) next: Option<Cursor>,
-}
+mod page;
+pub(crate) mod peers;
 
 /// A function.
 #[derive(Debug)]
@@ -59,6 +46,12 @@ pub(crate) struct Function {
     pub(crate) workers: u32,
     /// At most so many jobs, by the priority of the one that comes; 0 is no limit.
     pub(crate) limits: [u32; 3],
+    /// How long the longest waiting of those has waited that are next in their priorities; `None`: none waits.
+    pub(crate) oldest: Option<Duration>,
+    /// Dead letters that there are.
+    pub(crate) dead: u32,
+    /// Its policy lets none of its jobs begin.
+    pub(crate) paused: bool,
     /// What became of its jobs, where that was asked for; `None` also before the first.
     pub(crate) activity: Option<Box<Activity>>,
 }
@@ -186,6 +179,12 @@ pub(crate) struct JobInfo {
     pub(crate) worker: Option<Box<[u8]>>,
     /// Numerator and denominator, as its worker last reported them.
     pub(crate) progress: [u32; 2],
+    /// Somebody waits for its result.
+    pub(crate) waited_for: bool,
+    /// It has a row in the durable queue, or will have one.
+    pub(crate) stored: bool,
+    /// Bytes of its workload.
+    pub(crate) size: usize,
 }
 
 /// All of it in numbers. What is not the broker's is filled in by those who count it.
@@ -194,6 +193,8 @@ pub(crate) struct Server {
     pub(crate) jobs: u64,
     pub(crate) running: u64,
     pub(crate) functions: u64,
+    /// Connections that can run a function.
+    pub(crate) workers: u64,
     /// Dead letters that there are.
     pub(crate) dead: u64,
     /// Dead letters that had to go because there were too many.
@@ -228,55 +229,89 @@ impl Function {
 
 impl Broker {
     /// Functions, by rising number; what became of their jobs is left out.
-    pub(crate) fn functions(&self, from: Cursor) -> Page<Function> {
-        page(from, self.functions.end(), |numbers| self.functions.range(numbers), |_| 1, |_, f| function(f))
+    pub(crate) fn functions(&self, now: &Now, part: impl Into<Part>) -> Page<Function> {
+        let entry = |_, f: &functions::Function| Some((1, self.function_entry(now, f)));
+        page(part.into(), self.functions.end(), |numbers| self.functions.range(numbers), entry)
     }
 
     /// Functions, with what became of their jobs.
-    pub(crate) fn functions_with_activity(&self, from: Cursor) -> Page<Function> {
-        let with_activity = |f: &functions::Function| Function { activity: f.activity.clone(), ..function(f) };
-        page(from, self.functions.end(), |numbers| self.functions.range(numbers), |_| 1, |_, f| with_activity(f))
+    pub(crate) fn functions_with_activity(&self, now: &Now, part: impl Into<Part>) -> Page<Function> {
+        let entry = |_, f: &functions::Function| Some((1, self.function_with_activity(now, f)));
+        page(part.into(), self.functions.end(), |numbers| self.functions.range(numbers), entry)
+    }
+
+    /// One function, with what became of its jobs.
+    pub(crate) fn function_named(&self, now: &Now, name: &[u8]) -> Option<Function> {
+        Some(self.function_with_activity(now, &self.functions[self.functions.find(name)?]))
+    }
+
+    /// Whether there is this function.
+    pub(crate) fn knows(&self, function: &[u8]) -> bool {
+        self.functions.find(function).is_some()
+    }
+
+    /// What an operator wants for its jobs, all rules together; `None`: nothing, or there is no such function.
+    pub(crate) fn policy_of(&self, function: &[u8]) -> Option<Policy> {
+        self.functions[self.functions.find(function)?].policy.as_deref().cloned()
+    }
+
+    fn function_with_activity(&self, now: &Now, of: &functions::Function) -> Function {
+        Function { activity: of.activity.clone(), ..self.function_entry(now, of) }
+    }
+
+    fn function_entry(&self, now: &Now, of: &functions::Function) -> Function {
+        let queued = Priority::ALL.map(|priority| of.queue.len_of(priority));
+        let since = of.queue.heads().map(|job| self.jobs.arena[job].since).min();
+        Function {
+            name: of.name.clone(),
+            queued,
+            running: of.running,
+            delayed: of.delayed,
+            storing: of.total - of.queue.len() - of.running - of.delayed,
+            workers: of.workers,
+            limits: of.limits,
+            oldest: since.map(|since| now.since(since)),
+            dead: self.dead.len_of(&of.name) as u32,
+            paused: of.policy.as_ref().is_some_and(|policy| policy.is_paused()),
+            activity: None,
+        }
     }
 
     /// Connections, by rising number. Each function that one can run counts as an entry of its page, so a page that
     /// ends with a worker of many is longer.
-    pub(crate) fn connections(&self, from: Cursor) -> Page<Connection> {
-        let entries = |session: &Session| 1 + session.abilities.len();
-        let numbers = |numbers| self.sessions.range(numbers);
-        page(from, self.sessions.end(), numbers, entries, |id, session| self.connection(id, session))
+    pub(crate) fn connections(&self, part: impl Into<Part>) -> Page<Connection> {
+        let entry = |id, session: &Session| Some((1 + session.abilities.len(), self.connection(id, session)));
+        page(part.into(), self.sessions.end(), |numbers| self.sessions.range(numbers), entry)
     }
 
     /// Jobs, by rising number.
-    pub(crate) fn jobs(&self, from: Cursor) -> Page<Job> {
-        page(from, self.jobs.arena.end(), |numbers| self.jobs.arena.range(numbers), |_| 1, |_, job| self.job(job))
+    pub(crate) fn jobs(&self, part: impl Into<Part>) -> Page<Job> {
+        let entry = |_, job: &jobs::Job| Some((1, self.job(job)));
+        page(part.into(), self.jobs.arena.end(), |numbers| self.jobs.arena.range(numbers), entry)
+    }
+
+    /// The jobs of one function, by rising number. Where most are of others a page has few, or none.
+    pub(crate) fn jobs_of(&self, now: &Now, function: &[u8], part: impl Into<Part>) -> Page<JobInfo> {
+        let Some(id) = self.functions.find(function) else { return Page { entries: Vec::new(), next: None } };
+        let entry = |_, job: &jobs::Job| (job.function == id).then(|| (1, self.info(now, job)));
+        page(part.into(), self.jobs.arena.end(), |numbers| self.jobs.arena.range(numbers), entry)
     }
 
     /// The rules of policies, those that go first in front.
-    pub(crate) fn policies(&self, from: Cursor) -> Page<Rule> {
-        let begin = from.0 as usize;
-        let entries: Vec<Rule> = self.policies.iter().skip(begin).take(PAGE).cloned().collect();
-        let next = (entries.len() == PAGE).then_some(Cursor(from.0 + PAGE as u64));
-        Page { entries, next }
+    pub(crate) fn policies(&self, part: impl Into<Part>) -> Page<Rule> {
+        let part = part.into();
+        let begin = usize::try_from(part.from.0).unwrap_or(usize::MAX);
+        page_of(part, (0..).zip(self.policies.iter()).skip(begin), Rule::clone)
     }
 
     /// Dead letters, those that came first in front; of one function, or of all.
-    pub(crate) fn dead_letters(&self, function: Option<&[u8]>, from: Cursor) -> Page<DeadLetter> {
+    pub(crate) fn dead_letters(&self, function: Option<&[u8]>, part: impl Into<Part>) -> Page<DeadLetter> {
+        let part = part.into();
+        let entry = |letter: &Letter| self.letter(letter);
         match function {
-            Some(function) => self.letters(self.dead.of_function(function, from.0)),
-            None => self.letters(self.dead.range(from.0)),
+            Some(function) => page_of(part, self.dead.of_function(function, part.from.0), entry),
+            None => page_of(part, self.dead.range(part.from.0), entry),
         }
-    }
-
-    fn letters<'a>(&self, letters: impl Iterator<Item = (u64, &'a Letter)>) -> Page<DeadLetter> {
-        let mut page = Page { entries: Vec::new(), next: None };
-        for (place, letter) in letters {
-            if page.entries.len() == PAGE {
-                page.next = Some(Cursor(place));
-                break;
-            }
-            page.entries.push(self.letter(letter));
-        }
-        page
     }
 
     /// One dead letter, with its workload.
@@ -324,10 +359,33 @@ impl Broker {
         letter.map(|(_, letter)| self.info_of_dead(now, letter))
     }
 
+    /// The workload of a job, or of a dead letter; not a copy.
+    pub(crate) fn workload(&self, handle: &[u8]) -> Option<Bytes> {
+        let number = self.handles.parse(handle)?;
+        let job = match self.jobs.by_number(number) {
+            Some(id) => &self.jobs.arena[id],
+            None => &self.dead.get(number)?.job,
+        };
+        Some(job.shared_workload())
+    }
+
     fn info(&self, now: &Now, job: &jobs::Job) -> JobInfo {
-        let age = Duration::from_micros(now.microseconds().saturating_sub(job.since));
-        let Job { handle, function, unique, state, priority, background, tries, due, worker, progress, .. } =
-            self.job(job);
+        let age = now.since(job.since);
+        let Job {
+            handle,
+            function,
+            unique,
+            state,
+            priority,
+            background,
+            waited_for,
+            stored,
+            tries,
+            workload: size,
+            due,
+            worker,
+            progress,
+        } = self.job(job);
         JobInfo {
             handle,
             function,
@@ -340,11 +398,15 @@ impl Broker {
             age: matches!(state, State::Queued | State::Running).then_some(age),
             worker: worker.map(|worker| self.name_of(worker).into()),
             progress,
+            waited_for,
+            stored,
+            size,
         }
     }
 
     fn info_of_dead(&self, now: &Now, letter: &Letter) -> JobInfo {
-        let DeadLetter { handle, function, unique, priority, tries, last, cause, worker, .. } = self.letter(letter);
+        let DeadLetter { handle, function, unique, priority, tries, last, cause, worker, size, .. } =
+            self.letter(letter);
         JobInfo {
             handle,
             function,
@@ -357,6 +419,9 @@ impl Broker {
             age: Some(now.wall.saturating_sub(last)),
             worker: Some(worker).filter(|worker| !worker.is_empty()),
             progress: [0, 0],
+            waited_for: false,
+            stored: letter.job.stored,
+            size,
         }
     }
 
@@ -366,6 +431,7 @@ impl Broker {
             jobs: self.jobs.len() as u64,
             running: self.running as u64,
             functions: self.functions.len() as u64,
+            workers: self.workers as u64,
             dead: self.dead.len() as u64,
             dead_dropped: self.dead.dropped,
             packets_received: self.packets,
@@ -408,40 +474,4 @@ impl Broker {
             progress: extra.map_or([0, 0], |e| [e.numerator, e.denominator]),
         }
     }
-}
-
-fn function(of: &functions::Function) -> Function {
-    let queued = Priority::ALL.map(|priority| of.queue.len_of(priority));
-    Function {
-        name: of.name.clone(),
-        queued,
-        running: of.running,
-        delayed: of.delayed,
-        storing: of.total - of.queue.len() - of.running - of.delayed,
-        workers: of.workers,
-        limits: of.limits,
-        activity: None,
-    }
-}
-
-/// A page of what has numbers below `end`. `entries`: as how many it counts.
-fn page<'a, T: 'a, E, I: Iterator<Item = (u32, &'a T)>>(
-    from: Cursor,
-    end: u32,
-    range: impl FnOnce(Range<u32>) -> I,
-    entries: impl Fn(&T) -> usize,
-    entry: impl Fn(u32, &T) -> E,
-) -> Page<E> {
-    let from = u32::try_from(from.0).unwrap_or(u32::MAX);
-    let last = from.saturating_add(NUMBERS).min(end);
-    let (mut page, mut full) = (Page { entries: Vec::new(), next: (last < end).then_some(Cursor(last.into())) }, 0);
-    for (id, value) in range(from.min(last)..last) {
-        if full >= PAGE {
-            page.next = Some(Cursor(id.into()));
-            break;
-        }
-        full += entries(value);
-        page.entries.push(entry(id, value));
-    }
-    page
 }

@@ -10,6 +10,9 @@ use bytes::Bytes;
 use gearman_core::protocol::message::{Response, Start, Submit};
 use gearman_core::{MAX_FUNCTION, MAX_UNIQUE, ReturnCode};
 
+/// Why a function takes no more jobs: the text of the error.
+pub(crate) const QUEUE_FULL: &str = "Job queue is full";
+
 impl Broker {
     /// SUBMIT_JOB* and its relatives.
     pub(super) fn submit(
@@ -60,7 +63,7 @@ impl Broker {
                         let name = f.name.escape_ascii();
                         tracing::warn!("Job queue is full: a job of {name} refused, there are {limit}{omitted}");
                     }
-                    return outgoing.error(session, ReturnCode::QueueError.name(), "Job queue is full");
+                    return outgoing.error(session, ReturnCode::QueueError.name(), QUEUE_FULL);
                 }
                 f.total += 1;
                 f.activity().submitted += 1;

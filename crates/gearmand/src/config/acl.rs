@@ -122,15 +122,15 @@ impl Rule {
     }
 }
 
-/// A rule's name: it stands in lines of the log.
-struct Name(String);
+/// The name of a rule or of a token: it stands in lines of the log.
+pub(super) struct Name(pub(super) String);
 
 impl TryFrom<&str> for Name {
     type Error = String;
 
     fn try_from(text: &str) -> Result<Name, String> {
         match text.is_empty() || text.chars().any(char::is_control) {
-            true => Err("a rule's name is some text without control characters".into()),
+            true => Err("a name is some text without control characters".into()),
             false => Ok(Name(text.into())),
         }
     }
@@ -204,7 +204,7 @@ struct List<T>(Vec<T>);
 
 /// The functions of a right: one pattern, or a list that may be empty.
 #[derive(Default)]
-struct Granted(Vec<Pattern>);
+pub(super) struct Granted(pub(super) Vec<Pattern>);
 
 impl<'de, T: Value> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<List<T>, D::Error> {

@@ -10,16 +10,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 /// Options of the C server's plugins, which this server has no use for. They take an argument.
-const PLUGINS: &[&str] = &[
-    "http-port",
-    "libmemcached-servers",
-    "libmemcached-prefix",
-    "redis-server",
-    "redis-port",
-    "redis-password",
-    "redis-prefix",
-    "libtokyocabinet-file",
-];
+const PLUGINS: &[&str] = &["libmemcached-servers", "libmemcached-prefix", "libtokyocabinet-file"];
 /// And those without an argument.
 const PLUGIN_SWITCHES: &[&str] = &["libtokyocabinet-optimize"];
 

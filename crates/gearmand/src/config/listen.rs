@@ -1,4 +1,4 @@
-//! What one word of `--listen` says. Nobody is asked for a name here.
+//! What one word of `--listen` or `--http-listen` says. Nobody is asked for a name here.
 
 use std::net::Ipv6Addr;
 
@@ -16,6 +16,38 @@ pub struct ListenOn {
 }
 
 impl ListenOn {
+    /// All addresses.
+    pub(super) fn everywhere() -> ListenOn {
+        ListenOn { name: "all addresses".into(), host: String::new(), port: None, tls: None }
+    }
+
+    /// A socket in the file system.
+    pub(super) fn is_file(&self) -> bool {
+        self.host.starts_with("unix://")
+    }
+
+    /// Takes a word of `--http-listen` apart: `ADDRESS:PORT`, with a scheme in front or not, or `unix:///PATH`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse_http(word: &str) -> Result<ListenOn, String> {
+        let schemes =
+            [("http://", Some(false)), ("tcp://", Some(false)), ("https://", Some(true)), ("tls://", Some(true))];
+        let scheme = schemes.iter().find_map(|(scheme, tls)| Some((word.strip_prefix(scheme)?, *tls)));
+        let (rest, tls) = scheme.unwrap_or((word, None));
+        let on = |host: String, port| ListenOn { name: word.into(), host, port, tls };
+        if scheme.is_none() && word.starts_with("unix://") {
+            return Ok(on(word.into(), None));
+        }
+        if rest.trim_end_matches('/').contains('/') {
+            return Err("ADDRESS:PORT or unix:///PATH is wanted".into());
+        }
+        match host_and_port(rest.trim_end_matches('/'))? {
+            (host, Some(port)) => Ok(on(host, Some(port))),
+            (_, None) => Err("which port? ADDRESS:PORT or unix:///PATH is wanted".into()),
+        }
+    }
+
     /// Takes the word apart.
     ///
     /// # Errors
@@ -65,6 +97,21 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_http_are_taken_apart() {
+        let parse = |word: &str| ListenOn::parse_http(word).map(|l| (l.host, l.port, l.tls)).map_err(drop);
+        let good = |host: &str, port, tls| Ok((host.to_owned(), port, tls));
+        assert_eq!(parse("127.0.0.1:8080"), good("127.0.0.1", Some(8080), None));
+        assert_eq!(parse(":8080"), good("", Some(8080), None));
+        assert_eq!(parse("[::1]:0"), good("::1", Some(0), None));
+        assert_eq!(parse("http://localhost:80/"), good("localhost", Some(80), Some(false)));
+        assert_eq!(parse("https://[::]:443"), good("::", Some(443), Some(true)));
+        assert_eq!(parse("unix:///run/x"), good("unix:///run/x", None, None));
+        for bad in ["", "localhost", "127.0.0.1", "::1", ":x", "http://", "http://a:1/path", "/run/x", "ftp://a:1"] {
+            assert_eq!(parse(bad), Err(()), "{bad}");
+        }
+    }
 
     #[test]
     fn words_are_taken_apart() {

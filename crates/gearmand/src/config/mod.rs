@@ -10,6 +10,7 @@ mod queues;
 mod rule_file;
 mod schedules;
 pub mod tls;
+mod tokens;
 mod usage;
 mod verify;
 
@@ -19,6 +20,8 @@ pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch};
 pub use policies::Policies;
 pub use queues::{QueueOptions, Secret};
 pub use rule_file::FileError;
+pub(crate) use tokens::Token;
+pub use tokens::Tokens;
 pub use usage::Usage;
 
 use crate::durable::Durable;
@@ -64,6 +67,10 @@ pub struct Config {
     pub acl: Option<watch::Receiver<Arc<Acl>>>,
     /// What is wanted for the jobs of functions, now and later; `None`: nothing but what is set at run time.
     pub policies: Option<watch::Receiver<Arc<Policies>>>,
+    /// Who may do what over HTTP, now and later; `None`: whoever reaches it everything.
+    pub tokens: Option<watch::Receiver<Arc<Tokens>>>,
+    /// What HTTP peers may take.
+    pub http: HttpBounds,
     /// How long an end tries to store what would be lost.
     pub patience: Duration,
     /// The log level's name, for the text command `verbose`.
@@ -96,12 +103,32 @@ impl Default for Config {
             durable: Durable::No,
             acl: None,
             policies: None,
+            tokens: None,
+            http: HttpBounds::default(),
             patience: Duration::from_secs(30),
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
             zone: jiff::tz::TimeZone::system(),
             trim: || {},
         }
+    }
+}
+
+/// What peers of the HTTP side may take, of places and of time.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct HttpBounds {
+    /// Most connections at a time: for one more, the one that has been idle for longest ends.
+    pub connections: usize,
+    /// How long the head of a request may take to come, and how long a connection may be idle before.
+    pub head: Duration,
+    /// How long a body may take to come, and an answer to be read, beyond what their length asks for.
+    pub slow: Duration,
+}
+
+impl Default for HttpBounds {
+    fn default() -> HttpBounds {
+        HttpBounds { connections: 1024, head: Duration::from_secs(15), slow: Duration::from_secs(30) }
     }
 }
 

@@ -40,8 +40,8 @@ Signals:
   TERM, INT  stop; with --drain-timeout, running jobs may end first
   USR1       drain: no more jobs are taken or handed out; stop when the
              running ones have ended, however long that takes
-  HUP        open the log anew, and read the files of TLS, --acl and
-             --policy-file anew
+  HUP        open the log anew, and read the files of TLS, --acl,
+             --policy-file and --http-token-file anew
 
 Environment:
   GEARMAND_PORT  port to listen on, where --port is not given; empty, or what
@@ -105,6 +105,20 @@ pub struct Options {
     /// How often a job is begun before it fails; 0 is 1, -1 is no limit
     #[arg(short, long, value_name = "N", default_value = "-1", allow_negative_numbers = true, value_parser = number::<i64>)]
     pub job_retries: i64,
+
+    /// Address and port, or unix:///PATH, where metrics, health, an API and a web page are to be had over HTTP; can be
+    /// given many times
+    #[arg(long, value_name = "ADDRESS:PORT", action = ArgAction::Append, value_parser = text)]
+    pub http_listen: Vec<String>,
+
+    /// The same at this port of all addresses of --listen; 0 takes a free one
+    #[arg(long, value_name = "PORT", value_parser = number::<u16>)]
+    pub http_port: Option<u16>,
+
+    /// File with tokens, and what each of them allows over HTTP; without it HTTP is for this host alone, and everybody may
+    /// do everything
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub http_token_file: Option<String>,
 
     /// What handles begin with [default: H: and the host's name]
     #[arg(long, value_name = "PREFIX", value_parser = text)]
@@ -288,6 +302,7 @@ impl Options {
                 return Err(Usage::option(format!("{option} {value}"), format!("must be from -1 to {most}")));
             }
         }
+        self.http_listen_on()?;
         self.tls()?;
         self.port().map(drop)
     }
@@ -302,15 +317,37 @@ impl Options {
         self.listen.iter().map(parse).collect()
     }
 
+    /// Where HTTP is to be spoken; nothing where it is not.
+    ///
+    /// # Errors
+    /// [`Usage`] with the word that is wrong.
+    pub fn http_listen_on(&self) -> Result<Vec<ListenOn>, Usage> {
+        let parse = |word: &String| {
+            ListenOn::parse_http(word).map_err(|reason| Usage::option(format!("--http-listen {word}"), reason))
+        };
+        let mut all = self.http_listen.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        if let Some(port) = self.http_port {
+            let at_port = |on: ListenOn| ListenOn { name: format!("--http-port {port}"), port: Some(port), ..on };
+            let listen = self.listen_on()?;
+            match listen.is_empty() {
+                true => all.push(at_port(ListenOn::everywhere())),
+                false => all.extend(listen.into_iter().filter(|on| !on.is_file()).map(at_port)),
+            }
+        }
+        Ok(all)
+    }
+
     /// The files of TLS, where it is spoken.
     ///
     /// # Errors
     /// [`Usage`] where one that it takes is not named.
     pub fn tls(&self) -> Result<Option<TlsFiles>, Usage> {
-        let asks = match self.listen_on()?.into_iter().find(|on| on.tls == Some(true)) {
+        let encrypted = |listen: Vec<ListenOn>| listen.into_iter().find(|on| on.tls == Some(true));
+        let asks = match (encrypted(self.listen_on()?), encrypted(self.http_listen_on()?)) {
             _ if self.ssl => "--ssl".to_owned(),
-            Some(on) => format!("--listen {}", on.name),
-            None => return Ok(None),
+            (Some(on), _) => format!("--listen {}", on.name),
+            (None, Some(on)) => format!("--http-listen {}", on.name),
+            (None, None) => return Ok(None),
         };
         let named = |given: &Option<String>, variable: &str| {
             let found = given.clone().or_else(|| std::env::var(variable).ok());
@@ -335,8 +372,11 @@ impl Options {
 
     /// Options that are without effect.
     pub(super) fn unused(&self) -> Vec<String> {
-        let spoken = self.ssl || self.listen.iter().any(|word| word.starts_with("tls://"));
+        let encrypted = |word: &String| ["tls://", "https://"].iter().any(|scheme| word.starts_with(scheme));
+        let spoken = self.ssl || self.listen.iter().chain(&self.http_listen).any(encrypted);
+        let http = self.http_port.is_some() || !self.http_listen.is_empty();
         let unused = [
+            (!http && self.http_token_file.is_some(), "--http-token-file without --http-listen"),
             (self.hashtable_buckets.is_some(), "--hashtable-buckets"),
             (self.protocol.is_some(), "--protocol"),
             (self.round_robin, "--round-robin"),

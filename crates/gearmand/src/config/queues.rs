@@ -4,7 +4,7 @@
 
 use crate::config::usage::{Usage, number, text};
 use crate::durable::decoded;
-use crate::durable::{Backend, BackendError, mysql, postgres, sqlite};
+use crate::durable::{Backend, BackendError, mysql, postgres, redis, sqlite};
 use clap::Args;
 use std::fmt;
 use std::path::Path;
@@ -17,14 +17,16 @@ const SQLITE: &str = "libsqlite3";
 const POSTGRES: [&str; 2] = ["Postgres", "libpq"];
 /// And of MySQL or MariaDB.
 const MYSQL: &str = "MySQL";
+/// In keys of Redis.
+const REDIS: &str = "redis";
 /// All of them, for messages.
-const TYPES: &str = "builtin, libsqlite3, Postgres and MySQL";
+const TYPES: &str = "builtin, libsqlite3, Postgres, MySQL and redis";
 
 /// See the module.
 #[derive(Clone, Debug, Args)]
 pub struct QueueOptions {
-    /// Where jobs are kept: `builtin` is memory; from `libsqlite3` (a file), `Postgres` and `MySQL` (databases)
-    /// they come back after a restart
+    /// Where jobs are kept: `builtin` is memory; from `libsqlite3` (a file), `Postgres`, `MySQL` and `redis`
+    /// (databases) they come back after a restart
     #[arg(short, long, value_name = "NAME", default_value = BUILTIN, value_parser = text)]
     pub queue_type: String,
 
@@ -74,12 +76,33 @@ pub struct QueueOptions {
     #[arg(long, value_name = "FILE", value_parser = text)]
     pub mysql_ssl_ca: Option<String>,
 
+    /// Host of the queue redis, or a socket's path
+    #[arg(long, value_name = "HOST", default_value = redis::DEFAULT_SERVER, value_parser = text)]
+    pub redis_server: String,
+
+    /// Its port
+    #[arg(long, value_name = "PORT", default_value_t = redis::DEFAULT_PORT, value_parser = number::<u16>)]
+    pub redis_port: u16,
+
+    /// Its password
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    pub redis_password: Option<Secret>,
+
+    /// What the keys of its jobs begin with; as the C server's
+    #[arg(long, value_name = "PREFIX", default_value = redis::DEFAULT_PREFIX, value_parser = text)]
+    pub redis_prefix: String,
+
+    /// Certificates of the CAs that have signed Redis's: TLS is spoken with it
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub redis_ssl_ca: Option<String>,
+
     /// Write jobs to the durable queue only when the server stops: faster, and a crash loses them
     #[arg(long)]
     pub store_queue_on_shutdown: bool,
 
     /// Move all jobs from this queue into the one that the other options name, and exit: sqlite:FILE,
-    /// postgres:CONNINFO or mysql://USER:PASSWORD@HOST:PORT/DATABASE, with #TABLE behind it where that has another name
+    /// postgres:CONNINFO, mysql://USER:PASSWORD@HOST:PORT/DATABASE or redis://:PASSWORD@HOST:PORT, with #TABLE
+    /// behind it (for Redis #PREFIX) where that has another name
     #[arg(long, value_name = "FROM", value_parser = secret)]
     pub import: Option<Secret>,
 }
@@ -101,6 +124,13 @@ fn secret(argument: &str) -> Result<Secret, String> {
 /// Where a durable queue is.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
+    Redis {
+        server: String,
+        port: u16,
+        password: Secret,
+        prefix: String,
+        ca: Option<String>,
+    },
     Sqlite {
         file: String,
         table: String,
@@ -125,6 +155,9 @@ impl Place {
         match self {
             Place::Sqlite { file, table } => Ok(Box::new(sqlite::Sqlite::open(Path::new(file), table)?)),
             Place::Postgres { conninfo, table } => postgres::open(&conninfo.0, table),
+            Place::Redis { server, port, password, prefix, ca } => {
+                redis::open(&redis::Target { server, port: *port, password: &password.0, prefix, ca: ca.as_deref() })
+            }
             Place::MySql { host, port, user, password, database, table, ca } => mysql::open(&mysql::Target {
                 host,
                 port: *port,
@@ -167,7 +200,17 @@ impl Place {
                     ca: None,
                 })
             }
-            _ => Err("must begin with sqlite:FILE, postgres:CONNINFO or mysql://".into()),
+            "redis" => {
+                let url = Url::parse(rest).ok_or("must be redis://:PASSWORD@HOST:PORT")?;
+                Ok(Place::Redis {
+                    server: url.host.unwrap_or_else(|| redis::DEFAULT_SERVER.into()),
+                    port: url.port.unwrap_or(redis::DEFAULT_PORT),
+                    password: Secret(url.password.unwrap_or_default()),
+                    prefix: table(redis::DEFAULT_PREFIX),
+                    ca: None,
+                })
+            }
+            _ => Err("must begin with sqlite:FILE, postgres:CONNINFO, mysql:// or redis://".into()),
         }
     }
 }
@@ -263,6 +306,13 @@ impl QueueOptions {
                     ca: self.mysql_ssl_ca.clone(),
                 })
             }
+            _ if self.is(&[REDIS]) => Some(Place::Redis {
+                server: self.redis_server.clone(),
+                port: self.redis_port,
+                password: self.redis_password.clone().unwrap_or_else(|| Secret(String::new())),
+                prefix: self.redis_prefix.clone(),
+                ca: self.redis_ssl_ca.clone(),
+            }),
             _ => {
                 let reason = format!("this server has {TYPES}");
                 return Err(Usage::option(format!("--queue-type {}", self.queue_type), reason));
@@ -276,6 +326,7 @@ impl QueueOptions {
             (!self.is(&[SQLITE]) && self.libsqlite3_db.is_some(), "--libsqlite3-db without --queue-type libsqlite3"),
             (!self.is(&POSTGRES) && self.libpq_conninfo.is_some(), "--libpq-conninfo without --queue-type Postgres"),
             (!self.is(&[MYSQL]) && self.mysql_db.is_some(), "--mysql-db without --queue-type MySQL"),
+            (!self.is(&[REDIS]) && self.redis_password.is_some(), "--redis-password without --queue-type redis"),
             (
                 !self.is_durable() && self.store_queue_on_shutdown,
                 "--store-queue-on-shutdown without --queue-type libsqlite3",

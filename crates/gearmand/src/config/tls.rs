@@ -53,7 +53,14 @@ pub struct TlsFiles {
 #[derive(Clone)]
 pub struct Tls {
     files: Arc<TlsFiles>,
-    current: Arc<RwLock<Arc<ServerConfig>>>,
+    current: Arc<RwLock<Settings>>,
+}
+
+/// For each protocol that TLS carries. No ticket of one is good for the other.
+struct Settings {
+    gearman: Arc<ServerConfig>,
+    /// No client is asked for a certificate: tokens say who it is, and browsers would ask their users.
+    http: Arc<ServerConfig>,
 }
 
 impl std::fmt::Debug for Tls {
@@ -71,8 +78,8 @@ impl Tls {
     /// # Errors
     /// [`FileError`] with the first file that cannot be used.
     pub fn read(files: TlsFiles) -> Outcome<Tls> {
-        let (config, remarks) = files.read()?;
-        Ok((Tls { files: Arc::new(files), current: Arc::new(RwLock::new(config)) }, remarks))
+        let (settings, remarks) = files.read()?;
+        Ok((Tls { files: Arc::new(files), current: Arc::new(RwLock::new(settings)) }, remarks))
     }
 
     /// Reads them anew, for the connections to come.
@@ -80,18 +87,23 @@ impl Tls {
     /// # Errors
     /// As [`Tls::read`]: then all stays as it is.
     pub fn reload(&self) -> Result<Vec<String>, FileError> {
-        let (config, remarks) = self.files.read()?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let (settings, remarks) = self.files.read()?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(remarks)
     }
 
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.read().unwrap_or_else(PoisonError::into_inner).gearman.clone()
+    }
+
+    /// The same for HTTP.
+    pub(crate) fn current_http(&self) -> Arc<ServerConfig> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).http.clone()
     }
 }
 
 impl TlsFiles {
-    fn read(&self) -> Outcome<Arc<ServerConfig>> {
+    fn read(&self) -> Outcome<Settings> {
         let provider = Arc::new(ring::default_provider());
         let identity = pem::identity(&self.certificate, &self.key, &provider)?;
         let chain = certificates(&self.certificate, &identity.cert)?;
@@ -100,6 +112,7 @@ impl TlsFiles {
         let wrong = |error: &dyn ToString| FileError::new(&self.certificate, error.to_string());
         let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
         let builder = builder.map_err(|e| wrong(&e))?;
+        let for_http = builder.clone().with_no_client_auth();
         let builder = match (&self.ca, self.verify) {
             (Some(file), Verify::Optional | Verify::Require) => {
                 let authorities = Authorities::read(file)?;
@@ -113,11 +126,17 @@ impl TlsFiles {
             }
             _ => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
-        // A session is the client's to keep, in its ticket.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = ring::Ticketer::new().map_err(|e| wrong(&e))?;
-        Ok((Arc::new(config), remarks))
+        let resolver = Arc::new(SingleCertAndKey::from(identity));
+        let finish = |mut config: ServerConfig| {
+            // A session is the client's to keep, in its ticket.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.ticketer = ring::Ticketer::new().map_err(|e| wrong(&e))?;
+            Ok(config)
+        };
+        let gearman = finish(builder.with_cert_resolver(resolver.clone()))?;
+        let mut http = finish(for_http.with_cert_resolver(resolver))?;
+        http.alpn_protocols = vec![b"http/1.1".into()];
+        Ok((Settings { gearman: Arc::new(gearman), http: Arc::new(http) }, remarks))
     }
 
     /// Has each certificate of the server's signed the one before it?

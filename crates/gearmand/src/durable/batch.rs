@@ -393,6 +393,27 @@ pub(crate) struct Stats {
     pub(crate) changes: u64,
     /// The longest that one commit took.
     pub(crate) longest: Duration,
-    /// Since then nothing can be written.
+    /// All of them together.
+    pub(crate) busy: Duration,
+    /// How many took less than each of [`COMMIT_TIMES`], and not less than the one before; the last took longer than all.
+    pub(crate) times: [u64; COMMIT_TIMES.len() + 1],
+    /// Commits that failed, and attempts to find out whether others would.
+    pub(crate) failed: u64,
+    /// Since then jobs cannot be stored.
     pub(crate) failing_since: Option<Instant>,
+}
+
+/// In microseconds: where commits are told apart by how long they took.
+pub(crate) const COMMIT_TIMES: [u64; 12] =
+    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000];
+
+impl Stats {
+    /// A commit was made.
+    pub(crate) fn commit(&mut self, changes: u64, took: Duration) {
+        self.commits += 1;
+        self.changes += changes;
+        self.busy += took;
+        self.longest = self.longest.max(took);
+        self.times[COMMIT_TIMES.partition_point(|end| Duration::from_micros(*end) <= took)] += 1;
+    }
 }

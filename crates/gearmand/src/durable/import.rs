@@ -406,6 +406,10 @@ mod tests {
             self.0.commit(changes)?;
             if ends { killed() } else { Ok(()) }
         }
+
+        fn probe(&mut self) -> Result<(), BackendError> {
+            self.0.probe()
+        }
     }
 
     /// Before or after each of its commits, at either end; and servers have the queues before it goes on.

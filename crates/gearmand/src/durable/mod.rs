@@ -23,9 +23,11 @@ pub mod import;
 pub mod mysql;
 pub mod postgres;
 pub(crate) mod recovery;
+pub mod redis;
 mod remote;
 pub(crate) mod row_key;
 mod segments;
+mod socket;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -68,6 +70,12 @@ pub trait Backend: Send {
     /// # Errors
     /// Then none of them is made, and each may be asked for again.
     fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError>;
+
+    /// Whether there is room for a few jobs, and they could be committed now. Nothing is changed by that.
+    ///
+    /// # Errors
+    /// When they could not.
+    fn probe(&mut self) -> Result<(), BackendError>;
 }
 
 /// What becomes of something that is read, or what is wrong with it.

@@ -24,6 +24,7 @@ use crate::durable::mysql::wire::{Wire, WireError};
 use crate::durable::remote::{Database, Failure, Part, Remote, Session};
 use crate::durable::row_key::RowKeys;
 use crate::durable::segments::Segment;
+use crate::durable::socket::Socket;
 use crate::durable::{BackendError, Take};
 use rustls::ClientConfig;
 use std::path::Path;
@@ -99,11 +100,12 @@ struct MySql {
 impl MySql {
     fn wire(&self) -> Result<Wire, WireError> {
         let local = SOCKETS.into_iter().find(|path| Path::new(path).exists());
-        match (&*self.host, local) {
-            (path, _) if path.starts_with('/') => Wire::unix(path),
-            ("localhost", Some(path)) if self.tls.is_none() => Wire::unix(path),
-            (host, _) => Wire::tcp(host, self.port),
-        }
+        let socket = match (&*self.host, local) {
+            (path, _) if path.starts_with('/') => Socket::unix(path),
+            ("localhost", Some(path)) if self.tls.is_none() => Socket::unix(path),
+            (host, _) => Socket::tcp(host, self.port),
+        };
+        Ok(Wire::new(socket?))
     }
 }
 

@@ -54,6 +54,10 @@ mod tests {
         fn commit(&mut self, _: &mut Changes<'_, '_>) -> Result<(), BackendError> {
             Ok(())
         }
+
+        fn probe(&mut self) -> Result<(), BackendError> {
+            Ok(())
+        }
     }
 
     #[test]

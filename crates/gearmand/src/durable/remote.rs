@@ -14,13 +14,16 @@
 
 use crate::durable::row_key::RowKeys;
 use crate::durable::segments::{Segment, Target};
-use crate::durable::{Backend, BackendError, Change, Changes, DeadLetter, Name, Row, Take};
+use crate::durable::{Backend, BackendError, Change, Changes, DeadLetter, Name, Row, Setting, Take};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
 /// After a failure to connect the next try is not made before this has passed, and then twice that, up to the last.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The key of a setting that is never there.
+const PROBE: &[u8] = b"probe";
 
 /// Where a queue is.
 pub(crate) trait Database: Send {
@@ -256,5 +259,11 @@ impl<D: Database> Backend for Remote<D> {
             self.doubt(&changes);
         }
         done.map_err(|failure| self.error(failure))
+    }
+
+    /// A setting that nobody reads is written, and removed again in the same transaction.
+    fn probe(&mut self) -> Result<(), BackendError> {
+        let changes = [Change::Set(Setting { key: PROBE, value: b"" }), Change::Unset(PROBE)];
+        self.commit(&mut changes.into_iter())
     }
 }

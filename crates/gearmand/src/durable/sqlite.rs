@@ -23,6 +23,7 @@ use nix::fcntl::{Flock, FlockArg};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ const MAX_ROWID: i64 = MAX_ID.cast_signed();
 const AWAY: i64 = 1 << 20;
 /// How long another program may hold the file before jobs are refused.
 const BUSY: Duration = Duration::from_secs(1);
+/// Room for a few jobs: where there is so much, the disk is not full.
+const ROOM: usize = 256 * 1024;
 
 /// See the module.
 #[derive(Debug)]
@@ -191,6 +194,13 @@ impl Sqlite {
         self.db.prepare_cached(&self.delete)?.execute((Text(key.as_ref()), Text(name.function))).map(drop)
     }
 
+    /// Writes to the queue's file what is there already.
+    fn touch(&self) -> rusqlite::Result<()> {
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let version: i64 = self.db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        self.db.execute_batch(&format!("PRAGMA user_version = {version}; COMMIT"))
+    }
+
     /// Nothing of it was done, for this reason.
     fn undo(&self, error: &rusqlite::Error) -> BackendError {
         // Some errors have undone it already.
@@ -262,6 +272,22 @@ impl Backend for Sqlite {
         }
         Ok(())
     }
+
+    /// SQLite may have room in files that it has already, so the disk is asked, too.
+    fn probe(&mut self) -> Result<(), BackendError> {
+        let fail = |reason| BackendError { queue: self.name.clone(), reason, held: false };
+        has_room(self.db.path().unwrap_or_default()).map_err(|e| fail(format!("there is no room beside it: {e}")))?;
+        self.touch().map_err(|error| self.undo(&error))
+    }
+}
+
+/// Whether so much can be written beside this file. Nothing is left of that, even where the server is killed.
+fn has_room(file: &str) -> io::Result<()> {
+    let name = format!("{file}-probe");
+    let mut probe = File::create(&name)?;
+    std::fs::remove_file(&name)?;
+    probe.write_all(&vec![0; ROOM])?;
+    probe.sync_data()
 }
 
 fn check_columns(db: &Connection, table: &str) -> Result<(), String> {

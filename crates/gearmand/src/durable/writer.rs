@@ -2,7 +2,8 @@
 //! is shared by as many as wait for it, and nobody else waits.
 //!
 //! It owns the backend. What always holds: batches are settled in order; what could not be changed is kept until it is, and
-//! goes before anything else. Only jobs that are to be added are refused instead.
+//! goes before anything else. Only jobs that are to be added are refused instead. A queue that failed is looked after until
+//! jobs can be stored again, also where none come because it is known to fail.
 
 use crate::durable::batch::{Batch, BatchResult, Stats};
 use crate::durable::{Backend, BackendError, Change, DeadLetter, Name};
@@ -13,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// How long until it is tried again to make the changes that were not made.
+/// How long until it is tried again to make the changes that were not made, or to store anything.
 const AGAIN: Duration = Duration::from_secs(1);
 /// And at the end, when nobody else waits.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -81,7 +82,7 @@ impl WriterThread {
     fn run(mut self, received: &Receiver<Batch>) {
         let mut batches = Vec::new();
         loop {
-            let first = match self.undone.is_empty() {
+            let first = match self.undone.is_empty() && self.stats.failing_since.is_none() {
                 true => received.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 false => received.recv_timeout(AGAIN),
             };
@@ -119,7 +120,7 @@ impl WriterThread {
         let mut added = true;
         match stored {
             Err(error) => added = self.without_room(batches, &error),
-            Ok(()) if self.stats.failing_since.take().is_some() => tracing::warn!("the durable queue works again"),
+            Ok(()) if self.stats.failing_since.is_some() => self.look_again(batches),
             Ok(()) => {}
         }
         let done = self.undone.is_empty();
@@ -128,10 +129,25 @@ impl WriterThread {
         let _ = self.results.send(BatchResult { batch: self.last, added, done, stats: self.stats });
     }
 
+    /// The queue failed, and these were stored. That jobs were among them shows that it works again; where none were, it is
+    /// asked, as there may be room for what is over alone.
+    fn look_again(&mut self, batches: &[Batch]) {
+        let stored = batches.iter().flat_map(Batch::changes).any(|change| adds(&change));
+        match if stored { Ok(()) } else { self.queue.probe() } {
+            Ok(()) => {
+                self.stats.failing_since = None;
+                tracing::warn!("the durable queue works again");
+            }
+            Err(error) => {
+                self.stats.failed += 1;
+                tracing::debug!("jobs still cannot be stored: {error}");
+            }
+        }
+    }
+
     /// Not all can be stored: what must not be refused is, or is kept. Whether no job is refused.
     fn without_room(&mut self, batches: &[Batch], error: &BackendError) -> bool {
         self.failed(error);
-        let adds = |change: &Change<'_>| matches!(change, Change::Add(_));
         let refused = batches.iter().flat_map(Batch::changes).any(|change| adds(&change));
         if !refused || self.store(batches, |change| !adds(change)).is_err() {
             self.keep(batches, error.held);
@@ -181,16 +197,16 @@ impl WriterThread {
 
     fn write<'a>(&mut self, changes: impl Iterator<Item = Change<'a>>) -> Result<(), BackendError> {
         let (begin, mut count) = (Instant::now(), 0);
-        self.queue.commit(&mut (1..).zip(changes).map(|(n, change)| {
+        let committed = self.queue.commit(&mut (1..).zip(changes).map(|(n, change)| {
             count = n;
             change
-        }))?;
-        if count > 0 {
-            let stats = &mut self.stats;
-            (stats.commits, stats.changes) = (stats.commits + 1, stats.changes + count);
-            stats.longest = stats.longest.max(begin.elapsed());
+        }));
+        match &committed {
+            Err(_) => self.stats.failed += 1,
+            Ok(()) if count > 0 => self.stats.commit(count, begin.elapsed()),
+            Ok(()) => {}
         }
-        Ok(())
+        committed
     }
 
     fn failed(&mut self, error: &BackendError) {
@@ -199,6 +215,10 @@ impl WriterThread {
             tracing::error!("jobs are refused, they cannot be stored: {error}");
         }
     }
+}
+
+fn adds(change: &Change<'_>) -> bool {
+    matches!(change, Change::Add(_))
 }
 
 /// The ids of jobs and dead letters that are over, of all changes that could not be made. No later change is of them, so
@@ -286,6 +306,12 @@ mod tests {
             }));
             Ok(())
         }
+
+        fn probe(&mut self) -> Result<(), BackendError> {
+            let room = self.0.lock().unwrap().2;
+            let full = BackendError { queue: "q".into(), reason: "full".into(), held: false };
+            (room > 0).then_some(()).ok_or(full)
+        }
     }
 
     fn name(id: u64) -> Name<'static> {
@@ -372,6 +398,27 @@ mod tests {
         assert_eq!(commit(usize::MAX, &mut changes), (true, true, all.to_vec()));
     }
 
+    /// A load balancer sends no more jobs to a server that says that it cannot store them: none would show that it can.
+    #[test]
+    fn a_queue_that_failed_is_asked_whether_it_works_again() {
+        let (disk, mut changes) = (Disk::default(), PendingChanges::default());
+        let (results, mut reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(disk.clone()), Duration::ZERO, results);
+        let mut commit = |room, batches: &[Batch]| {
+            disk.0.lock().unwrap().2 = room;
+            writer.commit(batches);
+            let Stats { commits, failed, failing_since, times, busy, longest, .. } = reported.try_recv().unwrap().stats;
+            assert_eq!((times.iter().sum::<u64>(), busy >= longest), (commits, true));
+            (commits, failed, failing_since.is_some())
+        };
+        assert_eq!(commit(0, &[]), (0, 0, false));
+        assert_eq!(commit(0, &[batch(&mut changes, &[1], &[])]), (0, 1, true));
+        assert_eq!(commit(0, &[]), (0, 2, true));
+        // What is over can be removed, and that is not enough.
+        assert_eq!(commit(0, &[batch(&mut changes, &[], &[2])]), (1, 3, true));
+        assert_eq!(commit(1, &[]), (1, 3, false));
+    }
+
     /// Another program has the file: room is not what is missing, so there is no third try for each commit.
     #[test]
     fn a_file_that_is_held_is_left_alone() {
@@ -383,6 +430,10 @@ mod tests {
 
             fn commit(&mut self, _: &mut Changes<'_, '_>) -> Result<(), BackendError> {
                 *self.0.lock().unwrap() += 1;
+                Err(BackendError { queue: "q".into(), reason: "held".into(), held: true })
+            }
+
+            fn probe(&mut self) -> Result<(), BackendError> {
                 Err(BackendError { queue: "q".into(), reason: "held".into(), held: true })
             }
         }

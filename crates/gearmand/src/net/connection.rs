@@ -97,7 +97,11 @@ impl Task {
 
     /// One more page of a list: taken under the lock, and written down without it. Others are served between two pages.
     fn go_on(&mut self, mut listing: Box<Listing>) {
-        let page = listing.page(&self.shared.lock().broker);
+        let page = {
+            let mut state = self.shared.lock();
+            let now = state.read_clock();
+            listing.page(&state.broker, &now)
+        };
         if !listing.write(page) {
             self.input.listing = Some(listing);
             return;

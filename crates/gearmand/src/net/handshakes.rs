@@ -123,7 +123,7 @@ impl Handshakes {
 }
 
 /// What one client may have all addresses of: with IPv4 that is one, with IPv6 a network of 2^64.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is listened on, bound by the caller.
 #[derive(Debug)]
@@ -109,6 +110,15 @@ impl Accept {
             }
         }
     }
+}
+
+/// How long nobody is accepted when the system has no more descriptors.
+pub(crate) const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// Errors that are about a connection that came and went, not about the server.
+pub(crate) fn is_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied, WouldBlock};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied | WouldBlock)
 }
 
 /// Removes the file when it is dropped, unless there is another under its name by then: an operator may have moved

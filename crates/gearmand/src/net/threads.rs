@@ -18,7 +18,7 @@ pub(crate) struct Threads<T> {
 
 /// A thread that serves until its `Thread` is dropped.
 #[derive(Debug)]
-struct Thread {
+pub(crate) struct Thread {
     runtime: Handle,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -46,7 +46,7 @@ impl<T> Threads<T> {
 }
 
 impl Thread {
-    fn start(name: String) -> io::Result<Thread> {
+    pub(crate) fn start(name: String) -> io::Result<Thread> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<()>();
@@ -55,6 +55,11 @@ impl Thread {
             let _ = runtime.block_on(ended);
         })?;
         Ok(Thread { runtime: handle, end: Some(end), thread: Some(thread) })
+    }
+
+    /// Where its tasks are spawned.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 }
 

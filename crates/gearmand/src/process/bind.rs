@@ -9,7 +9,7 @@ use gearmand::config::ListenOn;
 use gearmand::{Listener, SocketFile, Tls};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// What one name of `--listen` stands for.
@@ -40,6 +40,17 @@ pub(crate) fn endpoints(listen: &[ListenOn], port: u16, tls: bool) -> Result<Vec
     }
     let named = |on: &ListenOn, reason| format!("cannot listen on {}: {reason}", on.name);
     listen.iter().map(|on| endpoint(on, port, tls).map_err(|reason| named(on, reason))).collect()
+}
+
+/// The first address that is not this host's own, with the word that named it, and whether TLS is spoken there. One without
+/// TLS comes before one with it.
+pub(crate) fn beyond_this_host(endpoints: &[Endpoint]) -> Option<(&str, IpAddr, bool)> {
+    let places = endpoints.iter().flat_map(|endpoint| match endpoint {
+        Endpoint::Internet { name, places } => places.iter().map(|place| (&**name, place)).collect(),
+        Endpoint::File { .. } => Vec::new(),
+    });
+    let beyond = places.filter(|(_, place)| !place.address.ip().is_loopback());
+    beyond.map(|(name, place)| (name, place.address.ip(), place.tls)).min_by_key(|(_, _, tls)| *tls)
 }
 
 fn any() -> [SocketAddr; 2] {

@@ -1,9 +1,9 @@
-//! The files of `--acl` and `--policy-file`: read at the start, where a mistake is an error, and anew at each reload, where what
+//! The files of `--acl`, `--policy-file` and `--http-token-file`: read at the start, where a mistake is an error, and anew at each reload, where what
 //! stood goes on. What they say is not known here.
 
 use crate::process::reload::Reload;
 use gearmand::Config;
-use gearmand::config::{Acl, FileError, Options, Policies};
+use gearmand::config::{Acl, FileError, Options, Policies, Tokens};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 pub(crate) struct RuleFiles {
     acl: Option<RuleFile<Acl>>,
     policies: Option<RuleFile<Policies>>,
+    tokens: Option<RuleFile<Tokens>>,
 }
 
 impl RuleFiles {
@@ -22,13 +23,22 @@ impl RuleFiles {
         let acl = options.acl.as_deref().map(|path| RuleFile::open("--acl", path, Acl::read, rules));
         let policies = options.policy_file.as_deref();
         let policies = policies.map(|path| RuleFile::open("--policy-file", path, Policies::read, Policies::summary));
-        Ok(RuleFiles { acl: acl.transpose()?, policies: policies.transpose()? })
+        let count = |tokens: &Tokens| format!("{} tokens", tokens.len());
+        let tokens = options.http_token_file.as_deref();
+        let tokens = tokens.map(|path| RuleFile::open("--http-token-file", path, Tokens::read, count));
+        Ok(RuleFiles { acl: acl.transpose()?, policies: policies.transpose()?, tokens: tokens.transpose()? })
+    }
+
+    /// What is to be remarked of them.
+    pub(crate) fn remark(&self) -> Option<String> {
+        self.tokens.as_ref()?.content().borrow().remark().map(str::to_owned)
     }
 
     /// A server follows them.
     pub(crate) fn follow(&self, config: &mut Config) {
         config.acl = self.acl.as_ref().map(RuleFile::content);
         config.policies = self.policies.as_ref().map(RuleFile::content);
+        config.tokens = self.tokens.as_ref().map(RuleFile::content);
     }
 
     /// They may say something else now.
@@ -38,6 +48,14 @@ impl RuleFiles {
         }
         if let Some(policies) = self.policies.clone() {
             reload.add(move || policies.reload());
+        }
+        if let Some(tokens) = self.tokens.clone() {
+            reload.add(move || {
+                tokens.reload();
+                if let Some(remark) = tokens.content().borrow().remark() {
+                    tracing::warn!("{remark}");
+                }
+            });
         }
     }
 }

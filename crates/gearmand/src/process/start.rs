@@ -1,7 +1,7 @@
 //! From the options to a server that listens. All that takes long is waited for, so that signals are handled meanwhile:
 //! whoever drops what [`start()`] returns stops it, and nothing is left of it.
 
-use crate::process::bind::{self, Bound};
+use crate::process::bind::{self, Bound, Endpoint};
 use crate::process::daemon::{self, Other};
 use crate::process::log::{Log, NOTICE};
 use crate::process::pid::PidFile;
@@ -18,6 +18,8 @@ use tokio::sync::watch;
 pub(crate) struct Ready {
     pub(crate) server: Server,
     pub(crate) bound: Bound,
+    /// Where HTTP is spoken, as the log names it.
+    pub(crate) http: Vec<String>,
     pub(crate) pid: PidFile,
 }
 
@@ -41,6 +43,9 @@ pub(crate) async fn start(
     let as_other = || other.as_ref().map(Other::borrow).transpose();
     let port = options.port().map_err(|e| e.to_string())?;
     let (listen, ssl) = (options.listen_on().map_err(|e| e.to_string())?, options.ssl);
+    let asked = options.clone();
+    let (http, remark) = aside(move || http_endpoints(&asked)).await??;
+    remark.iter().for_each(|remark| report(remark));
     let endpoints = aside(move || bind::endpoints(&listen, port, ssl));
     let endpoints = if given.is_empty() { endpoints.await?? } else { Vec::new() };
     let queue = {
@@ -50,6 +55,9 @@ pub(crate) async fn start(
     let mut others = Others::default();
     let bind = async || bind::bind(&endpoints, port, options.backlog, tls.as_ref(), &mut others);
     let bound = if given.is_empty() { wait.until(&report, bind).await? } else { Bound::given(given, tls.as_ref()) };
+    let bind_http = async || bind::bind(&http, 0, options.backlog, tls.as_ref(), &mut others);
+    let http = if http.is_empty() { Bound::default() } else { wait.until(&report, bind_http).await? };
+    http.skipped.iter().for_each(|skipped| report(skipped));
     for skipped in &bound.skipped {
         match options.listen.is_empty() {
             true => tracing::info!("{skipped}"),
@@ -61,6 +69,8 @@ pub(crate) async fn start(
     config.trim = crate::trim;
     // They may not take the descriptors of those who are connected.
     config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);
+    // Who waits for a job over HTTP takes four.
+    config.http.connections = config.http.connections.min((descriptors / 8) as usize);
     let server = {
         let _as_other = as_other()?;
         let stop = stop.clone();
@@ -72,13 +82,48 @@ pub(crate) async fn start(
     let server = server.map_err(|e| e.to_string())?;
     let pid = PidFile::write(options)?;
     if let Some(other) = &other {
-        let files: Vec<&Path> = log.path().into_iter().chain(pid.path()).chain(bound.paths()).collect();
+        let files: Vec<&Path> =
+            log.path().into_iter().chain(pid.path()).chain(bound.paths()).chain(http.paths()).collect();
         other.settle(&files)?;
     }
     if options.coredump {
         daemon::allow_core().map_err(|e| format!("--coredump: {e}"))?;
     }
-    Ok(Ready { server, bound, pid })
+    let names = http.listeners.iter().map(url).collect();
+    Ok(Ready { server: server.with_http(http.listeners), bound, http: names, pid })
+}
+
+/// Where HTTP is to be spoken, and what is to be remarked of that. Without tokens it is spoken to this host alone.
+pub(crate) fn http_endpoints(options: &Options) -> Result<(Vec<Endpoint>, Option<String>), String> {
+    let listen = options.http_listen_on().map_err(|e| e.to_string())?;
+    if listen.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    let endpoints = bind::endpoints(&listen, 0, options.ssl)?;
+    let remark = match bind::beyond_this_host(&endpoints) {
+        None => None,
+        Some((name, address, _)) if options.http_token_file.is_none() => {
+            return Err(format!(
+                "{name}: {address} is reached from other hosts, and everybody could do everything: name a loopback address \
+                 or unix:///PATH, or tokens by --http-token-file"
+            ));
+        }
+        Some((_, _, true)) => None,
+        Some((name, address, false)) => Some(format!(
+            "{name}: tokens go to {address} unencrypted: use https://, unless only a proxy with TLS or a network of your own \
+             reaches it"
+        )),
+    };
+    Ok((endpoints, remark))
+}
+
+/// As a browser takes it.
+fn url(listener: &Listener) -> String {
+    match (listener, listener.name()) {
+        (Listener::Tcp(_), name) => format!("http://{name}"),
+        (Listener::Tls(..), name) => name.replacen("tls://", "https://", 1),
+        (Listener::Unix(..), name) => name,
+    }
 }
 
 /// What TLS connections are made with, where there are to be any. It is read while the server may still do so as the user who

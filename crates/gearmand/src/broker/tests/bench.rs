@@ -158,7 +158,7 @@ impl Bench {
         let text = match listing {
             None => self.outgoing.take(session),
             Some(mut listing) => {
-                while !listing.write(listing.page(&self.broker)) {}
+                while !listing.write(listing.page(&self.broker, &self.now)) {}
                 listing.into_text()
             }
         };

@@ -44,11 +44,12 @@ fn each_kind_of_job() {
     assert_eq!((storing.background, storing.waited_for, storing.stored), (true, false, true));
     assert_eq!((delayed.background, delayed.waited_for, delayed.due), (true, false, Some(Duration::from_secs(due))));
 
-    let function = &b.broker.functions(Cursor::default()).entries[0];
+    let function = &b.broker.functions(&b.now, Cursor::default()).entries[0];
     assert_eq!((function.queued, function.running, function.delayed, function.storing), ([1, 0, 0], 1, 1, 1));
     assert_eq!((function.total(), function.workers, function.limits), (4, 1, [0; 3]));
+    assert_eq!((function.oldest, function.dead, function.paused), (Some(Duration::ZERO), 0, false));
     assert!(function.activity.is_none());
-    let with_activity = &b.broker.functions_with_activity(Cursor::default()).entries[0];
+    let with_activity = &b.broker.functions_with_activity(&b.now, Cursor::default()).entries[0];
     assert_eq!(with_activity.activity.as_ref().unwrap().submitted, 4);
 
     let [one, two] = &b.broker.connections(Cursor::default()).entries[..] else { panic!() };
@@ -58,6 +59,18 @@ fn each_kind_of_job() {
     assert_eq!((&ability.function[..], ability.timeout), (&b"f"[..], Some(Duration::from_secs(5))));
     let server = b.broker.server();
     assert_eq!((server.jobs, server.running, server.functions, server.packets_received), (4, 1, 1, 8));
+
+    b.tick(7);
+    let low = Submit { priority: Priority::Low, ..job("f", "low", "") };
+    b.send(client, Request::Submit(low));
+    b.broker.bury_job(&b.now, &delayed.handle, &mut b.outgoing).unwrap();
+    b.set_policy("f", "paused=yes");
+    let function = b.broker.function_named(&b.now, b"f").unwrap();
+    assert_eq!((function.queued, function.delayed), ([1, 1, 1], 0));
+    assert_eq!((function.oldest, function.dead, function.paused), (Some(Duration::from_secs(7)), 1, true));
+    let text = b.text(client, "counters\n");
+    assert!(text.contains("\tdead_letters=1\toldest_us=7000000\tpaused=1\n"), "{text}");
+    assert!(b.broker.function_named(&b.now, b"g").is_none());
 }
 
 /// Between two pages jobs end and others take their numbers: those that are there all the time are listed once.
@@ -123,7 +136,7 @@ fn workers_of_many_functions_make_shorter_pages() {
     assert_eq!(first.entries.len(), 1);
     let second = b.broker.connections(first.next.unwrap());
     assert_eq!((second.entries.len(), second.next), (3, None));
-    assert_eq!(all(&mut b, Broker::functions, |_| {}).len(), 1500);
+    assert_eq!(all(&mut b, |broker, from| broker.functions(&Now::default(), from), |_| {}).len(), 1500);
 }
 
 /// The lists of text are those of a server that is asked for a page at a time: nothing is doubled or left out where
@@ -170,6 +183,9 @@ fn counters_of_a_function_with_an_awkward_name() {
         "waited_sum_us=2000",
         "ran_us=1024:1",
         "ran_sum_us=1000",
+        "dead_letters=0",
+        "oldest_us=0",
+        "paused=0",
     ] {
         assert!(fields.contains(&field), "{field}: {}", lines[1]);
     }

@@ -129,3 +129,16 @@ fn who_waits_for_what() {
     changes.settle(&BatchResult { batch: 2, added: true, done: true, ..BatchResult::default() });
     assert_eq!((changes.next_settled(), changes.last()), (Some(Settled::Stored(2)), None));
 }
+
+#[test]
+fn a_commit_is_counted_by_how_long_it_took() {
+    let mut stats = Stats::default();
+    for (n, microseconds) in [0, 499, 500, 2_499_999, 2_500_000, 60_000_000].into_iter().enumerate() {
+        stats.commit(n as u64, Duration::from_micros(microseconds));
+    }
+    let mut times = [0; COMMIT_TIMES.len() + 1];
+    (times[0], times[1], times[COMMIT_TIMES.len() - 1], times[COMMIT_TIMES.len()]) = (2, 1, 1, 2);
+    assert_eq!(stats.times, times);
+    assert_eq!((stats.commits, stats.changes, stats.longest.as_secs()), (6, 15, 60));
+    assert_eq!(stats.busy, Duration::from_micros(65_000_998));
+}

@@ -163,8 +163,11 @@ impl Schema {
             .map(|(name, kind)| format!("ADD COLUMN {name} {kind}"))
             .collect();
         // As text, two keys that differ may be the same.
+        let mut encode = Vec::new();
         for (column, size) in [("unique_key", 64), ("function_name", 512)] {
             if text(column) {
+                // C gearmand has sent UTF-8, which the table may have stored in another encoding.
+                encode.push(format!("MODIFY {column} VARCHAR({size}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"));
                 alter.push(format!("MODIFY {column} VARBINARY({size})"));
             }
         }
@@ -179,7 +182,11 @@ impl Schema {
         if again {
             return Err(Failure::Taken);
         }
-        let alter = if alter.is_empty() { String::new() } else { format!("ALTER TABLE {queue} {};", alter.join(", ")) };
+        let changes = |list: &[String]| match list.is_empty() {
+            true => String::new(),
+            false => format!("ALTER TABLE {queue} {};", list.join(", ")),
+        };
+        let alter = [changes(&encode), changes(&alter)].concat();
         let make = format!(
             "{alter} CREATE TABLE IF NOT EXISTS {dead} (id BIGINT PRIMARY KEY, unique_key VARBINARY(64),
                  function_name VARBINARY(512), priority INT, data LONGBLOB, reducer VARBINARY(512), tries INT,

@@ -3,15 +3,12 @@
 //! Owns the socket. Must never know what a statement says. What always holds: after an answer was read to its end, or an error
 //! of the server's, the next statement may be sent; after any other error the connection is of no use.
 
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use crate::durable::socket::Socket;
+use rustls::ClientConfig;
 use std::io::{self, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
 /// A longer one is sent in parts.
 const LONGEST: usize = 0xff_ffff;
 /// `COM_QUERY`, `COM_QUIT`.
@@ -39,46 +36,9 @@ impl From<io::Error> for WireError {
 
 type Result<T> = std::result::Result<T, WireError>;
 
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
-    /// Between the one and the other.
-    None,
-}
-
-impl Read for Stream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => stream.read(buf),
-            Stream::Unix(stream) => stream.read(buf),
-            Stream::Tls(stream) => stream.read(buf),
-            Stream::None => Ok(0),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => stream.write(buf),
-            Stream::Unix(stream) => stream.write(buf),
-            Stream::Tls(stream) => stream.write(buf),
-            Stream::None => Ok(0),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Stream::Tls(stream) => stream.flush(),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// A connection.
 pub(super) struct Wire {
-    stream: BufReader<Stream>,
+    stream: BufReader<Socket>,
     /// Of the next packet.
     sequence: u8,
 }
@@ -100,54 +60,23 @@ impl<'a> Columns<'a> {
 }
 
 impl Wire {
-    pub(super) fn unix(path: &str) -> Result<Wire> {
-        Ok(Wire::new(Stream::Unix(UnixStream::connect(path)?)))
-    }
-
-    pub(super) fn tcp(host: &str, port: u16) -> Result<Wire> {
-        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for address in (host, port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, CONNECT) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(Wire::new(Stream::Tcp(stream)));
-                }
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed.into())
-    }
-
-    fn new(stream: Stream) -> Wire {
-        Wire { stream: BufReader::new(stream), sequence: 0 }
+    pub(super) fn new(socket: Socket) -> Wire {
+        Wire { stream: BufReader::new(socket), sequence: 0 }
     }
 
     /// How long an answer may take.
     pub(super) fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
-        match self.stream.get_ref() {
-            Stream::Tcp(stream) => set(stream, patience),
-            Stream::Tls(stream) => set(&stream.sock, patience),
-            Stream::Unix(stream) => {
-                stream.set_read_timeout(patience)?;
-                stream.set_write_timeout(patience)
-            }
-            Stream::None => Ok(()),
-        }
+        self.stream.get_ref().set_patience(patience)
     }
 
     /// Nobody else reads what is sent.
     pub(super) fn is_private(&self) -> bool {
-        matches!(self.stream.get_ref(), Stream::Unix(_) | Stream::Tls(_))
+        self.stream.get_ref().is_private()
     }
 
     /// From here on all is encrypted.
     pub(super) fn encrypt(&mut self, host: &str, config: Arc<ClientConfig>) -> Result<()> {
-        let name = host.to_owned().try_into().map_err(|_| WireError::Other(format!("{host} is no name for TLS")))?;
-        let session = ClientConnection::new(config, name).map_err(|e| WireError::Other(e.to_string()))?;
-        if let Stream::Tcp(stream) = std::mem::replace(self.stream.get_mut(), Stream::None) {
-            *self.stream.get_mut() = Stream::Tls(Box::new(StreamOwned::new(session, stream)));
-        }
-        Ok(())
+        self.stream.get_mut().encrypt(host, config).map_err(WireError::Other)
     }
 
     /// The next packet.
@@ -259,11 +188,6 @@ impl Drop for Wire {
         // Whoever comes next finds the lock free sooner. If not, the server sees the end of the connection.
         let _ = self.write(&[QUIT]);
     }
-}
-
-fn set(stream: &TcpStream, patience: Option<Duration>) -> io::Result<()> {
-    stream.set_read_timeout(patience)?;
-    stream.set_write_timeout(patience)
 }
 
 /// The packet, unless it is an error.

@@ -1,5 +1,6 @@
 //! What every backend has to do, with changes by lot: each runs [`conform`] against queues of its own.
 
+pub(crate) mod certificate;
 #[allow(dead_code, reason = "tests of the program take the rest")]
 #[path = "../../../tests/databases.rs"]
 pub(crate) mod databases;

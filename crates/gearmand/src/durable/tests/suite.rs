@@ -40,7 +40,8 @@ macro_rules! backend_suite {
                 jobs_of_any_size_come_back,
                 only_one_server_has_it,
                 a_job_with_the_key_of_another_replaces_it,
-                changes_that_are_made_twice_are_made_once
+                changes_that_are_made_twice_are_made_once,
+                a_probe_leaves_nothing_behind
             );
 
             properties! {
@@ -81,6 +82,15 @@ pub(crate) fn job(id: u64, unique: &str, reducer: Option<&str>) -> Stored {
         tries: 0,
         first_ms: 0,
     }
+}
+
+pub(crate) fn a_probe_leaves_nothing_behind(place: &impl Place) {
+    let mut queue = place.open().unwrap();
+    add(&mut *queue, &[job(1, "a", None)]).unwrap();
+    queue.probe().unwrap();
+    drop(queue);
+    let all = place.all();
+    assert_eq!((all.jobs.len(), all.dead.len(), all.settings.len(), place.c_counts()), (1, 0, 0, 1));
 }
 
 pub(crate) fn commit(queue: &mut dyn Backend, changes: &[Made]) -> Result<(), BackendError> {

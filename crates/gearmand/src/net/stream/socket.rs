@@ -10,7 +10,7 @@ use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
@@ -48,6 +48,27 @@ impl Socket {
             Socket::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream.into_std()?)?),
             Socket::Unix(stream) => Socket::Unix(UnixStream::from_std(stream.into_std()?)?),
         })
+    }
+
+    /// The same socket, for who waits until it is [closed](Socket::closed) while another reads from it.
+    pub(crate) fn duplicate(&self) -> io::Result<Socket> {
+        Ok(match self {
+            Socket::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream.as_fd().try_clone_to_owned()?.into())?),
+            Socket::Unix(stream) => Socket::Unix(UnixStream::from_std(stream.as_fd().try_clone_to_owned()?.into())?),
+        })
+    }
+
+    /// Returns when the other side has closed, or says no more, even if not all was read.
+    pub(crate) async fn closed(&self) -> io::Result<()> {
+        loop {
+            let ready = with_socket!(self, socket => socket.ready(Interest::READABLE).await)?;
+            if ready.is_read_closed() {
+                return Ok(());
+            }
+            // What came is not for us: it counts as not ready until more comes.
+            let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let _ = with_socket!(self, socket => socket.try_io(Interest::READABLE, nothing));
+        }
     }
 
     /// Reads once, as much as there is and there is room for; 0 is the end. Only the connection's task reads: it is the

@@ -129,7 +129,7 @@ fn what_is_wrong_is_named_with_its_place() {
         ("[[rule]]\naddress = 'fd00::1/8'\n", "2:11: \"fd00::1/8\" is an address in the range fd00::/8: "),
         ("[[rule]]\nsubmit = ['a', 'b*c*']\n", "2:16: \"b*c*\": a pattern has one * at most"),
         ("[[rule]]\nwork = ''\n", "2:8: \"\": an empty name matches nothing"),
-        ("[[rule]]\nname = \"a\\nb\"\n", "2:8: a rule's name is some text without control characters"),
+        ("[[rule]]\nname = \"a\\nb\"\n", "2:8: a name is some text without control characters"),
         ("[[rule]]\nname = 'é' admin = true\n", "2:12: "),
         ("[[rule]]\nsubmit = [\"a\n", "2:13: "),
     ] {

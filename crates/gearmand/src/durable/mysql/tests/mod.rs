@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::durable::Backend;
+use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
 use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter};
 use crate::durable::tests::{Made, read_all};
@@ -32,7 +33,7 @@ impl Table<'_> {
     }
 
     fn wire(&self) -> Wire {
-        let mut wire = Wire::unix(&self.server.socket()).unwrap();
+        let mut wire = Wire::new(Socket::unix(&self.server.socket()).unwrap());
         let account = Account { user: "root", password: "", database: "", tls: None };
         login::login(&mut wire, &account).unwrap();
         wire.execute(format!("CREATE DATABASE IF NOT EXISTS {DATABASE}; USE {DATABASE}").as_bytes()).unwrap();
@@ -89,13 +90,14 @@ fn c_gearmands_own_table_is_taken_over() {
     let Some(table) = table() else { return };
     table.sql(
         "CREATE TABLE TABLE_(unique_key VARCHAR(64),function_name VARCHAR(255),priority INT,data LONGBLOB,
-             when_to_run INT,unique key (unique_key, function_name)) CHARACTER SET utf8mb4;
-         INSERT INTO TABLE_ VALUES ('b', 'f', 0, 'x', 0), ('a', 'f', 2, NULL, 2000000000), ('\u{fc}', 'g', 1, '', 0)",
+             when_to_run INT,unique key (unique_key, function_name)) CHARACTER SET latin1;
+         INSERT INTO TABLE_ VALUES ('b', 'f', 0, 'x', 0), ('a', 'f', 2, NULL, 2000000000), (_utf8mb4 x'c3bc', 'g', 1, '', 0)",
     );
     let mut queue = table.open().unwrap();
     let (all, last) = read_all(&mut *queue).unwrap();
     let of: Vec<_> = all.jobs.iter().map(|job| (job.id, job.priority as u8, job.due_ms)).collect();
     assert_eq!((of, last), (vec![(1, 0, 0), (2, 2, 2_000_000_000_000), (3, 1, 0)], 3));
+    assert_eq!(all.jobs[2].unique, "\u{fc}".as_bytes());
     let other = job(4, "A", None);
     add(&mut *queue, std::slice::from_ref(&other)).unwrap();
     assert_eq!(table.c_counts(), 4, "it is another key");
@@ -255,4 +257,38 @@ fn who_has_lost_the_queue_changes_nothing_any_more() {
     assert!(error.held);
     drop(first);
     assert_eq!(table.all().jobs, [job(1, "a", None), job(2, "b", None), job(3, "x", None)]);
+}
+
+/// The certificate's name is `localhost`, and the password of MySQL 8 is sent to nobody else.
+#[test]
+fn tls_is_spoken_where_that_is_asked_for() {
+    let certificate = Certificate::new("mysql");
+    let port = Certificate::free_port();
+    let words = [
+        "--skip-networking=0".to_owned(),
+        "--bind-address=127.0.0.1".into(),
+        format!("--port={port}"),
+        format!("--ssl-cert={}", certificate.file("ca.pem")),
+        format!("--ssl-key={}", certificate.file("key.pem")),
+    ];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some(server) = Server::start_with(Kind::MariaDb, &words) else { return };
+    let table = of(&server);
+    table.sql("CREATE USER safe@'%' IDENTIFIED BY 'p' REQUIRE SSL; GRANT ALL ON jobs.* TO safe@'%'");
+    let [ca, other]: [&str; 2] = ["ca.pem", "other.pem"].map(|name| &*certificate.file(name).leak());
+    for (host, ca, wanted) in [
+        ("localhost", Some(ca), None),
+        ("localhost", None, Some("Access denied")),
+        ("localhost", Some(other), Some("certificate")),
+        ("127.0.0.1", Some(ca), Some("certificate")),
+    ] {
+        // Without TLS, `localhost` may be a socket of this host's own database.
+        let host = if ca.is_none() { "127.0.0.1" } else { host };
+        let opened = table.with(|t| (t.host, t.port, t.user, t.password, t.ca) = (host, port, "safe", "p", ca));
+        match (opened, wanted) {
+            (Ok(mut queue), None) => add(&mut *queue, &[job(1, "a", None)]).unwrap(),
+            (Err(error), Some(wanted)) => assert!(error.reason.contains(wanted), "{error}, not {wanted}"),
+            (opened, wanted) => panic!("{host} {ca:?}: {:?}, not {wanted:?}", opened.err()),
+        }
+    }
 }

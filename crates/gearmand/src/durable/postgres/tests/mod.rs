@@ -1,6 +1,7 @@
 //! Against a PostgreSQL of the tests' own: what every backend has to do, and what may be wrong with a database.
 
 use super::*;
+use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
 use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter};
 use crate::durable::tests::{Contents, Made, read_all};
@@ -258,4 +259,46 @@ fn what_was_refused_is_not_there_afterwards() {
     add(&mut queue, std::slice::from_ref(&again)).unwrap();
     drop(queue);
     assert_eq!(table.all(), Contents { jobs: vec![job(1, "a", None), again], ..Contents::default() });
+}
+
+/// The certificate's name is `localhost`.
+#[test]
+fn the_certificate_is_verified_where_that_is_asked_for() {
+    let certificate = Certificate::new("postgres");
+    let port = Certificate::free_port();
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        "ssl=on".into(),
+        format!("ssl_cert_file={}", certificate.file("ca.pem")),
+        format!("ssl_key_file={}", certificate.file("key.pem")),
+    ];
+    let words: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
+    let Some(server) = Server::start_with(Kind::Postgres, &words) else { return };
+    let local = format!("host={} port={port} user=postgres dbname=postgres", server.folder());
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&local, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("ALTER ROLE postgres PASSWORD 'p'").await.unwrap();
+    });
+    let (ca, other) = (certificate.file("ca.pem"), certificate.file("other.pem"));
+    for (words, works) in [
+        ("host=localhost sslmode=disable".to_owned(), true),
+        ("host=localhost sslmode=require".into(), true),
+        (format!("host=localhost sslmode=verify-full sslrootcert={ca}"), true),
+        (format!("host=127.0.0.1 sslmode=verify-full sslrootcert={ca}"), false),
+        (format!("host=127.0.0.1 sslmode=verify-ca sslrootcert={ca}"), true),
+        (format!("host=localhost sslmode=verify-ca sslrootcert={other}"), false),
+        (format!("host=localhost sslmode=require sslrootcert={other}"), false),
+    ] {
+        let opened = open(&format!("{words} port={port} user=postgres password=p dbname=postgres"), "t");
+        match opened {
+            Ok(mut queue) => {
+                assert!(works, "{words}");
+                add(&mut *queue, &[job(1, "a", None)]).unwrap();
+            }
+            Err(error) => assert!(!works && error.reason.contains("certificate"), "{words}: {error}"),
+        }
+    }
 }

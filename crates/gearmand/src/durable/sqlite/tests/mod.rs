@@ -145,6 +145,29 @@ fn alone_until_there_was_room_for_a_commit() {
     std::fs::remove_file(&file).unwrap();
 }
 
+#[test]
+fn a_probe_writes_and_changes_nothing() {
+    let folder = Folder::new();
+    let mut queue = folder.open();
+    let stored = [job(1, "a", None)];
+    add(&mut queue, &stored).unwrap();
+    let wal = || std::fs::metadata(folder.0.join("queue.db-wal")).unwrap().len();
+    let before = wal();
+    queue.probe().unwrap();
+    assert!(wal() > before, "SQLite was asked");
+    assert_eq!(read(&mut queue).0, stored);
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 3, "the file, -wal and -shm");
+    // Another program has the file, and lets it go.
+    queue.db.busy_timeout(Duration::ZERO).unwrap();
+    let other = folder.other();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(queue.probe().unwrap_err().held);
+    drop(other);
+    queue.probe().unwrap();
+    add(&mut queue, &[job(2, "b", None)]).unwrap();
+    has_room("/nowhere/queue.db").unwrap_err();
+}
+
 /// The file that the version without ids wrote.
 #[test]
 fn a_file_of_the_version_before_is_taken_over() {

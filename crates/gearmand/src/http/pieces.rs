@@ -1,0 +1,208 @@
+//! A body in pieces, some of them large: those are encoded while they are sent, so that an answer takes no more memory than
+//! what it tells.
+//!
+//! Owns the encodings. Must never know what the pieces mean.
+//!
+//! Invariant: a frame is a few times [`STEP`] long at most, however large a piece is.
+
+use crate::http::budget::Claim;
+use crate::http::names::shown;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::{Buf, Bytes};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Frame, SizeHint};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// So much of a piece is encoded at a time. A multiple of three, so that no base64 is padded in the middle.
+const STEP: usize = 48 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    pieces: VecDeque<Piece>,
+    /// The memory that they take. It is free when they are sent.
+    _claim: Claim,
+}
+
+#[derive(Debug)]
+enum Piece {
+    /// As it is.
+    Plain(Bytes),
+    /// The inside of a string in JSON. UTF-8.
+    Text(Bytes),
+    Base64(Bytes),
+}
+
+impl Pieces {
+    pub(crate) fn new(claim: Claim) -> Pieces {
+        Pieces { pieces: VecDeque::new(), _claim: claim }
+    }
+
+    /// As it is.
+    pub(crate) fn plain(&mut self, bytes: impl Into<Bytes>) {
+        self.pieces.push_back(Piece::Plain(bytes.into()));
+    }
+
+    /// A string of JSON that is these bytes in base64.
+    pub(crate) fn base64_string(&mut self, bytes: Bytes) {
+        self.quoted(Piece::Base64(bytes));
+    }
+
+    /// A string of JSON: a text as it is; what is no UTF-8 as names are shown.
+    pub(crate) fn string(&mut self, bytes: Bytes) {
+        match std::str::from_utf8(&bytes) {
+            Ok(_) => self.quoted(Piece::Text(bytes)),
+            Err(_) => self.quoted(Piece::Text(shown(&bytes).into_owned().into())),
+        }
+    }
+
+    /// A list of JSON.
+    pub(crate) fn list(&mut self, entries: Vec<Bytes>, put: impl Fn(&mut Pieces, Bytes)) {
+        self.plain("[");
+        for (i, entry) in entries.into_iter().enumerate() {
+            if i > 0 {
+                self.plain(",");
+            }
+            put(self, entry);
+        }
+        self.plain("]");
+    }
+
+    fn quoted(&mut self, piece: Piece) {
+        self.plain("\"");
+        self.pieces.push_back(piece);
+        self.plain("\"");
+    }
+
+    /// A body that is sent bit by bit; where it is short, at once.
+    pub(crate) fn into_body(mut self) -> BoxBody<Bytes, Infallible> {
+        if self.pieces.iter().map(|piece| piece.bytes().len()).sum::<usize>() > STEP {
+            return self.boxed();
+        }
+        Full::new(self.next(usize::MAX)).boxed()
+    }
+
+    /// Frames of at least so many bytes, as long as there are so many.
+    fn next(&mut self, least: usize) -> Bytes {
+        let mut frame = Vec::new();
+        while frame.len() < least
+            && let Some(piece) = self.pieces.front_mut()
+        {
+            // What needs no encoding and is large is not copied either.
+            if let Piece::Plain(bytes) = piece
+                && bytes.len() >= STEP
+                && frame.is_empty()
+            {
+                return bytes.split_to(STEP);
+            }
+            piece.take(&mut frame);
+            if piece.bytes().is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+        frame.into()
+    }
+}
+
+impl Piece {
+    fn bytes(&self) -> &Bytes {
+        let (Piece::Plain(bytes) | Piece::Text(bytes) | Piece::Base64(bytes)) = self;
+        bytes
+    }
+
+    /// Its begin, encoded.
+    fn take(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Piece::Plain(bytes) => out.extend_from_slice(&bytes.split_to(STEP.min(bytes.len()))),
+            Piece::Base64(bytes) => {
+                let part = bytes.split_to(STEP.min(bytes.len()));
+                out.extend_from_slice(BASE64_STANDARD.encode(part).as_bytes());
+            }
+            Piece::Text(bytes) => {
+                // Up to the last character that is whole.
+                let part = &bytes[..STEP.min(bytes.len())];
+                let text = part.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+                let quoted = serde_json::Value::from(text).to_string();
+                out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
+                bytes.advance(text.len());
+            }
+        }
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let frame = self.next(STEP);
+        Poll::Ready((!frame.is_empty()).then(|| Ok(Frame::data(frame))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let plain = self.pieces.iter().all(|piece| matches!(piece, Piece::Plain(_)));
+        let bytes = self.pieces.iter().map(|piece| piece.bytes().len() as u64).sum();
+        if plain { SizeHint::with_exact(bytes) } else { SizeHint::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::budget::Budget;
+
+    fn pieces() -> Pieces {
+        Pieces::new(Budget::new().claim())
+    }
+
+    /// All of it, and how long the longest frame was.
+    fn sent(mut pieces: Pieces) -> (Vec<u8>, usize) {
+        let frames: Vec<Bytes> =
+            std::iter::from_fn(|| Some(pieces.next(STEP)).filter(|frame| !frame.is_empty())).collect();
+        (frames.concat(), frames.iter().map(Bytes::len).max().unwrap_or_default())
+    }
+
+    #[test]
+    fn large_pieces_are_the_same_as_if_they_had_been_encoded_at_once() {
+        for length in [0, 1, STEP - 1, STEP, STEP + 1, 3 * STEP + 2] {
+            let bytes: Vec<u8> = (0..length).map(|i| (i * 7 % 251) as u8).collect();
+            let text: String = "aé\"\u{1f600}\n".chars().cycle().take(length).collect();
+            let mut all = pieces();
+            all.plain("[");
+            all.string(Bytes::from(text.clone()));
+            all.plain(",");
+            all.base64_string(bytes.clone().into());
+            all.plain("]");
+            let (sent, longest) = sent(all);
+            assert!(longest <= 8 * STEP, "{longest}");
+            let read: Vec<String> = serde_json::from_slice(&sent).unwrap();
+            assert_eq!(read, [text, BASE64_STANDARD.encode(&bytes)]);
+        }
+    }
+
+    #[test]
+    fn lists() {
+        let mut all = pieces();
+        all.list(vec!["a\"".into(), Bytes::from_static(b"\xff")], Pieces::string);
+        all.list(vec!["a".into()], Pieces::base64_string);
+        all.list(Vec::new(), Pieces::string);
+        assert_eq!(String::from_utf8(sent(all).0).unwrap(), r#"["a\"","\\xff"]["YQ=="][]"#);
+    }
+
+    #[test]
+    fn the_length_of_plain_pieces_is_known() {
+        let mut all = pieces();
+        all.plain(vec![b'x'; 2 * STEP]);
+        all.plain("yz");
+        assert_eq!(all.size_hint().exact(), Some(2 * STEP as u64 + 2));
+        assert_eq!(sent(all).0.len(), 2 * STEP + 2);
+        let mut all = pieces();
+        all.base64_string("yz".into());
+        assert_eq!(all.size_hint().exact(), None);
+    }
+}

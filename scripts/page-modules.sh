@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# What the browser test of the web page takes from npm, as interop/page/package-lock.json pins it: unpacked under target/, and
+# fetched only when it is not there. Prints where it is.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+from=interop/page
+to=$root/target/page-modules
+
+if ! cmp -s "$from/package-lock.json" "$to/fetched"; then
+    rm -rf "$to"
+    mkdir -p "$to"
+    cp "$from/package.json" "$from/package-lock.json" "$to"
+    npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund >"$to/log" 2>&1 || { tail -n 20 "$to/log" >&2; die "npm could not fetch what the page's test needs"; }
+    cp "$from/package-lock.json" "$to/fetched"
+fi
+echo "$to"

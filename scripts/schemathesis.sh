@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Schemathesis, which asks an HTTP API what its description says and what it does not. Prints the program's path; nothing where
+# there is no python3 with pip. It is not installed, but kept under target/, with all that it needs, as interop/schemathesis.txt says.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+wanted=interop/schemathesis.txt
+folder=$root/target/schemathesis
+program=$folder/schemathesis
+
+python3 -m pip --version >/dev/null 2>&1 || exit 0
+if ! cmp -s "$wanted" "$folder/wanted" || [ "$(sed -n 's/^export PYTHONPATH=//p' "$program")" != "$folder/python" ]; then
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    python3 -m pip install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --target "$folder/python" --requirement "$wanted" >&2 || die "pip could not fetch schemathesis"
+    cat >"$program" <<SH
+#!/bin/sh
+export PYTHONPATH=$folder/python
+exec python3 -m schemathesis.cli "\$@"
+SH
+    chmod +x "$program"
+    cp "$wanted" "$folder/wanted"
+fi
+echo "$program"
