@@ -52,6 +52,9 @@ pub(super) enum End {
     Leaves,
 }
 
+/// Those of a function: how many there are, how many are busy, and what was said of them.
+type Workers = (u32, u32, Option<(u32, u32)>);
+
 #[derive(Debug, Default)]
 pub(super) struct Broker {
     changes: PendingChanges,
@@ -59,8 +62,7 @@ pub(super) struct Broker {
     jobs: BTreeMap<u64, Job>,
     ids: VecDeque<u64>,
     asked_for_ids: bool,
-    /// By function: how many there are, how many are busy, and what was said of them.
-    workers: BTreeMap<Bytes, (u32, u32, Option<(u32, u32)>)>,
+    workers: BTreeMap<Bytes, Workers>,
     pub(super) said: Vec<Said>,
     /// Submits that are answered: by a handle, or an error.
     pub(super) answers: Vec<(usize, Option<u64>)>,
