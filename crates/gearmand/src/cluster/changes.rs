@@ -27,9 +27,8 @@ pub(crate) struct Changes {
     settles: VecDeque<Settle>,
     /// The new jobs of this round.
     pub(crate) round: Option<Round>,
-    /// Of the batch that the last round ended within: a job of it was refused, and which were asked for.
-    refused: bool,
-    begun: Vec<u64>,
+    /// The new jobs of the batch that the last round ended within, and what became of them. It is reported with their batch.
+    begun: Vec<(u64, Option<Inserted>)>,
 }
 
 #[derive(Debug)]
@@ -44,12 +43,10 @@ enum Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Round {
     adds: Vec<Add>,
-    /// The batches that end with it.
-    ends: Vec<u64>,
-    /// So many of the jobs are of the first of them.
-    of_first: usize,
-    /// Another one goes on after it, of which it has the jobs from here on.
-    cut: Option<usize>,
+    /// The last batch that ends with it.
+    end: Option<u64>,
+    /// So many of the jobs are of batches up to that.
+    ended: usize,
 }
 
 #[derive(Debug)]
@@ -163,13 +160,12 @@ impl Changes {
         if self.round.is_some() || self.stream.is_empty() {
             return;
         }
-        let (mut round, mut ids, mut count, mut bytes, mut of_last) = (Round::default(), HashSet::new(), 0, 0, 0);
+        let (mut round, mut ids, mut count, mut bytes) = (Round::default(), HashSet::new(), 0, 0);
         while let Some(entry) = self.stream.pop_front() {
             count += 1;
             match entry {
                 Entry::Settle(settle) if settle.id().is_some_and(|id| ids.contains(&id)) => {
                     self.stream.push_front(Entry::Settle(settle));
-                    round.cut = Some(of_last);
                     break;
                 }
                 Entry::Settle(settle) => self.settles.push_back(settle),
@@ -179,11 +175,8 @@ impl Changes {
                     round.adds.push(Add { row, same: None, outcome: None });
                 }
                 Entry::End(batch) => {
-                    if round.ends.is_empty() {
-                        round.of_first = round.adds.len();
-                    }
-                    round.ends.push(batch);
-                    of_last = round.adds.len();
+                    round.end = Some(batch);
+                    round.ended = round.adds.len();
                     if count >= ROUND || bytes >= ROUND_BYTES {
                         break;
                     }
@@ -216,38 +209,28 @@ impl Changes {
         settles.into_iter().rev().for_each(|settle| self.settles.push_front(settle));
     }
 
-    /// The round is over. Each of its new jobs is reported, with what became of it and whether all of the round are refused, as
-    /// they are where of one it is not known. What became of the batches that end with it.
-    pub(crate) fn end_round(&mut self, mut report: impl FnMut(u64, Option<Inserted>, bool)) -> Vec<Ended> {
-        let Some(round) = self.round.take() else { return Vec::new() };
-        let refused = (0..round.adds.len()).any(|at| round.outcome(at).is_none());
-        // What was refused before is of the first batch alone; and then what was stored of that before is refused, too.
-        let mut before = std::mem::take(&mut self.refused);
-        for (at, add) in round.adds.iter().enumerate() {
-            report(add.row.id, round.outcome(at), refused || before && at < round.of_first);
-        }
-        if !round.ends.is_empty() {
-            let begun = std::mem::take(&mut self.begun).into_iter().filter(|_| before || refused);
-            begun.for_each(|id| report(id, Some(Inserted::Stored), true));
-        }
-        if let Some(from) = round.cut {
-            self.refused = refused || before && round.ends.is_empty();
-            self.begun.extend(round.adds[from..].iter().map(|add| add.row.id));
-        }
-        let mut ended: Vec<Ended> = Vec::new();
-        for batch in round.ends {
-            let added = !refused && !std::mem::take(&mut before);
-            match ended.last_mut() {
-                Some(last) if last.added == added => last.batch = batch,
-                _ => ended.push(Ended { batch, added }),
-            }
-        }
-        ended
+    /// Is a batch begun of which nothing was reported?
+    pub(crate) fn is_in_batch(&self) -> bool {
+        !self.begun.is_empty()
+    }
+
+    /// The round is over. Each new job of the batches that end with it is reported, with what became of it and whether all are
+    /// refused, as they are where of one it is not known. What became of these batches.
+    pub(crate) fn end_round(&mut self, mut report: impl FnMut(u64, Option<Inserted>, bool)) -> Option<Ended> {
+        let round = self.round.take()?;
+        self.begun.extend(round.adds.iter().enumerate().map(|(at, add)| (add.row.id, round.outcome(at))));
+        let batch = round.end?;
+        let rest = self.begun.len() - (round.adds.len() - round.ended);
+        let rest = self.begun.split_off(rest);
+        let over = std::mem::replace(&mut self.begun, rest);
+        let refused = over.iter().any(|(_, outcome)| outcome.is_none());
+        over.into_iter().for_each(|(id, outcome)| report(id, outcome, refused));
+        Some(Ended { batch, added: !refused })
     }
 
     /// All new jobs that are not stored yet are refused.
     pub(crate) fn refuse(&mut self, mut report: impl FnMut(u64, Option<Inserted>, bool)) -> Vec<Ended> {
-        let mut ended = self.end_round(&mut report);
+        let mut ended = Vec::from_iter(self.end_round(&mut report));
         while !self.stream.is_empty() {
             self.begin_round();
             ended.extend(self.end_round(&mut report));

@@ -361,7 +361,10 @@ impl Member {
             let functions = std::mem::take(&mut self.to_wake).into_iter().collect();
             self.ask_aside(now, Aside::Wake, Ask::Wake(functions));
         }
-        let mut next = self.next_beat.min(self.next_sweep);
+        let mut next = self.next_beat;
+        if self.asking(Aside::Sweep) == 0 {
+            next = next.min(self.next_sweep);
+        }
         if !self.to_wake.is_empty() {
             next = next.min(self.next_wake);
         }

@@ -90,10 +90,12 @@ impl Serial {
     /// When those who wait for new jobs are given errors, if nothing changes.
     fn down_at(&self) -> Option<Duration> {
         let failing = self.failing.map(|since| since + PATIENCE);
-        // In doubt, there may be nothing to be said.
-        let silent = self.flight.as_ref().map(|flight| flight.since + DOUBT);
-        let failing = failing.filter(|_| silent.is_none());
-        silent.into_iter().chain(failing).min()
+        match &self.flight {
+            None => failing,
+            // It may be made.
+            Some(Flight { what: What::Insert(..), since, .. }) => Some(*since + DOUBT),
+            Some(flight) => failing.into_iter().chain([flight.since + DOUBT]).min(),
+        }
     }
 }
 
@@ -120,6 +122,7 @@ impl Member {
         let next = match &self.serial.flight {
             Some(flight) if flight.number.is_some() => self.serial.next_mark,
             Some(_) => self.serial.after,
+            None if self.lease.epoch().is_none() || !self.agreed => self.serial.next_mark,
             None if !self.changes.is_empty() => self.serial.after,
             None => self.serial.next_poll.min(self.serial.next_reconcile).max(self.serial.after),
         };
@@ -142,8 +145,8 @@ impl Member {
             return;
         }
         let Some(epoch) = self.lease.epoch().filter(|_| self.agreed) else { return };
-        // Not within a round: what it has stored may be claimed, and the broker is not told of it yet.
-        while self.changes.round.is_some() || !self.keeps_house(now, epoch) {
+        // Not within a round or a batch: what is stored may be claimed, and the broker is not told of it yet.
+        while self.changes.round.is_some() || self.changes.is_in_batch() || !self.keeps_house(now, epoch) {
             if self.ask_changes(now, epoch) || !self.end_round() {
                 return;
             }
@@ -407,7 +410,7 @@ impl Member {
         let any = self.changes.round.is_some();
         let mut outcomes = Vec::new();
         let ended = self.changes.end_round(|id, outcome, refused| outcomes.push((id, outcome, refused)));
-        self.round_ended(&outcomes, ended);
+        self.round_ended(&outcomes, ended.into_iter().collect());
         any
     }
 

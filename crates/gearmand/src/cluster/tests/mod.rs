@@ -2,4 +2,5 @@
 
 mod broker;
 mod memory;
+mod protocol;
 mod world;

@@ -69,6 +69,7 @@ enum Event {
     },
 }
 
+#[derive(Debug)]
 enum Input {
     Time,
     Said(Said),
@@ -139,6 +140,8 @@ struct World {
     runs: HashMap<u64, u32>,
     tries: HashMap<u64, u16>,
     trouble: bool,
+    /// All that happens is printed: MODEL_TRACE, with MODEL_SEED and MODEL_SCHEDULES=1.
+    trace: bool,
     wrong: Wrong,
     counts: Vec<Counts>,
     bad: Option<String>,
@@ -179,6 +182,7 @@ impl World {
             runs: HashMap::new(),
             tries: HashMap::new(),
             trouble,
+            trace: std::env::var_os("MODEL_TRACE").is_some(),
             wrong,
             counts: Vec::new(),
             bad: None,
@@ -309,11 +313,11 @@ impl World {
             }
             3..6 => {
                 let pause = self.now + self.lots.of(&[1000, 5000, 7500, 8500, 9500, 11_000, 20_000]);
-                self.nodes[index].paused = pause.min(TROUBLE);
+                self.nodes[index].paused = pause.min(TROUBLE).max(self.nodes[index].paused);
             }
             6..8 => {
                 let cut = self.now + self.lots.ms(100, 14_000);
-                self.nodes[index].cut = cut.min(TROUBLE);
+                self.nodes[index].cut = cut.min(TROUBLE).max(self.nodes[index].cut);
                 (0..2).for_each(|lane| self.break_connection(index, lane));
             }
             _ => {
@@ -349,6 +353,9 @@ impl World {
             return;
         }
         let answer = self.store.ask(self.now, &asked.ask);
+        if self.trace {
+            println!("{:?} server {server}.{life}, broken: {broken}: {:?} -> {answer:?}", self.now, asked.ask);
+        }
         if !matches!(asked.ask, Ask::Beat(_) | Ask::Owned(_) | Ask::Wake(_)) && answer != Answer::Rows(Vec::new()) {
             self.check_store();
         }
@@ -368,6 +375,9 @@ impl World {
     fn input(&mut self, index: usize, input: Input) {
         let node = &mut self.nodes[index];
         let now = node.clock(self.now);
+        if self.trace && !matches!(input, Input::Time) {
+            println!("{:?} server {index}.{} {input:?}", self.now, node.life);
+        }
         match input {
             Input::Time if node.wakes > self.now => return,
             Input::Time => node.wakes = Duration::MAX,
