@@ -57,7 +57,8 @@ fn new_jobs_of_one_key_are_one_job() {
     assert_eq!(missing(&changes), [2, 1]);
     let round = changes.round.as_mut().unwrap();
     // The key's holder is gone when it is looked for: it is asked for again.
-    (round.set(1, Inserted::Stored), round.set(0, Inserted::Missed));
+    round.set(1, Inserted::Stored);
+    round.set(0, Inserted::Missed);
     assert_eq!(missing(&changes), [1]);
     changes.round.as_mut().unwrap().set(0, Inserted::Stored);
     let mut outcomes = Vec::new();
@@ -197,11 +198,12 @@ fn new_jobs_are_refused_while_the_store_does_not_work_and_ends_are_kept() {
     let settles = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Settle(_), .. });
     let begin = pair.now;
     while pair.now < begin + PATIENCE + SECOND {
-        pair.answer(settles, Err(Fault::NotDone("not connected".into())));
+        pair.answer(Ask::is_serial, Err(Fault::NotDone("not connected".into())));
     }
     assert_eq!(pair.told(), [Pair::result(1, true, false)]);
     let mut changes = PendingChanges::default();
-    (changes.set(b"a", b"b"), changes.take());
+    changes.set(b"a", b"b");
+    changes.take();
     add(&mut changes, 2, "");
     pair.member.push(&changes.take().unwrap());
     assert_eq!(pair.told(), [Pair::result(2, false, false)]);
