@@ -11,7 +11,7 @@
 
 pub(crate) mod serial;
 
-use crate::cluster::ask::{Answer, Ask, Epoch, Fault, JobRow, Settle};
+use crate::cluster::ask::{Answer, Ask, Epoch, Fault, JobRow, Settle, Settled};
 use crate::cluster::changes::{Changes, Ended};
 use crate::cluster::held::Held;
 use crate::cluster::lease::{Lease, RENEW_EVERY};
@@ -70,6 +70,8 @@ pub(crate) enum Told {
     Free(u64),
     /// Instead of this job, there is one that has its key.
     Exists { id: u64, same: u64 },
+    /// Whether a dead letter is a job again, which whoever claims it runs. Until then, no broker has it.
+    Revived { id: u64, outcome: Settled },
     /// What became of batches. What is said of their jobs comes before. Jobs of which nothing was said are owned here.
     Result(BatchResult),
     /// So many numbers for jobs, from the first on.

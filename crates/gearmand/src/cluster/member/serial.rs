@@ -369,8 +369,8 @@ impl Member {
         self.counts.late += u64::from(ends && outcome == Settled::Taken);
         match (settle, outcome) {
             (Settle::Started(_) | Settle::Forget(_), _) => return,
-            (Settle::Revive(_), Settled::Exists(same)) => self.told.push_back(Told::Exists { id, same }),
-            (Settle::Retry { .. } | Settle::Revive(_), _) => self.told.push_back(Told::Free(id)),
+            (Settle::Revive(_), outcome) => return self.told.push_back(Told::Revived { id, outcome }),
+            (Settle::Retry { .. }, _) => self.told.push_back(Told::Free(id)),
             _ => {}
         }
         let function = self.held.remove(id);

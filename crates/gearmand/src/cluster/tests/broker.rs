@@ -52,8 +52,14 @@ pub(super) enum End {
     Leaves,
 }
 
-/// Those of a function: how many there are, how many are busy, and what was said of them.
-type Workers = (u32, u32, Option<(u32, u32)>);
+/// Those of a function.
+#[derive(Debug, Default)]
+struct Workers {
+    able: u32,
+    busy: u32,
+    /// What was said: how many there are, and how many have nothing to do.
+    said: Option<(u32, u32)>,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Broker {
@@ -62,6 +68,7 @@ pub(super) struct Broker {
     jobs: BTreeMap<u64, Job>,
     ids: VecDeque<u64>,
     asked_for_ids: bool,
+    /// By function.
     workers: BTreeMap<Bytes, Workers>,
     pub(super) said: Vec<Said>,
     /// Submits that are answered: by a handle, or an error.
@@ -72,7 +79,9 @@ pub(super) struct Broker {
 
 impl Broker {
     pub(super) fn new(workers: &[(&'static str, u32)], wrong: Option<Wrong>) -> Broker {
-        let workers = workers.iter().map(|(name, able)| (Bytes::from_static(name.as_bytes()), (*able, 0, None)));
+        let workers = workers
+            .iter()
+            .map(|(name, able)| (Bytes::from_static(name.as_bytes()), Workers { able: *able, busy: 0, said: None }));
         Broker { workers: workers.collect(), wrong, ..Broker::default() }
     }
 
@@ -128,14 +137,10 @@ impl Broker {
         Some(id)
     }
 
-    /// An operator has a dead letter tried again.
+    /// An operator has a dead letter tried again. It is no job here before it is claimed.
     pub(super) fn revive(&mut self, row: &JobRow) {
-        if !self.jobs.contains_key(&row.id) {
-            let row = JobRow { tries: 0, first_ms: 0, due_ms: 0, ..row.clone() };
-            self.changes.revive(&row.row(), || row.data.clone());
-            let job = Job { row, state: State::Changing, owned: false, waiting: Vec::new() };
-            self.jobs.insert(job.row.id, job);
-        }
+        let row = JobRow { tries: 0, first_ms: 0, due_ms: 0, ..row.clone() };
+        self.changes.revive(&row.row(), || row.data.clone());
     }
 
     pub(super) fn tell(&mut self, now: Duration, told: Told) {
@@ -160,6 +165,7 @@ impl Broker {
             }
             Told::Free(id) => self.forget(id, id),
             Told::Exists { id, same } => self.forget(id, same),
+            Told::Revived { .. } => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {
@@ -184,7 +190,7 @@ impl Broker {
 
     fn settle(&mut self, now: Duration, settled: Settled) {
         let (Settled::Stored(id) | Settled::Refused(id)) = settled;
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.state == State::Adding) else { return };
         let stored = settled == Settled::Stored(id);
         let waiting = std::mem::take(&mut job.waiting);
         self.answers.extend(waiting.into_iter().map(|submit| (submit, stored.then_some(id))));
@@ -201,10 +207,10 @@ impl Broker {
         queued.sort_by_key(|(id, job)| (job.row.priority, **id));
         for id in queued.into_iter().map(|(id, _)| *id).collect::<Vec<_>>() {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
-            let idle = self.workers.get_mut(&job.row.function).filter(|(able, busy, _)| busy < able);
+            let idle = self.workers.get_mut(&job.row.function).filter(|workers| workers.busy < workers.able);
             match (idle, job.state) {
-                (Some((_, busy, _)), _) if self.lease.holds(now) => {
-                    *busy += 1;
+                (Some(workers), _) if self.lease.holds(now) => {
+                    workers.busy += 1;
                     job.state = State::Running;
                     self.said.push(Said::Begin(id, job.row.function.clone()));
                     begun.push(id);
@@ -218,9 +224,9 @@ impl Broker {
             }
         }
         self.said.extend(self.changes.take().map(Said::Batch));
-        for (name, (able, busy, said)) in &mut self.workers {
-            let demand = (*able, *able - *busy);
-            if said.replace(demand) != Some(demand) {
+        for (name, workers) in &mut self.workers {
+            let demand = (workers.able, workers.able - workers.busy);
+            if workers.said.replace(demand) != Some(demand) {
                 self.said.push(Said::Demand(name.clone(), demand.0, demand.1));
             }
         }
@@ -231,8 +237,8 @@ impl Broker {
     }
 
     pub(super) fn end(&mut self, now: Duration, wall_ms: u64, id: u64, function: &Bytes, end: End) {
-        if let Some((_, busy, _)) = self.workers.get_mut(function) {
-            *busy -= 1;
+        if let Some(workers) = self.workers.get_mut(function) {
+            workers.busy -= 1;
         }
         let Some(job) = self.jobs.get_mut(&id).filter(|job| job.state == State::Running) else { return };
         match end {

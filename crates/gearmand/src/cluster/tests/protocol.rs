@@ -198,7 +198,7 @@ fn new_jobs_are_refused_while_the_store_does_not_work_and_ends_are_kept() {
     let settles = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Settle(_), .. });
     let begin = pair.now;
     while pair.now < begin + PATIENCE + SECOND {
-        pair.answer(settles, Err(Fault::NotDone("not connected".into())));
+        pair.answer(Ask::is_serial, Err(Fault::NotDone("not connected".into())));
     }
     assert_eq!(pair.told(), [Pair::result(1, true, false)]);
     let mut changes = PendingChanges::default();
