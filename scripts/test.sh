@@ -82,8 +82,11 @@ export CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80
 run build scripts/build.sh test page
 [ "$status" = 0 ] || die "It does not build: $logs/build.log"
 summary+=("$(printf '%-63s %7s' "build ($PROFILE)" "$(clock "$took")")")
+databases=$(scripts/databases.sh) || [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
+[ "$databases" ] || say "there are no databases: tests of queues in them are skipped"
 set -a
 eval "$(scripts/peers.sh)"
+eval "$databases"
 set +a
 
 part cargo cargo test --workspace --exclude gearman_rs --no-fail-fast

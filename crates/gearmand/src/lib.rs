@@ -50,6 +50,29 @@
 //! durable::writer    the thread that writes changes
 //! durable::recovery  reading the jobs at the start
 //! durable::row_key   the keys of rows in C gearmand's tables
+//! durable::columns   what the columns of C gearmand's tables hold
+//! durable::segments  changes in groups, for databases
+//! durable::remote    what queues in databases share: reconnecting, being the only owner
+//! durable::client_tls  TLS to databases
+//! durable::postgres  a durable queue in PostgreSQL
+//! durable::postgres::tls       TLS, as tokio-postgres wants it
+//! durable::postgres::conninfo  where the database is
+//! durable::postgres::names     what C gearmand's columns hold of names
+//! durable::postgres::schema    the tables, and whose they are
+//! durable::postgres::statements  changes -> statements
+//! durable::postgres::read      its rows -> jobs
+//! durable::socket    a socket to a database, with TLS or without
+//! durable::redis     a durable queue in Redis
+//! durable::redis::wire         its protocol
+//! durable::redis::keys         where what is
+//! durable::redis::read         its keys -> jobs
+//! durable::mysql     a durable queue in MySQL or MariaDB
+//! durable::mysql::wire         its protocol
+//! durable::mysql::login        how a connection begins
+//! durable::mysql::schema       the tables, and whose they are
+//! durable::mysql::statements   changes -> statements
+//! durable::mysql::read         its rows -> jobs
+//! durable::import    all of one queue -> another
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::sqlite::schema  our tables there, beside C gearmand's
 //! durable::sqlite::rows    its rows -> jobs
@@ -65,6 +88,8 @@
 //! config::tls        certificates and keys, from their files
 //! config::listen     a word of --listen
 //! config             what a server is run with
+//! config::usage      what is wrong with options
+//! config::queues     options of durable queues
 //! config::options    every option, with default and meaning
 //! config::command_line  words of the command line and of files -> options
 //! ---- below: sockets ----

@@ -6,6 +6,7 @@ mod process;
 
 use crate::process::activation;
 use crate::process::daemon::{self, Caller, Side};
+use crate::process::import;
 use crate::process::log::{Log, NOTICE};
 use crate::process::notify::ServiceManager;
 use crate::process::output;
@@ -45,6 +46,10 @@ fn main() -> ExitCode {
             }
             Err(error) => failed(&error),
         };
+    }
+    if options.queue.import.is_some() {
+        remarks.iter().for_each(|remark| print(remark));
+        return import::run(&options).map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
     }
     let given = match activation::take() {
         Ok(given) => given,

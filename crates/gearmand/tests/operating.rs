@@ -78,6 +78,22 @@ fn the_example_of_a_configuration_is_taken() {
     assert_eq!(check(&["--config-file", file.to_str().unwrap()]), (true, String::new()));
 }
 
+/// Each of them alone.
+#[test]
+fn the_examples_of_queues_are_taken() {
+    let (folder, examples) = (Folder::new("queues-conf"), read("contrib/queues.conf"));
+    let mut taken = 0;
+    for example in examples.split("\n\n").filter(|example| example.contains("#--")) {
+        let options: Vec<&str> = example.lines().filter_map(|line| line.strip_prefix('#')).collect();
+        let options: Vec<&str> = options.into_iter().filter(|line| line.starts_with("--")).collect();
+        let file = folder.file("conf");
+        std::fs::write(&file, options.join("\n")).unwrap();
+        assert_eq!(check(&["--config-file", &file]), (true, String::new()), "{example}");
+        taken += 1;
+    }
+    assert_eq!(taken, 3);
+}
+
 #[test]
 fn systemd_takes_the_units() {
     let folder = Folder::new("unit");

@@ -175,7 +175,7 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 #[test]
 fn usage_errors_exit_with_1() {
-    for arguments in [&["--bogus"][..], &["--verbose=LOUD"], &["-p", "x"], &["-q", "mysql"], &["--ssl"], &["word"]] {
+    for arguments in [&["--bogus"][..], &["--verbose=LOUD"], &["-p", "x"], &["-q", "drizzle"], &["--ssl"], &["word"]] {
         let output = gearmand().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(!output.stderr.is_empty());
@@ -227,7 +227,7 @@ fn an_error_in_a_file_names_its_line() {
     for (text, line, reason) in [
         ("--verbose=INFO\n# a remark\n--port many\n--threads 2\n", 3, "invalid value 'many' for '--port"),
         ("--listen ::1\n\n--threads 5000 # too many\n-t4\n--port 5000000\n", 5, "'5000000' for '--port"),
-        ("-t4\n--queue-type mysql\n", 2, "--queue-type mysql: this server has"),
+        ("-t4\n--queue-type drizzle\n", 2, "--queue-type drizzle: this server has"),
         ("--verbose INFO\n--bogus\n", 2, "unexpected argument '--bogus' found"),
         ("--verbose INFO\nword\n-t4", 2, "unexpected argument 'word' found"),
         ("-t4\n--ssl\n", 2, "--ssl: which certificate?"),

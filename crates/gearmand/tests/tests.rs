@@ -1,11 +1,13 @@
 //! The server by raw bytes: no client library of ours or anybody's between it and the tests.
 
 // Tests may fail loudly, their helpers too.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
 mod activation;
 mod admin;
 mod concurrency;
+#[allow(dead_code, reason = "tests of the library take the rest")]
+mod databases;
 mod direct;
 mod disk;
 mod durable;
@@ -20,6 +22,7 @@ mod operating;
 mod packets;
 mod policies;
 mod process;
+mod queues;
 mod rights;
 mod service;
 mod signals;

@@ -110,14 +110,17 @@ impl Ledger {
 
 #[test]
 fn kill_9_loses_no_acknowledged_job_and_runs_none_again_that_is_done() {
-    let rounds = rounds();
     let folder = Folder::new("torture");
     let file = folder.file("queue.db");
-    let queue = ["--queue-type", "libsqlite3", "--libsqlite3-db", &file];
+    kill_9(&["--queue-type", "libsqlite3", "--libsqlite3-db", &file], &folder, rounds());
+}
+
+/// So many rounds with this queue.
+pub(crate) fn kill_9(queue: &[&str], folder: &Folder, rounds: u32) {
     let ledger = Arc::new(Ledger::default());
     let mut moments = Moments::new();
     for round in 0..rounds {
-        let mut server = Running::start(&queue, &folder);
+        let mut server = Running::start(queue, folder);
         let mut threads = Vec::new();
         for i in 0..6 {
             let (ledger, stream) = (ledger.clone(), server.connect());
@@ -135,7 +138,7 @@ fn kill_9_loses_no_acknowledged_job_and_runs_none_again_that_is_done() {
             thread.join().unwrap_or_else(|_| panic!("round {round}"));
         }
     }
-    let server = Running::start(&queue, &folder);
+    let server = Running::start(queue, folder);
     // Many, so that they share commits.
     let workers = (0..20).map(|_| (ledger.clone(), server.connect()));
     let workers: Vec<_> = workers.map(|(l, stream)| std::thread::spawn(move || l.work(stream, true))).collect();

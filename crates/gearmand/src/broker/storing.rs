@@ -12,7 +12,7 @@ use crate::broker::policy::Keep;
 use crate::broker::recurring::SCHEDULE;
 use crate::broker::{Broker, Now};
 use crate::durable::batch::{Batch, BatchResult, Settled};
-use crate::durable::{DeadLetter, Durable, Extras, Name, Record, Row, Setting};
+use crate::durable::{DeadLetter, Durable, Extras, IMPORT, Name, Record, Row, Setting};
 use crate::outgoing::Outgoing;
 
 /// In front of the pattern in the key of a setting.
@@ -216,6 +216,8 @@ impl Broker {
                 self.apply_policies(now);
             } else if let Some(name) = key.strip_prefix(SCHEDULE) {
                 self.restore_last_run(name, value.parse().map_err(|_| "that is no time")?);
+            } else if key.starts_with(IMPORT) {
+                tracing::warn!("an import of jobs with this queue was interrupted: see gearmand --import");
             } else {
                 return Err("no such thing can be set".into());
             }

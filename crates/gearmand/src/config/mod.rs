@@ -6,19 +6,23 @@ pub(crate) mod file;
 mod listen;
 mod options;
 mod policies;
+mod queues;
 mod rule_file;
 mod schedules;
 pub mod tls;
 mod tokens;
+mod usage;
 mod verify;
 
 pub use acl::Acl;
 pub use listen::ListenOn;
-pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch, Usage};
+pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch};
 pub use policies::Policies;
+pub use queues::{QueueOptions, Secret};
 pub use rule_file::FileError;
 pub(crate) use tokens::Token;
 pub use tokens::Tokens;
+pub use usage::Usage;
 
 use crate::durable::Durable;
 use std::sync::Arc;

@@ -2,13 +2,13 @@
 //! is run with follows from them: [`Config`]. Opens the durable queue, and nothing else.
 
 use crate::config::listen::ListenOn;
+use crate::config::queues::QueueOptions;
 use crate::config::tls::{TlsFiles, Verify};
+use crate::config::usage::{Usage, number, text};
 use crate::config::{Config, Keepalive, Level};
-use crate::durable::Durable;
-use crate::durable::sqlite::{DEFAULT_TABLE, Sqlite};
-use crate::durable::{Backend, BackendError};
+use crate::durable::{Backend, BackendError, Durable};
 use clap::{ArgAction, Parser};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An option that is on or off.
@@ -18,11 +18,6 @@ pub enum Switch {
     On,
     Off,
 }
-
-/// Jobs in memory only.
-const BUILTIN: &str = "builtin";
-/// Jobs in an SQLite file too.
-const SQLITE: &str = "libsqlite3";
 
 /// Where the log is written by default.
 pub const DEFAULT_LOG: &str = "/var/log/gearmand.log";
@@ -179,21 +174,9 @@ pub struct Options {
     #[arg(short = 'R', long, help_heading = WITHOUT)]
     pub round_robin: bool,
 
-    /// Where jobs are kept: `builtin` is memory, `libsqlite3` also a file, from which they come back
-    #[arg(short, long, value_name = "NAME", default_value = "builtin", value_parser = text)]
-    pub queue_type: String,
-
-    /// File of the queue libsqlite3; made where there is none
-    #[arg(long, value_name = "FILE", value_parser = text)]
-    pub libsqlite3_db: Option<String>,
-
-    /// Table in that file; as the C server's
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_TABLE, value_parser = text)]
-    pub libsqlite3_table: String,
-
-    /// Write jobs to the file only when the server stops: faster, and a crash loses them
-    #[arg(long)]
-    pub store_queue_on_shutdown: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub queue: QueueOptions,
 
     /// File with more options, separated by blanks or line ends; # begins a remark; the command line has
     /// the last word; @FILE is the same [default: /etc/gearmand.conf, where it exists]
@@ -288,11 +271,6 @@ pub struct Options {
     version: Option<bool>,
 }
 
-/// An argument as `-p 4730` in one word has it: with a blank in front.
-fn text(argument: &str) -> Result<String, String> {
-    Ok(argument.trim_start().to_owned())
-}
-
 /// GEARMAND_PORT; empty where there is none.
 fn variable() -> String {
     std::env::var_os("GEARMAND_PORT").unwrap_or_default().to_string_lossy().trim().to_owned()
@@ -303,47 +281,11 @@ fn is_of_kubernetes(port: &str) -> bool {
     port.contains("://")
 }
 
-fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(argument: &str) -> Result<T, T::Err> {
-    argument.trim().parse()
-}
-
-/// Why a server does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Usage {
-    /// clap's text, which for `--help` and `--version` is no error.
-    #[error("{0}")]
-    Clap(#[from] clap::Error),
-    /// An option that cannot be as it was given.
-    #[error("{option}: {reason}")]
-    Option {
-        /// The option, or the variable, with its value.
-        option: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl Usage {
-    pub(super) fn option(option: impl Into<String>, reason: impl ToString) -> Usage {
-        Usage::Option { option: option.into(), reason: reason.to_string() }
-    }
-}
-
 impl Options {
     pub(super) fn check(&self) -> Result<(), Usage> {
-        if ![BUILTIN, SQLITE].contains(&self.queue_type.as_str()) {
-            let reason = "this server has builtin and libsqlite3";
-            return Err(Usage::option(format!("--queue-type {}", self.queue_type), reason));
-        }
+        self.queue.check()?;
         if self.threads > MAX_THREADS {
             return Err(Usage::option(format!("--threads {}", self.threads), format!("at most {MAX_THREADS}")));
-        }
-        if self.queue_type == SQLITE && self.libsqlite3_db.as_ref().is_none_or(String::is_empty) {
-            return Err(Usage::option("--queue-type libsqlite3", "which file? Name it by --libsqlite3-db"));
-        }
-        if self.libsqlite3_table.is_empty() || self.libsqlite3_table.contains('\0') {
-            return Err(Usage::option("--libsqlite3-table", "must be the name of a table"));
         }
         if let Some(prefix) = &self.job_handle_prefix
             && (prefix.len() > crate::broker::MAX_PREFIX || prefix.bytes().any(|b| b.is_ascii_whitespace()))
@@ -438,14 +380,6 @@ impl Options {
             (self.hashtable_buckets.is_some(), "--hashtable-buckets"),
             (self.protocol.is_some(), "--protocol"),
             (self.round_robin, "--round-robin"),
-            (
-                self.queue_type == BUILTIN && self.libsqlite3_db.is_some(),
-                "--libsqlite3-db without --queue-type libsqlite3",
-            ),
-            (
-                self.queue_type == BUILTIN && self.store_queue_on_shutdown,
-                "--store-queue-on-shutdown without --queue-type libsqlite3",
-            ),
             (!spoken && self.ssl_certificate.is_some(), "--ssl-certificate without --ssl"),
             (!spoken && self.ssl_key.is_some(), "--ssl-key without --ssl"),
             (!spoken && self.ssl_ca_file.is_some(), "--ssl-ca-file without --ssl"),
@@ -455,25 +389,21 @@ impl Options {
                 "--ssl-ca-file with --ssl-verify none",
             ),
         ];
-        unused.iter().filter(|row| row.0).map(|row| row.1.to_owned()).collect()
+        let unused = unused.into_iter().chain(self.queue.unused());
+        unused.filter(|row| row.0).map(|row| row.1.to_owned()).collect()
     }
 
     /// Whether there is a durable queue.
     pub fn is_durable(&self) -> bool {
-        self.queue_type == SQLITE
+        self.queue.is_durable()
     }
 
     /// Opens the durable queue, where there is to be one.
     ///
     /// # Errors
-    /// See [`Sqlite::open`].
+    /// See [`QueueOptions::open_queue`].
     pub fn open_queue(&self) -> Result<Option<Box<dyn Backend>>, BackendError> {
-        match &self.libsqlite3_db {
-            Some(file) if self.is_durable() => {
-                Ok(Some(Box::new(Sqlite::open(Path::new(file), &self.libsqlite3_table)?)))
-            }
-            _ => Ok(None),
-        }
+        self.queue.open_queue()
     }
 
     /// The port to listen on.
@@ -507,7 +437,7 @@ impl Options {
             handle_prefix: self.job_handle_prefix.clone().unwrap_or(default.handle_prefix),
             job_runs: (self.job_retries >= 0).then(|| self.job_retries.clamp(1, i64::from(u16::MAX)) as u16),
             wakeup: self.worker_wakeup,
-            durable: match (self.queue_type == SQLITE, self.store_queue_on_shutdown) {
+            durable: match (self.queue.is_durable(), self.queue.store_queue_on_shutdown) {
                 (false, _) => Durable::No,
                 (true, false) => Durable::Always,
                 (true, true) => Durable::AtEnd,

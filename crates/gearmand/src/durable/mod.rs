@@ -13,11 +13,21 @@
 //! Nothing here knows the broker, packets or connections. What always holds: a job is acknowledged when the batch that
 //! adds it was committed; changes reach the backend in the order they were made; a commit is all of its changes or none.
 //!
-//! A queue of another kind is one more file with an implementation of [`Backend`], and its options.
+//! A queue of another kind is one more file with an implementation of [`Backend`], and its options; where it is in a database
+//! that is a server of its own, one of `remote::Session`.
 
 pub(crate) mod batch;
+mod client_tls;
+mod columns;
+pub mod import;
+pub mod mysql;
+pub mod postgres;
 pub(crate) mod recovery;
+pub mod redis;
+mod remote;
 pub(crate) mod row_key;
+mod segments;
+mod socket;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -36,6 +46,10 @@ pub enum Durable {
     /// Those that are left when the server stops.
     AtEnd,
 }
+
+/// What keys of settings begin with that say how far an import is: at the source `import`, which is its name; in the target
+/// `import NAME`, which is the last id that was taken when it began, and `import NAME PAGE`, which is what is in that page.
+pub(crate) const IMPORT: &str = "import";
 
 /// No id is as large.
 pub const MAX_ID: u64 = 1 << 53;
@@ -190,4 +204,24 @@ pub struct BackendError {
     pub reason: String,
     /// Somebody has it, who may let it go.
     pub held: bool,
+}
+
+/// A part of a URL: `%2F` is a slash.
+pub(crate) fn decoded(value: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), value);
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(b'%');
+                rest = after;
+            }
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -8,6 +8,7 @@
 //! notify      what systemd is sent
 //! pid         the file with the process id
 //! daemon      detaching from the terminal, changing the user
+//! import      --import: from one durable queue into another
 //! activation  sockets that systemd gives
 //! socket_file sockets in the file system
 //! bind        --listen and --port -> sockets
@@ -20,6 +21,7 @@
 pub(crate) mod activation;
 pub(crate) mod bind;
 pub(crate) mod daemon;
+pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod notify;
 pub(crate) mod output;

@@ -1,5 +1,11 @@
 //! What every backend has to do, with changes by lot: each runs [`conform`] against queues of its own.
 
+pub(crate) mod certificate;
+#[allow(dead_code, reason = "tests of the program take the rest")]
+#[path = "../../../tests/databases.rs"]
+pub(crate) mod databases;
+pub(crate) mod suite;
+
 use crate::durable::recovery::recover;
 use crate::durable::{Backend, BackendError, Change, DeadLetter, Extras, Name, Record, Row, Setting};
 use gearman_core::protocol::message::Priority;
@@ -288,7 +294,7 @@ impl Model {
 }
 
 /// After a restart there is what was committed, all of it and as it was, in its order; ids are not given twice.
-pub(crate) fn conform<B: Backend>(steps: Vec<Step>, open: impl Fn() -> B) {
+pub(crate) fn conform(steps: Vec<Step>, open: impl Fn() -> Box<dyn Backend>) {
     let mut queue = open();
     let mut kept = Model::default();
     let mut committed = kept.contents();
@@ -302,7 +308,7 @@ pub(crate) fn conform<B: Backend>(steps: Vec<Step>, open: impl Fn() -> B) {
             Step::Restart => {
                 drop(queue);
                 queue = open();
-                let (all, taken) = read_all(&mut queue).unwrap();
+                let (all, taken) = read_all(&mut *queue).unwrap();
                 assert_eq!(all, committed);
                 (kept, changes) = (Model::of(all, taken), Vec::new());
                 assert!(kept.jobs.keys().chain(kept.dead.keys()).all(|id| *id <= taken));

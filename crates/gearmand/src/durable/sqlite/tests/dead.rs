@@ -47,31 +47,6 @@ fn all(folder: &Folder) -> Contents {
     read_all(&mut folder.open()).unwrap().0
 }
 
-#[test]
-fn a_letter_is_kept_until_it_is_forgotten_or_a_job_again() {
-    let (folder, wanted) = with_all();
-    let (read, last) = read_all(&mut folder.open()).unwrap();
-    assert_eq!((read, last), (wanted.clone(), 3), "ids of dead letters are taken");
-    let mut queue = folder.open();
-    let again = Stored { tries: 0, first_ms: 0, ..wanted.dead[1].job.clone() };
-    commit(&mut queue, &[Made::Forget(3), Made::Revive(again.clone())]).unwrap();
-    drop(queue);
-    let jobs = vec![wanted.jobs[0].clone(), again];
-    assert_eq!(all(&folder), Contents { jobs, dead: Vec::new(), ..wanted });
-}
-
-#[test]
-fn what_is_not_there_is_neither_tried_nor_missed() {
-    let (folder, wanted) = with_all();
-    let mut queue = folder.open();
-    let gone = job(9, "gone", None);
-    let changes =
-        [Made::Retry(tried(gone.clone(), 1, 5)), Made::Forget(9), Made::Unset(b"gone".to_vec()), Made::Done(gone)];
-    commit(&mut queue, &changes).unwrap();
-    drop(queue);
-    assert_eq!((all(&folder), folder.count("gearman_queue_extras")), (wanted, 1));
-}
-
 /// Its table has what was tried, with times that are not too early; and nothing that is dead.
 #[test]
 fn c_gearmand_takes_the_file_back() {

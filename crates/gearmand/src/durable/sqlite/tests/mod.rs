@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::durable::sqlite::schema::needed;
-use crate::durable::tests::{Letter, Model, Step, Stored, conform, jobs, read, read_all, steps};
+use crate::durable::tests::suite::{Place, backend_suite};
+use crate::durable::tests::{Letter, Model, Step, Stored, jobs, read, read_all, steps};
 use gearman_core::protocol::message::Priority;
 use properties::properties;
 use proptest::prelude::*;
@@ -50,6 +51,26 @@ impl Folder {
         self.other().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
     }
 }
+
+impl Place for Folder {
+    fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+        Ok(Box::new(self.try_open()?))
+    }
+
+    fn c_adds(&self, unique: &str, function: &str) {
+        c_adds(&self.other(), unique.as_bytes(), function.as_bytes());
+    }
+
+    fn c_done(&self, unique: &str, function: &str) {
+        c_done(&self.other(), unique.as_bytes(), function.as_bytes());
+    }
+
+    fn c_counts(&self) -> usize {
+        self.count("gearman_queue") as usize
+    }
+}
+
+backend_suite!(Some(Folder::new()));
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -354,15 +375,6 @@ fn dump(folder: &Folder) {
 
 properties! {
     cases: 64;
-
-    #[test]
-    fn it_does_what_every_backend_has_to_do(steps in steps()) {
-        // A key that looks like ours is forgotten, so it cannot be compared.
-        let ours = |step: &Step| matches!(step, Step::Add(job) if job.unique.starts_with(b"("));
-        let steps = steps.into_iter().filter(|step| !ours(step)).collect();
-        let folder = Folder::new();
-        conform(steps, || folder.open());
-    }
 
     /// Whoever had the file: each job is there as long as it is not done, and has its own reducer and tries or none. An entry
     /// without a row is never left, let alone taken for that of another job. Dead letters stay.

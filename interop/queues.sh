@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Queues in PostgreSQL, MariaDB and Redis, kept by C gearmand and by ours in turn: what one wrote before it was ended or killed,
+# the other runs. Databases are this script's own, each as an ordinary user in a folder of its own.
+# shellcheck source=interop/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+if ! databases=$(scripts/databases.sh); then
+    [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
+    skip 'there are no databases: scripts/databases.sh'
+    finish
+fi
+eval "$databases"
+
+data=$(mktemp -d)
+as_user=()
+if [ "$(id -u)" = 0 ]; then
+    chown nobody "$data"
+    as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+fi
+end_databases() {
+    clean_up
+    rm -rf "$data"
+}
+trap end_databases EXIT
+
+start_postgres() {
+    "${as_user[@]}" "$TEST_POSTGRES/initdb" -D "$data/pg" -U postgres -A trust -N >>"$log" 2>&1
+    background "${as_user[@]}" "$TEST_POSTGRES/postgres" -D "$data/pg" -F -c listen_addresses= -k "$data"
+    await grep -qs ready "$data/pg/postmaster.pid"
+    queue=(--queue-type=Postgres "--libpq-conninfo=host=$data user=postgres dbname=postgres")
+}
+start_mysql() {
+    local port
+    port=$(free_port)
+    "${as_user[@]}" "$TEST_MARIADB/mariadb-install-db" --datadir="$data/my" >>"$log" 2>&1
+    background "${as_user[@]}" "$TEST_MARIADB/mariadbd" --datadir="$data/my" --socket="$data/my.sock" \
+        --bind-address=127.0.0.1 --port="$port" --innodb-flush-log-at-trx-commit=2
+    await listens "$port"
+    queue=(--queue-type=MySQL --mysql-host=127.0.0.1 "--mysql-port=$port" --mysql-user=root --mysql-db=mysql)
+}
+start_redis() {
+    local port
+    port=$(free_port)
+    background "${as_user[@]}" "$TEST_REDIS" --port "$port" --bind 127.0.0.1 --dir "$data" --save ''
+    await listens "$port"
+    queue=(--queue-type=redis --redis-server=127.0.0.1 "--redis-port=$port")
+}
+
+kill_by() { # SIGNAL
+    kill "-$1" "$server"
+    wait "$server" 2>/dev/null # or bash tells of its end
+}
+
+# submit KIND ARGUMENTS...: in the background, by its tool.
+submit() {
+    local kind=$1
+    shift
+    "$(tool "$kind")" -h 127.0.0.1 -p "$port" -b -f f "$@" >>"$log" 2>&1
+}
+
+# run_all FILE N: runs N jobs one after the other, and notes what each was.
+run_all() {
+    # shellcheck disable=SC2016
+    timeout 30 "$PHP" -n -d "extension=$MODULE" -r '$worker = new GearmanWorker(); $worker->addServer("127.0.0.1", (int) $argv[1]);
+        $worker->addFunction("f", function ($job) use ($argv) {
+            file_put_contents($argv[2], $job->unique() . "=" . $job->workload() . "\n", FILE_APPEND); });
+        for ($i = 0; $i < $argv[3]; $i++) $worker->work();' "$port" "$1" "$2"
+}
+
+for database in postgres mysql redis; do
+    "start_$database"
+    for first in C ours; do
+        for second in ours C; do
+            [ "$first$second" != CC ] || [ "${REFERENCE:-}" ] || continue
+            for how in TERM KILL; do
+                context="$database, $first, ended by $how, then $second: "
+                start_server "$first" "${queue[@]}"
+                submit "$first" -u a-key 'a workload'
+                submit "$first" -u 'an other' 'another'
+                submit "$first" -u schlüssel 'häppchen'
+                submit "$first" -u high -I 'of high priority'
+                check 'all are taken' '4 0 0' "$(jobs_of f)"
+                kill_by "$how"
+                start_server "$second" "${queue[@]}"
+                check 'all come back' '4 0 0' "$(jobs_of f)"
+                submit "$second" -u a-key 'the same key'
+                check 'their keys too' '4 0 0' "$(jobs_of f)"
+                ran=$scratch/ran-$port
+                run_all "$ran" 4
+                check 'as they were' $'a-key=a workload\nan other=another\nhigh=of high priority\nschlüssel=häppchen' \
+                    "$(LC_ALL=C sort "$ran")"
+                # C gearmand reads priorities from Redis and MySQL, and makes all that PostgreSQL has high.
+                [ "$database$second" = postgresC ] || check 'the most urgent first' 'high=of high priority' "$(head -n1 "$ran")"
+                await jobs_are f '0 0 0'
+                end "$server"
+                start_server "$first" "${queue[@]}"
+                check 'what has run is gone' '0 0 0' "$(jobs_of f)"
+                end "$server"
+            done
+        done
+    done
+done
+finish

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The databases that durable queues are tested with. Prints where they are, for eval:
+#
+#   TEST_POSTGRES   the folder of initdb and postgres
+#   TEST_MARIADB    the folder of the wrappers of mariadbd and mariadb-install-db
+#   TEST_REDIS      redis-server
+#   TEST_REDIS_CLI  redis-cli
+#
+# Packages that are installed are used where they are. The others are unpacked under target/databases and not installed:
+# that would start servers.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+packages=(postgresql-15 mariadb-server-core mariadb-client-core redis-server)
+peers=$root/target/databases
+vars=$peers/vars
+# shellcheck source=scripts/unpack.sh
+. scripts/unpack.sh
+
+ready() {
+    [ -f "$vars" ] || return 1
+    # shellcheck disable=SC1090
+    . "$vars"
+    [ "$TEST_MARIADB" = "$peers/bin" ] && "$TEST_POSTGRES/postgres" --version >/dev/null 2>&1 &&
+        "$TEST_MARIADB/mariadbd" --version >/dev/null 2>&1 && "$TEST_REDIS" --version >/dev/null 2>&1
+}
+
+make_wrappers() {
+    local base
+    find_libs
+    base=$(dirname "$(dirname "$(locate /usr/sbin/mariadbd)")")
+    wrapper mariadbd "$(locate /usr/sbin/mariadbd)" --no-defaults --basedir="$base"
+    wrapper mariadb-install-db "$(locate /usr/bin/mariadb-install-db)" --no-defaults --basedir="$base" \
+        --auth-root-authentication-method=normal --skip-test-db
+    wrapper redis-server "$(locate /usr/bin/redis-server)"
+    wrapper redis-cli "$(locate /usr/bin/redis-cli)"
+    # PostgreSQL finds its files beside its own folder.
+    for program in postgres initdb; do
+        wrapper "$program" "$(locate "/usr/lib/postgresql/15/bin/$program")"
+    done
+    printf '%s=%q\n' TEST_POSTGRES "$peers/bin" TEST_MARIADB "$peers/bin" TEST_REDIS "$peers/bin/redis-server" \
+        TEST_REDIS_CLI "$peers/bin/redis-cli" >"$vars"
+}
+
+if ! ready; then
+    rm -rf "$peers"
+    mkdir -p "$peers"
+    unpack
+    make_wrappers
+    # They are started by an ordinary user, who must get there.
+    chmod -R a+rX "$peers"
+    ready || die "a database does not start: try each in ${peers#"$root"/}/bin with --version"
+fi
+cat "$vars"
