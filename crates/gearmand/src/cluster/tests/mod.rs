@@ -2,5 +2,6 @@
 
 mod broker;
 mod memory;
+mod promises;
 mod protocol;
 mod world;
