@@ -103,12 +103,12 @@ async fn what_leads_nowhere_is_explained_and_no_password_shown() {
     let Some(place) = place() else { return };
     let folder = Database::shared(Kind::Postgres).unwrap().folder();
     // Who is asked for a password. Another test may have made it.
-    let _ = place.admin().await.batch_execute("CREATE USER locked PASSWORD 'right'").await;
-    let locked = format!("host={folder} dbname=postgres user=locked");
+    let _ = place.admin().await.batch_execute("CREATE USER guarded PASSWORD 'right'").await;
+    let guarded = format!("host={folder} dbname=postgres user=guarded");
     for (url, words, passes) in [
         (format!("host={folder} user=postgres dbname=nowhere"), ["3D000", "make the database"], false),
         (format!("host={folder} user=nobody_here dbname=postgres"), ["28000", "is the user right"], false),
-        (format!("{locked} password=hidden"), ["28P01", "--cluster-password-file"], false),
+        (format!("{guarded} password=hidden"), ["28P01", "--cluster-password-file"], false),
         ("host=/nowhere user=postgres".to_owned(), ["error connecting", "No such file"], true),
     ] {
         let error = refused(&settings(&url, "x")).await;
