@@ -266,8 +266,8 @@ export const line = inWindow(async ({ window, page, server, tokens }) => {
     await at.logIn(window, tokens.admin);
     await at.status(page, 'Live').waitFor();
     const { loads } = window;
-    // The browser itself says of each request that it led nowhere.
-    await window.expecting(/net::ERR_/, async () => {
+    // The browser itself says of each request that it led nowhere, or to a function that the new server has not heard of.
+    await window.expecting(/net::ERR_|status of 404/, async () => {
         await check('a lost line is seen', async () => {
             await server.kill();
             await at.status(page, 'Connection lost').waitFor();

@@ -6,6 +6,13 @@
 //! ```text
 //! durable            what a durable queue is: a trait, changes and rows
 //! durable::batch     changes on their way there
+//! cluster::ask       what a server asks of a store that it shares, and is answered
+//! cluster::lease     until when a server may hand out what it owns
+//! cluster::changes   what a broker wants to be changed there, in rounds
+//! cluster::held      rows that a server holds, and how many more it may
+//! cluster::member    one server's part in it
+//! cluster::member::serial  … what it asks one after the other
+//! cluster            a queue that several servers share
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
 //! net::peer          who is at the other end of a connection
@@ -72,6 +79,15 @@
 //! durable::mysql::schema       the tables, and whose they are
 //! durable::mysql::statements   changes -> statements
 //! durable::mysql::read         its rows -> jobs
+//! cluster::postgres::error       errors of PostgreSQL, and what they mean for what was asked
+//! cluster::postgres::settings    which database, and how it is used
+//! cluster::postgres::schema      the tables: making, migrating and checking them
+//! cluster::postgres::session     a connection
+//! cluster::postgres::statements  the text of every statement
+//! cluster::postgres::rows        jobs -> columns, rows -> jobs
+//! cluster::postgres::servers     servers come and go, wake-ups, looking
+//! cluster::postgres::writes      new jobs, claims, what became of jobs
+//! cluster::postgres  the store of a shared queue in PostgreSQL
 //! durable::import    all of one queue -> another
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::sqlite::schema  our tables there, beside C gearmand's
@@ -154,6 +170,8 @@
 
 mod admin;
 mod broker;
+#[allow(dead_code, reason = "servers cannot be told yet to share a queue")]
+mod cluster;
 pub mod config;
 pub mod durable;
 #[cfg(any(test, fuzzing))]

@@ -89,7 +89,8 @@ impl Database {
             Kind::Postgres => {
                 let data = in_folder("data");
                 make(&format!("{place}/initdb"), &["-D", &data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]);
-                let users = "local all locked scram-sha-256\nlocal all all trust\nhost all all all scram-sha-256\n";
+                let users =
+                    "local all locked,guarded scram-sha-256\nlocal all all trust\nhost all all all scram-sha-256\n";
                 std::fs::write(folder.join("data/pg_hba.conf"), users).unwrap();
                 let fixed = ["-F", "-c", "listen_addresses=", "-c", "full_page_writes=off", "-k"];
                 let command = [&format!("{place}/postgres"), "-D", &data];

@@ -9,14 +9,14 @@
 //! that. A commit is one transaction, whose statements are all on their way before the first is answered. Only one
 //! server has the queue: it has an advisory lock for as long as its session lives.
 
-mod conninfo;
+pub(crate) mod conninfo;
 mod names;
 mod read;
 mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
-mod tls;
+pub(crate) mod tls;
 
 use crate::durable::BackendError;
 use crate::durable::Take;

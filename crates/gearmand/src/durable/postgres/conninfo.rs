@@ -19,13 +19,14 @@ const UNRECEIVED: Duration = Duration::from_secs(15);
 const SOCKETS: &str = "/var/run/postgresql";
 
 /// Where a database is, and whether TLS is spoken with it.
-pub(super) struct Conninfo {
-    pub(super) config: Config,
-    pub(super) tls: Tls,
+#[derive(Clone)]
+pub(crate) struct Conninfo {
+    pub(crate) config: Config,
+    pub(crate) tls: Tls,
 }
 
 impl Conninfo {
-    pub(super) fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Conninfo, String> {
+    pub(crate) fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Conninfo, String> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let (rest, [mode, ca]) = take_out(text, ["sslmode", "sslrootcert"]);
         let mut config: Config = rest.parse().map_err(|e| explained(&e))?;

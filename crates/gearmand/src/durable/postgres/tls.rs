@@ -13,16 +13,16 @@ use tokio_rustls::TlsConnector;
 
 /// Begins TLS with these settings.
 #[derive(Clone)]
-pub(super) struct Tls(pub(super) Arc<ClientConfig>);
+pub(crate) struct Tls(pub(super) Arc<ClientConfig>);
 
 /// The same, to one host.
-pub(super) struct ToHost {
+pub(crate) struct ToHost {
     tls: Tls,
     name: ServerName<'static>,
 }
 
 /// A connection with TLS.
-pub(super) struct Encrypted<S>(tokio_rustls::client::TlsStream<S>);
+pub(crate) struct Encrypted<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> MakeTlsConnect<S> for Tls {
     type Stream = Encrypted<S>;

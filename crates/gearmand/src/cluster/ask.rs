@@ -1,0 +1,313 @@
+//! What a server asks of the store that it shares with others, and what it is answered. Each [`Ask`] is one transaction:
+//! all of it is done, or nothing.
+//!
+//! Knows neither how a store does that nor why a server asks. What stores hold to:
+//!
+//! - An *epoch* stands for one server from its join until it leaves or is declared dead; none is used twice. It lives as long as it
+//!   was heard of within [`DEAD_AFTER`](crate::cluster::lease::DEAD_AFTER), by the clock of the store alone (in SQL:
+//!   `clock_timestamp()`, read once the row of the epoch is locked), and nobody has declared it dead. Dead ones stay dead.
+//! - A row is *free*, or owned by an epoch. Whoever is owned by an epoch that does not live becomes free with the next
+//!   [`Ask::Sweep`]; one that is declared dead loses its rows in the same transaction.
+//! - Writes of an epoch are numbered, see [`Ask::Write`]. So one whose answer was lost is never made later than the next.
+//! - All rows live under one key of their function: see [`JobRow::key`].
+
+use crate::durable::{Extras, Name, Row};
+use bytes::Bytes;
+use gearman_core::protocol::message::Priority;
+use std::sync::Arc;
+
+/// See the module. From 1.
+pub(crate) type Epoch = u64;
+
+/// One transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Ask {
+    /// A server begins, with a new epoch. [`Answer::Joined`].
+    Join {
+        /// What people call it. Others may have the same name: it means nothing here.
+        name: Arc<str>,
+        /// Where it is to be found.
+        address: Arc<str>,
+    },
+    /// An epoch is to live on. [`Answer::Beat`]. Must not wait for a write of the same epoch.
+    Beat(Epoch),
+    /// An epoch is over, and its rows are free. [`Answer::Done`].
+    Leave(Epoch),
+    /// Declares those dead that were not heard of in time, counts a try for each of their rows that is marked as started, and
+    /// frees all rows whose owner does not live. [`Answer::Swept`].
+    Sweep,
+    /// Numbers for jobs, that nobody else gets. [`Answer::Block`].
+    Block {
+        /// How many.
+        count: u64,
+    },
+    /// Other servers are told that there are free jobs of these functions. [`Answer::Done`].
+    Wake(Vec<Bytes>),
+    /// What is known of one job. [`Answer::Looked`].
+    Look(Which),
+    /// A change of rows: made only if the epoch lives and its last write was number `turn - 1` (0: none yet), and then that
+    /// becomes `turn`. Else [`Answer::Fenced`], and nothing is done. An epoch cannot be declared dead in the middle of it.
+    Write {
+        /// Whose.
+        epoch: Epoch,
+        /// Its number, from 1.
+        turn: u64,
+        /// What.
+        write: Write,
+    },
+    /// The answer to write `turn` was lost. [`Answer::Resumed`]: whether it was made. If it was not, its number and the next are
+    /// used up, so that it never will be, and so that asking this once more gets the same answer. Waits for one that is still
+    /// being made. Works for epochs that are dead, too: their last number is kept for a day.
+    Resume {
+        /// Whose.
+        epoch: Epoch,
+        /// Which.
+        turn: u64,
+        /// The rows that it had to insert.
+        rows: Arc<[NewRow]>,
+    },
+    /// The ids of all rows that an epoch owns. [`Answer::Owned`].
+    Owned(Epoch),
+}
+
+impl Ask {
+    /// Those that are asked one after the other, each when the one before is answered. The others go another way, in order but
+    /// without waiting, so that a slow write does not cost a lease.
+    pub(crate) fn is_serial(&self) -> bool {
+        matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_))
+    }
+}
+
+/// Which job.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Which {
+    /// By its id.
+    Id(u64),
+    /// By the function and the key of this row; the rest of it says nothing.
+    Key(Box<JobRow>),
+}
+
+/// See [`Ask::Write`].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Write {
+    /// New jobs. No two of them have the same key, and those with keys are in the order of their keys, so that two servers
+    /// never wait for each other. [`Answer::Inserted`], in this order.
+    ///
+    /// A row whose key another row has is left out (ON CONFLICT DO NOTHING), and that one is looked for by a statement of its
+    /// own.
+    Insert(Arc<[NewRow]>),
+    /// What became of jobs. Each job at most once, and each setting, so that stores may do them kind by kind.
+    /// [`Answer::Settled`], in this order.
+    Settle(Arc<[Settle]>),
+    /// The epoch is to own free jobs that are due by the clock of the store: of each function so many, by priority, due time
+    /// and id. Rows that others are about to change are left out (SKIP LOCKED). [`Answer::Rows`].
+    Claim(Vec<Want>),
+}
+
+/// How many jobs of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Want {
+    /// Of which.
+    pub(crate) function: Bytes,
+    /// At most.
+    pub(crate) count: u32,
+}
+
+/// A job that is to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NewRow {
+    /// What.
+    pub(crate) row: JobRow,
+    /// Owned by the epoch that inserts it; else free.
+    pub(crate) own: bool,
+}
+
+/// A job, as a [`Row`] that owns its parts.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct JobRow {
+    pub(crate) id: u64,
+    pub(crate) function: Bytes,
+    /// As the client gave it; empty without one.
+    pub(crate) unique: Bytes,
+    pub(crate) priority: Priority,
+    pub(crate) data: Bytes,
+    /// The function that joins the parts of a job that is split.
+    pub(crate) reducer: Option<Bytes>,
+    /// How many tries of it have failed.
+    pub(crate) tries: u16,
+    /// When the first did: milliseconds since 1970; 0 before.
+    pub(crate) first_ms: u64,
+    /// Milliseconds since 1970 before which it may not run, by the clock of the store; 0: at once.
+    pub(crate) due_ms: u64,
+}
+
+/// What no two rows of a function have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key<'a> {
+    pub(crate) function: &'a [u8],
+    pub(crate) unique: &'a [u8],
+    /// The workload where the unique key stands for it, else empty.
+    pub(crate) data: &'a [u8],
+}
+
+impl JobRow {
+    /// By what other jobs are the same job, as the broker has it: key `-` stands for the workload.
+    pub(crate) fn key(&self) -> Option<Key<'_>> {
+        let data = match (&self.unique[..], &self.data[..]) {
+            (b"", _) | (b"-", b"") => return None,
+            (b"-", data) => data,
+            _ => b"",
+        };
+        Some(Key { function: &self.function, unique: &self.unique, data })
+    }
+
+    pub(crate) fn row(&self) -> Row<'_> {
+        let name = Name { id: self.id, unique: &self.unique, function: &self.function };
+        let extras = Extras { reducer: self.reducer.as_deref(), tries: self.tries, first_ms: self.first_ms };
+        Row { name, priority: self.priority, data: &self.data, due_ms: self.due_ms, extras }
+    }
+}
+
+impl From<&Row<'_>> for JobRow {
+    fn from(row: &Row<'_>) -> JobRow {
+        let copy = Bytes::copy_from_slice;
+        JobRow {
+            id: row.name.id,
+            function: copy(row.name.function),
+            unique: copy(row.name.unique),
+            priority: row.priority,
+            data: copy(row.data),
+            reducer: row.extras.reducer.map(copy),
+            tries: row.extras.tries,
+            first_ms: row.extras.first_ms,
+            due_ms: row.due_ms,
+        }
+    }
+}
+
+/// What became of a job, or of what is kept beside jobs. Those with *own* are made only where the epoch that asks owns the row,
+/// those with *own or free* also where nobody does: a late end of a job that was freed meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Settle {
+    /// It is over, and its row is removed. Own or free.
+    Done(u64),
+    /// A try failed. It is free, not marked as started, and waits. Own or free; tries and due time never go down: of a free
+    /// row, the later ones stay. `first_ms` is that of the row, where it has one.
+    Retry { id: u64, tries: u16, first_ms: u64, due_ms: u64 },
+    /// It becomes a dead letter, in the same way. Its key is free. Own or free.
+    Bury(Box<Death>),
+    /// It is begun: marked as started. Own.
+    Started(u64),
+    /// It is free; its mark is removed and no try counted. Own.
+    Release(u64),
+    /// There is no dead letter of this id any more.
+    Forget(u64),
+    /// The dead letter of this id is a free job again, due at once, its tries and `first_ms` 0, unless a row has its key.
+    Revive(u64),
+    /// A setting has a value.
+    Set(Bytes, Bytes),
+    /// There is none of this key.
+    Unset(Bytes),
+}
+
+/// How a job died.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Death {
+    pub(crate) id: u64,
+    pub(crate) tries: u16,
+    pub(crate) first_ms: u64,
+    /// When its last try failed.
+    pub(crate) last_ms: u64,
+    pub(crate) reason: Bytes,
+    pub(crate) text: Bytes,
+    pub(crate) worker: Bytes,
+}
+
+/// What the store says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Joined {
+        epoch: Epoch,
+        /// Another epoch of the same name lives.
+        namesake: bool,
+    },
+    /// Whether it lives, and was heard of. False: it was declared dead.
+    Beat(bool),
+    Done,
+    Swept(Swept),
+    /// The first of them.
+    Block(u64),
+    /// `None`: there is no such job or dead letter.
+    Looked(Option<Seen>),
+    /// See [`Ask::Write`].
+    Fenced,
+    Inserted(Vec<Inserted>),
+    Settled(Vec<Settled>),
+    Rows(Vec<JobRow>),
+    /// `None`: it was not made, and will not be. Else it was; and where it had rows, what it did with them, as far as can be
+    /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is over.
+    Resumed(Option<Vec<Inserted>>),
+    Owned(Vec<u64>),
+}
+
+/// What a sweep did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Swept {
+    /// Names of the servers that were declared dead.
+    pub(crate) died: Vec<String>,
+    /// How many rows are free.
+    pub(crate) freed: u64,
+}
+
+/// What became of a row that was to be inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    Stored,
+    /// Not stored: the row with this id has its key.
+    Exists(u64),
+    /// Not stored: a row had its key, and was gone when it was looked for. To be asked once more.
+    Missed,
+    /// Only of a write whose answer was lost: it was stored, or another row had its key, and that job is over by now.
+    Over,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    Made,
+    /// Not made: another epoch owns the row, or nobody where it had to be owned.
+    Taken,
+    /// Not made: there is no such row, or dead letter.
+    Gone,
+    /// Not revived: the row with this id has its key.
+    Exists(u64),
+}
+
+/// What is known of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) id: u64,
+    pub(crate) tries: u16,
+    pub(crate) due_ms: u64,
+    pub(crate) state: SeenState,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SeenState {
+    Free,
+    /// By the server of this name.
+    Owned {
+        server: String,
+        started: bool,
+    },
+    Dead,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// Nothing was done, for sure: it was refused, for this reason, or never sent.
+    NotDone(String),
+    /// The connection broke after it was sent: perhaps it was done, or will be.
+    InDoubt,
+}

@@ -1,0 +1,271 @@
+//! The rows that a server holds, and how many more it may: of each function only as many as its workers will begin soon.
+//!
+//! Knows nothing of the store. What always holds: of a function no more jobs wait here than its window.
+
+use crate::cluster::ask::{Epoch, Want};
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+/// A job that is begun for so long is marked as started.
+const MARK_AFTER: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Held {
+    rows: HashMap<u64, HeldRow>,
+    functions: BTreeMap<Bytes, Function>,
+    /// Most jobs of a function that wait here.
+    window: u32,
+}
+
+/// A row that is, or was, this server's.
+#[derive(Debug)]
+struct HeldRow {
+    function: Bytes,
+    state: State,
+    /// Who owns it; `None` where it was lost while it was run.
+    epoch: Option<Epoch>,
+    marked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// For a worker. Only while it is owned.
+    Waiting,
+    /// A worker has it, since then.
+    Begun(Duration),
+    /// What became of it is on its way to the store.
+    Ending,
+    /// It is being given back. Only while it is owned.
+    Released,
+}
+
+/// What is known of a function's workers.
+#[derive(Debug, Default)]
+struct Function {
+    /// How many can run it, and how many of them have nothing to do.
+    able: u32,
+    idle: u32,
+    /// How many jobs wait for them here.
+    waiting: u32,
+    begun: Rate,
+    /// There may be free jobs.
+    hinted: bool,
+}
+
+/// How much there was in the second before.
+#[derive(Debug, Default)]
+struct Rate {
+    second: u64,
+    this: u32,
+    last: u32,
+}
+
+impl Rate {
+    fn add(&mut self, now: Duration) {
+        self.turn(now);
+        self.this = self.this.saturating_add(1);
+    }
+
+    fn turn(&mut self, now: Duration) {
+        let second = now.as_secs();
+        if second > self.second {
+            self.last = if second == self.second + 1 { self.this } else { 0 };
+            (self.second, self.this) = (second, 0);
+        }
+    }
+
+    fn get(&mut self, now: Duration) -> u32 {
+        self.turn(now);
+        self.last.max(self.this)
+    }
+}
+
+/// What a claimed row is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    New,
+    /// A worker of ours has it already.
+    Adopted,
+    /// What became of it is on its way.
+    Ending,
+}
+
+impl Held {
+    pub(crate) fn new(window: u32) -> Held {
+        Held { rows: HashMap::new(), functions: BTreeMap::new(), window }
+    }
+
+    fn function(&mut self, name: &Bytes) -> &mut Function {
+        self.functions.entry(name.clone()).or_default()
+    }
+
+    /// How many workers can run a function, and how many have nothing to do. True: more jobs may be wanted now.
+    pub(crate) fn demand(&mut self, name: &Bytes, able: u32, idle: u32) -> bool {
+        let function = self.function(name);
+        let more = able > function.able || idle > function.idle;
+        (function.able, function.idle) = (able, idle);
+        more
+    }
+
+    /// There are free jobs of a function; of any, without a name.
+    pub(crate) fn hint(&mut self, name: Option<&[u8]>) {
+        match name {
+            Some(name) => drop(self.functions.get_mut(name).map(|function| function.hinted = true)),
+            None => self.functions.values_mut().for_each(|function| function.hinted = true),
+        }
+    }
+
+    /// How many more jobs of a function may be kept that are submitted here: twice as many as it has workers, and as many as they
+    /// begin in a second.
+    pub(crate) fn room(&mut self, name: &Bytes, now: Duration) -> u32 {
+        let window = self.window;
+        let Some(function) = self.functions.get_mut(name).filter(|function| function.able > 0) else { return 0 };
+        let reach = function.able.saturating_mul(2).saturating_add(function.begun.get(now));
+        reach.min(window).saturating_sub(function.waiting)
+    }
+
+    /// What is to be claimed: of functions with free jobs, as many as its idle workers can take, and will in a second. All
+    /// functions may have some where `all` says so.
+    pub(crate) fn wants(&mut self, now: Duration, all: bool) -> Vec<Want> {
+        let window = self.window;
+        let wanted = self.functions.iter_mut().filter_map(|(name, function)| {
+            let reach = function.idle.saturating_add(function.begun.get(now)).min(window);
+            let few = function.waiting < function.idle.max(reach / 2);
+            let count = reach.saturating_sub(function.waiting);
+            let wants = function.able > 0 && few && count > 0 && (all || function.hinted);
+            wants.then(|| Want { function: name.clone(), count })
+        });
+        wanted.collect()
+    }
+
+    /// Does [`Held::wants`] without all have anything?
+    pub(crate) fn is_hinted(&mut self, now: Duration) -> bool {
+        self.functions.values().any(|function| function.hinted) && !self.wants(now, false).is_empty()
+    }
+
+    /// So many were claimed of what was wanted: where all were, there may be more.
+    pub(crate) fn claimed(&mut self, want: &Want, count: u32) {
+        self.function(&want.function).hinted = count >= want.count;
+    }
+
+    /// A row is owned by an epoch, and no worker has it yet, as far as is known.
+    pub(crate) fn own(&mut self, id: u64, function: &Bytes, epoch: Epoch) -> Claimed {
+        if let Some(row) = self.rows.get_mut(&id) {
+            (row.epoch, row.marked) = (Some(epoch), false);
+            return match row.state {
+                State::Ending | State::Released => Claimed::Ending,
+                State::Begun(_) | State::Waiting => Claimed::Adopted,
+            };
+        }
+        let row = HeldRow { function: function.clone(), state: State::Waiting, epoch: Some(epoch), marked: false };
+        self.rows.insert(id, row);
+        self.function(function).waiting += 1;
+        Claimed::New
+    }
+
+    /// A row is owned by an epoch, which was not known. A new one is to be given back.
+    pub(crate) fn reclaim(&mut self, id: u64, epoch: Epoch) -> Claimed {
+        if self.rows.contains_key(&id) {
+            return self.own(id, &Bytes::new(), epoch);
+        }
+        let row = HeldRow { function: Bytes::new(), state: State::Released, epoch: Some(epoch), marked: false };
+        self.rows.insert(id, row);
+        Claimed::New
+    }
+
+    fn set(&mut self, id: u64, state: State) -> bool {
+        let Some(row) = self.rows.get_mut(&id) else { return false };
+        let waited = std::mem::replace(&mut row.state, state) == State::Waiting;
+        if waited != (state == State::Waiting) {
+            let function = row.function.clone();
+            let waiting = &mut self.function(&function).waiting;
+            *waiting = if waited { *waiting - 1 } else { *waiting + 1 };
+        }
+        true
+    }
+
+    /// A worker has a job. It may have been lost meanwhile.
+    pub(crate) fn begin(&mut self, id: u64, function: &Bytes, now: Duration) {
+        self.function(function).begun.add(now);
+        if !self.set(id, State::Begun(now)) {
+            let row = HeldRow { function: function.clone(), state: State::Begun(now), epoch: None, marked: false };
+            self.rows.insert(id, row);
+        }
+    }
+
+    /// A job waits again: its worker is gone, say. One that was lost meanwhile is not held any more.
+    pub(crate) fn wait(&mut self, id: u64) {
+        match self.rows.get(&id).map(|row| row.epoch) {
+            Some(Some(_)) => drop(self.set(id, State::Waiting)),
+            _ => drop(self.remove(id)),
+        }
+    }
+
+    /// What became of a job is on its way to the store. Of one that is not held, too: it may be claimed before that is there.
+    pub(crate) fn end(&mut self, id: u64) {
+        if !self.set(id, State::Ending) {
+            let row = HeldRow { function: Bytes::new(), state: State::Ending, epoch: None, marked: false };
+            self.rows.insert(id, row);
+        }
+    }
+
+    /// A job is to be given back. False: it is not owned, and not held any more.
+    pub(crate) fn release(&mut self, id: u64) -> bool {
+        let owned = self.holds(id) && self.set(id, State::Released);
+        if !owned {
+            self.remove(id);
+        }
+        owned
+    }
+
+    /// Is a row owned?
+    pub(crate) fn holds(&self, id: u64) -> bool {
+        self.rows.get(&id).is_some_and(|row| row.epoch.is_some())
+    }
+
+    /// A row is not held any more. Its function.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Bytes> {
+        self.set(id, State::Ending);
+        self.rows.remove(&id).map(|row| row.function)
+    }
+
+    /// All rows are lost. What is not begun is forgotten.
+    pub(crate) fn lose(&mut self) {
+        self.rows.retain(|_, row| matches!(row.state, State::Begun(_) | State::Ending));
+        self.rows.values_mut().for_each(|row| row.epoch = None);
+        self.functions.values_mut().for_each(|function| function.waiting = 0);
+    }
+
+    /// What the store says is owned by an epoch: the ids of those that are not known here to be; `None` where one is missing
+    /// that waits or is run here.
+    pub(crate) fn reconcile(&self, epoch: Epoch, owned: &[u64]) -> Option<Vec<u64>> {
+        let ours = |id: &u64| self.rows.get(id).is_some_and(|row| row.epoch == Some(epoch));
+        let theirs: HashSet<_> = owned.iter().collect();
+        let there = |(id, row): (&u64, &HeldRow)| {
+            matches!(row.state, State::Ending | State::Released) || row.epoch != Some(epoch) || theirs.contains(id)
+        };
+        self.rows.iter().all(there).then(|| owned.iter().copied().filter(|id| !ours(id)).collect())
+    }
+
+    /// Jobs that are begun for a while, and are not marked as started.
+    pub(crate) fn unmarked(&mut self, now: Duration) -> Vec<u64> {
+        let long = |row: &HeldRow| matches!(row.state, State::Begun(since) if since + MARK_AFTER <= now);
+        let unmarked = self.rows.iter_mut().filter(|(_, row)| !row.marked && row.epoch.is_some() && long(row));
+        let mut ids: Vec<_> = unmarked
+            .map(|(id, row)| {
+                row.marked = true;
+                *id
+            })
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Of how many jobs it is known that no worker has them: those of the function with the most.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> u32 {
+        self.functions.values().map(|function| function.waiting).max().unwrap_or_default()
+    }
+}

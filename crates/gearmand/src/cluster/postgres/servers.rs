@@ -1,0 +1,125 @@
+//! What changes no jobs of a living server: servers come, are heard of and go, numbers for jobs, wake-ups, and looking.
+
+use crate::cluster::ask::{Answer, Epoch, Seen, SeenState, Swept, Which};
+use crate::cluster::postgres::error::{Outcome, Unusable};
+use crate::cluster::postgres::rows::{natural, number};
+use crate::cluster::postgres::session::{Session, payload_of};
+use crate::cluster::postgres::settings::Settings;
+use crate::cluster::postgres::statements;
+use bytes::Bytes;
+use tokio_postgres::{Row, SimpleQueryMessage, Statement};
+
+/// Prepared statements.
+pub(super) struct Servers {
+    join: Statement,
+    beat: Statement,
+    block: Statement,
+    wake: Statement,
+    look_id: Statement,
+    look_key: Statement,
+    /// Texts of those that are more than one.
+    leave: String,
+    sweep: String,
+    /// Of wake-ups; none where nobody would hear.
+    channel: Option<String>,
+}
+
+impl Servers {
+    pub(super) async fn prepare(session: &Session, settings: &Settings) -> Result<Servers, Unusable> {
+        let (by_id, by_key) = (statements::look_id(), statements::look_key());
+        let prepare = |text| session.prepare(settings, text);
+        let (join, beat, block, wake, look_id, look_key) = tokio::try_join!(
+            prepare(statements::JOIN),
+            prepare(statements::BEAT),
+            prepare(statements::BLOCK),
+            prepare(statements::WAKE),
+            prepare(&by_id),
+            prepare(&by_key),
+        )?;
+        Ok(Servers {
+            join,
+            beat,
+            block,
+            wake,
+            look_id,
+            look_key,
+            leave: settings.statement(statements::LEAVE),
+            sweep: settings.statement(statements::SWEEP),
+            channel: (!settings.pooled).then(|| settings.schema.clone()),
+        })
+    }
+
+    pub(super) async fn join(&self, session: &Session, name: &str, address: &str) -> Result<Answer, Outcome> {
+        let rows = session.query(&self.join, &[&name, &address]).await?;
+        one(&rows, |row| Ok(Answer::Joined { epoch: natural(row.try_get(0)?), namesake: row.try_get(1)? }))
+    }
+
+    pub(super) async fn beat(&self, session: &Session, epoch: Epoch) -> Result<Answer, Outcome> {
+        Ok(Answer::Beat(!session.query(&self.beat, &[&number(epoch)]).await?.is_empty()))
+    }
+
+    pub(super) async fn sweep(&self, session: &Session) -> Result<Answer, Outcome> {
+        Ok(Answer::Swept(swept(&session.simple(&self.sweep).await?)))
+    }
+
+    pub(super) async fn block(&self, session: &Session, count: u64) -> Result<Answer, Outcome> {
+        let rows = session.query(&self.block, &[&number(count)]).await?;
+        one(&rows, |row| Ok(Answer::Block(natural(row.try_get(0)?))))
+    }
+
+    pub(super) async fn wake(&self, session: &Session, functions: &[Bytes]) -> Result<Answer, Outcome> {
+        if let Some(channel) = self.channel.as_ref().filter(|_| !functions.is_empty()) {
+            let payloads: Vec<String> = functions.iter().map(|function| payload_of(function)).collect();
+            session.query(&self.wake, &[channel, &payloads]).await?;
+        }
+        Ok(Answer::Done)
+    }
+
+    pub(super) async fn leave(&self, session: &Session, epoch: Epoch) -> Result<Answer, Outcome> {
+        // Without parameters, because it is more than one statement.
+        session.simple(&self.leave.replace("$1", &epoch.to_string())).await?;
+        Ok(Answer::Done)
+    }
+
+    pub(super) async fn look(&self, session: &Session, which: &Which) -> Result<Answer, Outcome> {
+        let rows = match which {
+            Which::Id(id) => session.query(&self.look_id, &[&number(*id)]).await?,
+            Which::Key(row) => match row.key() {
+                Some(key) => session.query(&self.look_key, &[&key.function, &key.unique, &key.data]).await?,
+                None => Vec::new(),
+            },
+        };
+        let seen = rows.first().map(seen).transpose();
+        Ok(Answer::Looked(seen.map_err(|e| Outcome::of(&e))?))
+    }
+}
+
+fn one(rows: &[Row], read: impl Fn(&Row) -> Result<Answer, tokio_postgres::Error>) -> Result<Answer, Outcome> {
+    match rows {
+        [row] => read(row).map_err(|e| Outcome::of(&e)),
+        _ => Err(Outcome::NotDone("the schema was changed by hand: table cluster must have one row".into())),
+    }
+}
+
+fn seen(row: &Row) -> Result<Seen, tokio_postgres::Error> {
+    let state = match (row.try_get::<_, Option<bool>>(5)?, row.try_get::<_, Option<i64>>(3)?) {
+        (None, _) => SeenState::Dead,
+        (Some(_), None) => SeenState::Free,
+        (Some(started), Some(_)) => SeenState::Owned { server: row.try_get(4)?, started },
+    };
+    let tries = row.try_get::<_, i32>(1)?.try_into().unwrap_or(u16::MAX);
+    Ok(Seen { id: natural(row.try_get(0)?), tries, due_ms: natural(row.try_get(2)?), state })
+}
+
+/// Of the first statement the rows, of the second how many there were.
+fn swept(messages: &[SimpleQueryMessage]) -> Swept {
+    let mut swept = Swept::default();
+    for message in messages {
+        match message {
+            SimpleQueryMessage::Row(row) => swept.died.extend(row.get(0).map(str::to_owned)),
+            SimpleQueryMessage::CommandComplete(rows) => swept.freed = *rows,
+            _ => {}
+        }
+    }
+    swept
+}

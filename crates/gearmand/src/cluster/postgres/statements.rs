@@ -1,0 +1,306 @@
+//! The text of every statement. `@` stands for the schema, `@dead` for how long an epoch lives unheard of.
+//!
+//! What always holds: each is a transaction of its own; its rows are named by ids or by an index, however long the queue is; and
+//! none waits for a row that a statement waiting for it has.
+//!
+//! Writes begin with a *fence*: the row of the epoch, locked and counted on, or nothing where the epoch does not live or the
+//! turn is not its next. All else of them is joined to it. Whoever declares an epoch dead needs the same lock. A row 0 in what
+//! they return says that the fence was passed.
+
+/// Milliseconds since 1970, by the database's clock.
+macro_rules! now {
+    () => {
+        "(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+    };
+}
+
+macro_rules! fence {
+    () => {
+        "WITH fence AS (
+            UPDATE @.server s SET turn = $2::bigint WHERE s.epoch = $1 AND s.turn = $2::bigint - 1 AND s.died IS NULL
+                AND EXISTS (SELECT FROM @.beat b WHERE b.epoch = s.epoch AND b.at >= clock_timestamp() - @dead)
+            RETURNING s.epoch
+        ), "
+    };
+}
+
+/// The digest of a job's key, see schema.sql.
+macro_rules! digest {
+    ($row:literal) => {
+        concat!(
+            "CASE WHEN ",
+            $row,
+            ".unique_key = '' OR ",
+            $row,
+            ".unique_key = '-' AND ",
+            $row,
+            ".data = '' THEN NULL
+                WHEN ",
+            $row,
+            ".unique_key = '-' THEN sha256(",
+            $row,
+            ".data) ELSE '' END"
+        )
+    };
+}
+
+/// A row that waits no more shows no time.
+macro_rules! job {
+    ($row:literal) => {
+        concat!(
+            $row,
+            ".id, ",
+            $row,
+            ".function, ",
+            $row,
+            ".unique_key, ",
+            $row,
+            ".priority, ",
+            $row,
+            ".data, ",
+            $row,
+            ".reducer, ",
+            $row,
+            ".tries, ",
+            $row,
+            ".first_ms, ",
+            "CASE WHEN ",
+            $row,
+            ".due > ",
+            now!(),
+            " THEN ",
+            $row,
+            ".due ELSE 0 END AS due_ms"
+        )
+    };
+}
+
+/// What is free of a function in one priority.
+macro_rules! free {
+    ($priority:literal) => {
+        concat!(
+            "SELECT id, bytes FROM (SELECT id, octet_length(data)::bigint AS bytes FROM @.job
+                WHERE owner IS NULL AND function = w.function AND priority = ",
+            $priority,
+            " AND due <= w.now
+                ORDER BY due, id LIMIT w.count FOR UPDATE SKIP LOCKED) p"
+        )
+    };
+}
+
+macro_rules! done {
+    () => {
+        "DELETE FROM @.job j USING fence f, unnest($3::bigint[]) AS u(id)
+        WHERE j.id = u.id AND (j.owner IS NULL OR j.owner = f.epoch) RETURNING j.id"
+    };
+}
+
+/// Name, address.
+pub(super) const JOIN: &str = "
+    WITH old AS (DELETE FROM @.server WHERE died < clock_timestamp() - interval '30 days'),
+    joined AS (INSERT INTO @.server (name, address) VALUES ($1, $2) RETURNING epoch),
+    heard AS (INSERT INTO @.beat SELECT epoch, clock_timestamp() FROM joined)
+    SELECT epoch, EXISTS (
+        SELECT FROM @.server s JOIN @.beat b USING (epoch) WHERE s.name = $1 AND b.at >= clock_timestamp() - @dead
+    ) FROM joined";
+
+/// Epoch. One row: it lives.
+pub(super) const BEAT: &str = "
+    UPDATE @.beat SET at = clock_timestamp() WHERE epoch = $1 AND at >= clock_timestamp() - @dead RETURNING epoch";
+
+/// For an epoch in place of `$1`.
+pub(super) const LEAVE: &str = "
+    UPDATE @.server SET died = clock_timestamp(), was_left = true WHERE epoch = $1 AND died IS NULL;
+    DELETE FROM @.beat WHERE epoch = $1;
+    UPDATE @.job SET owner = NULL, started = false WHERE owner = $1";
+
+/// Statements of one transaction, each of which sees what was committed before it began: first those are declared dead that were
+/// not heard of, unless they are writing; then rows of owners without a beat are freed. Owners are found one by one: there
+/// are a few, however many rows they have.
+pub(super) const SWEEP: &str = concat!("
+    WITH late AS (
+        SELECT s.epoch FROM @.server s JOIN @.beat b USING (epoch) WHERE b.at < clock_timestamp() - @dead
+        FOR UPDATE OF s SKIP LOCKED
+    ), gone AS (
+        DELETE FROM @.beat b USING late WHERE b.epoch = late.epoch AND b.at < clock_timestamp() - @dead RETURNING b.epoch
+    )
+    UPDATE @.server s SET died = clock_timestamp() FROM gone WHERE s.epoch = gone.epoch RETURNING s.name;
+
+    WITH RECURSIVE owners AS (
+        (SELECT owner FROM @.job WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
+        UNION ALL
+        SELECT (SELECT j.owner FROM @.job j WHERE j.owner > o.owner ORDER BY j.owner LIMIT 1)
+        FROM owners o WHERE o.owner IS NOT NULL
+    ), gone AS (
+        SELECT o.owner FROM owners o
+        WHERE o.owner IS NOT NULL AND NOT EXISTS (SELECT FROM @.beat b WHERE b.epoch = o.owner)
+    ), rows AS MATERIALIZED (
+        SELECT j.id FROM gone JOIN @.job j ON j.owner = gone.owner FOR UPDATE OF j SKIP LOCKED
+    )
+    UPDATE @.job j SET owner = NULL, started = false, tries = LEAST(j.tries + j.started::int, 65535),
+        first_ms = CASE WHEN j.started AND j.first_ms = 0 THEN ", now!(), " ELSE j.first_ms END
+    FROM rows WHERE j.id = rows.id");
+
+/// Count.
+pub(super) const BLOCK: &str = "UPDATE @.cluster SET next_id = next_id + $1::bigint RETURNING next_id - $1::bigint";
+
+/// Channel, payloads.
+pub(super) const WAKE: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload";
+
+const SEEN: &str = concat!(
+    "
+    SELECT j.id, j.tries, CASE WHEN j.due > ",
+    now!(),
+    " THEN j.due ELSE 0 END, j.owner, coalesce(s.name, ''), j.started
+    FROM @.job j LEFT JOIN @.server s ON s.epoch = j.owner WHERE "
+);
+
+/// Id.
+pub(super) fn look_id() -> String {
+    format!(
+        "{SEEN} j.id = $1 UNION ALL
+        SELECT id, tries, 0, NULL, NULL, NULL FROM @.dead WHERE id = $1"
+    )
+}
+
+/// Function, unique key, workload.
+pub(super) fn look_key() -> String {
+    let digest = "CASE WHEN $2 = '-'::bytea THEN sha256($3::bytea) ELSE '' END";
+    format!("{SEEN} j.function = $1 AND j.unique_key = $2 AND j.digest = {digest}")
+}
+
+/// Epoch, turn, the columns of rows.
+pub(super) const INSERT: &str = concat!(fence!(), "
+    added AS (
+        INSERT INTO @.job (id, function, unique_key, digest, priority, due, tries, first_ms, owner, reducer, data)
+        SELECT n.id, n.function, n.unique_key, ", digest!("n"), ", n.priority,
+            CASE WHEN n.due = 0 THEN ", now!(), " ELSE n.due END,
+            n.tries, n.first_ms, CASE WHEN n.own THEN fence.epoch END, n.reducer, n.data
+        FROM fence, unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::smallint[], $7::bigint[], $8::int[], $9::bigint[],
+            $10::bool[], $11::bytea[], $12::bytea[])
+            AS n(id, function, unique_key, priority, due, tries, first_ms, own, reducer, data)
+        ON CONFLICT (function, unique_key, digest) WHERE digest IS NOT NULL DO NOTHING
+        RETURNING id
+    )
+    SELECT id FROM added UNION ALL SELECT 0 FROM fence");
+
+/// Ids of ours, and the functions, unique keys and workloads of their jobs: those whose keys rows have, and those rows.
+pub(super) const TWINS: &str = "
+    SELECT k.id, j.id FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[]) AS k(id, function, unique_key, data)
+    JOIN @.job j ON j.function = k.function AND j.unique_key = k.unique_key
+        AND j.digest = CASE WHEN k.unique_key = '-' THEN sha256(k.data) ELSE '' END";
+
+/// Ids: those that rows have.
+pub(super) const THERE: &str = "SELECT id FROM @.job WHERE id = ANY ($1)";
+
+/// Epoch, turn, functions, counts, most bytes. Each priority is read by itself, up to what is due: what waits longer is never
+/// walked over.
+pub(super) const CLAIM: &str = concat!(
+    fence!(),
+    "
+    want AS MATERIALIZED (
+        SELECT w.function, w.count, ",
+    now!(),
+    " AS now FROM fence, unnest($3::bytea[], $4::bigint[]) AS w(function, count)
+    ), picked AS MATERIALIZED (
+        SELECT p.id, p.bytes FROM want w CROSS JOIN LATERAL (
+            SELECT c.id, c.bytes FROM (
+                ",
+    free!("0"),
+    " UNION ALL ",
+    free!("1"),
+    " UNION ALL ",
+    free!("2"),
+    "
+            ) c LIMIT w.count
+        ) p
+    ), fits AS MATERIALIZED (
+        SELECT s.id FROM (SELECT id, bytes, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM picked) s
+        WHERE s.total - s.bytes < $5::bigint
+    ), claimed AS (
+        UPDATE @.job j SET owner = fence.epoch FROM fits, fence WHERE j.id = fits.id
+        RETURNING ",
+    job!("j"),
+    ", j.due
+    )
+    SELECT id, function, unique_key, priority, data, reducer, tries, first_ms, due_ms, due FROM claimed
+    UNION ALL SELECT 0, '', '', 0::smallint, '', NULL, 0, 0, 0, 0 FROM fence"
+);
+
+/// Epoch, turn, ids of jobs that are done.
+pub(super) const DONE: &str = concat!(
+    fence!(),
+    "
+    done AS (",
+    done!(),
+    ")
+    SELECT 0::smallint, id FROM done UNION ALL SELECT 0::smallint, 0 FROM fence"
+);
+
+/// Epoch, turn, and what is to be changed, kind by kind. Rows are removed before others are added.
+pub(super) const SETTLE: &str = concat!(fence!(), "
+    done AS (", done!(), "),
+    retried AS (
+        UPDATE @.job j SET owner = NULL, started = false, tries = GREATEST(j.tries, r.tries),
+            first_ms = CASE WHEN j.first_ms > 0 THEN j.first_ms ELSE r.first_ms END, due = GREATEST(j.due, r.due)
+        FROM fence f, unnest($4::bigint[], $5::int[], $6::bigint[], $7::bigint[]) AS r(id, tries, first_ms, due)
+        WHERE j.id = r.id AND (j.owner IS NULL OR j.owner = f.epoch) RETURNING j.id
+    ), buried AS (
+        DELETE FROM @.job j
+        USING fence f, unnest($8::bigint[], $9::int[], $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[], $14::bytea[])
+            AS b(id, tries, first_ms, last_ms, reason, text, worker)
+        WHERE j.id = b.id AND (j.owner IS NULL OR j.owner = f.epoch)
+        RETURNING j.id, CASE WHEN j.first_ms > 0 THEN j.first_ms ELSE b.first_ms END AS first_ms, b.last_ms,
+            GREATEST(j.tries, b.tries) AS tries, j.priority, j.function, j.unique_key, j.reducer, b.reason, b.text, b.worker,
+            j.data
+    ), letters AS (
+        INSERT INTO @.dead (id, first_ms, last_ms, tries, priority, function, unique_key, reducer, reason, text, worker, data)
+        SELECT * FROM buried
+    ), started AS (
+        UPDATE @.job j SET started = true FROM fence f WHERE j.id = ANY ($15) AND j.owner = f.epoch RETURNING j.id
+    ), released AS (
+        UPDATE @.job j SET owner = NULL, started = false FROM fence f WHERE j.id = ANY ($16) AND j.owner = f.epoch
+        RETURNING j.id
+    ), forgot AS (
+        DELETE FROM @.dead d USING fence WHERE d.id = ANY ($17) RETURNING d.id
+    ), letter AS (
+        SELECT d.id, d.function, d.unique_key, d.priority, d.reducer, d.data FROM fence, @.dead d
+        WHERE d.id = ANY ($18) AND (SELECT count(*) FROM done) + (SELECT count(*) FROM buried) >= 0
+        FOR UPDATE OF d
+    ), back AS (
+        INSERT INTO @.job (id, function, unique_key, digest, priority, due, reducer, data)
+        SELECT l.id, l.function, l.unique_key, ", digest!("l"), ", l.priority, ", now!(), ", l.reducer, l.data FROM letter l
+        ON CONFLICT (function, unique_key, digest) WHERE digest IS NOT NULL DO NOTHING
+        RETURNING id
+    ), revived AS (
+        DELETE FROM @.dead d USING back WHERE d.id = back.id RETURNING d.id
+    ), said AS (
+        INSERT INTO @.setting SELECT s.key, s.value FROM fence, unnest($19::bytea[], $20::bytea[]) AS s(key, value)
+        ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value
+    ), unsaid AS (
+        DELETE FROM @.setting s USING fence WHERE s.key = ANY ($21)
+    )
+    SELECT 0::smallint, id FROM done UNION ALL SELECT 0::smallint, id FROM retried
+    UNION ALL SELECT 0::smallint, id FROM buried UNION ALL SELECT 0::smallint, id FROM started
+    UNION ALL SELECT 0::smallint, id FROM released UNION ALL SELECT 1::smallint, id FROM forgot
+    UNION ALL SELECT 2::smallint, id FROM revived UNION ALL SELECT 0::smallint, 0 FROM fence");
+
+/// Ids of dead letters that could not be revived: with those of the rows that have their keys.
+pub(super) const RIVALS: &str = concat!(
+    "
+    SELECT d.id, j.id FROM @.dead d LEFT JOIN @.job j
+        ON j.function = d.function AND j.unique_key = d.unique_key AND j.digest = ",
+    digest!("d"),
+    "
+    WHERE d.id = ANY ($1)"
+);
+
+/// Epoch, turn. One row: it was not made, and never will be; this answers the same when it is asked again.
+pub(super) const BURN: &str =
+    "UPDATE @.server SET turn = $2::bigint + 1 WHERE epoch = $1 AND turn <> $2::bigint RETURNING turn";
+
+/// Epoch. One row: it is known.
+pub(super) const KNOWN: &str = "SELECT turn FROM @.server WHERE epoch = $1";
+
+/// Epoch.
+pub(super) const OWNED: &str = "SELECT id FROM @.job WHERE owner = $1";

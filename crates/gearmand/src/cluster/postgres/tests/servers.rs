@@ -1,0 +1,152 @@
+//! Servers come, are heard of and go.
+
+use super::*;
+use crate::cluster::ask::Swept;
+
+/// As if nothing had been heard of them for so long.
+async fn silent(place: &Place, epoch: Epoch, seconds: u32) {
+    place.execute(&format!("UPDATE @.beat SET at = at - interval '{seconds} s' WHERE epoch = {epoch}")).await;
+}
+
+async fn sweep(server: &Server) -> Swept {
+    match server.ask(Ask::Sweep).await {
+        Answer::Swept(swept) => swept,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_join_is_an_epoch_and_namesakes_are_known() {
+    let Some(place) = place() else { return };
+    let store = place.open().await;
+    let join = async |name: &str| match store.ask(&Ask::Join { name: name.into(), address: "x".into() }).await {
+        Ok(Answer::Joined { epoch, namesake }) => (epoch, namesake),
+        other => panic!("{other:?}"),
+    };
+    let (first, alone) = join("a").await;
+    let (second, twins) = join("a").await;
+    assert!(first > 0 && second > first);
+    assert_eq!((alone, twins, join("b").await.1), (false, true, false));
+    for epoch in [first, second] {
+        store.ask(&Ask::Leave(epoch)).await.unwrap();
+        assert_eq!(store.ask(&Ask::Beat(epoch)).await, Ok(Answer::Beat(false)));
+    }
+    assert!(!join("a").await.1);
+}
+
+#[tokio::test]
+async fn whoever_is_silent_for_too_long_is_dead_and_its_rows_are_free() {
+    let Some(place) = place() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    a.insert(jobs(1..=3, true)).await;
+    b.insert(jobs([4], true)).await;
+    a.settle(vec![Settle::Started(2)]).await;
+    silent(&place, a.epoch, 3000).await;
+    assert_eq!(sweep(&b).await, Swept::default());
+    assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(true));
+    silent(&place, a.epoch, 3601).await;
+    // Before anybody has seen it, too.
+    assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(false));
+    let claim = Write::Claim(vec![Want { function: Bytes::from("f"), count: 1 }]);
+    let claim = Ask::Write { epoch: a.epoch, turn: 3, write: claim };
+    assert_eq!(a.ask(claim.clone()).await, Answer::Fenced);
+    assert_eq!(sweep(&b).await, Swept { died: vec!["a".into()], freed: 3 });
+    assert_eq!(sweep(&b).await, Swept::default());
+    assert_eq!((a.ask(Ask::Beat(a.epoch)).await, a.ask(claim).await), (Answer::Beat(false), Answer::Fenced));
+    let rows = b.claim("f", 10).await;
+    assert_eq!(rows.iter().map(|row| (row.id, row.tries)).collect::<Vec<_>>(), [(1, 0), (2, 1), (3, 0)]);
+    assert!(rows[1].first_ms > 0);
+    assert_eq!(b.owned().await, [1, 2, 3, 4]);
+    assert_eq!(a.ask(Ask::Resume { epoch: a.epoch, turn: 3, rows: Vec::new().into() }).await, Answer::Resumed(None));
+}
+
+#[tokio::test]
+async fn rows_of_owners_that_nobody_knows_are_freed() {
+    let Some(place) = place() else { return };
+    let server = place.server().await;
+    server.insert(jobs(1..=5, true)).await;
+    place.execute("UPDATE @.job SET owner = 1000 + id WHERE id < 4; UPDATE @.job SET owner = 1004 WHERE id = 3").await;
+    assert_eq!(sweep(&server).await, Swept { died: Vec::new(), freed: 3 });
+    assert_eq!(server.owned().await, [4, 5]);
+}
+
+#[tokio::test]
+async fn whoever_leaves_leaves_its_rows() {
+    let Some(place) = place() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    a.insert(jobs([1, 2], true)).await;
+    assert_eq!(a.ask(Ask::Leave(a.epoch)).await, Answer::Done);
+    assert_eq!(b.claim_ids("f", 5).await, [1, 2]);
+    assert_eq!(sweep(&b).await, Swept::default());
+    assert_eq!(place.number("SELECT count(*) FROM @.server WHERE was_left AND died IS NOT NULL").await, 1);
+}
+
+/// Somebody's transaction holds a write of an epoch up.
+#[tokio::test]
+async fn a_beat_waits_for_no_write_and_nobody_dies_in_the_middle_of_one() {
+    let Some(place) = place() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    a.insert(vec![own(job(1, "f", ""))]).await;
+    let mut admin = place.admin().await;
+    let holds = admin.transaction().await.unwrap();
+    holds.execute(&place.settings.statement("SELECT FROM @.job WHERE id = 1 FOR UPDATE"), &[]).await.unwrap();
+    let done = a.next_write(Write::Settle(vec![Settle::Done(1)].into()));
+    let mut write = std::pin::pin!(a.store.ask(&done));
+    tokio::select! {
+        _ = &mut write => panic!("nobody holds it up"),
+        () = waits(&place) => {}
+    }
+    assert_eq!(in_time(a.ask(Ask::Beat(a.epoch))).await, Answer::Beat(true));
+    silent(&place, a.epoch, 3601).await;
+    assert_eq!(in_time(sweep(&b)).await, Swept::default());
+    holds.commit().await.unwrap();
+    assert_eq!(in_time(write).await, Ok(Answer::Settled(vec![Settled::Made])));
+    assert_eq!(sweep(&b).await.died, ["a"]);
+}
+
+/// Until a statement in this schema waits for a lock.
+async fn waits(place: &Place) {
+    let select = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'",
+        place.settings.schema
+    );
+    let admin = place.admin().await;
+    until(async || (admin.query_one(&select, &[]).await.unwrap().get::<_, i64>(0) > 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn numbers_are_given_once() {
+    let Some(place) = place() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    assert_eq!([a.block(1000).await, b.block(1).await, a.block(10).await, b.block(5).await], [1, 1001, 1002, 1012]);
+}
+
+#[tokio::test]
+async fn wake_ups_reach_every_server_of_the_schema() {
+    let Some(place) = place() else { return };
+    let (a, mut woken_a) = place.listening().await;
+    let (_b, mut woken_b) = place.listening().await;
+    let other = super::place().unwrap();
+    let (c, mut woken_c) = other.listening().await;
+    let (odd, plain) = (Bytes::from_static(b"\xff'x"), Bytes::from("f"));
+    a.ask(&Ask::Wake(vec![odd.clone(), plain.clone()])).await.unwrap();
+    c.ask(&Ask::Wake(vec![Bytes::from("c")])).await.unwrap();
+    for woken in [&mut woken_a, &mut woken_b] {
+        assert_eq!(in_time(woken.recv()).await, Some(odd.clone()));
+        assert_eq!(in_time(woken.recv()).await, Some(plain.clone()));
+    }
+    assert_eq!(in_time(woken_c.recv()).await, Some(Bytes::from("c")));
+}
+
+#[tokio::test]
+async fn behind_a_pooler_nothing_is_set_and_nobody_listens() {
+    let Some(mut place) = place() else { return };
+    place.settings.pooled = true;
+    let (store, mut woken) = place.listening().await;
+    let server = Server::join(store, "a").await;
+    server.insert(jobs([1], false)).await;
+    assert_eq!(server.claim_ids("f", 1).await, [1]);
+    assert_eq!(server.ask(Ask::Wake(vec![Bytes::from("f")])).await, Answer::Done);
+    assert_eq!(server.ask(Ask::Beat(server.epoch)).await, Answer::Beat(true));
+    assert!(woken.try_recv().is_err());
+}

@@ -1,0 +1,242 @@
+//! A store in memory, which does what asks say and nothing more.
+
+use crate::cluster::ask::*;
+use crate::cluster::lease::DEAD_AFTER;
+use crate::cluster::member::Wrong;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) row: JobRow,
+    pub(super) owner: Option<Epoch>,
+    started: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) rows: BTreeMap<u64, Stored>,
+    pub(super) dead: BTreeMap<u64, JobRow>,
+    /// When jobs were over; of one that was tried again after its death, the last time.
+    pub(super) over: HashMap<u64, Duration>,
+    pub(super) done: HashSet<u64>,
+    /// Jobs that were not stored because of others. Where that answer is lost and the other one is over meanwhile, they are said to
+    /// be stored, and over.
+    pub(super) joined: HashMap<u64, u64>,
+    /// When epochs that live were heard of.
+    pub(super) live: BTreeMap<Epoch, Duration>,
+    /// When epochs were declared dead that owned rows, after they were last heard of.
+    pub(super) takeovers: Vec<Duration>,
+    turns: HashMap<Epoch, u64>,
+    last_epoch: Epoch,
+    last_id: u64,
+    missed: u32,
+    pub(super) wrong: Option<Wrong>,
+    pub(super) bad: Option<String>,
+}
+
+/// The wall clock of the store.
+pub(super) fn milliseconds(now: Duration) -> u64 {
+    1_000_000_000_000 + now.as_millis() as u64
+}
+
+impl Memory {
+    /// Does it, and says of which functions others are to be told.
+    pub(super) fn ask(&mut self, now: Duration, ask: &Ask) -> Answer {
+        match ask {
+            Ask::Join { .. } => {
+                self.last_epoch += 1;
+                self.live.insert(self.last_epoch, now);
+                self.turns.insert(self.last_epoch, 0);
+                Answer::Joined { epoch: self.last_epoch, namesake: false }
+            }
+            Ask::Beat(epoch) => match self.live.get_mut(epoch) {
+                Some(beat) => {
+                    *beat = now;
+                    Answer::Beat(true)
+                }
+                None => Answer::Beat(false),
+            },
+            Ask::Leave(epoch) => {
+                self.live.remove(epoch);
+                self.free_orphans();
+                Answer::Done
+            }
+            Ask::Sweep => self.sweep(now),
+            Ask::Block { count } => {
+                let first = self.last_id + 1;
+                self.last_id += count;
+                Answer::Block(first)
+            }
+            Ask::Wake(_) => Answer::Done,
+            Ask::Look(which) => Answer::Looked(self.look(which)),
+            Ask::Write { epoch, turn, write } => {
+                let last = self.turns.get(epoch).copied().unwrap_or_default();
+                let ordered = last + 1 == *turn || self.wrong == Some(Wrong::NoTurns);
+                if !self.live.contains_key(epoch) || !ordered {
+                    return Answer::Fenced;
+                }
+                self.turns.insert(*epoch, *turn);
+                self.write(now, *epoch, write)
+            }
+            Ask::Resume { epoch, turn, rows } => {
+                let last = self.turns.entry(*epoch).or_default();
+                if *last + 1 == *turn {
+                    *last = turn + 1;
+                }
+                Answer::Resumed((*last == *turn).then(|| rows.iter().map(|new| self.resumed(&new.row)).collect()))
+            }
+            Ask::Owned(epoch) => {
+                let owned = self.rows.iter().filter(|(_, stored)| stored.owner == Some(*epoch));
+                Answer::Owned(owned.map(|(id, _)| *id).collect())
+            }
+        }
+    }
+
+    fn look(&self, which: &Which) -> Option<Seen> {
+        let id = match which {
+            Which::Id(id) => *id,
+            Which::Key(row) => self.by_key(row)?,
+        };
+        if let Some(letter) = self.dead.get(&id) {
+            return Some(Seen { id, tries: letter.tries, due_ms: 0, state: SeenState::Dead });
+        }
+        let stored = self.rows.get(&id)?;
+        let state = match stored.owner {
+            None => SeenState::Free,
+            Some(epoch) => SeenState::Owned { server: epoch.to_string(), started: stored.started },
+        };
+        Some(Seen { id, tries: stored.row.tries, due_ms: stored.row.due_ms, state })
+    }
+
+    fn sweep(&mut self, now: Duration) -> Answer {
+        let died: Vec<Epoch> =
+            self.live.iter().filter(|(_, beat)| **beat + DEAD_AFTER < now).map(|(e, _)| *e).collect();
+        for epoch in &died {
+            let beat = self.live.remove(epoch).unwrap();
+            if self.rows.values().any(|stored| stored.owner == Some(*epoch)) {
+                self.takeovers.push(now - beat);
+            }
+        }
+        let freed = self.free_orphans();
+        Answer::Swept(Swept { died: died.iter().map(ToString::to_string).collect(), freed })
+    }
+
+    fn free_orphans(&mut self) -> u64 {
+        let mut freed = 0;
+        for stored in self.rows.values_mut() {
+            if stored.owner.is_some_and(|owner| !self.live.contains_key(&owner)) {
+                stored.row.tries += u16::from(stored.started);
+                (stored.owner, stored.started, freed) = (None, false, freed + 1);
+            }
+        }
+        freed
+    }
+
+    fn by_key(&self, row: &JobRow) -> Option<u64> {
+        row.key()?;
+        self.rows.iter().find(|(_, stored)| stored.row.key() == row.key()).map(|(id, _)| *id)
+    }
+
+    fn resumed(&self, row: &JobRow) -> Inserted {
+        match self.by_key(row) {
+            _ if self.rows.contains_key(&row.id) => Inserted::Stored,
+            Some(id) => Inserted::Exists(id),
+            None => Inserted::Over,
+        }
+    }
+
+    fn write(&mut self, now: Duration, epoch: Epoch, write: &Write) -> Answer {
+        match write {
+            Write::Insert(rows) => {
+                let keys: Vec<_> = rows.iter().filter_map(|new| new.row.key()).collect();
+                if !keys.is_sorted_by(|a, b| a < b) {
+                    self.bad = Some(format!("keys are not in order, or twice: {keys:?}"));
+                }
+                Answer::Inserted(rows.iter().map(|new| self.insert(epoch, new)).collect())
+            }
+            Write::Settle(settles) => {
+                let ids: HashSet<_> = settles.iter().filter_map(Settle::id).collect();
+                if ids.len() < settles.iter().filter_map(Settle::id).count() {
+                    self.bad = Some(format!("a job twice: {settles:?}"));
+                }
+                Answer::Settled(settles.iter().map(|settle| self.settle(now, epoch, settle)).collect())
+            }
+            Write::Claim(wants) => Answer::Rows(wants.iter().flat_map(|want| self.claim(now, epoch, want)).collect()),
+        }
+    }
+
+    fn insert(&mut self, epoch: Epoch, new: &NewRow) -> Inserted {
+        if let Some(id) = self.by_key(&new.row) {
+            self.joined.insert(new.row.id, id);
+            self.missed += 1;
+            // As if its holder were gone when it is looked for.
+            return if self.missed.is_multiple_of(16) { Inserted::Missed } else { Inserted::Exists(id) };
+        }
+        let owner = new.own.then_some(epoch);
+        self.rows.insert(new.row.id, Stored { row: new.row.clone(), owner, started: false });
+        Inserted::Stored
+    }
+
+    fn settle(&mut self, now: Duration, epoch: Epoch, settle: &Settle) -> Settled {
+        match settle {
+            Settle::Set(..) | Settle::Unset(_) => return Settled::Made,
+            Settle::Forget(id) => return if self.dead.remove(id).is_some() { Settled::Made } else { Settled::Gone },
+            Settle::Revive(id) => return self.revive(*id),
+            _ => {}
+        }
+        let id = settle.id().unwrap();
+        let strict = matches!(settle, Settle::Started(_) | Settle::Release(_));
+        let Some(stored) = self.rows.get_mut(&id) else { return Settled::Gone };
+        let allowed = stored.owner == Some(epoch) || (stored.owner.is_none() && !strict);
+        if !allowed && self.wrong != Some(Wrong::NoFence) {
+            return Settled::Taken;
+        }
+        let free = stored.owner.is_none();
+        match settle {
+            Settle::Started(_) => stored.started = true,
+            Settle::Release(_) => (stored.owner, stored.started) = (None, false),
+            Settle::Retry { tries, first_ms, due_ms, .. } => {
+                let row = &mut stored.row;
+                row.tries = row.tries.max(*tries);
+                row.due_ms = if free { row.due_ms.max(*due_ms) } else { *due_ms };
+                row.first_ms = if row.first_ms > 0 { row.first_ms } else { *first_ms };
+                (stored.owner, stored.started) = (None, false);
+            }
+            Settle::Done(_) => {
+                self.rows.remove(&id);
+                self.done.insert(id);
+                self.over.insert(id, now);
+            }
+            Settle::Bury(death) => {
+                let mut row = self.rows.remove(&id).unwrap().row;
+                row.tries = row.tries.max(death.tries);
+                self.dead.insert(id, row);
+                self.over.insert(id, now);
+            }
+            Settle::Set(..) | Settle::Unset(_) | Settle::Forget(_) | Settle::Revive(_) => unreachable!(),
+        }
+        Settled::Made
+    }
+
+    fn revive(&mut self, id: u64) -> Settled {
+        let Some(letter) = self.dead.get(&id) else { return Settled::Gone };
+        if let Some(same) = self.by_key(letter) {
+            return Settled::Exists(same);
+        }
+        let row = self.dead.remove(&id).unwrap();
+        let row = JobRow { tries: 0, first_ms: 0, due_ms: 0, ..row };
+        self.rows.insert(id, Stored { row, owner: None, started: false });
+        Settled::Made
+    }
+
+    fn claim(&mut self, now: Duration, epoch: Epoch, want: &Want) -> Vec<JobRow> {
+        let due = |row: &JobRow| row.function == want.function && row.due_ms <= milliseconds(now);
+        let mut free: Vec<_> =
+            self.rows.values_mut().filter(|stored| stored.owner.is_none() && due(&stored.row)).collect();
+        free.sort_by_key(|stored| (stored.row.priority, stored.row.due_ms, stored.row.id));
+        free.truncate(want.count as usize);
+        free.iter_mut().for_each(|stored| stored.owner = Some(epoch));
+        free.into_iter().map(|stored| stored.row.clone()).collect()
+    }
+}

@@ -1,0 +1,75 @@
+//! What is promised holds in many schedules of the model, and what is not done right breaks it.
+
+use super::world::{FEW, explore, one_crash};
+use crate::cluster::member::Wrong;
+use std::time::Duration;
+
+/// From the environment, else as given.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn promises_hold_in_all_schedules() {
+    let first = number("MODEL_SEED", 0);
+    // Without optimisation each takes twenty times as long.
+    let usual = if cfg!(debug_assertions) { 100 } else { 3_000 };
+    let (schedules, seconds) = (number("MODEL_SCHEDULES", usual), number("MODEL_SECONDS", 600));
+    let seen = explore(first..first + schedules, Wrong::Nothing, Duration::from_secs(seconds));
+    let seen = seen.unwrap_or_else(|bad| panic!("{bad}"));
+    println!("{seen:?}");
+    if seen.schedules < FEW {
+        return;
+    }
+    assert!(seen.acknowledged > seen.submits / 2, "{seen:?}");
+    assert!(seen.counts.doubts > 0 && seen.counts.lost > 0 && seen.again > 0, "{seen:?}");
+}
+
+/// Each mistake breaks a promise in one of the first schedules.
+fn finds(wrong: Wrong, promise: &str) {
+    let found = explore(0..20_000, wrong, Duration::from_secs(300));
+    let found = found.err().unwrap_or_else(|| panic!("{wrong:?} was not found"));
+    println!("{wrong:?}: {found}");
+    assert!(found.contains(promise), "{found}");
+}
+
+#[test]
+fn a_lease_that_counts_from_its_answer_is_found() {
+    finds(Wrong::LeaseFromAnswer, "hands out job");
+}
+
+#[test]
+#[ignore = "a minute: by hand, with --release"]
+fn a_write_that_is_not_read_back_is_found() {
+    finds(Wrong::NoReadBack, "job");
+}
+
+#[test]
+#[ignore = "a minute: by hand, with --release"]
+fn a_claim_before_the_broker_has_agreed_is_found() {
+    finds(Wrong::NoAgreement, "job");
+}
+
+#[test]
+fn ends_that_are_not_fenced_are_found() {
+    finds(Wrong::NoFence, "hands out job");
+}
+
+#[test]
+fn writes_without_turns_are_found() {
+    finds(Wrong::NoTurns, "job");
+}
+
+#[test]
+#[ignore = "a minute: by hand, with --release"]
+fn a_submit_that_joins_any_job_is_found() {
+    finds(Wrong::JoinsAny, "not run since");
+}
+
+#[test]
+fn a_dead_servers_jobs_are_free_within_twelve_seconds() {
+    for seed in 0..20 {
+        let takeovers = one_crash(seed).unwrap();
+        assert!(takeovers.iter().all(|after| *after <= Duration::from_secs(12)), "{takeovers:?}");
+    }
+}

@@ -1,0 +1,248 @@
+//! Single steps of the protocol, one server and what it asks.
+
+use crate::cluster::ask::*;
+use crate::cluster::changes::{Changes, Ended};
+use crate::cluster::lease::{HOLD, Lease};
+use crate::cluster::member::{DOUBT, Member, PATIENCE, Settings, Told};
+use crate::durable::batch::{Batch, BatchResult, PendingChanges};
+use crate::durable::{Extras, Name, Row};
+use bytes::Bytes;
+use gearman_core::protocol::message::Priority;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn name(id: u64, unique: &str) -> Name<'_> {
+    Name { id, unique: unique.as_bytes(), function: b"f" }
+}
+
+fn add(changes: &mut PendingChanges, id: u64, unique: &str) {
+    let extras = Extras::default();
+    let row = Row { name: name(id, unique), priority: Priority::Normal, data: b"data", due_ms: 0, extras };
+    changes.add(&row, || Bytes::from_static(b"data"));
+}
+
+fn batch(fill: impl FnOnce(&mut PendingChanges)) -> Batch {
+    let mut changes = PendingChanges::default();
+    fill(&mut changes);
+    changes.take().unwrap()
+}
+
+/// The ids that a round asks to insert.
+fn missing(changes: &Changes) -> Vec<u64> {
+    changes.round.as_ref().unwrap().missing().into_iter().map(|(_, row)| row.id).collect()
+}
+
+#[test]
+fn a_lease_counts_from_when_it_was_asked_for() {
+    let mut lease = Lease::default();
+    lease.begin(1, SECOND);
+    assert!(lease.holds(SECOND + HOLD - Duration::from_millis(1)) && !lease.holds(SECOND + HOLD));
+    lease.renew(2, SECOND * 5);
+    assert_eq!(lease.until(), Some(SECOND + HOLD));
+    lease.renew(1, SECOND * 3);
+    lease.renew(1, SECOND * 2);
+    assert_eq!(lease.until(), Some(SECOND * 3 + HOLD));
+    assert!(!lease.lose(2) && lease.lose(1) && lease.epoch().is_none());
+}
+
+#[test]
+fn new_jobs_of_one_key_are_one_job() {
+    let mut changes = Changes::default();
+    changes.push(
+        &batch(|changes| [(1, "k"), (2, ""), (3, "k")].into_iter().for_each(|(id, key)| add(changes, id, key))),
+        |_| (),
+    );
+    changes.begin_round();
+    assert_eq!(missing(&changes), [2, 1]);
+    let round = changes.round.as_mut().unwrap();
+    // The key's holder is gone when it is looked for: it is asked for again.
+    round.set(1, Inserted::Stored);
+    round.set(0, Inserted::Missed);
+    assert_eq!(missing(&changes), [1]);
+    changes.round.as_mut().unwrap().set(0, Inserted::Stored);
+    let mut outcomes = Vec::new();
+    let ended = changes.end_round(|id, outcome, refused| outcomes.push((id, outcome.unwrap(), refused)));
+    assert_eq!(ended, Some(Ended { batch: 1, added: true }));
+    let stored = |id| (id, Inserted::Stored, false);
+    assert_eq!(outcomes, [stored(1), stored(2), (3, Inserted::Exists(1), false)]);
+}
+
+#[test]
+fn ends_go_first_but_those_of_new_jobs_go_with_the_next_round() {
+    let mut changes = Changes::default();
+    let filled = batch(|changes| {
+        add(changes, 5, "k");
+        changes.done(&name(4, "k"));
+        changes.done(&name(5, "k"));
+        add(changes, 6, "k");
+    });
+    changes.push(&filled, |_| ());
+    changes.begin_round();
+    assert_eq!(changes.next_settles(), [Settle::Done(4)]);
+    assert_eq!(missing(&changes), [5]);
+    changes.round.as_mut().unwrap().set(0, Inserted::Stored);
+    assert_eq!(changes.end_round(|id, _, _| panic!("{id} is reported with its batch")), None);
+    assert!(changes.is_in_batch());
+    changes.begin_round();
+    assert_eq!(changes.next_settles(), [Settle::Done(5)]);
+    assert_eq!(missing(&changes), [6]);
+    // The batch is refused as a whole: what was stored of it is reported once more.
+    let mut refused = Vec::new();
+    assert_eq!(changes.refuse(|id, outcome, _| refused.push((id, outcome))), [Ended { batch: 1, added: false }]);
+    assert_eq!(refused, [(5, Some(Inserted::Stored)), (6, None)]);
+}
+
+/// One server and its store, which the test plays.
+struct Pair {
+    member: Member,
+    now: Duration,
+}
+
+impl Pair {
+    /// It has joined, with workers that wait.
+    fn new() -> Pair {
+        let settings = Settings { name: "s".into(), address: "".into(), window: 10, ids: 10 };
+        let mut pair = Pair { member: Member::new(settings), now: SECOND };
+        pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 7, namesake: false }));
+        pair.member.demand(&Bytes::from_static(b"f"), 2, 2);
+        pair.answer(|ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }), Ok(Answer::Rows(Vec::new())));
+        pair
+    }
+
+    /// The next ask of a kind. Before it, nothing is owned and nothing to be claimed.
+    fn asked(&mut self, which: impl Fn(&Ask) -> bool) -> (u64, Ask) {
+        for _ in 0..100 {
+            self.now = self.member.advance(self.now).min(self.now + SECOND / 10);
+            while let Some(asked) = self.member.next_ask() {
+                if which(&asked.ask) {
+                    return (asked.number, asked.ask);
+                }
+                let nothing = match asked.ask {
+                    Ask::Write { write: Write::Claim(_), .. } => Answer::Rows(Vec::new()),
+                    Ask::Owned(_) => Answer::Owned(Vec::new()),
+                    _ => continue,
+                };
+                self.member.answer(self.now, asked.number, Ok(nothing));
+            }
+        }
+        panic!("it was not asked: {:?}", self.member);
+    }
+
+    fn answer(&mut self, which: impl Fn(&Ask) -> bool, answer: Result<Answer, Fault>) -> Ask {
+        let (number, ask) = self.asked(which);
+        self.member.answer(self.now, number, answer);
+        ask
+    }
+
+    fn told(&mut self) -> Vec<Told> {
+        self.member.advance(self.now);
+        std::iter::from_fn(|| self.member.next_told()).filter(|told| !matches!(told, Told::Lease(_))).collect()
+    }
+
+    fn result(batch: u64, added: bool, done: bool) -> Told {
+        Told::Result(BatchResult { batch, added, done, ..BatchResult::default() })
+    }
+}
+
+fn inserts(ask: &Ask) -> bool {
+    matches!(ask, Ask::Write { write: Write::Insert(_), .. })
+}
+
+fn resumes(ask: &Ask) -> bool {
+    matches!(ask, Ask::Resume { .. })
+}
+
+fn turn(ask: &Ask) -> u64 {
+    match ask {
+        Ask::Write { turn, .. } | Ask::Resume { turn, .. } => *turn,
+        _ => panic!("{ask:?}"),
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_batch_in_doubt() {
+    let mut pair = Pair::new();
+    pair.member.push(&batch(|changes| (add(changes, 1, ""), add(changes, 2, "k")).1));
+    let insert = pair.answer(inserts, Err(Fault::InDoubt));
+    // Neither here nor when this answer is lost, too.
+    assert_eq!(turn(&pair.answer(resumes, Err(Fault::InDoubt))), turn(&insert));
+    assert_eq!(turn(&pair.answer(resumes, Err(Fault::NotDone("not connected".into())))), turn(&insert));
+    assert_eq!(pair.told(), []);
+    pair.answer(resumes, Ok(Answer::Resumed(None)));
+    // Two numbers are gone.
+    let again = pair.answer(inserts, Err(Fault::InDoubt));
+    assert_eq!(turn(&again), turn(&insert) + 2);
+    pair.answer(resumes, Ok(Answer::Resumed(Some(vec![Inserted::Stored, Inserted::Over]))));
+    assert_eq!(pair.told(), [Told::Free(2), Pair::result(1, true, true)]);
+}
+
+#[test]
+fn who_waits_for_a_store_that_does_not_answer_gets_an_error_and_the_job_is_given_back() {
+    let mut pair = Pair::new();
+    pair.member.push(&batch(|changes| add(changes, 1, "")));
+    let (number, _) = pair.asked(inserts);
+    pair.now += DOUBT;
+    assert_eq!(pair.told(), [Pair::result(1, false, true)]);
+    pair.member.answer(pair.now, number, Ok(Answer::Inserted(vec![Inserted::Stored])));
+    pair.answer(|ask| matches!(ask, Ask::Owned(7)), Ok(Answer::Owned(vec![1])));
+    let settles = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Settle(_), .. });
+    let Ask::Write { write: Write::Settle(settles), .. } = pair.asked(settles).1 else { panic!() };
+    assert_eq!(*settles, [Settle::Release(1)]);
+}
+
+#[test]
+fn new_jobs_are_refused_while_the_store_does_not_work_and_ends_are_kept() {
+    let mut pair = Pair::new();
+    pair.member.push(&batch(|changes| changes.done(&name(1, ""))));
+    let settles = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Settle(_), .. });
+    let begin = pair.now;
+    while pair.now < begin + PATIENCE + SECOND {
+        pair.answer(Ask::is_serial, Err(Fault::NotDone("not connected".into())));
+    }
+    assert_eq!(pair.told(), [Pair::result(1, true, false)]);
+    let mut changes = PendingChanges::default();
+    changes.set(b"a", b"b");
+    changes.take();
+    add(&mut changes, 2, "");
+    pair.member.push(&changes.take().unwrap());
+    assert_eq!(pair.told(), [Pair::result(2, false, false)]);
+    pair.answer(settles, Ok(Answer::Settled(vec![Settled::Made])));
+    assert_eq!(pair.told(), [Pair::result(2, true, true)]);
+}
+
+#[test]
+fn a_server_without_a_store_has_little_to_do() {
+    let settings = Settings { name: "s".into(), address: "".into(), window: 10, ids: 10 };
+    let strangers = Pair { member: Member::new(settings), now: SECOND };
+    for mut pair in [Pair::new(), strangers] {
+        pair.member.push(&batch(|changes| add(changes, 1, "")));
+        let (end, mut looks) = (pair.now + SECOND * 60, 0);
+        while pair.now < end {
+            (pair.now, looks) = (pair.member.advance(pair.now), looks + 1);
+        }
+        assert!(looks < 60 * 5, "{looks}");
+    }
+}
+
+#[test]
+fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
+    let mut pair = Pair::new();
+    pair.member.begin(pair.now, 1, &Bytes::from_static(b"f"));
+    pair.answer(|ask| matches!(ask, Ask::Beat(7)), Ok(Answer::Beat(false)));
+    assert_eq!(pair.told(), [Told::Lost]);
+    pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 8, namesake: false }));
+    pair.member.demand(&Bytes::from_static(b"f"), 3, 3);
+    pair.member.advance(pair.now);
+    let asked = std::iter::from_fn(|| pair.member.next_ask()).any(|asked| asked.ask.is_serial());
+    assert!(!asked);
+    pair.member.agree();
+    let function = Bytes::from_static(b"f");
+    let (unique, data) = (Bytes::new(), Bytes::new());
+    let priority = Priority::Normal;
+    let row = JobRow { id: 1, function, unique, priority, data, reducer: None, tries: 0, first_ms: 0, due_ms: 0 };
+    let claims = |ask: &Ask| matches!(ask, Ask::Write { epoch: 8, turn: 1, write: Write::Claim(_) });
+    pair.answer(claims, Ok(Answer::Rows(vec![row])));
+    // It was handed out before, and is run still.
+    assert_eq!(pair.told(), [Told::Adopted(1)]);
+}
