@@ -41,6 +41,7 @@
 //! broker::results    … and send results
 //! broker::recurring  … the server submits jobs itself, by schedules
 //! broker::storing    … jobs go to the durable queue, and come back
+//! broker::questions  … a shared queue is asked of jobs that are elsewhere
 //! broker::membership … which jobs of a shared queue may be handed out
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot::page   where a part of a list begins and ends

@@ -36,12 +36,12 @@ pub(crate) struct Outgoing {
     bytes: u64,
     /// Whose answers wait for which batch.
     barriers: VecDeque<(u64, u32)>,
-    /// Handles to be told in place of those of jobs that are, of others with the same key.
-    redirects: HashMap<u64, Handle>,
+    /// Packets to be sent instead of answers that wait.
+    replacements: Replacements,
 }
 
-/// A handle as bytes.
-type Handle = Box<[u8]>;
+/// Each with the batch after which it is of no use.
+type Replacements = HashMap<Answer, (u64, Vec<u8>)>;
 
 /// One connection's.
 #[derive(Debug, Default)]
@@ -93,10 +93,12 @@ struct Barrier {
 }
 
 /// Which answer waits for a batch: that decides when it has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
     /// JOB_CREATED: the job of this number had to be stored.
     Created(u64),
+    /// What a shared queue knows, which is asked this question: see [`Outgoing::replace`].
+    Asked(u64),
     /// ECHO_RES: jobs that are done had to be removed.
     Echo,
     /// That of a text command. It never fails: what it did holds, and what could not be stored is tried again.
@@ -134,9 +136,9 @@ impl SendQueue {
 
     /// Frees what waited for batches that are settled, and puts errors in the place of answers that
     /// are not true.
-    fn settle(&mut self, result: BatchResult, redirects: &HashMap<u64, Handle>) {
+    fn settle(&mut self, result: BatchResult, replacements: &Replacements) {
         let settled = self.barriers.iter().take_while(|barrier| barrier.batch <= result.batch).count();
-        let wrong = self.barriers.drain(..settled).filter_map(|h| Some((h.replacement(result, redirects)?, h)));
+        let wrong = self.barriers.drain(..settled).filter_map(|h| Some((h.replacement(result, replacements)?, h)));
         let wrong: Vec<_> = wrong.collect();
         if wrong.is_empty() {
             return;
@@ -160,15 +162,16 @@ impl SendQueue {
 
 impl Barrier {
     /// What to send instead, when the batch did not do what the answer says.
-    fn replacement(&self, result: BatchResult, redirects: &HashMap<u64, Handle>) -> Option<Vec<u8>> {
+    fn replacement(&self, result: BatchResult, replacements: &Replacements) -> Option<Vec<u8>> {
         let error = |text: &'static str| {
             Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }
         };
         let response = match self.what {
             Answer::Created(_) if !result.added => error(NOT_STORED),
-            Answer::Created(number) => Response::JobCreated(redirects.get(&number)?),
             Answer::Echo => (!result.done).then(|| error(NOT_REMOVED))?,
-            Answer::Text => return None,
+            Answer::Created(_) | Answer::Asked(_) | Answer::Text => {
+                return replacements.get(&self.what).map(|(_, packet)| packet.clone());
+            }
         };
         let mut bytes = Vec::new();
         response.encode(&mut bytes);
@@ -187,7 +190,7 @@ impl Outgoing {
             packets: 0,
             bytes: 0,
             barriers: VecDeque::new(),
-            redirects: HashMap::new(),
+            replacements: HashMap::new(),
         }
     }
 
@@ -262,15 +265,17 @@ impl Outgoing {
             self.barriers.pop_front();
             let Some(slot) = self.slots.get_mut(session as usize) else { continue };
             let Some(queue) = &mut slot.queue else { continue };
-            queue.settle(result, &self.redirects);
+            queue.settle(result, &self.replacements);
             self.touch(session);
         }
-        self.redirects.clear();
+        self.replacements.retain(|_, (batch, _)| *batch > result.batch);
     }
 
-    /// Whoever is to be told, after the next batch that is settled, that this job is there is given another one's handle: that job has its key.
-    pub(crate) fn redirect(&mut self, number: u64, handle: &[u8]) {
-        self.redirects.insert(number, handle.into());
+    /// Instead of an answer that waits this is sent, when its batch is settled: `batch`, or the next where that is not known.
+    pub(crate) fn replace(&mut self, what: Answer, batch: Option<u64>, response: &Response<'_>) {
+        let mut packet = Vec::new();
+        response.encode(&mut packet);
+        self.replacements.insert(what, (batch.unwrap_or_default(), packet));
     }
 
     pub(crate) fn response(&mut self, session: u32, response: &Response<'_>) {

@@ -12,14 +12,16 @@
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Job, State};
+use crate::broker::questions::Questions;
 use crate::broker::{Broker, Now};
 use crate::cluster::ask::JobRow;
 use crate::cluster::lease::Lease;
 use crate::cluster::member::Told;
 use crate::cluster::said::Said;
-use crate::durable::MAX_ID;
-use crate::outgoing::Outgoing;
+use crate::durable::{MAX_ID, Name};
+use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
+use gearman_core::protocol::message::{Response, Update};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
@@ -36,7 +38,7 @@ pub(super) struct Membership {
     /// For new jobs.
     numbers: VecDeque<Range<u64>>,
     asked_for_numbers: bool,
-    said: Vec<Said>,
+    pub(super) said: Vec<Said>,
     /// Functions whose workers are others than before, or do something else.
     changed: BTreeSet<u32>,
     /// What was said of them: how many workers can run them, and how many of those have nothing to do.
@@ -45,6 +47,7 @@ pub(super) struct Membership {
     waiting: VecDeque<(Duration, u64)>,
     /// Jobs were handed out by the lease; when it is over, that is still to be seen to.
     hands_out: bool,
+    pub(super) questions: Questions,
 }
 
 impl Membership {
@@ -191,6 +194,13 @@ impl Broker {
         true
     }
 
+    /// A worker that was late has done a job after all that went back to the shared queue: nobody need do it again.
+    pub(super) fn done_elsewhere(&mut self, number: u64, update: &Update<'_>) {
+        if self.is_member() && number < MAX_ID && matches!(update, Update::Complete(_)) {
+            self.changes.done(&Name { id: number, unique: b"", function: b"" });
+        }
+    }
+
     /// A job is given back to the shared queue.
     fn give_up_row(&mut self, id: u32, outgoing: &mut Outgoing) {
         let number = self.jobs.arena[id].number;
@@ -272,10 +282,12 @@ impl Broker {
             }
             Told::Free(number) => self.free(number, outgoing),
             Told::Exists { id, same } => {
-                outgoing.redirect(id, &self.handles.write(same));
+                let handle = self.handles.write(same);
+                outgoing.replace(Answer::Created(id), None, &Response::JobCreated(&handle));
                 self.free(id, outgoing);
             }
             Told::Revived { .. } => {}
+            Told::Answered { question, answer } => self.answered(question, answer, outgoing),
             Told::Result(result) => self.settle(now, result, outgoing),
             Told::Ids { first, count } => {
                 if let Some(member) = &mut self.membership {

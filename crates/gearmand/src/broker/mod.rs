@@ -59,6 +59,7 @@ mod membership;
 mod notices;
 mod outcomes;
 pub(crate) mod policy;
+mod questions;
 mod queue;
 pub(crate) mod recurring;
 mod results;
@@ -311,8 +312,12 @@ impl Broker {
     }
 
     /// GET_STATUS.
-    fn get_status(&self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
-        let job = self.by_handle(handle).filter(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
+    fn get_status(&mut self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
+        let found = self.by_handle(handle);
+        if found.is_none() && self.ask_status(session, handle, outgoing) {
+            return;
+        }
+        let job = found.filter(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
         outgoing.response(session, &Response::Status { handle, status });

@@ -82,6 +82,7 @@ impl Broker {
             false => was_its_own,
         };
         if was_its_own && work.is_last() {
+            self.done_elsewhere(number, &work.update);
             self.ended(now, session, number);
         }
         if silent {

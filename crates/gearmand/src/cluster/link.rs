@@ -9,9 +9,9 @@ use crate::cluster::ask::{Answer, Ask, Fault};
 use crate::cluster::member::{Asked, DOUBT, Member, Settings, Told};
 use crate::cluster::postgres::{Store, Unusable};
 use crate::cluster::said::Said;
-use crate::durable::batch::Stats;
+use crate::durable::batch::{Batch, Stats};
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use tokio::task::AbortHandle;
 /// Between two tries to reach the store: the first, and the longest; each is up to twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// So long a question waits for its answer.
+const ANSWER: Duration = Duration::from_secs(2);
 /// How many changes one ask makes at most is bounded; so many messages are taken in before it is asked again.
 const AT_ONCE: usize = 1_000;
 
@@ -81,6 +83,11 @@ struct Driver {
     woken: Option<mpsc::Receiver<Bytes>>,
     under_way: HashMap<u64, UnderWay>,
     answers: (UnboundedSender<(u64, Result<Answer, Fault>)>, UnboundedReceiver<(u64, Result<Answer, Fault>)>),
+    /// Questions without answers, and the batches that they were asked ahead of.
+    questions: BTreeMap<u64, Option<u64>>,
+    answered: (UnboundedSender<Told>, UnboundedReceiver<Told>),
+    /// What the member told, and what waits for a question that was asked before.
+    told: VecDeque<Told>,
     /// A connection that is being made.
     opening: Option<tokio::task::JoinHandle<Opened>>,
     pause: Duration,
@@ -100,6 +107,9 @@ impl Driver {
             woken,
             under_way: HashMap::new(),
             answers: unbounded_channel(),
+            questions: BTreeMap::new(),
+            answered: unbounded_channel(),
+            told: VecDeque::new(),
             opening: None,
             pause: Duration::ZERO,
             stats: Stats::default(),
@@ -126,15 +136,48 @@ impl Driver {
                     if count == 0 {
                         return;
                     }
-                    let now = self.now();
-                    said.drain(..).flatten().for_each(|said| self.member.hear(now, &said));
+                    said.drain(..).flatten().for_each(|said| self.hear(said));
                 }
                 Some((number, answer)) = self.answers.1.recv() => self.answered(number, answer),
+                Some(told) = self.answered.1.recv() => self.question_answered(told),
                 Some(function) = woken(&mut self.woken) => self.member.woken(&function),
                 opened = opened(&mut self.opening) => self.opened(opened),
                 () = tokio::time::sleep_until((self.begin + next).into()) => {}
             }
         }
+    }
+
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Ask { question, ask } => return self.question(question, ask),
+            Said::Batch(Batch { number, .. }) => {
+                self.questions.values_mut().for_each(|ahead_of| *ahead_of = ahead_of.or(Some(number)));
+            }
+            _ => {}
+        }
+        self.member.hear(self.now(), &said);
+    }
+
+    /// Something is asked aside of the member's asks.
+    fn question(&mut self, question: u64, ask: Ask) {
+        self.questions.insert(question, None);
+        let (store, answered) = (self.store.clone(), self.answered.0.clone());
+        tokio::spawn(async move {
+            let answer = match &store {
+                Some(store) => tokio::time::timeout(ANSWER, store.ask(&ask)).await.unwrap_or(Err(Fault::InDoubt)),
+                None => Err(Fault::NotDone("there is no connection to the database".into())),
+            };
+            // To nobody when the server is gone.
+            let _ = answered.send(Told::Answered { question, answer });
+        });
+    }
+
+    fn question_answered(&mut self, told: Told) {
+        if let Told::Answered { question, .. } = told {
+            self.questions.remove(&question);
+        }
+        // What the member told before is not known to the store's answer, and does not matter to it.
+        self.told.push_front(told);
     }
 
     /// Asks what the member wants to be asked. When there may be more.
@@ -230,13 +273,16 @@ impl Driver {
 
     /// Tells the server what the member tells. False: it is gone.
     fn tell(&mut self) -> bool {
-        let mut told: Vec<_> = std::iter::from_fn(|| self.member.next_told()).collect();
-        for told in &mut told {
-            if let Told::Result(result) = told {
+        while let Some(mut told) = self.member.next_told() {
+            if let Told::Result(result) = &mut told {
                 result.stats = self.stats;
             }
+            self.told.push_back(told);
         }
-        told.is_empty() || self.tells.send(told).is_ok()
+        let first = self.questions.values().flatten().min();
+        let waits = |told: &Told| matches!((told, first), (Told::Result(result), Some(first)) if result.batch >= *first);
+        let free = self.told.iter().position(waits).unwrap_or(self.told.len());
+        free == 0 || self.tells.send(self.told.drain(..free).collect()).is_ok()
     }
 }
 

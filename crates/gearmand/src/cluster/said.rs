@@ -1,5 +1,6 @@
 //! What a broker tells the part of its server in a shared queue.
 
+use crate::cluster::ask::Ask;
 use crate::cluster::member::Member;
 use crate::durable::batch::Batch;
 use bytes::Bytes;
@@ -30,6 +31,13 @@ pub(crate) enum Said {
         /// How many of them have nothing to do.
         idle: u32,
     },
+    /// Something is to be known that no lease is needed for. It is answered before the next batch.
+    Ask {
+        /// Its number, in which the answer comes.
+        question: u64,
+        /// What.
+        ask: Ask,
+    },
     /// See [`Member::agree`].
     Agree,
     /// See [`Member::want_ids`].
@@ -47,6 +55,8 @@ impl Member {
             Said::Wait(id) => self.wait(*id),
             Said::GiveBack(id) => self.give_back(*id),
             Said::Demand { function, able, idle } => self.demand(function, *able, *idle),
+            // The store is asked.
+            Said::Ask { .. } => {}
             Said::Agree => self.agree(),
             Said::WantIds => self.want_ids(),
             Said::Leave => self.leave(),
