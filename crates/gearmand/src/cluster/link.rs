@@ -10,6 +10,7 @@ use crate::cluster::member::{Asked, DOUBT, Member, Settings, Told};
 use crate::cluster::postgres::{Store, Unusable};
 use crate::cluster::said::Said;
 use crate::durable::batch::{Batch, Stats};
+use crate::seldom::Seldom;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -22,7 +23,9 @@ use tokio::task::AbortHandle;
 
 /// Between two tries to reach the store: the first, and the longest; each is up to twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often it is logged that it cannot be reached.
+const TROUBLE: Duration = Duration::from_secs(10);
 /// So long a question waits for its answer.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How many changes one ask makes at most is bounded; so many messages are taken in before it is asked again.
@@ -91,6 +94,8 @@ struct Driver {
     /// A connection that is being made.
     opening: Option<tokio::task::JoinHandle<Opened>>,
     pause: Duration,
+    /// When to log that the store cannot be reached.
+    trouble: Seldom,
     stats: Stats,
 }
 
@@ -112,6 +117,7 @@ impl Driver {
             told: VecDeque::new(),
             opening: None,
             pause: Duration::ZERO,
+            trouble: Seldom::every(TROUBLE),
             stats: Stats::default(),
         }
     }
@@ -266,7 +272,9 @@ impl Driver {
             }
             Err(error) => {
                 self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                tracing::error!("the shared queue cannot be reached: {error}");
+                if let Some(omitted) = self.trouble.happened(self.now()) {
+                    tracing::error!("the shared queue cannot be reached: {error}{omitted}");
+                }
             }
         }
     }
