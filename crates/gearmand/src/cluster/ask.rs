@@ -6,6 +6,7 @@
 //! - An *epoch* stands for one server from its join until it leaves or is declared dead; none is used twice. It lives as long as it
 //!   was heard of within [`DEAD_AFTER`](crate::cluster::lease::DEAD_AFTER), by the clock of the store alone (in SQL:
 //!   `clock_timestamp()`, read once the row of the epoch is locked), and nobody has declared it dead. Dead ones stay dead.
+//! - Epochs are seen in their order: once one has joined, no smaller one comes. So the eldest stays it until it is dead.
 //! - A row is *free*, or owned by an epoch. Whoever is owned by an epoch that does not live becomes free with the next
 //!   [`Ask::Sweep`]; one that is declared dead loses its rows in the same transaction.
 //! - Writes of an epoch are numbered, see [`Ask::Write`]. So one whose answer was lost is never made later than the next.
@@ -231,8 +232,7 @@ pub(crate) enum Answer {
         /// Another epoch of the same name lives.
         namesake: bool,
     },
-    /// Whether it lives, and was heard of. False: it was declared dead.
-    Beat(bool),
+    Beat(Beat),
     Done,
     Swept(Swept),
     /// The first of them.
@@ -248,6 +248,17 @@ pub(crate) enum Answer {
     /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is over.
     Resumed(Option<Vec<Inserted>>),
     Owned(Vec<u64>),
+}
+
+/// What an epoch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// It was declared dead, or is to be.
+    Dead,
+    /// It was heard of.
+    Lives,
+    /// And all that are smaller have left, or were declared dead.
+    Eldest,
 }
 
 /// What a sweep did.

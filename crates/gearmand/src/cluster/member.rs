@@ -11,7 +11,7 @@
 
 pub(crate) mod serial;
 
-use crate::cluster::ask::{Answer, Ask, Epoch, Fault, JobRow, Settle, Settled};
+use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, Settle, Settled};
 use crate::cluster::changes::{Changes, Ended};
 use crate::cluster::held::Held;
 use crate::cluster::lease::{Lease, RENEW_EVERY};
@@ -59,6 +59,8 @@ pub(crate) struct Asked {
 pub(crate) enum Told {
     /// Until when stored jobs may be handed out.
     Lease(Lease),
+    /// Whether this epoch is the eldest of those that live. While the lease holds as well, no other server is it.
+    Eldest(bool),
     /// All stored jobs are lost: those that wait are forgotten, those that are run are not owned. Those on their way to the store
     /// stay. Answered by [`Member::agree`].
     Lost,
@@ -111,7 +113,7 @@ pub(crate) struct Counts {
 }
 
 /// Mistakes made on purpose, that the model is to find.
-#[cfg(test)]
+#[cfg_attr(not(test), allow(dead_code, reason = "nobody makes them"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -127,6 +129,10 @@ pub(crate) enum Wrong {
     NoTurns,
     /// A submit joins whatever job of its key is in memory. (The broker's.)
     JoinsAny,
+    /// An epoch is eldest as soon as the smaller ones are silent for a while. (The store's.)
+    EldestTooSoon,
+    /// Whoever was eldest is it under a new epoch.
+    StaysEldest,
 }
 
 /// See the module. Times are of the server's steady clock.
@@ -134,6 +140,8 @@ pub(crate) enum Wrong {
 pub(crate) struct Member {
     settings: Settings,
     lease: Lease,
+    /// The broker was told so.
+    eldest: bool,
     /// The broker knows of all that was lost.
     agreed: bool,
     changes: Changes,
@@ -165,6 +173,7 @@ impl Member {
     pub(crate) fn new(settings: Settings) -> Member {
         Member {
             lease: Lease::default(),
+            eldest: false,
             agreed: true,
             changes: Changes::default(),
             held: Held::new(settings.window),
@@ -237,6 +246,7 @@ impl Member {
     /// The server stops. The broker gives back what it has; when all is settled, the epoch is over.
     pub(crate) fn leave(&mut self) {
         self.leaving = true;
+        self.set_eldest(false);
     }
 
     /// Nothing is to be done any more.
@@ -278,13 +288,8 @@ impl Member {
     fn answer_aside(&mut self, now: Duration, what: Aside, sent: Duration, answer: Result<Answer, Fault>) {
         match (what, answer) {
             (Aside::Join, Ok(Answer::Joined { epoch, namesake })) => self.join(now, epoch, sent, namesake),
-            (Aside::Beat(epoch), Ok(Answer::Beat(true))) => {
-                self.lease.renew(epoch, self.sent(sent, now));
-                self.told.push_back(Told::Lease(self.lease));
-            }
-            (Aside::Beat(epoch), Ok(Answer::Beat(false))) if self.lease.epoch() == Some(epoch) => {
-                tracing::warn!("this server was declared dead: its lease was not renewed in time");
-                self.lose(now);
+            (Aside::Beat(epoch), Ok(Answer::Beat(beat))) if self.lease.epoch() == Some(epoch) => {
+                self.beaten(now, epoch, sent, beat);
             }
             (Aside::Join | Aside::Beat(_), Err(_)) => self.next_beat = self.next_beat.min(now + RENEW_AGAIN),
             (Aside::Sweep, Ok(Answer::Swept(swept))) => {
@@ -322,18 +327,31 @@ impl Member {
         self.told.push_back(Told::Lease(self.lease));
     }
 
-    /// From when on a lease counts.
-    fn sent(&self, sent: Duration, _now: Duration) -> Duration {
-        #[cfg(test)]
-        if self.wrong == Wrong::LeaseFromAnswer {
-            return _now;
+    fn beaten(&mut self, now: Duration, epoch: Epoch, sent: Duration, beat: Beat) {
+        if beat == Beat::Dead {
+            tracing::warn!("this server was declared dead: its lease was not renewed in time");
+            return self.lose(now);
         }
-        sent
+        self.lease.renew(epoch, self.sent(sent, now));
+        self.told.push_back(Told::Lease(self.lease));
+        self.set_eldest(beat == Beat::Eldest && !self.leaving);
     }
 
-    fn agrees_at_once(&self) -> bool {
+    fn set_eldest(&mut self, eldest: bool) {
+        if std::mem::replace(&mut self.eldest, eldest) != eldest {
+            self.told.push_back(Told::Eldest(eldest));
+        }
+    }
+
+    /// From when on a lease counts.
+    fn sent(&self, sent: Duration, now: Duration) -> Duration {
+        if self.is_wrong(Wrong::LeaseFromAnswer) { now } else { sent }
+    }
+
+    /// Is this mistake to be made?
+    fn is_wrong(&self, _wrong: Wrong) -> bool {
         #[cfg(test)]
-        return self.wrong == Wrong::NoAgreement;
+        return self.wrong == _wrong;
         #[cfg(not(test))]
         false
     }
@@ -342,12 +360,16 @@ impl Member {
     fn lose(&mut self, now: Duration) {
         self.counts.lost += 1;
         self.lease = Lease::default();
-        self.agreed = self.agrees_at_once();
+        self.agreed = self.is_wrong(Wrong::NoAgreement);
         self.held.lose();
         self.changes.lose();
         self.serial.lose(now);
         self.next_beat = now;
-        self.told.extend([Told::Lease(self.lease), Told::Lost]);
+        self.told.push_back(Told::Lease(self.lease));
+        if !self.is_wrong(Wrong::StaysEldest) {
+            self.set_eldest(false);
+        }
+        self.told.push_back(Told::Lost);
     }
 
     /// Asks what is to be asked now. Returns when there may be more, if nothing happens before.

@@ -1,7 +1,7 @@
 //! What a member asks one after the other: writes, and what it owns. One is under way; where its answer is lost, it is found out
 //! first whether it was made.
 
-use super::{DOUBT, Member, PATIENCE, Told};
+use super::{DOUBT, Member, PATIENCE, Told, Wrong};
 use crate::cluster::ask::{Answer, Ask, Epoch, Fault, Inserted, JobRow, NewRow, Settle, Settled, Want, Write};
 use crate::cluster::changes::Ended;
 use crate::cluster::held::Claimed;
@@ -242,7 +242,7 @@ impl Member {
         let Some(flight) = self.serial.flight.take_if(|flight| flight.number == Some(number)) else { return };
         let current = self.lease.epoch() == Some(flight.epoch);
         match answer {
-            Err(Fault::InDoubt) if flight.turn > 0 && self.reads_back() => self.doubt(now, flight),
+            Err(Fault::InDoubt) if flight.turn > 0 && !self.is_wrong(Wrong::NoReadBack) => self.doubt(now, flight),
             Err(_) if flight.doubted => self.doubt(now, flight),
             Err(fault) => {
                 self.serial.fail(now);
@@ -281,13 +281,6 @@ impl Member {
             self.undone = false;
             self.report_last(true);
         }
-    }
-
-    fn reads_back(&self) -> bool {
-        #[cfg(test)]
-        return self.wrong != super::Wrong::NoReadBack;
-        #[cfg(not(test))]
-        true
     }
 
     /// All that became of jobs is in the store.

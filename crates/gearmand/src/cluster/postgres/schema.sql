@@ -5,13 +5,15 @@ CREATE TABLE @.cluster (
     version integer NOT NULL,
     -- Ids from here on have no job yet.
     next_id bigint NOT NULL,
+    -- The last that joined. Whoever joins has this row locked, so that nobody sees an epoch before all that are smaller.
+    last_epoch bigint NOT NULL DEFAULT 0,
     -- What was made, one object each: a look at it shows what was changed since.
     objects text[] NOT NULL
 );
 
 -- An epoch is one join of a server.
 CREATE TABLE @.server (
-    epoch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    epoch bigint PRIMARY KEY,
     -- The number of its last write.
     turn bigint NOT NULL DEFAULT 0,
     joined timestamptz NOT NULL DEFAULT clock_timestamp(),

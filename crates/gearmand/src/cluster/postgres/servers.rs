@@ -1,6 +1,6 @@
 //! What changes no jobs of a living server: servers come, are heard of and go, numbers for jobs, wake-ups, and looking.
 
-use crate::cluster::ask::{Answer, Epoch, Seen, SeenState, Swept, Which};
+use crate::cluster::ask::{Answer, Beat, Epoch, Seen, SeenState, Swept, Which};
 use crate::cluster::postgres::error::{Outcome, Unusable};
 use crate::cluster::postgres::rows::{natural, number};
 use crate::cluster::postgres::session::{Session, payload_of};
@@ -55,7 +55,13 @@ impl Servers {
     }
 
     pub(super) async fn beat(&self, session: &Session, epoch: Epoch) -> Result<Answer, Outcome> {
-        Ok(Answer::Beat(!session.query(&self.beat, &[&number(epoch)]).await?.is_empty()))
+        let rows = session.query(&self.beat, &[&number(epoch)]).await?;
+        let eldest = rows.first().map(|row| row.try_get(0)).transpose().map_err(|e| Outcome::of(&e))?;
+        Ok(Answer::Beat(match eldest {
+            None => Beat::Dead,
+            Some(false) => Beat::Lives,
+            Some(true) => Beat::Eldest,
+        }))
     }
 
     pub(super) async fn sweep(&self, session: &Session) -> Result<Answer, Outcome> {

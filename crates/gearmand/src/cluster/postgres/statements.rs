@@ -98,15 +98,18 @@ macro_rules! done {
 /// Name, address.
 pub(super) const JOIN: &str = "
     WITH old AS (DELETE FROM @.server WHERE died < clock_timestamp() - interval '30 days'),
-    joined AS (INSERT INTO @.server (name, address) VALUES ($1, $2) RETURNING epoch),
+    next AS (UPDATE @.cluster SET last_epoch = last_epoch + 1 RETURNING last_epoch),
+    joined AS (INSERT INTO @.server (epoch, name, address) SELECT last_epoch, $1::text, $2::text FROM next RETURNING epoch),
     heard AS (INSERT INTO @.beat SELECT epoch, clock_timestamp() FROM joined)
     SELECT epoch, EXISTS (
         SELECT FROM @.server s JOIN @.beat b USING (epoch) WHERE s.name = $1 AND b.at >= clock_timestamp() - @dead
     ) FROM joined";
 
-/// Epoch. One row: it lives.
+/// Epoch. One row: it lives; and whether it is the eldest. What is silent and not declared dead counts, in case that the
+/// clock is set back.
 pub(super) const BEAT: &str = "
-    UPDATE @.beat SET at = clock_timestamp() WHERE epoch = $1 AND at >= clock_timestamp() - @dead RETURNING epoch";
+    UPDATE @.beat b SET at = clock_timestamp() WHERE b.epoch = $1 AND b.at >= clock_timestamp() - @dead
+    RETURNING NOT EXISTS (SELECT FROM @.beat e WHERE e.epoch < b.epoch)";
 
 /// For an epoch in place of `$1`.
 pub(super) const LEAVE: &str = "

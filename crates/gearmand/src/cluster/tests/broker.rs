@@ -65,6 +65,7 @@ struct Workers {
 pub(super) struct Broker {
     changes: PendingChanges,
     lease: Lease,
+    eldest: bool,
     jobs: BTreeMap<u64, Job>,
     ids: VecDeque<u64>,
     asked_for_ids: bool,
@@ -100,6 +101,11 @@ impl Broker {
 
     pub(super) fn epoch(&self) -> Option<u64> {
         self.lease.epoch()
+    }
+
+    /// What only one server may do, it may do now.
+    pub(super) fn rules(&self, now: Duration) -> bool {
+        self.eldest && self.lease.holds(now)
     }
 
     pub(super) fn submit(&mut self, now: Duration, submit: usize, mut row: JobRow) -> Option<u64> {
@@ -146,6 +152,7 @@ impl Broker {
     pub(super) fn tell(&mut self, now: Duration, told: Told) {
         match told {
             Told::Lease(lease) => self.lease = lease,
+            Told::Eldest(eldest) => self.eldest = eldest,
             Told::Lost => {
                 self.jobs.retain(|_, job| !matches!(job.state, State::Queued(_)));
                 self.jobs.values_mut().for_each(|job| job.owned = false);

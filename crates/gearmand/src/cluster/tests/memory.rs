@@ -53,9 +53,9 @@ impl Memory {
             Ask::Beat(epoch) => match self.live.get_mut(epoch) {
                 Some(beat) => {
                     *beat = now;
-                    Answer::Beat(true)
+                    Answer::Beat(if self.is_eldest(now, *epoch) { Beat::Eldest } else { Beat::Lives })
                 }
-                None => Answer::Beat(false),
+                None => Answer::Beat(Beat::Dead),
             },
             Ask::Leave(epoch) => {
                 self.live.remove(epoch);
@@ -91,6 +91,11 @@ impl Memory {
                 Answer::Owned(owned.map(|(id, _)| *id).collect())
             }
         }
+    }
+
+    fn is_eldest(&self, now: Duration, epoch: Epoch) -> bool {
+        let silent = |beat: Duration| self.wrong == Some(Wrong::EldestTooSoon) && beat + Duration::from_secs(5) < now;
+        self.live.range(..epoch).all(|(_, beat)| silent(*beat))
     }
 
     fn look(&self, which: &Which) -> Option<Seen> {

@@ -35,7 +35,7 @@ fn finds(wrong: Wrong, promise: &str) {
 
 #[test]
 fn a_lease_that_counts_from_its_answer_is_found() {
-    finds(Wrong::LeaseFromAnswer, "hands out job");
+    finds(Wrong::LeaseFromAnswer, "server");
 }
 
 #[test]
@@ -64,6 +64,16 @@ fn writes_without_turns_are_found() {
 #[ignore = "a minute: by hand, with --release"]
 fn a_submit_that_joins_any_job_is_found() {
     finds(Wrong::JoinsAny, "not run since");
+}
+
+#[test]
+fn an_eldest_that_does_not_wait_for_the_death_of_others_is_found() {
+    finds(Wrong::EldestTooSoon, "two servers are the eldest");
+}
+
+#[test]
+fn an_eldest_that_stays_it_under_a_new_epoch_is_found() {
+    finds(Wrong::StaysEldest, "two servers are the eldest");
 }
 
 #[test]

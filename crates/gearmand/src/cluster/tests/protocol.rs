@@ -226,10 +226,24 @@ fn a_server_without_a_store_has_little_to_do() {
 }
 
 #[test]
+fn who_becomes_the_eldest_is_told_once_and_is_it_no_more_when_its_epoch_is_lost() {
+    let mut pair = Pair::new();
+    let beats = |ask: &Ask| matches!(ask, Ask::Beat(7));
+    pair.answer(beats, Ok(Answer::Beat(Beat::Lives)));
+    assert_eq!(pair.told(), []);
+    pair.answer(beats, Ok(Answer::Beat(Beat::Eldest)));
+    assert_eq!(pair.told(), [Told::Eldest(true)]);
+    pair.answer(beats, Ok(Answer::Beat(Beat::Eldest)));
+    assert_eq!(pair.told(), []);
+    pair.answer(beats, Ok(Answer::Beat(Beat::Dead)));
+    assert_eq!(pair.told(), [Told::Eldest(false), Told::Lost]);
+}
+
+#[test]
 fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     let mut pair = Pair::new();
     pair.member.begin(pair.now, 1, &Bytes::from_static(b"f"));
-    pair.answer(|ask| matches!(ask, Ask::Beat(7)), Ok(Answer::Beat(false)));
+    pair.answer(|ask| matches!(ask, Ask::Beat(7)), Ok(Answer::Beat(Beat::Dead)));
     assert_eq!(pair.told(), [Told::Lost]);
     pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 8, namesake: false }));
     pair.member.demand(&Bytes::from_static(b"f"), 3, 3);

@@ -434,6 +434,11 @@ impl World {
             self.submits[submit].1 = handle;
         }
         self.bad = self.bad.take().or_else(|| node.broker.bad.take().map(|bad| format!("server {index}: {bad}")));
+        let rules = |node: &&Node| node.up && node.broker.rules(node.clock(self.now));
+        if self.nodes.iter().filter(rules).count() > 1 {
+            self.bad = Some(format!("two servers are the eldest, since an input of server {index}"));
+        }
+        let node = &mut self.nodes[index];
         let window = FUNCTIONS.iter().map(|name| node.broker.queued(name.as_bytes())).max();
         if window > Some(WINDOW as usize + 3) {
             self.bad = Some(format!("server {index} has {window:?} jobs that wait"));
