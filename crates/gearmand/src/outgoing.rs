@@ -163,8 +163,9 @@ impl SendQueue {
 impl Barrier {
     /// What to send instead, when the batch did not do what the answer says.
     fn replacement(&self, result: BatchResult, replacements: &Replacements) -> Option<Vec<u8>> {
-        let error = |text: &'static str| {
-            Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }
+        let error = |text: &'static str| Response::Error {
+            code: ReturnCode::QueueError.name().as_bytes(),
+            text: text.as_bytes(),
         };
         let response = match self.what {
             Answer::Created(_) if !result.added => error(NOT_STORED),
@@ -275,7 +276,12 @@ impl Outgoing {
     pub(crate) fn replace(&mut self, what: Answer, batch: Option<u64>, response: &Response<'_>) {
         let mut packet = Vec::new();
         response.encode(&mut packet);
-        self.replacements.insert(what, (batch.unwrap_or_default(), packet));
+        self.replace_bytes(what, batch, packet);
+    }
+
+    /// The same with these bytes.
+    pub(crate) fn replace_bytes(&mut self, what: Answer, batch: Option<u64>, bytes: Vec<u8>) {
+        self.replacements.insert(what, (batch.unwrap_or_default(), bytes));
     }
 
     pub(crate) fn response(&mut self, session: u32, response: &Response<'_>) {
@@ -431,8 +437,9 @@ mod tests {
         outgoing.open(0);
         put(&mut outgoing, 2);
         for batch in 1..=3 {
-            outgoing
-                .after_batch(0, Some(batch), Answer::Created(1), |outgoing| outgoing.send(0, |out| out.put(b"created")));
+            outgoing.after_batch(0, Some(batch), Answer::Created(1), |outgoing| {
+                outgoing.send(0, |out| out.put(b"created"))
+            });
         }
         outgoing.send(0, |out| out.put(&[b'x'; LARGE]));
         outgoing.after_batch(0, Some(4), Answer::Created(1), |outgoing| outgoing.send(0, |out| out.put(b"last")));

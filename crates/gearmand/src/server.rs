@@ -1,14 +1,14 @@
 //! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`]; what they share is
 //! in [`crate::shared`]. Nothing of the protocol here.
 
-use crate::config::{Config, Queue};
-use crate::durable::batch::BatchResult;
-use crate::durable::recovery::recover;
-use crate::durable::writer::Writer;
 use crate::cluster::link::Link;
 use crate::cluster::member::Told;
 use crate::cluster::postgres::Unusable;
+use crate::config::{Config, Queue};
 use crate::durable::BackendError;
+use crate::durable::batch::BatchResult;
+use crate::durable::recovery::recover;
+use crate::durable::writer::Writer;
 use crate::http::Http;
 use crate::http::auth::Auth;
 use crate::http::budget::Budget;
@@ -124,11 +124,7 @@ impl Server {
     ///
     /// # Errors
     /// When the queue cannot be read to its end.
-    pub fn new(
-        config: Config,
-        queue: Queue,
-        stop: &watch::Receiver<Stop>,
-    ) -> Result<Server, BackendError> {
+    pub fn new(config: Config, queue: Queue, stop: &watch::Receiver<Stop>) -> Result<Server, BackendError> {
         let wake = Arc::new(Notify::new());
         // A line has to fit into the buffer that it is read into.
         let config = Config { max_line: config.max_line.min(SCRATCH - 1), ..config };
@@ -137,8 +133,7 @@ impl Server {
         let (mut results, mut told) = (None, None);
         if let Queue::Shared(queue) = queue {
             state.broker.share_queue(&queue.prefix);
-            let unusable =
-                |e: Unusable| BackendError { queue: "the shared queue".into(), reason: e.text, held: false };
+            let unusable = |e: Unusable| BackendError { queue: "the shared queue".into(), reason: e.text, held: false };
             let (link, tells) = Link::start(queue).map_err(unusable)?;
             (state.link, told) = (Some(link), Some(tells));
         } else if let Queue::Own(mut queue) = queue {

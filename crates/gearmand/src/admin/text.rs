@@ -7,6 +7,7 @@ use crate::admin::listing::{List, Listing};
 use crate::admin::whoami::whoami;
 use crate::admin::{dead, policies};
 use crate::broker::manage::NotDropped;
+use crate::broker::questions::Wanted;
 use crate::broker::snapshot::Server;
 use crate::broker::{Broker, Now};
 use crate::outgoing::{Answer, Outgoing};
@@ -43,6 +44,16 @@ pub(crate) fn answer(
         return None;
     }
     let changes = of_text(&command) == Need::Admin;
+    let elsewhere = match command {
+        Command::Job(handle) if !broker.has_job(now, handle) => Some((Wanted::Job, handle)),
+        Command::CancelJob(handle) if !broker.has_job(now, handle) => Some((Wanted::Cancel, handle)),
+        _ => None,
+    };
+    if let Some(wanted) = elsewhere
+        && broker.ask_elsewhere(session, wanted, job::elsewhere, outgoing)
+    {
+        return None;
+    }
     let answer = match command {
         Command::Status => return Some(Listing::new(List::Status)),
         Command::PriorityStatus => return Some(Listing::new(List::PriorityStatus)),

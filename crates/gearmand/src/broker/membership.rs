@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// Numbers are asked for when there are fewer.
 const FEW_NUMBERS: u64 = 2_000;
+/// After so long, who is the eldest knows what the one before it has done.
+const ELDEST: Duration = Duration::from_secs(5);
 /// A job that nobody began for so long is as good for another server.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,8 @@ pub(super) struct Membership {
     waiting: VecDeque<(Duration, u64)>,
     /// Jobs were handed out by the lease; when it is over, that is still to be seen to.
     hands_out: bool,
+    /// Since when no server of the cluster is older than this one.
+    eldest: Option<Duration>,
     pub(super) questions: Questions,
 }
 
@@ -82,6 +86,14 @@ impl Broker {
     /// Whether jobs of the shared queue may be handed out; true where there is none.
     pub(crate) fn holds_lease(&self, now: &Now) -> bool {
         self.membership.as_ref().is_none_or(|member| member.lease.holds(now.steady))
+    }
+
+    /// From when on this server submits the jobs of schedules; `None`: another one does.
+    pub(super) fn fires_from(&self) -> Option<Duration> {
+        match &self.membership {
+            None => Some(Duration::ZERO),
+            Some(member) => member.eldest.map(|since| since + ELDEST),
+        }
     }
 
     /// A number for a new job in the background; where there is no shared queue, the next one.
@@ -128,7 +140,8 @@ impl Broker {
     /// The server stops, and gives back what it has.
     pub(crate) fn leave_cluster(&mut self, outgoing: &mut Outgoing) {
         self.give_all_back(outgoing);
-        let running: Vec<_> = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Running).collect();
+        let running: Vec<_> =
+            self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Running).collect();
         let ids: Vec<_> = running.into_iter().map(|(id, _)| id).collect();
         ids.into_iter().for_each(|id| self.give_up_row(id, outgoing));
         if let Some(member) = &mut self.membership {
@@ -278,6 +291,11 @@ impl Broker {
             Told::Adopted(number) => {
                 if let Some(id) = self.jobs.by_number(number) {
                     self.jobs.arena[id].owned = true;
+                }
+            }
+            Told::Eldest(eldest) => {
+                if let Some(member) = &mut self.membership {
+                    member.eldest = eldest.then_some(now.steady);
                 }
             }
             Told::Free(number) => self.free(number, outgoing),

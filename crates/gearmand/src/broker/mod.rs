@@ -59,7 +59,7 @@ mod membership;
 mod notices;
 mod outcomes;
 pub(crate) mod policy;
-mod questions;
+pub(crate) mod questions;
 mod queue;
 pub(crate) mod recurring;
 mod results;
@@ -324,9 +324,14 @@ impl Broker {
     }
 
     /// GET_STATUS_UNIQUE: of the first function that has a job of this key, and that the connection may know of.
-    fn get_status_unique(&self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
-        let mut found = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
-        let job = found.find(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
+    fn get_status_unique(&mut self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
+        let mut jobs = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
+        let found = jobs.find(|id| self.sees(session, *id));
+        drop(jobs);
+        if found.is_none() && self.ask_status_unique(session, unique, outgoing) {
+            return;
+        }
+        let job = found.map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
         let clients = Decimal::new(job.map_or(0, |j| self.waiters_of(j).count() as u64));
@@ -365,7 +370,7 @@ impl Broker {
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let token = self.tokens.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
-        let (recurring, sweep) = (self.recurring.due().map(|due| wall(due * 1000)), self.next_sweep());
+        let (recurring, sweep) = (self.next_schedule(now, wall), self.next_sweep());
         let membership = self.membership_deadline();
         [due, deadline, token, wakeup, recurring, sweep, membership].into_iter().flatten().min()
     }

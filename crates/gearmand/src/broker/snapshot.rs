@@ -338,6 +338,11 @@ impl Broker {
         }
     }
 
+    /// Whether a job of this handle is here, or what is left of one: a dead letter, a result.
+    pub(crate) fn has_job(&self, now: &Now, handle: &[u8]) -> bool {
+        self.job_info(now, handle).is_some() || self.function_of_result(now, handle).is_some()
+    }
+
     /// What is known of a job.
     pub(crate) fn job_info(&self, now: &Now, handle: &[u8]) -> Option<JobInfo> {
         let number = self.handles.parse(handle)?;

@@ -84,6 +84,8 @@ impl Ask {
 pub(crate) enum Which {
     /// By its id.
     Id(u64),
+    /// By its unique key, in whichever function: that of one such job.
+    Unique(Bytes),
     /// By the function and the key of this row; the rest of it says nothing.
     Key(Box<JobRow>),
 }

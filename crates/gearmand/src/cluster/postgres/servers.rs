@@ -17,6 +17,7 @@ pub(super) struct Servers {
     wake: Statement,
     look_id: Statement,
     look_key: Statement,
+    look_unique: Statement,
     /// Texts of those that are more than one.
     leave: String,
     sweep: String,
@@ -26,15 +27,16 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) async fn prepare(session: &Session, settings: &Settings) -> Result<Servers, Unusable> {
-        let (by_id, by_key) = (statements::look_id(), statements::look_key());
+        let (by_id, by_key, by_unique) = (statements::look_id(), statements::look_key(), statements::look_unique());
         let prepare = |text| session.prepare(settings, text);
-        let (join, beat, block, wake, look_id, look_key) = tokio::try_join!(
+        let (join, beat, block, wake, look_id, look_key, look_unique) = tokio::try_join!(
             prepare(statements::JOIN),
             prepare(statements::BEAT),
             prepare(statements::BLOCK),
             prepare(statements::WAKE),
             prepare(&by_id),
             prepare(&by_key),
+            prepare(&by_unique),
         )?;
         Ok(Servers {
             join,
@@ -43,6 +45,7 @@ impl Servers {
             wake,
             look_id,
             look_key,
+            look_unique,
             leave: settings.statement(statements::LEAVE),
             sweep: settings.statement(statements::SWEEP),
             channel: (!settings.pooled).then(|| settings.schema.clone()),
@@ -90,6 +93,7 @@ impl Servers {
     pub(super) async fn look(&self, session: &Session, which: &Which) -> Result<Answer, Outcome> {
         let rows = match which {
             Which::Id(id) => session.query(&self.look_id, &[&number(*id)]).await?,
+            Which::Unique(unique) => session.query(&self.look_unique, &[&&unique[..]]).await?,
             Which::Key(row) => match row.key() {
                 Some(key) => session.query(&self.look_key, &[&key.function, &key.unique, &key.data]).await?,
                 None => Vec::new(),

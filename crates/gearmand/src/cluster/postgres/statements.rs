@@ -166,6 +166,23 @@ pub(super) fn look_id() -> String {
     )
 }
 
+/// Unique key. Functions with such jobs are found one by one: there are a few, however many jobs they have.
+pub(super) fn look_unique() -> String {
+    format!(
+        "WITH RECURSIVE f AS (
+            (SELECT function FROM @.job WHERE digest IS NOT NULL ORDER BY function LIMIT 1)
+            UNION ALL
+            SELECT (SELECT j.function FROM @.job j WHERE j.digest IS NOT NULL AND j.function > f.function
+                ORDER BY j.function LIMIT 1)
+            FROM f WHERE f.function IS NOT NULL
+        ), found AS MATERIALIZED (
+            SELECT k.id FROM f CROSS JOIN LATERAL (
+                SELECT j.id FROM @.job j WHERE j.function = f.function AND j.unique_key = $1 AND j.digest = ''
+            ) k LIMIT 1
+        ) {SEEN} j.id = (SELECT id FROM found)"
+    )
+}
+
 /// Function, unique key, workload.
 pub(super) fn look_key() -> String {
     let digest = "CASE WHEN $2 = '-'::bytea THEN sha256($3::bytea) ELSE '' END";

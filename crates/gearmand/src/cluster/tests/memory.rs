@@ -101,17 +101,30 @@ impl Memory {
     fn look(&self, which: &Which) -> Option<Seen> {
         let id = match which {
             Which::Id(id) => *id,
+            Which::Unique(unique) => *self.rows.iter().find(|(_, stored)| stored.row.unique == *unique)?.0,
             Which::Key(row) => self.by_key(row)?,
         };
         if let Some(letter) = self.dead.get(&id) {
-            return Some(Seen { id, function: letter.function.clone(), tries: letter.tries, due_ms: 0, state: SeenState::Dead });
+            return Some(Seen {
+                id,
+                function: letter.function.clone(),
+                tries: letter.tries,
+                due_ms: 0,
+                state: SeenState::Dead,
+            });
         }
         let stored = self.rows.get(&id)?;
         let state = match stored.owner {
             None => SeenState::Free,
             Some(epoch) => SeenState::Owned { server: epoch.to_string(), started: stored.started },
         };
-        Some(Seen { id, function: stored.row.function.clone(), tries: stored.row.tries, due_ms: stored.row.due_ms, state })
+        Some(Seen {
+            id,
+            function: stored.row.function.clone(),
+            tries: stored.row.tries,
+            due_ms: stored.row.due_ms,
+            state,
+        })
     }
 
     fn sweep(&mut self, now: Duration) -> Answer {
