@@ -12,6 +12,7 @@
 //! cluster::held      rows that a server holds, and how many more it may
 //! cluster::member    one server's part in it
 //! cluster::member::serial  … what it asks one after the other
+//! cluster::member::known   … what its broker has to know first
 //! cluster::said      what a broker tells it
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then

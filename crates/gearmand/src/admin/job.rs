@@ -4,7 +4,7 @@
 
 use crate::admin::fields::{Fields, refused, unix_time, unknown_job};
 use crate::broker::kept::Outcome;
-use crate::broker::questions::{Elsewhere, Wanted};
+use crate::broker::questions::Wanted;
 use crate::broker::snapshot::{JobInfo, Life};
 use crate::broker::{Broker, Now};
 use crate::cluster::ask::{Seen, SeenState};
@@ -58,14 +58,14 @@ fn known(broker: &Broker, info: &JobInfo) -> Vec<u8> {
 }
 
 /// What is known of a job that is not at this server, and what is done with it.
-pub(crate) fn elsewhere(wanted: &Elsewhere, seen: Result<Option<&Seen>, &str>) -> Vec<u8> {
-    let seen = match seen {
-        Ok(Some(seen)) => seen,
+pub(crate) fn elsewhere(wanted: Wanted, found: Result<Option<(&[u8], &Seen)>, &str>) -> Vec<u8> {
+    let (handle, seen) = match found {
+        Ok(Some(found)) => found,
         Ok(None) => return unknown_job("there is no such job"),
         Err(text) => return refused("QUEUE_ERROR", text),
     };
-    match (wanted.what, &seen.state) {
-        (Wanted::Job, _) => shared(&wanted.handle, seen),
+    match (wanted, &seen.state) {
+        (Wanted::Job, _) => shared(handle, seen),
         (Wanted::Cancel, SeenState::Free) => b"OK\r\n".to_vec(),
         (Wanted::Cancel, SeenState::Owned { server, .. }) => {
             refused("NOT_CANCELLED", format!("server {server} has it: cancel it there"))

@@ -7,7 +7,7 @@ use crate::admin::listing::{List, Listing};
 use crate::admin::whoami::whoami;
 use crate::admin::{dead, policies};
 use crate::broker::manage::NotDropped;
-use crate::broker::questions::Wanted;
+use crate::broker::questions::{Named, Wanted};
 use crate::broker::snapshot::Server;
 use crate::broker::{Broker, Now};
 use crate::outgoing::{Answer, Outgoing};
@@ -45,8 +45,14 @@ pub(crate) fn answer(
     }
     let changes = of_text(&command) == Need::Admin;
     let elsewhere = match command {
-        Command::Job(handle) if !broker.has_job(now, handle) => Some((Wanted::Job, handle)),
-        Command::CancelJob(handle) if !broker.has_job(now, handle) => Some((Wanted::Cancel, handle)),
+        Command::Job(handle) if !broker.has_job(now, handle) => Some((Wanted::Job, Named::Handle(handle))),
+        Command::CancelJob(handle) if !broker.has_job(now, handle) => Some((Wanted::Cancel, Named::Handle(handle))),
+        Command::JobOfUnique(function, unique) if broker.job_info_unique(now, function, unique).is_none() => {
+            Some((Wanted::Job, Named::Unique(function, unique)))
+        }
+        Command::CancelUnique(function, unique) if broker.job_info_unique(now, function, unique).is_none() => {
+            Some((Wanted::Cancel, Named::Unique(function, unique)))
+        }
         _ => None,
     };
     if let Some(wanted) = elsewhere

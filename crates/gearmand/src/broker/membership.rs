@@ -18,7 +18,7 @@ use crate::cluster::ask::JobRow;
 use crate::cluster::lease::Lease;
 use crate::cluster::member::Told;
 use crate::cluster::said::Said;
-use crate::durable::{MAX_ID, Name};
+use crate::durable::{MAX_ID, Name, Setting};
 use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
 use gearman_core::protocol::message::{Response, Update};
@@ -28,8 +28,6 @@ use std::time::Duration;
 
 /// Numbers are asked for when there are fewer.
 const FEW_NUMBERS: u64 = 2_000;
-/// After so long, who is the eldest knows what the one before it has done.
-const ELDEST: Duration = Duration::from_secs(5);
 /// A job that nobody began for so long is as good for another server.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -49,8 +47,10 @@ pub(super) struct Membership {
     waiting: VecDeque<(Duration, u64)>,
     /// Jobs were handed out by the lease; when it is over, that is still to be seen to.
     hands_out: bool,
-    /// Since when no server of the cluster is older than this one.
-    eldest: Option<Duration>,
+    /// No server of the cluster is older than this one.
+    eldest: bool,
+    /// Settings that were changed here, with their batches, keys and values: others may not know of them yet.
+    settings: VecDeque<(u64, Bytes, Option<Bytes>)>,
     pub(super) questions: Questions,
 }
 
@@ -88,12 +88,34 @@ impl Broker {
         self.membership.as_ref().is_none_or(|member| member.lease.holds(now.steady))
     }
 
-    /// From when on this server submits the jobs of schedules; `None`: another one does.
-    pub(super) fn fires_from(&self) -> Option<Duration> {
-        match &self.membership {
-            None => Some(Duration::ZERO),
-            Some(member) => member.eldest.map(|since| since + ELDEST),
+    /// Whether this server submits the jobs of schedules: of a cluster, one does.
+    pub(super) fn fires_schedules(&self, now: &Now) -> bool {
+        self.membership.as_ref().is_none_or(|member| member.eldest && member.lease.holds(now.steady))
+    }
+
+    /// A setting is changed here.
+    pub(super) fn setting_changed(&mut self, batch: u64, key: &str, value: Option<&str>) {
+        if let Some(member) = &mut self.membership {
+            let copy = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+            member.settings.push_back((batch, copy(key), value.map(copy)));
         }
+    }
+
+    /// These are the settings of all servers, with what was changed here up to this batch.
+    fn obey_settings(&mut self, now: &Now, version: u64, batch: u64, all: Vec<(Bytes, Bytes)>) {
+        let Some(member) = &mut self.membership else { return };
+        member.settings.retain(|(of, ..)| *of > batch);
+        member.said.push(Said::Obey(version));
+        let mut settings: BTreeMap<_, _> = all.into_iter().collect();
+        for (_, key, value) in &member.settings {
+            match value {
+                Some(value) => drop(settings.insert(key.clone(), value.clone())),
+                None => drop(settings.remove(key)),
+            }
+        }
+        self.policies.forget_run_time();
+        settings.iter().for_each(|(key, value)| self.restore_setting(&Setting { key, value }));
+        self.apply_policies(now);
     }
 
     /// A number for a new job in the background; where there is no shared queue, the next one.
@@ -295,9 +317,10 @@ impl Broker {
             }
             Told::Eldest(eldest) => {
                 if let Some(member) = &mut self.membership {
-                    member.eldest = eldest.then_some(now.steady);
+                    member.eldest = eldest;
                 }
             }
+            Told::Settings { version, batch, all } => self.obey_settings(now, version, batch, all),
             Told::Free(number) => self.free(number, outgoing),
             Told::Exists { id, same } => {
                 let handle = self.handles.write(same);

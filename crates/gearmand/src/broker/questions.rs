@@ -5,14 +5,14 @@
 
 use crate::broker::Broker;
 use crate::broker::jobs::Handle;
-use crate::cluster::ask::{Answer as Known, Ask, Fault, Seen, SeenState, Which};
+use crate::cluster::ask::{Answer as Known, Ask, Fault, JobRow, Seen, SeenState, Which};
 use crate::cluster::said::Said;
-use crate::durable::{MAX_ID, Name};
+use crate::durable::{Extras, MAX_ID, Name, Row};
 use crate::outgoing::{Answer, Outgoing};
 use crate::rights::Rights;
 use bytes::Bytes;
 use gearman_core::ReturnCode;
-use gearman_core::protocol::message::{Decimal, Response, Status};
+use gearman_core::protocol::message::{Decimal, Priority, Response, Status};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -40,19 +40,10 @@ struct Question {
 enum About {
     Status(Handle),
     StatusUnique(Box<[u8]>),
-    Elsewhere(Box<Elsewhere>),
+    Elsewhere(Wanted, Tell),
 }
 
 /// What an operator wants to know of a job that is not here, or to be done with it.
-#[derive(Debug)]
-pub(crate) struct Elsewhere {
-    pub(crate) what: Wanted,
-    /// Of the job.
-    pub(crate) handle: Vec<u8>,
-    tell: Tell,
-}
-
-/// See [`Elsewhere`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// All that is known of it.
@@ -61,8 +52,17 @@ pub(crate) enum Wanted {
     Cancel,
 }
 
-/// How an operator is answered: what was wanted, and what is known; an error where the queue does not answer.
-pub(crate) type Tell = fn(&Elsewhere, Result<Option<&Seen>, &str>) -> Vec<u8>;
+/// How a job is named that is not here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named<'a> {
+    Handle(&'a [u8]),
+    /// A function, and a unique key in it.
+    Unique(&'a [u8], &'a [u8]),
+}
+
+/// How an operator is answered: what was wanted, and the handle of the job with what is known; an error where the queue does not
+/// answer.
+pub(crate) type Tell = fn(Wanted, Result<Option<(&[u8], &Seen)>, &str>) -> Vec<u8>;
 
 impl Broker {
     /// The number of a job of the shared queue that may be at any server.
@@ -116,13 +116,16 @@ impl Broker {
     pub(crate) fn ask_elsewhere(
         &mut self,
         session: u32,
-        (what, handle): (Wanted, &[u8]),
+        (wanted, name): (Wanted, Named<'_>),
         tell: Tell,
         outgoing: &mut Outgoing,
     ) -> bool {
-        let Some(number) = self.shared_number(handle) else { return false };
-        let elsewhere = Elsewhere { what, handle: handle.into(), tell };
-        let asked = (Which::Id(number), About::Elsewhere(Box::new(elsewhere)));
+        let which = match name {
+            Named::Handle(handle) => self.shared_number(handle).map(Which::Id),
+            Named::Unique(function, unique) => self.is_member().then(|| Which::Key(Box::new(named(function, unique)))),
+        };
+        let Some(which) = which else { return false };
+        let asked = (which, About::Elsewhere(wanted, tell));
         self.ask(session, asked, outgoing, |outgoing| outgoing.text(session, b".\n".to_vec()));
         true
     }
@@ -138,15 +141,14 @@ impl Broker {
         };
         let sees = |seen: &Seen| rights.as_ref().is_none_or(|rights| rights.sees(&seen.function));
         let seen = seen.map(|seen| seen.filter(sees));
-        if let About::Elsewhere(elsewhere) = about {
-            let seen = seen.as_ref().map(Option::as_ref).map_err(|text| *text);
-            let answer = (elsewhere.tell)(&elsewhere, seen);
-            if let Ok(Some(Seen { id, state: SeenState::Free, .. })) = seen
-                && elsewhere.what == Wanted::Cancel
-            {
-                self.changes.done(&Name { id: *id, unique: b"", function: b"" });
+        if let About::Elsewhere(wanted, tell) = about {
+            let handle = seen.as_ref().ok().and_then(Option::as_ref).map(|seen| self.handles.write(seen.id));
+            let found = seen.as_ref().map(|seen| Some((&**handle.as_ref()?, seen.as_ref()?))).map_err(|text| *text);
+            outgoing.replace_bytes(what, batch, tell(wanted, found));
+            if let (Wanted::Cancel, Ok(Some(Seen { id, state: SeenState::Free, .. }))) = (wanted, seen) {
+                self.changes.done(&Name { id, unique: b"", function: b"" });
             }
-            return outgoing.replace_bytes(what, batch, answer);
+            return;
         }
         let seen = match seen {
             Ok(seen) => seen.filter(|seen| seen.state != SeenState::Dead),
@@ -167,9 +169,21 @@ impl Broker {
             About::StatusUnique(unique) => {
                 outgoing.replace(what, batch, &Response::StatusUnique { unique, status, clients: b"0" });
             }
-            About::Elsewhere(_) => {}
+            About::Elsewhere(..) => {}
         }
     }
+}
+
+/// A job of which no more than its key is known.
+fn named(function: &[u8], unique: &[u8]) -> JobRow {
+    let row = Row {
+        name: Name { id: 0, unique, function },
+        priority: Priority::Normal,
+        data: b"",
+        due_ms: 0,
+        extras: Extras::default(),
+    };
+    JobRow::from(&row)
 }
 
 const UNKNOWN: Status<'_> = Status { known: false, running: false, numerator: b"0", denominator: b"0" };

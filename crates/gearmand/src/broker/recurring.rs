@@ -86,7 +86,7 @@ impl Broker {
     /// When a schedule ran last, before this server was started.
     pub(crate) fn restore_last_run(&mut self, name: &str, last: u64) {
         self.recurring.last.insert(name.into(), last);
-        // Another server may have run it that was planned here, too.
+        // Another server may have run what was planned here, too.
         let local = &self.rules.zone;
         let entry = self.recurring.entries.iter_mut().find(|entry| *entry.schedule.name == *name);
         if let Some(entry) = entry.filter(|entry| entry.next.is_some_and(|next| next <= last)) {
@@ -118,8 +118,7 @@ impl Broker {
 
     /// When the next is due that this server submits, as `wall` has it on the steady clock.
     pub(super) fn next_schedule(&self, now: &Now, wall: impl Fn(u64) -> Duration) -> Option<Duration> {
-        let (from, due) = (self.fires_from()?, self.recurring.due()?);
-        self.holds_lease(now).then(|| wall(due * 1000).max(from))
+        self.recurring.due().filter(|_| self.fires_schedules(now)).map(|due| wall(due * 1000))
     }
 
     /// The schedules, and when they run.
@@ -135,8 +134,7 @@ impl Broker {
             self.plan_schedules(now);
         }
         self.recurring.seen = self.recurring.seen.max(now.wall);
-        let fires = self.fires_from().is_some_and(|from| from <= now.steady) && self.holds_lease(now);
-        if !fires || self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
+        if !self.fires_schedules(now) || self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
             return;
         }
         for i in 0..self.recurring.entries.len() {

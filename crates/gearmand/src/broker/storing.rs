@@ -116,11 +116,12 @@ impl Broker {
 
     /// Something is to be known after a restart, or not any more.
     pub(super) fn store_setting(&mut self, key: &str, value: Option<&str>) {
-        match value {
-            _ if self.rules.durable == Durable::No => {}
-            Some(value) => drop(self.changes.set(key.as_bytes(), value.as_bytes())),
-            None => drop(self.changes.unset(key.as_bytes())),
-        }
+        let batch = match value {
+            _ if self.rules.durable == Durable::No => return,
+            Some(value) => self.changes.set(key.as_bytes(), value.as_bytes()),
+            None => self.changes.unset(key.as_bytes()),
+        };
+        self.setting_changed(batch, key, value);
     }
 
     /// The server stops: what is to outlive it goes to the queue now.
@@ -203,20 +204,20 @@ impl Broker {
             Record::Job(row) => self.restore_job(now, row),
             Record::Dead(letter) => self.restore_letter(letter),
             Record::Setting(setting) => {
-                self.restore_setting(now, setting);
+                self.restore_setting(setting);
+                self.apply_policies(now);
                 Ok(())
             }
         }
     }
 
     /// What cannot be read any more is not obeyed: jobs are worth more than it.
-    fn restore_setting(&mut self, now: &Now, setting: &Setting<'_>) {
+    pub(super) fn restore_setting(&mut self, setting: &Setting<'_>) {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|e| e.to_string());
         let key_and_value = text(setting.key).and_then(|key| Ok((key, text(setting.value)?)));
         let set = key_and_value.and_then(|(key, value)| {
             if let Some(pattern) = key.strip_prefix(POLICY) {
                 self.policies.set(pattern, value.split(' '))?;
-                self.apply_policies(now);
             } else if let Some(name) = key.strip_prefix(SCHEDULE) {
                 self.restore_last_run(name, value.parse().map_err(|_| "that is no time")?);
             } else if key.starts_with(IMPORT) {

@@ -20,6 +20,12 @@ use std::sync::Arc;
 /// See the module. From 1.
 pub(crate) type Epoch = u64;
 
+/// In place of a function, where others are woken: settings have changed. No job has a function of this name.
+pub(crate) const SETTINGS: &[u8] = b"\0";
+/// In front of the keys of settings that say when schedules ran last. The eldest epoch makes them, and no other: one that is not made
+/// when an epoch is lost is dropped.
+pub(crate) const RUN: &[u8] = b"schedule ";
+
 /// One transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Ask {
@@ -42,7 +48,11 @@ pub(crate) enum Ask {
         /// How many.
         count: u64,
     },
-    /// Other servers are told that there are free jobs of these functions. [`Answer::Done`].
+    /// All settings, unless this is still their version: it changes with each write that sets or unsets any.
+    /// [`Answer::Settings`].
+    Settings { known: Option<u64> },
+    /// Other servers are told that there are free jobs of these functions; or, by [`SETTINGS`], that settings have changed.
+    /// [`Answer::Done`].
     Wake(Vec<Bytes>),
     /// What is known of one job. [`Answer::Looked`].
     Look(Which),
@@ -236,6 +246,8 @@ pub(crate) enum Answer {
     },
     Beat(Beat),
     Done,
+    /// `None`: they are those of this version.
+    Settings(Option<AllSettings>),
     Swept(Swept),
     /// The first of them.
     Block(u64),
@@ -250,6 +262,14 @@ pub(crate) enum Answer {
     /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is over.
     Resumed(Option<Vec<Inserted>>),
     Owned(Vec<u64>),
+}
+
+/// What all servers are told at run time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AllSettings {
+    pub(crate) version: u64,
+    /// Keys and values.
+    pub(crate) all: Vec<(Bytes, Bytes)>,
 }
 
 /// What an epoch is.

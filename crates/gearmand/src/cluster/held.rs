@@ -262,10 +262,4 @@ impl Held {
         ids.sort_unstable();
         ids
     }
-
-    /// Of how many jobs it is known that no worker has them: those of the function with the most.
-    #[cfg(test)]
-    pub(crate) fn waiting(&self) -> u32 {
-        self.functions.values().map(|function| function.waiting).max().unwrap_or_default()
-    }
 }

@@ -75,6 +75,8 @@ struct UnderWay {
     task: AbortHandle,
 }
 
+/// Both ends of a channel.
+type Channel<T> = (UnboundedSender<T>, UnboundedReceiver<T>);
 type Opened = Result<(Store, mpsc::Receiver<Bytes>), Unusable>;
 
 struct Driver {
@@ -85,10 +87,10 @@ struct Driver {
     store: Option<Arc<Store>>,
     woken: Option<mpsc::Receiver<Bytes>>,
     under_way: HashMap<u64, UnderWay>,
-    answers: (UnboundedSender<(u64, Result<Answer, Fault>)>, UnboundedReceiver<(u64, Result<Answer, Fault>)>),
+    answers: Channel<(u64, Result<Answer, Fault>)>,
     /// Questions without answers, and the batches that they were asked ahead of.
     questions: BTreeMap<u64, Option<u64>>,
-    answered: (UnboundedSender<Told>, UnboundedReceiver<Told>),
+    answered: Channel<Told>,
     /// What the member told, and what waits for a question that was asked before.
     told: VecDeque<Told>,
     /// A connection that is being made.

@@ -9,14 +9,16 @@
 //!   knows of the loss ([`Member::agree`]), so that all jobs are known here that are still run.
 //! - A batch whose fate is unknown is not answered before it is known; at most [`DOUBT`], then its clients get errors.
 
+mod known;
 pub(crate) mod serial;
 
-use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, Settle, Settled};
+use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, SETTINGS, Settle, Settled};
 use crate::cluster::changes::{Changes, Ended};
 use crate::cluster::held::Held;
 use crate::cluster::lease::{Lease, RENEW_EVERY};
 use crate::durable::batch::{Batch, BatchResult, Stats};
 use bytes::Bytes;
+use known::Known;
 use serial::Serial;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -57,9 +59,13 @@ pub(crate) struct Asked {
 /// What the broker is told, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Told {
-    /// Until when stored jobs may be handed out.
+    /// All settings, keys and values, with what the broker changed of them up to this batch: what it changed in later ones is to
+    /// be added. Answered by [`Member::obey`].
+    Settings { version: u64, batch: u64, all: Vec<(Bytes, Bytes)> },
+    /// Until when stored jobs may be handed out. Of a new epoch, settings were told before.
     Lease(Lease),
-    /// Whether this epoch is the eldest of those that live. While the lease holds as well, no other server is it.
+    /// Whether this epoch is the eldest of those that live. While the lease holds as well, no other server is it. Settings that
+    /// were told before have all that the eldest before it made.
     Eldest(bool),
     /// All stored jobs are lost: those that wait are forgotten, those that are run are not owned. Those on their way to the store
     /// stay. Answered by [`Member::agree`].
@@ -91,6 +97,11 @@ enum Aside {
     Block,
     Wake,
     Leave,
+    Settings {
+        epoch: Epoch,
+        /// It was known that it is the eldest.
+        eldest: bool,
+    },
 }
 
 /// What happened since the start.
@@ -133,6 +144,10 @@ pub(crate) enum Wrong {
     EldestTooSoon,
     /// Whoever was eldest is it under a new epoch.
     StaysEldest,
+    /// What is told of settings may be from before the broker changed them.
+    SettingsGoBack,
+    /// When schedules ran last is written by an epoch that is not the eldest any more, as another one.
+    RunsOutlive,
 }
 
 /// See the module. Times are of the server's steady clock.
@@ -140,8 +155,7 @@ pub(crate) enum Wrong {
 pub(crate) struct Member {
     settings: Settings,
     lease: Lease,
-    /// The broker was told so.
-    eldest: bool,
+    known: Known,
     /// The broker knows of all that was lost.
     agreed: bool,
     changes: Changes,
@@ -159,6 +173,8 @@ pub(crate) struct Member {
     wants_ids: bool,
     leaving: bool,
     left: bool,
+    /// The last batch that came.
+    pushed: u64,
     /// The last batch of which a result was reported, and whether it said that something is still to be done.
     reported: u64,
     undone: bool,
@@ -173,7 +189,7 @@ impl Member {
     pub(crate) fn new(settings: Settings) -> Member {
         Member {
             lease: Lease::default(),
-            eldest: false,
+            known: Known::default(),
             agreed: true,
             changes: Changes::default(),
             held: Held::new(settings.window),
@@ -188,6 +204,7 @@ impl Member {
             wants_ids: true,
             leaving: false,
             left: false,
+            pushed: 0,
             reported: 0,
             undone: false,
             asks: VecDeque::new(),
@@ -200,7 +217,12 @@ impl Member {
 
     /// The broker's changes.
     pub(crate) fn push(&mut self, batch: &Batch) {
+        self.pushed = batch.number;
         self.changes.push(batch, |id| self.held.end(id));
+        if !self.agreed && !self.is_wrong(Wrong::RunsOutlive) {
+            // The broker does not know yet that it was the eldest.
+            self.changes.lose_runs();
+        }
     }
 
     /// So many workers can run a function, and so many of them have nothing to do.
@@ -233,20 +255,31 @@ impl Member {
         self.agreed = true;
     }
 
+    /// The broker has obeyed settings of this version, and said what follows from them.
+    pub(crate) fn obey(&mut self, version: u64) {
+        if self.known.obey(version) {
+            self.held.hint(None);
+            self.serial.look();
+        }
+    }
+
     /// The broker will soon be out of numbers.
     pub(crate) fn want_ids(&mut self) {
         self.wants_ids = true;
     }
 
-    /// There are free jobs of a function.
+    /// There are free jobs of a function, or settings have changed.
     pub(crate) fn woken(&mut self, function: &[u8]) {
-        self.held.hint(Some(function));
+        match function {
+            SETTINGS => self.known.hint(),
+            _ => self.held.hint(Some(function)),
+        }
     }
 
     /// The server stops. The broker gives back what it has; when all is settled, the epoch is over.
     pub(crate) fn leave(&mut self) {
         self.leaving = true;
-        self.set_eldest(false);
+        self.is_no_eldest();
     }
 
     /// Nothing is to be done any more.
@@ -305,6 +338,13 @@ impl Member {
                 self.wants_ids = false;
                 self.told.push_back(Told::Ids { first, count: self.settings.ids });
             }
+            (Aside::Settings { epoch, eldest }, answer) => {
+                let settings = match answer {
+                    Ok(Answer::Settings(settings)) => Some(settings),
+                    _ => None,
+                };
+                self.answer_settings(now, epoch, eldest, settings);
+            }
             (Aside::Leave, _) => self.left = true,
             _ => {}
         }
@@ -322,9 +362,9 @@ impl Member {
         }
         self.lease.begin(epoch, self.sent(sent, now));
         self.serial.begin(now);
-        self.next_beat = now + RENEW_EVERY;
-        self.held.hint(None);
-        self.told.push_back(Told::Lease(self.lease));
+        self.begin_known(now);
+        // Soon, to know whether it is the eldest.
+        self.next_beat = now;
     }
 
     fn beaten(&mut self, now: Duration, epoch: Epoch, sent: Duration, beat: Beat) {
@@ -333,13 +373,9 @@ impl Member {
             return self.lose(now);
         }
         self.lease.renew(epoch, self.sent(sent, now));
-        self.told.push_back(Told::Lease(self.lease));
-        self.set_eldest(beat == Beat::Eldest && !self.leaving);
-    }
-
-    fn set_eldest(&mut self, eldest: bool) {
-        if std::mem::replace(&mut self.eldest, eldest) != eldest {
-            self.told.push_back(Told::Eldest(eldest));
+        self.tell_lease();
+        if beat == Beat::Eldest {
+            self.is_eldest(now);
         }
     }
 
@@ -362,14 +398,18 @@ impl Member {
         self.lease = Lease::default();
         self.agreed = self.is_wrong(Wrong::NoAgreement);
         self.held.lose();
-        self.changes.lose();
+        self.lose_changes();
         self.serial.lose(now);
         self.next_beat = now;
-        self.told.push_back(Told::Lease(self.lease));
-        if !self.is_wrong(Wrong::StaysEldest) {
-            self.set_eldest(false);
-        }
+        self.lose_known();
         self.told.push_back(Told::Lost);
+    }
+
+    fn lose_changes(&mut self) {
+        self.changes.lose();
+        if !self.is_wrong(Wrong::RunsOutlive) {
+            self.changes.lose_runs();
+        }
     }
 
     /// Asks what is to be asked now. Returns when there may be more, if nothing happens before.
@@ -388,6 +428,7 @@ impl Member {
             self.ask_aside(now, Aside::Wake, Ask::Wake(functions));
         }
         let mut next = self.next_beat;
+        next = self.advance_known(now).map_or(next, |at| next.min(at));
         if self.asking(Aside::Sweep) == 0 {
             next = next.min(self.next_sweep);
         }

@@ -38,6 +38,8 @@ pub(crate) enum Said {
         /// What.
         ask: Ask,
     },
+    /// See [`Member::obey`].
+    Obey(u64),
     /// See [`Member::agree`].
     Agree,
     /// See [`Member::want_ids`].
@@ -57,6 +59,7 @@ impl Member {
             Said::Demand { function, able, idle } => self.demand(function, *able, *idle),
             // The store is asked.
             Said::Ask { .. } => {}
+            Said::Obey(version) => self.obey(*version),
             Said::Agree => self.agree(),
             Said::WantIds => self.want_ids(),
             Said::Leave => self.leave(),

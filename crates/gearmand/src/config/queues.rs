@@ -161,7 +161,7 @@ pub enum Queue {
     /// In a durable queue of this server's own.
     Own(Box<dyn Backend>),
     /// In one that several servers share.
-    Shared(SharedQueue),
+    Shared(Box<SharedQueue>),
 }
 
 /// Where a durable queue of one server is.
@@ -412,7 +412,7 @@ impl QueueOptions {
     pub fn open_queue(&self, host: &str, port: u16) -> Result<Queue, BackendError> {
         if self.is(&[CLUSTER]) {
             let unusable = |e: Usage| BackendError { queue: CLUSTER.into(), reason: e.to_string(), held: false };
-            return self.shared(host, port).map(Queue::Shared).map_err(unusable);
+            return self.shared(host, port).map(|queue| Queue::Shared(Box::new(queue))).map_err(unusable);
         }
         Ok(self.open_own()?.map_or(Queue::Memory, Queue::Own))
     }

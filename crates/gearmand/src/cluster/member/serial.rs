@@ -2,7 +2,9 @@
 //! first whether it was made.
 
 use super::{DOUBT, Member, PATIENCE, Told, Wrong};
-use crate::cluster::ask::{Answer, Ask, Epoch, Fault, Inserted, JobRow, NewRow, Settle, Settled, Want, Write};
+use crate::cluster::ask::{
+    Answer, Ask, Epoch, Fault, Inserted, JobRow, NewRow, SETTINGS, Settle, Settled, Want, Write,
+};
 use crate::cluster::changes::Ended;
 use crate::cluster::held::Claimed;
 use bytes::Bytes;
@@ -70,6 +72,20 @@ impl Serial {
     pub(super) fn begin(&mut self, now: Duration) {
         (self.turn, self.failing, self.pause) = (0, None, Duration::ZERO);
         (self.next_poll, self.next_reconcile) = (now, now + RECONCILE_EVERY);
+    }
+
+    /// There may be free jobs.
+    pub(super) fn look(&mut self) {
+        self.next_poll = Duration::ZERO;
+    }
+
+    /// What is being settled, and will be if this does not succeed.
+    pub(super) fn settles(&self, epoch: Option<Epoch>) -> impl Iterator<Item = &Settle> {
+        let (settles, current): (&[Settle], bool) = match &self.flight {
+            Some(Flight { what: What::Settle(settles), epoch: of, .. }) => (settles, Some(*of) == epoch),
+            _ => (&[], true),
+        };
+        settles.iter().filter(move |settle| current || !settle.is_run())
     }
 
     pub(super) fn lose(&mut self, now: Duration) {
@@ -173,7 +189,7 @@ impl Member {
 
     fn claim(&mut self, now: Duration, epoch: Epoch) -> bool {
         let poll = now >= self.serial.next_poll;
-        if self.leaving || !self.lease.holds(now) || !(poll || self.held.is_hinted(now)) {
+        if self.leaving || !self.known.is_open() || !self.lease.holds(now) || !(poll || self.held.is_hinted(now)) {
             if poll {
                 self.serial.next_poll = now + POLL_EVERY;
             }
@@ -211,7 +227,7 @@ impl Member {
 
     /// Which rows are kept here: where there is room, and the lease is good.
     fn new_rows(&mut self, now: Duration, rows: Vec<JobRow>) -> Arc<[NewRow]> {
-        let holds = self.lease.holds(now) && !self.leaving;
+        let holds = self.lease.holds(now) && self.known.is_open() && !self.leaving;
         let mut room: HashMap<Bytes, u32> = HashMap::new();
         let mut own = |row: &JobRow| {
             if !holds || row.due_ms > 0 {
@@ -301,7 +317,7 @@ impl Member {
         if let What::Settle(settles) = flight.what {
             self.changes.put_back(settles.to_vec());
             if !current {
-                self.changes.lose();
+                self.lose_changes();
             }
         }
     }
@@ -357,6 +373,12 @@ impl Member {
     }
 
     fn settled(&mut self, settle: &Settle, outcome: Settled) {
+        if settle.setting().is_some() {
+            self.known.changed();
+            if !settle.is_run() {
+                self.to_wake.insert(Bytes::from_static(SETTINGS));
+            }
+        }
         let Some(id) = settle.id() else { return };
         let ends = matches!(settle, Settle::Done(_) | Settle::Retry { .. } | Settle::Bury(_));
         self.counts.late += u64::from(ends && outcome == Settled::Taken);

@@ -82,6 +82,7 @@ impl Store {
             Ask::Beat(epoch) => servers.beat(session, *epoch).await,
             Ask::Leave(epoch) => servers.leave(session, *epoch).await,
             Ask::Sweep => servers.sweep(session).await,
+            Ask::Settings { known } => servers.settings(session, *known).await,
             Ask::Block { count } => servers.block(session, *count).await,
             Ask::Wake(functions) => servers.wake(session, functions).await,
             Ask::Look(which) => servers.look(session, which).await,

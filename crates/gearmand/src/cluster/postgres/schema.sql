@@ -7,6 +7,8 @@ CREATE TABLE @.cluster (
     next_id bigint NOT NULL,
     -- The last that joined. Whoever joins has this row locked, so that nobody sees an epoch before all that are smaller.
     last_epoch bigint NOT NULL DEFAULT 0,
+    -- The version of all settings.
+    settings bigint NOT NULL DEFAULT 0,
     -- What was made, one object each: a look at it shows what was changed since.
     objects text[] NOT NULL
 );

@@ -144,6 +144,10 @@ pub(super) const SWEEP: &str = concat!("
         first_ms = CASE WHEN j.started AND j.first_ms = 0 THEN ", now!(), " ELSE j.first_ms END
     FROM rows WHERE j.id = rows.id");
 
+/// A version. Of settings of another one: their version, keys and values; else a row without a key.
+pub(super) const SETTINGS: &str = "
+    SELECT c.settings, s.key, s.value FROM @.cluster c LEFT JOIN @.setting s ON c.settings <> $1::bigint";
+
 /// Count.
 pub(super) const BLOCK: &str = "UPDATE @.cluster SET next_id = next_id + $1::bigint RETURNING next_id - $1::bigint";
 
@@ -299,6 +303,9 @@ pub(super) const SETTLE: &str = concat!(fence!(), "
         ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value
     ), unsaid AS (
         DELETE FROM @.setting s USING fence WHERE s.key = ANY ($21)
+    ), version AS (
+        UPDATE @.cluster SET settings = settings + 1 FROM fence
+        WHERE cardinality($19::bytea[]) + cardinality($21::bytea[]) > 0
     )
     SELECT 0::smallint, id FROM done UNION ALL SELECT 0::smallint, id FROM retried
     UNION ALL SELECT 0::smallint, id FROM buried UNION ALL SELECT 0::smallint, id FROM started

@@ -3,6 +3,7 @@
 use crate::cluster::ask::*;
 use crate::cluster::lease::DEAD_AFTER;
 use crate::cluster::member::Wrong;
+use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(super) struct Memory {
     /// When epochs were declared dead that owned rows, after they were last heard of.
     pub(super) takeovers: Vec<Duration>,
     turns: HashMap<Epoch, u64>,
+    pub(super) settings: BTreeMap<Bytes, Bytes>,
+    version: u64,
     last_epoch: Epoch,
     last_id: u64,
     missed: u32,
@@ -38,6 +41,11 @@ pub(super) struct Memory {
 /// The wall clock of the store.
 pub(super) fn milliseconds(now: Duration) -> u64 {
     1_000_000_000_000 + now.as_millis() as u64
+}
+
+/// When a schedule ran, as a setting has it.
+pub(super) fn run(value: &Bytes) -> u64 {
+    std::str::from_utf8(value).unwrap().parse().unwrap()
 }
 
 impl Memory {
@@ -63,6 +71,11 @@ impl Memory {
                 Answer::Done
             }
             Ask::Sweep => self.sweep(now),
+            Ask::Settings { known } => {
+                let all = || self.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+                let new = *known != Some(self.version);
+                Answer::Settings(new.then(|| AllSettings { version: self.version, all: all() }))
+            }
             Ask::Block { count } => {
                 let first = self.last_id + 1;
                 self.last_id += count;
@@ -198,7 +211,19 @@ impl Memory {
 
     fn settle(&mut self, now: Duration, epoch: Epoch, settle: &Settle) -> Settled {
         match settle {
-            Settle::Set(..) | Settle::Unset(_) => return Settled::Made,
+            Settle::Set(key, value) => {
+                self.version += 1;
+                let before = self.settings.insert(key.clone(), value.clone());
+                if key.starts_with(RUN) && before.as_ref().map(run) > Some(run(value)) {
+                    self.bad = Some(format!("a last run goes back from {before:?} to {value:?}"));
+                }
+                return Settled::Made;
+            }
+            Settle::Unset(key) => {
+                self.version += 1;
+                self.settings.remove(key);
+                return Settled::Made;
+            }
             Settle::Forget(id) => return if self.dead.remove(id).is_some() { Settled::Made } else { Settled::Gone },
             Settle::Revive(id) => return self.revive(*id),
             _ => {}

@@ -1,8 +1,8 @@
 //! Servers that crash, are stopped and lose their connections; answers that are late or lost, and statements that are carried out long
 //! after whoever asked for them has given up. And the promises, which are checked all the time and at the end.
 
-use super::broker::{Broker, End, Said};
-use super::memory::{Memory, milliseconds};
+use super::broker::{Broker, End, SCHEDULE, Said};
+use super::memory::{Memory, milliseconds, run};
 use crate::cluster::ask::{Answer, Ask, Fault, JobRow};
 use crate::cluster::lease::DEAD_AFTER;
 use crate::cluster::member::{Asked, Counts, Member, Settings, Told, Wrong};
@@ -140,6 +140,8 @@ struct World {
     submits: Vec<(Duration, Option<u64>)>,
     cancelled: HashSet<u64>,
     runs: HashMap<u64, u32>,
+    /// Which runs of the schedule began under which epoch.
+    scheduled: HashSet<(u64, u64)>,
     tries: HashMap<u64, u16>,
     trouble: bool,
     /// All that happens is printed: MODEL_TRACE, with MODEL_SEED and MODEL_SCHEDULES=1.
@@ -182,6 +184,7 @@ impl World {
             submits: Vec::new(),
             cancelled: HashSet::new(),
             runs: HashMap::new(),
+            scheduled: HashSet::new(),
             tries: HashMap::new(),
             trouble,
             trace: std::env::var_os("MODEL_TRACE").is_some(),
@@ -277,6 +280,10 @@ impl World {
             self.submits.push((self.now, None));
             let (submit, now) = (self.submits.len() - 1, self.nodes[index].clock(self.now));
             self.nodes[index].broker.submit(now, submit, row);
+        }
+        if self.lots.percent(10) {
+            let value = self.lots.below(1000);
+            self.nodes[index].broker.set(b"policy f", value);
         }
         if self.lots.percent(5) {
             let cancelled = self.nodes[index].broker.cancel();
@@ -390,6 +397,7 @@ impl World {
                 Said::GiveBack(id) => node.member.give_back(id),
                 Said::Demand(function, able, idle) => node.member.demand(&function, able, idle),
                 Said::Agree => node.member.agree(),
+                Said::Obey(version) => node.member.obey(version),
                 Said::WantIds => node.member.want_ids(),
             },
             Input::Told(told) => node.broker.tell(now, told),
@@ -408,9 +416,11 @@ impl World {
     /// What a server does when something has happened.
     fn turn(&mut self, index: usize) {
         let now = self.nodes[index].clock(self.now);
-        for id in self.nodes[index].broker.turn(now) {
+        let wall = milliseconds(self.now + self.nodes[index].skew);
+        for id in self.nodes[index].broker.turn(now, wall) {
             self.begin(index, id);
         }
+        self.check_runs(index);
         let wakes = self.nodes[index].member.advance(now);
         let node = &mut self.nodes[index];
         let life = node.life;
@@ -498,6 +508,19 @@ impl World {
         self.at(at, Event::Server(index, life, Input::End(id, function, end)));
     }
 
+    /// No run of a schedule begins twice, but where its server has died before it could write it down.
+    fn check_runs(&mut self, index: usize) {
+        let broker = &mut self.nodes[index].broker;
+        let epoch = broker.epoch().unwrap_or_default();
+        let stored = self.store.settings.get(SCHEDULE).map(run);
+        for due in std::mem::take(&mut broker.runs) {
+            if Some(due) <= stored || !self.scheduled.insert((epoch, due)) {
+                let text = format!("server {index}, epoch {epoch}, begins run {due} once more, {stored:?} are stored");
+                self.bad = Some(text);
+            }
+        }
+    }
+
     fn check_store(&mut self) {
         self.bad = self.bad.take().or_else(|| self.store.bad.take());
         let mut keys = BTreeSet::new();
@@ -529,6 +552,16 @@ impl World {
         }
         if let Some((id, stored)) = self.store.rows.iter().next() {
             self.bad = Some(format!("job {id} is left: {stored:?}"));
+        }
+        let policy = self.store.settings.get(&b"policy f"[..]);
+        for (index, node) in self.nodes.iter().enumerate() {
+            let known = node.broker.settings.get(&b"policy f"[..]);
+            if known != policy {
+                self.bad = Some(format!("server {index} knows setting {known:?}, which is {policy:?}"));
+            }
+        }
+        if !self.store.settings.contains_key(SCHEDULE) {
+            self.bad = Some("no schedule ran".to_owned());
         }
         if let Some(waiting) = self.nodes.iter().map(|node| node.broker.waiting()).find(|waiting| *waiting > 0) {
             self.bad = Some(format!("{waiting} submits were never answered"));
