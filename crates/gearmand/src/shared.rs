@@ -317,6 +317,7 @@ impl State {
             changes,
             longest_commit: longest,
             uptime: self.now.steady,
+            cluster: self.broker.standing(self.now.steady),
             ..self.broker.server()
         }
     }

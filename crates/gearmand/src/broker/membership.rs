@@ -16,7 +16,7 @@ use crate::broker::questions::Questions;
 use crate::broker::{Broker, Now};
 use crate::cluster::ask::JobRow;
 use crate::cluster::lease::Lease;
-use crate::cluster::member::Told;
+use crate::cluster::member::{Counts, Told};
 use crate::cluster::said::Said;
 use crate::durable::{MAX_ID, Name, Setting};
 use crate::outgoing::{Answer, Outgoing};
@@ -52,6 +52,19 @@ pub(super) struct Membership {
     /// Settings that were changed here, with their batches, keys and values: others may not know of them yet.
     settings: VecDeque<(u64, Bytes, Option<Bytes>)>,
     pub(super) questions: Questions,
+    counts: Counts,
+}
+
+/// What a server is in a cluster, as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The number that it has since it joined; `None`: it has not, or not again.
+    pub(crate) epoch: Option<u64>,
+    /// Its lease holds: it hands out jobs of the shared queue.
+    pub(crate) lease: bool,
+    /// It submits the jobs of schedules.
+    pub(crate) eldest: bool,
+    pub(crate) counts: Counts,
 }
 
 impl Membership {
@@ -86,6 +99,13 @@ impl Broker {
     /// Whether jobs of the shared queue may be handed out; true where there is none.
     pub(crate) fn holds_lease(&self, now: &Now) -> bool {
         self.membership.as_ref().is_none_or(|member| member.lease.holds(now.steady))
+    }
+
+    /// What this server is in a cluster; `None`: it is in none.
+    pub(crate) fn standing(&self, now: Duration) -> Option<Standing> {
+        let member = self.membership.as_ref()?;
+        let (epoch, lease) = (member.lease.epoch(), member.lease.holds(now));
+        Some(Standing { epoch, lease, eldest: member.eldest, counts: member.counts })
     }
 
     /// Whether this server submits the jobs of schedules: of a cluster, one does.
@@ -313,6 +333,11 @@ impl Broker {
             Told::Adopted(number) => {
                 if let Some(id) = self.jobs.by_number(number) {
                     self.jobs.arena[id].owned = true;
+                }
+            }
+            Told::Counts(counts) => {
+                if let Some(member) = &mut self.membership {
+                    member.counts = counts;
                 }
             }
             Told::Eldest(eldest) => {

@@ -55,7 +55,7 @@ mod jobs;
 pub(crate) mod kept;
 mod limits;
 pub(crate) mod manage;
-mod membership;
+pub(crate) mod membership;
 mod notices;
 mod outcomes;
 pub(crate) mod policy;

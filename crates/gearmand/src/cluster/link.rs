@@ -6,7 +6,7 @@
 
 use crate::cluster::SharedQueue;
 use crate::cluster::ask::{Answer, Ask, Fault};
-use crate::cluster::member::{Asked, DOUBT, Member, Settings, Told};
+use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
 use crate::cluster::postgres::{Store, Unusable};
 use crate::cluster::said::Said;
 use crate::durable::batch::{Batch, Stats};
@@ -96,6 +96,8 @@ struct Driver {
     /// A connection that is being made.
     opening: Option<tokio::task::JoinHandle<Opened>>,
     pause: Duration,
+    /// As they were told last.
+    counts: Counts,
     /// When to log that the store cannot be reached.
     trouble: Seldom,
     stats: Stats,
@@ -123,6 +125,7 @@ impl Driver {
             told: VecDeque::new(),
             opening: None,
             pause: Duration::ZERO,
+            counts: Counts::default(),
             trouble: Seldom::every(TROUBLE),
             stats: Stats::default(),
         }
@@ -292,6 +295,10 @@ impl Driver {
                 result.stats = self.stats;
             }
             self.told.push_back(told);
+        }
+        if self.counts != self.member.counts {
+            self.counts = self.member.counts;
+            self.told.push_back(Told::Counts(self.counts));
         }
         let first = self.questions.values().flatten().min();
         let waits =

@@ -61,6 +61,8 @@ pub struct Config {
     pub threads: usize,
     /// Probing of silent connections; `None` is none.
     pub keepalive: Option<Keepalive>,
+    /// Where jobs in the background are kept, as `--queue-type` names it.
+    pub queue: &'static str,
     /// Which background jobs outlive the server, where it has a durable queue.
     pub durable: Durable,
     /// Who may do what, now and later; `None`: everybody everything.
@@ -100,6 +102,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             threads: 1,
             keepalive: Some(Keepalive::default()),
+            queue: queues::BUILTIN,
             durable: Durable::No,
             acl: None,
             policies: None,

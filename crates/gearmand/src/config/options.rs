@@ -437,6 +437,7 @@ impl Options {
             handle_prefix: self.job_handle_prefix.clone().unwrap_or(default.handle_prefix),
             job_runs: (self.job_retries >= 0).then(|| self.job_retries.clamp(1, i64::from(u16::MAX)) as u16),
             wakeup: self.worker_wakeup,
+            queue: self.queue.name(),
             durable: match (self.queue.is_durable(), self.queue.store_queue_on_shutdown) {
                 (false, _) => Durable::No,
                 (true, false) => Durable::Always,

@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::Path;
 
 /// Jobs in memory only.
-const BUILTIN: &str = "builtin";
+pub(super) const BUILTIN: &str = "builtin";
 /// Jobs in an SQLite file too.
 const SQLITE: &str = "libsqlite3";
 /// Jobs in a table of PostgreSQL too. C's name, and that of its plugin.
@@ -315,6 +315,13 @@ impl QueueOptions {
 
     fn is(&self, names: &[&str]) -> bool {
         names.iter().any(|name| self.queue_type.eq_ignore_ascii_case(name))
+    }
+
+    /// The one that is chosen.
+    pub(super) fn name(&self) -> &'static str {
+        let names = [BUILTIN, SQLITE, POSTGRES[0], POSTGRES[1], MYSQL, REDIS, CLUSTER];
+        let chosen = names.into_iter().find(|name| self.is(&[name])).unwrap_or(BUILTIN);
+        if chosen == POSTGRES[1] { POSTGRES[0] } else { chosen }
     }
 
     /// Whether there is a durable queue.
