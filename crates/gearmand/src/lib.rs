@@ -86,7 +86,8 @@
 //! cluster::postgres::session     a connection
 //! cluster::postgres::statements  the text of every statement
 //! cluster::postgres::rows        jobs -> columns, rows -> jobs
-//! cluster::postgres::servers     servers come and go, wake-ups, looking
+//! cluster::postgres::servers     servers come and go, settings, wake-ups, looking
+//! cluster::postgres::letters     dead letters
 //! cluster::postgres::writes      new jobs, claims, what became of jobs
 //! cluster::postgres  the store of a shared queue in PostgreSQL
 //! durable::import    all of one queue -> another

@@ -56,6 +56,23 @@ pub(crate) enum Ask {
     Wake(Vec<Bytes>),
     /// What is known of one job. [`Answer::Looked`].
     Look(Which),
+    /// Dead letters of a function, or of all, in the order in which they died: so many at most, and no more than fit in memory
+    /// well. [`Answer::Letters`].
+    Letters {
+        function: Option<Bytes>,
+        /// From the one behind this on.
+        after: Option<Place>,
+        limit: u32,
+    },
+    /// The dead letter of this id. [`Answer::Letter`].
+    Letter(u64),
+    /// Deletes surplus dead letters of functions, those that died first before others, up to a thousand. [`Answer::Trimmed`].
+    Trim(Vec<Bound>),
+    /// Deletes dead letters of a function. [`Answer::Cleared`].
+    ForgetAll(LettersOf),
+    /// Makes dead letters of a function free jobs again, as [`Settle::Revive`] does; those whose keys others have stay. Whoever
+    /// asks wakes others. [`Answer::Cleared`].
+    ReviveAll(LettersOf),
     /// A change of rows: made only if the epoch lives and its last write was number `turn - 1` (0: none yet), and then that
     /// becomes `turn`. Else [`Answer::Fenced`], and nothing is done. An epoch cannot be declared dead in the middle of it.
     Write {
@@ -86,6 +103,14 @@ impl Ask {
     /// without waiting, so that a slow write does not cost a lease.
     pub(crate) fn is_serial(&self) -> bool {
         matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_))
+    }
+
+    /// Those that may take long, go a third way, and may be asked once more where it is not known what came of them.
+    pub(crate) fn is_question(&self) -> bool {
+        matches!(
+            self,
+            Ask::Look(_) | Ask::Letters { .. } | Ask::Letter(_) | Ask::Trim(_) | Ask::ForgetAll(_) | Ask::ReviveAll(_)
+        )
     }
 }
 
@@ -234,6 +259,49 @@ pub(crate) struct Death {
     pub(crate) worker: Bytes,
 }
 
+/// A dead letter's place among all, or among those of its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) last_ms: u64,
+    pub(crate) id: u64,
+}
+
+/// A job that is not tried any more.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Letter {
+    /// Not due at any time.
+    pub(crate) row: JobRow,
+    /// See [`Death`].
+    pub(crate) last_ms: u64,
+    pub(crate) reason: Bytes,
+    pub(crate) text: Bytes,
+    pub(crate) worker: Bytes,
+}
+
+impl Letter {
+    pub(crate) fn place(&self) -> Place {
+        Place { last_ms: self.last_ms, id: self.row.id }
+    }
+}
+
+/// How many dead letters of a function are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bound {
+    pub(crate) function: Bytes,
+    /// The last so many.
+    pub(crate) count: u64,
+    /// And none that died before, in milliseconds since 1970.
+    pub(crate) oldest_ms: u64,
+}
+
+/// Dead letters of a function, in the order in which they died: at most a thousand.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LettersOf {
+    pub(crate) function: Bytes,
+    /// From the one behind this on.
+    pub(crate) after: Option<Place>,
+}
+
 /// What the store says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
@@ -251,6 +319,11 @@ pub(crate) enum Answer {
     Block(u64),
     /// `None`: there is no such job or dead letter.
     Looked(Option<Seen>),
+    Letters(Letters),
+    Letter(Option<Box<Letter>>),
+    /// So many; there may be more if it is a thousand.
+    Trimmed(u64),
+    Cleared(Cleared),
     /// See [`Ask::Write`].
     Fenced,
     Inserted(Vec<Inserted>),
@@ -288,6 +361,27 @@ pub(crate) struct Swept {
     pub(crate) died: Vec<String>,
     /// How many rows are free.
     pub(crate) freed: u64,
+}
+
+/// A page of dead letters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Letters {
+    pub(crate) page: Vec<Letter>,
+    /// After this, there are more.
+    pub(crate) next: Option<Place>,
+    /// Of this function, or of all, wherever the page begins; counted up to 100,000.
+    pub(crate) total: u64,
+}
+
+/// What became of dead letters of a function.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Cleared {
+    /// So many are none any more.
+    pub(crate) made: u64,
+    /// So many come after those that were looked at; counted up to 100,000.
+    pub(crate) left: u64,
+    /// Behind this.
+    pub(crate) next: Option<Place>,
 }
 
 /// What became of a row that was to be inserted.
