@@ -13,6 +13,7 @@
 //! cluster::member    one server's part in it
 //! cluster::member::serial  … what it asks one after the other
 //! cluster::member::known   … what its broker has to know first
+//! cluster::mirror    dead letters that the broker was told of
 //! cluster::said      what a broker tells it
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
@@ -43,6 +44,7 @@
 //! broker::recurring  … the server submits jobs itself, by schedules
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::questions  … a shared queue is asked of jobs that are elsewhere
+//! broker::shared_letters  … servers that share a queue show the dead letters of all
 //! broker::membership … which jobs of a shared queue may be handed out
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot::page   where a part of a list begins and ends
@@ -88,7 +90,8 @@
 //! cluster::postgres::session     a connection
 //! cluster::postgres::statements  the text of every statement
 //! cluster::postgres::rows        jobs -> columns, rows -> jobs
-//! cluster::postgres::servers     servers come and go, wake-ups, looking
+//! cluster::postgres::servers     servers come and go, settings, wake-ups, looking
+//! cluster::postgres::letters     dead letters
 //! cluster::postgres::writes      new jobs, claims, what became of jobs
 //! cluster::postgres  the store of a shared queue in PostgreSQL
 //! cluster::link      the thread that brings a member and its store together

@@ -4,9 +4,11 @@
 //! All steps that one look at the sockets brings are a *round*. At the end of a round workers get their jobs, changes go
 //! to the durable queue, and all that was sent leaves in one write for each connection.
 
+use crate::admin::dead;
 use crate::admin::text::About;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
+use crate::cluster::ask::Settled;
 use crate::cluster::link::Link;
 use crate::cluster::member::Told;
 use crate::cluster::said::Said;
@@ -16,7 +18,7 @@ use crate::durable::batch::{BatchResult, Stats};
 use crate::durable::writer::Writer;
 use crate::net::peer::Peer;
 use crate::net::stream::{Stream, Watch};
-use crate::outgoing::{InFlight, Outgoing};
+use crate::outgoing::{Answer, InFlight, Outgoing};
 use crate::rights::Access;
 use crate::seldom::Seldom;
 use std::io;
@@ -466,6 +468,10 @@ impl State {
         for told in told {
             match told {
                 Told::Result(result) => self.settle(result),
+                Told::Revived { id, outcome: Settled::Exists(same) } => {
+                    let refused = dead::key_taken(&self.broker.handle_of(same));
+                    self.outgoing.replace_bytes(Answer::Revived(id), None, refused);
+                }
                 told => self.broker.told(&now, told, &mut self.outgoing),
             }
         }

@@ -60,6 +60,10 @@ pub(crate) fn answer(
     {
         return None;
     }
+    let revived = match command {
+        Command::DeadRetry(what) => broker.number_of(what),
+        _ => None,
+    };
     let answer = match command {
         Command::Status => return Some(Listing::new(List::Status)),
         Command::PriorityStatus => return Some(Listing::new(List::PriorityStatus)),
@@ -115,6 +119,8 @@ pub(crate) fn answer(
     };
     // What was changed outlives the server once that is answered.
     let batch = broker.last_batch().filter(|_| changes);
-    outgoing.after_batch(session, batch, Answer::Text, |outgoing| outgoing.text(session, answer));
+    outgoing.after_batch(session, batch, revived.map_or(Answer::Text, Answer::Revived), |outgoing| {
+        outgoing.text(session, answer)
+    });
     None
 }

@@ -335,6 +335,8 @@ impl Broker {
                     self.jobs.arena[id].owned = true;
                 }
             }
+            Told::Letter(letter) => self.letter_told(now, &letter),
+            Told::LetterGone(number) => drop(self.dead.remove(number)),
             Told::Counts(counts) => {
                 if let Some(member) = &mut self.membership {
                     member.counts = counts;
@@ -352,7 +354,7 @@ impl Broker {
                 outgoing.replace(Answer::Created(id), None, &Response::JobCreated(&handle));
                 self.free(id, outgoing);
             }
-            Told::Revived { .. } => {}
+            Told::Revived { id, outcome } => self.revived(id, outcome),
             Told::Answered { question, answer } => self.answered(question, answer, outgoing),
             Told::Result(result) => self.settle(now, result, outgoing),
             Told::Ids { first, count } => {

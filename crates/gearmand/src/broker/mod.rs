@@ -66,6 +66,7 @@ mod results;
 pub(crate) mod retries;
 mod schedule;
 mod sessions;
+mod shared_letters;
 pub(crate) mod snapshot;
 mod storing;
 pub(crate) mod submit;
@@ -354,6 +355,16 @@ impl Broker {
             }
         }
         outgoing.response(session, &Response::Option(name));
+    }
+
+    /// The number in a handle, where it is one of ours.
+    pub(crate) fn number_of(&self, handle: &[u8]) -> Option<u64> {
+        self.handles.parse(handle)
+    }
+
+    /// The handle of a number.
+    pub(crate) fn handle_of(&self, number: u64) -> jobs::Handle {
+        self.handles.write(number)
     }
 
     fn by_handle(&self, handle: &[u8]) -> Option<u32> {

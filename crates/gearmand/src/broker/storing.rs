@@ -39,6 +39,16 @@ pub(super) fn job(function: u32, row: &Row<'_>) -> Job {
     job
 }
 
+/// The dead letter of a row, or why there is none.
+pub(super) fn letter(dead: &DeadLetter<'_>) -> Result<Letter, &'static str> {
+    let DeadLetter { row, last_ms, reason, text, worker } = *dead;
+    let cause = Cause::named(reason).ok_or("its reason is unknown")?;
+    let mut job = job(NONE, &row);
+    job.number = row.name.id;
+    let function = row.name.function.into();
+    Ok(Letter { job, function, last: last_ms, cause, text: text.into(), worker: worker.into() })
+}
+
 impl Broker {
     /// A background job is to be kept, or is kept. The batch after which it is, where that is still to come.
     pub(super) fn persist(&mut self, id: u32, due: u64) -> Option<u64> {
@@ -234,16 +244,10 @@ impl Broker {
     }
 
     fn restore_letter(&mut self, dead: &DeadLetter<'_>) -> Result<(), &'static str> {
-        let DeadLetter { row, last_ms, reason, text, worker } = *dead;
-        if self.dead.get(row.name.id).is_some() {
+        if self.dead.get(dead.row.name.id).is_some() {
             return Err("another dead letter has its id");
         }
-        let cause = Cause::named(reason).ok_or("its reason is unknown")?;
-        let mut job = job(NONE, &row);
-        job.number = row.name.id;
-        let function = row.name.function.into();
-        let letter = Letter { job, function, last: last_ms, cause, text: text.into(), worker: worker.into() };
-        self.dead.insert(letter, Keep::ALL);
+        self.dead.insert(letter(dead)?, Keep::ALL);
         Ok(())
     }
 

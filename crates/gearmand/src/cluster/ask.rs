@@ -56,6 +56,11 @@ pub(crate) enum Ask {
     Wake(Vec<Bytes>),
     /// What is known of one job. [`Answer::Looked`].
     Look(Which),
+    /// The ids of all dead letters, in the order in which they died. [`Answer::LetterIds`].
+    LetterIds,
+    /// Dead letters of these ids: as many of those that there are, from the first on, as fit into memory well; one at
+    /// least. [`Answer::Letters`].
+    Letters(Arc<[u64]>),
     /// A change of rows: made only if the epoch lives and its last write was number `turn - 1` (0: none yet), and then that
     /// becomes `turn`. Else [`Answer::Fenced`], and nothing is done. An epoch cannot be declared dead in the middle of it.
     Write {
@@ -86,6 +91,11 @@ impl Ask {
     /// without waiting, so that a slow write does not cost a lease.
     pub(crate) fn is_serial(&self) -> bool {
         matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_))
+    }
+
+    /// Those that may take long, go a third way, and may be asked once more where it is not known what came of them.
+    pub(crate) fn is_question(&self) -> bool {
+        matches!(self, Ask::Look(_) | Ask::LetterIds | Ask::Letters(_))
     }
 }
 
@@ -236,6 +246,18 @@ pub(crate) struct Death {
     pub(crate) worker: Bytes,
 }
 
+/// A job that is not tried any more.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Letter {
+    /// Not due at any time.
+    pub(crate) row: JobRow,
+    /// See [`Death`].
+    pub(crate) last_ms: u64,
+    pub(crate) reason: Bytes,
+    pub(crate) text: Bytes,
+    pub(crate) worker: Bytes,
+}
+
 /// What the store says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
@@ -253,6 +275,8 @@ pub(crate) enum Answer {
     Block(u64),
     /// `None`: there is no such job or dead letter.
     Looked(Option<Seen>),
+    LetterIds(Vec<u64>),
+    Letters(Vec<Letter>),
     /// See [`Ask::Write`].
     Fenced,
     Inserted(Vec<Inserted>),

@@ -7,6 +7,7 @@
 use crate::cluster::SharedQueue;
 use crate::cluster::ask::{Answer, Ask, Fault};
 use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
+use crate::cluster::mirror::Mirror;
 use crate::cluster::postgres::{Store, Unusable};
 use crate::cluster::said::Said;
 use crate::durable::batch::{Batch, Stats};
@@ -91,6 +92,8 @@ struct Driver {
     /// Questions without answers, and the batches that they were asked ahead of.
     questions: BTreeMap<u64, Option<u64>>,
     answered: Channel<Told>,
+    mirror: Mirror,
+    mirrored: Channel<Result<Answer, Fault>>,
     /// What the member told, and what waits for a question that was asked before.
     told: VecDeque<Told>,
     /// A connection that is being made.
@@ -122,6 +125,8 @@ impl Driver {
             answers: unbounded_channel(),
             questions: BTreeMap::new(),
             answered: unbounded_channel(),
+            mirror: Mirror::default(),
+            mirrored: unbounded_channel(),
             told: VecDeque::new(),
             opening: None,
             pause: Duration::ZERO,
@@ -155,6 +160,10 @@ impl Driver {
                 }
                 Some((number, answer)) = self.answers.1.recv() => self.answered(number, answer),
                 Some(told) = self.answered.1.recv() => self.question_answered(told),
+                Some(answer) = self.mirrored.1.recv() => {
+                    let now = self.now();
+                    self.told.extend(self.mirror.answer(now, answer));
+                }
                 Some(function) = woken(&mut self.woken) => self.member.woken(&function),
                 opened = opened(&mut self.opening) => self.opened(opened),
                 () = tokio::time::sleep_until((self.begin + next).into()) => {}
@@ -201,7 +210,8 @@ impl Driver {
             let next = self.member.advance(self.now());
             let asked: Vec<_> = std::iter::from_fn(|| self.member.next_ask()).collect();
             if asked.is_empty() {
-                return next;
+                self.ask_mirror();
+                return self.mirror.next().filter(|_| self.store.is_some()).map_or(next, |mirror| mirror.min(next));
             }
             asked.into_iter().for_each(|asked| self.ask(asked));
         }
@@ -222,6 +232,18 @@ impl Driver {
             let _ = answers.send((number, answer));
         });
         self.under_way.insert(number, UnderWay { since: Instant::now(), writes, task: task.abort_handle() });
+    }
+
+    /// What dead letters there are.
+    fn ask_mirror(&mut self) {
+        let Some(store) = self.store.clone() else { return };
+        let Some(ask) = self.mirror.next_ask(self.now()) else { return };
+        let mirrored = self.mirrored.0.clone();
+        tokio::spawn(async move {
+            let answer = tokio::time::timeout(DOUBT, store.ask(&ask)).await.unwrap_or(Err(Fault::InDoubt));
+            // To nobody when the server is gone.
+            let _ = mirrored.send(answer);
+        });
     }
 
     fn answered(&mut self, number: u64, answer: Result<Answer, Fault>) {

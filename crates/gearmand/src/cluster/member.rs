@@ -12,7 +12,7 @@
 mod known;
 pub(crate) mod serial;
 
-use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, SETTINGS, Settle, Settled};
+use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, Letter, SETTINGS, Settle, Settled};
 use crate::cluster::changes::{Changes, Ended};
 use crate::cluster::held::Held;
 use crate::cluster::lease::{Lease, RENEW_EVERY};
@@ -82,6 +82,10 @@ pub(crate) enum Told {
     Revived { id: u64, outcome: Settled },
     /// What became of batches. What is said of their jobs comes before. Jobs of which nothing was said are owned here.
     Result(BatchResult),
+    /// There is this dead letter. Perhaps the broker knows it: it was its own.
+    Letter(Box<Letter>),
+    /// There is no dead letter of this id any more.
+    LetterGone(u64),
     /// What happened until now.
     Counts(Counts),
     /// What was asked by [`Said::Ask`](crate::cluster::said::Said::Ask).

@@ -385,6 +385,8 @@ impl Member {
         match (settle, outcome) {
             (Settle::Started(_) | Settle::Forget(_), _) => return,
             (Settle::Revive(_), outcome) => return self.told.push_back(Told::Revived { id, outcome }),
+            // It is another server's, or over: so there is no letter.
+            (Settle::Bury(_), Settled::Taken | Settled::Gone) => self.told.push_back(Told::LetterGone(id)),
             (Settle::Retry { .. }, _) => self.told.push_back(Told::Free(id)),
             _ => {}
         }

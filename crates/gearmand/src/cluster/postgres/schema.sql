@@ -81,6 +81,8 @@ CREATE TABLE @.dead (
     worker bytea NOT NULL,
     data bytea NOT NULL
 );
+CREATE INDEX dead_order ON @.dead (last_ms, id);
+CREATE INDEX dead_function ON @.dead (function, last_ms, id);
 
 -- What was said at run time.
 CREATE TABLE @.setting (

@@ -27,7 +27,8 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) async fn prepare(session: &Session, settings: &Settings) -> Result<Servers, Unusable> {
+    /// Looking goes another way than all else.
+    pub(super) async fn prepare(session: &Session, asking: &Session, settings: &Settings) -> Result<Servers, Unusable> {
         let (by_id, by_key, by_unique) = (statements::look_id(), statements::look_key(), statements::look_unique());
         let prepare = |text| session.prepare(settings, text);
         let (join, beat, settled, block, wake, look_id, look_key, look_unique) = tokio::try_join!(
@@ -36,9 +37,9 @@ impl Servers {
             prepare(statements::SETTINGS),
             prepare(statements::BLOCK),
             prepare(statements::WAKE),
-            prepare(&by_id),
-            prepare(&by_key),
-            prepare(&by_unique),
+            asking.prepare(settings, &by_id),
+            asking.prepare(settings, &by_key),
+            asking.prepare(settings, &by_unique),
         )?;
         Ok(Servers {
             join,

@@ -75,6 +75,38 @@ macro_rules! job {
     };
 }
 
+/// A dead letter, as a job and what it has beside.
+macro_rules! letter {
+    ($row:literal) => {
+        concat!(
+            $row,
+            ".id, ",
+            $row,
+            ".function, ",
+            $row,
+            ".unique_key, ",
+            $row,
+            ".priority, ",
+            $row,
+            ".data, ",
+            $row,
+            ".reducer, ",
+            $row,
+            ".tries, ",
+            $row,
+            ".first_ms, 0::bigint AS due_ms, ",
+            $row,
+            ".last_ms, ",
+            $row,
+            ".reason, ",
+            $row,
+            ".text, ",
+            $row,
+            ".worker"
+        )
+    };
+}
+
 /// What is free of a function in one priority.
 macro_rules! free {
     ($priority:literal) => {
@@ -153,6 +185,21 @@ pub(super) const BLOCK: &str = "UPDATE @.cluster SET next_id = next_id + $1::big
 
 /// Channel, payloads.
 pub(super) const WAKE: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload";
+
+/// How many. In the order in which they died.
+pub(super) const LETTER_IDS: &str = "SELECT id FROM @.dead ORDER BY last_ms, id LIMIT $1::bigint";
+
+/// Ids of dead letters, most bytes. Those that fit.
+pub(super) const LETTERS: &str = concat!(
+    "
+    WITH asked AS MATERIALIZED (
+        SELECT u.id, u.at, sum(octet_length(d.data)) OVER (ORDER BY u.at ROWS UNBOUNDED PRECEDING) - octet_length(d.data) AS before
+        FROM unnest($1::bigint[]) WITH ORDINALITY AS u(id, at) JOIN @.dead d ON d.id = u.id
+    )
+    SELECT ",
+    letter!("d"),
+    " FROM asked a JOIN @.dead d ON d.id = a.id WHERE a.before < $2::bigint ORDER BY a.at"
+);
 
 const SEEN: &str = concat!(
     "

@@ -99,6 +99,9 @@ impl Memory {
                 }
                 Answer::Resumed((*last == *turn).then(|| rows.iter().map(|new| self.resumed(&new.row)).collect()))
             }
+            Ask::LetterIds | Ask::Letters(_) => {
+                panic!("no server asks it by itself: {ask:?}")
+            }
             Ask::Owned(epoch) => {
                 let owned = self.rows.iter().filter(|(_, stored)| stored.owner == Some(*epoch));
                 Answer::Owned(owned.map(|(id, _)| *id).collect())

@@ -2,6 +2,7 @@
 
 mod asks;
 mod faults;
+mod letters;
 mod schema;
 mod servers;
 mod settle;

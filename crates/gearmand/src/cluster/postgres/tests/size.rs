@@ -35,7 +35,12 @@ async fn claim_plan(place: &Place, server: &Server) -> String {
         server.epoch,
         server.turn.load(Ordering::Relaxed) + 1
     );
-    let lines = server.store.writing.simple(&text).await.unwrap();
+    plan(&server.store.writing, &text).await
+}
+
+/// What these statements return, as lines.
+pub(super) async fn plan(session: &crate::cluster::postgres::Session, text: &str) -> String {
+    let lines = session.simple(text).await.unwrap();
     let rows = lines.iter().filter_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
