@@ -107,7 +107,10 @@ impl Pair {
         pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 7, namesake: false }));
         pair.know(3);
         pair.member.demand(&Bytes::from_static(b"f"), 2, 2);
-        pair.answer(|ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }), Ok(Answer::Rows(Vec::new())));
+        pair.answer(
+            |ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }),
+            Ok(Answer::Rows(Vec::new(), Vec::new())),
+        );
         pair
     }
 
@@ -127,7 +130,7 @@ impl Pair {
                     return (asked.number, asked.ask);
                 }
                 let nothing = match asked.ask {
-                    Ask::Write { write: Write::Claim(_), .. } => Answer::Rows(Vec::new()),
+                    Ask::Write { write: Write::Claim(_), .. } => Answer::Rows(Vec::new(), Vec::new()),
                     Ask::Owned(_) => Answer::Owned(Vec::new()),
                     Ask::Settings { known: Some(_) } => Answer::Settings(None),
                     _ => continue,
@@ -335,7 +338,7 @@ fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     let priority = Priority::Normal;
     let row = JobRow { id: 1, function, unique, priority, data, reducer: None, tries: 0, first_ms: 0, due_ms: 0 };
     let claims = |ask: &Ask| matches!(ask, Ask::Write { epoch: 8, turn: 1, write: Write::Claim(_) });
-    pair.answer(claims, Ok(Answer::Rows(vec![row])));
+    pair.answer(claims, Ok(Answer::Rows(vec![row], Vec::new())));
     // It was handed out before, and is run still.
     assert_eq!(pair.told(), [Told::Adopted(1)]);
 }
