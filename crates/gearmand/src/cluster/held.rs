@@ -10,6 +10,9 @@ use std::time::Duration;
 /// A job that is begun for so long is marked as started.
 const MARK_AFTER: Duration = Duration::from_secs(1);
 
+/// A function whose jobs wait for tokens is claimed no sooner again: a store has more to do, and tokens that come late are not lost.
+const NEXT_TOKENS: Duration = Duration::from_millis(20);
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Held {
@@ -181,11 +184,13 @@ impl Held {
         self.functions.values().any(|function| function.hinted) && !self.wants(now, false).is_empty()
     }
 
-    /// So many were claimed of what was wanted: where all were, there may be more; or limits let more be claimed from then on.
-    pub(crate) fn claimed(&mut self, want: &Want, count: u32, not_before: Option<Duration>) {
+    /// So many were claimed of what was wanted: where all were, there may be more; or limits let more be claimed after so long, at
+    /// once where another server was in the way.
+    pub(crate) fn claimed(&mut self, now: Duration, want: &Want, count: u32, after: Option<Duration>) {
+        let pause = |after: Duration| if after.is_zero() { after } else { after.max(NEXT_TOKENS) };
         let function = self.function(&want.function);
-        function.hinted = count >= want.count || not_before.is_some();
-        function.not_before = not_before.unwrap_or_default();
+        function.hinted = count >= want.count || after.is_some();
+        function.not_before = after.map_or(Duration::ZERO, |after| now + pause(after));
     }
 
     /// A row is not owned any more: of a function with limits another may be.

@@ -349,7 +349,7 @@ impl Member {
                 for want in &wants {
                     let count = rows.iter().filter(|row| row.function == want.function).count();
                     let wait = waits.iter().find(|(function, _)| *function == want.function);
-                    self.held.claimed(want, count as u32, wait.map(|(_, after)| now + *after));
+                    self.held.claimed(now, want, count as u32, wait.map(|(_, after)| *after));
                 }
                 self.counts.claimed += rows.len() as u64;
                 rows.into_iter().for_each(|row| self.own(row, flight.epoch));

@@ -321,6 +321,34 @@ fn settings_that_are_told_have_what_the_broker_changed_before() {
 }
 
 #[test]
+fn of_a_function_with_limits_no_more_is_claimed_than_can_run_now_and_when_the_store_says_so() {
+    let mut pair = Pair::new();
+    let function = Bytes::from_static(b"f");
+    let limit = Some(Limit { concurrency: Some(5), rate: None });
+    pair.member.limit(&function, limit);
+    pair.member.push(&batch(|changes| add(changes, 1, "")));
+    let Ask::Write { write: Write::Insert(rows), .. } =
+        pair.answer(inserts, Ok(Answer::Inserted(vec![Inserted::Stored])))
+    else {
+        panic!()
+    };
+    assert!(!rows[0].own);
+    let claims = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. });
+    let later = Answer::Rows(Vec::new(), vec![(function.clone(), SECOND * 5)]);
+    let Ask::Write { write: Write::Claim(wants), .. } = pair.answer(claims, Ok(later)) else { panic!() };
+    assert_eq!(wants, [Want { function: function.clone(), count: 2, limit }]);
+    let refused = pair.now;
+    // Not even when others say that there are more.
+    pair.member.woken(&function);
+    pair.answer(claims, Ok(Answer::Rows(Vec::new(), Vec::new())));
+    assert!(pair.now >= refused + SECOND * 5 && pair.now <= refused + SECOND * 6, "{:?}", pair.now - refused);
+    // Nothing is known: it is looked again now and then.
+    let before = pair.now;
+    pair.asked(claims);
+    assert!(pair.now >= before + SECOND / 2, "{:?}", pair.now - before);
+}
+
+#[test]
 fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     let mut pair = Pair::new();
     pair.member.begin(pair.now, 1, &Bytes::from_static(b"f"));

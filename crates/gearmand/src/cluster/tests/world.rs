@@ -20,7 +20,7 @@ const WORKERS: [&[(&str, u32)]; SERVERS] = [&[], &[("f0", 2), ("limited", 2)], &
 /// What holds for the last of them.
 const MOST: u32 = 3;
 const BURST: u32 = 2;
-const INTERVAL: Duration = Duration::from_millis(200);
+const INTERVAL: Duration = Duration::from_millis(500);
 /// Virtual time: until then there is trouble, and so long until all must be over.
 const TROUBLE: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_secs(40);
