@@ -11,10 +11,12 @@
 
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
+use crate::broker::functions::Function;
 use crate::broker::jobs::{Job, State};
+use crate::broker::policy::{Policy, Rate};
 use crate::broker::questions::Questions;
 use crate::broker::{Broker, Now};
-use crate::cluster::ask::JobRow;
+use crate::cluster::ask::{JobRow, Limit, Pace};
 use crate::cluster::lease::Lease;
 use crate::cluster::member::{Counts, Told};
 use crate::cluster::said::Said;
@@ -41,8 +43,8 @@ pub(super) struct Membership {
     pub(super) said: Vec<Said>,
     /// Functions whose workers are others than before, or do something else.
     changed: BTreeSet<u32>,
-    /// What was said of them: how many workers can run them, and how many of those have nothing to do.
-    demand: BTreeMap<u32, (u32, u32)>,
+    /// What was said of them.
+    demand: BTreeMap<u32, Demand>,
     /// Owned jobs by since when they wait, oldest first. Some are begun meanwhile, or gone.
     waiting: VecDeque<(Duration, u64)>,
     /// Jobs were handed out by the lease; when it is over, that is still to be seen to.
@@ -65,6 +67,32 @@ pub(crate) struct Standing {
     /// It submits the jobs of schedules.
     pub(crate) eldest: bool,
     pub(crate) counts: Counts,
+}
+
+/// What a function needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Demand {
+    /// How many workers can run it, and how many of those have nothing to do and may.
+    able: u32,
+    idle: u32,
+    /// What limits it over all servers.
+    limit: Option<Limit>,
+}
+
+impl Demand {
+    fn of(function: &Function) -> Demand {
+        let Some(limiter) = &function.limiter else {
+            return Demand { able: function.workers, idle: function.idle, limit: None };
+        };
+        let policy = function.policy.as_deref();
+        let pace = |rate: Rate| Pace { interval_us: rate.interval().as_micros().max(1) as u64, burst: rate.burst() };
+        let (concurrency, rate) = (policy.and_then(Policy::concurrency), policy.and_then(Policy::rate).map(pace));
+        let limit = (concurrency.is_some() || rate.is_some()).then_some(Limit { concurrency, rate });
+        match limiter.places(0) {
+            0 => Demand { limit, ..Demand::default() },
+            _ => Demand { able: function.workers, idle: function.idle.min(limiter.places(function.running)), limit },
+        }
+    }
 }
 
 impl Membership {
@@ -161,20 +189,23 @@ impl Broker {
     }
 
     /// What is to be told now, without the changes of the queue.
-    pub(crate) fn take_said(&mut self, now: &Now) -> Vec<Said> {
+    pub(crate) fn take_said(&mut self) -> Vec<Said> {
         let Some(member) = &mut self.membership else { return Vec::new() };
         for id in std::mem::take(&mut member.changed) {
             let Some(of) = self.functions.get(id) else {
                 member.demand.remove(&id);
                 continue;
             };
-            let room = of.limiter.as_ref().map_or(u32::MAX, |limiter| limiter.room(now.steady, of.running));
-            let stopped = self.draining || of.limiter.as_ref().is_some_and(|limiter| limiter.places(0) == 0);
-            let demand = if stopped { (0, 0) } else { (of.workers, of.idle.min(room)) };
-            if member.demand.insert(id, demand).unwrap_or_default() != demand {
-                let function = Bytes::copy_from_slice(&of.name);
-                member.said.push(Said::Demand { function, able: demand.0, idle: demand.1 });
+            let demand = if self.draining { Demand::default() } else { Demand::of(of) };
+            let before = member.demand.insert(id, demand).unwrap_or_default();
+            if before == demand {
+                continue;
             }
+            let function = Bytes::copy_from_slice(&of.name);
+            if before.limit != demand.limit {
+                member.said.push(Said::Limit { function: function.clone(), limit: demand.limit });
+            }
+            member.said.push(Said::Demand { function, able: demand.able, idle: demand.idle });
         }
         std::mem::take(&mut member.said)
     }

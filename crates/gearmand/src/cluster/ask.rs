@@ -16,6 +16,7 @@ use crate::durable::{Extras, Name, Row};
 use bytes::Bytes;
 use gearman_core::protocol::message::Priority;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// See the module. From 1.
 pub(crate) type Epoch = u64;
@@ -123,7 +124,11 @@ pub(crate) enum Write {
     /// [`Answer::Settled`], in this order.
     Settle(Arc<[Settle]>),
     /// The epoch is to own free jobs that are due by the clock of the store: of each function so many, by priority, due time
-    /// and id. Rows that others are about to change are left out (SKIP LOCKED). [`Answer::Rows`].
+    /// and id. Rows that others are about to change are left out (SKIP LOCKED). Functions are in their order, each once, so that
+    /// two servers never wait for each other. [`Answer::Rows`].
+    ///
+    /// Of a function with limits, no more than its [`Limit`] leaves when those are counted that all servers own, and no other
+    /// claim with limits is made between counting and owning.
     Claim(Vec<Want>),
 }
 
@@ -134,7 +139,30 @@ pub(crate) struct Want {
     pub(crate) function: Bytes,
     /// At most.
     pub(crate) count: u32,
+    /// That hold over all servers.
+    pub(crate) limit: Option<Limit>,
 }
+
+/// How many jobs of a function may be owned, however many servers there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// At most so many at the same time, whether they wait for a worker or are run.
+    pub(crate) concurrency: Option<u32>,
+    /// So many may be claimed in a time, by the clock of the store. A job that is given back gives no token back.
+    pub(crate) rate: Option<Pace>,
+}
+
+/// A rate by virtual scheduling: each job takes a token, and the time is known at which the next one is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// From one token to the next, in microseconds. From 1.
+    pub(crate) interval_us: u64,
+    /// So many may be taken at once when none was for long. From 1.
+    pub(crate) burst: u32,
+}
+
+/// Tokens that were waited for are not lost when a claim comes so much later.
+pub(crate) const LATE: Duration = Duration::from_secs(1);
 
 /// A job that is to be stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -281,7 +309,9 @@ pub(crate) enum Answer {
     Fenced,
     Inserted(Vec<Inserted>),
     Settled(Vec<Settled>),
-    Rows(Vec<JobRow>),
+    /// Those that are owned now; and the functions of which more may be claimed after so long. Of a function that is not among
+    /// these there are no more, as far as is known, or others have to end first.
+    Rows(Vec<JobRow>, Vec<(Bytes, Duration)>),
     /// `None`: it was not made, and will not be. Else it was; and where it had rows, what it did with them, as far as can be
     /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is over.
     Resumed(Option<Vec<Inserted>>),

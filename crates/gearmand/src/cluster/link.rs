@@ -335,7 +335,7 @@ fn changes(answer: &Answer) -> u64 {
     match answer {
         Answer::Inserted(outcomes) => outcomes.len() as u64,
         Answer::Settled(outcomes) => outcomes.len() as u64,
-        Answer::Rows(rows) => rows.len() as u64,
+        Answer::Rows(rows, _) => rows.len() as u64,
         _ => 0,
     }
 }

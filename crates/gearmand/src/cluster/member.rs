@@ -12,7 +12,7 @@
 mod known;
 pub(crate) mod serial;
 
-use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, Letter, SETTINGS, Settle, Settled};
+use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, Letter, Limit, SETTINGS, Settle, Settled};
 use crate::cluster::changes::{Changes, Ended};
 use crate::cluster::held::Held;
 use crate::cluster::lease::{Lease, RENEW_EVERY};
@@ -154,6 +154,12 @@ pub(crate) enum Wrong {
     SettingsGoBack,
     /// When schedules ran last is written by an epoch that is not the eldest any more, as another one.
     RunsOutlive,
+    /// A function's limits are not looked at.
+    NoLimit,
+    /// What a server owns of a function with limits is counted, and not what others do. (The store's.)
+    LimitOfServer,
+    /// Each server has tokens of its own. (The store's.)
+    RateOfServer,
 }
 
 /// See the module. Times are of the server's steady clock.
@@ -236,6 +242,12 @@ impl Member {
         if self.held.demand(function, able, idle) {
             self.held.hint(Some(function));
         }
+    }
+
+    /// What holds for a function from now on, over all servers. To be said of all functions with limits before the first
+    /// [`Member::obey`].
+    pub(crate) fn limit(&mut self, function: &Bytes, limit: Option<Limit>) {
+        self.held.limit(function, limit.filter(|_| !self.is_wrong(Wrong::NoLimit)));
     }
 
     /// A worker has a job.

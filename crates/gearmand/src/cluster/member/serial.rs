@@ -140,7 +140,10 @@ impl Member {
             Some(_) => self.serial.after,
             None if self.lease.epoch().is_none() || !self.agreed => self.serial.next_mark,
             None if !self.changes.is_empty() => self.serial.after,
-            None => self.serial.next_poll.min(self.serial.next_reconcile).max(self.serial.after),
+            None => {
+                let held_up = self.held.held_up(now).into_iter().chain([self.serial.next_poll]);
+                held_up.chain([self.serial.next_reconcile]).min().unwrap_or(now).max(self.serial.after)
+            }
         };
         down.into_iter().chain([next, self.serial.next_mark]).min().unwrap_or(next)
     }
@@ -342,10 +345,11 @@ impl Member {
             (What::Settle(settles), Answer::Resumed(Some(_))) => {
                 settles.iter().for_each(|settle| self.settled(settle, Settled::Made));
             }
-            (What::Claim(wants), Answer::Rows(rows)) if current => {
+            (What::Claim(wants), Answer::Rows(rows, waits)) if current => {
                 for want in &wants {
                     let count = rows.iter().filter(|row| row.function == want.function).count();
-                    self.held.claimed(want, count as u32);
+                    let wait = waits.iter().find(|(function, _)| *function == want.function);
+                    self.held.claimed(now, want, count as u32, wait.map(|(_, after)| *after));
                 }
                 self.counts.claimed += rows.len() as u64;
                 rows.into_iter().for_each(|row| self.own(row, flight.epoch));
@@ -391,6 +395,7 @@ impl Member {
             _ => {}
         }
         let function = self.held.remove(id);
+        function.iter().for_each(|name| self.held.ended(name));
         if matches!(settle, Settle::Release(_)) && outcome == Settled::Made {
             // Of some it is not known what they are.
             self.to_wake.extend(function.filter(|name| !name.is_empty()));

@@ -34,6 +34,11 @@ pub(super) struct Memory {
     last_epoch: Epoch,
     last_id: u64,
     missed: u32,
+    crowded: u32,
+    /// Of functions with a rate: when the next token is due, and whether jobs wait for it.
+    paces: HashMap<(Epoch, Bytes), (Duration, bool)>,
+    /// When jobs of functions were claimed.
+    pub(super) claimed: Vec<(Duration, Bytes)>,
     pub(super) wrong: Option<Wrong>,
     pub(super) bad: Option<String>,
 }
@@ -46,6 +51,10 @@ pub(super) fn milliseconds(now: Duration) -> u64 {
 /// When a schedule ran, as a setting has it.
 pub(super) fn run(value: &Bytes) -> u64 {
     std::str::from_utf8(value).unwrap().parse().unwrap()
+}
+
+fn is_free(now: Duration, stored: &Stored) -> bool {
+    stored.owner.is_none() && stored.row.due_ms <= milliseconds(now)
 }
 
 impl Memory {
@@ -196,7 +205,21 @@ impl Memory {
                 }
                 Answer::Settled(settles.iter().map(|settle| self.settle(now, epoch, settle)).collect())
             }
-            Write::Claim(wants) => Answer::Rows(wants.iter().flat_map(|want| self.claim(now, epoch, want)).collect()),
+            Write::Claim(wants) => {
+                if !wants.is_sorted_by(|a, b| a.function < b.function) {
+                    self.bad = Some(format!("functions are not in order, or twice: {wants:?}"));
+                }
+                let (mut rows, mut waits) = (Vec::new(), Vec::new());
+                for want in wants {
+                    let (count, wait) = match want.limit {
+                        Some(limit) => self.room(now, epoch, want, &limit),
+                        None => (want.count, None),
+                    };
+                    rows.extend(self.claim(now, epoch, &Want { count, ..want.clone() }));
+                    waits.extend(wait.map(|after| (want.function.clone(), after)));
+                }
+                Answer::Rows(rows, waits)
+            }
         }
     }
 
@@ -276,13 +299,40 @@ impl Memory {
         Settled::Made
     }
 
+    /// How many limits let be claimed now, and after how long there may be more. Tokens are taken.
+    fn room(&mut self, now: Duration, epoch: Epoch, want: &Want, limit: &Limit) -> (u32, Option<Duration>) {
+        self.crowded += 1;
+        if self.crowded.is_multiple_of(8) {
+            // As if others had claimed at the same time.
+            return (0, Some(Duration::ZERO));
+        }
+        let counts = |owner: Epoch| self.wrong != Some(Wrong::LimitOfServer) || owner == epoch;
+        let of = |stored: &&Stored| stored.row.function == want.function;
+        let owned = self.rows.values().filter(of).filter(|stored| stored.owner.is_some_and(counts)).count() as u32;
+        let places = limit.concurrency.map_or(u32::MAX, |most| most.saturating_sub(owned));
+        let free = self.rows.values().filter(of).filter(|stored| is_free(now, stored)).count() as u32;
+        let count = want.count.min(places).min(free);
+        let Some(Pace { interval_us, burst }) = limit.rate else { return (count, None) };
+        let interval = Duration::from_micros(interval_us);
+        let ahead = interval * (burst - 1);
+        let whose = if self.wrong == Some(Wrong::RateOfServer) { epoch } else { 0 };
+        let (next, wanted) = self.paces.entry((whose, want.function.clone())).or_default();
+        let base = (*next).max(now.saturating_sub(if *wanted { LATE } else { Duration::ZERO }));
+        let tokens = match (now + ahead).checked_sub(base) {
+            Some(since) => (since.as_micros() / interval.as_micros()) as u32 + 1,
+            None => 0,
+        };
+        (*next, *wanted) = (base + interval * count.min(tokens), count > tokens);
+        (count.min(tokens), wanted.then(|| (*next).saturating_sub(now + ahead)))
+    }
+
     fn claim(&mut self, now: Duration, epoch: Epoch, want: &Want) -> Vec<JobRow> {
-        let due = |row: &JobRow| row.function == want.function && row.due_ms <= milliseconds(now);
-        let mut free: Vec<_> =
-            self.rows.values_mut().filter(|stored| stored.owner.is_none() && due(&stored.row)).collect();
+        let free = |stored: &&mut Stored| is_free(now, stored) && stored.row.function == want.function;
+        let mut free: Vec<_> = self.rows.values_mut().filter(free).collect();
         free.sort_by_key(|stored| (stored.row.priority, stored.row.due_ms, stored.row.id));
         free.truncate(want.count as usize);
         free.iter_mut().for_each(|stored| stored.owner = Some(epoch));
+        self.claimed.extend(free.iter().map(|stored| (now, stored.row.function.clone())));
         free.into_iter().map(|stored| stored.row.clone()).collect()
     }
 }

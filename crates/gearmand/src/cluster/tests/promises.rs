@@ -87,6 +87,21 @@ fn runs_of_an_epoch_that_another_writes_down_are_found() {
 }
 
 #[test]
+fn limits_that_are_not_looked_at_are_found() {
+    finds(Wrong::NoLimit, "jobs");
+}
+
+#[test]
+fn limits_of_each_server_alone_are_found() {
+    finds(Wrong::LimitOfServer, "are owned, of which");
+}
+
+#[test]
+fn rates_of_each_server_alone_are_found() {
+    finds(Wrong::RateOfServer, "are claimed in");
+}
+
+#[test]
 fn a_dead_servers_jobs_are_free_within_twelve_seconds() {
     for seed in 0..20 {
         let takeovers = one_crash(seed).unwrap();

@@ -106,7 +106,10 @@ impl Pair {
         pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 7, namesake: false }));
         pair.know(3);
         pair.member.demand(&Bytes::from_static(b"f"), 2, 2);
-        pair.answer(|ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }), Ok(Answer::Rows(Vec::new())));
+        pair.answer(
+            |ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }),
+            Ok(Answer::Rows(Vec::new(), Vec::new())),
+        );
         pair
     }
 
@@ -126,7 +129,7 @@ impl Pair {
                     return (asked.number, asked.ask);
                 }
                 let nothing = match asked.ask {
-                    Ask::Write { write: Write::Claim(_), .. } => Answer::Rows(Vec::new()),
+                    Ask::Write { write: Write::Claim(_), .. } => Answer::Rows(Vec::new(), Vec::new()),
                     Ask::Owned(_) => Answer::Owned(Vec::new()),
                     Ask::Settings { known: Some(_) } => Answer::Settings(None),
                     _ => continue,
@@ -317,6 +320,34 @@ fn settings_that_are_told_have_what_the_broker_changed_before() {
 }
 
 #[test]
+fn of_a_function_with_limits_no_more_is_claimed_than_can_run_now_and_when_the_store_says_so() {
+    let mut pair = Pair::new();
+    let function = Bytes::from_static(b"f");
+    let limit = Some(Limit { concurrency: Some(5), rate: None });
+    pair.member.limit(&function, limit);
+    pair.member.push(&batch(|changes| add(changes, 1, "")));
+    let Ask::Write { write: Write::Insert(rows), .. } =
+        pair.answer(inserts, Ok(Answer::Inserted(vec![Inserted::Stored])))
+    else {
+        panic!()
+    };
+    assert!(!rows[0].own);
+    let claims = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. });
+    let later = Answer::Rows(Vec::new(), vec![(function.clone(), SECOND * 5)]);
+    let Ask::Write { write: Write::Claim(wants), .. } = pair.answer(claims, Ok(later)) else { panic!() };
+    assert_eq!(wants, [Want { function: function.clone(), count: 2, limit }]);
+    let refused = pair.now;
+    // Not even when others say that there are more.
+    pair.member.woken(&function);
+    pair.answer(claims, Ok(Answer::Rows(Vec::new(), Vec::new())));
+    assert!(pair.now >= refused + SECOND * 5 && pair.now <= refused + SECOND * 6, "{:?}", pair.now - refused);
+    // Nothing is known: it is looked again now and then.
+    let before = pair.now;
+    pair.asked(claims);
+    assert!(pair.now >= before + SECOND / 2, "{:?}", pair.now - before);
+}
+
+#[test]
 fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     let mut pair = Pair::new();
     pair.member.begin(pair.now, 1, &Bytes::from_static(b"f"));
@@ -334,7 +365,7 @@ fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     let priority = Priority::Normal;
     let row = JobRow { id: 1, function, unique, priority, data, reducer: None, tries: 0, first_ms: 0, due_ms: 0 };
     let claims = |ask: &Ask| matches!(ask, Ask::Write { epoch: 8, turn: 1, write: Write::Claim(_) });
-    pair.answer(claims, Ok(Answer::Rows(vec![row])));
+    pair.answer(claims, Ok(Answer::Rows(vec![row], Vec::new())));
     // It was handed out before, and is run still.
     assert_eq!(pair.told(), [Told::Adopted(1)]);
 }

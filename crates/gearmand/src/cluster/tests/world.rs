@@ -2,8 +2,8 @@
 //! after whoever asked for them has given up. And the promises, which are checked all the time and at the end.
 
 use super::broker::{Broker, End, SCHEDULE, Said};
-use super::memory::{Memory, milliseconds, run};
-use crate::cluster::ask::{Answer, Ask, Fault, JobRow};
+use super::memory::{Memory, Stored, milliseconds, run};
+use crate::cluster::ask::{Answer, Ask, Fault, JobRow, LATE, Limit, Pace};
 use crate::cluster::lease::DEAD_AFTER;
 use crate::cluster::member::{Asked, Counts, Member, Settings, Told, Wrong};
 use bytes::Bytes;
@@ -14,9 +14,13 @@ use std::time::{Duration, Instant};
 
 const SERVERS: usize = 3;
 const WINDOW: u32 = 6;
-const FUNCTIONS: [&str; 2] = ["f0", "f1"];
+const FUNCTIONS: [&str; 3] = ["f0", "f1", "limited"];
 /// Who has how many workers: on the first, there are clients only.
-const WORKERS: [&[(&str, u32)]; SERVERS] = [&[], &[("f0", 2)], &[("f0", 1), ("f1", 2)]];
+const WORKERS: [&[(&str, u32)]; SERVERS] = [&[], &[("f0", 2), ("limited", 2)], &[("f0", 1), ("f1", 2), ("limited", 3)]];
+/// What holds for the last of them.
+const MOST: u32 = 3;
+const BURST: u32 = 2;
+const INTERVAL: Duration = Duration::from_millis(500);
 /// Virtual time: until then there is trouble, and so long until all must be over.
 const TROUBLE: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_secs(40);
@@ -128,6 +132,8 @@ pub(super) struct Seen {
     pub(super) counts: Counts,
 }
 
+const LIMITED: Bytes = Bytes::from_static(FUNCTIONS[2].as_bytes());
+
 struct World {
     lots: Lots,
     now: Duration,
@@ -155,6 +161,8 @@ fn server(index: usize, wrong: Wrong) -> (Broker, Member) {
     let (name, address) = (format!("s{index}").into(), "".into());
     let mut member = Member::new(Settings { name, address, window: WINDOW, ids: 50 });
     member.wrong = wrong;
+    let rate = Some(Pace { interval_us: INTERVAL.as_micros() as u64, burst: BURST });
+    member.limit(&LIMITED, Some(Limit { concurrency: Some(MOST), rate }));
     (Broker::new(WORKERS[index], Some(wrong)), member)
 }
 
@@ -268,7 +276,7 @@ impl World {
         }
         let several = 1 + self.lots.below(4);
         for _ in 0..several {
-            let function = FUNCTIONS[self.lots.below(2) as usize];
+            let function = FUNCTIONS[self.lots.below(FUNCTIONS.len() as u64) as usize];
             let keyed = self.lots.percent(40);
             let unique = if keyed { format!("k{}", self.lots.below(4)) } else { String::new() };
             let late = self.lots.percent(10);
@@ -365,7 +373,9 @@ impl World {
         if self.trace {
             println!("{:?} server {server}.{life}, broken: {broken}: {:?} -> {answer:?}", self.now, asked.ask);
         }
-        if !matches!(asked.ask, Ask::Beat(_) | Ask::Owned(_) | Ask::Wake(_)) && answer != Answer::Rows(Vec::new()) {
+        if !matches!(asked.ask, Ask::Beat(_) | Ask::Owned(_) | Ask::Wake(_))
+            && answer != Answer::Rows(Vec::new(), Vec::new())
+        {
             self.check_store();
         }
         if let Ask::Wake(functions) = &asked.ask {
@@ -521,8 +531,27 @@ impl World {
         }
     }
 
+    /// Of a function with limits, no more are owned at all servers together, and no more are claimed in any time.
+    fn check_limits(&mut self) {
+        let owned = |stored: &&Stored| stored.owner.is_some() && stored.row.function == LIMITED;
+        let owned = self.store.rows.values().filter(owned).count() as u32;
+        if owned > MOST {
+            self.bad = Some(format!("{owned} jobs of a function are owned, of which {MOST} may be"));
+        }
+        let times: Vec<_> = self.store.claimed.iter().filter(|(_, of)| *of == LIMITED).map(|(at, _)| *at).collect();
+        let Some(last) = times.last() else { return };
+        for (at, first) in times.iter().enumerate() {
+            let tokens = BURST + ((*last - *first + LATE).as_micros() / INTERVAL.as_micros()) as u32 + 1;
+            if (times.len() - at) as u32 > tokens {
+                let count = times.len() - at;
+                self.bad = Some(format!("{count} jobs are claimed in {:?}, for {tokens} tokens", *last - *first));
+            }
+        }
+    }
+
     fn check_store(&mut self) {
         self.bad = self.bad.take().or_else(|| self.store.bad.take());
+        self.check_limits();
         let mut keys = BTreeSet::new();
         for (id, stored) in &self.store.rows {
             if stored.row.key().is_some_and(|key| !keys.insert(key)) {

@@ -47,7 +47,7 @@ async fn whoever_is_silent_for_too_long_is_dead_and_its_rows_are_free() {
     silent(&place, a.epoch, 3601).await;
     // Before anybody has seen it, too.
     assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(Beat::Dead));
-    let claim = Write::Claim(vec![Want { function: Bytes::from("f"), count: 1 }]);
+    let claim = Write::Claim(vec![Want { function: Bytes::from("f"), count: 1, limit: None }]);
     let claim = Ask::Write { epoch: a.epoch, turn: 3, write: claim };
     assert_eq!(a.ask(claim.clone()).await, Answer::Fenced);
     assert_eq!(sweep(&b).await, Swept { died: vec!["a".into()], freed: 3 });
@@ -139,7 +139,7 @@ async fn a_beat_waits_for_no_write_and_nobody_dies_in_the_middle_of_one() {
 }
 
 /// Until a statement in this schema waits for a lock.
-async fn waits(place: &Place) {
+pub(super) async fn waits(place: &Place) {
     let select = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'",
         place.settings.schema
