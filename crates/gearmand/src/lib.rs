@@ -40,6 +40,7 @@
 //! broker::retries    … jobs that were not done are tried again, or become dead letters
 //! broker::results    … and send results
 //! broker::recurring  … the server submits jobs itself, by schedules
+//! broker::proxies    … work for other servers, and have others' jobs run
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot::page   where a part of a list begins and ends
@@ -118,6 +119,11 @@
 //! net::threads       what connections are spread over
 //! shared             the state that all connections share, and its lock
 //! net::connection    bytes of one connection -> packets -> the broker
+//! ---- other servers ----
+//! peers::offers      for which functions workers are idle, and jobs may be asked for
+//! peers::proxy       a connection to another server, as its worker
+//! peers::forward     a job of another server, to its end here
+//! peers              servers that this one helps
 //! ---- HTTP ----
 //! http::patience     a stream whose peer has to read
 //! http::places       connections, so many at most
@@ -180,6 +186,7 @@ pub mod fuzzing;
 mod http;
 mod net;
 mod outgoing;
+mod peers;
 mod rights;
 mod seldom;
 mod server;
