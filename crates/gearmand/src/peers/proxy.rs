@@ -236,7 +236,6 @@ impl Proxy {
         if !self.connection.has_output() {
             Request::Echo(b"?").encode(self.connection.write_buffer());
         }
-        self.progress[1] = self.connection.output();
         self.look = Instant::now() + SILENCE;
         Ok(())
     }
