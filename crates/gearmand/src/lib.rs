@@ -42,6 +42,7 @@
 //! broker::retries    … jobs that were not done are tried again, or become dead letters
 //! broker::results    … and send results
 //! broker::recurring  … the server submits jobs itself, by schedules
+//! broker::proxies    … work for other servers, and have others' jobs run
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::questions  … a shared queue is asked of jobs that are elsewhere
 //! broker::shared_letters  … servers that share a queue show the dead letters of all
@@ -126,6 +127,11 @@
 //! net::threads       what connections are spread over
 //! shared             the state that all connections share, and its lock
 //! net::connection    bytes of one connection -> packets -> the broker
+//! ---- other servers ----
+//! peers::offers      for which functions workers are idle, and jobs may be asked for
+//! peers::proxy       a connection to another server, as its worker
+//! peers::forward     a job of another server, to its end here
+//! peers              servers that this one helps
 //! ---- HTTP ----
 //! http::patience     a stream whose peer has to read
 //! http::places       connections, so many at most
@@ -187,6 +193,7 @@ pub mod fuzzing;
 mod http;
 mod net;
 mod outgoing;
+mod peers;
 mod rights;
 mod seldom;
 mod server;

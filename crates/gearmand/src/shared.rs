@@ -100,6 +100,8 @@ pub(crate) struct State {
     pub(crate) link: Option<Link>,
     /// What the durable queue did until its last result.
     pub(crate) stored: Stats,
+    /// Who is told when workers may be idle; `None`: nobody asks.
+    pub(crate) idle: Option<watch::Sender<()>>,
     /// The last batch of which it is known what became of it: see [`Shared::stored`].
     settled: watch::Sender<u64>,
     /// When to log that nobody can be accepted.
@@ -233,6 +235,7 @@ impl State {
             writer: None,
             link: None,
             stored: Stats::default(),
+            idle: None,
             settled: watch::Sender::new(0),
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
@@ -393,6 +396,11 @@ impl State {
     /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
     pub(crate) fn after_round(&mut self) {
         self.store_batch();
+        if let Some(idle) = &self.idle
+            && self.broker.take_idle_changed()
+        {
+            idle.send_replace(());
+        }
         let jobs = self.broker.len();
         self.most = self.most.max(jobs);
         let now = self.now;

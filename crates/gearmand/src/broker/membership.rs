@@ -15,6 +15,7 @@ use crate::broker::functions::Function;
 use crate::broker::jobs::{Job, State};
 use crate::broker::policy::{Policy, Rate};
 use crate::broker::questions::Questions;
+use crate::broker::sessions::Role;
 use crate::broker::{Broker, Now};
 use crate::cluster::ask::{JobRow, Limit, Pace};
 use crate::cluster::lease::Lease;
@@ -229,12 +230,17 @@ impl Broker {
         }
     }
 
+    /// Whether it counts for the shared queue that a connection sleeps: who works for a peer wants none of its jobs.
+    pub(super) fn is_counted(&self, session: u32) -> bool {
+        self.is_member() && self.sessions[session].role != Role::Proxy
+    }
+
     /// A connection sleeps since a PRE_SLEEP, 0: it does not. All changes of that are made here.
     pub(super) fn set_asleep(&mut self, session: u32, asleep: u64) {
         let worker = &mut self.sessions[session];
         let before = std::mem::replace(&mut worker.asleep, asleep);
         let Some(member) = &mut self.membership else { return };
-        if (before == 0) == (asleep == 0) {
+        if (before == 0) == (asleep == 0) || worker.role == Role::Proxy {
             return;
         }
         for ability in &worker.abilities {

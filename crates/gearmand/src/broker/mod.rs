@@ -3,7 +3,7 @@
 //!
 //! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
 //! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it),
-//! `retries.rs` (what becomes of it when it was not done), `storing.rs` (what the durable queue knows of it) and `manage.rs`
+//! `retries.rs` (what becomes of it when it was not done), `proxies.rs` (jobs of other servers, and for their workers), `storing.rs` (what the durable queue knows of it) and `manage.rs`
 //! (what operators ask for); `outcomes.rs` remembers results and keys of jobs that are over. The states of a job are a table in `jobs.rs`.
 //!
 //! The state is private to this folder. In come packets (`dispatch.rs`), time, and what became of changes; out come
@@ -59,6 +59,7 @@ pub(crate) mod membership;
 mod notices;
 mod outcomes;
 pub(crate) mod policy;
+pub(crate) mod proxies;
 pub(crate) mod questions;
 mod queue;
 pub(crate) mod recurring;
@@ -76,6 +77,7 @@ mod tests;
 mod wakeups;
 
 pub(crate) use jobs::MAX_PREFIX;
+pub(crate) use proxies::PROXY;
 pub(crate) use wakeups::ALL;
 
 /// Of what may be due in any number at once, so much is done at a time: a few milliseconds.
@@ -152,6 +154,10 @@ pub(crate) struct Broker {
     /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
     asking: VecDeque<u32>,
     called: VecDeque<u32>,
+    /// The same of proxies, which come last.
+    asking_proxies: VecDeque<u32>,
+    /// There may be an idle worker more than before.
+    idle_changed: bool,
     /// The last number of a PRE_SLEEP.
     sleeps: u64,
     /// The last number of a CAN_DO.
@@ -196,6 +202,8 @@ impl Broker {
             wakeups: Wakeups::default(),
             asking: VecDeque::new(),
             called: VecDeque::new(),
+            asking_proxies: VecDeque::new(),
+            idle_changed: false,
             sleeps: 0,
             announced: 0,
             running: 0,
@@ -439,6 +447,7 @@ impl Broker {
 
     /// From now on no jobs are taken, and none handed out. False: that was so before.
     pub(crate) fn drain(&mut self) -> bool {
+        self.idle_changed = true;
         !std::mem::replace(&mut self.draining, true)
     }
 
@@ -482,7 +491,10 @@ impl Broker {
         let Some(job) = self.jobs.arena.get_mut(id) else { return };
         let (function, priority, worker) = (job.function, job.priority, job.worker);
         match job.state {
-            State::Queued => self.functions[function].queue.remove(&mut self.jobs.arena, priority, id),
+            State::Queued => {
+                self.functions[function].queue.remove(&mut self.jobs.arena, priority, id);
+                self.no_longer_ahead(id);
+            }
             State::Storing => {}
             State::Delayed => {
                 self.delayed.remove(&(job.since, job.number));

@@ -162,6 +162,7 @@ pub(crate) struct Pace {
 }
 
 /// Tokens that were waited for are not lost when a claim comes so much later.
+#[cfg(test)]
 pub(crate) const LATE: Duration = Duration::from_secs(1);
 
 /// A job that is to be stored.
