@@ -59,7 +59,10 @@ pub(crate) fn submit(out: &mut Vec<u8>, key: Option<u64>, background: bool, func
 }
 
 /// An exchange in which something must happen.
-pub(crate) fn exchange(hub: &mut Hub, mut on: impl FnMut(&mut Outgoing, usize, Response<'_>) -> Result<()>) -> Result<()> {
+pub(crate) fn exchange(
+    hub: &mut Hub,
+    mut on: impl FnMut(&mut Outgoing, usize, Response<'_>) -> Result<()>,
+) -> Result<()> {
     let moved = hub.exchange(STALLED.into(), |out, from, event| match event {
         Event::Frame(frame) => match Response::parse(&frame)? {
             Response::Error { code, text } => {

@@ -302,3 +302,95 @@ impl Display for Verdict {
         )
     }
 }
+
+/// What a torture would not notice shows nothing.
+mod tests {
+    use super::*;
+
+    /// What is wrong, where a server died so long after now.
+    fn judged(happen: impl Fn(&Ledger), death: Option<(&str, i64)>, dead: &[u64]) -> Vec<String> {
+        let ledger = Ledger::default();
+        let now = micros();
+        happen(&ledger);
+        let deaths: Vec<_> = death.into_iter().map(|(name, after)| (name.to_owned(), now + after)).collect();
+        ledger.judge(&deaths, &dead.iter().copied().collect()).wrong
+    }
+
+    fn taken(ledger: &Ledger, id: u64, key: &str) {
+        ledger.acknowledge(id, key.into(), ledger.moment());
+    }
+
+    /// One that was asked for long ago.
+    fn run(ledger: &Ledger, id: u64, key: &str, server: &str) -> usize {
+        ledger.begin(id, key, server, micros() - HOUR)
+    }
+
+    fn done(ledger: &Ledger, id: u64, run: usize) {
+        ledger.end(id, run, End::Done);
+        ledger.stored(id, run);
+    }
+
+    const HOUR: i64 = 3_600_000_000;
+    const BEFORE: i64 = -2 * HOUR;
+    const MEANWHILE: i64 = -HOUR / 2;
+    const LATER: i64 = HOUR;
+
+    #[test]
+    fn a_ledger_of_what_is_right() {
+        let all = |ledger: &Ledger| {
+            taken(ledger, 1, "k");
+            taken(ledger, 1, "k");
+            let first = run(ledger, 1, "k", "a");
+            ledger.end(1, first, End::Failed);
+            ledger.stored(1, first);
+            let second = run(ledger, 1, "k", "b");
+            done(ledger, 1, second);
+            taken(ledger, 2, "k");
+            taken(ledger, 3, "");
+        };
+        assert_eq!(judged(all, None, &[2, 3]), Vec::<String>::new());
+        assert_eq!(judged(all, None, &[2]), ["job 3 was acknowledged, and is lost"]);
+    }
+
+    #[test]
+    fn a_ledger_of_runs_that_need_a_cause() {
+        let twice = |ledger: &Ledger| {
+            run(ledger, 1, "", "a");
+            let second = run(ledger, 1, "", "b");
+            done(ledger, 1, second);
+        };
+        assert_eq!(judged(twice, None, &[]).len(), 1);
+        assert_eq!(judged(twice, Some(("b", MEANWHILE)), &[]).len(), 1, "the wrong one died");
+        assert_eq!(judged(twice, Some(("a", BEFORE)), &[]).len(), 1, "it died before");
+        assert_eq!(judged(twice, Some(("a", MEANWHILE)), &[]), Vec::<String>::new());
+        let after = |ledger: &Ledger| {
+            for server in ["a", "b"] {
+                let run = run(ledger, 1, "", server);
+                done(ledger, 1, run);
+            }
+        };
+        assert_eq!(judged(after, None, &[]).len(), 1);
+        assert_eq!(judged(after, Some(("a", LATER)), &[]).len(), 1, "its end had been stored by then");
+        assert_eq!(judged(after, Some(("a", MEANWHILE)), &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_ledger_of_keys() {
+        let both_there = |ledger: &Ledger| {
+            taken(ledger, 1, "k");
+            taken(ledger, 2, "k");
+        };
+        assert_eq!(judged(both_there, None, &[1, 2]), ["jobs 1 and 2 have key k, and both are there"]);
+        let both_run = |ledger: &Ledger| {
+            run(ledger, 1, "k", "a");
+            run(ledger, 2, "k", "b");
+        };
+        assert_eq!(judged(both_run, None, &[]).len(), 1);
+        let joined = |ledger: &Ledger| {
+            let first = run(ledger, 1, "k", "a");
+            done(ledger, 1, first);
+            taken(ledger, 1, "k");
+        };
+        assert_eq!(judged(joined, None, &[]).len(), 1);
+    }
+}
