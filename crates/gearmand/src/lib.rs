@@ -12,7 +12,7 @@
 //! cluster::held      rows that a server holds, and how many more it may
 //! cluster::member    one server's part in it
 //! cluster::member::serial  … what it asks one after the other
-//! cluster            a queue that several servers share
+//! cluster::said      what a broker tells it
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
 //! net::peer          who is at the other end of a connection
@@ -41,6 +41,8 @@
 //! broker::results    … and send results
 //! broker::recurring  … the server submits jobs itself, by schedules
 //! broker::storing    … jobs go to the durable queue, and come back
+//! broker::questions  … a shared queue is asked of jobs that are elsewhere
+//! broker::membership … which jobs of a shared queue may be handed out
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot::page   where a part of a list begins and ends
 //! broker::snapshot   … what is to be seen from outside
@@ -88,6 +90,8 @@
 //! cluster::postgres::servers     servers come and go, wake-ups, looking
 //! cluster::postgres::writes      new jobs, claims, what became of jobs
 //! cluster::postgres  the store of a shared queue in PostgreSQL
+//! cluster::link      the thread that brings a member and its store together
+//! cluster            a queue that several servers share
 //! durable::import    all of one queue -> another
 //! durable::sqlite    a durable queue in an SQLite file
 //! durable::sqlite::schema  our tables there, beside C gearmand's
@@ -170,7 +174,6 @@
 
 mod admin;
 mod broker;
-#[allow(dead_code, reason = "servers cannot be told yet to share a queue")]
 mod cluster;
 pub mod config;
 pub mod durable;
@@ -185,7 +188,8 @@ mod seldom;
 mod server;
 mod shared;
 
-pub use config::Config;
+pub use cluster::SharedQueue;
+pub use config::{Config, Queue};
 pub use config::tls::Tls;
 pub use durable::Durable;
 pub use net::listener::{Listener, SocketFile};

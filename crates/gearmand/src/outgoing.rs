@@ -13,7 +13,7 @@ use gearman_core::ReturnCode;
 use gearman_core::protocol::codec::Sink;
 use gearman_core::protocol::message::Response;
 use gearman_core::protocol::write_buffer::WriteBuffer;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// Packets from this size on are remembered by their place, see [`SendQueue::beyond`].
 const LARGE: usize = 1024 * 1024;
@@ -36,7 +36,12 @@ pub(crate) struct Outgoing {
     bytes: u64,
     /// Whose answers wait for which batch.
     barriers: VecDeque<(u64, u32)>,
+    /// Packets to be sent instead of answers that wait.
+    replacements: Replacements,
 }
+
+/// Each with the batch after which it is of no use.
+type Replacements = HashMap<Answer, (u64, Vec<u8>)>;
 
 /// One connection's.
 #[derive(Debug, Default)]
@@ -88,10 +93,12 @@ struct Barrier {
 }
 
 /// Which answer waits for a batch: that decides when it has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    /// JOB_CREATED: jobs had to be stored.
-    Created,
+    /// JOB_CREATED: the job of this number had to be stored.
+    Created(u64),
+    /// What a shared queue knows, which is asked this question: see [`Outgoing::replace`].
+    Asked(u64),
     /// ECHO_RES: jobs that are done had to be removed.
     Echo,
     /// That of a text command. It never fails: what it did holds, and what could not be stored is tried again.
@@ -129,9 +136,10 @@ impl SendQueue {
 
     /// Frees what waited for batches that are settled, and puts errors in the place of answers that
     /// are not true.
-    fn settle(&mut self, result: BatchResult) {
+    fn settle(&mut self, result: BatchResult, replacements: &Replacements) {
         let settled = self.barriers.iter().take_while(|barrier| barrier.batch <= result.batch).count();
-        let wrong: Vec<_> = self.barriers.drain(..settled).filter_map(|h| Some((h.error(result)?, h))).collect();
+        let wrong = self.barriers.drain(..settled).filter_map(|h| Some((h.replacement(result, replacements)?, h)));
+        let wrong: Vec<_> = wrong.collect();
         if wrong.is_empty() {
             return;
         }
@@ -153,16 +161,21 @@ impl SendQueue {
 }
 
 impl Barrier {
-    /// The error to send instead, when the batch did not do what the answer says.
-    fn error(&self, result: BatchResult) -> Option<Vec<u8>> {
-        let text = match self.what {
-            Answer::Created => (!result.added).then_some(NOT_STORED)?,
-            Answer::Echo => (!result.done).then_some(NOT_REMOVED)?,
-            Answer::Text => return None,
+    /// What to send instead, when the batch did not do what the answer says.
+    fn replacement(&self, result: BatchResult, replacements: &Replacements) -> Option<Vec<u8>> {
+        let error = |text: &'static str| {
+            Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }
         };
-        let mut error = Vec::new();
-        Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }.encode(&mut error);
-        Some(error)
+        let response = match self.what {
+            Answer::Created(_) if !result.added => error(NOT_STORED),
+            Answer::Echo => (!result.done).then(|| error(NOT_REMOVED))?,
+            Answer::Created(_) | Answer::Asked(_) | Answer::Text => {
+                return replacements.get(&self.what).map(|(_, packet)| packet.clone());
+            }
+        };
+        let mut bytes = Vec::new();
+        response.encode(&mut bytes);
+        Some(bytes)
     }
 }
 
@@ -177,6 +190,7 @@ impl Outgoing {
             packets: 0,
             bytes: 0,
             barriers: VecDeque::new(),
+            replacements: HashMap::new(),
         }
     }
 
@@ -251,9 +265,17 @@ impl Outgoing {
             self.barriers.pop_front();
             let Some(slot) = self.slots.get_mut(session as usize) else { continue };
             let Some(queue) = &mut slot.queue else { continue };
-            queue.settle(result);
+            queue.settle(result, &self.replacements);
             self.touch(session);
         }
+        self.replacements.retain(|_, (batch, _)| *batch > result.batch);
+    }
+
+    /// Instead of an answer that waits this is sent, when its batch is settled: `batch`, or the next where that is not known.
+    pub(crate) fn replace(&mut self, what: Answer, batch: Option<u64>, response: &Response<'_>) {
+        let mut packet = Vec::new();
+        response.encode(&mut packet);
+        self.replacements.insert(what, (batch.unwrap_or_default(), packet));
     }
 
     pub(crate) fn response(&mut self, session: u32, response: &Response<'_>) {
@@ -390,7 +412,7 @@ mod tests {
         let mut outgoing = Outgoing::new(1 << 20);
         outgoing.open(0);
         put(&mut outgoing, 5);
-        outgoing.after_batch(0, Some(1), Answer::Created, |outgoing| put(outgoing, 7));
+        outgoing.after_batch(0, Some(1), Answer::Created(1), |outgoing| put(outgoing, 7));
         put(&mut outgoing, 3);
         outgoing.after_batch(0, Some(2), Answer::Echo, |outgoing| put(outgoing, 11));
         outgoing.after_batch(0, None, Answer::Echo, |outgoing| put(outgoing, 1));
@@ -410,10 +432,10 @@ mod tests {
         put(&mut outgoing, 2);
         for batch in 1..=3 {
             outgoing
-                .after_batch(0, Some(batch), Answer::Created, |outgoing| outgoing.send(0, |out| out.put(b"created")));
+                .after_batch(0, Some(batch), Answer::Created(1), |outgoing| outgoing.send(0, |out| out.put(b"created")));
         }
         outgoing.send(0, |out| out.put(&[b'x'; LARGE]));
-        outgoing.after_batch(0, Some(4), Answer::Created, |outgoing| outgoing.send(0, |out| out.put(b"last")));
+        outgoing.after_batch(0, Some(4), Answer::Created(1), |outgoing| outgoing.send(0, |out| out.put(b"last")));
         assert_eq!(write(&mut outgoing, 1), 2);
         outgoing.settle(BatchResult { batch: 1, added: true, done: true, ..BatchResult::default() });
         outgoing.settle(BatchResult { batch: 3, added: false, done: true, ..BatchResult::default() });

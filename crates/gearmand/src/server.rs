@@ -1,11 +1,14 @@
 //! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`]; what they share is
 //! in [`crate::shared`]. Nothing of the protocol here.
 
-use crate::config::Config;
+use crate::config::{Config, Queue};
 use crate::durable::batch::BatchResult;
 use crate::durable::recovery::recover;
 use crate::durable::writer::Writer;
-use crate::durable::{Backend, BackendError};
+use crate::cluster::link::Link;
+use crate::cluster::member::Told;
+use crate::cluster::postgres::Unusable;
+use crate::durable::BackendError;
 use crate::http::Http;
 use crate::http::auth::Auth;
 use crate::http::budget::Budget;
@@ -109,6 +112,8 @@ pub struct Server {
     wake: Arc<Notify>,
     /// What becomes of batches; `None` without a durable queue.
     results: Option<UnboundedReceiver<BatchResult>>,
+    /// What a shared queue tells; `None` without one.
+    told: Option<UnboundedReceiver<Vec<Told>>>,
     /// Where HTTP is spoken.
     http: Vec<Listener>,
 }
@@ -121,7 +126,7 @@ impl Server {
     /// When the queue cannot be read to its end.
     pub fn new(
         config: Config,
-        queue: Option<Box<dyn Backend>>,
+        queue: Queue,
         stop: &watch::Receiver<Stop>,
     ) -> Result<Server, BackendError> {
         let wake = Arc::new(Notify::new());
@@ -129,8 +134,14 @@ impl Server {
         let config = Config { max_line: config.max_line.min(SCRATCH - 1), ..config };
         let mut state = State::new(config, wake.clone());
         state.read_policies();
-        let mut results = None;
-        if let Some(mut queue) = queue {
+        let (mut results, mut told) = (None, None);
+        if let Queue::Shared(queue) = queue {
+            state.broker.share_queue(&queue.prefix);
+            let unusable =
+                |e: Unusable| BackendError { queue: "the shared queue".into(), reason: e.text, held: false };
+            let (link, tells) = Link::start(queue).map_err(unusable)?;
+            (state.link, told) = (Some(link), Some(tells));
+        } else if let Queue::Own(mut queue) = queue {
             let now = state.read_clock();
             let broker = &mut state.broker;
             tracing::info!("reading the durable queue");
@@ -148,7 +159,7 @@ impl Server {
             (state.writer, results) = (Some(writer), Some(received));
         }
         let shared = Shared::new(state);
-        Ok(Server { shared, wake, results, http: Vec::new() })
+        Ok(Server { shared, wake, results, told, http: Vec::new() })
     }
 
     /// HTTP is spoken here, from when it runs until its end.
@@ -198,9 +209,10 @@ impl Server {
                 () = changed(&mut acl) => self.shared.with_state(State::decide_anew),
                 () = changed(&mut policies) => self.shared.with_state(State::read_policies),
                 result = next(&mut self.results) => self.shared.with_state(|state| state.settle(result)),
+                told = next(&mut self.told) => self.shared.with_state(|state| state.told(told)),
             }
             let wish = *stop.borrow_and_update();
-            if wish == Stop::Drain && self.shared.lock().broker.drain() {
+            if wish == Stop::Drain && self.shared.with_state(State::drain) {
                 tasks.close().await;
                 tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
@@ -246,13 +258,33 @@ impl Server {
         Ok(Some((serving, http)))
     }
 
+    /// All that is to be settled is, and the rows of this server are free; a store that does not answer is not waited for long.
+    async fn leave_cluster(&mut self) {
+        let patience = self.shared.lock().config.patience;
+        let last = Instant::now() + patience;
+        while let Some(receiver) = &mut self.told {
+            tokio::select! {
+                told = receiver.recv() => match told {
+                    Some(told) => self.shared.with_state(|state| state.told(told)),
+                    None => self.told = None,
+                },
+                () = tokio::time::sleep_until(last) => {
+                    tracing::error!("the shared queue does not answer: jobs that are done may be run again by other servers");
+                    return;
+                }
+            }
+        }
+    }
+
     /// Stores what is to be stored, and then sends what is left to be sent.
     async fn finish(&mut self) {
         self.shared.with_state(|state| {
             state.stopping = true;
             state.broker.drain();
             state.broker.store_all();
+            state.leave_cluster();
         });
+        self.leave_cluster().await;
         while self.results.is_some() && self.shared.lock().broker.is_storing() {
             let result = next(&mut self.results).await;
             self.shared.with_state(|state| state.settle(result));
@@ -270,9 +302,8 @@ impl Server {
     }
 }
 
-/// What became of the next batches of the durable queue. Never, where there is none, or its thread is gone: who sends it a
-/// batch sees that.
-async fn next(results: &mut Option<UnboundedReceiver<BatchResult>>) -> BatchResult {
+/// What the thread of a queue tells next. Never, where there is none, or it is gone: who sends it something sees that.
+async fn next<T>(results: &mut Option<UnboundedReceiver<T>>) -> T {
     if let Some(receiver) = results
         && let Some(result) = receiver.recv().await
     {
@@ -298,7 +329,7 @@ async fn changed<T>(file: &mut Option<watch::Receiver<Arc<T>>>) {
 /// # Errors
 /// As [`Server::run`].
 pub async fn run(listeners: Vec<Listener>, config: Config, stop: watch::Receiver<Stop>) -> io::Result<()> {
-    Server::new(config, None, &stop).map_err(io::Error::other)?.run(listeners, stop).await
+    Server::new(config, Queue::Memory, &stop).map_err(io::Error::other)?.run(listeners, stop).await
 }
 
 async fn accept(listener: Accept, threads: Arc<Threads<PerThread>>, handshakes: Arc<Handshakes>) {

@@ -7,6 +7,9 @@
 use crate::admin::text::About;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
+use crate::cluster::link::Link;
+use crate::cluster::member::Told;
+use crate::cluster::said::Said;
 use crate::config::Config;
 use crate::durable::Durable;
 use crate::durable::batch::{BatchResult, Stats};
@@ -91,6 +94,8 @@ pub(crate) struct State {
     pub(crate) lost: usize,
     /// Who brings jobs to the durable queue.
     pub(crate) writer: Option<Writer>,
+    /// The same, where the queue is shared with other servers.
+    pub(crate) link: Option<Link>,
     /// What the durable queue did until its last result.
     pub(crate) stored: Stats,
     /// The last batch of which it is known what became of it: see [`Shared::stored`].
@@ -224,6 +229,7 @@ impl State {
             stopping: false,
             lost: 0,
             writer: None,
+            link: None,
             stored: Stats::default(),
             settled: watch::Sender::new(0),
             exhausted: Seldom::every(TROUBLE),
@@ -319,7 +325,14 @@ impl State {
     pub(crate) fn not_ready(&self) -> Vec<&'static str> {
         let reasons = [
             (self.broker.is_draining(), "the server drains: it takes no more jobs"),
-            (self.stored.failing_since.is_some(), "the durable queue cannot be written; the log says why"),
+            (
+                self.link.is_none() && self.stored.failing_since.is_some(),
+                "the durable queue cannot be written; the log says why",
+            ),
+            (
+                !self.broker.holds_lease(&Now { steady: self.begin.elapsed(), ..self.now }),
+                "the shared queue does not answer: its jobs are neither taken nor handed out; the log says why",
+            ),
         ];
         reasons.into_iter().filter(|(so, _)| *so).map(|(_, reason)| reason).collect()
     }
@@ -399,14 +412,60 @@ impl State {
     }
 
     fn store_batch(&mut self) {
+        if self.link.is_some() {
+            return self.tell_link();
+        }
         while let Some(mut batch) = self.broker.take_changes() {
             let number = batch.number;
             batch.last = self.stopping && self.config.durable == Durable::AtEnd;
             if !self.writer.as_ref().is_some_and(|writer| writer.send(batch)) {
-                tracing::error!("the thread of the durable queue is gone: jobs are refused");
-                let failing_since = self.stored.failing_since.or_else(|| Some(std::time::Instant::now()));
-                let stats = Stats { failing_since, ..self.stored };
-                self.settle(BatchResult { batch: number, stats, ..BatchResult::default() });
+                self.refuse_batch(number);
+            }
+        }
+    }
+
+    /// Nobody is there who could store it.
+    fn refuse_batch(&mut self, number: u64) {
+        tracing::error!("the thread of the durable queue is gone: jobs are refused");
+        let failing_since = self.stored.failing_since.or_else(|| Some(std::time::Instant::now()));
+        let stats = Stats { failing_since, ..self.stored };
+        self.settle(BatchResult { batch: number, stats, ..BatchResult::default() });
+    }
+
+    /// What this round did goes to the shared queue.
+    fn tell_link(&mut self) {
+        let (mut said, batch) = (self.broker.take_said(&self.now), self.broker.take_changes());
+        let number = batch.as_ref().map(|batch| batch.number);
+        said.extend(batch.map(Said::Batch));
+        let heard = said.is_empty() || self.link.as_ref().is_some_and(|link| link.say(said));
+        if let Some(number) = number.filter(|_| !heard) {
+            self.refuse_batch(number);
+        }
+    }
+
+    /// No more jobs are taken, and none handed out. False: that was so before.
+    pub(crate) fn drain(&mut self) -> bool {
+        let first = self.broker.drain();
+        if first && self.link.is_some() {
+            self.broker.give_all_back(&mut self.outgoing);
+        }
+        first
+    }
+
+    /// The server stops: other servers get what it has of the shared queue.
+    pub(crate) fn leave_cluster(&mut self) {
+        if self.link.is_some() {
+            self.broker.leave_cluster(&mut self.outgoing);
+        }
+    }
+
+    /// What the shared queue tells.
+    pub(crate) fn told(&mut self, told: Vec<Told>) {
+        let now = self.read_clock();
+        for told in told {
+            match told {
+                Told::Result(result) => self.settle(result),
+                told => self.broker.told(&now, told, &mut self.outgoing),
             }
         }
     }
@@ -435,7 +494,8 @@ impl State {
     }
 
     fn match_up(&mut self) {
-        let now = self.now;
+        // A lease counts from this very moment: the server may have been stopped since its last step.
+        let now = if self.link.is_some() { self.read_clock() } else { self.now };
         self.broker.match_up(&now, &mut self.outgoing);
     }
 

@@ -240,6 +240,7 @@ fn counters(out: &mut Vec<u8>, f: &Function) {
         ("unstored", activity.ended(End::Unstored)),
         ("retried", activity.retried),
         ("dead", activity.ended(End::Dead)),
+        ("released", activity.ended(End::Released)),
         ("revived", activity.revived),
     ] {
         field(out, name, count);

@@ -52,11 +52,21 @@ pub(crate) enum End {
     Unstored,
     /// It is a dead letter.
     Dead,
+    /// It is in the queue that servers share, for any of them.
+    Released,
 }
 
 impl End {
-    pub(crate) const ALL: [End; 7] =
-        [End::Completed, End::Failed, End::Exception, End::Cancelled, End::Abandoned, End::Unstored, End::Dead];
+    pub(crate) const ALL: [End; 8] = [
+        End::Completed,
+        End::Failed,
+        End::Exception,
+        End::Cancelled,
+        End::Abandoned,
+        End::Unstored,
+        End::Dead,
+        End::Released,
+    ];
 }
 
 impl Activity {

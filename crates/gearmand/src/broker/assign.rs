@@ -81,8 +81,10 @@ impl Broker {
         let asleep = worker.asleep;
         if !known {
             self.functions[function].workers += 1;
+            self.demand_changed(function);
             if asleep != 0 {
                 self.sleep_in(function, session);
+                self.functions[function].idle += u32::from(self.is_member());
                 if !self.functions[function].queue.is_empty() {
                     self.call(function);
                 }
@@ -108,6 +110,10 @@ impl Broker {
 
     fn forget(&mut self, now: &Now, session: u32, function: u32, outgoing: &mut Outgoing) {
         self.functions[function].workers -= 1;
+        if self.is_member() && self.sessions[session].asleep != 0 {
+            self.functions[function].idle -= 1;
+        }
+        self.demand_changed(function);
         self.workers -= usize::from(self.sessions[session].abilities.is_empty());
         // From the last to the first, so that the first is in front again.
         let mut next = self.sessions[session].running.tail();
@@ -137,7 +143,7 @@ impl Broker {
         let worker = &mut self.sessions[session];
         worker.last_packet = now.steady;
         if worker.direct {
-            worker.asleep = 0;
+            self.set_asleep(session, 0);
         }
     }
 
@@ -146,7 +152,7 @@ impl Broker {
         self.moves_on(now, session);
         let slept = self.sessions[session].asleep;
         self.sleeps += 1;
-        self.sessions[session].asleep = self.sleeps;
+        self.set_asleep(session, self.sleeps);
         let worker = &self.sessions[session];
         let (direct, on_the_way) = (worker.direct, worker.woken);
         let wanted = |id, of: &Function| match direct {
@@ -164,7 +170,7 @@ impl Broker {
         self.on_the_way(session, NONE);
         if slept != 0 {
             // Said twice: it keeps its place.
-            self.sessions[session].asleep = slept;
+            self.set_asleep(session, slept);
             return;
         }
         for i in 0..self.sessions[session].abilities.len() {
@@ -180,9 +186,9 @@ impl Broker {
 
     /// Wakes a worker that sleeps.
     fn noop(&mut self, session: u32, function: u32, step: Step, outgoing: &mut Outgoing) {
-        let worker = &mut self.sessions[session];
-        (worker.slept, worker.asleep) = (worker.asleep, 0);
-        let slept = worker.slept;
+        let slept = self.sessions[session].asleep;
+        self.sessions[session].slept = slept;
+        self.set_asleep(session, 0);
         if self.wakeups.sent(session, slept, step) {
             self.on_the_way(session, function);
         }
@@ -191,8 +197,8 @@ impl Broker {
 
     /// GRAB_JOB in its three forms.
     pub(super) fn grab(&mut self, now: &Now, session: u32, grab: Grab, outgoing: &mut Outgoing) {
-        let worker = &mut self.sessions[session];
-        (worker.asleep, worker.form) = (0, grab);
+        self.set_asleep(session, 0);
+        self.sessions[session].form = grab;
         self.moves_on(now, session);
         match self.first_for(now, session) {
             Some(found) => self.give(now, session, found, outgoing),
@@ -221,6 +227,7 @@ impl Broker {
     /// are brought together, and only for jobs that are left somebody is woken. Done at once, one job would be "no
     /// job" for who came before it, and wake another: four packets more.
     pub(crate) fn match_up(&mut self, now: &Now, outgoing: &mut Outgoing) {
+        self.check_lease(now, outgoing);
         while let Some(session) = self.asking.pop_front() {
             self.answer(now, session, outgoing);
         }
@@ -243,8 +250,8 @@ impl Broker {
         if ahead {
             self.pass(now, session, priority, job);
         }
+        self.set_asleep(session, 0);
         let worker = &mut self.sessions[session];
-        worker.asleep = 0;
         // The function just served is asked last the next time.
         if let Some(ability) = worker.abilities.remove(ability) {
             worker.abilities.push_back(ability);
@@ -268,6 +275,7 @@ impl Broker {
         if self.sessions[session].running.len() == 1 {
             self.start_clock(now, job);
         }
+        self.row_begun(job);
         self.assign(session, job, self.sessions[session].form, outgoing);
         self.hand_on(session, function);
     }

@@ -26,6 +26,8 @@ pub(crate) struct Function {
     pub(crate) delayed: u32,
     /// Connections that can run it.
     pub(crate) workers: u32,
+    /// Those of them that sleep. Counted only where the queue is shared.
+    pub(crate) idle: u32,
     /// At most so many jobs, by the priority of the one that comes; 0 is no limit.
     pub(crate) limits: [u32; 3],
     /// So many jobs came for which workers are to be woken at the end of the round. Where there is a limiter it decides for
@@ -53,6 +55,7 @@ impl Function {
             running: 0,
             delayed: 0,
             workers: 0,
+            idle: 0,
             limits,
             calls: 0,
             woken: 0,

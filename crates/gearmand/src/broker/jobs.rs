@@ -23,6 +23,7 @@
 //! Where it is dead it is a [`Letter`](crate::broker::dead::Letter), and not here.
 
 use crate::broker::arena::{Arena, NONE};
+use crate::durable::MAX_ID;
 use arrayvec::ArrayVec;
 use bytes::Bytes;
 use gearman_core::MAX_HANDLE;
@@ -77,6 +78,8 @@ pub(crate) struct Job {
     pub(crate) background: bool,
     /// It has a row in the durable queue, or is on its way there.
     pub(crate) stored: bool,
+    /// Its row is this server's, where servers share a queue.
+    pub(crate) owned: bool,
 }
 
 /// What most jobs don't have.
@@ -113,6 +116,7 @@ impl Job {
             state: State::Queued,
             background,
             stored: false,
+            owned: false,
         }
     }
 
@@ -260,11 +264,23 @@ impl Jobs {
 
     /// The job that a submit with this key is the same as.
     pub(crate) fn by_unique(&self, function: u32, unique: &[u8], workload: &[u8]) -> Option<u32> {
+        self.by_unique_where(function, unique, workload, |_| true)
+    }
+
+    /// The same among those jobs that count. Where a queue is shared, several may have one key: of some it is not known whether
+    /// they are still there.
+    pub(crate) fn by_unique_where(
+        &self,
+        function: u32,
+        unique: &[u8],
+        workload: &[u8],
+        counts: impl Fn(&Job) -> bool,
+    ) -> Option<u32> {
         let key = key(unique, workload)?;
         let hash = self.key_hash(function, key);
         let same = |entry: &(u32, u32)| {
             let job = &self.arena[entry.1];
-            entry.0 == hash && job.function == function && job.key() == Some(key)
+            entry.0 == hash && job.function == function && job.key() == Some(key) && counts(job)
         };
         self.uniques.find(spread(hash), same).map(|entry| entry.1)
     }
@@ -278,6 +294,9 @@ impl Jobs {
 #[derive(Debug)]
 pub(crate) struct Handles {
     prefix: Box<[u8]>,
+    /// Where servers share a queue: in front of the numbers of its jobs, at each of them. Other jobs have numbers from [`MAX_ID`] on,
+    /// which count from there in their handles.
+    shared: Option<Box<[u8]>>,
 }
 
 /// A handle, never allocated.
@@ -289,14 +308,22 @@ pub(crate) const MAX_PREFIX: usize = MAX_HANDLE - 1 - 20 - 1;
 impl Handles {
     /// With what stands in front of the colon and the number.
     pub(crate) fn new(prefix: &str) -> Handles {
-        let prefix = prefix.as_bytes();
-        let prefix = [&prefix[..prefix.len().min(MAX_PREFIX)], b":"].concat();
-        Handles { prefix: prefix.into() }
+        Handles { prefix: with_colon(prefix), shared: None }
+    }
+
+    /// Jobs with numbers below [`MAX_ID`] are of a queue that is shared, and have this in front.
+    pub(crate) fn share(&mut self, prefix: &str) {
+        self.shared = Some(with_colon(prefix));
     }
 
     pub(crate) fn write(&self, number: u64) -> Handle {
         let (mut handle, mut digits) = (Handle::new(), itoa::Buffer::new());
-        let parts = [&self.prefix[..], digits.format(number).as_bytes()];
+        let (prefix, number) = match (&self.shared, number.checked_sub(MAX_ID)) {
+            (None, _) => (&self.prefix, number),
+            (Some(_), Some(number)) => (&self.prefix, number),
+            (Some(shared), None) => (shared, number),
+        };
+        let parts = [&prefix[..], digits.format(number).as_bytes()];
         let written = parts.into_iter().try_for_each(|part| handle.try_extend_from_slice(part));
         debug_assert!(written.is_ok(), "MAX_PREFIX leaves room for any number");
         handle
@@ -304,15 +331,28 @@ impl Handles {
 
     /// The number, where this is how we would write it.
     pub(crate) fn parse(&self, handle: &[u8]) -> Option<u64> {
-        let digits = handle.strip_prefix(&self.prefix[..])?;
-        if digits.is_empty() || digits.len() > 20 || digits[0] == b'0' {
-            return None;
+        let Some(shared) = &self.shared else { return number(handle.strip_prefix(&self.prefix[..])?) };
+        match handle.strip_prefix(&shared[..]) {
+            Some(digits) => number(digits).filter(|number| *number < MAX_ID),
+            None => number(handle.strip_prefix(&self.prefix[..])?)?.checked_add(MAX_ID),
         }
-        digits.iter().try_fold(0u64, |n, d| {
-            let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
-            n.checked_mul(10)?.checked_add(digit)
-        })
     }
+}
+
+fn with_colon(prefix: &str) -> Box<[u8]> {
+    let prefix = prefix.as_bytes();
+    [&prefix[..prefix.len().min(MAX_PREFIX)], b":"].concat().into()
+}
+
+/// Digits as we write them.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 20 || digits[0] == b'0' {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |n, d| {
+        let digit = d.is_ascii_digit().then(|| u64::from(d - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 #[cfg(test)]
@@ -335,6 +375,19 @@ mod tests {
         }
         let long = Handles::new(&"x".repeat(200));
         assert!(long.write(u64::MAX).len() < MAX_HANDLE);
+    }
+
+    #[test]
+    fn handles_of_a_shared_queue_and_of_one_server() {
+        let mut handles = Handles::new("H:host");
+        handles.share("H:@gearmand");
+        for (number, text) in [(7, "H:@gearmand:7"), (MAX_ID - 1, "H:@gearmand:9007199254740991"), (MAX_ID + 1, "H:host:1")] {
+            assert_eq!(handles.write(number).as_ref(), text.as_bytes());
+            assert_eq!(handles.parse(text.as_bytes()), Some(number));
+        }
+        for bad in ["H:@gearmand:9007199254740992", "H:@gearmand:0", "H:host:18446744073709551615", "H:other:1"] {
+            assert_eq!(handles.parse(bad.as_bytes()), None, "{bad}");
+        }
     }
 
     #[test]

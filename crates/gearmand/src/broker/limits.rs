@@ -128,6 +128,8 @@ impl Broker {
         {
             self.tokens.remove(&(timer, id));
         }
+        self.demand_changed(id);
+        let Some(of) = self.functions.get_mut(id) else { return };
         let calls = match (before.is_some(), of.limiter.is_some()) {
             (_, true) => 1,
             (true, false) => of.queue.len().saturating_sub(of.woken),
@@ -159,7 +161,11 @@ impl Broker {
     /// A job of this function does not run any more: another may.
     pub(super) fn leave_place(&mut self, function: u32) {
         let of = &self.functions[function];
-        if of.limiter.is_some() && !of.queue.is_empty() {
+        let (limited, waits) = (of.limiter.is_some(), !of.queue.is_empty());
+        if limited {
+            self.demand_changed(function);
+        }
+        if limited && waits {
             self.call(function);
         }
     }

@@ -55,9 +55,11 @@ mod jobs;
 pub(crate) mod kept;
 mod limits;
 pub(crate) mod manage;
+mod membership;
 mod notices;
 mod outcomes;
 pub(crate) mod policy;
+mod questions;
 mod queue;
 pub(crate) mod recurring;
 mod results;
@@ -166,6 +168,8 @@ pub(crate) struct Broker {
     kept: KeptResults,
     /// Changes on their way to the durable queue.
     changes: PendingChanges,
+    /// Of a queue that several servers share; `None`: there is none.
+    membership: Option<Box<membership::Membership>>,
     /// When to log that a limit was reached.
     limits: Limits,
     /// So many packets came.
@@ -200,6 +204,7 @@ impl Broker {
             taken: TakenKeys::default(),
             kept: KeptResults::default(),
             changes: PendingChanges::default(),
+            membership: None,
             limits: Limits::default(),
             packets: 0,
         }
@@ -242,7 +247,8 @@ impl Broker {
     /// A connection ended: its jobs go back, and jobs that only it waited for are dropped. It may be
     /// told so again; what is still to be sent to it stays.
     pub(crate) fn leave(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
-        (self.sessions[session].asleep, self.sessions[session].asking) = (0, false);
+        self.set_asleep(session, 0);
+        self.sessions[session].asking = false;
         // First as a client: what it alone waits for is not handed to anybody.
         while let Some(waiter) = self.sessions.get(session).map(|p| p.waits).filter(|w| *w != NONE) {
             let job = self.waiters[waiter].job;
@@ -285,7 +291,8 @@ impl Broker {
     fn place(&mut self, now: &Now, id: u32, due: u64) {
         if due <= now.milliseconds() {
             self.begin(now, id);
-            return self.enqueue(id);
+            self.enqueue(id);
+            return self.row_waits(now, id);
         }
         let job = &mut self.jobs.arena[id];
         (job.state, job.since) = (State::Delayed, due);
@@ -305,8 +312,12 @@ impl Broker {
     }
 
     /// GET_STATUS.
-    fn get_status(&self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
-        let job = self.by_handle(handle).filter(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
+    fn get_status(&mut self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
+        let found = self.by_handle(handle);
+        if found.is_none() && self.ask_status(session, handle, outgoing) {
+            return;
+        }
+        let job = found.filter(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
         outgoing.response(session, &Response::Status { handle, status });
@@ -355,12 +366,14 @@ impl Broker {
         let token = self.tokens.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
         let (recurring, sweep) = (self.recurring.due().map(|due| wall(due * 1000)), self.next_sweep());
-        [due, deadline, token, wakeup, recurring, sweep].into_iter().flatten().min()
+        let membership = self.membership_deadline();
+        [due, deadline, token, wakeup, recurring, sweep, membership].into_iter().flatten().min()
     }
 
     /// What is due: jobs whose time has come, schedules, timeouts, tokens of rates, workers that do not wake up, dead letters,
     /// keys and results that are too old.
     pub(crate) fn tick(&mut self, now: &Now, outgoing: &mut Outgoing) -> Option<Duration> {
+        self.give_idle_back(now, outgoing);
         if self.pause <= now.steady {
             self.take_due(now);
         }

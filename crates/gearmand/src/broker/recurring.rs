@@ -155,17 +155,22 @@ impl Broker {
             self.functions[function].activity().coalesced += 1;
             return self.ran(now, schedule);
         }
-        let of = &mut self.functions[function];
+        let of = &self.functions[function];
         let limit = of.limit(schedule.priority);
         if limit != 0 && of.total >= limit {
-            of.activity().refused += 1;
+            self.functions[function].activity().refused += 1;
             tracing::error!("schedule {name}: its queue is full ({limit} jobs), so this run is left out");
             return;
         }
+        let bytes = JobBytes::new(&schedule.unique, &schedule.workload, None);
+        let Some(id) = self.insert_background(Job::new(function, schedule.priority, true, bytes)) else {
+            self.functions[function].activity().refused += 1;
+            tracing::error!("schedule {name}: the shared queue cannot be reached, so this run is left out");
+            return;
+        };
+        let of = &mut self.functions[function];
         of.total += 1;
         of.activity().submitted += 1;
-        let bytes = JobBytes::new(&schedule.unique, &schedule.workload, None);
-        let id = self.jobs.insert(Job::new(function, schedule.priority, true, bytes));
         match self.persist(id, 0) {
             None => self.place(now, id, 0),
             Some(_) => self.jobs.arena[id].state = State::Storing,

@@ -82,6 +82,7 @@ impl Broker {
             false => was_its_own,
         };
         if was_its_own && work.is_last() {
+            self.done_elsewhere(number, &work.update);
             self.ended(now, session, number);
         }
         if silent {
@@ -205,6 +206,9 @@ impl Broker {
             return;
         }
         let Some(worker) = self.take_back(now, id, tried, Reason::Death, outgoing) else { return };
+        if !self.row_stays(now, id, outgoing) {
+            return self.next_on(now, worker);
+        }
         let job = &mut self.jobs.arena[id];
         let (function, priority) = (job.function, job.priority);
         (job.state, job.since) = (State::Queued, now.microseconds());
@@ -230,8 +234,10 @@ impl Broker {
         }
         if let Some(worker) = self.take_back(now, id, tried, Reason::Timeout, outgoing) {
             self.sessions[worker].runs_over(number);
-            self.begin(now, id);
-            self.enqueue(id);
+            if self.row_stays(now, id, outgoing) {
+                self.begin(now, id);
+                self.enqueue(id);
+            }
             self.next_on(now, worker);
         }
     }

@@ -29,7 +29,7 @@ fn row<'a>(job: &'a Job, function: &'a [u8], due_ms: u64) -> Row<'a> {
 }
 
 /// The job of a row.
-fn job(function: u32, row: &Row<'_>) -> Job {
+pub(super) fn job(function: u32, row: &Row<'_>) -> Job {
     let mut job = Job::new(function, row.priority, true, JobBytes::new(row.name.unique, row.data, None));
     (job.stored, job.tries) = (true, row.extras.tries);
     if !row.extras.is_empty() {
@@ -163,7 +163,10 @@ impl Broker {
             let Some(id) = self.jobs.by_number(number) else { continue };
             match settled {
                 Settled::Stored(_) if self.jobs.arena[id].state == State::Storing => {
-                    let due = self.jobs.arena[id].since;
+                    let job = &mut self.jobs.arena[id];
+                    // Where a queue is shared, this server has it, or it would have been let go.
+                    job.owned = true;
+                    let due = job.since;
                     self.place(now, id, due);
                 }
                 Settled::Stored(_) => {}

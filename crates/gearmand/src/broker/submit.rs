@@ -12,6 +12,8 @@ use gearman_core::{MAX_FUNCTION, MAX_UNIQUE, ReturnCode};
 
 /// Why a function takes no more jobs: the text of the error.
 pub(crate) const QUEUE_FULL: &str = "Job queue is full";
+/// Why a server takes no more jobs in the background, which shares a queue with others.
+const NO_QUEUE: &str = "The shared queue cannot be reached";
 
 impl Broker {
     /// SUBMIT_JOB* and its relatives.
@@ -34,7 +36,8 @@ impl Broker {
             Err(unfit) => return outgoing.error(session, ReturnCode::InvalidArgument.name(), &unfit.to_string()),
         };
         let known = self.functions.find(submit.function);
-        let same = known.and_then(|f| self.jobs.by_unique(f, submit.unique, submit.workload));
+        let key = (submit.unique, submit.workload);
+        let same = known.and_then(|f| self.same(now, f, key, submit.background));
         if let (Some(function), None) = (known, same)
             && self.is_taken(now, session, function, submit, outgoing)
         {
@@ -65,14 +68,23 @@ impl Broker {
                     }
                     return outgoing.error(session, ReturnCode::QueueError.name(), QUEUE_FULL);
                 }
-                f.total += 1;
-                f.activity().submitted += 1;
                 let bytes = JobBytes::new(submit.unique, submit.workload, owner);
                 let mut job = Job::new(function, submit.priority, submit.background, bytes);
                 if let Some(reducer) = submit.reducer {
                     job.extra().reducer = Some(reducer.into());
                 }
-                (self.jobs.insert(job), true)
+                let inserted = match submit.background {
+                    true => self.insert_background(job),
+                    false => Some(self.jobs.insert(job)),
+                };
+                let f = &mut self.functions[function];
+                let Some(job) = inserted else {
+                    f.activity().refused += 1;
+                    return outgoing.error(session, ReturnCode::QueueError.name(), NO_QUEUE);
+                };
+                f.total += 1;
+                f.activity().submitted += 1;
+                (job, true)
             }
         };
         // Who joins a job waits as long as it does.
@@ -84,8 +96,9 @@ impl Broker {
             self.wait_for(session, job);
             None
         };
-        let handle = self.handles.write(self.jobs.arena[job].number);
-        outgoing.after_batch(session, batch, Answer::Created, |outgoing| {
+        let number = self.jobs.arena[job].number;
+        let handle = self.handles.write(number);
+        outgoing.after_batch(session, batch, Answer::Created(number), |outgoing| {
             outgoing.response(session, &Response::JobCreated(&handle))
         });
         match batch {

@@ -287,6 +287,7 @@ pub(crate) enum Settled {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) id: u64,
+    pub(crate) function: Bytes,
     pub(crate) tries: u16,
     pub(crate) due_ms: u64,
     pub(crate) state: SeenState,

@@ -74,6 +74,8 @@ pub(crate) enum Told {
     Revived { id: u64, outcome: Settled },
     /// What became of batches. What is said of their jobs comes before. Jobs of which nothing was said are owned here.
     Result(BatchResult),
+    /// What was asked by [`Said::Ask`](crate::cluster::said::Said::Ask).
+    Answered { question: u64, answer: Result<Answer, Fault> },
     /// So many numbers for jobs, from the first on.
     Ids { first: u64, count: u64 },
 }

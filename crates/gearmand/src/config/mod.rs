@@ -18,7 +18,7 @@ pub use acl::Acl;
 pub use listen::ListenOn;
 pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch};
 pub use policies::Policies;
-pub use queues::{QueueOptions, Secret};
+pub use queues::{Queue, QueueOptions, Secret};
 pub use rule_file::FileError;
 pub(crate) use tokens::Token;
 pub use tokens::Tokens;

@@ -2,11 +2,11 @@
 //! is run with follows from them: [`Config`]. Opens the durable queue, and nothing else.
 
 use crate::config::listen::ListenOn;
-use crate::config::queues::QueueOptions;
+use crate::config::queues::{Queue, QueueOptions};
 use crate::config::tls::{TlsFiles, Verify};
 use crate::config::usage::{Usage, number, text};
-use crate::config::{Config, Keepalive, Level};
-use crate::durable::{Backend, BackendError, Durable};
+use crate::config::{Config, Keepalive, Level, host_name};
+use crate::durable::{BackendError, Durable};
 use clap::{ArgAction, Parser};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -402,8 +402,8 @@ impl Options {
     ///
     /// # Errors
     /// See [`QueueOptions::open_queue`].
-    pub fn open_queue(&self) -> Result<Option<Box<dyn Backend>>, BackendError> {
-        self.queue.open_queue()
+    pub fn open_queue(&self) -> Result<Queue, BackendError> {
+        self.queue.open_queue(&host_name(), self.port().unwrap_or_default())
     }
 
     /// The port to listen on.

@@ -2,6 +2,9 @@
 //!
 //! Must never show a password: conninfo and passwords are [`Secret`].
 
+use crate::cluster::SharedQueue;
+use crate::cluster::member;
+use crate::cluster::postgres::settings as cluster;
 use crate::config::usage::{Usage, number, text};
 use crate::durable::decoded;
 use crate::durable::{Backend, BackendError, mysql, postgres, redis, sqlite};
@@ -19,14 +22,18 @@ const POSTGRES: [&str; 2] = ["Postgres", "libpq"];
 const MYSQL: &str = "MySQL";
 /// In keys of Redis.
 const REDIS: &str = "redis";
+/// In a database, shared by several servers.
+const CLUSTER: &str = "cluster";
 /// All of them, for messages.
-const TYPES: &str = "builtin, libsqlite3, Postgres, MySQL and redis";
+const TYPES: &str = "builtin, libsqlite3, Postgres, MySQL, redis and cluster";
+/// So many numbers for jobs a server takes at once from those that all share.
+const NUMBERS: u64 = 10_000;
 
 /// See the module.
 #[derive(Clone, Debug, Args)]
 pub struct QueueOptions {
     /// Where jobs are kept: `builtin` is memory; from `libsqlite3` (a file), `Postgres`, `MySQL` and `redis`
-    /// (databases) they come back after a restart
+    /// (databases) they come back after a restart; `cluster` is a database that several servers share
     #[arg(short, long, value_name = "NAME", default_value = BUILTIN, value_parser = text)]
     pub queue_type: String,
 
@@ -96,6 +103,32 @@ pub struct QueueOptions {
     #[arg(long, value_name = "FILE", value_parser = text)]
     pub redis_ssl_ca: Option<String>,
 
+    /// Database of the queue cluster: a URL of PostgreSQL's, or words as libpq has them; what it does not say is taken
+    /// from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE and PGSSLROOTCERT
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    pub cluster_url: Option<Secret>,
+
+    /// File with the password for it
+    #[arg(long, value_name = "FILE", value_parser = text)]
+    pub cluster_password_file: Option<String>,
+
+    /// Schema in that database, made where there is none; servers with the same one share a queue
+    #[arg(long, value_name = "NAME", default_value = cluster::DEFAULT_SCHEMA, value_parser = text)]
+    pub cluster_schema: String,
+
+    /// What this server is called among those [default: HOST:PORT]
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    pub cluster_name: Option<String>,
+
+    /// Most jobs of a function that this server takes before its workers begin them
+    #[arg(long, value_name = "JOBS", default_value_t = 1_000, value_parser = number::<u32>)]
+    pub cluster_window: u32,
+
+    /// Connections to that database go through PgBouncer in its transaction mode: free jobs are found by looking
+    /// each second, not by being told of
+    #[arg(long)]
+    pub cluster_pooled: bool,
+
     /// Write jobs to the durable queue only when the server stops: faster, and a crash loses them
     #[arg(long)]
     pub store_queue_on_shutdown: bool,
@@ -121,7 +154,17 @@ fn secret(argument: &str) -> Result<Secret, String> {
     text(argument).map(Secret)
 }
 
-/// Where a durable queue is.
+/// Where jobs in the background are kept.
+pub enum Queue {
+    /// In memory alone.
+    Memory,
+    /// In a durable queue of this server's own.
+    Own(Box<dyn Backend>),
+    /// In one that several servers share.
+    Shared(SharedQueue),
+}
+
+/// Where a durable queue of one server is.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Redis {
@@ -253,7 +296,13 @@ fn environment(name: &str) -> String {
 impl QueueOptions {
     pub(super) fn check(&self) -> Result<(), Usage> {
         self.place()?;
+        if self.is(&[CLUSTER]) {
+            self.shared("", 0)?;
+        }
         match (&self.import, self.is_durable()) {
+            (Some(_), true) if self.is(&[CLUSTER]) => {
+                Err(Usage::option("--import", "jobs are moved into a queue of one server: name another by --queue-type"))
+            }
             (Some(_), false) => Err(Usage::option("--import", "into which queue? Name it by --queue-type")),
             (Some(from), true) => {
                 let reason = |reason| Usage::option("--import", reason);
@@ -282,7 +331,7 @@ impl QueueOptions {
         let postgres_table = is_name("--libpq-table", &self.libpq_table)?;
         let mysql_table = is_name("--mysql-table", &self.mysql_table)?;
         Ok(match &self.libsqlite3_db {
-            _ if self.is(&[BUILTIN]) => None,
+            _ if self.is(&[BUILTIN]) || self.is(&[CLUSTER]) => None,
             Some(file) if self.is(&[SQLITE]) && !file.is_empty() => {
                 Some(Place::Sqlite { file: file.clone(), table: sqlite_table })
             }
@@ -320,12 +369,32 @@ impl QueueOptions {
         })
     }
 
+    /// The queue that is shared with other servers, by which this one is known as `host:port` unless it has a name.
+    fn shared(&self, host: &str, port: u16) -> Result<SharedQueue, Usage> {
+        let url = self.cluster_url.as_ref().map_or("", |url| &url.0);
+        let password_file = self.cluster_password_file.as_ref().map(Path::new);
+        let variable = |name: &str| std::env::var(name).ok();
+        let mut store = cluster::Settings::new(url, variable, password_file, &self.cluster_schema)
+            .map_err(|e| Usage::option("--queue-type cluster", e.text))?;
+        store.pooled = self.cluster_pooled;
+        if self.store_queue_on_shutdown {
+            let reason = "other servers run the jobs of the queue cluster: they are written at once";
+            return Err(Usage::option("--store-queue-on-shutdown", reason));
+        }
+        let address = format!("{host}:{port}");
+        let name = self.cluster_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| address.clone());
+        let window = self.cluster_window.max(1);
+        let member = member::Settings { name: name.into(), address: address.into(), window, ids: NUMBERS };
+        Ok(SharedQueue { store, member, prefix: format!("H:@{}", self.cluster_schema) })
+    }
+
     /// Options that are without effect, of a queue that is not the one chosen.
     pub(super) fn unused(&self) -> Vec<(bool, &'static str)> {
         vec![
             (!self.is(&[SQLITE]) && self.libsqlite3_db.is_some(), "--libsqlite3-db without --queue-type libsqlite3"),
             (!self.is(&POSTGRES) && self.libpq_conninfo.is_some(), "--libpq-conninfo without --queue-type Postgres"),
             (!self.is(&[MYSQL]) && self.mysql_db.is_some(), "--mysql-db without --queue-type MySQL"),
+            (!self.is(&[CLUSTER]) && self.cluster_url.is_some(), "--cluster-url without --queue-type cluster"),
             (!self.is(&[REDIS]) && self.redis_password.is_some(), "--redis-password without --queue-type redis"),
             (
                 !self.is_durable() && self.store_queue_on_shutdown,
@@ -334,11 +403,24 @@ impl QueueOptions {
         ]
     }
 
-    /// Opens the durable queue, where there is to be one.
+    /// Opens the durable queue, where there is to be one; one that is shared is opened when the server is made. `host` and
+    /// `port` are where this server is.
     ///
     /// # Errors
     /// Where it cannot be used, or another server has it.
-    pub fn open_queue(&self) -> Result<Option<Box<dyn Backend>>, BackendError> {
+    pub fn open_queue(&self, host: &str, port: u16) -> Result<Queue, BackendError> {
+        if self.is(&[CLUSTER]) {
+            let unusable = |e: Usage| BackendError { queue: CLUSTER.into(), reason: e.to_string(), held: false };
+            return self.shared(host, port).map(Queue::Shared).map_err(unusable);
+        }
+        Ok(self.open_own()?.map_or(Queue::Memory, Queue::Own))
+    }
+
+    /// Opens a durable queue of one server.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_own(&self) -> Result<Option<Box<dyn Backend>>, BackendError> {
         // Was looked at before.
         self.place().ok().flatten().map(|place| place.open()).transpose()
     }

@@ -122,6 +122,12 @@ impl PendingChanges {
         self.next_batch()
     }
 
+    /// Something waits for the next batch, though it may change nothing. Which that is.
+    pub(crate) fn want(&mut self) -> u64 {
+        self.batch.wanted = true;
+        self.next_batch()
+    }
+
     /// The one that is being filled.
     fn next_batch(&self) -> u64 {
         self.taken + 1
@@ -194,6 +200,8 @@ impl PendingChanges {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) number: u64,
+    /// It is to be settled even if nothing changes.
+    wanted: bool,
     /// Nobody can ask for these jobs once more: they are stored now, or lost.
     pub(crate) last: bool,
     entries: Vec<Entry>,
@@ -253,7 +261,7 @@ struct Dead {
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && !self.wanted
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -12,7 +12,7 @@ const OFTEN: Duration = Duration::from_secs(1);
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let none = || "--import: there is no such queue".to_owned();
     let mut source = options.queue.open_import().map_err(|e| format!("--import: {e}"))?.ok_or_else(none)?;
-    let mut target = options.open_queue().map_err(|e| e.to_string())?.ok_or_else(none)?;
+    let mut target = options.queue.open_own().map_err(|e| e.to_string())?.ok_or_else(none)?;
     let mut last = Instant::now();
     let moved = import(&mut *source, &mut *target, &mut |moved| {
         if last.elapsed() >= OFTEN {

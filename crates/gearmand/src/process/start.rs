@@ -10,7 +10,7 @@ use crate::process::rule_files::RuleFiles;
 use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
 use gearmand::config::Options;
-use gearmand::{Listener, Server, Stop, Tls};
+use gearmand::{Listener, Queue, Server, Stop, Tls};
 use std::path::Path;
 use tokio::sync::watch;
 
@@ -75,7 +75,7 @@ pub(crate) async fn start(
         let _as_other = as_other()?;
         let stop = stop.clone();
         match queue {
-            None => Server::new(config, None, &stop),
+            Queue::Memory => Server::new(config, Queue::Memory, &stop),
             queue => aside(move || Server::new(config, queue, &stop)).await?,
         }
     };
@@ -143,11 +143,9 @@ async fn tls(options: &Options, reload: &Reload, report: &impl Fn(&str)) -> Resu
     Ok(Some(tls))
 }
 
-type Queue = Option<Box<dyn gearmand::durable::Backend>>;
-
 async fn open_queue(options: &Options) -> Result<Queue, Refused> {
     if !options.is_durable() {
-        return Ok(None);
+        return Ok(Queue::Memory);
     }
     let options = options.clone();
     let opened = aside(move || options.open_queue()).await.map_err(|reason| Refused { reason, later: false })?;

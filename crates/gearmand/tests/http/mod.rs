@@ -66,6 +66,7 @@ impl HttpServer {
         config.handle_prefix = "H:test".into();
         change(&mut config);
         let (stop, stopped) = watch::channel(Stop::No);
+        let queue = queue.map_or(gearmand::Queue::Memory, gearmand::Queue::Own);
         let server = gearmand::Server::new(config, queue, &stopped).unwrap().with_http(vec![kind(http)]);
         let task = tokio::spawn(server.run(vec![Listener::Tcp(gearman)], stopped));
         HttpServer { gearman: Server { address: at, stop, task }, address }

@@ -111,7 +111,7 @@ fn a_job_and_its_dead_letter() {
     assert_eq!(b.text(admin, "result H:1"), "state\tdead\nreason\texception\ntext\tno%09disk%0A100%25\n.\n");
     let counters = b.text(admin, "counters");
     assert!(counters.starts_with("server\t") && counters.contains("\tdead=1\tdead_dropped=0\t"), "{counters}");
-    assert!(counters.contains("\tretried=1\tdead=1\trevived=0\t"), "{counters}");
+    assert!(counters.contains("\tretried=1\tdead=1\treleased=0\trevived=0\t"), "{counters}");
     assert_eq!(b.text(admin, "status"), "f\t0\t0\t1\n.\n");
     check(&b);
 }

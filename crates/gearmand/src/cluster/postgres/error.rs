@@ -18,7 +18,7 @@ pub(crate) struct Unusable {
 }
 
 impl Unusable {
-    pub(super) fn for_good(text: impl Into<String>) -> Unusable {
+    pub(crate) fn for_good(text: impl Into<String>) -> Unusable {
         Unusable { text: text.into(), passes: false }
     }
 }

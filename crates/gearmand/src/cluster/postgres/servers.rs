@@ -108,7 +108,8 @@ fn seen(row: &Row) -> Result<Seen, tokio_postgres::Error> {
         (Some(started), Some(_)) => SeenState::Owned { server: row.try_get(4)?, started },
     };
     let tries = row.try_get::<_, i32>(1)?.try_into().unwrap_or(u16::MAX);
-    Ok(Seen { id: natural(row.try_get(0)?), tries, due_ms: natural(row.try_get(2)?), state })
+    let function = Bytes::copy_from_slice(row.try_get(6)?);
+    Ok(Seen { id: natural(row.try_get(0)?), function, tries, due_ms: natural(row.try_get(2)?), state })
 }
 
 /// Of the first statement the rows, of the second how many there were.

@@ -151,7 +151,7 @@ const SEEN: &str = concat!(
     "
     SELECT j.id, j.tries, CASE WHEN j.due > ",
     now!(),
-    " THEN j.due ELSE 0 END, j.owner, coalesce(s.name, ''), j.started
+    " THEN j.due ELSE 0 END, j.owner, coalesce(s.name, ''), j.started, j.function
     FROM @.job j LEFT JOIN @.server s ON s.epoch = j.owner WHERE "
 );
 
@@ -159,7 +159,7 @@ const SEEN: &str = concat!(
 pub(super) fn look_id() -> String {
     format!(
         "{SEEN} j.id = $1 UNION ALL
-        SELECT id, tries, 0, NULL, NULL, NULL FROM @.dead WHERE id = $1"
+        SELECT id, tries, 0, NULL, NULL, NULL, function FROM @.dead WHERE id = $1"
     )
 }
 

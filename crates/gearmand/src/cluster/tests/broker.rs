@@ -165,7 +165,7 @@ impl Broker {
             }
             Told::Free(id) => self.forget(id, id),
             Told::Exists { id, same } => self.forget(id, same),
-            Told::Revived { .. } => {}
+            Told::Revived { .. } | Told::Answered { .. } => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {

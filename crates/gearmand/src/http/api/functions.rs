@@ -62,6 +62,7 @@ struct Counts {
     unstored: u64,
     retried: u64,
     dead: u64,
+    released: u64,
 }
 
 /// How long most took, in seconds.
@@ -96,6 +97,7 @@ impl From<&Activity> for Counts {
             unstored: activity.ended(End::Unstored),
             retried: activity.retried,
             dead: activity.ended(End::Dead),
+            released: activity.ended(End::Released),
         }
     }
 }

@@ -166,6 +166,7 @@ fn outcome(end: End) -> &'static str {
         End::Abandoned => "abandoned",
         End::Unstored => "unstored",
         End::Dead => "dead",
+        End::Released => "released",
     }
 }
 

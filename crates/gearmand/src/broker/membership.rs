@@ -1,0 +1,343 @@
+//! The broker's side of a queue that several servers share: which of its jobs may be handed out, and what the rest of the server
+//! ([`crate::cluster`]) is told and tells.
+//!
+//! Owns the lease as it is known here, the numbers for new jobs, and what is still to be said. Must never know of the database.
+//!
+//! What always holds, where a queue is shared:
+//! - a stored job that waits in a queue is this server's, and the lease holds, or nothing is handed out before it is given back;
+//! - jobs that are not stored (those in the foreground) need neither;
+//! - a stored job leaves memory by its end, or by being let go. Whoever waits for one that is let go is told that it failed;
+//! - a job of some key is found for a submit only while it is owned: of others it is not known whether they are still there.
+
+use crate::broker::activity::End;
+use crate::broker::arena::NONE;
+use crate::broker::jobs::{Job, State};
+use crate::broker::questions::Questions;
+use crate::broker::{Broker, Now};
+use crate::cluster::ask::JobRow;
+use crate::cluster::lease::Lease;
+use crate::cluster::member::Told;
+use crate::cluster::said::Said;
+use crate::durable::{MAX_ID, Name};
+use crate::outgoing::{Answer, Outgoing};
+use bytes::Bytes;
+use gearman_core::protocol::message::{Response, Update};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::time::Duration;
+
+/// Numbers are asked for when there are fewer.
+const FEW_NUMBERS: u64 = 2_000;
+/// A job that nobody began for so long is as good for another server.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Membership {
+    lease: Lease,
+    /// For new jobs.
+    numbers: VecDeque<Range<u64>>,
+    asked_for_numbers: bool,
+    pub(super) said: Vec<Said>,
+    /// Functions whose workers are others than before, or do something else.
+    changed: BTreeSet<u32>,
+    /// What was said of them: how many workers can run them, and how many of those have nothing to do.
+    demand: BTreeMap<u32, (u32, u32)>,
+    /// Owned jobs by since when they wait, oldest first. Some are begun meanwhile, or gone.
+    waiting: VecDeque<(Duration, u64)>,
+    /// Jobs were handed out by the lease; when it is over, that is still to be seen to.
+    hands_out: bool,
+    pub(super) questions: Questions,
+}
+
+impl Membership {
+    fn next_number(&mut self) -> Option<u64> {
+        let first = self.numbers.front_mut()?;
+        let number = first.start;
+        first.start += 1;
+        if first.is_empty() {
+            self.numbers.pop_front();
+        }
+        Some(number)
+    }
+
+    fn is_short_of_numbers(&self) -> bool {
+        self.numbers.iter().map(|range| range.end - range.start).sum::<u64>() < FEW_NUMBERS
+    }
+}
+
+impl Broker {
+    /// The durable queue is shared with other servers; `prefix` is what its jobs have in front of the number in their handles.
+    pub(crate) fn share_queue(&mut self, prefix: &str) {
+        self.handles.share(prefix);
+        self.jobs.skip_to(MAX_ID);
+        self.membership = Some(Box::default());
+    }
+
+    /// Whether the queue is shared.
+    pub(crate) fn is_member(&self) -> bool {
+        self.membership.is_some()
+    }
+
+    /// Whether jobs of the shared queue may be handed out; true where there is none.
+    pub(crate) fn holds_lease(&self, now: &Now) -> bool {
+        self.membership.as_ref().is_none_or(|member| member.lease.holds(now.steady))
+    }
+
+    /// A number for a new job in the background; where there is no shared queue, the next one.
+    pub(super) fn insert_background(&mut self, job: Job) -> Option<u32> {
+        let Some(member) = &mut self.membership else { return Some(self.jobs.insert(job)) };
+        let number = member.next_number();
+        if member.is_short_of_numbers() && !std::mem::replace(&mut member.asked_for_numbers, true) {
+            member.said.push(Said::WantIds);
+        }
+        number.map(|number| self.jobs.insert_numbered(job, number))
+    }
+
+    /// The job that a submit with this key joins.
+    pub(super) fn same(&self, now: &Now, function: u32, key: (&[u8], &[u8]), background: bool) -> Option<u32> {
+        let Some(member) = &self.membership else { return self.jobs.by_unique(function, key.0, key.1) };
+        let holds = member.lease.holds(now.steady);
+        let joins = |job: &Job| match (job.stored, job.state) {
+            (false, _) => !background,
+            (true, State::Queued | State::Running) => job.owned && holds,
+            (true, State::Storing | State::Delayed) => false,
+        };
+        self.jobs.by_unique_where(function, key.0, key.1, joins)
+    }
+
+    /// What is to be told now, without the changes of the queue.
+    pub(crate) fn take_said(&mut self, now: &Now) -> Vec<Said> {
+        let Some(member) = &mut self.membership else { return Vec::new() };
+        for id in std::mem::take(&mut member.changed) {
+            let Some(of) = self.functions.get(id) else {
+                member.demand.remove(&id);
+                continue;
+            };
+            let room = of.limiter.as_ref().map_or(u32::MAX, |limiter| limiter.room(now.steady, of.running));
+            let stopped = self.draining || of.limiter.as_ref().is_some_and(|limiter| limiter.places(0) == 0);
+            let demand = if stopped { (0, 0) } else { (of.workers, of.idle.min(room)) };
+            if member.demand.insert(id, demand).unwrap_or_default() != demand {
+                let function = Bytes::copy_from_slice(&of.name);
+                member.said.push(Said::Demand { function, able: demand.0, idle: demand.1 });
+            }
+        }
+        std::mem::take(&mut member.said)
+    }
+
+    /// The server stops, and gives back what it has.
+    pub(crate) fn leave_cluster(&mut self, outgoing: &mut Outgoing) {
+        self.give_all_back(outgoing);
+        let running: Vec<_> = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Running).collect();
+        let ids: Vec<_> = running.into_iter().map(|(id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.give_up_row(id, outgoing));
+        if let Some(member) = &mut self.membership {
+            member.said.push(Said::Leave);
+        }
+    }
+
+    /// Workers of a function came, went, fell asleep or woke up; or what it may do has changed.
+    pub(super) fn demand_changed(&mut self, function: u32) {
+        if let Some(member) = &mut self.membership {
+            member.changed.insert(function);
+        }
+    }
+
+    /// A connection sleeps since a PRE_SLEEP, 0: it does not. All changes of that are made here.
+    pub(super) fn set_asleep(&mut self, session: u32, asleep: u64) {
+        let worker = &mut self.sessions[session];
+        let before = std::mem::replace(&mut worker.asleep, asleep);
+        let Some(member) = &mut self.membership else { return };
+        if (before == 0) == (asleep == 0) {
+            return;
+        }
+        for ability in &worker.abilities {
+            let idle = &mut self.functions[ability.function].idle;
+            *idle = if asleep == 0 { *idle - 1 } else { *idle + 1 };
+            member.changed.insert(ability.function);
+        }
+    }
+
+    /// A worker has a stored job.
+    pub(super) fn row_begun(&mut self, id: u32) {
+        let job = &self.jobs.arena[id];
+        let Some(member) = self.membership.as_mut().filter(|_| job.stored) else { return };
+        let function = Bytes::copy_from_slice(&self.functions[job.function].name);
+        member.said.push(Said::Begin { id: job.number, function });
+        if self.functions[job.function].limiter.is_some() {
+            member.changed.insert(job.function);
+        }
+    }
+
+    /// An owned job waits in its queue.
+    pub(super) fn row_waits(&mut self, now: &Now, id: u32) {
+        let job = &self.jobs.arena[id];
+        if let Some(member) = self.membership.as_mut().filter(|_| job.stored) {
+            member.waiting.push_back((now.steady, job.number));
+            member.hands_out = true;
+        }
+    }
+
+    /// A worker does not do its job, and it would wait for another one. False: it is not this server's any more, and let go.
+    pub(super) fn row_stays(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) -> bool {
+        let job = &self.jobs.arena[id];
+        let (owned, number) = (job.owned, job.number);
+        let Some(member) = self.membership.as_mut().filter(|_| job.stored) else { return true };
+        if !owned {
+            // Its worker has it no more, and it is in no list.
+            self.jobs.arena[id].state = State::Storing;
+            self.give_up_row(id, outgoing);
+            return false;
+        }
+        member.said.push(Said::Wait(number));
+        self.row_waits(now, id);
+        true
+    }
+
+    /// A worker that was late has done a job after all that went back to the shared queue: nobody need do it again.
+    pub(super) fn done_elsewhere(&mut self, number: u64, update: &Update<'_>) {
+        if self.is_member() && number < MAX_ID && matches!(update, Update::Complete(_)) {
+            self.changes.done(&Name { id: number, unique: b"", function: b"" });
+        }
+    }
+
+    /// A job is given back to the shared queue.
+    fn give_up_row(&mut self, id: u32, outgoing: &mut Outgoing) {
+        let number = self.jobs.arena[id].number;
+        self.let_go(id, outgoing);
+        if let Some(member) = &mut self.membership {
+            member.said.push(Said::GiveBack(number));
+        }
+    }
+
+    /// A job is not this server's any more, and may be another's.
+    fn let_go(&mut self, id: u32, outgoing: &mut Outgoing) {
+        if self.jobs.arena[id].waiters != NONE {
+            self.report_end(id, End::Released, outgoing);
+        }
+        // It goes on elsewhere: the durable queue is told nothing.
+        let _elsewhere = self.take_out(id, End::Released);
+    }
+
+    /// All that waits is given back.
+    pub(crate) fn give_all_back(&mut self, outgoing: &mut Outgoing) {
+        let Some(member) = &mut self.membership else { return };
+        member.hands_out = false;
+        member.waiting.clear();
+        member.changed.extend(member.demand.keys().copied());
+        let queued = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Queued);
+        for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.give_up_row(id, outgoing);
+        }
+    }
+
+    /// Before jobs are handed out: where the lease is over, there are none of the shared queue.
+    pub(crate) fn check_lease(&mut self, now: &Now, outgoing: &mut Outgoing) {
+        let over = |member: &Membership| member.hands_out && !member.lease.holds(now.steady);
+        if self.membership.as_deref().is_some_and(over) {
+            tracing::warn!(
+                "the shared queue did not answer in time: its jobs are not handed out until it does; other servers may take them"
+            );
+            self.give_all_back(outgoing);
+        }
+    }
+
+    /// When [`Broker::tick`] has something to do for the shared queue.
+    pub(super) fn membership_deadline(&self) -> Option<Duration> {
+        let member = self.membership.as_ref()?;
+        let oldest = member.waiting.front().map(|(since, _)| *since + KEPT);
+        let lease = member.lease.until().filter(|_| member.hands_out);
+        oldest.into_iter().chain(lease).min()
+    }
+
+    /// Jobs that nobody began are given back, unless somebody waits here for them.
+    pub(super) fn give_idle_back(&mut self, now: &Now, outgoing: &mut Outgoing) {
+        self.check_lease(now, outgoing);
+        while let Some(member) = &mut self.membership
+            && let Some((_, number)) = member.waiting.front().copied().filter(|(since, _)| *since + KEPT <= now.steady)
+        {
+            member.waiting.pop_front();
+            let Some(id) = self.jobs.by_number(number) else { continue };
+            let job = &self.jobs.arena[id];
+            if job.state == State::Queued && now.since(job.since) >= KEPT && job.waiters == NONE {
+                self.give_up_row(id, outgoing);
+            }
+        }
+    }
+
+    /// What the rest of the server says of the shared queue; what became of batches goes to [`Broker::settle`].
+    pub(crate) fn told(&mut self, now: &Now, told: Told, outgoing: &mut Outgoing) {
+        match told {
+            Told::Lease(lease) => {
+                if let Some(member) = &mut self.membership {
+                    member.lease = lease;
+                }
+            }
+            Told::Lost => self.lose_rows(outgoing),
+            Told::Claimed(row) => self.claimed(now, &row),
+            Told::Adopted(number) => {
+                if let Some(id) = self.jobs.by_number(number) {
+                    self.jobs.arena[id].owned = true;
+                }
+            }
+            Told::Free(number) => self.free(number, outgoing),
+            Told::Exists { id, same } => {
+                let handle = self.handles.write(same);
+                outgoing.replace(Answer::Created(id), None, &Response::JobCreated(&handle));
+                self.free(id, outgoing);
+            }
+            Told::Revived { .. } => {}
+            Told::Answered { question, answer } => self.answered(question, answer, outgoing),
+            Told::Result(result) => self.settle(now, result, outgoing),
+            Told::Ids { first, count } => {
+                if let Some(member) = &mut self.membership {
+                    member.asked_for_numbers = false;
+                    member.numbers.push_back(first..first + count);
+                }
+            }
+        }
+    }
+
+    /// All rows are lost: what waits is forgotten, what runs goes on and is nobody's that we know of.
+    fn lose_rows(&mut self, outgoing: &mut Outgoing) {
+        let queued = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Queued);
+        for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.let_go(id, outgoing);
+        }
+        for id in self.jobs.arena.iter().map(|(id, _)| id).collect::<Vec<_>>() {
+            self.jobs.arena[id].owned = false;
+        }
+        if let Some(member) = &mut self.membership {
+            member.waiting.clear();
+            member.hands_out = false;
+            member.said.push(Said::Agree);
+        }
+    }
+
+    /// A job of the shared queue is this server's.
+    fn claimed(&mut self, now: &Now, row: &JobRow) {
+        let function = if self.draining { None } else { self.function(now, &row.function) };
+        let (Some(function), None) = (function, self.jobs.by_number(row.id)) else {
+            if let Some(member) = &mut self.membership {
+                member.said.push(Said::GiveBack(row.id));
+            }
+            return;
+        };
+        let mut job = crate::broker::storing::job(function, &row.row());
+        job.owned = true;
+        let id = self.jobs.insert_numbered(job, row.id);
+        let of = &mut self.functions[function];
+        of.total += 1;
+        of.activity().restored += 1;
+        self.begin(now, id);
+        self.enqueue(id);
+        self.row_waits(now, id);
+    }
+
+    /// A job on its way to the shared queue is there, and not this server's.
+    fn free(&mut self, number: u64, outgoing: &mut Outgoing) {
+        if let Some(id) = self.jobs.by_number(number).filter(|id| self.jobs.arena[*id].state == State::Storing) {
+            self.let_go(id, outgoing);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The thread that brings a [`Member`] and its store together: what the broker says goes in, what the store answers, and time;
+//! what comes out goes to the store and to the server. A thread of its own, so that neither waits for the other.
+//!
+//! Owns the connection to the store: made anew, with growing pauses, when it breaks or is silent for long. Must never know what
+//! is asked and told, but for counting commits.
+
+use crate::cluster::SharedQueue;
+use crate::cluster::ask::{Answer, Ask, Fault};
+use crate::cluster::member::{Asked, DOUBT, Member, Settings, Told};
+use crate::cluster::postgres::{Store, Unusable};
+use crate::cluster::said::Said;
+use crate::durable::batch::{Batch, Stats};
+use crate::seldom::Seldom;
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+
+/// Between two tries to reach the store: the first, and the longest; each is up to twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often it is logged that it cannot be reached.
+const TROUBLE: Duration = Duration::from_secs(10);
+/// So long a question waits for its answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How many changes one ask makes at most is bounded; so many messages are taken in before it is asked again.
+const AT_ONCE: usize = 1_000;
+
+/// The thread, from the server's side. It ends when this is dropped, and is not waited for: a database may hang.
+#[derive(Debug)]
+pub(crate) struct Link {
+    said: UnboundedSender<Vec<Said>>,
+    _thread: JoinHandle<()>,
+}
+
+impl Link {
+    /// Connects to the store; from then on the receiver gets what the broker is to be told.
+    ///
+    /// # Errors
+    /// Where the store cannot be used, and will not be without somebody who mends it. A store that cannot be reached is waited for.
+    pub(crate) fn start(shared: SharedQueue) -> Result<(Link, UnboundedReceiver<Vec<Told>>), Unusable> {
+        let failed = |e: io::Error| Unusable::for_good(format!("no thread for the shared queue: {e}"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let first = match runtime.block_on(Store::open(&shared.store)) {
+            Ok(open) => Some(open),
+            Err(error) if error.passes => {
+                tracing::error!("the shared queue cannot be reached, and is tried again: {error}");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let (said, hears) = unbounded_channel();
+        let (tells, told) = unbounded_channel();
+        let work = move || runtime.block_on(Driver::new(shared, tells, first).run(hears));
+        let thread = std::thread::Builder::new().name("cluster".into()).spawn(work).map_err(failed)?;
+        Ok((Link { said, _thread: thread }, told))
+    }
+
+    /// Hands over what the broker says. False: the thread is gone.
+    pub(crate) fn say(&self, said: Vec<Said>) -> bool {
+        self.said.send(said).is_ok()
+    }
+}
+
+/// Something that the store is asked.
+struct UnderWay {
+    since: Instant,
+    /// It is counted as a commit.
+    writes: bool,
+    task: AbortHandle,
+}
+
+type Opened = Result<(Store, mpsc::Receiver<Bytes>), Unusable>;
+
+struct Driver {
+    shared: SharedQueue,
+    member: Member,
+    begin: Instant,
+    tells: UnboundedSender<Vec<Told>>,
+    store: Option<Arc<Store>>,
+    woken: Option<mpsc::Receiver<Bytes>>,
+    under_way: HashMap<u64, UnderWay>,
+    answers: (UnboundedSender<(u64, Result<Answer, Fault>)>, UnboundedReceiver<(u64, Result<Answer, Fault>)>),
+    /// Questions without answers, and the batches that they were asked ahead of.
+    questions: BTreeMap<u64, Option<u64>>,
+    answered: (UnboundedSender<Told>, UnboundedReceiver<Told>),
+    /// What the member told, and what waits for a question that was asked before.
+    told: VecDeque<Told>,
+    /// A connection that is being made.
+    opening: Option<tokio::task::JoinHandle<Opened>>,
+    pause: Duration,
+    /// When to log that the store cannot be reached.
+    trouble: Seldom,
+    stats: Stats,
+}
+
+impl Driver {
+    fn new(shared: SharedQueue, tells: UnboundedSender<Vec<Told>>, first: Option<(Store, mpsc::Receiver<Bytes>)>) -> Driver {
+        let settings: Settings = shared.member.clone();
+        let (store, woken) = first.map(|(store, woken)| (Arc::new(store), woken)).unzip();
+        Driver {
+            shared,
+            member: Member::new(settings),
+            begin: Instant::now(),
+            tells,
+            store,
+            woken,
+            under_way: HashMap::new(),
+            answers: unbounded_channel(),
+            questions: BTreeMap::new(),
+            answered: unbounded_channel(),
+            told: VecDeque::new(),
+            opening: None,
+            pause: Duration::ZERO,
+            trouble: Seldom::every(TROUBLE),
+            stats: Stats::default(),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// Until the epoch is over, or the server is gone.
+    async fn run(mut self, mut hears: UnboundedReceiver<Vec<Said>>) {
+        let mut said = Vec::new();
+        loop {
+            let next = self.advance();
+            if !self.tell() || self.member.has_left() {
+                return;
+            }
+            if self.store.is_none() && self.opening.is_none() {
+                self.open();
+            }
+            tokio::select! {
+                count = hears.recv_many(&mut said, AT_ONCE) => {
+                    if count == 0 {
+                        return;
+                    }
+                    said.drain(..).flatten().for_each(|said| self.hear(said));
+                }
+                Some((number, answer)) = self.answers.1.recv() => self.answered(number, answer),
+                Some(told) = self.answered.1.recv() => self.question_answered(told),
+                Some(function) = woken(&mut self.woken) => self.member.woken(&function),
+                opened = opened(&mut self.opening) => self.opened(opened),
+                () = tokio::time::sleep_until((self.begin + next).into()) => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Ask { question, ask } => return self.question(question, ask),
+            Said::Batch(Batch { number, .. }) => {
+                self.questions.values_mut().for_each(|ahead_of| *ahead_of = ahead_of.or(Some(number)));
+            }
+            _ => {}
+        }
+        self.member.hear(self.now(), &said);
+    }
+
+    /// Something is asked aside of the member's asks.
+    fn question(&mut self, question: u64, ask: Ask) {
+        self.questions.insert(question, None);
+        let (store, answered) = (self.store.clone(), self.answered.0.clone());
+        tokio::spawn(async move {
+            let answer = match &store {
+                Some(store) => tokio::time::timeout(ANSWER, store.ask(&ask)).await.unwrap_or(Err(Fault::InDoubt)),
+                None => Err(Fault::NotDone("there is no connection to the database".into())),
+            };
+            // To nobody when the server is gone.
+            let _ = answered.send(Told::Answered { question, answer });
+        });
+    }
+
+    fn question_answered(&mut self, told: Told) {
+        if let Told::Answered { question, .. } = told {
+            self.questions.remove(&question);
+        }
+        // What the member told before is not known to the store's answer, and does not matter to it.
+        self.told.push_front(told);
+    }
+
+    /// Asks what the member wants to be asked. When there may be more.
+    fn advance(&mut self) -> Duration {
+        loop {
+            let next = self.member.advance(self.now());
+            let asked: Vec<_> = std::iter::from_fn(|| self.member.next_ask()).collect();
+            if asked.is_empty() {
+                return next;
+            }
+            asked.into_iter().for_each(|asked| self.ask(asked));
+        }
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        let Asked { number, ask } = asked;
+        let Some(store) = self.store.clone() else {
+            let fault = Fault::NotDone("there is no connection to the database".into());
+            return self.member.answer(self.now(), number, Err(fault));
+        };
+        let writes = matches!(ask, Ask::Write { .. });
+        let answers = self.answers.0.clone();
+        // In the order in which they are spawned they are polled first, and sent.
+        let task = tokio::spawn(async move {
+            let answer = tokio::time::timeout(DOUBT, store.ask(&ask)).await.unwrap_or(Err(Fault::InDoubt));
+            // To nobody when the server is gone.
+            let _ = answers.send((number, answer));
+        });
+        self.under_way.insert(number, UnderWay { since: Instant::now(), writes, task: task.abort_handle() });
+    }
+
+    fn answered(&mut self, number: u64, answer: Result<Answer, Fault>) {
+        let Some(UnderWay { since, writes, .. }) = self.under_way.remove(&number) else { return };
+        match &answer {
+            Ok(answer) => {
+                self.stats.failing_since = None;
+                if writes {
+                    self.stats.commit(changes(answer), since.elapsed());
+                }
+            }
+            Err(fault) => {
+                self.stats.failed += u64::from(writes);
+                self.stats.failing_since.get_or_insert(since);
+                self.check_store(fault);
+            }
+        }
+        self.member.answer(self.now(), number, answer);
+    }
+
+    /// Something failed: the connection may be of no use any more.
+    fn check_store(&mut self, fault: &Fault) {
+        if *fault == Fault::InDoubt || self.store.as_ref().is_some_and(|store| store.is_broken()) {
+            self.close();
+        }
+    }
+
+    /// The connection is given up, and what is under way is in doubt.
+    fn close(&mut self) {
+        if self.store.take().is_none() {
+            return;
+        }
+        tracing::warn!("the shared queue does not answer: the connection is made anew");
+        self.woken = None;
+        let now = self.now();
+        let mut under_way: Vec<_> = self.under_way.drain().collect();
+        under_way.sort_unstable_by_key(|(number, _)| *number);
+        for (number, UnderWay { task, .. }) in under_way {
+            task.abort();
+            self.member.answer(now, number, Err(Fault::InDoubt));
+        }
+    }
+
+    fn open(&mut self) {
+        let (settings, pause) = (self.shared.store.clone(), jittered(self.pause));
+        self.opening = Some(tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            Store::open(&settings).await
+        }));
+    }
+
+    fn opened(&mut self, opened: Opened) {
+        match opened {
+            Ok((store, woken)) => {
+                tracing::warn!("the shared queue answers");
+                (self.store, self.woken, self.pause) = (Some(Arc::new(store)), Some(woken), Duration::ZERO);
+            }
+            Err(error) => {
+                self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                if let Some(omitted) = self.trouble.happened(self.now()) {
+                    tracing::error!("the shared queue cannot be reached: {error}{omitted}");
+                }
+            }
+        }
+    }
+
+    /// Tells the server what the member tells. False: it is gone.
+    fn tell(&mut self) -> bool {
+        while let Some(mut told) = self.member.next_told() {
+            if let Told::Result(result) = &mut told {
+                result.stats = self.stats;
+            }
+            self.told.push_back(told);
+        }
+        let first = self.questions.values().flatten().min();
+        let waits = |told: &Told| matches!((told, first), (Told::Result(result), Some(first)) if result.batch >= *first);
+        let free = self.told.iter().position(waits).unwrap_or(self.told.len());
+        free == 0 || self.tells.send(self.told.drain(..free).collect()).is_ok()
+    }
+}
+
+/// How many jobs a write changed.
+fn changes(answer: &Answer) -> u64 {
+    match answer {
+        Answer::Inserted(outcomes) => outcomes.len() as u64,
+        Answer::Settled(outcomes) => outcomes.len() as u64,
+        Answer::Rows(rows) => rows.len() as u64,
+        _ => 0,
+    }
+}
+
+/// Servers that lost the same database do not all come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let chance = RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64;
+    pause.mul_f64(1.0 + chance)
+}
+
+/// A function that others have free jobs of; never, where nobody can say so.
+async fn woken(woken: &mut Option<mpsc::Receiver<Bytes>>) -> Option<Bytes> {
+    if let Some(receiver) = woken
+        && let Some(function) = receiver.recv().await
+    {
+        return Some(function);
+    }
+    *woken = None;
+    std::future::pending().await
+}
+
+/// The connection that is being made; never, where none is.
+async fn opened(opening: &mut Option<tokio::task::JoinHandle<Opened>>) -> Opened {
+    let Some(task) = opening else { return std::future::pending().await };
+    let opened = task.await;
+    *opening = None;
+    opened.unwrap_or_else(|error| Err(Unusable { text: error.to_string(), passes: true }))
+}
