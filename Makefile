@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test properties bench torture stress soak memory fuzz matrix picture lint audit clean
+.PHONY: help build man install uninstall demo test properties bench torture stress soak memory cluster-bench fuzz matrix picture lint audit clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -8,7 +8,8 @@ help:
 	@echo 'make test       all tests; installs what they need (PROFILE=release tests what users get: CI does)'
 	@echo 'make properties every property with 100 times its cases (CASES_FACTOR=100)'
 	@echo 'make bench      every path side by side with pecl on C gearmand (BENCH_ONLY=do,drain some of them)'
-	@echo 'make torture    the durable queue under 200 times kill -9, and its pace'
+	@echo 'make torture    the durable queue under 200 times kill -9, a shared one under worse, and its pace'
+	@echo 'make cluster-bench  what a shared queue in PostgreSQL does, also with ten million jobs'
 	@echo 'make stress     10,000 forks, a million exchanges with a server that lies, a host that vanishes'
 	@echo 'make soak       1,000,000 jobs: memory must not grow (TLS=1 over TLS)'
 	@echo 'make memory     what a million queued jobs and ten thousand connections take'
@@ -66,6 +67,9 @@ uninstall:
 
 memory: build
 	@MEMORY_JOBS=1000000 MEMORY_CONNECTIONS=10000 MEMORY_C=1 interop/memory.sh
+
+cluster-bench: build
+	@CLUSTER_SECONDS=5 CLUSTER_ROUNDS=3 CLUSTER_ROWS=10000000 CLUSTER_TAKEOVERS=5 interop/cluster-bench.sh
 
 fuzz:
 	@scripts/fuzz.sh

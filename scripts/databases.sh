@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The databases that durable queues are tested with. Prints where they are, for eval:
 #
-#   TEST_POSTGRES   the folder of initdb and postgres
+#   TEST_POSTGRES   the folder of initdb, postgres and psql
 #   TEST_MARIADB    the folder of the wrappers of mariadbd and mariadb-install-db
 #   TEST_REDIS      redis-server
 #   TEST_REDIS_CLI  redis-cli
@@ -23,6 +23,7 @@ ready() {
     # shellcheck disable=SC1090
     . "$vars"
     [ "$TEST_MARIADB" = "$peers/bin" ] && "$TEST_POSTGRES/postgres" --version >/dev/null 2>&1 &&
+        "$TEST_POSTGRES/psql" --version >/dev/null 2>&1 &&
         "$TEST_MARIADB/mariadbd" --version >/dev/null 2>&1 && "$TEST_REDIS" --version >/dev/null 2>&1
 }
 
@@ -36,7 +37,7 @@ make_wrappers() {
     wrapper redis-server "$(locate /usr/bin/redis-server)"
     wrapper redis-cli "$(locate /usr/bin/redis-cli)"
     # PostgreSQL finds its files beside its own folder.
-    for program in postgres initdb; do
+    for program in postgres initdb psql; do
         wrapper "$program" "$(locate "/usr/lib/postgresql/15/bin/$program")"
     done
     printf '%s=%q\n' TEST_POSTGRES "$peers/bin" TEST_MARIADB "$peers/bin" TEST_REDIS "$peers/bin/redis-server" \

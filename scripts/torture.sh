@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# The durable queue under kill -9 (TORTURE_ROUNDS, 200), and its pace beside C gearmand's: eight clients that
-# submit one background job after the other, in turns, for SECONDS_EACH (5) seconds.
+# The durable queue under kill -9 (TORTURE_ROUNDS, 200), three servers that share one in PostgreSQL under all that can happen to
+# them and to it, as often; and the durable queue's pace beside C gearmand's: eight clients that submit one background job after
+# the other, in turns, for SECONDS_EACH (5) seconds.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 scripts/need.sh build test
 scripts/build.sh
+scripts/databases.sh >/dev/null || say "there is no PostgreSQL: scripts/databases.sh"
 TORTURE_ROUNDS=${TORTURE_ROUNDS:-200} cargo test -q -p gearmand --test tests torture -- --nocapture
 
 # shellcheck source=interop/lib.sh

@@ -40,7 +40,7 @@ pub(crate) struct Foreground {
 
 /// Appends a submit; its key, if it has one, is as long as those that client libraries make, and differs
 /// from its neighbours' as much.
-fn submit(out: &mut Vec<u8>, key: Option<u64>, background: bool, function: &[u8], workload: &[u8]) {
+pub(crate) fn submit(out: &mut Vec<u8>, key: Option<u64>, background: bool, function: &[u8], workload: &[u8]) {
     let mut bytes = *b"0123456789abcdef-4000-8000-0123456789";
     let unique: &[u8] = match key {
         Some(n) => {
@@ -59,7 +59,10 @@ fn submit(out: &mut Vec<u8>, key: Option<u64>, background: bool, function: &[u8]
 }
 
 /// An exchange in which something must happen.
-fn exchange(hub: &mut Hub, mut on: impl FnMut(&mut Outgoing, usize, Response<'_>) -> Result<()>) -> Result<()> {
+pub(crate) fn exchange(
+    hub: &mut Hub,
+    mut on: impl FnMut(&mut Outgoing, usize, Response<'_>) -> Result<()>,
+) -> Result<()> {
     let moved = hub.exchange(STALLED.into(), |out, from, event| match event {
         Event::Frame(frame) => match Response::parse(&frame)? {
             Response::Error { code, text } => {
@@ -75,7 +78,7 @@ fn exchange(hub: &mut Hub, mut on: impl FnMut(&mut Outgoing, usize, Response<'_>
 }
 
 /// Waits until the server has read all that was sent on these connections.
-fn all_read(hub: &mut Hub, connections: usize) -> Result<()> {
+pub(crate) fn all_read(hub: &mut Hub, connections: usize) -> Result<()> {
     for connection in 0..connections {
         Request::Echo(b"read").encode(hub.out().to(connection));
     }
@@ -107,7 +110,7 @@ pub(crate) fn foreground(server: &Server, load: &Foreground) -> Result<Cost> {
 }
 
 /// What a worker sends when it is free. With direct assignment the job itself is the answer, now or later.
-fn grab(out: &mut Vec<u8>, direct: bool) {
+pub(crate) fn grab(out: &mut Vec<u8>, direct: bool) {
     match direct {
         true => Request::PreSleep.encode(out),
         false => Request::GrabJob(Grab::All).encode(out),

@@ -9,6 +9,7 @@
 //! hub                many connections in one thread
 //! null               a server that stores nothing
 //! load               the load generator: clients and workers in bare packets
+//! durable            background jobs through servers that somebody else has started
 //! floor              what the machine's sockets cost without Gearman
 //! row                variants in alternating order, targets
 //! rows, rows::counts, rows::programs, rows::servers  what is measured
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod certificate;
+mod durable;
 mod floor;
 mod hub;
 mod load;
@@ -63,9 +65,11 @@ struct Flags {
     out: PathBuf,
 }
 
-/// What the harness starts of itself.
+/// What the harness starts of itself, and what scripts do.
 #[derive(Subcommand)]
 enum Part {
+    /// Background jobs through servers that run: prints what came of it
+    Durable(durable::Load),
     #[command(hide = true)]
     NullServer { port: u16 },
     #[command(hide = true)]
@@ -77,6 +81,7 @@ enum Part {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let result = match flags.part {
+        Some(Part::Durable(load)) => load.run(std::io::stdout()).map(|()| true),
         Some(Part::NullServer { port }) => null::serve(port).map(|()| true),
         Some(Part::Relay { port, workers, trips, size }) => floor::relay(port, workers, trips, size).map(|()| true),
         Some(Part::Echo { port, size }) => floor::echo(port, size).map(|()| true),

@@ -5,6 +5,7 @@
 
 mod activation;
 mod admin;
+mod cluster;
 mod concurrency;
 #[allow(dead_code, reason = "tests of the library take the rest")]
 mod databases;
@@ -32,6 +33,7 @@ mod successor;
 mod threads;
 mod tls;
 mod torture;
+mod torture_cluster;
 mod torture_tries;
 mod unwritable;
 mod util;

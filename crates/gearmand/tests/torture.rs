@@ -26,11 +26,16 @@ impl Moments {
 
     /// One within the next 150 ms.
     pub(crate) fn next(&mut self) -> Duration {
+        Duration::from_micros(self.below(150_000))
+    }
+
+    /// Any number below this one.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // xorshift
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        Duration::from_micros(self.0 % 150_000)
+        self.0 % bound
     }
 }
 

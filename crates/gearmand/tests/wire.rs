@@ -10,8 +10,13 @@ pub(crate) struct Wire(TcpStream);
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Wire {
+        Wire::patient(stream, Duration::from_secs(30))
+    }
+
+    /// One that waits so long for what is sent.
+    pub(crate) fn patient(stream: TcpStream, timeout: Duration) -> Wire {
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(timeout)).unwrap();
         Wire(stream)
     }
 

@@ -1,0 +1,227 @@
+//! The database is away, is cut off from one server, does not answer, or loses what it had.
+
+use super::*;
+use crate::durable::REFUSED;
+use crate::http::get;
+use crate::util::{ERROR, SUBMIT_JOB};
+
+/// Foreground jobs take their usual way.
+fn foreground_works(server: &Running) {
+    let (mut client, mut worker) = (peer(server), worker(server, &["now"]));
+    let (created, handle) = client.ask(SUBMIT_JOB, &[b"now", b"", b"x"]);
+    assert_eq!(created, JOB_CREATED);
+    let job = grab(&mut worker);
+    assert_eq!(job.handle, handle);
+    worker.send(&[(WORK_COMPLETE, &[handle.as_bytes(), b"result"])]).unwrap();
+    client.expect(WORK_COMPLETE, &[handle.as_bytes(), b"result"]);
+}
+
+fn until_taken(server: &Running, unique: &str) -> String {
+    let mut client = peer(server);
+    until("jobs are taken again", || match client.ask(SUBMIT_JOB_BG, &[b"f", unique.as_bytes(), b"x"]) {
+        (JOB_CREATED, handle) => Some(handle),
+        refused => {
+            assert_eq!(refused, (ERROR, REFUSED.into()));
+            None
+        }
+    })
+}
+
+fn start(cluster: &Cluster, url: &str, name: &str) -> (Running, String) {
+    let mut server = cluster.start_at(url, name, &["--http-listen=127.0.0.1:0"]);
+    let address = server.line_with("HTTP at http://").trim().rsplit('/').next().unwrap().to_owned();
+    (server, address)
+}
+
+/// Background jobs are refused, foreground jobs go on, what runs is settled when the database is back.
+#[test]
+fn without_the_database() {
+    let Some(mut database) = Database::start(Kind::Postgres) else { return };
+    let cluster = Cluster::of(&database, "down");
+    let ((a, http), b) = (start(&cluster, &cluster.url(), "a"), cluster.start("b"));
+    let (mut client, mut busy) = (peer(&a), worker(&a, &["f"]));
+    submit(&mut client, "runs", "x");
+    let held = grab(&mut busy);
+    submit(&mut peer(&b), "waits", "x");
+    assert_eq!(get(&http, "/readyz").0, 200);
+    database.signal("QUIT");
+    for server in [&a, &b] {
+        assert_eq!(peer(server).ask(SUBMIT_JOB_BG, &[b"f", b"refused", b"x"]), (ERROR, REFUSED.into()));
+        foreground_works(server);
+    }
+    busy.send(&[(WORK_COMPLETE, &[held.handle.as_bytes(), b""])]).unwrap();
+    until("it is not ready", || (get(&http, "/readyz").0 == 503).then_some(()));
+    database.start_again();
+    until("it is ready", || (get(&http, "/readyz").0 == 200).then_some(()));
+    until_taken(&a, "later");
+    until_taken(&b, "later");
+    let sql = cluster.sql();
+    sql.until("SELECT count(*) FROM @.job WHERE unique_key = 'runs'", 0);
+    let mut worker = worker(&b, &["f"]);
+    let mut keys = [grab(&mut worker), { grab(&mut busy) }].map(|job| job.unique);
+    keys.sort_unstable();
+    assert_eq!(keys, ["later", "waits"]);
+}
+
+/// All leases are over by then, and nobody was there to take the jobs.
+#[test]
+fn without_the_database_for_longer_than_a_lease() {
+    let Some(mut database) = Database::start(Kind::Postgres) else { return };
+    let cluster = Cluster::of(&database, "long-down");
+    let (a, http) = start(&cluster, &cluster.url(), "a");
+    let (mut client, mut busy) = (peer(&a), worker(&a, &["f"]));
+    let handle = submit(&mut client, "runs", "x");
+    let held = grab(&mut busy);
+    let waits = submit(&mut client, "waits", "x");
+    database.signal("QUIT");
+    let begin = Instant::now();
+    let mut idle = worker(&a, &["f"]);
+    until("its lease is over", || (begin.elapsed() > Duration::from_secs(11)).then_some(()));
+    grab_nothing(&mut idle);
+    assert_eq!(get(&http, "/readyz").0, 503);
+    foreground_works(&a);
+    database.start_again();
+    let job = grab(&mut idle);
+    assert_eq!(job.handle, waits);
+    complete(&mut idle, &job);
+    assert_eq!(held.handle, handle);
+    complete(&mut busy, &held);
+    cluster.sql().until("SELECT count(*) FROM @.job", 0);
+    grab_nothing(&mut idle);
+}
+
+/// The others go on, and have its jobs when its lease is over; it has them no more.
+#[test]
+fn a_server_that_is_cut_off() {
+    for mode in [Mode::Cut, Mode::Stalled] {
+        let Some(cluster) = Cluster::new(&format!("cut-{mode:?}")) else { return };
+        let proxy = cluster.proxy();
+        let ((mut a, http), b) = (start(&cluster, &proxy.url(), "a"), cluster.start("b"));
+        let (mut client, mut busy) = (peer(&a), worker(&a, &["f"]));
+        submit(&mut client, "runs", "x");
+        let held = grab(&mut busy);
+        let waits = submit(&mut client, "waits", "x");
+        proxy.set(mode);
+        let refused = peer(&a).ask(SUBMIT_JOB_BG, &[b"f", b"refused", b"x"]);
+        assert_eq!(refused, (ERROR, REFUSED.into()), "{mode:?}");
+        foreground_works(&a);
+        let mut others = [worker(&b, &["f"]), worker(&b, &["f"])];
+        let jobs = others.each_mut().map(grab);
+        let mut handles = jobs.each_ref().map(|job| job.handle.clone());
+        handles.sort_unstable();
+        let mut wanted = [held.handle.clone(), waits];
+        wanted.sort_unstable();
+        assert_eq!(handles, wanted, "{mode:?}");
+        grab_nothing(&mut worker(&a, &["f"]));
+        assert_eq!(get(&http, "/readyz").0, 503, "{mode:?}");
+        complete_late(&mut busy, &held);
+        proxy.set(Mode::Open);
+        let next = until_taken(&a, "next");
+        a.line_with("declared dead");
+        let sql = cluster.sql();
+        assert_eq!(sql.number("SELECT count(*) FROM @.job WHERE unique_key IN ('runs', 'waits')"), 2, "{mode:?}");
+        others.iter_mut().zip(&jobs).for_each(|(worker, job)| complete(worker, job));
+        assert_eq!(grab(&mut busy).handle, next);
+    }
+}
+
+/// Nobody is waited for: what became of it cannot be stored now.
+fn complete_late(worker: &mut Wire, job: &Job) {
+    worker.send(&[(WORK_COMPLETE, &[job.handle.as_bytes(), b""])]).unwrap();
+}
+
+/// Of each submit it is found out whether it was stored: none is there twice, and none that was acknowledged is missing.
+#[test]
+fn answers_that_are_lost() {
+    let Some(cluster) = Cluster::new("answers") else { return };
+    let proxy = cluster.proxy();
+    let a = cluster.start_at(&proxy.url(), "a", &[]);
+    let mut client = peer(&a);
+    let mut acknowledged = Vec::new();
+    for round in 0..20 {
+        proxy.set(Mode::CutAnswers);
+        let unique = round.to_string();
+        match client.ask(SUBMIT_JOB_BG, &[b"f", unique.as_bytes(), b"x"]) {
+            (JOB_CREATED, handle) => acknowledged.push((unique, handle)),
+            refused => assert_eq!(refused, (ERROR, REFUSED.into())),
+        }
+        until_taken(&a, "again");
+    }
+    let sql = cluster.sql();
+    for (unique, handle) in &acknowledged {
+        let id = handle.rsplit(':').next().unwrap();
+        assert_eq!(sql.number(&format!("SELECT count(*) FROM @.job WHERE id = {id} AND unique_key = '{unique}'")), 1);
+    }
+    assert!(!acknowledged.is_empty(), "most are stored all the same");
+    // As many workers as there are jobs, so that nothing waits for one.
+    let mut worker = worker(&a, &["f"]);
+    for _ in 0..sql.number("SELECT count(*) FROM @.job") {
+        let job = grab(&mut worker);
+        complete(&mut worker, &job);
+    }
+    assert_eq!(sql.number("SELECT count(*) FROM @.job"), 0);
+}
+
+/// A table is locked for long: whoever waits for that is told, and leases are renewed all the same.
+#[test]
+fn a_database_that_takes_too_long() {
+    let Some(cluster) = Cluster::new("slow") else { return };
+    let (a, b) = (cluster.start("a"), cluster.start("b"));
+    let (sql, lock) = (cluster.sql(), cluster.sql());
+    lock.execute("BEGIN; LOCK TABLE @.job IN ACCESS EXCLUSIVE MODE");
+    let refused = peer(&a).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]);
+    assert_eq!(refused, (ERROR, REFUSED.into()));
+    foreground_works(&a);
+    let since = sql.now();
+    sql.until_heard_of(2, since);
+    lock.execute("COMMIT");
+    let handle = until_taken(&b, "k");
+    let mut worker = worker(&a, &["f"]);
+    let job = grab(&mut worker);
+    assert_eq!(job.handle, handle);
+    complete(&mut worker, &job);
+    assert_eq!(sql.number("SELECT count(*) FROM @.server WHERE died IS NOT NULL"), 0);
+}
+
+/// As PostgreSQL says it: nothing can be added, and what is there can be removed.
+#[test]
+fn a_full_database() {
+    let Some(cluster) = Cluster::new("full") else { return };
+    let (a, b) = (cluster.start("a"), cluster.start("b"));
+    let waits = submit(&mut peer(&a), "waits", "x");
+    let sql = cluster.sql();
+    sql.execute(
+        "CREATE FUNCTION @.full() RETURNS trigger LANGUAGE plpgsql AS
+            $$BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END$$;
+        CREATE TRIGGER full_now BEFORE INSERT ON @.job FOR EACH ROW EXECUTE FUNCTION @.full()",
+    );
+    for server in [&a, &b] {
+        assert_eq!(peer(server).ask(SUBMIT_JOB_BG, &[b"f", b"", b"x"]), (ERROR, REFUSED.into()));
+    }
+    let mut worker = worker(&b, &["f"]);
+    let job = grab(&mut worker);
+    assert_eq!(job.handle, waits);
+    complete(&mut worker, &job);
+    sql.execute("DROP TRIGGER full_now ON @.job");
+    for server in [&a, &b] {
+        let handle = until_taken(server, "");
+        let job = grab(&mut worker);
+        assert_eq!(job.handle, handle);
+        complete(&mut worker, &job);
+    }
+}
+
+/// Somebody restored an old copy, say: its jobs are those that there are.
+#[test]
+fn a_database_that_has_lost_its_jobs() {
+    let Some(cluster) = Cluster::new("emptied") else { return };
+    let mut a = cluster.start("a");
+    let mut busy = worker(&a, &["f"]);
+    submit(&mut peer(&a), "", "x");
+    let held = grab(&mut busy);
+    cluster.sql().execute("DELETE FROM @.job");
+    a.line_with("lost jobs");
+    let next = until_taken(&a, "next");
+    complete(&mut busy, &held);
+    assert_eq!(grab(&mut busy).handle, next);
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# What a queue that servers share does, in PostgreSQL on this host, with its commits on the disk: durable submits beside C
+# gearmand's own queue there, jobs submitted, run and settled, how long a submit takes at half of that, and the takeover of a killed
+# server's jobs; then a server with many jobs that wait: its start, its memory, its claims. `make cluster-bench` asks for ten million
+# of them, and five seconds each; by itself it is small enough for `make test`.
+#
+#   CLUSTER_SECONDS=0.5   for each load
+#   CLUSTER_ROUNDS=1      how often
+#   CLUSTER_ROWS=20000    jobs that wait
+#   CLUSTER_TAKEOVERS=1   servers that are killed
+# shellcheck source=interop/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+if ! databases=$(scripts/databases.sh); then
+    [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
+    skip 'there are no databases: scripts/databases.sh'
+    finish
+fi
+eval "$databases"
+seconds=${CLUSTER_SECONDS:-0.5} rounds=${CLUSTER_ROUNDS:-1} rows=${CLUSTER_ROWS:-20000} takeovers=${CLUSTER_TAKEOVERS:-1}
+
+data=$(mktemp -d)
+as_user=()
+if [ "$(id -u)" = 0 ]; then
+    chown nobody "$data"
+    as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+fi
+end_database() {
+    clean_up
+    rm -rf "$data"
+}
+trap end_database EXIT
+
+"${as_user[@]}" "$TEST_POSTGRES/initdb" -D "$data/pg" -U postgres -A trust -N >>"$log" 2>&1
+background "${as_user[@]}" "$TEST_POSTGRES/postgres" -D "$data/pg" -c listen_addresses= -k "$data" \
+    -c shared_buffers=256MB -c max_wal_size=4GB
+await grep -qs ready "$data/pg/postmaster.pid" || fail 'PostgreSQL starts'
+
+sql() { "$TEST_POSTGRES/psql" -h "$data" -U postgres -Atqc "$1" postgres; }
+# cluster SCHEMA [OPTION...]: one more server on it; sets port and server.
+cluster() {
+    local schema=$1
+    shift
+    start_server ours --queue-type=cluster "--cluster-url=host=$data user=postgres dbname=postgres" \
+        "--cluster-schema=$schema" "--cluster-name=$schema-$RANDOM" --verbose=NOTICE "$@"
+}
+c_server() { start_server C --queue-type=Postgres "--libpq-conninfo=host=$data user=postgres dbname=postgres"; }
+# load PORTS [OPTION...]: sets submits, settled, median and p99.
+load() {
+    read -r submits settled median p99 < <("$built/bench" durable "$@" --seconds "$seconds" 2>>"$log") ||
+        fail "bench durable $*"
+}
+jobs_in() { sql "SELECT count(*) FROM $1.job"; }
+times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", b ? a / b : 0 }'; }
+
+echo "PostgreSQL: $(sql 'SHOW server_version'), fsync $(sql 'SHOW fsync'), synchronous_commit $(sql 'SHOW synchronous_commit')"
+for ((round = 1; round <= rounds; round++)); do
+    cluster "submits$round"
+    load "$port"
+    ours=$submits
+    check "round $round: all that was acknowledged is stored" "$(jobs_of f | cut -d' ' -f1)" "$(jobs_in "submits$round")"
+    end "$server"
+    sql "DROP SCHEMA submits$round CASCADE"
+    c_server
+    load "$port"
+    end "$server"
+    sql 'DROP TABLE IF EXISTS queue'
+    echo "round $round: eight clients submit $ours jobs/s to ours, $submits to C gearmand with PostgreSQL: $(times "$ours" "$submits") times as many"
+
+    cluster "run$round"
+    first=$port pids=("$server")
+    load "$first" --workers 8 --window 16
+    most=$settled
+    load "$first" --workers 8 --rate "$((most / 2))" --window 64
+    echo "round $round: one server, eight clients and eight workers: $most jobs/s submitted, run and settled; at half of that a submit takes $median us, p99 $p99 us"
+    cluster "run$round"
+    second=$port
+    pids+=("$server")
+    load "$first,$second" --workers 8 --window 16
+    echo "round $round: two servers: $settled jobs/s"
+    check "round $round: nothing is left" 0 "$(jobs_in "run$round")"
+    end "${pids[@]}"
+    sql "DROP SCHEMA run$round CASCADE"
+done
+
+# How long after kill -9 another server's worker has the job.
+for ((n = 1; n <= takeovers; n++)); do
+    cluster takeover
+    second=$server first_port=$port
+    cluster takeover
+    "$GEARMAN" -h 127.0.0.1 -p "$port" -b -f "job$n" x
+    background "$GEARMAN" -h 127.0.0.1 -p "$port" -w -f "job$n" -- sleep 600
+    has() { [ "$(sql "SELECT count(*) FROM takeover.job WHERE started")" = 1 ]; }
+    await has
+    begin=$(date +%s%N)
+    kill -KILL "$server"
+    wait "$server" 2>/dev/null # or bash tells of its end
+    if timeout 60 "$GEARMAN" -h 127.0.0.1 -p "$first_port" -w -c 1 -f "job$n" -- true >>"$log" 2>&1; then
+        pass "a killed server's job runs elsewhere: after $((($(date +%s%N) - begin) / 1000000)) ms"
+    else
+        fail "a killed server's job runs elsewhere"
+    fi
+    end "$second" "$pid"
+    sql 'DROP SCHEMA takeover CASCADE'
+done
+
+# fill SCHEMA FUNCTION ROWS: free jobs, as our statements write them.
+fill() {
+    sql "INSERT INTO $1.job (id, due, priority, function, unique_key, data)
+        SELECT nextval('$1.fill'), (extract(epoch FROM now()) * 1000)::bigint, 1, '$2', '', convert_to(repeat('x', 100), 'UTF8')
+        FROM generate_series(1, $3); UPDATE $1.cluster SET next_id = nextval('$1.fill') + 1000"
+}
+cluster many
+end "$server"
+sql 'CREATE SEQUENCE many.fill'
+fill many few 1000
+fill many f "$rows"
+sql 'ANALYZE many.job; CHECKPOINT'
+begin=$(date +%s%N)
+cluster many
+started=$((($(date +%s%N) - begin) / 1000000))
+rss() { awk '$1 == "VmRSS:" { print int($2 / 1024) }' "/proc/$server/status"; }
+idle=$(rss)
+load "$port" --function few --clients 0 --workers 8 --jobs 1000
+few=$settled
+load "$port" --clients 0 --workers 8 --jobs $((rows < 5000 ? rows : 5000))
+echo "$rows jobs wait: a server answers $started ms after it was started, with $idle MB; workers claim and end $settled of them a second, \
+$few of a function with 1000; then it has $(rss) MB"
+check_that "at most 50 MB: $(rss)" [ "$(rss)" -le 50 ]
+end "$server"
+finish
