@@ -12,8 +12,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// Workers come and go thousands of times a second; all functions are not looked at more often than so.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Workers come and go thousands of times a second. After a look at all functions there is none for so many times what it took.
+const PAUSE: u32 = 20;
+/// Timers count so; a shorter pause is left out where nobody was idle, so that whoever is now is offered at once.
+const TICK: Duration = Duration::from_millis(1);
 /// When to look again where only a rate holds jobs back.
 const RATE: Duration = Duration::from_millis(100);
 
@@ -57,6 +59,7 @@ impl Offers {
 
     /// The functions for which a job may be asked for.
     pub(crate) fn look(&mut self) -> Vec<Arc<[u8]>> {
+        let begun = Instant::now();
         self.seen.mark_unchanged();
         let (mut idle, mut from) = (Idle::default(), Some(0));
         while let Some(number) = from {
@@ -65,7 +68,10 @@ impl Offers {
             from = state.broker.idle(&now, number, self.asked.load(Ordering::Relaxed), &mut idle);
         }
         let now = Instant::now();
-        (self.next, self.again) = (now + PAUSE, idle.soon.then_some(now + RATE));
+        let pause = (now - begun) * PAUSE;
+        let at_once = idle.functions.is_empty() && pause < TICK;
+        self.next = now + if at_once { Duration::ZERO } else { pause };
+        self.again = idle.soon.then_some(now + RATE);
         idle.functions
     }
 
