@@ -109,6 +109,7 @@ impl Broker {
 
     fn forget(&mut self, now: &Now, session: u32, function: u32, outgoing: &mut Outgoing) {
         self.functions[function].workers -= 1;
+        self.idle_changed = true;
         self.workers -= usize::from(self.sessions[session].abilities.is_empty());
         // From the last to the first, so that the first is in front again.
         let mut next = self.sessions[session].running.tail();

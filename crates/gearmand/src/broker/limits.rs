@@ -161,7 +161,11 @@ impl Broker {
     /// A job of this function does not run any more: another may.
     pub(super) fn leave_place(&mut self, function: u32) {
         let of = &self.functions[function];
-        if of.limiter.is_some() && !of.queue.is_empty() {
+        if of.limiter.is_none() {
+            return;
+        }
+        self.idle_changed = true;
+        if !of.queue.is_empty() {
             self.call(function);
         }
     }

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep_until};
 const PAUSE: u32 = 20;
 /// Timers count so; a shorter pause is left out where nobody was idle, so that whoever is now is offered at once.
 const TICK: Duration = Duration::from_millis(1);
-/// When to look again where only a rate holds jobs back.
-const RATE: Duration = Duration::from_millis(100);
+/// When to look again where jobs are held back by what ends without an event.
+const HELD: Duration = Duration::from_millis(100);
 
 /// See the module; one for each peer.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Offers {
     shared: Shared,
     /// Jobs that were asked for, of all peers.
     asked: Arc<AtomicU32>,
-    /// Is sent to when workers become idle, or jobs that were asked for do not come.
+    /// Is sent to when other workers may be idle, or jobs that were asked for do not come.
     changed: watch::Sender<()>,
     seen: watch::Receiver<()>,
     /// Not to look at all functions before.
@@ -49,7 +49,7 @@ impl Drop for Asked {
 }
 
 impl Offers {
-    /// From now on the broker tells when workers become idle.
+    /// From now on the broker tells when other workers may be idle.
     pub(crate) fn new(shared: Shared) -> Offers {
         let changed = watch::Sender::new(());
         shared.lock().idle = Some(changed.clone());
@@ -71,7 +71,7 @@ impl Offers {
         let pause = (now - begun) * PAUSE;
         let at_once = idle.functions.is_empty() && pause < TICK;
         self.next = now + if at_once { Duration::ZERO } else { pause };
-        self.again = idle.soon.then_some(now + RATE);
+        self.again = idle.soon.then_some(now + HELD);
         idle.functions
     }
 
