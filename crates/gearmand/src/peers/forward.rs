@@ -4,6 +4,8 @@
 //! Owns the connection to this server. Must never know how the job was come by.
 //!
 //! Where a job is not done here its connection to the peer is given up, and the peer does what it does when a worker dies.
+//!
+//! Invariant: a connection to this server that is kept for the next job waits for nothing.
 
 use crate::peers::offers::Asked;
 use crate::peers::proxy::{Job, Proxy};
@@ -14,7 +16,7 @@ use gearman_core::protocol::message::{News, Priority, Request, Response, Start, 
 use gearman_core::protocol::write_buffer::WriteBuffer;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -26,14 +28,18 @@ const BEGIN: Duration = Duration::from_secs(1);
 const READ: usize = 16 * 1024;
 /// Names, handles and headers beside the largest data.
 const NAMES: usize = 4096;
+/// Most connections to this server that are kept for the next job.
+const KEPT: usize = 16;
+/// What they call themselves in the list of workers.
+const NAME: &[u8] = b"peer";
 
 /// How jobs reach this server.
 #[derive(Clone)]
 pub(crate) struct Here {
     pub(crate) shared: Shared,
-    /// Makes a connection over which forwarded jobs are submitted.
-    pub(crate) connect: Arc<dyn Fn() -> io::Result<UnixStream> + Send + Sync>,
-    pub(crate) max_packet: usize,
+    connect: Arc<dyn Fn() -> io::Result<UnixStream> + Send + Sync>,
+    kept: Arc<Mutex<Vec<Local>>>,
+    max_packet: usize,
 }
 
 impl fmt::Debug for Here {
@@ -48,7 +54,7 @@ impl fmt::Debug for Here {
 /// Why it was not run here to its end.
 pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Asked) -> Result<Proxy, String> {
     let refused = |error: io::Error| format!("this server does not take it: {error}");
-    let mut local = Local::connect(here).map_err(refused)?;
+    let mut local = here.local().await.map_err(refused)?;
     local.submit(job).await.map_err(refused)?;
     let mut asked = Some(asked);
     let mut handle = Bytes::new();
@@ -83,6 +89,7 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Ask
                     Response::Work(work) => {
                         proxy.report(&job.handle, work.update, &packet);
                         if work.is_last() {
+                            here.keep(local);
                             proxy.flush().await.map_err(|error| error.to_string())?;
                             return Ok(proxy);
                         }
@@ -102,6 +109,38 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Ask
 }
 
 impl Here {
+    /// `connect` makes a connection over which forwarded jobs are submitted.
+    pub(crate) fn new(
+        shared: Shared,
+        connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static,
+        max_packet: usize,
+    ) -> Here {
+        Here { shared, connect: Arc::new(connect), kept: Arc::default(), max_packet }
+    }
+
+    /// A connection that waits for nothing: one that was kept, or one more.
+    async fn local(&self) -> io::Result<Local> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(local) = kept {
+            return Ok(local);
+        }
+        let stream = (self.connect)()?;
+        let mut local = Local { stream, buffer: BytesMut::new(), limit: self.max_packet.saturating_add(NAMES) };
+        let mut packets = Vec::new();
+        Request::SetClientId(NAME).encode(&mut packets);
+        Request::Option(b"exceptions").encode(&mut packets);
+        local.stream.write_all(&packets).await?;
+        Ok(local)
+    }
+
+    /// Its job is over, and the next may have it.
+    fn keep(&self, local: Local) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push(Local { buffer: BytesMut::new(), ..local });
+        }
+    }
+
     fn cancel(&self, handle: &[u8]) {
         self.shared.with_state(|state| {
             let now = state.read_clock();
@@ -124,14 +163,8 @@ struct Local {
 }
 
 impl Local {
-    fn connect(here: &Here) -> io::Result<Local> {
-        let stream = (here.connect)()?;
-        Ok(Local { stream, buffer: BytesMut::new(), limit: here.max_packet.saturating_add(NAMES) })
-    }
-
     async fn submit(&mut self, job: &Job) -> io::Result<()> {
         let mut out = WriteBuffer::new();
-        Request::Option(b"exceptions").encode(&mut out);
         let submit = Submit {
             priority: Priority::Normal,
             background: false,

@@ -34,7 +34,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 const HOLD: Duration = Duration::from_secs(1);
 /// After so many questions in a row without a job, each waits a while.
 const IN_VAIN: u32 = 3;
-/// So long.
+/// So long, and after a job that went back.
 const REST: Duration = Duration::from_millis(50);
 /// Most connections that are kept for the next job.
 const KEPT: usize = 4;
@@ -85,9 +85,9 @@ struct Peer {
     name: String,
     here: Here,
     offers: Offers,
-    /// Connections whose jobs are over.
-    returns: mpsc::UnboundedSender<Proxy>,
-    returned: mpsc::UnboundedReceiver<Proxy>,
+    /// Connections whose jobs are over; `None` for a job that went back.
+    returns: mpsc::UnboundedSender<Option<Proxy>>,
+    returned: mpsc::UnboundedReceiver<Option<Proxy>>,
     kept: Vec<Proxy>,
     /// Failures in a row.
     failures: u32,
@@ -149,7 +149,11 @@ impl Peer {
 
     /// A connection: one that was used before, or one more as soon as a worker is idle.
     async fn connection(&mut self) -> Result<Proxy> {
-        while let Some(mut proxy) = self.returned.try_recv().ok().or_else(|| self.kept.pop()) {
+        while let Some(returned) = self.returned.try_recv().ok().or_else(|| self.kept.pop().map(Some)) {
+            let Some(mut proxy) = returned else {
+                sleep(REST).await;
+                continue;
+            };
             if !proxy.has_ended() {
                 return Ok(proxy);
             }
@@ -248,8 +252,10 @@ impl Peer {
         }
     }
 
-    /// A connection whose job is over is kept for the next one; the peer does not count on it meanwhile.
-    async fn keep(&mut self, mut proxy: Proxy) {
+    /// A connection whose job is over is kept for the next one; the peer does not count on it meanwhile. Jobs that went back may
+    /// come again, and not as fast as they can.
+    async fn keep(&mut self, returned: Option<Proxy>) {
+        let Some(mut proxy) = returned else { return sleep(REST).await };
         proxy.announce(&[]);
         if self.kept.len() < KEPT && proxy.flush().await.is_ok() {
             self.kept.push(proxy);
@@ -269,15 +275,21 @@ impl Peer {
 }
 
 /// Has a job run, and gives its connection back.
-async fn run(here: Here, peer: String, proxy: Proxy, job: Job, asked: Asked, returns: mpsc::UnboundedSender<Proxy>) {
-    match forward(&here, proxy, &job, asked).await {
-        // The error is that no more jobs are wanted.
-        Ok(proxy) => drop(returns.send(proxy)),
-        Err(reason) => {
-            let (handle, function) = (job.handle.escape_ascii(), job.function.escape_ascii());
-            tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
-        }
-    }
+async fn run(
+    here: Here,
+    peer: String,
+    proxy: Proxy,
+    job: Job,
+    asked: Asked,
+    returns: mpsc::UnboundedSender<Option<Proxy>>,
+) {
+    let done = forward(&here, proxy, &job, asked).await;
+    let returned = done.inspect_err(|reason| {
+        let (handle, function) = (job.handle.escape_ascii(), job.function.escape_ascii());
+        tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
+    });
+    // The error is that no more jobs are wanted.
+    drop(returns.send(returned.ok()));
 }
 
 /// Anything from 0 to 1.
