@@ -262,6 +262,8 @@ pub(crate) enum Settle {
     Bury(Box<Death>),
     /// It is begun: marked as started. Own.
     Started(u64),
+    /// How far it is, for who asks while this epoch owns it. 0 of 0: what was said is not kept any more, whoever owns it. Own.
+    Progress { id: u64, numerator: u32, denominator: u32 },
     /// It is free; its mark is removed and no try counted. Own.
     Release(u64),
     /// There is no dead letter of this id any more.
@@ -454,6 +456,8 @@ pub(crate) enum SeenState {
     Owned {
         server: String,
         started: bool,
+        /// How far it is, if that is known: numerator and denominator.
+        progress: Option<(u32, u32)>,
     },
     Dead,
 }

@@ -147,12 +147,23 @@ pub(super) const BEAT: &str = "
 pub(super) const LEAVE: &str = "
     UPDATE @.server SET died = clock_timestamp(), was_left = true WHERE epoch = $1 AND died IS NULL;
     DELETE FROM @.beat WHERE epoch = $1;
+    DELETE FROM @.progress WHERE epoch = $1;
     UPDATE @.job SET owner = NULL, started = false WHERE owner = $1";
 
-/// Statements of one transaction, each of which sees what was committed before it began: first those are declared dead that were
+/// Statements of one transaction, each of which sees what was committed before it began: first what is known of the progress of
+/// jobs is deleted where its epoch has no beat; then those are declared dead that were
 /// not heard of, unless they are writing; then rows of owners without a beat are freed. Owners are found one by one: there
 /// are a few, however many rows they have.
 pub(super) const SWEEP: &str = concat!("
+    WITH RECURSIVE owners AS (
+        (SELECT epoch FROM @.progress ORDER BY epoch LIMIT 1)
+        UNION ALL
+        SELECT (SELECT p.epoch FROM @.progress p WHERE p.epoch > o.epoch ORDER BY p.epoch LIMIT 1)
+        FROM owners o WHERE o.epoch IS NOT NULL
+    )
+    DELETE FROM @.progress p USING owners o
+    WHERE p.epoch = o.epoch AND NOT EXISTS (SELECT FROM @.beat b WHERE b.epoch = o.epoch);
+
     WITH late AS (
         SELECT s.epoch FROM @.server s JOIN @.beat b USING (epoch) WHERE b.at < clock_timestamp() - @dead
         FOR UPDATE OF s SKIP LOCKED
@@ -285,15 +296,16 @@ const SEEN: &str = concat!(
     "
     SELECT j.id, j.tries, CASE WHEN j.due > ",
     now!(),
-    " THEN j.due ELSE 0 END, j.owner, coalesce(s.name, ''), j.started
-    FROM @.job j LEFT JOIN @.server s ON s.epoch = j.owner WHERE "
+    " THEN j.due ELSE 0 END, j.owner, coalesce(s.name, ''), j.started, p.numerator, p.denominator
+    FROM @.job j LEFT JOIN @.server s ON s.epoch = j.owner
+    LEFT JOIN @.progress p ON p.epoch = j.owner AND p.id = j.id WHERE "
 );
 
 /// Id.
 pub(super) fn look_id() -> String {
     format!(
         "{SEEN} j.id = $1 UNION ALL
-        SELECT id, tries, 0, NULL, NULL, NULL FROM @.dead WHERE id = $1"
+        SELECT id, tries, 0, NULL, NULL, NULL, NULL, NULL FROM @.dead WHERE id = $1"
     )
 }
 
@@ -502,6 +514,15 @@ pub(super) const SETTLE: &str = concat!(fence!(), "
         RETURNING id
     ), revived AS (
         DELETE FROM @.dead d USING back WHERE d.id = back.id RETURNING d.id
+    ), progressed AS (
+        INSERT INTO @.progress (epoch, id, numerator, denominator)
+        SELECT f.epoch, r.id, r.numerator, r.denominator
+        FROM fence f CROSS JOIN unnest($22::bigint[], $23::bigint[], $24::bigint[]) AS r(id, numerator, denominator)
+        JOIN @.job j ON j.id = r.id AND j.owner = f.epoch
+        ON CONFLICT (epoch, id) DO UPDATE SET numerator = EXCLUDED.numerator, denominator = EXCLUDED.denominator
+        RETURNING id
+    ), over AS (
+        DELETE FROM @.progress p USING fence f WHERE p.epoch = f.epoch AND p.id = ANY ($25::bigint[])
     ), said AS (
         INSERT INTO @.setting SELECT s.key, s.value FROM fence, unnest($19::bytea[], $20::bytea[]) AS s(key, value)
         ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value
@@ -514,7 +535,8 @@ pub(super) const SETTLE: &str = concat!(fence!(), "
     SELECT 0::smallint, id FROM done UNION ALL SELECT 0::smallint, id FROM retried
     UNION ALL SELECT 0::smallint, id FROM buried UNION ALL SELECT 0::smallint, id FROM started
     UNION ALL SELECT 0::smallint, id FROM released UNION ALL SELECT 1::smallint, id FROM forgot
-    UNION ALL SELECT 2::smallint, id FROM revived UNION ALL SELECT 0::smallint, 0 FROM fence");
+    UNION ALL SELECT 2::smallint, id FROM revived UNION ALL SELECT 0::smallint, id FROM progressed
+    UNION ALL SELECT 0::smallint, 0 FROM fence");
 
 /// Ids of dead letters that could not be revived: with those of the rows that have their keys.
 pub(super) const RIVALS: &str = concat!(
