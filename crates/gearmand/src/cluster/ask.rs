@@ -74,6 +74,10 @@ pub(crate) enum Ask {
     /// Makes dead letters of a function free jobs again, as [`Settle::Revive`] does; those whose keys others have stay. Whoever
     /// asks wakes others. [`Answer::Cleared`].
     ReviveAll(LettersOf),
+    /// All servers that live, and the last that died. [`Answer::Servers`].
+    Servers,
+    /// How many jobs there are of these functions, or of all that have any, up to 10,000 of them by name. [`Answer::Counts`].
+    Counts(Option<Vec<Bytes>>),
     /// A change of rows: made only if the epoch lives and its last write was number `turn - 1` (0: none yet), and then that
     /// becomes `turn`. Else [`Answer::Fenced`], and nothing is done. An epoch cannot be declared dead in the middle of it.
     Write {
@@ -110,7 +114,14 @@ impl Ask {
     pub(crate) fn is_question(&self) -> bool {
         matches!(
             self,
-            Ask::Look(_) | Ask::Letters { .. } | Ask::Letter(_) | Ask::Trim(_) | Ask::ForgetAll(_) | Ask::ReviveAll(_)
+            Ask::Look(_)
+                | Ask::Letters { .. }
+                | Ask::Letter(_)
+                | Ask::Trim(_)
+                | Ask::ForgetAll(_)
+                | Ask::ReviveAll(_)
+                | Ask::Servers
+                | Ask::Counts(_)
         )
     }
 }
@@ -354,6 +365,9 @@ pub(crate) enum Answer {
     /// So many; there may be more if it is a thousand.
     Trimmed(u64),
     Cleared(Cleared),
+    /// By epoch.
+    Servers(Vec<ServerSeen>),
+    Counts(Vec<Counts>),
     /// See [`Ask::Write`].
     Fenced,
     Inserted(Vec<Inserted>),
@@ -460,6 +474,45 @@ pub(crate) enum SeenState {
         progress: Option<(u32, u32)>,
     },
     Dead,
+}
+
+/// What is known of one epoch of a server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ServerSeen {
+    pub(crate) epoch: Epoch,
+    pub(crate) name: String,
+    pub(crate) address: String,
+    /// Milliseconds since 1970.
+    pub(crate) joined_ms: u64,
+    /// For how long nothing was heard of it; `None`: it does not live.
+    pub(crate) silent_ms: Option<u64>,
+    /// When it left, or was declared dead.
+    pub(crate) died_ms: Option<u64>,
+    /// It left by itself.
+    pub(crate) has_left: bool,
+    /// How many rows it owns; counted up to 100,000.
+    pub(crate) owned: u64,
+}
+
+/// How many jobs of a function there are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) function: Bytes,
+    /// Free ones that may run now.
+    pub(crate) due: Counted,
+    /// Free ones that may not run yet.
+    pub(crate) later: Counted,
+    pub(crate) owned: Counted,
+    /// Dead letters.
+    pub(crate) dead: Counted,
+}
+
+/// A number that is counted up to 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// Where it is not exact: of free jobs what the store thinks, by its statistics, and 10,000 at least; of others 10,000.
+    pub(crate) count: u64,
+    pub(crate) exact: bool,
 }
 
 /// Why there is no answer.

@@ -7,7 +7,7 @@ use crate::cluster::postgres::error::{Outcome, Unusable};
 use crate::cluster::postgres::rows::{bytes, job, natural, number};
 use crate::cluster::postgres::session::Session;
 use crate::cluster::postgres::settings::Settings;
-use crate::cluster::postgres::statements;
+use crate::cluster::postgres::statements::questions as statements;
 use bytes::Bytes;
 use tokio_postgres::{Row, Statement};
 

@@ -75,38 +75,6 @@ macro_rules! job {
     };
 }
 
-/// A dead letter, as a job and what it has beside.
-macro_rules! letter {
-    ($row:literal) => {
-        concat!(
-            $row,
-            ".id, ",
-            $row,
-            ".function, ",
-            $row,
-            ".unique_key, ",
-            $row,
-            ".priority, ",
-            $row,
-            ".data, ",
-            $row,
-            ".reducer, ",
-            $row,
-            ".tries, ",
-            $row,
-            ".first_ms, 0::bigint AS due_ms, ",
-            $row,
-            ".last_ms, ",
-            $row,
-            ".reason, ",
-            $row,
-            ".text, ",
-            $row,
-            ".worker"
-        )
-    };
-}
-
 /// What is free of a function in one priority.
 macro_rules! free {
     ($priority:literal) => {
@@ -117,6 +85,19 @@ macro_rules! free {
             " AND due <= w.now
                 ORDER BY due, id LIMIT w.count FOR UPDATE SKIP LOCKED) p"
         )
+    };
+}
+
+/// Whoever owns rows, found one by one: there are a few, however many rows they have.
+macro_rules! owners {
+    () => {
+        "WITH RECURSIVE each_ AS (
+            (SELECT owner FROM @.job WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
+            UNION ALL
+            SELECT (SELECT j.owner FROM @.job j WHERE j.owner > e.owner ORDER BY j.owner LIMIT 1)
+            FROM each_ e WHERE e.owner IS NOT NULL
+        )
+        SELECT owner FROM each_ WHERE owner IS NOT NULL"
     };
 }
 
@@ -196,101 +177,6 @@ pub(super) const BLOCK: &str = "UPDATE @.cluster SET next_id = next_id + $1::big
 
 /// Channel, payloads.
 pub(super) const WAKE: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload";
-
-/// Place, how many, most bytes, how far to count; and what `which` needs. Each row says how many letters there are, and how
-/// many in the page and behind it, up to one; of no letters, there is one row without an id.
-pub(super) fn letters(which: &str) -> String {
-    format!(
-        "WITH page AS MATERIALIZED (
-            SELECT d.id, d.last_ms, octet_length(d.data)::bigint AS bytes FROM @.dead d
-            WHERE {which} AND (d.last_ms, d.id) > ($1::bigint, $2::bigint) ORDER BY d.last_ms, d.id LIMIT $3::bigint + 1
-        ), fits AS MATERIALIZED (
-            SELECT id, row_number() OVER w AS at, count(*) OVER () AS found, sum(bytes) OVER w - bytes AS before FROM page
-            WINDOW w AS (ROWS UNBOUNDED PRECEDING)
-        ), all_ AS MATERIALIZED (
-            SELECT count(*) AS total FROM (SELECT FROM @.dead d WHERE {which} LIMIT $5::bigint) d
-        )
-        SELECT {LETTER_COLUMNS}, a.total, f.found FROM all_ a
-        LEFT JOIN (fits f JOIN @.dead d ON d.id = f.id) ON f.at <= $3::bigint AND f.before < $4::bigint
-        ORDER BY f.at"
-    )
-}
-
-/// Id.
-pub(super) const LETTER: &str = concat!("SELECT ", letter!("d"), " FROM @.dead d WHERE d.id = $1");
-const LETTER_COLUMNS: &str = letter!("d");
-
-/// Functions, how many of each are kept, when their oldest died; how many are deleted at most. Two servers that do it together
-/// want to delete the same ones: whoever waits finds them gone.
-pub(super) const TRIM: &str = "
-    WITH bound AS MATERIALIZED (
-        SELECT b.function, b.most, b.oldest,
-            (SELECT count(*) FROM (SELECT FROM @.dead d WHERE d.function = b.function LIMIT b.most + $4::bigint) d) AS there
-        FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS b(function, most, oldest)
-    ), surplus AS MATERIALIZED (
-        SELECT d.last_ms, d.id FROM bound b CROSS JOIN LATERAL (
-            SELECT last_ms, id FROM @.dead WHERE function = b.function
-            ORDER BY last_ms, id LIMIT GREATEST(b.there - b.most, 0)
-        ) d
-        UNION
-        SELECT d.last_ms, d.id FROM bound b CROSS JOIN LATERAL (
-            SELECT last_ms, id FROM @.dead WHERE function = b.function AND last_ms < b.oldest
-            ORDER BY last_ms, id LIMIT $4::bigint
-        ) d
-        ORDER BY 1, 2 LIMIT $4::bigint
-    ), locked AS MATERIALIZED (
-        SELECT d.id FROM surplus s JOIN @.dead d ON d.id = s.id ORDER BY d.id FOR UPDATE OF d
-    )
-    DELETE FROM @.dead d USING locked l WHERE d.id = l.id RETURNING d.id";
-
-/// Dead letters of a function behind a place, a piece of them, locked.
-macro_rules! piece {
-    () => {
-        "
-    WITH page AS MATERIALIZED (
-        SELECT p.id, p.last_ms FROM (
-            SELECT id, last_ms, bytes, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM (
-                SELECT id, last_ms, octet_length(data)::bigint AS bytes FROM @.dead
-                WHERE function = $1 AND (last_ms, id) > ($2::bigint, $3::bigint) ORDER BY last_ms, id LIMIT $4::bigint
-            ) d
-        ) p WHERE p.total - p.bytes < $5::bigint
-    ), letter AS MATERIALIZED (
-        SELECT d.id, d.function, d.unique_key, d.priority, d.reducer, d.data FROM page p JOIN @.dead d ON d.id = p.id
-        ORDER BY d.id FOR UPDATE OF d
-    ), "
-    };
-}
-
-/// How many of a piece are none any more, how many letters come behind it, and its last one.
-macro_rules! cleared {
-    () => {
-        "
-    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM (
-            SELECT FROM @.dead d WHERE d.function = $1 AND (d.last_ms, d.id) > (l.last_ms, l.id) LIMIT $6::bigint
-        ) d), l.last_ms, l.id
-    FROM (SELECT last_ms, id FROM page ORDER BY last_ms DESC, id DESC LIMIT 1) l"
-    };
-}
-
-/// Function, place, how many, most bytes, how far to count.
-pub(super) const FORGET_ALL: &str =
-    concat!(piece!(), "gone AS (DELETE FROM @.dead d USING letter l WHERE d.id = l.id RETURNING d.id)", cleared!());
-
-/// The same.
-pub(super) const REVIVE_ALL: &str = concat!(
-    piece!(),
-    "back AS (
-        INSERT INTO @.job (id, function, unique_key, digest, priority, due, reducer, data)
-        SELECT l.id, l.function, l.unique_key, ",
-    digest!("l"),
-    ", l.priority, ",
-    now!(),
-    ", l.reducer, l.data FROM letter l ORDER BY 3, 4
-        ON CONFLICT (function, unique_key, digest) WHERE digest IS NOT NULL DO NOTHING
-        RETURNING id
-    ), gone AS (DELETE FROM @.dead d USING back WHERE d.id = back.id RETURNING d.id)",
-    cleared!()
-);
 
 const SEEN: &str = concat!(
     "
@@ -392,13 +278,9 @@ pub(super) const CLAIM_LIMITED: &str = concat!(
         FROM fence, unnest($3::bytea[], $4::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
             AS w(function, count, most, step, burst)
     ), owners AS MATERIALIZED (
-        WITH RECURSIVE each_ AS (
-            (SELECT owner FROM @.job WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
-            UNION ALL
-            SELECT (SELECT j.owner FROM @.job j WHERE j.owner > e.owner ORDER BY j.owner LIMIT 1)
-            FROM each_ e WHERE e.owner IS NOT NULL
-        )
-        SELECT owner FROM each_ WHERE owner IS NOT NULL
+",
+    owners!(),
+    "
     ), known AS MATERIALIZED (
         SELECT w.*, p.turn, GREATEST(p.next_us, w.now_us - CASE WHEN p.wanted THEN 1000000 ELSE 0 END) AS base,
             CASE WHEN w.most IS NULL THEN w.count ELSE w.most - (
@@ -557,3 +439,5 @@ pub(super) const KNOWN: &str = "SELECT turn FROM @.server WHERE epoch = $1";
 
 /// Epoch.
 pub(super) const OWNED: &str = "SELECT id FROM @.job WHERE owner = $1";
+
+pub(super) mod questions;

@@ -109,7 +109,13 @@ impl Memory {
                 }
                 Answer::Resumed((*last == *turn).then(|| rows.iter().map(|new| self.resumed(&new.row)).collect()))
             }
-            Ask::Letters { .. } | Ask::Letter(_) | Ask::Trim(_) | Ask::ForgetAll(_) | Ask::ReviveAll(_) => {
+            Ask::Letters { .. }
+            | Ask::Letter(_)
+            | Ask::Trim(_)
+            | Ask::ForgetAll(_)
+            | Ask::ReviveAll(_)
+            | Ask::Servers
+            | Ask::Counts(_) => {
                 panic!("no server asks it by itself: {ask:?}")
             }
             Ask::Owned(epoch) => {

@@ -153,8 +153,8 @@ async fn pages_and_bounds_are_read_by_index() {
     let many =
         "INSERT INTO @.dead SELECT i, 0, i, 1, 1, 'f', '', NULL, '', '', '', '' FROM generate_series(1, 50000) i";
     place.execute(many).await;
-    let of = crate::cluster::postgres::statements::letters("d.function = $6");
-    let all = crate::cluster::postgres::statements::letters("true");
+    let of = crate::cluster::postgres::statements::questions::letters("d.function = $6");
+    let all = crate::cluster::postgres::statements::questions::letters("true");
     for (text, parameters, index) in
         [(of, "-1, -1, 10, 1000000, 100, 'f'", "dead_function"), (all, "-1, -1, 10, 1000000, 100", "dead_order")]
     {
