@@ -90,9 +90,11 @@
 //! cluster::postgres::schema      the tables: making, migrating and checking them
 //! cluster::postgres::session     a connection
 //! cluster::postgres::statements  the text of every statement
+//! cluster::postgres::statements::questions  … that answers a question
 //! cluster::postgres::rows        jobs -> columns, rows -> jobs
 //! cluster::postgres::servers     servers come and go, settings, wake-ups, looking
 //! cluster::postgres::letters     dead letters
+//! cluster::postgres::overview    which servers, how many jobs
 //! cluster::postgres::writes      new jobs, claims, what became of jobs
 //! cluster::postgres  the store of a shared queue in PostgreSQL
 //! cluster::link      the thread that brings a member and its store together

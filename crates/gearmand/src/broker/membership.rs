@@ -31,6 +31,8 @@ use std::time::Duration;
 
 /// Numbers are asked for when there are fewer.
 const FEW_NUMBERS: u64 = 2_000;
+/// Others are told no more often how far jobs are.
+const PROGRESS: Duration = Duration::from_secs(1);
 /// A job that nobody began for so long is as good for another server.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -55,6 +57,9 @@ pub(super) struct Membership {
     /// Settings that were changed here, with their batches, keys and values: others may not know of them yet.
     settings: VecDeque<(u64, Bytes, Option<Bytes>)>,
     pub(super) questions: Questions,
+    /// How far jobs are of which others do not know yet, and when they are told.
+    progress: BTreeMap<u64, (u32, u32)>,
+    next_progress: Duration,
     counts: Counts,
 }
 
@@ -293,6 +298,27 @@ impl Broker {
         }
     }
 
+    /// A worker says how far a job is. Others know it a second later.
+    pub(super) fn row_progresses(&mut self, id: u32, numerator: u32, denominator: u32) {
+        let job = &self.jobs.arena[id];
+        if let Some(member) = self.membership.as_mut().filter(|_| job.stored && job.owned) {
+            member.progress.insert(job.number, (numerator, denominator));
+        }
+    }
+
+    fn tell_progress(&mut self, now: &Now) {
+        let Some(member) = self.membership.as_mut().filter(|member| member.next_progress <= now.steady) else { return };
+        if !member.progress.is_empty() {
+            member.next_progress = now.steady + PROGRESS;
+        }
+        for (id, (numerator, denominator)) in std::mem::take(&mut member.progress) {
+            // What is over meanwhile is not known to the member any more.
+            if self.jobs.by_number(id).is_some_and(|job| self.jobs.arena[job].state == State::Running) {
+                member.said.push(Said::Progress { id, numerator, denominator });
+            }
+        }
+    }
+
     /// A job is given back to the shared queue.
     fn give_up_row(&mut self, id: u32, outgoing: &mut Outgoing) {
         let number = self.jobs.arena[id].number;
@@ -339,12 +365,14 @@ impl Broker {
         let member = self.membership.as_ref()?;
         let oldest = member.waiting.front().map(|(since, _)| *since + KEPT);
         let lease = member.lease.until().filter(|_| member.hands_out);
-        oldest.into_iter().chain(lease).min()
+        let progress = Some(member.next_progress).filter(|_| !member.progress.is_empty());
+        [oldest, lease, progress].into_iter().flatten().min()
     }
 
     /// Jobs that nobody began are given back, unless somebody waits here for them.
     pub(super) fn give_idle_back(&mut self, now: &Now, outgoing: &mut Outgoing) {
         self.check_lease(now, outgoing);
+        self.tell_progress(now);
         while let Some(member) = &mut self.membership
             && let Some((_, number)) = member.waiting.front().copied().filter(|(since, _)| *since + KEPT <= now.steady)
         {

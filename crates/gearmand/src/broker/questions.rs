@@ -157,7 +157,8 @@ impl Broker {
                 return outgoing.replace(what, batch, &Response::Error { code, text });
             }
         };
-        let progress = [0, 0].map(Decimal::new);
+        let (numerator, denominator) = seen.as_ref().and_then(Seen::progress).unwrap_or_default();
+        let progress = [numerator, denominator].map(|part| Decimal::new(part.into()));
         let status = Status {
             known: seen.is_some(),
             running: seen.is_some_and(|seen| matches!(seen.state, SeenState::Owned { started: true, .. })),

@@ -260,6 +260,13 @@ impl Member {
         self.held.wait(id);
     }
 
+    /// A job is so far. To be said once a second at most.
+    pub(crate) fn progress(&mut self, id: u64, numerator: u32, denominator: u32) {
+        if self.held.progress(id) {
+            self.changes.progress(id, numerator, denominator);
+        }
+    }
+
     /// The broker has no use for a job, and has forgotten it.
     pub(crate) fn give_back(&mut self, id: u64) {
         if self.held.release(id) {

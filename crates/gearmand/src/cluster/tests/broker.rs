@@ -24,6 +24,7 @@ pub(super) enum Said {
     Batch(Batch),
     Begin(u64, Bytes),
     Wait(u64),
+    Progress(u64),
     GiveBack(u64),
     Demand(Bytes, u32, u32),
     Agree,
@@ -158,6 +159,12 @@ impl Broker {
         self.changes.add(&row.row(), || row.data.clone());
         self.jobs.insert(id, Job { row, state: State::Adding, owned: false, waiting: vec![submit] });
         Some(id)
+    }
+
+    /// Workers say how far their jobs are.
+    pub(super) fn progress(&mut self) {
+        let running = self.jobs.iter().filter(|(_, job)| job.state == State::Running);
+        self.said.extend(running.map(|(id, _)| Said::Progress(*id)));
     }
 
     /// An operator cancels the last job that is on its way to the store.

@@ -4,6 +4,7 @@ mod asks;
 mod faults;
 mod letters;
 mod limits;
+mod overview;
 mod schema;
 mod servers;
 mod settle;
