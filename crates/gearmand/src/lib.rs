@@ -189,8 +189,8 @@ mod server;
 mod shared;
 
 pub use cluster::SharedQueue;
-pub use config::{Config, Queue};
 pub use config::tls::Tls;
+pub use config::{Config, Queue};
 pub use durable::Durable;
 pub use net::listener::{Listener, SocketFile};
 pub use server::{Server, Stop, run};

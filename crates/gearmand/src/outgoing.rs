@@ -163,8 +163,9 @@ impl SendQueue {
 impl Barrier {
     /// What to send instead, when the batch did not do what the answer says.
     fn replacement(&self, result: BatchResult, replacements: &Replacements) -> Option<Vec<u8>> {
-        let error = |text: &'static str| {
-            Response::Error { code: ReturnCode::QueueError.name().as_bytes(), text: text.as_bytes() }
+        let error = |text: &'static str| Response::Error {
+            code: ReturnCode::QueueError.name().as_bytes(),
+            text: text.as_bytes(),
         };
         let response = match self.what {
             Answer::Created(_) if !result.added => error(NOT_STORED),
@@ -431,8 +432,9 @@ mod tests {
         outgoing.open(0);
         put(&mut outgoing, 2);
         for batch in 1..=3 {
-            outgoing
-                .after_batch(0, Some(batch), Answer::Created(1), |outgoing| outgoing.send(0, |out| out.put(b"created")));
+            outgoing.after_batch(0, Some(batch), Answer::Created(1), |outgoing| {
+                outgoing.send(0, |out| out.put(b"created"))
+            });
         }
         outgoing.send(0, |out| out.put(&[b'x'; LARGE]));
         outgoing.after_batch(0, Some(4), Answer::Created(1), |outgoing| outgoing.send(0, |out| out.put(b"last")));

@@ -1,14 +1,14 @@
 //! Accepting connections, timers, and stopping. Each connection is a task of one of the [`Threads`]; what they share is
 //! in [`crate::shared`]. Nothing of the protocol here.
 
-use crate::config::{Config, Queue};
-use crate::durable::batch::BatchResult;
-use crate::durable::recovery::recover;
-use crate::durable::writer::Writer;
 use crate::cluster::link::Link;
 use crate::cluster::member::Told;
 use crate::cluster::postgres::Unusable;
+use crate::config::{Config, Queue};
 use crate::durable::BackendError;
+use crate::durable::batch::BatchResult;
+use crate::durable::recovery::recover;
+use crate::durable::writer::Writer;
 use crate::http::Http;
 use crate::http::auth::Auth;
 use crate::http::budget::Budget;
@@ -56,6 +56,8 @@ pub enum Stop {
 const FLUSH: Duration = Duration::from_secs(1);
 /// How long a client whose handshake failed may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
+/// How long the first connections wait until this server may store jobs in a shared queue.
+const JOIN: Duration = Duration::from_secs(2);
 
 /// What one thread's tasks have of their own.
 #[derive(Debug)]
@@ -124,11 +126,7 @@ impl Server {
     ///
     /// # Errors
     /// When the queue cannot be read to its end.
-    pub fn new(
-        config: Config,
-        queue: Queue,
-        stop: &watch::Receiver<Stop>,
-    ) -> Result<Server, BackendError> {
+    pub fn new(config: Config, queue: Queue, stop: &watch::Receiver<Stop>) -> Result<Server, BackendError> {
         let wake = Arc::new(Notify::new());
         // A line has to fit into the buffer that it is read into.
         let config = Config { max_line: config.max_line.min(SCRATCH - 1), ..config };
@@ -137,8 +135,7 @@ impl Server {
         let (mut results, mut told) = (None, None);
         if let Queue::Shared(queue) = queue {
             state.broker.share_queue(&queue.prefix);
-            let unusable =
-                |e: Unusable| BackendError { queue: "the shared queue".into(), reason: e.text, held: false };
+            let unusable = |e: Unusable| BackendError { queue: "the shared queue".into(), reason: e.text, held: false };
             let (link, tells) = Link::start(queue).map_err(unusable)?;
             (state.link, told) = (Some(link), Some(tells));
         } else if let Queue::Own(mut queue) = queue {
@@ -177,6 +174,7 @@ impl Server {
         let threads = Arc::new(Threads::start(count, |runtime| PerThread::new(&self.shared, runtime))?);
         self.shared = threads.this().1.shared.clone();
         let handshakes = Arc::new(Handshakes::new(self.shared.lock().config.max_handshakes));
+        self.join_cluster().await;
         let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new(), handshakes };
         for listener in listeners {
             let listener = Accept::new(listener)?;
@@ -256,6 +254,18 @@ impl Server {
         });
         let serving = Serving::start(std::mem::take(&mut self.http), http.clone())?;
         Ok(Some((serving, http)))
+    }
+
+    /// Whoever submits first is not refused because this server has no numbers for jobs yet. A store that is away is not waited
+    /// for: there are other things to do.
+    async fn join_cluster(&mut self) {
+        let last = Instant::now() + JOIN;
+        while !self.shared.lock().broker.may_store() {
+            tokio::select! {
+                told = next(&mut self.told) => self.shared.with_state(|state| state.told(told)),
+                () = tokio::time::sleep_until(last) => return,
+            }
+        }
     }
 
     /// All that is to be settled is, and the rows of this server are free; a store that does not answer is not waited for long.

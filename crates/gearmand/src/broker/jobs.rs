@@ -381,7 +381,9 @@ mod tests {
     fn handles_of_a_shared_queue_and_of_one_server() {
         let mut handles = Handles::new("H:host");
         handles.share("H:@gearmand");
-        for (number, text) in [(7, "H:@gearmand:7"), (MAX_ID - 1, "H:@gearmand:9007199254740991"), (MAX_ID + 1, "H:host:1")] {
+        for (number, text) in
+            [(7, "H:@gearmand:7"), (MAX_ID - 1, "H:@gearmand:9007199254740991"), (MAX_ID + 1, "H:host:1")]
+        {
             assert_eq!(handles.write(number).as_ref(), text.as_bytes());
             assert_eq!(handles.parse(text.as_bytes()), Some(number));
         }

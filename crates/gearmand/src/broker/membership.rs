@@ -84,6 +84,11 @@ impl Broker {
         self.membership.as_ref().is_none_or(|member| member.lease.holds(now.steady))
     }
 
+    /// Whether there is a number for a new job; true where the queue is not shared.
+    pub(crate) fn may_store(&self) -> bool {
+        self.membership.as_ref().is_none_or(|member| !member.numbers.is_empty())
+    }
+
     /// A number for a new job in the background; where there is no shared queue, the next one.
     pub(super) fn insert_background(&mut self, job: Job) -> Option<u32> {
         let Some(member) = &mut self.membership else { return Some(self.jobs.insert(job)) };
@@ -128,7 +133,8 @@ impl Broker {
     /// The server stops, and gives back what it has.
     pub(crate) fn leave_cluster(&mut self, outgoing: &mut Outgoing) {
         self.give_all_back(outgoing);
-        let running: Vec<_> = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Running).collect();
+        let running: Vec<_> =
+            self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Running).collect();
         let ids: Vec<_> = running.into_iter().map(|(id, _)| id).collect();
         ids.into_iter().for_each(|id| self.give_up_row(id, outgoing));
         if let Some(member) = &mut self.membership {

@@ -100,7 +100,11 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(shared: SharedQueue, tells: UnboundedSender<Vec<Told>>, first: Option<(Store, mpsc::Receiver<Bytes>)>) -> Driver {
+    fn new(
+        shared: SharedQueue,
+        tells: UnboundedSender<Vec<Told>>,
+        first: Option<(Store, mpsc::Receiver<Bytes>)>,
+    ) -> Driver {
         let settings: Settings = shared.member.clone();
         let (store, woken) = first.map(|(store, woken)| (Arc::new(store), woken)).unzip();
         Driver {
@@ -288,7 +292,8 @@ impl Driver {
             self.told.push_back(told);
         }
         let first = self.questions.values().flatten().min();
-        let waits = |told: &Told| matches!((told, first), (Told::Result(result), Some(first)) if result.batch >= *first);
+        let waits =
+            |told: &Told| matches!((told, first), (Told::Result(result), Some(first)) if result.batch >= *first);
         let free = self.told.iter().position(waits).unwrap_or(self.told.len());
         free == 0 || self.tells.send(self.told.drain(..free).collect()).is_ok()
     }

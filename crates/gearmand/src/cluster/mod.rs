@@ -33,6 +33,9 @@ pub struct SharedQueue {
 
 impl fmt::Debug for SharedQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedQueue").field("member", &self.member).field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("SharedQueue")
+            .field("member", &self.member)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }

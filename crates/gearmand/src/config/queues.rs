@@ -300,9 +300,10 @@ impl QueueOptions {
             self.shared("", 0)?;
         }
         match (&self.import, self.is_durable()) {
-            (Some(_), true) if self.is(&[CLUSTER]) => {
-                Err(Usage::option("--import", "jobs are moved into a queue of one server: name another by --queue-type"))
-            }
+            (Some(_), true) if self.is(&[CLUSTER]) => Err(Usage::option(
+                "--import",
+                "jobs are moved into a queue of one server: name another by --queue-type",
+            )),
             (Some(_), false) => Err(Usage::option("--import", "into which queue? Name it by --queue-type")),
             (Some(from), true) => {
                 let reason = |reason| Usage::option("--import", reason);

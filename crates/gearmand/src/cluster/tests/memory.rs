@@ -99,14 +99,26 @@ impl Memory {
             Which::Key(row) => self.by_key(row)?,
         };
         if let Some(letter) = self.dead.get(&id) {
-            return Some(Seen { id, function: letter.function.clone(), tries: letter.tries, due_ms: 0, state: SeenState::Dead });
+            return Some(Seen {
+                id,
+                function: letter.function.clone(),
+                tries: letter.tries,
+                due_ms: 0,
+                state: SeenState::Dead,
+            });
         }
         let stored = self.rows.get(&id)?;
         let state = match stored.owner {
             None => SeenState::Free,
             Some(epoch) => SeenState::Owned { server: epoch.to_string(), started: stored.started },
         };
-        Some(Seen { id, function: stored.row.function.clone(), tries: stored.row.tries, due_ms: stored.row.due_ms, state })
+        Some(Seen {
+            id,
+            function: stored.row.function.clone(),
+            tries: stored.row.tries,
+            due_ms: stored.row.due_ms,
+            state,
+        })
     }
 
     fn sweep(&mut self, now: Duration) -> Answer {

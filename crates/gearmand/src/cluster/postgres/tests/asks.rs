@@ -215,7 +215,13 @@ async fn a_look_finds_a_job_wherever_it_is() {
     let waits = Seen { id: 1, function: "f".into(), tries: 0, due_ms: later, state: SeenState::Free };
     assert_eq!(look(Which::Id(1)).await, Some(waits.clone()));
     assert_eq!(look(Which::Key(Box::new(job(0, "f", "k")))).await, Some(waits));
-    let runs = Seen { id: 2, function: dash.function.clone(), tries: 0, due_ms: 0, state: SeenState::Owned { server: "a".into(), started: true } };
+    let runs = Seen {
+        id: 2,
+        function: dash.function.clone(),
+        tries: 0,
+        due_ms: 0,
+        state: SeenState::Owned { server: "a".into(), started: true },
+    };
     assert_eq!(look(Which::Key(Box::new(dash))).await, Some(runs.clone()));
     assert_eq!(look(Which::Id(2)).await, Some(runs));
     let dead = Seen { id: 3, function: "f".into(), tries: death.tries, due_ms: 0, state: SeenState::Dead };
