@@ -12,6 +12,8 @@
 //! cluster::held      rows that a server holds, and how many more it may
 //! cluster::member    one server's part in it
 //! cluster::member::serial  … what it asks one after the other
+//! cluster::member::known   … what its broker has to know first
+//! cluster::mirror    dead letters that the broker was told of
 //! cluster::said      what a broker tells it
 //! outgoing           what is to be sent, by connection
 //! seldom             what is logged only now and then
@@ -40,8 +42,10 @@
 //! broker::retries    … jobs that were not done are tried again, or become dead letters
 //! broker::results    … and send results
 //! broker::recurring  … the server submits jobs itself, by schedules
+//! broker::proxies    … work for other servers, and have others' jobs run
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::questions  … a shared queue is asked of jobs that are elsewhere
+//! broker::shared_letters  … servers that share a queue show the dead letters of all
 //! broker::membership … which jobs of a shared queue may be handed out
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot::page   where a part of a list begins and ends
@@ -87,7 +91,8 @@
 //! cluster::postgres::session     a connection
 //! cluster::postgres::statements  the text of every statement
 //! cluster::postgres::rows        jobs -> columns, rows -> jobs
-//! cluster::postgres::servers     servers come and go, wake-ups, looking
+//! cluster::postgres::servers     servers come and go, settings, wake-ups, looking
+//! cluster::postgres::letters     dead letters
 //! cluster::postgres::writes      new jobs, claims, what became of jobs
 //! cluster::postgres  the store of a shared queue in PostgreSQL
 //! cluster::link      the thread that brings a member and its store together
@@ -122,6 +127,11 @@
 //! net::threads       what connections are spread over
 //! shared             the state that all connections share, and its lock
 //! net::connection    bytes of one connection -> packets -> the broker
+//! ---- other servers ----
+//! peers::offers      for which functions workers are idle, and jobs may be asked for
+//! peers::proxy       a connection to another server, as its worker
+//! peers::forward     a job of another server, to its end here
+//! peers              servers that this one helps
 //! ---- HTTP ----
 //! http::patience     a stream whose peer has to read
 //! http::places       connections, so many at most
@@ -183,6 +193,7 @@ pub mod fuzzing;
 mod http;
 mod net;
 mod outgoing;
+mod peers;
 mod rights;
 mod seldom;
 mod server;

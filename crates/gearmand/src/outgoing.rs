@@ -99,6 +99,8 @@ pub(crate) enum Answer {
     Created(u64),
     /// What a shared queue knows, which is asked this question: see [`Outgoing::replace`].
     Asked(u64),
+    /// That of a text command that tries this dead letter again.
+    Revived(u64),
     /// ECHO_RES: jobs that are done had to be removed.
     Echo,
     /// That of a text command. It never fails: what it did holds, and what could not be stored is tried again.
@@ -170,7 +172,7 @@ impl Barrier {
         let response = match self.what {
             Answer::Created(_) if !result.added => error(NOT_STORED),
             Answer::Echo => (!result.done).then(|| error(NOT_REMOVED))?,
-            Answer::Created(_) | Answer::Asked(_) | Answer::Text => {
+            Answer::Created(_) | Answer::Asked(_) | Answer::Revived(_) | Answer::Text => {
                 return replacements.get(&self.what).map(|(_, packet)| packet.clone());
             }
         };
@@ -276,7 +278,12 @@ impl Outgoing {
     pub(crate) fn replace(&mut self, what: Answer, batch: Option<u64>, response: &Response<'_>) {
         let mut packet = Vec::new();
         response.encode(&mut packet);
-        self.replacements.insert(what, (batch.unwrap_or_default(), packet));
+        self.replace_bytes(what, batch, packet);
+    }
+
+    /// The same with these bytes.
+    pub(crate) fn replace_bytes(&mut self, what: Answer, batch: Option<u64>, bytes: Vec<u8>) {
+        self.replacements.insert(what, (batch.unwrap_or_default(), bytes));
     }
 
     pub(crate) fn response(&mut self, session: u32, response: &Response<'_>) {

@@ -4,7 +4,7 @@
 use crate::cluster::link::Link;
 use crate::cluster::member::Told;
 use crate::cluster::postgres::Unusable;
-use crate::config::{Config, Queue};
+use crate::config::{Config, Queue, host_name};
 use crate::durable::BackendError;
 use crate::durable::batch::BatchResult;
 use crate::durable::recovery::recover;
@@ -26,6 +26,9 @@ use crate::net::listener::{Accept, Accepted, EXHAUSTED, Listener, is_one_connect
 use crate::net::peer::Peer;
 use crate::net::stream::{HandshakeError, Socket, Stream};
 use crate::net::threads::Threads;
+use crate::peers::Peers;
+use crate::peers::forward::Here;
+use crate::peers::proxy::PeerAddress;
 use crate::shared::{Connection, Shared, State, end_rounds};
 use std::future::poll_fn;
 use std::io;
@@ -136,7 +139,7 @@ impl Server {
         if let Queue::Shared(queue) = queue {
             state.broker.share_queue(&queue.prefix);
             let unusable = |e: Unusable| BackendError { queue: "the shared queue".into(), reason: e.text, held: false };
-            let (link, tells) = Link::start(queue).map_err(unusable)?;
+            let (link, tells) = Link::start(*queue).map_err(unusable)?;
             (state.link, told) = (Some(link), Some(tells));
         } else if let Queue::Own(mut queue) = queue {
             let now = state.read_clock();
@@ -182,6 +185,7 @@ impl Server {
             tasks.accept.push(tokio::spawn(accepting));
         }
         let http = self.serve_http(&threads)?;
+        let mut peers = self.help_peers(&threads);
         let mut alarm = Alarm::new();
         let (mut acl, mut policies) = {
             let config = &self.shared.lock().config;
@@ -221,9 +225,12 @@ impl Server {
         }
         tasks.close().await;
         self.finish().await;
+        // Those who wait for a job over a connection of the server to itself learn that it does not come any more.
+        self.shared.lock().close_all();
+        if let Some(peers) = &mut peers {
+            peers.finish(FLUSH).await;
+        }
         if let Some((_serving, http)) = &http {
-            // Those who wait for a job learn that it does not come any more.
-            self.shared.lock().close_all();
             http.ending.finish(FLUSH).await;
         }
         match self.shared.lock().lost {
@@ -243,7 +250,7 @@ impl Server {
         let threads = threads.clone();
         let http = Arc::new(Http {
             shared: self.shared.clone(),
-            connect: Connect::new(move || connect_itself(&threads)),
+            connect: Connect::new(move || connect_itself(&threads, "HTTP", false)),
             auth: Auth::new(self.shared.lock().config.tokens.clone()),
             budget: Budget::new(),
             ending: Ending::new(),
@@ -284,6 +291,22 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Begins to work at other servers, where there are any.
+    fn help_peers(&self, threads: &Arc<Threads<PerThread>>) -> Option<Peers> {
+        let (peers, tls, max_packet) = {
+            let config = &self.shared.lock().config;
+            (config.peers.clone(), config.peer_tls.clone(), config.max_packet)
+        };
+        if peers.is_empty() {
+            return None;
+        }
+        let threads = threads.clone();
+        let connect = Arc::new(move || connect_itself(&threads, "a peer's job", true));
+        let here = Here { shared: self.shared.clone(), connect, max_packet };
+        let address = |server| PeerAddress { server, tls: tls.clone(), name: host_name(), max_packet };
+        Some(Peers::start(peers.into_iter().map(address), &here))
     }
 
     /// Stores what is to be stored, and then sends what is left to be sent.
@@ -419,17 +442,21 @@ async fn shake_hands(
     }
 }
 
-/// A connection of the server to itself, which may do everything: who asks for it has looked. The client's end.
-fn connect_itself(threads: &Threads<PerThread>) -> io::Result<UnixStream> {
+/// A connection of the server to itself, which may do everything: who asks for it has looked. The client's end. Jobs that are
+/// submitted over it may be of another server.
+fn connect_itself(threads: &Threads<PerThread>, name: &str, forwards: bool) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     let (thread, PerThread { shared, .. }) = threads.next();
     let stream = Stream::Plain(Socket::Unix(theirs).hand_to(thread)?);
     let mut state = shared.lock();
     if state.is_full() {
-        state.refuse("HTTP");
+        state.refuse(name);
         return Err(io::Error::other("there are as many connections as there may be"));
     }
-    insert(&mut state, shared, thread, stream, None, "HTTP".into());
+    let session = insert(&mut state, shared, thread, stream, None, name.into());
+    if forwards {
+        state.broker.set_forwards(session);
+    }
     Ok(ours)
 }
 

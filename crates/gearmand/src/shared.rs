@@ -4,9 +4,11 @@
 //! All steps that one look at the sockets brings are a *round*. At the end of a round workers get their jobs, changes go
 //! to the durable queue, and all that was sent leaves in one write for each connection.
 
+use crate::admin::dead;
 use crate::admin::text::About;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
+use crate::cluster::ask::Settled;
 use crate::cluster::link::Link;
 use crate::cluster::member::Told;
 use crate::cluster::said::Said;
@@ -16,7 +18,7 @@ use crate::durable::batch::{BatchResult, Stats};
 use crate::durable::writer::Writer;
 use crate::net::peer::Peer;
 use crate::net::stream::{Stream, Watch};
-use crate::outgoing::{InFlight, Outgoing};
+use crate::outgoing::{Answer, InFlight, Outgoing};
 use crate::rights::Access;
 use crate::seldom::Seldom;
 use std::io;
@@ -98,6 +100,8 @@ pub(crate) struct State {
     pub(crate) link: Option<Link>,
     /// What the durable queue did until its last result.
     pub(crate) stored: Stats,
+    /// Who is told when workers may be idle; `None`: nobody asks.
+    pub(crate) idle: Option<watch::Sender<()>>,
     /// The last batch of which it is known what became of it: see [`Shared::stored`].
     settled: watch::Sender<u64>,
     /// When to log that nobody can be accepted.
@@ -231,6 +235,7 @@ impl State {
             writer: None,
             link: None,
             stored: Stats::default(),
+            idle: None,
             settled: watch::Sender::new(0),
             exhausted: Seldom::every(TROUBLE),
             crowded: Seldom::every(TROUBLE),
@@ -317,6 +322,7 @@ impl State {
             changes,
             longest_commit: longest,
             uptime: self.now.steady,
+            cluster: self.broker.standing(self.now.steady),
             ..self.broker.server()
         }
     }
@@ -390,6 +396,11 @@ impl State {
     /// Looks whether somebody waits for what a round did: the durable queue, the timer, or the end of a drain.
     pub(crate) fn after_round(&mut self) {
         self.store_batch();
+        if let Some(idle) = &self.idle
+            && self.broker.take_idle_changed()
+        {
+            idle.send_replace(());
+        }
         let jobs = self.broker.len();
         self.most = self.most.max(jobs);
         let now = self.now;
@@ -434,7 +445,7 @@ impl State {
 
     /// What this round did goes to the shared queue.
     fn tell_link(&mut self) {
-        let (mut said, batch) = (self.broker.take_said(&self.now), self.broker.take_changes());
+        let (mut said, batch) = (self.broker.take_said(), self.broker.take_changes());
         let number = batch.as_ref().map(|batch| batch.number);
         said.extend(batch.map(Said::Batch));
         let heard = said.is_empty() || self.link.as_ref().is_some_and(|link| link.say(said));
@@ -465,6 +476,10 @@ impl State {
         for told in told {
             match told {
                 Told::Result(result) => self.settle(result),
+                Told::Revived { id, outcome: Settled::Exists(same) } => {
+                    let refused = dead::key_taken(&self.broker.handle_of(same));
+                    self.outgoing.replace_bytes(Answer::Revived(id), None, refused);
+                }
                 told => self.broker.told(&now, told, &mut self.outgoing),
             }
         }

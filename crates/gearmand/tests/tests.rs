@@ -21,6 +21,7 @@ mod logs;
 mod misbehaving;
 mod operating;
 mod packets;
+mod peers;
 mod policies;
 mod process;
 mod queues;

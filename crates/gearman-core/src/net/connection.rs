@@ -125,6 +125,16 @@ impl Connection {
         !self.write_buffer.is_empty()
     }
 
+    /// How many bytes wait to be written.
+    pub fn output(&self) -> usize {
+        self.write_buffer.len()
+    }
+
+    /// How many bytes were read and not taken yet: it grows while a large packet comes.
+    pub fn input(&self) -> usize {
+        self.read_buffer.len()
+    }
+
     /// Writes what the socket takes; ready when nothing is left.
     ///
     /// # Errors

@@ -50,14 +50,17 @@ pub(crate) fn retry(broker: &mut Broker, now: &Now, what: &[u8]) -> Vec<u8> {
             0 if is_empty(broker, what) => unknown(what),
             count => so_many(count),
         },
-        Err(NotRetried::KeyTaken(handle)) => {
-            refused("NOT_RETRIED", format!("its unique key is that of job {}", handle.escape_ascii()))
-        }
+        Err(NotRetried::KeyTaken(handle)) => key_taken(&handle),
         Err(NotRetried::TooManyFunctions) => {
             refused("NOT_RETRIED", "its function is unknown by now, and there are too many")
         }
         Err(NotRetried::Draining) => refused("NOT_RETRIED", "the server is to stop"),
     }
+}
+
+/// It is not tried again: this job has its key.
+pub(crate) fn key_taken(handle: &[u8]) -> Vec<u8> {
+    refused("NOT_RETRIED", format!("its unique key is that of job {}", handle.escape_ascii()))
 }
 
 /// The one of this handle is dropped; or all of this function.

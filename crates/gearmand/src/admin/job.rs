@@ -2,12 +2,15 @@
 //!
 //! Invariant: of a job that a connection may not see nothing is told, not even that there is one.
 
-use crate::admin::fields::{Fields, unix_time, unknown_job};
+use crate::admin::fields::{Fields, refused, unix_time, unknown_job};
 use crate::broker::kept::Outcome;
+use crate::broker::questions::Wanted;
 use crate::broker::snapshot::{JobInfo, Life};
 use crate::broker::{Broker, Now};
+use crate::cluster::ask::{Seen, SeenState};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use std::time::Duration;
 
 /// How a job is named.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +54,41 @@ fn known(broker: &Broker, info: &JobInfo) -> Vec<u8> {
         fields.put("denominator", info.progress[1].to_string());
     }
     put_cause(&mut fields, broker, info);
+    fields.end()
+}
+
+/// What is known of a job that is not at this server, and what is done with it.
+pub(crate) fn elsewhere(wanted: Wanted, found: Result<Option<(&[u8], &Seen)>, &str>) -> Vec<u8> {
+    let (handle, seen) = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => return unknown_job("there is no such job"),
+        Err(text) => return refused("QUEUE_ERROR", text),
+    };
+    match (wanted, &seen.state) {
+        (Wanted::Job, _) => shared(handle, seen),
+        (Wanted::Cancel, SeenState::Free) => b"OK\r\n".to_vec(),
+        (Wanted::Cancel, SeenState::Owned { server, .. }) => {
+            refused("NOT_CANCELLED", format!("server {server} has it: cancel it there"))
+        }
+        (Wanted::Cancel, SeenState::Dead) => unknown_job("it is a dead letter: forget it"),
+    }
+}
+
+fn shared(handle: &[u8], seen: &Seen) -> Vec<u8> {
+    let (state, server) = match &seen.state {
+        SeenState::Free if seen.due_ms > 0 => ("delayed", None),
+        SeenState::Free | SeenState::Dead => ("queued", None),
+        SeenState::Owned { server, started: false } => ("queued", Some(server)),
+        SeenState::Owned { server, started: true } => ("running", Some(server)),
+    };
+    let mut fields = Fields::default();
+    fields.put("handle", handle);
+    fields.put("function", &*seen.function);
+    fields.put("state", state);
+    fields.put("background", "1");
+    fields.put("tries", seen.tries.to_string());
+    fields.put_some("due", (seen.due_ms > 0).then(|| unix_time(Duration::from_millis(seen.due_ms))));
+    fields.put_some("server", server);
     fields.end()
 }
 

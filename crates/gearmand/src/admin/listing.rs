@@ -4,6 +4,7 @@
 use crate::admin::job::Returned;
 use crate::admin::{dead, policies, schedules};
 use crate::broker::activity::{End, Histogram};
+use crate::broker::membership::Standing;
 use crate::broker::policy::Rule;
 use crate::broker::recurring::Shown;
 use crate::broker::snapshot::{Connection, Cursor, DeadLetter, Function, Job, Page, Server};
@@ -200,6 +201,28 @@ fn server_counters(out: &mut Vec<u8>, server: &Server) {
         ("commits", server.commits),
         ("changes", server.changes),
         ("longest_commit_us", server.longest_commit.as_micros() as u64),
+    ] {
+        field(out, name, count);
+    }
+    out.push(b'\n');
+    if let Some(cluster) = &server.cluster {
+        cluster_counters(out, cluster);
+    }
+}
+
+fn cluster_counters(out: &mut Vec<u8>, Standing { epoch, lease, eldest, counts }: &Standing) {
+    out.extend_from_slice(b"cluster");
+    for (name, count) in [
+        ("epoch", epoch.unwrap_or_default()),
+        ("lease", u64::from(*lease)),
+        ("eldest", u64::from(*eldest)),
+        ("claimed", counts.claimed),
+        ("released", counts.released),
+        ("adopted", counts.adopted),
+        ("lost", counts.lost),
+        ("late", counts.late),
+        ("died", counts.died),
+        ("doubts", counts.doubts),
     ] {
         field(out, name, count);
     }

@@ -7,6 +7,7 @@ use crate::admin::listing::{List, Listing};
 use crate::admin::whoami::whoami;
 use crate::admin::{dead, policies};
 use crate::broker::manage::NotDropped;
+use crate::broker::questions::{Named, Wanted};
 use crate::broker::snapshot::Server;
 use crate::broker::{Broker, Now};
 use crate::outgoing::{Answer, Outgoing};
@@ -43,6 +44,26 @@ pub(crate) fn answer(
         return None;
     }
     let changes = of_text(&command) == Need::Admin;
+    let elsewhere = match command {
+        Command::Job(handle) if !broker.has_job(now, handle) => Some((Wanted::Job, Named::Handle(handle))),
+        Command::CancelJob(handle) if !broker.has_job(now, handle) => Some((Wanted::Cancel, Named::Handle(handle))),
+        Command::JobOfUnique(function, unique) if broker.job_info_unique(now, function, unique).is_none() => {
+            Some((Wanted::Job, Named::Unique(function, unique)))
+        }
+        Command::CancelUnique(function, unique) if broker.job_info_unique(now, function, unique).is_none() => {
+            Some((Wanted::Cancel, Named::Unique(function, unique)))
+        }
+        _ => None,
+    };
+    if let Some(wanted) = elsewhere
+        && broker.ask_elsewhere(session, wanted, job::elsewhere, outgoing)
+    {
+        return None;
+    }
+    let revived = match command {
+        Command::DeadRetry(what) => broker.number_of(what),
+        _ => None,
+    };
     let answer = match command {
         Command::Status => return Some(Listing::new(List::Status)),
         Command::PriorityStatus => return Some(Listing::new(List::PriorityStatus)),
@@ -98,6 +119,8 @@ pub(crate) fn answer(
     };
     // What was changed outlives the server once that is answered.
     let batch = broker.last_batch().filter(|_| changes);
-    outgoing.after_batch(session, batch, Answer::Text, |outgoing| outgoing.text(session, answer));
+    outgoing.after_batch(session, batch, revived.map_or(Answer::Text, Answer::Revived), |outgoing| {
+        outgoing.text(session, answer)
+    });
     None
 }

@@ -5,7 +5,7 @@ use crate::broker::arena::{Arena, NONE};
 use crate::broker::functions::Function;
 use crate::broker::jobs::{State, number_hash};
 use crate::broker::queue::Priorities;
-use crate::broker::sessions::{Ability, Session};
+use crate::broker::sessions::{Ability, Role, Session};
 use crate::broker::wakeups::{Step, Wakeup};
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
@@ -42,7 +42,7 @@ struct Found {
 }
 
 /// Is this still true: the connection sleeps since then, and can do that?
-fn sleeps(sessions: &Arena<Session>, function: u32) -> impl Fn(u64, u32) -> bool {
+pub(super) fn sleeps(sessions: &Arena<Session>, function: u32) -> impl Fn(u64, u32) -> bool {
     move |since, session| sessions.get(session).is_some_and(|p| p.asleep == since && p.ability(function).is_some())
 }
 
@@ -83,8 +83,9 @@ impl Broker {
             self.functions[function].workers += 1;
             self.demand_changed(function);
             if asleep != 0 {
+                self.idle_changed = true;
                 self.sleep_in(function, session);
-                self.functions[function].idle += u32::from(self.is_member());
+                self.functions[function].idle += u32::from(self.is_counted(session));
                 if !self.functions[function].queue.is_empty() {
                     self.call(function);
                 }
@@ -110,7 +111,7 @@ impl Broker {
 
     fn forget(&mut self, now: &Now, session: u32, function: u32, outgoing: &mut Outgoing) {
         self.functions[function].workers -= 1;
-        if self.is_member() && self.sessions[session].asleep != 0 {
+        if self.is_counted(session) && self.sessions[session].asleep != 0 {
             self.functions[function].idle -= 1;
         }
         self.demand_changed(function);
@@ -132,7 +133,7 @@ impl Broker {
     /// ALL_YOURS, or the option of this name, which has an answer: from now on the worker gets its next job while
     /// it sleeps, in place of the NOOP.
     pub(super) fn all_yours(&mut self, session: u32) {
-        self.sessions[session].direct = self.rules.direct;
+        self.sessions[session].direct = self.rules.direct && self.sessions[session].role != Role::Proxy;
     }
 
     /// A packet came. The job that a direct worker is given in its sleep must find it waiting for one: so
@@ -154,6 +155,10 @@ impl Broker {
         self.sleeps += 1;
         self.set_asleep(session, self.sleeps);
         let worker = &self.sessions[session];
+        if worker.role == Role::Proxy {
+            return self.proxy_sleeps(session, slept);
+        }
+        self.idle_changed = true;
         let (direct, on_the_way) = (worker.direct, worker.woken);
         let wanted = |id, of: &Function| match direct {
             true => of.is_open(now.steady),
@@ -178,10 +183,10 @@ impl Broker {
         }
     }
 
-    fn sleep_in(&mut self, function: u32, session: u32) {
-        let since = self.sessions[session].asleep;
+    pub(super) fn sleep_in(&mut self, function: u32, session: u32) {
+        let Session { asleep, role, .. } = self.sessions[session];
         let sleeps = sleeps(&self.sessions, function);
-        self.functions[function].sleeps(since, session, sleeps);
+        self.functions[function].sleeps(asleep, session, role, sleeps);
     }
 
     /// Wakes a worker that sleeps.
@@ -200,6 +205,11 @@ impl Broker {
         self.set_asleep(session, 0);
         self.sessions[session].form = grab;
         self.moves_on(now, session);
+        if self.sessions[session].role == Role::Proxy {
+            // When all others have got theirs.
+            self.sessions[session].asking = true;
+            return self.asking_proxies.push_back(session);
+        }
         match self.first_for(now, session) {
             Some(found) => self.give(now, session, found, outgoing),
             None => {
@@ -228,6 +238,14 @@ impl Broker {
     /// job" for who came before it, and wake another: four packets more.
     pub(crate) fn match_up(&mut self, now: &Now, outgoing: &mut Outgoing) {
         self.check_lease(now, outgoing);
+        self.match_own(now, outgoing);
+        while let Some(session) = self.asking_proxies.pop_front() {
+            self.answer(now, session, outgoing);
+            self.match_own(now, outgoing);
+        }
+    }
+
+    fn match_own(&mut self, now: &Now, outgoing: &mut Outgoing) {
         while let Some(session) = self.asking.pop_front() {
             self.answer(now, session, outgoing);
         }
@@ -278,6 +296,7 @@ impl Broker {
         self.row_begun(job);
         self.assign(session, job, self.sessions[session].form, outgoing);
         self.hand_on(session, function);
+        self.no_longer_ahead(job);
     }
 
     fn assign(&self, session: u32, job: u32, grab: Grab, outgoing: &mut Outgoing) {
@@ -297,6 +316,10 @@ impl Broker {
 
     /// The job that a worker is to get, if there is one.
     fn first_for(&self, now: &Now, session: u32) -> Option<Found> {
+        let worker = &self.sessions[session];
+        if worker.role == Role::Proxy {
+            return self.first_of(session, |id, of| self.is_spare(now, of, u32::from(id == worker.woken)));
+        }
         self.first_of(session, |_, of| of.is_open(now.steady))
     }
 
@@ -361,8 +384,8 @@ impl Broker {
     /// Gives one job of this function to a worker that sleeps, or wakes up to `left` for it. False: there were not enough.
     fn wake(&mut self, now: &Now, function: u32, step: Step, mut left: u32, outgoing: &mut Outgoing) -> bool {
         while left > 0 && !self.draining {
-            let sleeps = sleeps(&self.sessions, function);
-            let Some(session) = self.functions[function].wake(sleeps) else { return false };
+            let own = self.functions[function].wake(sleeps(&self.sessions, function));
+            let Some(session) = own.or_else(|| self.wake_proxy(now, function)) else { return false };
             let worker = &self.sessions[session];
             let direct = worker.direct && now.steady.saturating_sub(worker.last_packet) <= AWAKE;
             match self.first_for(now, session).filter(|_| direct) {
@@ -385,7 +408,7 @@ impl Broker {
 
     /// A worker that was woken does something else than take a job of the function it was woken for
     /// (`got`: it got a job of this one): the next is woken, where a job still waits.
-    fn hand_on(&mut self, session: u32, got: u32) {
+    pub(super) fn hand_on(&mut self, session: u32, got: u32) {
         let function = self.on_the_way(session, NONE);
         if function == NONE || function == got {
             return;
@@ -417,5 +440,6 @@ impl Broker {
             return outgoing.error(session, ReturnCode::ArgumentTooLarge.name(), "Client id too large");
         }
         self.sessions[session].id = (!id.is_empty()).then(|| id.into());
+        self.may_be_proxy(session, id);
     }
 }

@@ -8,7 +8,7 @@ use crate::broker::arena::NONE;
 use crate::broker::jobs::State;
 use crate::broker::policy::Policy;
 use crate::broker::queue::AHEAD;
-use crate::broker::sessions::OVERDUE;
+use crate::broker::sessions::{OVERDUE, Role, Session};
 use crate::broker::{Broker, Now};
 use gearman_core::protocol::message::Priority;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -76,7 +76,7 @@ pub(crate) fn known(broker: &Broker) -> BTreeMap<u64, Known> {
 /// After the end of a round, no question is without its answer.
 pub(crate) fn check_round(broker: &Broker, now: &Now) {
     check(broker, now);
-    assert!(broker.asking.is_empty() && broker.called.is_empty());
+    assert!(broker.asking.is_empty() && broker.called.is_empty() && broker.asking_proxies.is_empty());
     assert!(broker.sessions.iter().all(|(_, session)| !session.asking), "a question has no answer");
 }
 
@@ -98,7 +98,13 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
         assert_eq!(broker.jobs.by_number(job.number), Some(id));
         let keyless = matches!((job.unique(), job.workload()), (b"", _) | (b"-", b""));
         let same = broker.jobs.by_unique(job.function, job.unique(), job.workload());
-        assert_eq!(same, (!keyless).then_some(id), "one job of a key");
+        match job.is_forwarded() {
+            true => assert_ne!(same, Some(id), "its own server sees to its key"),
+            false => assert_eq!(same, (!keyless).then_some(id), "one job of a key"),
+        }
+        if job.state == State::Running && broker.sessions[job.worker].role == Role::Proxy {
+            assert!(!job.is_forwarded(), "forwarded twice");
+        }
         assert!(job.background || job.waiters != NONE || job.state == State::Running, "nobody waits for it");
     }
     for (id, function) in broker.functions.iter() {
@@ -135,8 +141,11 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
         let woken = broker.sessions.iter().filter(|(_, p)| p.woken == id).count();
         assert_eq!(function.woken as usize, woken);
         let queued: u32 = Priority::ALL.into_iter().map(|p| function.queue.len_of(p)).sum();
-        let asleep = broker.sessions.iter().any(|(_, p)| p.asleep != 0 && p.ability(id).is_some());
-        let round_goes_on = !broker.asking.is_empty() || !broker.called.is_empty();
+        // Proxies wait while one that was forwarded is next.
+        let proxies_wait = function.queue.next().is_some_and(|next| jobs[next.job].is_forwarded());
+        let could = |p: &Session| p.role != Role::Proxy || !proxies_wait;
+        let asleep = broker.sessions.iter().any(|(_, p)| p.asleep != 0 && p.ability(id).is_some() && could(p));
+        let round_goes_on = !broker.asking.is_empty() || !broker.called.is_empty() || !broker.asking_proxies.is_empty();
         if asleep && !broker.draining && !round_goes_on {
             let woken = function.woken;
             let room = function.limiter.as_ref().map_or(u32::MAX, |limiter| limiter.room(now.steady, function.running));

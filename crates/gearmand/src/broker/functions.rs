@@ -7,6 +7,7 @@ use crate::broker::activity::Activity;
 use crate::broker::limits::Limiter;
 use crate::broker::policy::Policy;
 use crate::broker::queue::Queue;
+use crate::broker::sessions::Role;
 use gearman_core::protocol::message::Priority;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -38,6 +39,8 @@ pub(crate) struct Function {
     /// Workers that sleep, longest first, as (`Session::asleep`, connection). An entry is void when the
     /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
     sleepers: VecDeque<(u64, u32)>,
+    /// The same of proxies.
+    proxies: VecDeque<(u64, u32)>,
     /// What an operator wants for its jobs; `None`: nothing.
     pub(crate) policy: Option<Box<Policy>>,
     /// What that limits; `None`: nothing.
@@ -60,6 +63,7 @@ impl Function {
             calls: 0,
             woken: 0,
             sleepers: VecDeque::new(),
+            proxies: VecDeque::new(),
             policy: None,
             limiter: None,
             activity: None,
@@ -100,23 +104,40 @@ impl Function {
     }
 
     /// A worker went to sleep; or one that sleeps learned this function.
-    pub(crate) fn sleeps(&mut self, since: u64, session: u32, valid: impl Fn(u64, u32) -> bool) {
+    pub(crate) fn sleeps(&mut self, since: u64, session: u32, role: Role, valid: impl Fn(u64, u32) -> bool) {
+        let sleepers = if role == Role::Proxy { &mut self.proxies } else { &mut self.sleepers };
         // Void entries are swept out before they outnumber the workers, so each costs little.
-        if self.sleepers.len() > 16 + 2 * self.workers as usize {
-            self.sleepers.retain(|(since, session)| valid(*since, *session));
+        if sleepers.len() > 16 + 2 * self.workers as usize {
+            sleepers.retain(|(since, session)| valid(*since, *session));
         }
-        self.sleepers.push_back((since, session));
+        sleepers.push_back((since, session));
     }
 
     /// The one that sleeps longest.
     pub(crate) fn wake(&mut self, valid: impl Fn(u64, u32) -> bool) -> Option<u32> {
-        while let Some((since, session)) = self.sleepers.pop_front() {
-            if valid(since, session) {
-                return Some(session);
-            }
-        }
-        None
+        first(&mut self.sleepers, valid)
     }
+
+    /// The same of proxies.
+    pub(crate) fn wake_proxy(&mut self, valid: impl Fn(u64, u32) -> bool) -> Option<u32> {
+        first(&mut self.proxies, valid)
+    }
+
+    /// Whether more workers than this sleep; proxies do not count.
+    pub(crate) fn has_sleepers(&self, more_than: u32, valid: impl Fn(u64, u32) -> bool) -> bool {
+        let mut sleepers = self.sleepers.iter().filter(|(since, session)| valid(*since, *session));
+        sleepers.nth(more_than as usize).is_some()
+    }
+}
+
+/// Takes out the first that sleeps, and all that do not in front of it.
+fn first(sleepers: &mut VecDeque<(u64, u32)>, valid: impl Fn(u64, u32) -> bool) -> Option<u32> {
+    while let Some((since, session)) = sleepers.pop_front() {
+        if valid(since, session) {
+            return Some(session);
+        }
+    }
+    None
 }
 
 /// All functions, by number and by name.

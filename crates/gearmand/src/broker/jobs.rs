@@ -94,6 +94,8 @@ pub(crate) struct Extra {
     pub(crate) first: u64,
     /// When its function's timeout runs out. Only while its worker is on it.
     pub(crate) deadline: Option<Duration>,
+    /// It is another server's, and is run here for that one.
+    pub(crate) forwarded: bool,
 }
 
 impl Job {
@@ -143,7 +145,16 @@ impl Job {
         Some(self.since).filter(|due| waits && *due > 0)
     }
 
+    /// It is another server's, and is run here for that one.
+    pub(crate) fn is_forwarded(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.forwarded)
+    }
+
+    /// Of a job that was forwarded its own server has seen to the key.
     fn key(&self) -> Option<Key<'_>> {
+        if self.is_forwarded() {
+            return None;
+        }
         key(self.unique(), self.workload())
     }
 }

@@ -11,6 +11,7 @@
 
 use crate::broker::arena::NONE;
 use crate::broker::policy::{Keep, Policy, Rate};
+use crate::broker::sessions::Role;
 use crate::broker::wakeups::Step;
 use crate::broker::{Broker, Now};
 use crate::outgoing::Outgoing;
@@ -139,6 +140,7 @@ impl Broker {
             self.call(id);
         }
         self.bound_results(id, keep);
+        self.idle_changed = true;
     }
 
     /// Workers are woken for the jobs of a function with limits: for as many as may begin, so far as nobody is on the way.
@@ -198,7 +200,8 @@ impl Broker {
             return;
         }
         let worker = &self.sessions[session];
-        let asks = worker.asleep == 0 && worker.woken == NONE && worker.running.is_empty();
+        let asks =
+            worker.asleep == 0 && worker.woken == NONE && worker.running.is_empty() && worker.role != Role::Proxy;
         if !asks || worker.ability(function).is_none() {
             return;
         }

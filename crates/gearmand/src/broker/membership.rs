@@ -11,14 +11,17 @@
 
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
+use crate::broker::functions::Function;
 use crate::broker::jobs::{Job, State};
+use crate::broker::policy::{Policy, Rate};
 use crate::broker::questions::Questions;
+use crate::broker::sessions::Role;
 use crate::broker::{Broker, Now};
-use crate::cluster::ask::JobRow;
+use crate::cluster::ask::{JobRow, Limit, Pace};
 use crate::cluster::lease::Lease;
-use crate::cluster::member::Told;
+use crate::cluster::member::{Counts, Told};
 use crate::cluster::said::Said;
-use crate::durable::{MAX_ID, Name};
+use crate::durable::{MAX_ID, Name, Setting};
 use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
 use gearman_core::protocol::message::{Response, Update};
@@ -41,13 +44,56 @@ pub(super) struct Membership {
     pub(super) said: Vec<Said>,
     /// Functions whose workers are others than before, or do something else.
     changed: BTreeSet<u32>,
-    /// What was said of them: how many workers can run them, and how many of those have nothing to do.
-    demand: BTreeMap<u32, (u32, u32)>,
+    /// What was said of them.
+    demand: BTreeMap<u32, Demand>,
     /// Owned jobs by since when they wait, oldest first. Some are begun meanwhile, or gone.
     waiting: VecDeque<(Duration, u64)>,
     /// Jobs were handed out by the lease; when it is over, that is still to be seen to.
     hands_out: bool,
+    /// No server of the cluster is older than this one.
+    eldest: bool,
+    /// Settings that were changed here, with their batches, keys and values: others may not know of them yet.
+    settings: VecDeque<(u64, Bytes, Option<Bytes>)>,
     pub(super) questions: Questions,
+    counts: Counts,
+}
+
+/// What a server is in a cluster, as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The number that it has since it joined; `None`: it has not, or not again.
+    pub(crate) epoch: Option<u64>,
+    /// Its lease holds: it hands out jobs of the shared queue.
+    pub(crate) lease: bool,
+    /// It submits the jobs of schedules.
+    pub(crate) eldest: bool,
+    pub(crate) counts: Counts,
+}
+
+/// What a function needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Demand {
+    /// How many workers can run it, and how many of those have nothing to do and may.
+    able: u32,
+    idle: u32,
+    /// What limits it over all servers.
+    limit: Option<Limit>,
+}
+
+impl Demand {
+    fn of(function: &Function) -> Demand {
+        let Some(limiter) = &function.limiter else {
+            return Demand { able: function.workers, idle: function.idle, limit: None };
+        };
+        let policy = function.policy.as_deref();
+        let pace = |rate: Rate| Pace { interval_us: rate.interval().as_micros().max(1) as u64, burst: rate.burst() };
+        let (concurrency, rate) = (policy.and_then(Policy::concurrency), policy.and_then(Policy::rate).map(pace));
+        let limit = (concurrency.is_some() || rate.is_some()).then_some(Limit { concurrency, rate });
+        match limiter.places(0) {
+            0 => Demand { limit, ..Demand::default() },
+            _ => Demand { able: function.workers, idle: function.idle.min(limiter.places(function.running)), limit },
+        }
+    }
 }
 
 impl Membership {
@@ -89,6 +135,43 @@ impl Broker {
         self.membership.as_ref().is_none_or(|member| !member.numbers.is_empty())
     }
 
+    /// What this server is in a cluster; `None`: it is in none.
+    pub(crate) fn standing(&self, now: Duration) -> Option<Standing> {
+        let member = self.membership.as_ref()?;
+        let (epoch, lease) = (member.lease.epoch(), member.lease.holds(now));
+        Some(Standing { epoch, lease, eldest: member.eldest, counts: member.counts })
+    }
+
+    /// Whether this server submits the jobs of schedules: of a cluster, one does.
+    pub(super) fn fires_schedules(&self, now: &Now) -> bool {
+        self.membership.as_ref().is_none_or(|member| member.eldest && member.lease.holds(now.steady))
+    }
+
+    /// A setting is changed here.
+    pub(super) fn setting_changed(&mut self, batch: u64, key: &str, value: Option<&str>) {
+        if let Some(member) = &mut self.membership {
+            let copy = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+            member.settings.push_back((batch, copy(key), value.map(copy)));
+        }
+    }
+
+    /// These are the settings of all servers, with what was changed here up to this batch.
+    fn obey_settings(&mut self, now: &Now, version: u64, batch: u64, all: Vec<(Bytes, Bytes)>) {
+        let Some(member) = &mut self.membership else { return };
+        member.settings.retain(|(of, ..)| *of > batch);
+        member.said.push(Said::Obey(version));
+        let mut settings: BTreeMap<_, _> = all.into_iter().collect();
+        for (_, key, value) in &member.settings {
+            match value {
+                Some(value) => drop(settings.insert(key.clone(), value.clone())),
+                None => drop(settings.remove(key)),
+            }
+        }
+        self.policies.forget_run_time();
+        settings.iter().for_each(|(key, value)| self.restore_setting(&Setting { key, value }));
+        self.apply_policies(now);
+    }
+
     /// A number for a new job in the background; where there is no shared queue, the next one.
     pub(super) fn insert_background(&mut self, job: Job) -> Option<u32> {
         let Some(member) = &mut self.membership else { return Some(self.jobs.insert(job)) };
@@ -112,20 +195,23 @@ impl Broker {
     }
 
     /// What is to be told now, without the changes of the queue.
-    pub(crate) fn take_said(&mut self, now: &Now) -> Vec<Said> {
+    pub(crate) fn take_said(&mut self) -> Vec<Said> {
         let Some(member) = &mut self.membership else { return Vec::new() };
         for id in std::mem::take(&mut member.changed) {
             let Some(of) = self.functions.get(id) else {
                 member.demand.remove(&id);
                 continue;
             };
-            let room = of.limiter.as_ref().map_or(u32::MAX, |limiter| limiter.room(now.steady, of.running));
-            let stopped = self.draining || of.limiter.as_ref().is_some_and(|limiter| limiter.places(0) == 0);
-            let demand = if stopped { (0, 0) } else { (of.workers, of.idle.min(room)) };
-            if member.demand.insert(id, demand).unwrap_or_default() != demand {
-                let function = Bytes::copy_from_slice(&of.name);
-                member.said.push(Said::Demand { function, able: demand.0, idle: demand.1 });
+            let demand = if self.draining { Demand::default() } else { Demand::of(of) };
+            let before = member.demand.insert(id, demand).unwrap_or_default();
+            if before == demand {
+                continue;
             }
+            let function = Bytes::copy_from_slice(&of.name);
+            if before.limit != demand.limit {
+                member.said.push(Said::Limit { function: function.clone(), limit: demand.limit });
+            }
+            member.said.push(Said::Demand { function, able: demand.able, idle: demand.idle });
         }
         std::mem::take(&mut member.said)
     }
@@ -149,12 +235,17 @@ impl Broker {
         }
     }
 
+    /// Whether it counts for the shared queue that a connection sleeps: who works for a peer wants none of its jobs.
+    pub(super) fn is_counted(&self, session: u32) -> bool {
+        self.is_member() && self.sessions[session].role != Role::Proxy
+    }
+
     /// A connection sleeps since a PRE_SLEEP, 0: it does not. All changes of that are made here.
     pub(super) fn set_asleep(&mut self, session: u32, asleep: u64) {
         let worker = &mut self.sessions[session];
         let before = std::mem::replace(&mut worker.asleep, asleep);
         let Some(member) = &mut self.membership else { return };
-        if (before == 0) == (asleep == 0) {
+        if (before == 0) == (asleep == 0) || worker.role == Role::Proxy {
             return;
         }
         for ability in &worker.abilities {
@@ -286,13 +377,26 @@ impl Broker {
                     self.jobs.arena[id].owned = true;
                 }
             }
+            Told::Letter(letter) => self.letter_told(now, &letter),
+            Told::LetterGone(number) => drop(self.dead.remove(number)),
+            Told::Counts(counts) => {
+                if let Some(member) = &mut self.membership {
+                    member.counts = counts;
+                }
+            }
+            Told::Eldest(eldest) => {
+                if let Some(member) = &mut self.membership {
+                    member.eldest = eldest;
+                }
+            }
+            Told::Settings { version, batch, all } => self.obey_settings(now, version, batch, all),
             Told::Free(number) => self.free(number, outgoing),
             Told::Exists { id, same } => {
                 let handle = self.handles.write(same);
                 outgoing.replace(Answer::Created(id), None, &Response::JobCreated(&handle));
                 self.free(id, outgoing);
             }
-            Told::Revived { .. } => {}
+            Told::Revived { id, outcome } => self.revived(id, outcome),
             Told::Answered { question, answer } => self.answered(question, answer, outgoing),
             Told::Result(result) => self.settle(now, result, outgoing),
             Told::Ids { first, count } => {

@@ -3,7 +3,7 @@
 //!
 //! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
 //! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it),
-//! `retries.rs` (what becomes of it when it was not done), `storing.rs` (what the durable queue knows of it) and `manage.rs`
+//! `retries.rs` (what becomes of it when it was not done), `proxies.rs` (jobs of other servers, and for their workers), `storing.rs` (what the durable queue knows of it) and `manage.rs`
 //! (what operators ask for); `outcomes.rs` remembers results and keys of jobs that are over. The states of a job are a table in `jobs.rs`.
 //!
 //! The state is private to this folder. In come packets (`dispatch.rs`), time, and what became of changes; out come
@@ -55,17 +55,19 @@ mod jobs;
 pub(crate) mod kept;
 mod limits;
 pub(crate) mod manage;
-mod membership;
+pub(crate) mod membership;
 mod notices;
 mod outcomes;
 pub(crate) mod policy;
-mod questions;
+pub(crate) mod proxies;
+pub(crate) mod questions;
 mod queue;
 pub(crate) mod recurring;
 mod results;
 pub(crate) mod retries;
 mod schedule;
 mod sessions;
+mod shared_letters;
 pub(crate) mod snapshot;
 mod storing;
 pub(crate) mod submit;
@@ -75,6 +77,7 @@ mod tests;
 mod wakeups;
 
 pub(crate) use jobs::MAX_PREFIX;
+pub(crate) use proxies::PROXY;
 pub(crate) use wakeups::ALL;
 
 /// Of what may be due in any number at once, so much is done at a time: a few milliseconds.
@@ -151,6 +154,10 @@ pub(crate) struct Broker {
     /// Workers whose GRAB_JOB is not answered yet, and functions with calls: for the end of the round.
     asking: VecDeque<u32>,
     called: VecDeque<u32>,
+    /// The same of proxies, which come last.
+    asking_proxies: VecDeque<u32>,
+    /// There may be an idle worker more than before.
+    idle_changed: bool,
     /// The last number of a PRE_SLEEP.
     sleeps: u64,
     /// The last number of a CAN_DO.
@@ -195,6 +202,8 @@ impl Broker {
             wakeups: Wakeups::default(),
             asking: VecDeque::new(),
             called: VecDeque::new(),
+            asking_proxies: VecDeque::new(),
+            idle_changed: false,
             sleeps: 0,
             announced: 0,
             running: 0,
@@ -324,9 +333,14 @@ impl Broker {
     }
 
     /// GET_STATUS_UNIQUE: of the first function that has a job of this key, and that the connection may know of.
-    fn get_status_unique(&self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
-        let mut found = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
-        let job = found.find(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
+    fn get_status_unique(&mut self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
+        let mut jobs = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
+        let found = jobs.find(|id| self.sees(session, *id));
+        drop(jobs);
+        if found.is_none() && self.ask_status_unique(session, unique, outgoing) {
+            return;
+        }
+        let job = found.map(|id| &self.jobs.arena[id]);
         let progress = progress(job);
         let status = status(job, &progress);
         let clients = Decimal::new(job.map_or(0, |j| self.waiters_of(j).count() as u64));
@@ -351,6 +365,16 @@ impl Broker {
         outgoing.response(session, &Response::Option(name));
     }
 
+    /// The number in a handle, where it is one of ours.
+    pub(crate) fn number_of(&self, handle: &[u8]) -> Option<u64> {
+        self.handles.parse(handle)
+    }
+
+    /// The handle of a number.
+    pub(crate) fn handle_of(&self, number: u64) -> jobs::Handle {
+        self.handles.write(number)
+    }
+
     fn by_handle(&self, handle: &[u8]) -> Option<u32> {
         self.handles.parse(handle).and_then(|number| self.jobs.by_number(number))
     }
@@ -365,7 +389,7 @@ impl Broker {
         let deadline = self.deadlines.first().map(|(when, _)| *when);
         let token = self.tokens.first().map(|(when, _)| *when);
         let wakeup = self.wakeups.next(&self.sessions);
-        let (recurring, sweep) = (self.recurring.due().map(|due| wall(due * 1000)), self.next_sweep());
+        let (recurring, sweep) = (self.next_schedule(now, wall), self.next_sweep());
         let membership = self.membership_deadline();
         [due, deadline, token, wakeup, recurring, sweep, membership].into_iter().flatten().min()
     }
@@ -423,6 +447,7 @@ impl Broker {
 
     /// From now on no jobs are taken, and none handed out. False: that was so before.
     pub(crate) fn drain(&mut self) -> bool {
+        self.idle_changed = true;
         !std::mem::replace(&mut self.draining, true)
     }
 
@@ -466,7 +491,10 @@ impl Broker {
         let Some(job) = self.jobs.arena.get_mut(id) else { return };
         let (function, priority, worker) = (job.function, job.priority, job.worker);
         match job.state {
-            State::Queued => self.functions[function].queue.remove(&mut self.jobs.arena, priority, id),
+            State::Queued => {
+                self.functions[function].queue.remove(&mut self.jobs.arena, priority, id);
+                self.no_longer_ahead(id);
+            }
             State::Storing => {}
             State::Delayed => {
                 self.delayed.remove(&(job.since, job.number));

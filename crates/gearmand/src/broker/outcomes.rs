@@ -18,6 +18,9 @@ impl Broker {
     /// A job is over.
     pub(super) fn remember(&mut self, now: &Now, id: u32, outcome: impl FnOnce() -> Outcome) {
         let job = &self.jobs.arena[id];
+        if job.is_forwarded() {
+            return;
+        }
         let function = job.function;
         let Some(policy) = self.functions[function].policy.as_deref() else { return };
         let (keep, unique_for) = (policy.keep_results(), policy.unique_for());

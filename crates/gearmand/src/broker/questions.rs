@@ -5,17 +5,18 @@
 
 use crate::broker::Broker;
 use crate::broker::jobs::Handle;
-use crate::cluster::ask::{Answer as Known, Ask, Fault, Seen, SeenState, Which};
+use crate::cluster::ask::{Answer as Known, Ask, Fault, JobRow, Seen, SeenState, Which};
 use crate::cluster::said::Said;
-use crate::durable::MAX_ID;
+use crate::durable::{Extras, MAX_ID, Name, Row};
 use crate::outgoing::{Answer, Outgoing};
 use crate::rights::Rights;
+use bytes::Bytes;
 use gearman_core::ReturnCode;
-use gearman_core::protocol::message::{Decimal, Response, Status};
+use gearman_core::protocol::message::{Decimal, Priority, Response, Status};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What clients get when the queue is not answered for.
+/// What clients get when the queue does not answer.
 const NOT_KNOWN: &str = "The shared queue cannot be asked";
 
 /// See the module.
@@ -29,43 +30,133 @@ pub(super) struct Questions {
 struct Question {
     /// The batch that its answer waits for.
     batch: u64,
-    handle: Handle,
     /// Of who asks; `None`: all.
     rights: Option<Arc<Rights>>,
+    about: About,
 }
 
+/// What is to be answered.
+#[derive(Debug)]
+enum About {
+    Status(Handle),
+    StatusUnique(Box<[u8]>),
+    Elsewhere(Wanted, Tell),
+}
+
+/// What an operator wants to know of a job that is not here, or to be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All that is known of it.
+    Job,
+    /// It is to be cancelled.
+    Cancel,
+}
+
+/// How a job is named that is not here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named<'a> {
+    Handle(&'a [u8]),
+    /// A function, and a unique key in it.
+    Unique(&'a [u8], &'a [u8]),
+}
+
+/// How an operator is answered: what was wanted, and the handle of the job with what is known; an error where the queue does not
+/// answer.
+pub(crate) type Tell = fn(Wanted, Result<Option<(&[u8], &Seen)>, &str>) -> Vec<u8>;
+
 impl Broker {
-    /// The state of a job that is not here is asked for. False: it cannot be elsewhere.
-    pub(super) fn ask_status(&mut self, session: u32, handle: &[u8], outgoing: &mut Outgoing) -> bool {
-        let Some(number) = self.handles.parse(handle).filter(|number| *number < MAX_ID) else { return false };
+    /// The number of a job of the shared queue that may be at any server.
+    fn shared_number(&self, handle: &[u8]) -> Option<u64> {
+        self.membership.as_ref()?;
+        self.handles.parse(handle).filter(|number| *number < MAX_ID)
+    }
+
+    /// Asks; what `placeholder` writes is replaced by the answer.
+    fn ask(
+        &mut self,
+        session: u32,
+        (which, about): (Which, About),
+        outgoing: &mut Outgoing,
+        placeholder: impl FnOnce(&mut Outgoing),
+    ) {
         let rights = self.access(session).map(|access| access.rights.clone());
-        let Some(member) = &mut self.membership else { return false };
         let batch = self.changes.want();
+        let Some(member) = &mut self.membership else { return };
         member.questions.last += 1;
         let question = member.questions.last;
+        member.questions.open.insert(question, Question { batch, rights, about });
+        member.said.push(Said::Ask { question, ask: Ask::Look(which) });
+        outgoing.after_batch(session, Some(batch), Answer::Asked(question), placeholder);
+    }
+
+    /// The state of a job that is not here is asked for. False: it cannot be elsewhere.
+    pub(super) fn ask_status(&mut self, session: u32, handle: &[u8], outgoing: &mut Outgoing) -> bool {
+        let Some(number) = self.shared_number(handle) else { return false };
         let handle = self.handles.write(number);
-        member.questions.open.insert(question, Question { batch, handle: handle.clone(), rights });
-        member.said.push(Said::Ask { question, ask: Ask::Look(Which::Id(number)) });
-        let status = Status { known: false, running: false, numerator: b"0", denominator: b"0" };
-        outgoing.after_batch(session, Some(batch), Answer::Asked(question), |outgoing| {
-            outgoing.response(session, &Response::Status { handle: &handle, status });
+        let asked = (Which::Id(number), About::Status(handle.clone()));
+        self.ask(session, asked, outgoing, |outgoing| {
+            outgoing.response(session, &Response::Status { handle: &handle, status: UNKNOWN });
         });
+        true
+    }
+
+    /// The same by its unique key.
+    pub(super) fn ask_status_unique(&mut self, session: u32, unique: &[u8], outgoing: &mut Outgoing) -> bool {
+        if !self.is_member() || unique.is_empty() || unique == b"-" {
+            return false;
+        }
+        let asked = (Which::Unique(Bytes::copy_from_slice(unique)), About::StatusUnique(unique.into()));
+        self.ask(session, asked, outgoing, |outgoing| {
+            outgoing.response(session, &Response::StatusUnique { unique, status: UNKNOWN, clients: b"0" });
+        });
+        true
+    }
+
+    /// An operator wants something of a job that is not here; `tell` says what is known. False: it cannot be elsewhere.
+    pub(crate) fn ask_elsewhere(
+        &mut self,
+        session: u32,
+        (wanted, name): (Wanted, Named<'_>),
+        tell: Tell,
+        outgoing: &mut Outgoing,
+    ) -> bool {
+        let which = match name {
+            Named::Handle(handle) => self.shared_number(handle).map(Which::Id),
+            Named::Unique(function, unique) => self.is_member().then(|| Which::Key(Box::new(named(function, unique)))),
+        };
+        let Some(which) = which else { return false };
+        let asked = (which, About::Elsewhere(wanted, tell));
+        self.ask(session, asked, outgoing, |outgoing| outgoing.text(session, b".\n".to_vec()));
         true
     }
 
     /// What the queue knows.
     pub(super) fn answered(&mut self, question: u64, answer: Result<Known, Fault>, outgoing: &mut Outgoing) {
         let open = self.membership.as_mut().and_then(|member| member.questions.open.remove(&question));
-        let Some(Question { batch, handle, rights }) = open else { return };
+        let Some(Question { batch, rights, about }) = open else { return };
+        let (what, batch) = (Answer::Asked(question), Some(batch));
         let seen = match answer {
-            Ok(Known::Looked(seen)) => seen,
-            _ => {
-                let (code, text) = (ReturnCode::QueueError.name().as_bytes(), NOT_KNOWN.as_bytes());
-                return outgoing.replace(Answer::Asked(question), Some(batch), &Response::Error { code, text });
-            }
+            Ok(Known::Looked(seen)) => Ok(seen),
+            _ => Err(NOT_KNOWN),
         };
         let sees = |seen: &Seen| rights.as_ref().is_none_or(|rights| rights.sees(&seen.function));
-        let seen = seen.filter(|seen| sees(seen) && seen.state != SeenState::Dead);
+        let seen = seen.map(|seen| seen.filter(sees));
+        if let About::Elsewhere(wanted, tell) = about {
+            let handle = seen.as_ref().ok().and_then(Option::as_ref).map(|seen| self.handles.write(seen.id));
+            let found = seen.as_ref().map(|seen| Some((&**handle.as_ref()?, seen.as_ref()?))).map_err(|text| *text);
+            outgoing.replace_bytes(what, batch, tell(wanted, found));
+            if let (Wanted::Cancel, Ok(Some(Seen { id, state: SeenState::Free, .. }))) = (wanted, seen) {
+                self.changes.done(&Name { id, unique: b"", function: b"" });
+            }
+            return;
+        }
+        let seen = match seen {
+            Ok(seen) => seen.filter(|seen| seen.state != SeenState::Dead),
+            Err(text) => {
+                let (code, text) = (ReturnCode::QueueError.name().as_bytes(), text.as_bytes());
+                return outgoing.replace(what, batch, &Response::Error { code, text });
+            }
+        };
         let progress = [0, 0].map(Decimal::new);
         let status = Status {
             known: seen.is_some(),
@@ -73,6 +164,26 @@ impl Broker {
             numerator: progress[0].as_ref(),
             denominator: progress[1].as_ref(),
         };
-        outgoing.replace(Answer::Asked(question), Some(batch), &Response::Status { handle: &handle, status });
+        match &about {
+            About::Status(handle) => outgoing.replace(what, batch, &Response::Status { handle, status }),
+            About::StatusUnique(unique) => {
+                outgoing.replace(what, batch, &Response::StatusUnique { unique, status, clients: b"0" });
+            }
+            About::Elsewhere(..) => {}
+        }
     }
 }
+
+/// A job of which no more than its key is known.
+fn named(function: &[u8], unique: &[u8]) -> JobRow {
+    let row = Row {
+        name: Name { id: 0, unique, function },
+        priority: Priority::Normal,
+        data: b"",
+        due_ms: 0,
+        extras: Extras::default(),
+    };
+    JobRow::from(&row)
+}
+
+const UNKNOWN: Status<'_> = Status { known: false, running: false, numerator: b"0", denominator: b"0" };

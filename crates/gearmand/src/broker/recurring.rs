@@ -86,6 +86,12 @@ impl Broker {
     /// When a schedule ran last, before this server was started.
     pub(crate) fn restore_last_run(&mut self, name: &str, last: u64) {
         self.recurring.last.insert(name.into(), last);
+        // Another server may have run what was planned here, too.
+        let local = &self.rules.zone;
+        let entry = self.recurring.entries.iter_mut().find(|entry| *entry.schedule.name == *name);
+        if let Some(entry) = entry.filter(|entry| entry.next.is_some_and(|next| next <= last)) {
+            entry.next = entry.schedule.next(Duration::from_secs(last), local);
+        }
     }
 
     /// These are the schedules now.
@@ -110,6 +116,11 @@ impl Broker {
         self.recurring.entries.iter_mut().zip(planned).for_each(|(entry, next)| entry.next = next);
     }
 
+    /// When the next is due that this server submits, as `wall` has it on the steady clock.
+    pub(super) fn next_schedule(&self, now: &Now, wall: impl Fn(u64) -> Duration) -> Option<Duration> {
+        self.recurring.due().filter(|_| self.fires_schedules(now)).map(|due| wall(due * 1000))
+    }
+
     /// The schedules, and when they run.
     pub(crate) fn schedules(&self) -> impl Iterator<Item = Shown> {
         self.recurring.iter()
@@ -123,7 +134,7 @@ impl Broker {
             self.plan_schedules(now);
         }
         self.recurring.seen = self.recurring.seen.max(now.wall);
-        if self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
+        if !self.fires_schedules(now) || self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
             return;
         }
         for i in 0..self.recurring.entries.len() {
@@ -148,7 +159,7 @@ impl Broker {
         let name = &schedule.name;
         let Some(function) = self.function(now, &schedule.function) else { return };
         let (unique, workload) = (&schedule.unique, &schedule.workload);
-        if self.jobs.by_unique(function, unique, workload).is_some()
+        if self.same(now, function, (unique, workload), true).is_some()
             || self.taken_by(now, function, unique, workload).is_some()
         {
             tracing::info!("schedule {name}: its unique key is taken by the job before, so none is added");

@@ -260,6 +260,10 @@ impl Broker {
 
     /// Takes a job from its worker. `None` when the job is over: tried too often, or nobody waits for it.
     fn take_back(&mut self, now: &Now, id: u32, tried: bool, reason: Reason, outgoing: &mut Outgoing) -> Option<u32> {
+        if self.jobs.arena[id].is_forwarded() {
+            self.hand_back(now, id, outgoing);
+            return None;
+        }
         if tried {
             self.count_try(now, id);
         }

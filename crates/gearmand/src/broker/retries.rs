@@ -188,6 +188,9 @@ impl Broker {
 
     /// A dead letter is a job again: its tries count anew.
     pub(super) fn revive(&mut self, now: &Now, number: u64) -> Result<(), NotRetried> {
+        if self.is_member() {
+            return self.revive_shared(number);
+        }
         let letter = self.dead.get(number).ok_or(NotRetried::Unknown)?;
         if self.draining {
             return Err(NotRetried::Draining);

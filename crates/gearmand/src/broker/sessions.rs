@@ -61,6 +61,20 @@ pub(crate) struct Session {
     pub(crate) notices: Notices,
     /// Who it is and what it may do; `None`: everything.
     pub(crate) access: Option<Box<Access>>,
+    /// What it is where servers help each other.
+    pub(crate) role: Role,
+}
+
+/// Whose jobs and whose workers a connection brings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// This server's own.
+    #[default]
+    Own,
+    /// It is a worker that has its jobs run by workers of another server.
+    Proxy,
+    /// It submits jobs that were forwarded to this server.
+    Forwards,
 }
 
 /// A function that a worker runs.
@@ -118,6 +132,7 @@ impl Session {
             exceptions,
             notices: Notices::default(),
             access: None,
+            role: Role::Own,
         }
     }
 

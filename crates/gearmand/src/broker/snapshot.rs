@@ -11,6 +11,7 @@ use crate::broker::arena::NONE;
 use crate::broker::dead::Letter;
 use crate::broker::functions;
 use crate::broker::jobs::{self, Handle};
+use crate::broker::membership::Standing;
 use crate::broker::policy::{Policy, Rule};
 use crate::broker::sessions::Session;
 use crate::broker::{Broker, Now};
@@ -218,6 +219,8 @@ pub(crate) struct Server {
     pub(crate) longest_commit: Duration,
     /// Since the server started.
     pub(crate) uptime: Duration,
+    /// Where servers share a queue.
+    pub(crate) cluster: Option<Standing>,
 }
 
 impl Function {
@@ -336,6 +339,11 @@ impl Broker {
             size: letter.job.workload().len(),
             workload: None,
         }
+    }
+
+    /// Whether a job of this handle is here, or what is left of one: a dead letter, a result.
+    pub(crate) fn has_job(&self, now: &Now, handle: &[u8]) -> bool {
+        self.job_info(now, handle).is_some() || self.function_of_result(now, handle).is_some()
     }
 
     /// What is known of a job.

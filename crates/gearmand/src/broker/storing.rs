@@ -39,6 +39,16 @@ pub(super) fn job(function: u32, row: &Row<'_>) -> Job {
     job
 }
 
+/// The dead letter of a row, or why there is none.
+pub(super) fn letter(dead: &DeadLetter<'_>) -> Result<Letter, &'static str> {
+    let DeadLetter { row, last_ms, reason, text, worker } = *dead;
+    let cause = Cause::named(reason).ok_or("its reason is unknown")?;
+    let mut job = job(NONE, &row);
+    job.number = row.name.id;
+    let function = row.name.function.into();
+    Ok(Letter { job, function, last: last_ms, cause, text: text.into(), worker: worker.into() })
+}
+
 impl Broker {
     /// A background job is to be kept, or is kept. The batch after which it is, where that is still to come.
     pub(super) fn persist(&mut self, id: u32, due: u64) -> Option<u64> {
@@ -116,11 +126,12 @@ impl Broker {
 
     /// Something is to be known after a restart, or not any more.
     pub(super) fn store_setting(&mut self, key: &str, value: Option<&str>) {
-        match value {
-            _ if self.rules.durable == Durable::No => {}
-            Some(value) => drop(self.changes.set(key.as_bytes(), value.as_bytes())),
-            None => drop(self.changes.unset(key.as_bytes())),
-        }
+        let batch = match value {
+            _ if self.rules.durable == Durable::No => return,
+            Some(value) => self.changes.set(key.as_bytes(), value.as_bytes()),
+            None => self.changes.unset(key.as_bytes()),
+        };
+        self.setting_changed(batch, key, value);
     }
 
     /// The server stops: what is to outlive it goes to the queue now.
@@ -203,20 +214,20 @@ impl Broker {
             Record::Job(row) => self.restore_job(now, row),
             Record::Dead(letter) => self.restore_letter(letter),
             Record::Setting(setting) => {
-                self.restore_setting(now, setting);
+                self.restore_setting(setting);
+                self.apply_policies(now);
                 Ok(())
             }
         }
     }
 
     /// What cannot be read any more is not obeyed: jobs are worth more than it.
-    fn restore_setting(&mut self, now: &Now, setting: &Setting<'_>) {
+    pub(super) fn restore_setting(&mut self, setting: &Setting<'_>) {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|e| e.to_string());
         let key_and_value = text(setting.key).and_then(|key| Ok((key, text(setting.value)?)));
         let set = key_and_value.and_then(|(key, value)| {
             if let Some(pattern) = key.strip_prefix(POLICY) {
                 self.policies.set(pattern, value.split(' '))?;
-                self.apply_policies(now);
             } else if let Some(name) = key.strip_prefix(SCHEDULE) {
                 self.restore_last_run(name, value.parse().map_err(|_| "that is no time")?);
             } else if key.starts_with(IMPORT) {
@@ -233,16 +244,10 @@ impl Broker {
     }
 
     fn restore_letter(&mut self, dead: &DeadLetter<'_>) -> Result<(), &'static str> {
-        let DeadLetter { row, last_ms, reason, text, worker } = *dead;
-        if self.dead.get(row.name.id).is_some() {
+        if self.dead.get(dead.row.name.id).is_some() {
             return Err("another dead letter has its id");
         }
-        let cause = Cause::named(reason).ok_or("its reason is unknown")?;
-        let mut job = job(NONE, &row);
-        job.number = row.name.id;
-        let function = row.name.function.into();
-        let letter = Letter { job, function, last: last_ms, cause, text: text.into(), worker: worker.into() };
-        self.dead.insert(letter, Keep::ALL);
+        self.dead.insert(letter(dead)?, Keep::ALL);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use crate::broker::arena::NONE;
 use crate::broker::jobs::{Job, JobBytes, State};
 use crate::broker::schedule::{Schedule, Unfit, epoch};
-use crate::broker::sessions::Waiter;
+use crate::broker::sessions::{Role, Waiter};
 use crate::broker::{Broker, Now};
 use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
@@ -35,7 +35,9 @@ impl Broker {
             Ok(due) => due,
             Err(unfit) => return outgoing.error(session, ReturnCode::InvalidArgument.name(), &unfit.to_string()),
         };
-        let known = self.functions.find(submit.function);
+        let forwarded = self.sessions[session].role == Role::Forwards && !submit.background;
+        // One that is forwarded is no other job, whatever its key.
+        let known = self.functions.find(submit.function).filter(|_| !forwarded);
         let key = (submit.unique, submit.workload);
         let same = known.and_then(|f| self.same(now, f, key, submit.background));
         if let (Some(function), None) = (known, same)
@@ -72,6 +74,9 @@ impl Broker {
                 let mut job = Job::new(function, submit.priority, submit.background, bytes);
                 if let Some(reducer) = submit.reducer {
                     job.extra().reducer = Some(reducer.into());
+                }
+                if forwarded {
+                    job.extra().forwarded = true;
                 }
                 let inserted = match submit.background {
                     true => self.insert_background(job),

@@ -6,6 +6,7 @@
 //! - An *epoch* stands for one server from its join until it leaves or is declared dead; none is used twice. It lives as long as it
 //!   was heard of within [`DEAD_AFTER`](crate::cluster::lease::DEAD_AFTER), by the clock of the store alone (in SQL:
 //!   `clock_timestamp()`, read once the row of the epoch is locked), and nobody has declared it dead. Dead ones stay dead.
+//! - Epochs are seen in their order: once one has joined, no smaller one comes. So the eldest stays it until it is dead.
 //! - A row is *free*, or owned by an epoch. Whoever is owned by an epoch that does not live becomes free with the next
 //!   [`Ask::Sweep`]; one that is declared dead loses its rows in the same transaction.
 //! - Writes of an epoch are numbered, see [`Ask::Write`]. So one whose answer was lost is never made later than the next.
@@ -15,9 +16,16 @@ use crate::durable::{Extras, Name, Row};
 use bytes::Bytes;
 use gearman_core::protocol::message::Priority;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// See the module. From 1.
 pub(crate) type Epoch = u64;
+
+/// In place of a function, where others are woken: settings have changed. No job has a function of this name.
+pub(crate) const SETTINGS: &[u8] = b"\0";
+/// In front of the keys of settings that say when schedules ran last. The eldest epoch makes them, and no other: one that is not made
+/// when an epoch is lost is dropped.
+pub(crate) const RUN: &[u8] = b"schedule ";
 
 /// One transaction.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,10 +49,19 @@ pub(crate) enum Ask {
         /// How many.
         count: u64,
     },
-    /// Other servers are told that there are free jobs of these functions. [`Answer::Done`].
+    /// All settings, unless this is still their version: it changes with each write that sets or unsets any.
+    /// [`Answer::Settings`].
+    Settings { known: Option<u64> },
+    /// Other servers are told that there are free jobs of these functions; or, by [`SETTINGS`], that settings have changed.
+    /// [`Answer::Done`].
     Wake(Vec<Bytes>),
     /// What is known of one job. [`Answer::Looked`].
     Look(Which),
+    /// The ids of all dead letters, in the order in which they died. [`Answer::LetterIds`].
+    LetterIds,
+    /// Dead letters of these ids: as many of those that there are, from the first on, as fit into memory well; one at
+    /// least. [`Answer::Letters`].
+    Letters(Arc<[u64]>),
     /// A change of rows: made only if the epoch lives and its last write was number `turn - 1` (0: none yet), and then that
     /// becomes `turn`. Else [`Answer::Fenced`], and nothing is done. An epoch cannot be declared dead in the middle of it.
     Write {
@@ -76,6 +93,11 @@ impl Ask {
     pub(crate) fn is_serial(&self) -> bool {
         matches!(self, Ask::Write { .. } | Ask::Resume { .. } | Ask::Owned(_))
     }
+
+    /// Those that may take long, go a third way, and may be asked once more where it is not known what came of them.
+    pub(crate) fn is_question(&self) -> bool {
+        matches!(self, Ask::Look(_) | Ask::LetterIds | Ask::Letters(_))
+    }
 }
 
 /// Which job.
@@ -83,6 +105,8 @@ impl Ask {
 pub(crate) enum Which {
     /// By its id.
     Id(u64),
+    /// By its unique key, in whichever function: that of one such job.
+    Unique(Bytes),
     /// By the function and the key of this row; the rest of it says nothing.
     Key(Box<JobRow>),
 }
@@ -100,7 +124,11 @@ pub(crate) enum Write {
     /// [`Answer::Settled`], in this order.
     Settle(Arc<[Settle]>),
     /// The epoch is to own free jobs that are due by the clock of the store: of each function so many, by priority, due time
-    /// and id. Rows that others are about to change are left out (SKIP LOCKED). [`Answer::Rows`].
+    /// and id. Rows that others are about to change are left out (SKIP LOCKED). Functions are in their order, each once, so that
+    /// two servers never wait for each other. [`Answer::Rows`].
+    ///
+    /// Of a function with limits, no more than its [`Limit`] leaves when those are counted that all servers own, and no other
+    /// claim with limits is made between counting and owning.
     Claim(Vec<Want>),
 }
 
@@ -111,7 +139,31 @@ pub(crate) struct Want {
     pub(crate) function: Bytes,
     /// At most.
     pub(crate) count: u32,
+    /// That hold over all servers.
+    pub(crate) limit: Option<Limit>,
 }
+
+/// How many jobs of a function may be owned, however many servers there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// At most so many at the same time, whether they wait for a worker or are run.
+    pub(crate) concurrency: Option<u32>,
+    /// So many may be claimed in a time, by the clock of the store. A job that is given back gives no token back.
+    pub(crate) rate: Option<Pace>,
+}
+
+/// A rate by virtual scheduling: each job takes a token, and the time is known at which the next one is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// From one token to the next, in microseconds. From 1.
+    pub(crate) interval_us: u64,
+    /// So many may be taken at once when none was for long. From 1.
+    pub(crate) burst: u32,
+}
+
+/// Tokens that were waited for are not lost when a claim comes so much later.
+#[cfg(test)]
+pub(crate) const LATE: Duration = Duration::from_secs(1);
 
 /// A job that is to be stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,6 +275,18 @@ pub(crate) struct Death {
     pub(crate) worker: Bytes,
 }
 
+/// A job that is not tried any more.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Letter {
+    /// Not due at any time.
+    pub(crate) row: JobRow,
+    /// See [`Death`].
+    pub(crate) last_ms: u64,
+    pub(crate) reason: Bytes,
+    pub(crate) text: Bytes,
+    pub(crate) worker: Bytes,
+}
+
 /// What the store says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
@@ -231,23 +295,47 @@ pub(crate) enum Answer {
         /// Another epoch of the same name lives.
         namesake: bool,
     },
-    /// Whether it lives, and was heard of. False: it was declared dead.
-    Beat(bool),
+    Beat(Beat),
     Done,
+    /// `None`: they are those of this version.
+    Settings(Option<AllSettings>),
     Swept(Swept),
     /// The first of them.
     Block(u64),
     /// `None`: there is no such job or dead letter.
     Looked(Option<Seen>),
+    LetterIds(Vec<u64>),
+    Letters(Vec<Letter>),
     /// See [`Ask::Write`].
     Fenced,
     Inserted(Vec<Inserted>),
     Settled(Vec<Settled>),
-    Rows(Vec<JobRow>),
+    /// Those that are owned now; and the functions of which more may be claimed after so long. Of a function that is not among
+    /// these there are no more, as far as is known, or others have to end first.
+    Rows(Vec<JobRow>, Vec<(Bytes, Duration)>),
     /// `None`: it was not made, and will not be. Else it was; and where it had rows, what it did with them, as far as can be
     /// said now: one that is there by its id is stored; where another row has its key now, that exists; the rest is over.
     Resumed(Option<Vec<Inserted>>),
     Owned(Vec<u64>),
+}
+
+/// What all servers are told at run time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AllSettings {
+    pub(crate) version: u64,
+    /// Keys and values.
+    pub(crate) all: Vec<(Bytes, Bytes)>,
+}
+
+/// What an epoch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// It was declared dead, or is to be.
+    Dead,
+    /// It was heard of.
+    Lives,
+    /// And all that are smaller have left, or were declared dead.
+    Eldest,
 }
 
 /// What a sweep did.

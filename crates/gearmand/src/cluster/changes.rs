@@ -5,7 +5,7 @@
 //! new job after all ends that the broker reported before it: it may have the key of one of them. No two rows of a round have
 //! the same key: the second is the same job as the first.
 
-use crate::cluster::ask::{Death, Inserted, JobRow, Key, Settle};
+use crate::cluster::ask::{Death, Inserted, JobRow, Key, RUN, Settle};
 use crate::durable::batch::Batch;
 use crate::durable::{Change, DeadLetter, Setting};
 use bytes::Bytes;
@@ -79,11 +79,17 @@ impl Settle {
         }
     }
 
-    fn setting(&self) -> Option<&Bytes> {
+    /// The key of the setting that it is of.
+    pub(crate) fn setting(&self) -> Option<&Bytes> {
         match self {
             Settle::Set(key, _) | Settle::Unset(key) => Some(key),
             _ => None,
         }
+    }
+
+    /// Does it say when a schedule ran?
+    pub(crate) fn is_run(&self) -> bool {
+        self.setting().is_some_and(|key| key.starts_with(RUN))
     }
 }
 
@@ -138,6 +144,21 @@ impl Changes {
     /// An epoch is lost: what only owners may do need not be done.
     pub(crate) fn lose(&mut self) {
         self.settles.retain(|settle| !matches!(settle, Settle::Started(_) | Settle::Release(_)));
+    }
+
+    /// Nor what only the eldest may.
+    pub(crate) fn lose_runs(&mut self) {
+        self.settles.retain(|settle| !settle.is_run());
+        self.stream.retain(|entry| !matches!(entry, Entry::Settle(settle) if settle.is_run()));
+    }
+
+    /// All that became of jobs and settings, and was not asked for.
+    pub(crate) fn settles(&self) -> impl Iterator<Item = &Settle> {
+        let stream = self.stream.iter().filter_map(|entry| match entry {
+            Entry::Settle(settle) => Some(settle),
+            Entry::Add(_) | Entry::End(_) => None,
+        });
+        self.settles.iter().chain(stream)
     }
 
     /// Are there new jobs to be stored, or batches that nothing was reported of?

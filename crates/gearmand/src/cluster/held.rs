@@ -2,13 +2,16 @@
 //!
 //! Knows nothing of the store. What always holds: of a function no more jobs wait here than its window.
 
-use crate::cluster::ask::{Epoch, Want};
+use crate::cluster::ask::{Epoch, Limit, Want};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// A job that is begun for so long is marked as started.
 const MARK_AFTER: Duration = Duration::from_secs(1);
+
+/// A function whose jobs wait for tokens is claimed no sooner again: a store has more to do, and tokens that come late are not lost.
+const NEXT_TOKENS: Duration = Duration::from_millis(20);
 
 /// See the module.
 #[derive(Debug)]
@@ -52,6 +55,27 @@ struct Function {
     begun: Rate,
     /// There may be free jobs.
     hinted: bool,
+    /// Over all servers.
+    limit: Option<Limit>,
+    /// Limits let nothing be claimed before.
+    not_before: Duration,
+}
+
+impl Function {
+    /// How many of its free jobs are wanted: as many as idle workers can take, and will in a second; of one with limits
+    /// no more than they can take now.
+    fn wants(&mut self, now: Duration, window: u32) -> u32 {
+        if self.limit.is_some() {
+            return self.idle.min(window).saturating_sub(self.waiting);
+        }
+        let reach = self.idle.saturating_add(self.begun.get(now)).min(window);
+        let few = self.waiting < self.idle.max(reach / 2);
+        if few && self.able > 0 { reach.saturating_sub(self.waiting) } else { 0 }
+    }
+
+    fn is_held_up(&self, now: Duration) -> bool {
+        self.limit.is_some() && now < self.not_before
+    }
 }
 
 /// How much there was in the second before.
@@ -109,6 +133,14 @@ impl Held {
         more
     }
 
+    /// What holds for a function over all servers. None of its jobs is owned but by claims.
+    pub(crate) fn limit(&mut self, name: &Bytes, limit: Option<Limit>) {
+        let function = self.function(name);
+        if function.limit != limit {
+            (function.limit, function.not_before, function.hinted) = (limit, Duration::ZERO, true);
+        }
+    }
+
     /// There are free jobs of a function; of any, without a name.
     pub(crate) fn hint(&mut self, name: Option<&[u8]>) {
         match name {
@@ -121,23 +153,30 @@ impl Held {
     /// begin in a second.
     pub(crate) fn room(&mut self, name: &Bytes, now: Duration) -> u32 {
         let window = self.window;
-        let Some(function) = self.functions.get_mut(name).filter(|function| function.able > 0) else { return 0 };
+        let owns = |function: &&mut Function| function.able > 0 && function.limit.is_none();
+        let Some(function) = self.functions.get_mut(name).filter(owns) else { return 0 };
         let reach = function.able.saturating_mul(2).saturating_add(function.begun.get(now));
         reach.min(window).saturating_sub(function.waiting)
     }
 
-    /// What is to be claimed: of functions with free jobs, as many as its idle workers can take, and will in a second. All
-    /// functions may have some where `all` says so.
+    /// What is to be claimed, of functions with free jobs. All may have some where `all` says so.
     pub(crate) fn wants(&mut self, now: Duration, all: bool) -> Vec<Want> {
         let window = self.window;
         let wanted = self.functions.iter_mut().filter_map(|(name, function)| {
-            let reach = function.idle.saturating_add(function.begun.get(now)).min(window);
-            let few = function.waiting < function.idle.max(reach / 2);
-            let count = reach.saturating_sub(function.waiting);
-            let wants = function.able > 0 && few && count > 0 && (all || function.hinted);
-            wants.then(|| Want { function: name.clone(), count })
+            if !(all || function.hinted) || function.is_held_up(now) {
+                return None;
+            }
+            let count = function.wants(now, window);
+            (count > 0).then(|| Want { function: name.clone(), count, limit: function.limit })
         });
         wanted.collect()
+    }
+
+    /// When limits let something be claimed that is wanted.
+    pub(crate) fn held_up(&mut self, now: Duration) -> Option<Duration> {
+        let window = self.window;
+        let held_up = self.functions.values_mut().filter(|function| function.hinted && function.is_held_up(now));
+        held_up.filter_map(|function| (function.wants(now, window) > 0).then_some(function.not_before)).min()
     }
 
     /// Does [`Held::wants`] without all have anything?
@@ -145,9 +184,20 @@ impl Held {
         self.functions.values().any(|function| function.hinted) && !self.wants(now, false).is_empty()
     }
 
-    /// So many were claimed of what was wanted: where all were, there may be more.
-    pub(crate) fn claimed(&mut self, want: &Want, count: u32) {
-        self.function(&want.function).hinted = count >= want.count;
+    /// So many were claimed of what was wanted: where all were, there may be more; or limits let more be claimed after so long, at
+    /// once where another server was in the way.
+    pub(crate) fn claimed(&mut self, now: Duration, want: &Want, count: u32, after: Option<Duration>) {
+        let pause = |after: Duration| if after.is_zero() { after } else { after.max(NEXT_TOKENS) };
+        let function = self.function(&want.function);
+        function.hinted = count >= want.count || after.is_some();
+        function.not_before = after.map_or(Duration::ZERO, |after| now + pause(after));
+    }
+
+    /// A row is not owned any more: of a function with limits another may be.
+    pub(crate) fn ended(&mut self, name: &Bytes) {
+        if let Some(function) = self.functions.get_mut(name) {
+            function.hinted |= function.limit.is_some();
+        }
     }
 
     /// A row is owned by an epoch, and no worker has it yet, as far as is known.
@@ -261,11 +311,5 @@ impl Held {
             .collect();
         ids.sort_unstable();
         ids
-    }
-
-    /// Of how many jobs it is known that no worker has them: those of the function with the most.
-    #[cfg(test)]
-    pub(crate) fn waiting(&self) -> u32 {
-        self.functions.values().map(|function| function.waiting).max().unwrap_or_default()
     }
 }

@@ -50,13 +50,4 @@ impl Lease {
             *until = (*until).max(sent + HOLD);
         }
     }
-
-    /// An epoch is dead. True: it was this one.
-    pub(crate) fn lose(&mut self, epoch: Epoch) -> bool {
-        let this = self.epoch() == Some(epoch);
-        if this {
-            self.held = None;
-        }
-        this
-    }
 }

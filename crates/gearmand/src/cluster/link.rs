@@ -6,7 +6,8 @@
 
 use crate::cluster::SharedQueue;
 use crate::cluster::ask::{Answer, Ask, Fault};
-use crate::cluster::member::{Asked, DOUBT, Member, Settings, Told};
+use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
+use crate::cluster::mirror::Mirror;
 use crate::cluster::postgres::{Store, Unusable};
 use crate::cluster::said::Said;
 use crate::durable::batch::{Batch, Stats};
@@ -75,6 +76,8 @@ struct UnderWay {
     task: AbortHandle,
 }
 
+/// Both ends of a channel.
+type Channel<T> = (UnboundedSender<T>, UnboundedReceiver<T>);
 type Opened = Result<(Store, mpsc::Receiver<Bytes>), Unusable>;
 
 struct Driver {
@@ -85,15 +88,19 @@ struct Driver {
     store: Option<Arc<Store>>,
     woken: Option<mpsc::Receiver<Bytes>>,
     under_way: HashMap<u64, UnderWay>,
-    answers: (UnboundedSender<(u64, Result<Answer, Fault>)>, UnboundedReceiver<(u64, Result<Answer, Fault>)>),
+    answers: Channel<(u64, Result<Answer, Fault>)>,
     /// Questions without answers, and the batches that they were asked ahead of.
     questions: BTreeMap<u64, Option<u64>>,
-    answered: (UnboundedSender<Told>, UnboundedReceiver<Told>),
+    answered: Channel<Told>,
+    mirror: Mirror,
+    mirrored: Channel<Result<Answer, Fault>>,
     /// What the member told, and what waits for a question that was asked before.
     told: VecDeque<Told>,
     /// A connection that is being made.
     opening: Option<tokio::task::JoinHandle<Opened>>,
     pause: Duration,
+    /// As they were told last.
+    counts: Counts,
     /// When to log that the store cannot be reached.
     trouble: Seldom,
     stats: Stats,
@@ -118,9 +125,12 @@ impl Driver {
             answers: unbounded_channel(),
             questions: BTreeMap::new(),
             answered: unbounded_channel(),
+            mirror: Mirror::default(),
+            mirrored: unbounded_channel(),
             told: VecDeque::new(),
             opening: None,
             pause: Duration::ZERO,
+            counts: Counts::default(),
             trouble: Seldom::every(TROUBLE),
             stats: Stats::default(),
         }
@@ -150,6 +160,10 @@ impl Driver {
                 }
                 Some((number, answer)) = self.answers.1.recv() => self.answered(number, answer),
                 Some(told) = self.answered.1.recv() => self.question_answered(told),
+                Some(answer) = self.mirrored.1.recv() => {
+                    let now = self.now();
+                    self.told.extend(self.mirror.answer(now, answer));
+                }
                 Some(function) = woken(&mut self.woken) => self.member.woken(&function),
                 opened = opened(&mut self.opening) => self.opened(opened),
                 () = tokio::time::sleep_until((self.begin + next).into()) => {}
@@ -196,7 +210,8 @@ impl Driver {
             let next = self.member.advance(self.now());
             let asked: Vec<_> = std::iter::from_fn(|| self.member.next_ask()).collect();
             if asked.is_empty() {
-                return next;
+                self.ask_mirror();
+                return self.mirror.next().filter(|_| self.store.is_some()).map_or(next, |mirror| mirror.min(next));
             }
             asked.into_iter().for_each(|asked| self.ask(asked));
         }
@@ -217,6 +232,18 @@ impl Driver {
             let _ = answers.send((number, answer));
         });
         self.under_way.insert(number, UnderWay { since: Instant::now(), writes, task: task.abort_handle() });
+    }
+
+    /// What dead letters there are.
+    fn ask_mirror(&mut self) {
+        let Some(store) = self.store.clone() else { return };
+        let Some(ask) = self.mirror.next_ask(self.now()) else { return };
+        let mirrored = self.mirrored.0.clone();
+        tokio::spawn(async move {
+            let answer = tokio::time::timeout(DOUBT, store.ask(&ask)).await.unwrap_or(Err(Fault::InDoubt));
+            // To nobody when the server is gone.
+            let _ = mirrored.send(answer);
+        });
     }
 
     fn answered(&mut self, number: u64, answer: Result<Answer, Fault>) {
@@ -291,6 +318,10 @@ impl Driver {
             }
             self.told.push_back(told);
         }
+        if self.counts != self.member.counts {
+            self.counts = self.member.counts;
+            self.told.push_back(Told::Counts(self.counts));
+        }
         let first = self.questions.values().flatten().min();
         let waits =
             |told: &Told| matches!((told, first), (Told::Result(result), Some(first)) if result.batch >= *first);
@@ -304,7 +335,7 @@ fn changes(answer: &Answer) -> u64 {
     match answer {
         Answer::Inserted(outcomes) => outcomes.len() as u64,
         Answer::Settled(outcomes) => outcomes.len() as u64,
-        Answer::Rows(rows) => rows.len() as u64,
+        Answer::Rows(rows, _) => rows.len() as u64,
         _ => 0,
     }
 }

@@ -9,14 +9,16 @@
 //!   knows of the loss ([`Member::agree`]), so that all jobs are known here that are still run.
 //! - A batch whose fate is unknown is not answered before it is known; at most [`DOUBT`], then its clients get errors.
 
+mod known;
 pub(crate) mod serial;
 
-use crate::cluster::ask::{Answer, Ask, Epoch, Fault, JobRow, Settle, Settled};
+use crate::cluster::ask::{Answer, Ask, Beat, Epoch, Fault, JobRow, Letter, Limit, SETTINGS, Settle, Settled};
 use crate::cluster::changes::{Changes, Ended};
 use crate::cluster::held::Held;
 use crate::cluster::lease::{Lease, RENEW_EVERY};
 use crate::durable::batch::{Batch, BatchResult, Stats};
 use bytes::Bytes;
+use known::Known;
 use serial::Serial;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -57,8 +59,14 @@ pub(crate) struct Asked {
 /// What the broker is told, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Told {
-    /// Until when stored jobs may be handed out.
+    /// All settings, keys and values, with what the broker changed of them up to this batch: what it changed in later ones is to
+    /// be added. Answered by [`Member::obey`].
+    Settings { version: u64, batch: u64, all: Vec<(Bytes, Bytes)> },
+    /// Until when stored jobs may be handed out. Of a new epoch, settings were told before.
     Lease(Lease),
+    /// Whether this epoch is the eldest of those that live. While the lease holds as well, no other server is it. Settings that
+    /// were told before have all that the eldest before it made.
+    Eldest(bool),
     /// All stored jobs are lost: those that wait are forgotten, those that are run are not owned. Those on their way to the store
     /// stay. Answered by [`Member::agree`].
     Lost,
@@ -74,6 +82,12 @@ pub(crate) enum Told {
     Revived { id: u64, outcome: Settled },
     /// What became of batches. What is said of their jobs comes before. Jobs of which nothing was said are owned here.
     Result(BatchResult),
+    /// There is this dead letter. Perhaps the broker knows it: it was its own.
+    Letter(Box<Letter>),
+    /// There is no dead letter of this id any more.
+    LetterGone(u64),
+    /// What happened until now.
+    Counts(Counts),
     /// What was asked by [`Said::Ask`](crate::cluster::said::Said::Ask).
     Answered { question: u64, answer: Result<Answer, Fault> },
     /// So many numbers for jobs, from the first on.
@@ -89,6 +103,11 @@ enum Aside {
     Block,
     Wake,
     Leave,
+    Settings {
+        epoch: Epoch,
+        /// It was known that it is the eldest.
+        eldest: bool,
+    },
 }
 
 /// What happened since the start.
@@ -111,7 +130,7 @@ pub(crate) struct Counts {
 }
 
 /// Mistakes made on purpose, that the model is to find.
-#[cfg(test)]
+#[cfg_attr(not(test), allow(dead_code, reason = "nobody makes them"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -127,6 +146,20 @@ pub(crate) enum Wrong {
     NoTurns,
     /// A submit joins whatever job of its key is in memory. (The broker's.)
     JoinsAny,
+    /// An epoch is eldest as soon as the smaller ones are silent for a while. (The store's.)
+    EldestTooSoon,
+    /// Whoever was eldest is it under a new epoch.
+    StaysEldest,
+    /// What is told of settings may be from before the broker changed them.
+    SettingsGoBack,
+    /// When schedules ran last is written by an epoch that is not the eldest any more, as another one.
+    RunsOutlive,
+    /// A function's limits are not looked at.
+    NoLimit,
+    /// What a server owns of a function with limits is counted, and not what others do. (The store's.)
+    LimitOfServer,
+    /// Each server has tokens of its own. (The store's.)
+    RateOfServer,
 }
 
 /// See the module. Times are of the server's steady clock.
@@ -134,6 +167,7 @@ pub(crate) enum Wrong {
 pub(crate) struct Member {
     settings: Settings,
     lease: Lease,
+    known: Known,
     /// The broker knows of all that was lost.
     agreed: bool,
     changes: Changes,
@@ -151,6 +185,8 @@ pub(crate) struct Member {
     wants_ids: bool,
     leaving: bool,
     left: bool,
+    /// The last batch that came.
+    pushed: u64,
     /// The last batch of which a result was reported, and whether it said that something is still to be done.
     reported: u64,
     undone: bool,
@@ -165,6 +201,7 @@ impl Member {
     pub(crate) fn new(settings: Settings) -> Member {
         Member {
             lease: Lease::default(),
+            known: Known::default(),
             agreed: true,
             changes: Changes::default(),
             held: Held::new(settings.window),
@@ -179,6 +216,7 @@ impl Member {
             wants_ids: true,
             leaving: false,
             left: false,
+            pushed: 0,
             reported: 0,
             undone: false,
             asks: VecDeque::new(),
@@ -191,7 +229,12 @@ impl Member {
 
     /// The broker's changes.
     pub(crate) fn push(&mut self, batch: &Batch) {
+        self.pushed = batch.number;
         self.changes.push(batch, |id| self.held.end(id));
+        if !self.agreed && !self.is_wrong(Wrong::RunsOutlive) {
+            // The broker does not know yet that it was the eldest.
+            self.changes.lose_runs();
+        }
     }
 
     /// So many workers can run a function, and so many of them have nothing to do.
@@ -199,6 +242,12 @@ impl Member {
         if self.held.demand(function, able, idle) {
             self.held.hint(Some(function));
         }
+    }
+
+    /// What holds for a function from now on, over all servers. To be said of all functions with limits before the first
+    /// [`Member::obey`].
+    pub(crate) fn limit(&mut self, function: &Bytes, limit: Option<Limit>) {
+        self.held.limit(function, limit.filter(|_| !self.is_wrong(Wrong::NoLimit)));
     }
 
     /// A worker has a job.
@@ -224,19 +273,31 @@ impl Member {
         self.agreed = true;
     }
 
+    /// The broker has obeyed settings of this version, and said what follows from them.
+    pub(crate) fn obey(&mut self, version: u64) {
+        if self.known.obey(version) {
+            self.held.hint(None);
+            self.serial.look();
+        }
+    }
+
     /// The broker will soon be out of numbers.
     pub(crate) fn want_ids(&mut self) {
         self.wants_ids = true;
     }
 
-    /// There are free jobs of a function.
+    /// There are free jobs of a function, or settings have changed.
     pub(crate) fn woken(&mut self, function: &[u8]) {
-        self.held.hint(Some(function));
+        match function {
+            SETTINGS => self.known.hint(),
+            _ => self.held.hint(Some(function)),
+        }
     }
 
     /// The server stops. The broker gives back what it has; when all is settled, the epoch is over.
     pub(crate) fn leave(&mut self) {
         self.leaving = true;
+        self.is_no_eldest();
     }
 
     /// Nothing is to be done any more.
@@ -278,13 +339,8 @@ impl Member {
     fn answer_aside(&mut self, now: Duration, what: Aside, sent: Duration, answer: Result<Answer, Fault>) {
         match (what, answer) {
             (Aside::Join, Ok(Answer::Joined { epoch, namesake })) => self.join(now, epoch, sent, namesake),
-            (Aside::Beat(epoch), Ok(Answer::Beat(true))) => {
-                self.lease.renew(epoch, self.sent(sent, now));
-                self.told.push_back(Told::Lease(self.lease));
-            }
-            (Aside::Beat(epoch), Ok(Answer::Beat(false))) if self.lease.epoch() == Some(epoch) => {
-                tracing::warn!("this server was declared dead: its lease was not renewed in time");
-                self.lose(now);
+            (Aside::Beat(epoch), Ok(Answer::Beat(beat))) if self.lease.epoch() == Some(epoch) => {
+                self.beaten(now, epoch, sent, beat);
             }
             (Aside::Join | Aside::Beat(_), Err(_)) => self.next_beat = self.next_beat.min(now + RENEW_AGAIN),
             (Aside::Sweep, Ok(Answer::Swept(swept))) => {
@@ -299,6 +355,13 @@ impl Member {
             (Aside::Block, Ok(Answer::Block(first))) => {
                 self.wants_ids = false;
                 self.told.push_back(Told::Ids { first, count: self.settings.ids });
+            }
+            (Aside::Settings { epoch, eldest }, answer) => {
+                let settings = match answer {
+                    Ok(Answer::Settings(settings)) => Some(settings),
+                    _ => None,
+                };
+                self.answer_settings(now, epoch, eldest, settings);
             }
             (Aside::Leave, _) => self.left = true,
             _ => {}
@@ -317,23 +380,32 @@ impl Member {
         }
         self.lease.begin(epoch, self.sent(sent, now));
         self.serial.begin(now);
-        self.next_beat = now + RENEW_EVERY;
-        self.held.hint(None);
-        self.told.push_back(Told::Lease(self.lease));
+        self.begin_known(now);
+        // Soon, to know whether it is the eldest.
+        self.next_beat = now;
+    }
+
+    fn beaten(&mut self, now: Duration, epoch: Epoch, sent: Duration, beat: Beat) {
+        if beat == Beat::Dead {
+            tracing::warn!("this server was declared dead: its lease was not renewed in time");
+            return self.lose(now);
+        }
+        self.lease.renew(epoch, self.sent(sent, now));
+        self.tell_lease();
+        if beat == Beat::Eldest {
+            self.is_eldest(now);
+        }
     }
 
     /// From when on a lease counts.
-    fn sent(&self, sent: Duration, _now: Duration) -> Duration {
-        #[cfg(test)]
-        if self.wrong == Wrong::LeaseFromAnswer {
-            return _now;
-        }
-        sent
+    fn sent(&self, sent: Duration, now: Duration) -> Duration {
+        if self.is_wrong(Wrong::LeaseFromAnswer) { now } else { sent }
     }
 
-    fn agrees_at_once(&self) -> bool {
+    /// Is this mistake to be made?
+    fn is_wrong(&self, _wrong: Wrong) -> bool {
         #[cfg(test)]
-        return self.wrong == Wrong::NoAgreement;
+        return self.wrong == _wrong;
         #[cfg(not(test))]
         false
     }
@@ -342,12 +414,20 @@ impl Member {
     fn lose(&mut self, now: Duration) {
         self.counts.lost += 1;
         self.lease = Lease::default();
-        self.agreed = self.agrees_at_once();
+        self.agreed = self.is_wrong(Wrong::NoAgreement);
         self.held.lose();
-        self.changes.lose();
+        self.lose_changes();
         self.serial.lose(now);
         self.next_beat = now;
-        self.told.extend([Told::Lease(self.lease), Told::Lost]);
+        self.lose_known();
+        self.told.push_back(Told::Lost);
+    }
+
+    fn lose_changes(&mut self) {
+        self.changes.lose();
+        if !self.is_wrong(Wrong::RunsOutlive) {
+            self.changes.lose_runs();
+        }
     }
 
     /// Asks what is to be asked now. Returns when there may be more, if nothing happens before.
@@ -366,6 +446,7 @@ impl Member {
             self.ask_aside(now, Aside::Wake, Ask::Wake(functions));
         }
         let mut next = self.next_beat;
+        next = self.advance_known(now).map_or(next, |at| next.min(at));
         if self.asking(Aside::Sweep) == 0 {
             next = next.min(self.next_sweep);
         }

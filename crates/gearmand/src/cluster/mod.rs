@@ -15,6 +15,7 @@ pub(crate) mod held;
 pub(crate) mod lease;
 pub(crate) mod link;
 pub(crate) mod member;
+pub(crate) mod mirror;
 pub(crate) mod postgres;
 pub(crate) mod said;
 #[cfg(test)]

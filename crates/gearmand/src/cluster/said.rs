@@ -1,6 +1,6 @@
 //! What a broker tells the part of its server in a shared queue.
 
-use crate::cluster::ask::Ask;
+use crate::cluster::ask::{Ask, Limit};
 use crate::cluster::member::Member;
 use crate::durable::batch::Batch;
 use bytes::Bytes;
@@ -38,6 +38,15 @@ pub(crate) enum Said {
         /// What.
         ask: Ask,
     },
+    /// See [`Member::limit`].
+    Limit {
+        /// Of which function.
+        function: Bytes,
+        /// What; `None`: nothing.
+        limit: Option<Limit>,
+    },
+    /// See [`Member::obey`].
+    Obey(u64),
     /// See [`Member::agree`].
     Agree,
     /// See [`Member::want_ids`].
@@ -57,6 +66,8 @@ impl Member {
             Said::Demand { function, able, idle } => self.demand(function, *able, *idle),
             // The store is asked.
             Said::Ask { .. } => {}
+            Said::Limit { function, limit } => self.limit(function, *limit),
+            Said::Obey(version) => self.obey(*version),
             Said::Agree => self.agree(),
             Said::WantIds => self.want_ids(),
             Said::Leave => self.leave(),

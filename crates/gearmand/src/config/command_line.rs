@@ -125,6 +125,20 @@ mod tests {
     }
 
     #[test]
+    fn servers_to_help() {
+        let (options, unused) =
+            read(&["--peer", "a:1", "--peer=tls://b,unix:///run/g.sock", "--ssl-ca-file=ca.pem"]).unwrap();
+        let peers: Vec<String> = options.config().peers.iter().map(ToString::to_string).collect();
+        assert_eq!(peers, ["a:1", "tls://b:4730", "unix:///run/g.sock"]);
+        assert!(unused.is_empty(), "{unused:?}");
+        let tls =
+            options.config().peers.iter().filter_map(|peer| options.config().peer_tls.of(peer)).collect::<Vec<_>>();
+        assert_eq!(tls.len(), 1);
+        assert_eq!(tls[0].ca_file.as_deref(), Some(Path::new("ca.pem")));
+        assert!(read(&[]).unwrap().0.config().peers.is_empty());
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         for bad in [
             "--verbose=LOUD",
@@ -141,6 +155,9 @@ mod tests {
             "--keepalive-interval=99999999999",
             "--keepalive-count=128",
             "--keepalive-count=-2",
+            "--peer=",
+            "--peer=host:x",
+            "--peer=tls://",
         ] {
             let error = read(&[bad]).unwrap_err().to_string();
             assert!(!error.is_empty(), "{bad}");

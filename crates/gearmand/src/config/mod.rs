@@ -25,6 +25,8 @@ pub use tokens::Tokens;
 pub use usage::Usage;
 
 use crate::durable::Durable;
+use gearman_core::net::address::ServerAddress;
+use gearman_core::net::tls::TlsChoice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -61,6 +63,8 @@ pub struct Config {
     pub threads: usize,
     /// Probing of silent connections; `None` is none.
     pub keepalive: Option<Keepalive>,
+    /// Where jobs in the background are kept, as `--queue-type` names it.
+    pub queue: &'static str,
     /// Which background jobs outlive the server, where it has a durable queue.
     pub durable: Durable,
     /// Who may do what, now and later; `None`: everybody everything.
@@ -71,6 +75,10 @@ pub struct Config {
     pub tokens: Option<watch::Receiver<Arc<Tokens>>>,
     /// What HTTP peers may take.
     pub http: HttpBounds,
+    /// Servers whose jobs are run here while workers are idle.
+    pub peers: Vec<ServerAddress>,
+    /// With which of them TLS is spoken, and how.
+    pub peer_tls: TlsChoice,
     /// How long an end tries to store what would be lost.
     pub patience: Duration,
     /// The log level's name, for the text command `verbose`.
@@ -100,11 +108,14 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             threads: 1,
             keepalive: Some(Keepalive::default()),
+            queue: queues::BUILTIN,
             durable: Durable::No,
             acl: None,
             policies: None,
             tokens: None,
             http: HttpBounds::default(),
+            peers: Vec::new(),
+            peer_tls: TlsChoice::default(),
             patience: Duration::from_secs(30),
             level: Level::Error,
             clock: || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
@@ -132,7 +143,8 @@ impl Default for HttpBounds {
     }
 }
 
-fn host_name() -> String {
+/// What the system calls this host.
+pub(crate) fn host_name() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
 }

@@ -8,6 +8,8 @@ use crate::config::usage::{Usage, number, text};
 use crate::config::{Config, Keepalive, Level, host_name};
 use crate::durable::{BackendError, Durable};
 use clap::{ArgAction, Parser};
+use gearman_core::net::address::ServerAddress;
+use gearman_core::net::tls::{TlsChoice, TlsSettings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -158,6 +160,11 @@ pub struct Options {
     #[arg(short, long, alias = "po", value_name = "PORT", value_parser = number::<u16>)]
     pub port: Option<u16>,
 
+    /// Server for which idle workers of this one work, too: HOST:PORT, tls://HOST:PORT or unix:///PATH; can be given many
+    /// times
+    #[arg(long, value_name = "HOST:PORT", action = ArgAction::Append, value_parser = text)]
+    pub peer: Vec<String>,
+
     /// File for the process id; an empty name: none [default: /var/gearmand.pid]
     #[arg(short = 'P', long, value_name = "FILE", value_parser = text)]
     pub pid_file: Option<String>,
@@ -303,6 +310,7 @@ impl Options {
             }
         }
         self.http_listen_on()?;
+        self.peers()?;
         self.tls()?;
         self.port().map(drop)
     }
@@ -335,6 +343,34 @@ impl Options {
             }
         }
         Ok(all)
+    }
+
+    /// The servers for which idle workers of this one work.
+    ///
+    /// # Errors
+    /// [`Usage`] with the word that is wrong.
+    pub fn peers(&self) -> Result<Vec<ServerAddress>, Usage> {
+        let parse = |word: &String| {
+            let wrong = |reason: String| Usage::option(format!("--peer {word}"), reason);
+            if word.is_empty() {
+                return Err(wrong("name a server, such as 10.0.0.1:4730".into()));
+            }
+            let servers = ServerAddress::list(word).collect::<Result<Vec<_>, _>>();
+            servers.map_err(|error| wrong(error.to_string()))
+        };
+        Ok(self.peer.iter().map(parse).collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// How TLS is spoken with those: with the CAs of clients, which are those of servers as well where one is named, and with what
+    /// clients of ours read from the environment.
+    fn peer_tls(&self) -> TlsChoice {
+        match &self.ssl_ca_file {
+            None => TlsChoice::Environment,
+            Some(file) => {
+                let settings = TlsSettings::from_environment(|name| std::env::var_os(name));
+                TlsChoice::named(TlsSettings { ca_file: Some(file.into()), ..settings })
+            }
+        }
     }
 
     /// The files of TLS, where it is spoken.
@@ -375,6 +411,7 @@ impl Options {
         let encrypted = |word: &String| ["tls://", "https://"].iter().any(|scheme| word.starts_with(scheme));
         let spoken = self.ssl || self.listen.iter().chain(&self.http_listen).any(encrypted);
         let http = self.http_port.is_some() || !self.http_listen.is_empty();
+        let peers = self.peer.iter().any(|word| word.contains("tls://"));
         let unused = [
             (!http && self.http_token_file.is_some(), "--http-token-file without --http-listen"),
             (self.hashtable_buckets.is_some(), "--hashtable-buckets"),
@@ -382,7 +419,7 @@ impl Options {
             (self.round_robin, "--round-robin"),
             (!spoken && self.ssl_certificate.is_some(), "--ssl-certificate without --ssl"),
             (!spoken && self.ssl_key.is_some(), "--ssl-key without --ssl"),
-            (!spoken && self.ssl_ca_file.is_some(), "--ssl-ca-file without --ssl"),
+            (!spoken && !peers && self.ssl_ca_file.is_some(), "--ssl-ca-file without --ssl"),
             (!spoken && self.ssl_verify.is_some(), "--ssl-verify without --ssl"),
             (
                 spoken && self.ssl_ca_file.is_some() && self.ssl_verify == Some(Verify::None),
@@ -437,6 +474,7 @@ impl Options {
             handle_prefix: self.job_handle_prefix.clone().unwrap_or(default.handle_prefix),
             job_runs: (self.job_retries >= 0).then(|| self.job_retries.clamp(1, i64::from(u16::MAX)) as u16),
             wakeup: self.worker_wakeup,
+            queue: self.queue.name(),
             durable: match (self.queue.is_durable(), self.queue.store_queue_on_shutdown) {
                 (false, _) => Durable::No,
                 (true, false) => Durable::Always,
@@ -444,6 +482,9 @@ impl Options {
             },
             patience: Duration::from_secs(self.patience),
             exceptions: self.exceptions,
+            // They were looked at when the options were checked.
+            peers: self.peers().unwrap_or_default(),
+            peer_tls: self.peer_tls(),
             direct_assignment: self.direct_assignment == Switch::On,
             level: self.verbose,
             threads: self.threads.max(1) as usize,

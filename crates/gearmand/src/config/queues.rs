@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::Path;
 
 /// Jobs in memory only.
-const BUILTIN: &str = "builtin";
+pub(super) const BUILTIN: &str = "builtin";
 /// Jobs in an SQLite file too.
 const SQLITE: &str = "libsqlite3";
 /// Jobs in a table of PostgreSQL too. C's name, and that of its plugin.
@@ -161,7 +161,7 @@ pub enum Queue {
     /// In a durable queue of this server's own.
     Own(Box<dyn Backend>),
     /// In one that several servers share.
-    Shared(SharedQueue),
+    Shared(Box<SharedQueue>),
 }
 
 /// Where a durable queue of one server is.
@@ -317,6 +317,13 @@ impl QueueOptions {
         names.iter().any(|name| self.queue_type.eq_ignore_ascii_case(name))
     }
 
+    /// The one that is chosen.
+    pub(super) fn name(&self) -> &'static str {
+        let names = [BUILTIN, SQLITE, POSTGRES[0], POSTGRES[1], MYSQL, REDIS, CLUSTER];
+        let chosen = names.into_iter().find(|name| self.is(&[name])).unwrap_or(BUILTIN);
+        if chosen == POSTGRES[1] { POSTGRES[0] } else { chosen }
+    }
+
     /// Whether there is a durable queue.
     pub fn is_durable(&self) -> bool {
         !self.is(&[BUILTIN])
@@ -412,7 +419,7 @@ impl QueueOptions {
     pub fn open_queue(&self, host: &str, port: u16) -> Result<Queue, BackendError> {
         if self.is(&[CLUSTER]) {
             let unusable = |e: Usage| BackendError { queue: CLUSTER.into(), reason: e.to_string(), held: false };
-            return self.shared(host, port).map(Queue::Shared).map_err(unusable);
+            return self.shared(host, port).map(|queue| Queue::Shared(Box::new(queue))).map_err(unusable);
         }
         Ok(self.open_own()?.map_or(Queue::Memory, Queue::Own))
     }

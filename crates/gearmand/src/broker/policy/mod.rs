@@ -289,6 +289,11 @@ impl Rules {
         self.0.sort_by_cached_key(Rule::rank);
     }
 
+    /// None is set at run time any more.
+    pub(crate) fn forget_run_time(&mut self) {
+        self.0.retain(|rule| rule.source != Source::RunTime);
+    }
+
     /// Sets keys at run time; `KEY=` takes back what was set so. All of it is done, or nothing. The rule that is now set at
     /// run time for this pattern, `None` where it says nothing any more.
     pub(crate) fn set<'a>(

@@ -117,6 +117,23 @@ impl Bench {
         session
     }
 
+    /// A worker that has its jobs run by another server's.
+    pub(crate) fn proxy(&mut self, functions: &[&str]) -> u32 {
+        let session = self.connect();
+        self.send(session, Request::SetClientId(b"gearmand-proxy:other"));
+        for function in functions {
+            self.send(session, can_do(function));
+        }
+        session
+    }
+
+    /// A client whose jobs were forwarded to this server.
+    pub(crate) fn forwarder(&mut self) -> u32 {
+        let session = self.connect();
+        self.broker.set_forwards(session);
+        session
+    }
+
     /// A client, and a worker of `f`.
     pub(crate) fn pair(&mut self) -> (u32, u32) {
         (self.connect(), self.worker(&["f"]))

@@ -14,6 +14,7 @@ mod life;
 mod limits;
 mod notices;
 mod outcomes;
+mod proxies;
 mod random;
 mod recurring;
 mod retries;

@@ -2,12 +2,16 @@
 
 use super::*;
 use crate::broker::check::{POLICIES, Watch};
+use crate::broker::sessions::Role;
 use properties::properties;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Step {
     Connect,
+    Proxy,
+    Forwards,
+    Withdraw(u8),
     Leave(u8),
     Submit { session: u8, function: u8, unique: u8, priority: u8, background: bool, later: u8 },
     CanDo { session: u8, function: u8, timeout: u8 },
@@ -44,6 +48,9 @@ fn step() -> impl Strategy<Value = Step> {
     );
     prop_oneof![
         2 => Just(Connect),
+        1 => Just(Proxy),
+        1 => Just(Forwards),
+        1 => any::<u8>().prop_map(Withdraw),
         1 => any::<u8>().prop_map(Leave),
         8 => submit,
         4 => (any::<u8>(), 0..3u8, 0..4u8).prop_map(|(session, function, timeout)| CanDo { session, function, timeout }),
@@ -83,6 +90,16 @@ fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
     };
     match *step {
         Step::Connect => sessions.push(b.connect()),
+        Step::Proxy => sessions.push(b.proxy(&["a", "b"])),
+        Step::Forwards => {
+            let session = b.connect();
+            b.broker.set_forwards(session);
+            sessions.push(session);
+        }
+        Step::Withdraw(job) => {
+            let handle = handle(b, job);
+            b.broker.withdraw(handle.as_bytes());
+        }
         Step::Leave(_) if sessions.len() < 2 => {}
         Step::Leave(n) => {
             let session = sessions.swap_remove(at(n, sessions.len()));
@@ -164,6 +181,36 @@ fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
     }
 }
 
+/// Who sleeps, and what proxies run.
+struct Sight {
+    asleep: Vec<(u32, u64)>,
+    proxies: Vec<u64>,
+}
+
+impl Sight {
+    fn of(broker: &Broker) -> Sight {
+        let own = |p: &&Session| p.role != Role::Proxy && p.asleep != 0;
+        let asleep = broker.sessions.iter().filter(|(_, p)| own(p)).map(|(id, p)| (id, p.asleep)).collect();
+        Sight { asleep, proxies: Sight::run_by_proxies(broker).map(|(number, _)| number).collect() }
+    }
+
+    fn run_by_proxies(broker: &Broker) -> impl Iterator<Item = (u64, u32)> {
+        let jobs = broker.jobs.arena.iter().map(|(_, job)| job);
+        let runs = |worker| broker.sessions.get(worker).is_some_and(|p| p.role == Role::Proxy);
+        jobs.filter(move |job| runs(job.worker)).map(|job| (job.number, job.function))
+    }
+
+    /// No proxy has got a job while somebody else slept all the time who can run it.
+    fn check(&self, broker: &Broker) {
+        for (number, function) in Sight::run_by_proxies(broker).filter(|(number, _)| !self.proxies.contains(number)) {
+            let slept = |(id, since): &&(u32, u64)| {
+                broker.sessions.get(*id).is_some_and(|p| p.asleep == *since && p.ability(function).is_some())
+            };
+            assert_eq!(self.asleep.iter().find(slept), None, "job {number} went to a proxy");
+        }
+    }
+}
+
 properties! {
     cases: 256;
 
@@ -173,8 +220,10 @@ properties! {
         let mut sessions = vec![b.connect(), b.connect()];
         let mut watch = Watch::default();
         for step in &steps {
+            let before = Sight::of(&b.broker);
             run(&mut b, &mut sessions, step);
             check(&b);
+            before.check(&b.broker);
             watch.look(&b.broker, &b.now);
         }
         // Every answered background job ran or failed or is still there: nothing is left behind.

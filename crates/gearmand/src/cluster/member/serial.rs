@@ -1,8 +1,10 @@
 //! What a member asks one after the other: writes, and what it owns. One is under way; where its answer is lost, it is found out
 //! first whether it was made.
 
-use super::{DOUBT, Member, PATIENCE, Told};
-use crate::cluster::ask::{Answer, Ask, Epoch, Fault, Inserted, JobRow, NewRow, Settle, Settled, Want, Write};
+use super::{DOUBT, Member, PATIENCE, Told, Wrong};
+use crate::cluster::ask::{
+    Answer, Ask, Epoch, Fault, Inserted, JobRow, NewRow, SETTINGS, Settle, Settled, Want, Write,
+};
 use crate::cluster::changes::Ended;
 use crate::cluster::held::Claimed;
 use bytes::Bytes;
@@ -72,6 +74,20 @@ impl Serial {
         (self.next_poll, self.next_reconcile) = (now, now + RECONCILE_EVERY);
     }
 
+    /// There may be free jobs.
+    pub(super) fn look(&mut self) {
+        self.next_poll = Duration::ZERO;
+    }
+
+    /// What is being settled, and will be if this does not succeed.
+    pub(super) fn settles(&self, epoch: Option<Epoch>) -> impl Iterator<Item = &Settle> {
+        let (settles, current): (&[Settle], bool) = match &self.flight {
+            Some(Flight { what: What::Settle(settles), epoch: of, .. }) => (settles, Some(*of) == epoch),
+            _ => (&[], true),
+        };
+        settles.iter().filter(move |settle| current || !settle.is_run())
+    }
+
     pub(super) fn lose(&mut self, now: Duration) {
         self.failing.get_or_insert(now);
     }
@@ -124,7 +140,10 @@ impl Member {
             Some(_) => self.serial.after,
             None if self.lease.epoch().is_none() || !self.agreed => self.serial.next_mark,
             None if !self.changes.is_empty() => self.serial.after,
-            None => self.serial.next_poll.min(self.serial.next_reconcile).max(self.serial.after),
+            None => {
+                let held_up = self.held.held_up(now).into_iter().chain([self.serial.next_poll]);
+                held_up.chain([self.serial.next_reconcile]).min().unwrap_or(now).max(self.serial.after)
+            }
         };
         down.into_iter().chain([next, self.serial.next_mark]).min().unwrap_or(next)
     }
@@ -173,7 +192,7 @@ impl Member {
 
     fn claim(&mut self, now: Duration, epoch: Epoch) -> bool {
         let poll = now >= self.serial.next_poll;
-        if self.leaving || !self.lease.holds(now) || !(poll || self.held.is_hinted(now)) {
+        if self.leaving || !self.known.is_open() || !self.lease.holds(now) || !(poll || self.held.is_hinted(now)) {
             if poll {
                 self.serial.next_poll = now + POLL_EVERY;
             }
@@ -211,7 +230,7 @@ impl Member {
 
     /// Which rows are kept here: where there is room, and the lease is good.
     fn new_rows(&mut self, now: Duration, rows: Vec<JobRow>) -> Arc<[NewRow]> {
-        let holds = self.lease.holds(now) && !self.leaving;
+        let holds = self.lease.holds(now) && self.known.is_open() && !self.leaving;
         let mut room: HashMap<Bytes, u32> = HashMap::new();
         let mut own = |row: &JobRow| {
             if !holds || row.due_ms > 0 {
@@ -242,7 +261,7 @@ impl Member {
         let Some(flight) = self.serial.flight.take_if(|flight| flight.number == Some(number)) else { return };
         let current = self.lease.epoch() == Some(flight.epoch);
         match answer {
-            Err(Fault::InDoubt) if flight.turn > 0 && self.reads_back() => self.doubt(now, flight),
+            Err(Fault::InDoubt) if flight.turn > 0 && !self.is_wrong(Wrong::NoReadBack) => self.doubt(now, flight),
             Err(_) if flight.doubted => self.doubt(now, flight),
             Err(fault) => {
                 self.serial.fail(now);
@@ -283,13 +302,6 @@ impl Member {
         }
     }
 
-    fn reads_back(&self) -> bool {
-        #[cfg(test)]
-        return self.wrong != super::Wrong::NoReadBack;
-        #[cfg(not(test))]
-        true
-    }
-
     /// All that became of jobs is in the store.
     pub(super) fn is_settled(&self) -> bool {
         let settling = self.serial.flight.as_ref().is_some_and(|flight| matches!(flight.what, What::Settle(_)));
@@ -308,7 +320,7 @@ impl Member {
         if let What::Settle(settles) = flight.what {
             self.changes.put_back(settles.to_vec());
             if !current {
-                self.changes.lose();
+                self.lose_changes();
             }
         }
     }
@@ -333,10 +345,11 @@ impl Member {
             (What::Settle(settles), Answer::Resumed(Some(_))) => {
                 settles.iter().for_each(|settle| self.settled(settle, Settled::Made));
             }
-            (What::Claim(wants), Answer::Rows(rows)) if current => {
+            (What::Claim(wants), Answer::Rows(rows, waits)) if current => {
                 for want in &wants {
                     let count = rows.iter().filter(|row| row.function == want.function).count();
-                    self.held.claimed(want, count as u32);
+                    let wait = waits.iter().find(|(function, _)| *function == want.function);
+                    self.held.claimed(now, want, count as u32, wait.map(|(_, after)| *after));
                 }
                 self.counts.claimed += rows.len() as u64;
                 rows.into_iter().for_each(|row| self.own(row, flight.epoch));
@@ -364,16 +377,25 @@ impl Member {
     }
 
     fn settled(&mut self, settle: &Settle, outcome: Settled) {
+        if settle.setting().is_some() {
+            self.known.changed();
+            if !settle.is_run() {
+                self.to_wake.insert(Bytes::from_static(SETTINGS));
+            }
+        }
         let Some(id) = settle.id() else { return };
         let ends = matches!(settle, Settle::Done(_) | Settle::Retry { .. } | Settle::Bury(_));
         self.counts.late += u64::from(ends && outcome == Settled::Taken);
         match (settle, outcome) {
             (Settle::Started(_) | Settle::Forget(_), _) => return,
             (Settle::Revive(_), outcome) => return self.told.push_back(Told::Revived { id, outcome }),
+            // It is another server's, or over: so there is no letter.
+            (Settle::Bury(_), Settled::Taken | Settled::Gone) => self.told.push_back(Told::LetterGone(id)),
             (Settle::Retry { .. }, _) => self.told.push_back(Told::Free(id)),
             _ => {}
         }
         let function = self.held.remove(id);
+        function.iter().for_each(|name| self.held.ended(name));
         if matches!(settle, Settle::Release(_)) && outcome == Settled::Made {
             // Of some it is not known what they are.
             self.to_wake.extend(function.filter(|name| !name.is_empty()));

@@ -119,7 +119,7 @@ fn help(code: &SqlState) -> Option<&'static str> {
         SqlState::QUERY_CANCELED => "the statement took too long, or somebody cancelled it",
         SqlState::LOCK_NOT_AVAILABLE => "somebody holds a lock for long: see pg_stat_activity",
         SqlState::DISK_FULL => "the database's disk is full",
-        SqlState::TOO_MANY_CONNECTIONS => "raise max_connections; each server needs two",
+        SqlState::TOO_MANY_CONNECTIONS => "raise max_connections; each server needs three",
         SqlState::INSUFFICIENT_PRIVILEGE => "the user lacks a right",
         SqlState::READ_ONLY_SQL_TRANSACTION => {
             "this is a standby: add target_session_attrs=read-write to --cluster-url"

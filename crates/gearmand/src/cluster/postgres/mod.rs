@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! asks ──> Store ── writes, one after the other ──> a session ──> PostgreSQL
-//!                ── all else, without waiting ────> another one
+//!                ── questions that take long ─────> another one
+//!                ── all else, without waiting ────> a third one
 //!          woken <── notifications ────────────────
 //! ```
 //!
@@ -10,10 +11,11 @@
 //!
 //! - An ask is one statement, or statements that are sent as one: no transaction is ever open while nobody works on it.
 //! - Only the database's clock decides what is due, and who is dead.
-//! - A beat waits for no write: it goes another way, to a row of its own.
+//! - A beat waits for no write, and no question: it goes another way, to a row of its own.
 //! - When a session breaks, the store is of no use any more, and another has to be made.
 
 mod error;
+mod letters;
 mod rows;
 mod schema;
 mod servers;
@@ -28,6 +30,7 @@ pub(crate) use error::Unusable;
 
 use crate::cluster::ask::{Answer, Ask, Fault};
 use crate::cluster::postgres::error::Outcome;
+use crate::cluster::postgres::letters::DeadLetters;
 use crate::cluster::postgres::servers::Servers;
 use crate::cluster::postgres::session::Session;
 use crate::cluster::postgres::settings::{Settings, quoted};
@@ -42,6 +45,8 @@ const WAKE_UPS: usize = 1000;
 pub(crate) struct Store {
     writing: Session,
     writes: Writes,
+    asking: Session,
+    letters: DeadLetters,
     beside: Session,
     servers: Servers,
 }
@@ -57,12 +62,14 @@ impl Store {
         let mut writing = Session::open(settings, None).await?;
         schema::prepare(writing.client(), settings).await?;
         let writes = Writes::prepare(&writing, settings).await?;
+        let asking = Session::open(settings, None).await?;
+        let letters = DeadLetters::prepare(&asking, settings).await?;
         let mut beside = Session::open(settings, Some(wakes)).await?;
-        let servers = Servers::prepare(&beside, settings).await?;
+        let servers = Servers::prepare(&beside, &asking, settings).await?;
         if !settings.pooled {
             beside.client().batch_execute(&format!("LISTEN {}", quoted(&settings.schema))).await?;
         }
-        Ok((Store { writing, writes, beside, servers }, woken))
+        Ok((Store { writing, writes, asking, letters, beside, servers }, woken))
     }
 
     /// One transaction. Those that are serial must be asked one after the other. What is asked is on its way with the first
@@ -75,16 +82,23 @@ impl Store {
     }
 
     async fn answer(&self, ask: &Ask) -> Result<Answer, Outcome> {
-        let (writes, servers) = (&self.writes, &self.servers);
-        let session = if ask.is_serial() { &self.writing } else { &self.beside };
+        let (writes, servers, letters) = (&self.writes, &self.servers, &self.letters);
+        let session = match ask {
+            _ if ask.is_serial() => &self.writing,
+            _ if ask.is_question() => &self.asking,
+            _ => &self.beside,
+        };
         match ask {
             Ask::Join { name, address } => servers.join(session, name, address).await,
             Ask::Beat(epoch) => servers.beat(session, *epoch).await,
             Ask::Leave(epoch) => servers.leave(session, *epoch).await,
             Ask::Sweep => servers.sweep(session).await,
+            Ask::Settings { known } => servers.settings(session, *known).await,
             Ask::Block { count } => servers.block(session, *count).await,
             Ask::Wake(functions) => servers.wake(session, functions).await,
             Ask::Look(which) => servers.look(session, which).await,
+            Ask::LetterIds => letters.ids(session).await,
+            Ask::Letters(ids) => letters.some(session, ids).await,
             Ask::Write { epoch, turn, write } => writes.write(session, *epoch, *turn, write).await,
             Ask::Resume { epoch, turn, rows } => writes.resume(session, *epoch, *turn, rows).await,
             Ask::Owned(epoch) => writes.owned(session, *epoch).await,
@@ -93,6 +107,6 @@ impl Store {
 
     /// A session broke, or is of no use any more.
     pub(crate) fn is_broken(&self) -> bool {
-        self.writing.is_broken() || self.beside.is_broken()
+        self.writing.is_broken() || self.asking.is_broken() || self.beside.is_broken()
     }
 }

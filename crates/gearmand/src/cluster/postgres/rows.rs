@@ -15,7 +15,7 @@ pub(super) fn natural(value: i64) -> u64 {
     u64::try_from(value).unwrap_or_default()
 }
 
-fn bytes(row: &Row, column: usize) -> Result<Bytes, Error> {
+pub(super) fn bytes(row: &Row, column: usize) -> Result<Bytes, Error> {
     row.try_get(column).map(Bytes::copy_from_slice)
 }
 

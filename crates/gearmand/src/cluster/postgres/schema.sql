@@ -1,17 +1,21 @@
--- Everything but `beat`, `server` and `cluster` may grow. All times in milliseconds are since 1970, by the database's clock
+-- Everything but `beat`, `server`, `pace` and `cluster` may grow. All times in milliseconds are since 1970, by the database's clock
 -- but for those that servers say.
 
 CREATE TABLE @.cluster (
     version integer NOT NULL,
     -- Ids from here on have no job yet.
     next_id bigint NOT NULL,
+    -- The last that joined. Whoever joins has this row locked, so that nobody sees an epoch before all that are smaller.
+    last_epoch bigint NOT NULL DEFAULT 0,
+    -- The version of all settings.
+    settings bigint NOT NULL DEFAULT 0,
     -- What was made, one object each: a look at it shows what was changed since.
     objects text[] NOT NULL
 );
 
 -- An epoch is one join of a server.
 CREATE TABLE @.server (
-    epoch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    epoch bigint PRIMARY KEY,
     -- The number of its last write.
     turn bigint NOT NULL DEFAULT 0,
     joined timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -59,8 +63,20 @@ CREATE TABLE @.job (
 );
 -- A claim reads it from the front of a function's priority, up to what is not due yet.
 CREATE INDEX job_free ON @.job (function, priority, due, id) WHERE owner IS NULL;
-CREATE INDEX job_owned ON @.job (owner) WHERE owner IS NOT NULL;
+-- With the function, for limits.
+CREATE INDEX job_owned ON @.job (owner, function) WHERE owner IS NOT NULL;
 CREATE UNIQUE INDEX job_key ON @.job (function, unique_key, digest) WHERE digest IS NOT NULL;
+
+-- Functions with limits. Whoever claims of one changes its row.
+CREATE TABLE @.pace (
+    function bytea PRIMARY KEY,
+    -- How often this row was changed: whoever finds another number than before knows less than it thinks.
+    turn bigint NOT NULL DEFAULT 0,
+    -- When the next token of the rate is due, in microseconds since 1970.
+    next_us bigint NOT NULL DEFAULT 0,
+    -- Jobs wait for nothing else: tokens that are taken late are not lost.
+    wanted boolean NOT NULL DEFAULT false
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- Jobs that ran out of tries, or were buried.
 CREATE TABLE @.dead (
@@ -77,6 +93,8 @@ CREATE TABLE @.dead (
     worker bytea NOT NULL,
     data bytea NOT NULL
 );
+CREATE INDEX dead_order ON @.dead (last_ms, id);
+CREATE INDEX dead_function ON @.dead (function, last_ms, id);
 
 -- What was said at run time.
 CREATE TABLE @.setting (

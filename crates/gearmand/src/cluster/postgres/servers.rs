@@ -1,6 +1,6 @@
-//! What changes no jobs of a living server: servers come, are heard of and go, numbers for jobs, wake-ups, and looking.
+//! What changes no jobs of a living server: servers come, are heard of and go, settings, numbers for jobs, wake-ups, and looking.
 
-use crate::cluster::ask::{Answer, Epoch, Seen, SeenState, Swept, Which};
+use crate::cluster::ask::{AllSettings, Answer, Beat, Epoch, Seen, SeenState, Swept, Which};
 use crate::cluster::postgres::error::{Outcome, Unusable};
 use crate::cluster::postgres::rows::{natural, number};
 use crate::cluster::postgres::session::{Session, payload_of};
@@ -13,10 +13,12 @@ use tokio_postgres::{Row, SimpleQueryMessage, Statement};
 pub(super) struct Servers {
     join: Statement,
     beat: Statement,
+    settings: Statement,
     block: Statement,
     wake: Statement,
     look_id: Statement,
     look_key: Statement,
+    look_unique: Statement,
     /// Texts of those that are more than one.
     leave: String,
     sweep: String,
@@ -25,24 +27,29 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) async fn prepare(session: &Session, settings: &Settings) -> Result<Servers, Unusable> {
-        let (by_id, by_key) = (statements::look_id(), statements::look_key());
+    /// Looking goes another way than all else.
+    pub(super) async fn prepare(session: &Session, asking: &Session, settings: &Settings) -> Result<Servers, Unusable> {
+        let (by_id, by_key, by_unique) = (statements::look_id(), statements::look_key(), statements::look_unique());
         let prepare = |text| session.prepare(settings, text);
-        let (join, beat, block, wake, look_id, look_key) = tokio::try_join!(
+        let (join, beat, settled, block, wake, look_id, look_key, look_unique) = tokio::try_join!(
             prepare(statements::JOIN),
             prepare(statements::BEAT),
+            prepare(statements::SETTINGS),
             prepare(statements::BLOCK),
             prepare(statements::WAKE),
-            prepare(&by_id),
-            prepare(&by_key),
+            asking.prepare(settings, &by_id),
+            asking.prepare(settings, &by_key),
+            asking.prepare(settings, &by_unique),
         )?;
         Ok(Servers {
             join,
             beat,
+            settings: settled,
             block,
             wake,
             look_id,
             look_key,
+            look_unique,
             leave: settings.statement(statements::LEAVE),
             sweep: settings.statement(statements::SWEEP),
             channel: (!settings.pooled).then(|| settings.schema.clone()),
@@ -55,7 +62,28 @@ impl Servers {
     }
 
     pub(super) async fn beat(&self, session: &Session, epoch: Epoch) -> Result<Answer, Outcome> {
-        Ok(Answer::Beat(!session.query(&self.beat, &[&number(epoch)]).await?.is_empty()))
+        let rows = session.query(&self.beat, &[&number(epoch)]).await?;
+        let eldest = rows.first().map(|row| row.try_get(0)).transpose().map_err(|e| Outcome::of(&e))?;
+        Ok(Answer::Beat(match eldest {
+            None => Beat::Dead,
+            Some(false) => Beat::Lives,
+            Some(true) => Beat::Eldest,
+        }))
+    }
+
+    pub(super) async fn settings(&self, session: &Session, known: Option<u64>) -> Result<Answer, Outcome> {
+        let rows = session.query(&self.settings, &[&known.map_or(-1, number)]).await?;
+        let read = |row: &Row| match row.try_get::<_, Option<&[u8]>>(1)? {
+            Some(key) => Ok(Some((Bytes::copy_from_slice(key), Bytes::copy_from_slice(row.try_get(2)?)))),
+            None => Ok(None),
+        };
+        let all: Result<Vec<Option<(Bytes, Bytes)>>, tokio_postgres::Error> = rows.iter().map(read).collect();
+        let all = all.map_err(|e| Outcome::of(&e))?;
+        one(rows.get(..1).unwrap_or_default(), |row| {
+            let version = natural(row.try_get(0)?);
+            let new = AllSettings { version, all: all.iter().flatten().cloned().collect() };
+            Ok(Answer::Settings((known != Some(version)).then_some(new)))
+        })
     }
 
     pub(super) async fn sweep(&self, session: &Session) -> Result<Answer, Outcome> {
@@ -84,6 +112,7 @@ impl Servers {
     pub(super) async fn look(&self, session: &Session, which: &Which) -> Result<Answer, Outcome> {
         let rows = match which {
             Which::Id(id) => session.query(&self.look_id, &[&number(*id)]).await?,
+            Which::Unique(unique) => session.query(&self.look_unique, &[&&unique[..]]).await?,
             Which::Key(row) => match row.key() {
                 Some(key) => session.query(&self.look_key, &[&key.function, &key.unique, &key.data]).await?,
                 None => Vec::new(),

@@ -75,6 +75,38 @@ macro_rules! job {
     };
 }
 
+/// A dead letter, as a job and what it has beside.
+macro_rules! letter {
+    ($row:literal) => {
+        concat!(
+            $row,
+            ".id, ",
+            $row,
+            ".function, ",
+            $row,
+            ".unique_key, ",
+            $row,
+            ".priority, ",
+            $row,
+            ".data, ",
+            $row,
+            ".reducer, ",
+            $row,
+            ".tries, ",
+            $row,
+            ".first_ms, 0::bigint AS due_ms, ",
+            $row,
+            ".last_ms, ",
+            $row,
+            ".reason, ",
+            $row,
+            ".text, ",
+            $row,
+            ".worker"
+        )
+    };
+}
+
 /// What is free of a function in one priority.
 macro_rules! free {
     ($priority:literal) => {
@@ -98,15 +130,18 @@ macro_rules! done {
 /// Name, address.
 pub(super) const JOIN: &str = "
     WITH old AS (DELETE FROM @.server WHERE died < clock_timestamp() - interval '30 days'),
-    joined AS (INSERT INTO @.server (name, address) VALUES ($1, $2) RETURNING epoch),
+    next AS (UPDATE @.cluster SET last_epoch = last_epoch + 1 RETURNING last_epoch),
+    joined AS (INSERT INTO @.server (epoch, name, address) SELECT last_epoch, $1::text, $2::text FROM next RETURNING epoch),
     heard AS (INSERT INTO @.beat SELECT epoch, clock_timestamp() FROM joined)
     SELECT epoch, EXISTS (
         SELECT FROM @.server s JOIN @.beat b USING (epoch) WHERE s.name = $1 AND b.at >= clock_timestamp() - @dead
     ) FROM joined";
 
-/// Epoch. One row: it lives.
+/// Epoch. One row: it lives; and whether it is the eldest. What is silent and not declared dead counts, in case that the
+/// clock is set back.
 pub(super) const BEAT: &str = "
-    UPDATE @.beat SET at = clock_timestamp() WHERE epoch = $1 AND at >= clock_timestamp() - @dead RETURNING epoch";
+    UPDATE @.beat b SET at = clock_timestamp() WHERE b.epoch = $1 AND b.at >= clock_timestamp() - @dead
+    RETURNING NOT EXISTS (SELECT FROM @.beat e WHERE e.epoch < b.epoch)";
 
 /// For an epoch in place of `$1`.
 pub(super) const LEAVE: &str = "
@@ -141,11 +176,30 @@ pub(super) const SWEEP: &str = concat!("
         first_ms = CASE WHEN j.started AND j.first_ms = 0 THEN ", now!(), " ELSE j.first_ms END
     FROM rows WHERE j.id = rows.id");
 
+/// A version. Of settings of another one: their version, keys and values; else a row without a key.
+pub(super) const SETTINGS: &str = "
+    SELECT c.settings, s.key, s.value FROM @.cluster c LEFT JOIN @.setting s ON c.settings <> $1::bigint";
+
 /// Count.
 pub(super) const BLOCK: &str = "UPDATE @.cluster SET next_id = next_id + $1::bigint RETURNING next_id - $1::bigint";
 
 /// Channel, payloads.
 pub(super) const WAKE: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload";
+
+/// How many. In the order in which they died.
+pub(super) const LETTER_IDS: &str = "SELECT id FROM @.dead ORDER BY last_ms, id LIMIT $1::bigint";
+
+/// Ids of dead letters, most bytes. Those that fit.
+pub(super) const LETTERS: &str = concat!(
+    "
+    WITH asked AS MATERIALIZED (
+        SELECT u.id, u.at, sum(octet_length(d.data)) OVER (ORDER BY u.at ROWS UNBOUNDED PRECEDING) - octet_length(d.data) AS before
+        FROM unnest($1::bigint[]) WITH ORDINALITY AS u(id, at) JOIN @.dead d ON d.id = u.id
+    )
+    SELECT ",
+    letter!("d"),
+    " FROM asked a JOIN @.dead d ON d.id = a.id WHERE a.before < $2::bigint ORDER BY a.at"
+);
 
 const SEEN: &str = concat!(
     "
@@ -160,6 +214,23 @@ pub(super) fn look_id() -> String {
     format!(
         "{SEEN} j.id = $1 UNION ALL
         SELECT id, tries, 0, NULL, NULL, NULL, function FROM @.dead WHERE id = $1"
+    )
+}
+
+/// Unique key. Functions with such jobs are found one by one: there are a few, however many jobs they have.
+pub(super) fn look_unique() -> String {
+    format!(
+        "WITH RECURSIVE f AS (
+            (SELECT function FROM @.job WHERE digest IS NOT NULL ORDER BY function LIMIT 1)
+            UNION ALL
+            SELECT (SELECT j.function FROM @.job j WHERE j.digest IS NOT NULL AND j.function > f.function
+                ORDER BY j.function LIMIT 1)
+            FROM f WHERE f.function IS NOT NULL
+        ), found AS MATERIALIZED (
+            SELECT k.id FROM f CROSS JOIN LATERAL (
+                SELECT j.id FROM @.job j WHERE j.function = f.function AND j.unique_key = $1 AND j.digest = ''
+            ) k LIMIT 1
+        ) {SEEN} j.id = (SELECT id FROM found)"
     )
 }
 
@@ -227,6 +298,100 @@ pub(super) const CLAIM: &str = concat!(
     UNION ALL SELECT 0, '', '', 0::smallint, '', NULL, 0, 0, 0, 0 FROM fence"
 );
 
+/// The same for functions of which some have limits. After most bytes: how many may be owned, the microseconds from one token
+/// to the next, and how many tokens there are at most; NULL without.
+///
+/// No lock that is taken here makes newer rows visible: what is counted is what was there when the statement began. So a claim
+/// is made only if the function's row has the turn that it had then, and raises it: since then none was made of it by
+/// another server, whoever waited for whom. Else it is asked for once more. So it is where there was no row.
+///
+/// One job more is looked for than there are tokens, to know whether any waits for one. A row -1 says after how many
+/// microseconds a function may have more.
+pub(super) const CLAIM_LIMITED: &str = concat!(
+    fence!(),
+    "
+    want AS MATERIALIZED (
+        SELECT w.*, w.most IS NOT NULL OR w.step IS NOT NULL AS has_limits, w.step * (w.burst - 1) AS ahead, ",
+    now!(),
+    " AS now, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS now_us
+        FROM fence, unnest($3::bytea[], $4::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+            AS w(function, count, most, step, burst)
+    ), owners AS MATERIALIZED (
+        WITH RECURSIVE each_ AS (
+            (SELECT owner FROM @.job WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
+            UNION ALL
+            SELECT (SELECT j.owner FROM @.job j WHERE j.owner > e.owner ORDER BY j.owner LIMIT 1)
+            FROM each_ e WHERE e.owner IS NOT NULL
+        )
+        SELECT owner FROM each_ WHERE owner IS NOT NULL
+    ), known AS MATERIALIZED (
+        SELECT w.*, p.turn, GREATEST(p.next_us, w.now_us - CASE WHEN p.wanted THEN 1000000 ELSE 0 END) AS base,
+            CASE WHEN w.most IS NULL THEN w.count ELSE w.most - (
+                SELECT count(*) FROM (
+                    SELECT FROM owners o JOIN @.job j ON j.owner = o.owner AND j.function = w.function LIMIT w.most
+                ) owned
+            ) END AS places
+        FROM want w LEFT JOIN @.pace p ON p.function = w.function AND w.has_limits
+        WHERE p.turn IS NOT NULL OR NOT w.has_limits
+    ), counted AS MATERIALIZED (
+        SELECT k.*, CASE WHEN k.step IS NULL THEN k.count WHEN k.now_us + k.ahead < k.base THEN 0
+            ELSE (k.now_us + k.ahead - k.base) / k.step + 1 END AS tokens
+        FROM known k
+    ), room AS MATERIALIZED (
+        SELECT c.function, c.turn, c.base, c.step, c.ahead, c.now, c.now_us, c.tokens, c.has_limits,
+            LEAST(c.count, c.places, c.tokens + 1) AS count
+        FROM counted c
+    ), picked AS MATERIALIZED (
+        SELECT w.function, w.tokens, w.has_limits, p.id, p.bytes, p.at
+        FROM room w CROSS JOIN LATERAL (
+            SELECT c.id, c.bytes, row_number() OVER () AS at FROM (
+                ",
+    free!("0"),
+    " UNION ALL ",
+    free!("1"),
+    " UNION ALL ",
+    free!("2"),
+    "
+            ) c LIMIT w.count
+        ) p
+    ), fits AS MATERIALIZED (
+        SELECT s.id, s.function, s.has_limits FROM (
+            SELECT p.*, sum(p.bytes) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM picked p WHERE p.at <= p.tokens
+        ) s WHERE s.total - s.bytes < $5::bigint
+    ), taken AS MATERIALIZED (
+        SELECT r.*, (SELECT count(*) FROM fits f WHERE f.function = r.function) AS jobs,
+            EXISTS (SELECT FROM picked p WHERE p.function = r.function AND p.at > p.tokens) AS more
+        FROM room r WHERE r.has_limits
+    ), gate AS (
+        UPDATE @.pace p SET turn = p.turn + 1, wanted = t.more,
+            next_us = CASE WHEN t.step IS NULL THEN p.next_us ELSE t.base + t.jobs * t.step END
+        FROM taken t WHERE p.function = t.function AND p.turn = t.turn AND (t.jobs > 0 OR p.wanted <> t.more)
+        RETURNING p.function
+    ), claimed AS (
+        UPDATE @.job j SET owner = c.epoch FROM (
+            SELECT f.id, fence.epoch FROM fits f, fence
+            WHERE NOT f.has_limits OR EXISTS (SELECT FROM gate g WHERE g.function = f.function)
+        ) c WHERE j.id = c.id
+        RETURNING ",
+    job!("j"),
+    ", j.due
+    ), made AS (
+        INSERT INTO @.pace (function) SELECT w.function FROM want w WHERE w.has_limits
+            AND NOT EXISTS (SELECT FROM known k WHERE k.function = w.function)
+        ON CONFLICT DO NOTHING
+    ), wait AS (
+        SELECT t.function, CASE WHEN t.jobs > 0 AND NOT EXISTS (SELECT FROM gate g WHERE g.function = t.function) THEN 0
+            WHEN t.more THEN GREATEST(t.base + t.jobs * t.step - t.ahead - t.now_us, 0) END AS us
+        FROM taken t
+        UNION ALL
+        SELECT w.function, 0 FROM want w
+        WHERE w.has_limits AND NOT EXISTS (SELECT FROM known k WHERE k.function = w.function)
+    )
+    SELECT id, function, unique_key, priority, data, reducer, tries, first_ms, due_ms, due FROM claimed
+    UNION ALL SELECT 0, '', '', 0::smallint, '', NULL, 0, 0, 0, 0 FROM fence
+    UNION ALL SELECT -1, function, '', 0::smallint, '', NULL, 0, 0, 0, us FROM wait WHERE us IS NOT NULL"
+);
+
 /// Epoch, turn, ids of jobs that are done.
 pub(super) const DONE: &str = concat!(
     fence!(),
@@ -279,6 +444,9 @@ pub(super) const SETTLE: &str = concat!(fence!(), "
         ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value
     ), unsaid AS (
         DELETE FROM @.setting s USING fence WHERE s.key = ANY ($21)
+    ), version AS (
+        UPDATE @.cluster SET settings = settings + 1 FROM fence
+        WHERE cardinality($19::bytea[]) + cardinality($21::bytea[]) > 0
     )
     SELECT 0::smallint, id FROM done UNION ALL SELECT 0::smallint, id FROM retried
     UNION ALL SELECT 0::smallint, id FROM buried UNION ALL SELECT 0::smallint, id FROM started

@@ -5,11 +5,12 @@
 
 use crate::cluster::ask::{Answer, Epoch, Inserted, JobRow, NewRow, Settle, Settled, Want, Write};
 use crate::cluster::postgres::error::{Outcome, Unusable};
-use crate::cluster::postgres::rows::{job, natural, number};
-use crate::cluster::postgres::session::Session;
+use crate::cluster::postgres::rows::{bytes, job, natural, number};
+use crate::cluster::postgres::session::{Parameters, Session};
 use crate::cluster::postgres::settings::Settings;
 use crate::cluster::postgres::statements;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 use tokio_postgres::{Row, Statement};
 
 /// A claim stops with the job whose workload makes it that large.
@@ -21,6 +22,7 @@ pub(super) struct Writes {
     pub(super) twins: Statement,
     there: Statement,
     claim: Statement,
+    claim_limited: Statement,
     done: Statement,
     settle: Statement,
     rivals: Statement,
@@ -35,11 +37,12 @@ type Fates = HashMap<u64, Inserted>;
 impl Writes {
     pub(super) async fn prepare(session: &Session, settings: &Settings) -> Result<Writes, Unusable> {
         let prepare = |text| session.prepare(settings, text);
-        let (insert, twins, there, claim, done, settle, rivals, burn, known, owned) = tokio::try_join!(
+        let (insert, twins, there, claim, claim_limited, done, settle, rivals, burn, known, owned) = tokio::try_join!(
             prepare(statements::INSERT),
             prepare(statements::TWINS),
             prepare(statements::THERE),
             prepare(statements::CLAIM),
+            prepare(statements::CLAIM_LIMITED),
             prepare(statements::DONE),
             prepare(statements::SETTLE),
             prepare(statements::RIVALS),
@@ -47,7 +50,7 @@ impl Writes {
             prepare(statements::KNOWN),
             prepare(statements::OWNED),
         )?;
-        Ok(Writes { insert, twins, there, claim, done, settle, rivals, burn, known, owned })
+        Ok(Writes { insert, twins, there, claim, claim_limited, done, settle, rivals, burn, known, owned })
     }
 
     pub(super) async fn write(
@@ -127,17 +130,20 @@ impl Writes {
     async fn claim(&self, session: &Session, fence: (i64, i64), wants: &[Want]) -> Result<Answer, Outcome> {
         let functions: Vec<&[u8]> = wants.iter().map(|want| &want.function[..]).collect();
         let counts: Vec<i64> = wants.iter().map(|want| want.count.into()).collect();
-        let rows = session.query(&self.claim, &[&fence.0, &fence.1, &functions, &counts, &CLAIM_BYTES]).await?;
-        let read = |row: &Row| Ok((job(row)?, row.try_get::<_, i64>(9)?));
-        let jobs: Result<Vec<(JobRow, i64)>, tokio_postgres::Error> = rows.iter().map(read).collect();
-        let mut jobs = session.behind(jobs.map_err(|e| Outcome::of(&e)))?;
-        let claimed = jobs.len();
-        jobs.retain(|(job, _)| job.id != 0);
-        if jobs.len() == claimed {
-            return Ok(Answer::Fenced);
-        }
-        jobs.sort_by_key(|(job, due)| (job.priority as u32, *due, job.id));
-        Ok(Answer::Rows(jobs.into_iter().map(|(job, _)| job).collect()))
+        let rows = if wants.iter().any(|want| want.limit.is_some()) {
+            let limit = |want: &Want| want.limit.unwrap_or_default();
+            let most: Vec<Option<i64>> = wants.iter().map(|want| limit(want).concurrency.map(i64::from)).collect();
+            let rates = || wants.iter().map(|want| limit(want).rate);
+            let steps: Vec<Option<i64>> = rates().map(|rate| rate.map(|r| number(r.interval_us).max(1))).collect();
+            let bursts: Vec<Option<i64>> = rates().map(|rate| rate.map(|r| i64::from(r.burst).max(1))).collect();
+            let parameters: &Parameters<'_> =
+                &[&fence.0, &fence.1, &functions, &counts, &CLAIM_BYTES, &most, &steps, &bursts];
+            session.query(&self.claim_limited, parameters).await?
+        } else {
+            session.query(&self.claim, &[&fence.0, &fence.1, &functions, &counts, &CLAIM_BYTES]).await?
+        };
+        let claimed = claimed(&rows).map_err(|e| Outcome::of(&e));
+        Ok(session.behind(claimed)?.unwrap_or(Answer::Fenced))
     }
 
     async fn settle(&self, session: &Session, fence: (i64, i64), changes: &[Settle]) -> Result<Answer, Outcome> {
@@ -270,6 +276,21 @@ impl Writes {
         let rows = session.query(&self.owned, &[&number(epoch)]).await?;
         Ok(Answer::Owned(ids_of(&rows, 0)?))
     }
+}
+
+/// Jobs, in the order in which they are to be run, and functions that may have more later. `None`: the fence was not passed.
+fn claimed(rows: &[Row]) -> Result<Option<Answer>, tokio_postgres::Error> {
+    let (mut jobs, mut waits, mut passed) = (Vec::new(), Vec::new(), false);
+    for row in rows {
+        let last: i64 = row.try_get(9)?;
+        match row.try_get::<_, i64>(0)? {
+            0 => passed = true,
+            ..0 => waits.push((bytes(row, 1)?, Duration::from_micros(natural(last)))),
+            _ => jobs.push((job(row)?, last)),
+        }
+    }
+    jobs.sort_by_key(|(job, due)| (job.priority as u32, *due, job.id));
+    Ok(passed.then(|| Answer::Rows(jobs.into_iter().map(|(job, _)| job).collect(), waits)))
 }
 
 fn id_of(row: &Row, column: usize) -> Result<u64, Outcome> {

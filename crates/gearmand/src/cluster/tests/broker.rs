@@ -1,5 +1,6 @@
 //! What a broker does with a shared queue, no more: jobs in memory, workers that take them, and changes by the code of real ones.
 
+use super::memory::run;
 use crate::cluster::ask::JobRow;
 use crate::cluster::lease::Lease;
 use crate::cluster::member::{Told, Wrong};
@@ -13,6 +14,9 @@ use std::time::Duration;
 const FEW_IDS: usize = 20;
 /// So many tries, then a job is dead.
 const TRIES: u16 = 3;
+/// The setting that says when a schedule ran last, and how often it does.
+pub(super) const SCHEDULE: &[u8] = b"schedule s";
+const RUN_EVERY_MS: u64 = 3000;
 
 /// What it tells the member, in this order.
 #[derive(Debug)]
@@ -23,6 +27,7 @@ pub(super) enum Said {
     GiveBack(u64),
     Demand(Bytes, u32, u32),
     Agree,
+    Obey(u64),
     WantIds,
 }
 
@@ -65,6 +70,12 @@ struct Workers {
 pub(super) struct Broker {
     changes: PendingChanges,
     lease: Lease,
+    eldest: bool,
+    pub(super) settings: BTreeMap<Bytes, Bytes>,
+    /// Of settings, what was changed here, and went with which batch.
+    set: Vec<(u64, Bytes, Bytes)>,
+    /// The runs of the schedule that began.
+    pub(super) runs: Vec<u64>,
     jobs: BTreeMap<u64, Job>,
     ids: VecDeque<u64>,
     asked_for_ids: bool,
@@ -100,6 +111,27 @@ impl Broker {
 
     pub(super) fn epoch(&self) -> Option<u64> {
         self.lease.epoch()
+    }
+
+    /// What only one server may do, it may do now.
+    pub(super) fn rules(&self, now: Duration) -> bool {
+        self.eldest && self.lease.holds(now)
+    }
+
+    pub(super) fn set(&mut self, key: &'static [u8], value: u64) {
+        let value = Bytes::from(value.to_string());
+        let batch = self.changes.set(key, &value);
+        self.set.push((batch, Bytes::from_static(key), value.clone()));
+        self.settings.insert(Bytes::from_static(key), value);
+    }
+
+    /// What is due of the schedule.
+    fn run(&mut self, now: Duration, wall_ms: u64) {
+        let (due, last) = (wall_ms / RUN_EVERY_MS, self.settings.get(SCHEDULE).map(run));
+        if self.rules(now) && Some(due) > last {
+            self.runs.push(due);
+            self.set(SCHEDULE, due);
+        }
     }
 
     pub(super) fn submit(&mut self, now: Duration, submit: usize, mut row: JobRow) -> Option<u64> {
@@ -146,9 +178,17 @@ impl Broker {
     pub(super) fn tell(&mut self, now: Duration, told: Told) {
         match told {
             Told::Lease(lease) => self.lease = lease,
+            Told::Eldest(eldest) => self.eldest = eldest,
+            Told::Settings { version, batch, all } => {
+                self.settings = all.into_iter().collect();
+                self.set.retain(|(with, ..)| *with > batch);
+                self.settings.extend(self.set.iter().map(|(_, key, value)| (key.clone(), value.clone())));
+                self.said.push(Said::Obey(version));
+            }
             Told::Lost => {
                 self.jobs.retain(|_, job| !matches!(job.state, State::Queued(_)));
                 self.jobs.values_mut().for_each(|job| job.owned = false);
+                self.set.retain(|(_, key, _)| key != SCHEDULE);
                 self.said.push(Said::Agree);
             }
             Told::Claimed(row) => {
@@ -165,7 +205,7 @@ impl Broker {
             }
             Told::Free(id) => self.forget(id, id),
             Told::Exists { id, same } => self.forget(id, same),
-            Told::Revived { .. } | Told::Answered { .. } => {}
+            Told::Revived { .. } | Told::Answered { .. } | Told::Counts(_) | Told::Letter(_) | Told::LetterGone(_) => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {
@@ -201,7 +241,8 @@ impl Broker {
     }
 
     /// The jobs that are given to workers now.
-    pub(super) fn turn(&mut self, now: Duration) -> Vec<u64> {
+    pub(super) fn turn(&mut self, now: Duration, wall_ms: u64) -> Vec<u64> {
+        self.run(now, wall_ms);
         let mut begun = Vec::new();
         let mut queued: Vec<_> = self.jobs.iter().filter(|(_, job)| matches!(job.state, State::Queued(_))).collect();
         queued.sort_by_key(|(id, job)| (job.row.priority, **id));

@@ -3,6 +3,7 @@
 use crate::cluster::ask::*;
 use crate::cluster::lease::DEAD_AFTER;
 use crate::cluster::member::Wrong;
+use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -28,9 +29,16 @@ pub(super) struct Memory {
     /// When epochs were declared dead that owned rows, after they were last heard of.
     pub(super) takeovers: Vec<Duration>,
     turns: HashMap<Epoch, u64>,
+    pub(super) settings: BTreeMap<Bytes, Bytes>,
+    version: u64,
     last_epoch: Epoch,
     last_id: u64,
     missed: u32,
+    crowded: u32,
+    /// Of functions with a rate: when the next token is due, and whether jobs wait for it.
+    paces: HashMap<(Epoch, Bytes), (Duration, bool)>,
+    /// When jobs of functions were claimed.
+    pub(super) claimed: Vec<(Duration, Bytes)>,
     pub(super) wrong: Option<Wrong>,
     pub(super) bad: Option<String>,
 }
@@ -38,6 +46,15 @@ pub(super) struct Memory {
 /// The wall clock of the store.
 pub(super) fn milliseconds(now: Duration) -> u64 {
     1_000_000_000_000 + now.as_millis() as u64
+}
+
+/// When a schedule ran, as a setting has it.
+pub(super) fn run(value: &Bytes) -> u64 {
+    std::str::from_utf8(value).unwrap().parse().unwrap()
+}
+
+fn is_free(now: Duration, stored: &Stored) -> bool {
+    stored.owner.is_none() && stored.row.due_ms <= milliseconds(now)
 }
 
 impl Memory {
@@ -53,9 +70,9 @@ impl Memory {
             Ask::Beat(epoch) => match self.live.get_mut(epoch) {
                 Some(beat) => {
                     *beat = now;
-                    Answer::Beat(true)
+                    Answer::Beat(if self.is_eldest(now, *epoch) { Beat::Eldest } else { Beat::Lives })
                 }
-                None => Answer::Beat(false),
+                None => Answer::Beat(Beat::Dead),
             },
             Ask::Leave(epoch) => {
                 self.live.remove(epoch);
@@ -63,6 +80,11 @@ impl Memory {
                 Answer::Done
             }
             Ask::Sweep => self.sweep(now),
+            Ask::Settings { known } => {
+                let all = || self.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+                let new = *known != Some(self.version);
+                Answer::Settings(new.then(|| AllSettings { version: self.version, all: all() }))
+            }
             Ask::Block { count } => {
                 let first = self.last_id + 1;
                 self.last_id += count;
@@ -86,6 +108,9 @@ impl Memory {
                 }
                 Answer::Resumed((*last == *turn).then(|| rows.iter().map(|new| self.resumed(&new.row)).collect()))
             }
+            Ask::LetterIds | Ask::Letters(_) => {
+                panic!("no server asks it by itself: {ask:?}")
+            }
             Ask::Owned(epoch) => {
                 let owned = self.rows.iter().filter(|(_, stored)| stored.owner == Some(*epoch));
                 Answer::Owned(owned.map(|(id, _)| *id).collect())
@@ -93,9 +118,15 @@ impl Memory {
         }
     }
 
+    fn is_eldest(&self, now: Duration, epoch: Epoch) -> bool {
+        let silent = |beat: Duration| self.wrong == Some(Wrong::EldestTooSoon) && beat + Duration::from_secs(5) < now;
+        self.live.range(..epoch).all(|(_, beat)| silent(*beat))
+    }
+
     fn look(&self, which: &Which) -> Option<Seen> {
         let id = match which {
             Which::Id(id) => *id,
+            Which::Unique(unique) => *self.rows.iter().find(|(_, stored)| stored.row.unique == *unique)?.0,
             Which::Key(row) => self.by_key(row)?,
         };
         if let Some(letter) = self.dead.get(&id) {
@@ -174,7 +205,21 @@ impl Memory {
                 }
                 Answer::Settled(settles.iter().map(|settle| self.settle(now, epoch, settle)).collect())
             }
-            Write::Claim(wants) => Answer::Rows(wants.iter().flat_map(|want| self.claim(now, epoch, want)).collect()),
+            Write::Claim(wants) => {
+                if !wants.is_sorted_by(|a, b| a.function < b.function) {
+                    self.bad = Some(format!("functions are not in order, or twice: {wants:?}"));
+                }
+                let (mut rows, mut waits) = (Vec::new(), Vec::new());
+                for want in wants {
+                    let (count, wait) = match want.limit {
+                        Some(limit) => self.room(now, epoch, want, &limit),
+                        None => (want.count, None),
+                    };
+                    rows.extend(self.claim(now, epoch, &Want { count, ..want.clone() }));
+                    waits.extend(wait.map(|after| (want.function.clone(), after)));
+                }
+                Answer::Rows(rows, waits)
+            }
         }
     }
 
@@ -192,7 +237,19 @@ impl Memory {
 
     fn settle(&mut self, now: Duration, epoch: Epoch, settle: &Settle) -> Settled {
         match settle {
-            Settle::Set(..) | Settle::Unset(_) => return Settled::Made,
+            Settle::Set(key, value) => {
+                self.version += 1;
+                let before = self.settings.insert(key.clone(), value.clone());
+                if key.starts_with(RUN) && before.as_ref().map(run) > Some(run(value)) {
+                    self.bad = Some(format!("a last run goes back from {before:?} to {value:?}"));
+                }
+                return Settled::Made;
+            }
+            Settle::Unset(key) => {
+                self.version += 1;
+                self.settings.remove(key);
+                return Settled::Made;
+            }
             Settle::Forget(id) => return if self.dead.remove(id).is_some() { Settled::Made } else { Settled::Gone },
             Settle::Revive(id) => return self.revive(*id),
             _ => {}
@@ -242,13 +299,40 @@ impl Memory {
         Settled::Made
     }
 
+    /// How many limits let be claimed now, and after how long there may be more. Tokens are taken.
+    fn room(&mut self, now: Duration, epoch: Epoch, want: &Want, limit: &Limit) -> (u32, Option<Duration>) {
+        self.crowded += 1;
+        if self.crowded.is_multiple_of(8) {
+            // As if others had claimed at the same time.
+            return (0, Some(Duration::ZERO));
+        }
+        let counts = |owner: Epoch| self.wrong != Some(Wrong::LimitOfServer) || owner == epoch;
+        let of = |stored: &&Stored| stored.row.function == want.function;
+        let owned = self.rows.values().filter(of).filter(|stored| stored.owner.is_some_and(counts)).count() as u32;
+        let places = limit.concurrency.map_or(u32::MAX, |most| most.saturating_sub(owned));
+        let free = self.rows.values().filter(of).filter(|stored| is_free(now, stored)).count() as u32;
+        let count = want.count.min(places).min(free);
+        let Some(Pace { interval_us, burst }) = limit.rate else { return (count, None) };
+        let interval = Duration::from_micros(interval_us);
+        let ahead = interval * (burst - 1);
+        let whose = if self.wrong == Some(Wrong::RateOfServer) { epoch } else { 0 };
+        let (next, wanted) = self.paces.entry((whose, want.function.clone())).or_default();
+        let base = (*next).max(now.saturating_sub(if *wanted { LATE } else { Duration::ZERO }));
+        let tokens = match (now + ahead).checked_sub(base) {
+            Some(since) => (since.as_micros() / interval.as_micros()) as u32 + 1,
+            None => 0,
+        };
+        (*next, *wanted) = (base + interval * count.min(tokens), count > tokens);
+        (count.min(tokens), wanted.then(|| (*next).saturating_sub(now + ahead)))
+    }
+
     fn claim(&mut self, now: Duration, epoch: Epoch, want: &Want) -> Vec<JobRow> {
-        let due = |row: &JobRow| row.function == want.function && row.due_ms <= milliseconds(now);
-        let mut free: Vec<_> =
-            self.rows.values_mut().filter(|stored| stored.owner.is_none() && due(&stored.row)).collect();
+        let free = |stored: &&mut Stored| is_free(now, stored) && stored.row.function == want.function;
+        let mut free: Vec<_> = self.rows.values_mut().filter(free).collect();
         free.sort_by_key(|stored| (stored.row.priority, stored.row.due_ms, stored.row.id));
         free.truncate(want.count as usize);
         free.iter_mut().for_each(|stored| stored.owner = Some(epoch));
+        self.claimed.extend(free.iter().map(|stored| (now, stored.row.function.clone())));
         free.into_iter().map(|stored| stored.row.clone()).collect()
     }
 }

@@ -43,7 +43,6 @@ fn a_lease_counts_from_when_it_was_asked_for() {
     lease.renew(1, SECOND * 3);
     lease.renew(1, SECOND * 2);
     assert_eq!(lease.until(), Some(SECOND * 3 + HOLD));
-    assert!(!lease.lose(2) && lease.lose(1) && lease.epoch().is_none());
 }
 
 #[test]
@@ -105,9 +104,20 @@ impl Pair {
         let settings = Settings { name: "s".into(), address: "".into(), window: 10, ids: 10 };
         let mut pair = Pair { member: Member::new(settings), now: SECOND };
         pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 7, namesake: false }));
+        pair.know(3);
         pair.member.demand(&Bytes::from_static(b"f"), 2, 2);
-        pair.answer(|ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }), Ok(Answer::Rows(Vec::new())));
+        pair.answer(
+            |ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }),
+            Ok(Answer::Rows(Vec::new(), Vec::new())),
+        );
         pair
+    }
+
+    /// Settings of this version are told and obeyed.
+    fn know(&mut self, version: u64) {
+        let settings = AllSettings { version, all: Vec::new() };
+        self.answer(|ask| matches!(ask, Ask::Settings { .. }), Ok(Answer::Settings(Some(settings))));
+        self.member.obey(version);
     }
 
     /// The next ask of a kind. Before it, nothing is owned and nothing to be claimed.
@@ -119,8 +129,9 @@ impl Pair {
                     return (asked.number, asked.ask);
                 }
                 let nothing = match asked.ask {
-                    Ask::Write { write: Write::Claim(_), .. } => Answer::Rows(Vec::new()),
+                    Ask::Write { write: Write::Claim(_), .. } => Answer::Rows(Vec::new(), Vec::new()),
                     Ask::Owned(_) => Answer::Owned(Vec::new()),
+                    Ask::Settings { known: Some(_) } => Answer::Settings(None),
                     _ => continue,
                 };
                 self.member.answer(self.now, asked.number, Ok(nothing));
@@ -137,7 +148,8 @@ impl Pair {
 
     fn told(&mut self) -> Vec<Told> {
         self.member.advance(self.now);
-        std::iter::from_fn(|| self.member.next_told()).filter(|told| !matches!(told, Told::Lease(_))).collect()
+        let known = |told: &Told| matches!(told, Told::Lease(_) | Told::Settings { .. });
+        std::iter::from_fn(|| self.member.next_told()).filter(|told| !known(told)).collect()
     }
 
     fn result(batch: u64, added: bool, done: bool) -> Told {
@@ -226,12 +238,123 @@ fn a_server_without_a_store_has_little_to_do() {
 }
 
 #[test]
+fn who_becomes_the_eldest_is_told_once_and_is_it_no_more_when_its_epoch_is_lost() {
+    let mut pair = Pair::new();
+    let beats = |ask: &Ask| matches!(ask, Ask::Beat(7));
+    pair.answer(beats, Ok(Answer::Beat(Beat::Lives)));
+    assert_eq!(pair.told(), []);
+    pair.answer(beats, Ok(Answer::Beat(Beat::Eldest)));
+    // It has to know first what the one before did: what was asked before that may not have it.
+    assert_eq!(pair.told(), []);
+    pair.answer(|ask| matches!(ask, Ask::Settings { .. }), Ok(Answer::Settings(None)));
+    assert_eq!(pair.told(), []);
+    pair.answer(|ask| matches!(ask, Ask::Settings { .. }), Ok(Answer::Settings(None)));
+    assert_eq!(pair.told(), [Told::Eldest(true)]);
+    pair.answer(beats, Ok(Answer::Beat(Beat::Eldest)));
+    assert_eq!(pair.told(), []);
+    pair.answer(beats, Ok(Answer::Beat(Beat::Dead)));
+    assert_eq!(pair.told(), [Told::Eldest(false), Told::Lost]);
+}
+
+#[test]
+fn nothing_is_owned_before_the_broker_has_obeyed_settings() {
+    let settings = Settings { name: "s".into(), address: "".into(), window: 10, ids: 10 };
+    let mut pair = Pair { member: Member::new(settings), now: SECOND };
+    pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 7, namesake: false }));
+    pair.member.demand(&Bytes::from_static(b"f"), 2, 2);
+    pair.answer(|ask| matches!(ask, Ask::Beat(7)), Ok(Answer::Beat(Beat::Lives)));
+    assert_eq!(pair.member.next_told(), None);
+    let all = vec![(Bytes::from_static(b"k"), Bytes::from_static(b"v"))];
+    let settings = AllSettings { version: 3, all: all.clone() };
+    pair.answer(|ask| *ask == Ask::Settings { known: None }, Ok(Answer::Settings(Some(settings))));
+    assert_eq!(pair.member.next_told(), Some(Told::Settings { version: 3, batch: 0, all }));
+    assert!(matches!(pair.member.next_told(), Some(Told::Lease(lease)) if lease.epoch() == Some(7)));
+    pair.member.push(&batch(|changes| add(changes, 1, "")));
+    let Ask::Write { write: Write::Insert(rows), .. } =
+        pair.answer(Ask::is_serial, Ok(Answer::Inserted(vec![Inserted::Stored])))
+    else {
+        panic!()
+    };
+    assert!(!rows[0].own);
+    pair.member.advance(pair.now + SECOND * 2);
+    assert!(std::iter::from_fn(|| pair.member.next_ask()).all(|asked| !asked.ask.is_serial()));
+    pair.member.obey(3);
+    pair.asked(|ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. }));
+}
+
+#[test]
+fn settings_that_are_told_have_what_the_broker_changed_before() {
+    let mut pair = Pair::new();
+    let text = Bytes::from_static;
+    let old = || AllSettings { version: 4, all: vec![(text(b"a"), text(b"0")), (text(b"b"), text(b"0"))] };
+    let looks = |ask: &Ask| matches!(ask, Ask::Settings { .. });
+    let settles = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Settle(_), .. });
+    let told = |pair: &mut Pair| {
+        let told = std::iter::from_fn(|| pair.member.next_told());
+        let all = told.filter_map(|told| if let Told::Settings { all, .. } = told { Some(all) } else { None });
+        all.last()
+    };
+    pair.member.woken(SETTINGS);
+    let (number, _) = pair.asked(looks);
+    let mut pending = PendingChanges::default();
+    pending.set(b"a", b"1");
+    pending.unset(b"b");
+    pair.member.push(&pending.take().unwrap());
+    let (settling, _) = pair.asked(settles);
+    pair.member.answer(pair.now, number, Ok(Answer::Settings(Some(old()))));
+    assert_eq!(told(&mut pair), Some(vec![(text(b"a"), text(b"1"))]));
+    // What was made while it was read may be missing, and is not on its way any more: it is read again.
+    pair.member.woken(SETTINGS);
+    let (number, _) = pair.asked(looks);
+    pair.member.answer(pair.now, settling, Ok(Answer::Settled(vec![Settled::Made; 2])));
+    pair.member.answer(pair.now, number, Ok(Answer::Settings(Some(old()))));
+    assert_eq!(told(&mut pair), None);
+    let new = AllSettings { version: 5, all: vec![(text(b"a"), text(b"1"))] };
+    let woken = std::cell::Cell::new(false);
+    let looks_or_wakes = |ask: &Ask| {
+        woken.set(woken.get() || *ask == Ask::Wake(vec![text(SETTINGS)]));
+        looks(ask)
+    };
+    pair.answer(looks_or_wakes, Ok(Answer::Settings(Some(new.clone()))));
+    assert_eq!((told(&mut pair), woken.get()), (Some(new.all), true));
+}
+
+#[test]
+fn of_a_function_with_limits_no_more_is_claimed_than_can_run_now_and_when_the_store_says_so() {
+    let mut pair = Pair::new();
+    let function = Bytes::from_static(b"f");
+    let limit = Some(Limit { concurrency: Some(5), rate: None });
+    pair.member.limit(&function, limit);
+    pair.member.push(&batch(|changes| add(changes, 1, "")));
+    let Ask::Write { write: Write::Insert(rows), .. } =
+        pair.answer(inserts, Ok(Answer::Inserted(vec![Inserted::Stored])))
+    else {
+        panic!()
+    };
+    assert!(!rows[0].own);
+    let claims = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Claim(_), .. });
+    let later = Answer::Rows(Vec::new(), vec![(function.clone(), SECOND * 5)]);
+    let Ask::Write { write: Write::Claim(wants), .. } = pair.answer(claims, Ok(later)) else { panic!() };
+    assert_eq!(wants, [Want { function: function.clone(), count: 2, limit }]);
+    let refused = pair.now;
+    // Not even when others say that there are more.
+    pair.member.woken(&function);
+    pair.answer(claims, Ok(Answer::Rows(Vec::new(), Vec::new())));
+    assert!(pair.now >= refused + SECOND * 5 && pair.now <= refused + SECOND * 6, "{:?}", pair.now - refused);
+    // Nothing is known: it is looked again now and then.
+    let before = pair.now;
+    pair.asked(claims);
+    assert!(pair.now >= before + SECOND / 2, "{:?}", pair.now - before);
+}
+
+#[test]
 fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     let mut pair = Pair::new();
     pair.member.begin(pair.now, 1, &Bytes::from_static(b"f"));
-    pair.answer(|ask| matches!(ask, Ask::Beat(7)), Ok(Answer::Beat(false)));
+    pair.answer(|ask| matches!(ask, Ask::Beat(7)), Ok(Answer::Beat(Beat::Dead)));
     assert_eq!(pair.told(), [Told::Lost]);
     pair.answer(|ask| matches!(ask, Ask::Join { .. }), Ok(Answer::Joined { epoch: 8, namesake: false }));
+    pair.know(4);
     pair.member.demand(&Bytes::from_static(b"f"), 3, 3);
     pair.member.advance(pair.now);
     let asked = std::iter::from_fn(|| pair.member.next_ask()).any(|asked| asked.ask.is_serial());
@@ -242,7 +365,7 @@ fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     let priority = Priority::Normal;
     let row = JobRow { id: 1, function, unique, priority, data, reducer: None, tries: 0, first_ms: 0, due_ms: 0 };
     let claims = |ask: &Ask| matches!(ask, Ask::Write { epoch: 8, turn: 1, write: Write::Claim(_) });
-    pair.answer(claims, Ok(Answer::Rows(vec![row])));
+    pair.answer(claims, Ok(Answer::Rows(vec![row], Vec::new())));
     // It was handed out before, and is run still.
     assert_eq!(pair.told(), [Told::Adopted(1)]);
 }

@@ -1,9 +1,9 @@
 //! Servers that crash, are stopped and lose their connections; answers that are late or lost, and statements that are carried out long
 //! after whoever asked for them has given up. And the promises, which are checked all the time and at the end.
 
-use super::broker::{Broker, End, Said};
-use super::memory::{Memory, milliseconds};
-use crate::cluster::ask::{Answer, Ask, Fault, JobRow};
+use super::broker::{Broker, End, SCHEDULE, Said};
+use super::memory::{Memory, Stored, milliseconds, run};
+use crate::cluster::ask::{Answer, Ask, Fault, JobRow, LATE, Limit, Pace};
 use crate::cluster::lease::DEAD_AFTER;
 use crate::cluster::member::{Asked, Counts, Member, Settings, Told, Wrong};
 use bytes::Bytes;
@@ -14,9 +14,13 @@ use std::time::{Duration, Instant};
 
 const SERVERS: usize = 3;
 const WINDOW: u32 = 6;
-const FUNCTIONS: [&str; 2] = ["f0", "f1"];
+const FUNCTIONS: [&str; 3] = ["f0", "f1", "limited"];
 /// Who has how many workers: on the first, there are clients only.
-const WORKERS: [&[(&str, u32)]; SERVERS] = [&[], &[("f0", 2)], &[("f0", 1), ("f1", 2)]];
+const WORKERS: [&[(&str, u32)]; SERVERS] = [&[], &[("f0", 2), ("limited", 2)], &[("f0", 1), ("f1", 2), ("limited", 3)]];
+/// What holds for the last of them.
+const MOST: u32 = 3;
+const BURST: u32 = 2;
+const INTERVAL: Duration = Duration::from_millis(500);
 /// Virtual time: until then there is trouble, and so long until all must be over.
 const TROUBLE: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_secs(40);
@@ -128,6 +132,8 @@ pub(super) struct Seen {
     pub(super) counts: Counts,
 }
 
+const LIMITED: Bytes = Bytes::from_static(FUNCTIONS[2].as_bytes());
+
 struct World {
     lots: Lots,
     now: Duration,
@@ -140,6 +146,8 @@ struct World {
     submits: Vec<(Duration, Option<u64>)>,
     cancelled: HashSet<u64>,
     runs: HashMap<u64, u32>,
+    /// Which runs of the schedule began under which epoch.
+    scheduled: HashSet<(u64, u64)>,
     tries: HashMap<u64, u16>,
     trouble: bool,
     /// All that happens is printed: MODEL_TRACE, with MODEL_SEED and MODEL_SCHEDULES=1.
@@ -153,6 +161,8 @@ fn server(index: usize, wrong: Wrong) -> (Broker, Member) {
     let (name, address) = (format!("s{index}").into(), "".into());
     let mut member = Member::new(Settings { name, address, window: WINDOW, ids: 50 });
     member.wrong = wrong;
+    let rate = Some(Pace { interval_us: INTERVAL.as_micros() as u64, burst: BURST });
+    member.limit(&LIMITED, Some(Limit { concurrency: Some(MOST), rate }));
     (Broker::new(WORKERS[index], Some(wrong)), member)
 }
 
@@ -182,6 +192,7 @@ impl World {
             submits: Vec::new(),
             cancelled: HashSet::new(),
             runs: HashMap::new(),
+            scheduled: HashSet::new(),
             tries: HashMap::new(),
             trouble,
             trace: std::env::var_os("MODEL_TRACE").is_some(),
@@ -265,7 +276,7 @@ impl World {
         }
         let several = 1 + self.lots.below(4);
         for _ in 0..several {
-            let function = FUNCTIONS[self.lots.below(2) as usize];
+            let function = FUNCTIONS[self.lots.below(FUNCTIONS.len() as u64) as usize];
             let keyed = self.lots.percent(40);
             let unique = if keyed { format!("k{}", self.lots.below(4)) } else { String::new() };
             let late = self.lots.percent(10);
@@ -277,6 +288,10 @@ impl World {
             self.submits.push((self.now, None));
             let (submit, now) = (self.submits.len() - 1, self.nodes[index].clock(self.now));
             self.nodes[index].broker.submit(now, submit, row);
+        }
+        if self.lots.percent(10) {
+            let value = self.lots.below(1000);
+            self.nodes[index].broker.set(b"policy f", value);
         }
         if self.lots.percent(5) {
             let cancelled = self.nodes[index].broker.cancel();
@@ -358,7 +373,9 @@ impl World {
         if self.trace {
             println!("{:?} server {server}.{life}, broken: {broken}: {:?} -> {answer:?}", self.now, asked.ask);
         }
-        if !matches!(asked.ask, Ask::Beat(_) | Ask::Owned(_) | Ask::Wake(_)) && answer != Answer::Rows(Vec::new()) {
+        if !matches!(asked.ask, Ask::Beat(_) | Ask::Owned(_) | Ask::Wake(_))
+            && answer != Answer::Rows(Vec::new(), Vec::new())
+        {
             self.check_store();
         }
         if let Ask::Wake(functions) = &asked.ask {
@@ -390,6 +407,7 @@ impl World {
                 Said::GiveBack(id) => node.member.give_back(id),
                 Said::Demand(function, able, idle) => node.member.demand(&function, able, idle),
                 Said::Agree => node.member.agree(),
+                Said::Obey(version) => node.member.obey(version),
                 Said::WantIds => node.member.want_ids(),
             },
             Input::Told(told) => node.broker.tell(now, told),
@@ -408,9 +426,11 @@ impl World {
     /// What a server does when something has happened.
     fn turn(&mut self, index: usize) {
         let now = self.nodes[index].clock(self.now);
-        for id in self.nodes[index].broker.turn(now) {
+        let wall = milliseconds(self.now + self.nodes[index].skew);
+        for id in self.nodes[index].broker.turn(now, wall) {
             self.begin(index, id);
         }
+        self.check_runs(index);
         let wakes = self.nodes[index].member.advance(now);
         let node = &mut self.nodes[index];
         let life = node.life;
@@ -434,6 +454,11 @@ impl World {
             self.submits[submit].1 = handle;
         }
         self.bad = self.bad.take().or_else(|| node.broker.bad.take().map(|bad| format!("server {index}: {bad}")));
+        let rules = |node: &&Node| node.up && node.broker.rules(node.clock(self.now));
+        if self.nodes.iter().filter(rules).count() > 1 {
+            self.bad = Some(format!("two servers are the eldest, since an input of server {index}"));
+        }
+        let node = &mut self.nodes[index];
         let window = FUNCTIONS.iter().map(|name| node.broker.queued(name.as_bytes())).max();
         if window > Some(WINDOW as usize + 3) {
             self.bad = Some(format!("server {index} has {window:?} jobs that wait"));
@@ -493,8 +518,40 @@ impl World {
         self.at(at, Event::Server(index, life, Input::End(id, function, end)));
     }
 
+    /// No run of a schedule begins twice, but where its server has died before it could write it down.
+    fn check_runs(&mut self, index: usize) {
+        let broker = &mut self.nodes[index].broker;
+        let epoch = broker.epoch().unwrap_or_default();
+        let stored = self.store.settings.get(SCHEDULE).map(run);
+        for due in std::mem::take(&mut broker.runs) {
+            if Some(due) <= stored || !self.scheduled.insert((epoch, due)) {
+                let text = format!("server {index}, epoch {epoch}, begins run {due} once more, {stored:?} are stored");
+                self.bad = Some(text);
+            }
+        }
+    }
+
+    /// Of a function with limits, no more are owned at all servers together, and no more are claimed in any time.
+    fn check_limits(&mut self) {
+        let owned = |stored: &&Stored| stored.owner.is_some() && stored.row.function == LIMITED;
+        let owned = self.store.rows.values().filter(owned).count() as u32;
+        if owned > MOST {
+            self.bad = Some(format!("{owned} jobs of a function are owned, of which {MOST} may be"));
+        }
+        let times: Vec<_> = self.store.claimed.iter().filter(|(_, of)| *of == LIMITED).map(|(at, _)| *at).collect();
+        let Some(last) = times.last() else { return };
+        for (at, first) in times.iter().enumerate() {
+            let tokens = BURST + ((*last - *first + LATE).as_micros() / INTERVAL.as_micros()) as u32 + 1;
+            if (times.len() - at) as u32 > tokens {
+                let count = times.len() - at;
+                self.bad = Some(format!("{count} jobs are claimed in {:?}, for {tokens} tokens", *last - *first));
+            }
+        }
+    }
+
     fn check_store(&mut self) {
         self.bad = self.bad.take().or_else(|| self.store.bad.take());
+        self.check_limits();
         let mut keys = BTreeSet::new();
         for (id, stored) in &self.store.rows {
             if stored.row.key().is_some_and(|key| !keys.insert(key)) {
@@ -524,6 +581,16 @@ impl World {
         }
         if let Some((id, stored)) = self.store.rows.iter().next() {
             self.bad = Some(format!("job {id} is left: {stored:?}"));
+        }
+        let policy = self.store.settings.get(&b"policy f"[..]);
+        for (index, node) in self.nodes.iter().enumerate() {
+            let known = node.broker.settings.get(&b"policy f"[..]);
+            if known != policy {
+                self.bad = Some(format!("server {index} knows setting {known:?}, which is {policy:?}"));
+            }
+        }
+        if !self.store.settings.contains_key(SCHEDULE) {
+            self.bad = Some("no schedule ran".to_owned());
         }
         if let Some(waiting) = self.nodes.iter().map(|node| node.broker.waiting()).find(|waiting| *waiting > 0) {
             self.bad = Some(format!("{waiting} submits were never answered"));

@@ -133,6 +133,10 @@ pub(crate) async fn bury(http: Arc<Http>, request: Request) -> Result<Reply, Pro
 pub(crate) async fn retry(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let handle = request.name("handle");
     match step(&http, |broker, now, _| broker.retry_dead(now, handle)).await {
+        // Where servers share a queue, that is what decides.
+        Ok(()) if http.look(|broker, _| broker.is_member() && broker.dead_letter(handle).is_some()) => {
+            Err(Problem::conflict("another job has its unique key"))
+        }
         Ok(()) => Ok(done()),
         Err(NotRetried::Unknown) => Err(unknown_letter()),
         Err(NotRetried::KeyTaken(by)) => {

@@ -1,7 +1,9 @@
 //! The server in facts and numbers.
 
 use crate::VERSION;
+use crate::broker::membership::Standing;
 use crate::broker::snapshot;
+use crate::cluster::member::Counts;
 use crate::http::metrics::process::Process;
 use crate::http::reply::{Problem, Reply, json, seconds};
 use crate::http::{Http, Request};
@@ -37,6 +39,30 @@ pub(crate) struct Server {
     changes: u64,
     longest_commit: f64,
     memory: Option<u64>,
+    cluster: Option<Cluster>,
+}
+
+/// What it is among servers that share a queue.
+#[derive(Debug, Serialize)]
+struct Cluster {
+    epoch: Option<u64>,
+    lease: bool,
+    eldest: bool,
+    claimed: u64,
+    released: u64,
+    adopted: u64,
+    lost: u64,
+    late: u64,
+    died: u64,
+    doubts: u64,
+}
+
+impl From<Standing> for Cluster {
+    fn from(standing: Standing) -> Cluster {
+        let Standing { epoch, lease, eldest, counts } = standing;
+        let Counts { claimed, released, adopted, lost, late, died, doubts } = counts;
+        Cluster { epoch, lease, eldest, claimed, released, adopted, lost, late, died, doubts }
+    }
 }
 
 impl Server {
@@ -45,7 +71,7 @@ impl Server {
         let now = state.read_clock();
         let counts = state.counts();
         let (draining, ready) = (state.broker.is_draining(), state.not_ready().is_empty());
-        let queue = if state.writer.is_some() { "libsqlite3" } else { "builtin" };
+        let queue = state.config.queue;
         drop(state);
         let snapshot::Server { uptime, longest_commit, .. } = counts;
         Server {
@@ -74,6 +100,7 @@ impl Server {
             changes: counts.changes,
             longest_commit: seconds(longest_commit),
             memory: Process::read().resident,
+            cluster: counts.cluster.map(Cluster::from),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The metrics of the server, its durable queue and its process. The one table of them.
 
 use crate::VERSION;
+use crate::broker::membership::Standing;
 use crate::broker::snapshot;
 use crate::durable::Durable;
 use crate::durable::batch::{COMMIT_TIMES, Stats};
@@ -86,6 +87,9 @@ impl Collector for Server {
         if let Some(queue) = &self.queue {
             durable(&mut out, queue)?;
         }
+        if let Some(cluster) = &self.counts.cluster {
+            standing(&mut out, cluster)?;
+        }
         self.process(&mut out)
     }
 }
@@ -152,4 +156,21 @@ fn durable(out: &mut Writer<'_>, queue: &Stats) -> fmt::Result {
     let help = "What commits of the durable queue take";
     let mut metric = out.0.encode_descriptor("gearmand_commit", help, Some(&Unit::Seconds), MetricType::Histogram)?;
     metric.encode_histogram::<NoLabelSet>(queue.busy.as_secs_f64(), queue.commits, &times, None)
+}
+
+fn standing(out: &mut Writer<'_>, Standing { lease, eldest, counts, .. }: &Standing) -> fmt::Result {
+    out.gauge("gearmand_cluster_lease", "Whether jobs of the shared queue are handed out", u64::from(*lease))?;
+    out.gauge("gearmand_cluster_eldest", "Whether this server submits the jobs of schedules", u64::from(*eldest))?;
+    for (name, help, count) in [
+        ("gearmand_cluster_claimed", "Jobs that were free and became this server's", counts.claimed),
+        ("gearmand_cluster_released", "Jobs that this server gave back", counts.released),
+        ("gearmand_cluster_adopted", "Jobs that were lost while a worker had them, and came back", counts.adopted),
+        ("gearmand_cluster_lost", "How often this server lost all of its jobs", counts.lost),
+        ("gearmand_cluster_late", "Ends of jobs that another server had taken over", counts.late),
+        ("gearmand_cluster_died", "Servers that this one declared dead", counts.died),
+        ("gearmand_cluster_doubts", "Writes of which it was not known whether they were made", counts.doubts),
+    ] {
+        out.counter(name, help, count)?;
+    }
+    Ok(())
 }

@@ -18,8 +18,8 @@ async fn what_was_inserted_is_claimed_as_it_was() {
         ..job(7, "", "")
     };
     assert_eq!(server.insert(vec![free(odd.clone())]).await, [Inserted::Stored]);
-    let want = Want { function: odd.function.clone(), count: 9 };
-    assert_eq!(server.write(Write::Claim(vec![want])).await, Ok(Answer::Rows(vec![odd.clone()])));
+    let want = Want { function: odd.function.clone(), count: 9, limit: None };
+    assert_eq!(server.write(Write::Claim(vec![want])).await, Ok(Answer::Rows(vec![odd.clone()], Vec::new())));
     assert_eq!(server.owned().await, [7]);
 }
 
@@ -43,8 +43,8 @@ async fn claims_go_by_priority_then_due_then_id_and_leave_what_waits() {
     assert_eq!(b.claim_ids("f", 2).await, [4, 2]);
     assert_eq!(a.claim_ids("f", 100).await, [3, 6, 1]);
     assert_eq!(a.owned().await, [1, 3, 6, 9]);
-    let wants = ["g", "h", "f"].map(|name| Want { function: Bytes::from(name), count: 5 });
-    let Ok(Answer::Rows(rows)) = b.write(Write::Claim(wants.into())).await else { panic!() };
+    let wants = ["f", "g", "h"].map(|name| Want { function: Bytes::from(name), count: 5, limit: None });
+    let Ok(Answer::Rows(rows, _)) = b.write(Write::Claim(wants.into())).await else { panic!() };
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [8]);
 }
 

@@ -1,6 +1,7 @@
 //! Connections that break, databases that go away, and what is refused.
 
 use super::*;
+use crate::cluster::ask::Beat;
 
 /// Ends the sessions of this place that are in the middle of something, or all.
 async fn kill(place: &Place, which: &str) {
@@ -109,7 +110,7 @@ async fn a_database_that_is_killed_has_all_that_was_answered() {
     database.start_again();
     let again = Server { store: place.open().await, epoch: server.epoch, turn: AtomicU64::new(2) };
     assert_eq!(again.owned().await, (51..=100).collect::<Vec<_>>());
-    assert_eq!(again.ask(Ask::Beat(server.epoch)).await, Answer::Beat(true));
+    assert_eq!(again.ask(Ask::Beat(server.epoch)).await, Answer::Beat(Beat::Eldest));
     again.settle((51..=100).map(Settle::Done).collect()).await;
 }
 

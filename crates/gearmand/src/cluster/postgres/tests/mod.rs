@@ -2,6 +2,8 @@
 
 mod asks;
 mod faults;
+mod letters;
+mod limits;
 mod schema;
 mod servers;
 mod settle;
@@ -101,9 +103,9 @@ impl Server {
     }
 
     async fn claim(&self, function: &str, count: u32) -> Vec<JobRow> {
-        let want = Want { function: Bytes::copy_from_slice(function.as_bytes()), count };
+        let want = Want { function: Bytes::copy_from_slice(function.as_bytes()), count, limit: None };
         match self.write(Write::Claim(vec![want])).await {
-            Ok(Answer::Rows(rows)) => rows,
+            Ok(Answer::Rows(rows, _)) => rows,
             other => panic!("{other:?}"),
         }
     }

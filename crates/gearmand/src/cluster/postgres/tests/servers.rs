@@ -1,7 +1,7 @@
 //! Servers come, are heard of and go.
 
 use super::*;
-use crate::cluster::ask::Swept;
+use crate::cluster::ask::{Beat, Swept};
 
 /// As if nothing had been heard of them for so long.
 async fn silent(place: &Place, epoch: Epoch, seconds: u32) {
@@ -29,7 +29,7 @@ async fn every_join_is_an_epoch_and_namesakes_are_known() {
     assert_eq!((alone, twins, join("b").await.1), (false, true, false));
     for epoch in [first, second] {
         store.ask(&Ask::Leave(epoch)).await.unwrap();
-        assert_eq!(store.ask(&Ask::Beat(epoch)).await, Ok(Answer::Beat(false)));
+        assert_eq!(store.ask(&Ask::Beat(epoch)).await, Ok(Answer::Beat(Beat::Dead)));
     }
     assert!(!join("a").await.1);
 }
@@ -43,21 +43,55 @@ async fn whoever_is_silent_for_too_long_is_dead_and_its_rows_are_free() {
     a.settle(vec![Settle::Started(2)]).await;
     silent(&place, a.epoch, 3000).await;
     assert_eq!(sweep(&b).await, Swept::default());
-    assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(true));
+    assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(Beat::Eldest));
     silent(&place, a.epoch, 3601).await;
     // Before anybody has seen it, too.
-    assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(false));
-    let claim = Write::Claim(vec![Want { function: Bytes::from("f"), count: 1 }]);
+    assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(Beat::Dead));
+    let claim = Write::Claim(vec![Want { function: Bytes::from("f"), count: 1, limit: None }]);
     let claim = Ask::Write { epoch: a.epoch, turn: 3, write: claim };
     assert_eq!(a.ask(claim.clone()).await, Answer::Fenced);
     assert_eq!(sweep(&b).await, Swept { died: vec!["a".into()], freed: 3 });
     assert_eq!(sweep(&b).await, Swept::default());
-    assert_eq!((a.ask(Ask::Beat(a.epoch)).await, a.ask(claim).await), (Answer::Beat(false), Answer::Fenced));
+    assert_eq!((a.ask(Ask::Beat(a.epoch)).await, a.ask(claim).await), (Answer::Beat(Beat::Dead), Answer::Fenced));
     let rows = b.claim("f", 10).await;
     assert_eq!(rows.iter().map(|row| (row.id, row.tries)).collect::<Vec<_>>(), [(1, 0), (2, 1), (3, 0)]);
     assert!(rows[1].first_ms > 0);
     assert_eq!(b.owned().await, [1, 2, 3, 4]);
     assert_eq!(a.ask(Ask::Resume { epoch: a.epoch, turn: 3, rows: Vec::new().into() }).await, Answer::Resumed(None));
+}
+
+#[tokio::test]
+async fn the_eldest_is_the_first_that_was_not_declared_dead() {
+    let Some(place) = place() else { return };
+    let (a, b, c) = (place.server().await, place.server().await, place.server().await);
+    let beat = async |server: &Server| server.ask(Ask::Beat(server.epoch)).await;
+    assert_eq!((beat(&a).await, beat(&b).await), (Answer::Beat(Beat::Eldest), Answer::Beat(Beat::Lives)));
+    a.ask(Ask::Leave(a.epoch)).await;
+    assert_eq!((beat(&b).await, beat(&c).await), (Answer::Beat(Beat::Eldest), Answer::Beat(Beat::Lives)));
+    silent(&place, b.epoch, 3601).await;
+    // The clock may be set back.
+    assert_eq!(beat(&c).await, Answer::Beat(Beat::Lives));
+    sweep(&c).await;
+    assert_eq!((beat(&b).await, beat(&c).await), (Answer::Beat(Beat::Dead), Answer::Beat(Beat::Eldest)));
+}
+
+#[tokio::test]
+async fn nobody_joins_before_who_has_a_smaller_epoch() {
+    let Some(place) = place() else { return };
+    let late = place.open().await;
+    let mut admin = place.admin().await;
+    let first = admin.transaction().await.unwrap();
+    let join = place.settings.statement(crate::cluster::postgres::statements::JOIN);
+    let epoch: i64 = first.query_one(&join, &[&"slow", &"here"]).await.unwrap().get(0);
+    let mut joins = std::pin::pin!(Server::join(late, "a"));
+    tokio::select! {
+        _ = &mut joins => panic!("nobody holds it up"),
+        () = waits(&place) => {}
+    }
+    first.commit().await.unwrap();
+    let server = in_time(joins).await;
+    assert!(server.epoch > epoch as Epoch);
+    assert_eq!(server.ask(Ask::Beat(server.epoch)).await, Answer::Beat(Beat::Lives));
 }
 
 #[tokio::test]
@@ -96,7 +130,7 @@ async fn a_beat_waits_for_no_write_and_nobody_dies_in_the_middle_of_one() {
         _ = &mut write => panic!("nobody holds it up"),
         () = waits(&place) => {}
     }
-    assert_eq!(in_time(a.ask(Ask::Beat(a.epoch))).await, Answer::Beat(true));
+    assert_eq!(in_time(a.ask(Ask::Beat(a.epoch))).await, Answer::Beat(Beat::Eldest));
     silent(&place, a.epoch, 3601).await;
     assert_eq!(in_time(sweep(&b)).await, Swept::default());
     holds.commit().await.unwrap();
@@ -105,7 +139,7 @@ async fn a_beat_waits_for_no_write_and_nobody_dies_in_the_middle_of_one() {
 }
 
 /// Until a statement in this schema waits for a lock.
-async fn waits(place: &Place) {
+pub(super) async fn waits(place: &Place) {
     let select = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'",
         place.settings.schema
@@ -147,6 +181,6 @@ async fn behind_a_pooler_nothing_is_set_and_nobody_listens() {
     server.insert(jobs([1], false)).await;
     assert_eq!(server.claim_ids("f", 1).await, [1]);
     assert_eq!(server.ask(Ask::Wake(vec![Bytes::from("f")])).await, Answer::Done);
-    assert_eq!(server.ask(Ask::Beat(server.epoch)).await, Answer::Beat(true));
+    assert_eq!(server.ask(Ask::Beat(server.epoch)).await, Answer::Beat(Beat::Eldest));
     assert!(woken.try_recv().is_err());
 }

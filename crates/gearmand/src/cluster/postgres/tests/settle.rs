@@ -1,7 +1,7 @@
 //! What becomes of jobs.
 
 use super::*;
-use crate::cluster::ask::Death;
+use crate::cluster::ask::{AllSettings, Death};
 
 pub(super) fn death(id: u64) -> Death {
     Death {
@@ -89,6 +89,32 @@ async fn settings_are_the_last_that_were_said() {
     assert_eq!(b.settle(vec![set("y", "2"), unset]).await, [Settled::Made; 2]);
     assert_eq!(place.number("SELECT count(*) FROM @.setting WHERE key = 'y' AND value = '2'").await, 1);
     assert_eq!(place.number("SELECT count(*) FROM @.setting").await, 1);
+}
+
+#[tokio::test]
+async fn settings_are_read_when_their_version_is_another() {
+    let Some(place) = place() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    let read = async |known| match a.ask(Ask::Settings { known }).await {
+        Answer::Settings(settings) => settings.map(|AllSettings { version, mut all }| {
+            all.sort_unstable();
+            (version, all)
+        }),
+        other => panic!("{other:?}"),
+    };
+    let (none, all) = read(None).await.unwrap();
+    assert_eq!((all, read(Some(none)).await), (Vec::new(), None));
+    let (x, y) = (Bytes::from("x"), Bytes::from_static(b"\xff y"));
+    b.settle(vec![Settle::Set(x.clone(), y.clone()), Settle::Set(y.clone(), Bytes::new())]).await;
+    let (some, all) = read(Some(none)).await.unwrap();
+    assert_eq!(all, [(x.clone(), y.clone()), (y.clone(), Bytes::new())]);
+    assert_eq!(read(None).await, Some((some, all)));
+    // Others change nothing of it.
+    b.insert(jobs([1], true)).await;
+    b.settle(vec![Settle::Started(1)]).await;
+    assert_eq!(read(Some(some)).await, None);
+    b.settle(vec![Settle::Unset(x)]).await;
+    assert_eq!(read(Some(some)).await.unwrap().1, [(y, Bytes::new())]);
 }
 
 #[tokio::test]

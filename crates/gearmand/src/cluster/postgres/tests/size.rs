@@ -2,10 +2,14 @@
 //! --nocapture`.
 
 use super::*;
+use crate::cluster::postgres::statements::CLAIM;
 use std::time::Instant;
 
+/// What is claimed of one function.
+const TEN: &str = "ARRAY['f'::bytea], ARRAY[10::bigint], 1000000";
+
 /// Free rows, made by the database.
-async fn fill(place: &Place, from: u64, count: u64) {
+pub(super) async fn fill(place: &Place, from: u64, count: u64) {
     let text = format!(
         "INSERT INTO @.job (id, function, unique_key, priority, due, data)
         SELECT {from} + i, 'f', '', 1, 1000 + i, 'some data' FROM generate_series(0, {count} - 1) i"
@@ -27,15 +31,20 @@ async fn claim_time(server: &Server) -> Duration {
 }
 
 /// What a claim reads of the table and its indexes, as EXPLAIN says it.
-async fn claim_plan(place: &Place, server: &Server) -> String {
-    let text = place.settings.statement(crate::cluster::postgres::statements::CLAIM);
+pub(super) async fn claim_plan(place: &Place, server: &Server, text: &str, parameters: &str) -> String {
+    let text = place.settings.statement(text);
     let text = format!(
         "BEGIN; PREPARE c AS {text}; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)
-        EXECUTE c({}, {}, ARRAY['f'::bytea], ARRAY[10::bigint], 1000000); ROLLBACK; DEALLOCATE c",
+        EXECUTE c({}, {}, {parameters}); ROLLBACK; DEALLOCATE c",
         server.epoch,
         server.turn.load(Ordering::Relaxed) + 1
     );
-    let lines = server.store.writing.simple(&text).await.unwrap();
+    plan(&server.store.writing, &text).await
+}
+
+/// What these statements return, as lines.
+pub(super) async fn plan(session: &crate::cluster::postgres::Session, text: &str) -> String {
+    let lines = session.simple(text).await.unwrap();
     let rows = lines.iter().filter_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
@@ -43,7 +52,7 @@ async fn claim_plan(place: &Place, server: &Server) -> String {
     rows.collect::<Vec<_>>().join("\n")
 }
 
-fn assert_by_index(plan: &str) {
+pub(super) fn assert_by_index(plan: &str) {
     assert!(plan.contains("Index Scan using job_free") && plan.contains("Index Scan using job_pkey"), "{plan}");
     assert!(!plan.contains("Seq Scan on job") && !plan.contains("Sort"), "{plan}");
     let most = plan.lines().filter_map(|line| line.split("rows=").nth(1)?.split(' ').next()?.parse::<u64>().ok()).max();
@@ -59,7 +68,7 @@ async fn a_claim_reads_what_it_takes_however_long_the_queue_is() {
     fill(&place, 1, 100_000).await;
     // These wait, and are in front by their priority.
     place.execute("UPDATE @.job SET priority = 0, due = 9e15 WHERE id % 2 = 0").await;
-    assert_by_index(&claim_plan(&place, &server).await);
+    assert_by_index(&claim_plan(&place, &server, CLAIM, TEN).await);
     assert_eq!(server.claim_ids("f", 3).await, [1, 3, 5]);
 }
 
@@ -83,7 +92,7 @@ async fn store_by_hand_ten_million_free_rows() {
         begin.elapsed()
     );
     assert_eq!(other.claim("f", 1000).await.len(), 1000);
-    assert_by_index(&claim_plan(&place, &server).await);
+    assert_by_index(&claim_plan(&place, &server, CLAIM, TEN).await);
     println!("{}", sizes(&place).await);
     let begin = Instant::now();
     server.ask(Ask::Sweep).await;

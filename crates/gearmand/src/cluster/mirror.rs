@@ -1,0 +1,129 @@
+//! Which dead letters the broker was told of, and which it still is to be told of: every server shows all of them. Pure.
+//!
+//! Knows nothing of the database, and of what the broker does with letters. What always holds: a letter is told once until it is
+//! told to be gone; what is told to be gone was told before.
+
+use crate::cluster::ask::{Answer, Ask, Fault};
+use crate::cluster::member::Told;
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+/// How often it is looked which there are; the more there are, the less often: see [`Mirror::pause`].
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So many are asked for at once.
+const AT_ONCE: usize = 200;
+
+/// See the module. Times are of the server's steady clock.
+#[derive(Debug, Default)]
+pub(crate) struct Mirror {
+    /// Those that were told.
+    told: HashSet<u64>,
+    /// There are these, too, in the order in which they died.
+    missing: VecDeque<u64>,
+    /// Something is asked.
+    asking: bool,
+    next: Duration,
+}
+
+impl Mirror {
+    /// What is to be asked now.
+    pub(crate) fn next_ask(&mut self, now: Duration) -> Option<Ask> {
+        if self.asking || (self.missing.is_empty() && now < self.next) {
+            return None;
+        }
+        self.asking = true;
+        let some: Vec<_> = self.missing.iter().take(AT_ONCE).copied().collect();
+        Some(if some.is_empty() { Ask::LetterIds } else { Ask::Letters(some.into()) })
+    }
+
+    /// When it is to be asked again, unless it is under way.
+    pub(crate) fn next(&self) -> Option<Duration> {
+        (!self.asking).then_some(if self.missing.is_empty() { self.next } else { Duration::ZERO })
+    }
+
+    /// What was answered: what the broker is to be told.
+    pub(crate) fn answer(&mut self, now: Duration, answer: Result<Answer, Fault>) -> Vec<Told> {
+        self.asking = false;
+        match answer {
+            Ok(Answer::LetterIds(ids)) => {
+                self.next = now + self.pause(ids.len());
+                let there: HashSet<_> = ids.iter().copied().collect();
+                let gone: Vec<_> = self.told.extract_if(|id| !there.contains(id)).collect();
+                self.missing = ids.into_iter().filter(|id| !self.told.contains(id)).collect();
+                gone.into_iter().map(Told::LetterGone).collect()
+            }
+            Ok(Answer::Letters(letters)) => {
+                match letters.last() {
+                    // As many as fit: those before the last that are not among them are gone.
+                    Some(last) => while self.missing.pop_front().is_some_and(|id| id != last.row.id) {},
+                    None => drop(self.missing.drain(..AT_ONCE.min(self.missing.len()))),
+                }
+                self.told.extend(letters.iter().map(|letter| letter.row.id));
+                letters.into_iter().map(|letter| Told::Letter(Box::new(letter))).collect()
+            }
+            _ => {
+                self.next = now + LOOK_EVERY;
+                self.missing.clear();
+                Vec::new()
+            }
+        }
+    }
+
+    /// A look at a hundred thousand takes as long as one at fifty thousand twice.
+    fn pause(&self, letters: usize) -> Duration {
+        LOOK_EVERY * (1 + letters as u32 / 10_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::ask::{JobRow, Letter};
+    use bytes::Bytes;
+    use gearman_core::protocol::message::Priority;
+
+    fn letter(id: u64) -> Letter {
+        let row = JobRow {
+            id,
+            function: Bytes::from("f"),
+            unique: Bytes::new(),
+            priority: Priority::Normal,
+            data: Bytes::new(),
+            reducer: None,
+            tries: 1,
+            first_ms: 1,
+            due_ms: 0,
+        };
+        Letter { row, last_ms: 2, reason: Bytes::from("fail"), text: Bytes::new(), worker: Bytes::new() }
+    }
+
+    fn told(told: Vec<Told>) -> Vec<i64> {
+        let shown = |told| match told {
+            Told::Letter(letter) => letter.row.id as i64,
+            Told::LetterGone(id) => -(id as i64),
+            other => panic!("{other:?}"),
+        };
+        told.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn letters_come_and_go() {
+        let (mut mirror, mut now) = (Mirror::default(), Duration::ZERO);
+        assert_eq!(mirror.next_ask(now), Some(Ask::LetterIds));
+        assert_eq!((mirror.next_ask(now), mirror.next()), (None, None));
+        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![7, 3, 5, 9])))), Vec::<i64>::new());
+        assert_eq!(mirror.next_ask(now), Some(Ask::Letters([7, 3, 5, 9].into())));
+        // 3 is gone meanwhile, and 9 did not fit.
+        assert_eq!(told(mirror.answer(now, Ok(Answer::Letters(vec![letter(7), letter(5)])))), [7, 5]);
+        assert_eq!(mirror.next_ask(now), Some(Ask::Letters([9].into())));
+        assert_eq!(told(mirror.answer(now, Ok(Answer::Letters(vec![letter(9)])))), [9]);
+        assert_eq!((mirror.next_ask(now), mirror.next()), (None, Some(LOOK_EVERY)));
+        now += LOOK_EVERY;
+        assert_eq!(mirror.next_ask(now), Some(Ask::LetterIds));
+        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![7, 9, 11])))), [-5]);
+        assert_eq!(mirror.next_ask(now), Some(Ask::Letters([11].into())));
+        assert_eq!(told(mirror.answer(now, Err(Fault::InDoubt))), Vec::<i64>::new());
+        assert_eq!(mirror.next_ask(now + LOOK_EVERY), Some(Ask::LetterIds));
+        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))).len(), 2);
+    }
+}

@@ -1,0 +1,171 @@
+//! One job of a peer, from here to its end: submitted to this server as by any client, and what becomes of it told to the peer
+//! as by any worker.
+//!
+//! Owns the connection to this server. Must never know how the job was come by.
+//!
+//! Where a job is not done here its connection to the peer is given up, and the peer does what it does when a worker dies.
+
+use crate::peers::offers::Asked;
+use crate::peers::proxy::{Job, Proxy};
+use crate::shared::Shared;
+use bytes::{Bytes, BytesMut};
+use gearman_core::protocol::codec::{Decoded, decode};
+use gearman_core::protocol::message::{News, Priority, Request, Response, Start, Submit};
+use gearman_core::protocol::write_buffer::WriteBuffer;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep_until};
+
+/// A worker was idle when the job was asked for. If none has begun it after so long, the peer may have another one.
+const BEGIN: Duration = Duration::from_secs(1);
+/// Room for one read.
+const READ: usize = 16 * 1024;
+/// Names, handles and headers beside the largest data.
+const NAMES: usize = 4096;
+
+/// How jobs reach this server.
+#[derive(Clone)]
+pub(crate) struct Here {
+    pub(crate) shared: Shared,
+    /// Makes a connection over which forwarded jobs are submitted.
+    pub(crate) connect: Arc<dyn Fn() -> io::Result<UnixStream> + Send + Sync>,
+    pub(crate) max_packet: usize,
+}
+
+impl fmt::Debug for Here {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Here")
+    }
+}
+
+/// Has a job run by a worker of this server, and returns the connection to its peer when that knows its end.
+///
+/// # Errors
+/// Why it was not run here to its end.
+pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Asked) -> Result<Proxy, String> {
+    let refused = |error: io::Error| format!("this server does not take it: {error}");
+    let mut local = Local::connect(here).map_err(refused)?;
+    local.submit(job).await.map_err(refused)?;
+    let mut asked = Some(asked);
+    let mut handle = Bytes::new();
+    let mut begin_by = Some(Instant::now() + BEGIN);
+    loop {
+        let late = async {
+            match begin_by {
+                Some(when) => sleep_until(when).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            packet = proxy.next() => {
+                let Some(packet) = packet.map_err(|error| error.to_string())? else { continue };
+                if let Response::JobNotice(notice) = proxy.response(&packet).map_err(|error| error.to_string())?
+                    && notice.news == News::Cancelled
+                    && notice.handle == job.handle
+                {
+                    // Who runs it is told, and we are told that it failed.
+                    here.cancel(&handle);
+                }
+            }
+            packet = local.packet(), if !proxy.is_behind() => {
+                let packet = packet.map_err(|error| format!("this server has let go of it: {error}"))?;
+                match response(&packet)? {
+                    Response::JobCreated(created) => {
+                        handle = packet.slice_ref(created);
+                        // Whoever was idle for it is not any more.
+                        drop(asked.take());
+                    }
+                    Response::Work(work) => {
+                        proxy.report(&job.handle, work.update, &packet);
+                        if work.is_last() {
+                            proxy.flush().await.map_err(|error| error.to_string())?;
+                            return Ok(proxy);
+                        }
+                    }
+                    Response::Error { text, .. } => return Err(String::from_utf8_lossy(text).into_owned()),
+                    _ => {}
+                }
+            }
+            () = late => {
+                begin_by = None;
+                if here.withdraw(&handle) {
+                    return Err(format!("no worker has begun it within {} ms", BEGIN.as_millis()));
+                }
+            }
+        }
+    }
+}
+
+impl Here {
+    fn cancel(&self, handle: &[u8]) {
+        self.shared.with_state(|state| {
+            let now = state.read_clock();
+            state.broker.cancel(&now, handle, &mut state.outgoing)
+        });
+    }
+
+    /// A job is not to be run unless it is. True: it will not be.
+    fn withdraw(&self, handle: &[u8]) -> bool {
+        self.shared.with_state(|state| state.broker.withdraw(handle))
+    }
+}
+
+/// A connection to this server. When it is dropped a job that nobody has begun is dropped, too; results of others are.
+struct Local {
+    stream: UnixStream,
+    /// What came and was not taken yet.
+    buffer: BytesMut,
+    limit: usize,
+}
+
+impl Local {
+    fn connect(here: &Here) -> io::Result<Local> {
+        let stream = (here.connect)()?;
+        Ok(Local { stream, buffer: BytesMut::new(), limit: here.max_packet.saturating_add(NAMES) })
+    }
+
+    async fn submit(&mut self, job: &Job) -> io::Result<()> {
+        let mut out = WriteBuffer::new();
+        Request::Option(b"exceptions").encode(&mut out);
+        let submit = Submit {
+            priority: Priority::Normal,
+            background: false,
+            function: &job.function,
+            unique: &job.unique,
+            workload: &job.workload,
+            start: Start::Now,
+            reducer: job.reducer.as_deref(),
+        };
+        Request::Submit(submit).encode(&mut out.sharing(&job.workload));
+        self.stream.write_all_buf(&mut out).await
+    }
+
+    /// The next packet, whole. May be dropped and begun anew.
+    async fn packet(&mut self) -> io::Result<Bytes> {
+        loop {
+            match decode(&self.buffer, self.limit) {
+                Ok(Decoded::Frame(_, size)) => return Ok(self.buffer.split_to(size).freeze()),
+                Ok(Decoded::Partial(_)) => {}
+                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())),
+            }
+            // Twice as much as there is at most: a large packet is not moved at each read.
+            self.buffer.reserve(self.buffer.len().max(READ));
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+}
+
+fn response(packet: &Bytes) -> Result<Response<'_>, String> {
+    match decode(packet, packet.len()) {
+        Ok(Decoded::Frame(frame, _)) => Response::parse(&frame).map_err(|error| error.to_string()),
+        Ok(Decoded::Partial(_)) => Err("half a packet".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
