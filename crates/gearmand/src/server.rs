@@ -59,6 +59,8 @@ pub enum Stop {
 const FLUSH: Duration = Duration::from_secs(1);
 /// How long a client whose handshake failed may take to read why.
 const REFUSED: Duration = Duration::from_secs(1);
+/// How long the first connections wait until this server may store jobs in a shared queue.
+const JOIN: Duration = Duration::from_secs(2);
 
 /// What one thread's tasks have of their own.
 #[derive(Debug)]
@@ -175,6 +177,7 @@ impl Server {
         let threads = Arc::new(Threads::start(count, |runtime| PerThread::new(&self.shared, runtime))?);
         self.shared = threads.this().1.shared.clone();
         let handshakes = Arc::new(Handshakes::new(self.shared.lock().config.max_handshakes));
+        self.join_cluster().await;
         let mut tasks = Tasks { shared: self.shared.clone(), accept: Vec::new(), handshakes };
         for listener in listeners {
             let listener = Accept::new(listener)?;
@@ -258,6 +261,18 @@ impl Server {
         });
         let serving = Serving::start(std::mem::take(&mut self.http), http.clone())?;
         Ok(Some((serving, http)))
+    }
+
+    /// Whoever submits first is not refused because this server has no numbers for jobs yet. A store that is away is not waited
+    /// for: there are other things to do.
+    async fn join_cluster(&mut self) {
+        let last = Instant::now() + JOIN;
+        while !self.shared.lock().broker.may_store() {
+            tokio::select! {
+                told = next(&mut self.told) => self.shared.with_state(|state| state.told(told)),
+                () = tokio::time::sleep_until(last) => return,
+            }
+        }
     }
 
     /// All that is to be settled is, and the rows of this server are free; a store that does not answer is not waited for long.

@@ -135,6 +135,11 @@ impl Broker {
         self.membership.as_ref().is_none_or(|member| member.lease.holds(now.steady))
     }
 
+    /// Whether there is a number for a new job; true where the queue is not shared.
+    pub(crate) fn may_store(&self) -> bool {
+        self.membership.as_ref().is_none_or(|member| !member.numbers.is_empty())
+    }
+
     /// What this server is in a cluster; `None`: it is in none.
     pub(crate) fn standing(&self, now: Duration) -> Option<Standing> {
         let member = self.membership.as_ref()?;

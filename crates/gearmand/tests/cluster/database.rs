@@ -1,9 +1,8 @@
 //! The database is away, is cut off from one server, does not answer, or loses what it had.
 
 use super::*;
-use crate::durable::REFUSED;
 use crate::http::get;
-use crate::util::{ERROR, SUBMIT_JOB};
+use crate::util::SUBMIT_JOB;
 
 /// Foreground jobs take their usual way.
 fn foreground_works(server: &Running) {
@@ -21,7 +20,7 @@ fn until_taken(server: &Running, unique: &str) -> String {
     until("jobs are taken again", || match client.ask(SUBMIT_JOB_BG, &[b"f", unique.as_bytes(), b"x"]) {
         (JOB_CREATED, handle) => Some(handle),
         refused => {
-            assert_eq!(refused, (ERROR, REFUSED.into()));
+            is_refused(refused);
             None
         }
     })
@@ -31,6 +30,21 @@ fn start(cluster: &Cluster, url: &str, name: &str) -> (Running, String) {
     let mut server = cluster.start_at(url, name, &["--http-listen=127.0.0.1:0"]);
     let address = server.line_with("HTTP at http://").trim().rsplit('/').next().unwrap().to_owned();
     (server, address)
+}
+
+#[test]
+fn a_database_that_is_away_when_a_server_starts() {
+    let Some(mut database) = Database::start(Kind::Postgres) else { return };
+    let cluster = Cluster::of(&database, "away");
+    database.signal("QUIT");
+    let (a, http) = start(&cluster, &cluster.url(), "a");
+    refuses(&a);
+    foreground_works(&a);
+    assert_eq!(get(&http, "/readyz").0, 503);
+    database.start_again();
+    let handle = until_taken(&a, "");
+    assert_eq!(grab(&mut worker(&a, &["f"])).handle, handle);
+    assert_eq!(get(&http, "/readyz").0, 200);
 }
 
 /// Background jobs are refused, foreground jobs go on, what runs is settled when the database is back.
@@ -46,7 +60,7 @@ fn without_the_database() {
     assert_eq!(get(&http, "/readyz").0, 200);
     database.signal("QUIT");
     for server in [&a, &b] {
-        assert_eq!(peer(server).ask(SUBMIT_JOB_BG, &[b"f", b"refused", b"x"]), (ERROR, REFUSED.into()));
+        refuses(server);
         foreground_works(server);
     }
     busy.send(&[(WORK_COMPLETE, &[held.handle.as_bytes(), b""])]).unwrap();
@@ -102,8 +116,7 @@ fn a_server_that_is_cut_off() {
         let held = grab(&mut busy);
         let waits = submit(&mut client, "waits", "x");
         proxy.set(mode);
-        let refused = peer(&a).ask(SUBMIT_JOB_BG, &[b"f", b"refused", b"x"]);
-        assert_eq!(refused, (ERROR, REFUSED.into()), "{mode:?}");
+        refuses(&a);
         foreground_works(&a);
         let mut others = [worker(&b, &["f"]), worker(&b, &["f"])];
         let jobs = others.each_mut().map(grab);
@@ -143,7 +156,7 @@ fn answers_that_are_lost() {
         let unique = round.to_string();
         match client.ask(SUBMIT_JOB_BG, &[b"f", unique.as_bytes(), b"x"]) {
             (JOB_CREATED, handle) => acknowledged.push((unique, handle)),
-            refused => assert_eq!(refused, (ERROR, REFUSED.into())),
+            refused => is_refused(refused),
         }
         until_taken(&a, "again");
     }
@@ -169,8 +182,7 @@ fn a_database_that_takes_too_long() {
     let (a, b) = (cluster.start("a"), cluster.start("b"));
     let (sql, lock) = (cluster.sql(), cluster.sql());
     lock.execute("BEGIN; LOCK TABLE @.job IN ACCESS EXCLUSIVE MODE");
-    let refused = peer(&a).ask(SUBMIT_JOB_BG, &[b"f", b"k", b"x"]);
-    assert_eq!(refused, (ERROR, REFUSED.into()));
+    refuses(&a);
     foreground_works(&a);
     let since = sql.now();
     sql.until_heard_of(2, since);
@@ -196,7 +208,7 @@ fn a_full_database() {
         CREATE TRIGGER full_now BEFORE INSERT ON @.job FOR EACH ROW EXECUTE FUNCTION @.full()",
     );
     for server in [&a, &b] {
-        assert_eq!(peer(server).ask(SUBMIT_JOB_BG, &[b"f", b"", b"x"]), (ERROR, REFUSED.into()));
+        refuses(server);
     }
     let mut worker = worker(&b, &["f"]);
     let job = grab(&mut worker);

@@ -14,7 +14,7 @@ pub(crate) use sql::Sql;
 use crate::databases::{Database, Kind};
 use crate::process::{Folder, Running};
 use crate::util::{
-    CAN_DO, ECHO_REQ, ECHO_RES, GRAB_JOB_ALL, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, JOB_CREATED, LONG, NO_JOB, NOOP,
+    CAN_DO, ECHO_REQ, ECHO_RES, ERROR, GRAB_JOB_ALL, JOB_ASSIGN_ALL, JOB_ASSIGN_UNIQ, JOB_CREATED, LONG, NO_JOB, NOOP,
     PRE_SLEEP, SUBMIT_JOB_BG, WORK_COMPLETE,
 };
 use crate::wire::Wire;
@@ -100,7 +100,8 @@ fn worker(server: &Running, functions: &[&str]) -> Wire {
     for function in functions {
         worker.send(&[(CAN_DO, &[function.as_bytes()])]).unwrap();
     }
-    assert_eq!(worker.ask(ECHO_REQ, &[b"ready?"]).0, ECHO_RES);
+    // An error says that something could not be stored, not that it is not ready.
+    assert!([ECHO_RES, ERROR].contains(&worker.ask(ECHO_REQ, &[b"ready?"]).0));
     worker
 }
 
@@ -144,6 +145,15 @@ fn submit(client: &mut Wire, unique: &str, workload: &str) -> String {
     let (command, handle) = client.ask(SUBMIT_JOB_BG, &[b"f", unique.as_bytes(), workload.as_bytes()]);
     assert_eq!(command, JOB_CREATED, "{handle}");
     handle
+}
+
+fn is_refused((command, error): (u32, String)) {
+    assert!(command == ERROR && error.starts_with("QUEUE_ERROR\\x00"), "{command}: {error}");
+}
+
+/// A job in the background is not taken now.
+fn refuses(server: &Running) {
+    is_refused(peer(server).ask(SUBMIT_JOB_BG, &[b"f", b"refused", b"x"]));
 }
 
 /// A text command's whole answer: a list up to its dot, or a line that begins with OK or ERR.

@@ -16,6 +16,8 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Row, SimpleQueryMessage, 
 /// What a statement is given.
 pub(super) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
+/// How long what goes beside writes waits for a lock, in milliseconds.
+const LOCK_BESIDE: u128 = 500;
 /// How often a statement is tried that others were in the way of.
 const TRIES: u32 = 5;
 
@@ -37,13 +39,15 @@ impl Session {
     pub(super) async fn open(settings: &Settings, woken: Option<mpsc::Sender<Bytes>>) -> Result<Session, Unusable> {
         let conninfo = &settings.conninfo;
         let (client, connection) = conninfo.config.connect(conninfo.tls.clone()).await?;
+        let beside = woken.is_some();
         tokio::spawn(serve(connection, woken));
         if !settings.pooled {
             let timeout = settings.statement_timeout.as_millis();
-            // Whoever waits for a lock waits for somebody who has long been gone.
+            // Whoever waits for a lock waits for somebody who has long been gone. Where the renewal of a lease may be behind it,
+            // nothing waits for long: a table that an operator has locked must not cost all servers their leases.
+            let lock = if beside { LOCK_BESIDE } else { (timeout / 3).max(1) };
             let limits = format!(
-                "SET statement_timeout = {timeout}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 5000;",
-                (timeout / 3).max(1)
+                "SET statement_timeout = {timeout}; SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = 5000;"
             );
             client.batch_execute(&format!("{limits}{PLANS}")).await?;
         }
