@@ -57,6 +57,7 @@
 //! admin::dead        dead letters are shown, tried again and forgotten
 //! admin::job         what is known of one job
 //! admin::schedules   schedules -> lines
+//! admin::servers     servers that share a queue -> lines
 //! admin::listing     the snapshot -> lists of lines
 //! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers

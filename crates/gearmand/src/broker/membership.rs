@@ -17,7 +17,7 @@ use crate::broker::policy::{Policy, Rate};
 use crate::broker::questions::Questions;
 use crate::broker::sessions::Role;
 use crate::broker::{Broker, Now};
-use crate::cluster::ask::{JobRow, Limit, Pace};
+use crate::cluster::ask::{self, JobRow, Limit, Pace};
 use crate::cluster::lease::Lease;
 use crate::cluster::member::{Counts, Told};
 use crate::cluster::said::Said;
@@ -25,7 +25,7 @@ use crate::durable::{MAX_ID, Name, Setting};
 use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
 use gearman_core::protocol::message::{Response, Update};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -60,7 +60,18 @@ pub(super) struct Membership {
     /// How far jobs are of which others do not know yet, and when they are told.
     progress: BTreeMap<u64, (u32, u32)>,
     next_progress: Duration,
+    /// Jobs of the shared queue that no server has, by function.
+    free: HashMap<Bytes, Free>,
     counts: Counts,
+}
+
+/// How many jobs of a function no server has, some seconds ago.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Free {
+    /// That may run now.
+    pub(crate) due: u32,
+    /// That wait for their time.
+    pub(crate) later: u32,
 }
 
 /// What a server is in a cluster, as it is shown.
@@ -145,6 +156,26 @@ impl Broker {
         let member = self.membership.as_ref()?;
         let (epoch, lease) = (member.lease.epoch(), member.lease.holds(now));
         Some(Standing { epoch, lease, eldest: member.eldest, counts: member.counts })
+    }
+
+    /// How many jobs of a function no server has; `None`: no queue is shared.
+    pub(crate) fn free_of(&self, function: &[u8]) -> Option<Free> {
+        let member = self.membership.as_ref()?;
+        Some(member.free.get(function).copied().unwrap_or_default())
+    }
+
+    /// So many jobs of these functions are in the queue. Functions that nobody has named here are known from now on.
+    fn count_free(&mut self, now: &Now, all: &[ask::Counts]) {
+        let count = |counted: &ask::Counted| u32::try_from(counted.count).unwrap_or(u32::MAX);
+        let free = all.iter().map(|of| (of.function.clone(), Free { due: count(&of.due), later: count(&of.later) }));
+        let free: HashMap<_, _> = free.filter(|(_, free)| *free != Free::default()).collect();
+        for function in free.keys() {
+            // Where there are too many, this one is not shown.
+            let _shown = self.function(now, function);
+        }
+        if let Some(member) = &mut self.membership {
+            member.free = free;
+        }
     }
 
     /// Whether this server submits the jobs of schedules: of a cluster, one does.
@@ -407,6 +438,7 @@ impl Broker {
             }
             Told::Letter(letter) => self.letter_told(now, &letter),
             Told::LetterGone(number) => drop(self.dead.remove(number)),
+            Told::Counted(all) => self.count_free(now, &all),
             Told::Counts(counts) => {
                 if let Some(member) = &mut self.membership {
                     member.counts = counts;

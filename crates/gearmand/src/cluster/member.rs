@@ -86,6 +86,8 @@ pub(crate) enum Told {
     Letter(Box<Letter>),
     /// There is no dead letter of this id any more.
     LetterGone(u64),
+    /// So many jobs of functions are free; of those that are not named, none.
+    Counted(Vec<crate::cluster::ask::Counts>),
     /// What happened until now.
     Counts(Counts),
     /// What was asked by [`Said::Ask`](crate::cluster::said::Said::Ask).

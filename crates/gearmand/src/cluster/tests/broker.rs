@@ -212,7 +212,12 @@ impl Broker {
             }
             Told::Free(id) => self.forget(id, id),
             Told::Exists { id, same } => self.forget(id, same),
-            Told::Revived { .. } | Told::Answered { .. } | Told::Counts(_) | Told::Letter(_) | Told::LetterGone(_) => {}
+            Told::Revived { .. }
+            | Told::Answered { .. }
+            | Told::Counts(_)
+            | Told::Counted(_)
+            | Told::Letter(_)
+            | Told::LetterGone(_) => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {
