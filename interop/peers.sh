@@ -52,6 +52,7 @@ for kind in C ours; do
     children+=("$client")
     check_that 'it runs there' await counted_are "$here" dies '1 1 1'
     kill -KILL "$dies"
+    wait "$dies" 2>/dev/null # or bash tells of its end
     background "$(tool ours)" -w -h 127.0.0.1 -p "$here" -f dies -- echo lives
     wait "$client"
     check 'a job whose worker dies comes back' lives "$(cat "$scratch/dies")"

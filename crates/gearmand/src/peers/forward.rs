@@ -48,16 +48,25 @@ impl fmt::Debug for Here {
     }
 }
 
+/// A job of a peer, and what it takes to have it run here.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) job: Job,
+    /// Until a worker has it.
+    pub(crate) asked: Asked,
+    /// Had before the job was asked for: one that cannot be submitted would go back, and count as tried.
+    pub(crate) local: Local,
+}
+
 /// Has a job run by a worker of this server, and returns the connection to its peer when that knows its end.
 ///
 /// # Errors
 /// Why it was not run here to its end.
-pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Asked) -> Result<Proxy, String> {
-    let refused = |error: io::Error| format!("this server does not take it: {error}");
-    let mut local = here.local().await.map_err(refused)?;
-    local.submit(job).await.map_err(refused)?;
+pub(crate) async fn forward(here: &Here, mut proxy: Proxy, taken: Taken) -> Result<Proxy, String> {
+    let Taken { job, asked, mut local } = taken;
+    local.submit(&job).await.map_err(|error| format!("this server does not take it: {error}"))?;
     let mut asked = Some(asked);
-    let mut handle = Bytes::new();
+    let (mut handle, mut cancelled) = (Bytes::new(), false);
     let mut begin_by = Some(Instant::now() + BEGIN);
     loop {
         let late = async {
@@ -75,6 +84,7 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Ask
                     && notice.handle == job.handle
                 {
                     // Who runs it is told, and we are told that it failed.
+                    cancelled = true;
                     here.cancel(&handle);
                 }
             }
@@ -85,6 +95,9 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Ask
                         handle = packet.slice_ref(created);
                         // Whoever was idle for it is not any more.
                         drop(asked.take());
+                        if cancelled {
+                            here.cancel(&handle);
+                        }
                     }
                     Response::Work(work) => {
                         proxy.report(&job.handle, work.update, &packet);
@@ -119,7 +132,10 @@ impl Here {
     }
 
     /// A connection that waits for nothing: one that was kept, or one more.
-    async fn local(&self) -> io::Result<Local> {
+    ///
+    /// # Errors
+    /// The system's, and where there are as many connections as there may be.
+    pub(crate) async fn local(&self) -> io::Result<Local> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(local) = kept {
             return Ok(local);
@@ -133,8 +149,8 @@ impl Here {
         Ok(local)
     }
 
-    /// Its job is over, and the next may have it.
-    fn keep(&self, local: Local) {
+    /// It waits for nothing, and the next job may have it.
+    pub(crate) fn keep(&self, local: Local) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {
             kept.push(Local { buffer: BytesMut::new(), ..local });
@@ -155,7 +171,8 @@ impl Here {
 }
 
 /// A connection to this server. When it is dropped a job that nobody has begun is dropped, too; results of others are.
-struct Local {
+#[derive(Debug)]
+pub(crate) struct Local {
     stream: UnixStream,
     /// What came and was not taken yet.
     buffer: BytesMut,

@@ -13,7 +13,7 @@ pub(crate) mod forward;
 pub(crate) mod offers;
 pub(crate) mod proxy;
 
-use crate::peers::forward::{Here, forward};
+use crate::peers::forward::{Here, Taken, forward};
 use crate::peers::offers::{Asked, Offers};
 use crate::peers::proxy::{Job, PeerAddress, Proxy};
 use crate::seldom::Seldom;
@@ -130,10 +130,10 @@ impl Peer {
                 }
             };
             match self.take(&mut proxy, more).await {
-                Ok((job, asked)) => {
+                Ok(taken) => {
                     (more, self.failures) = (true, 0);
                     while jobs.try_join_next().is_some() {}
-                    jobs.spawn(run(self.here.clone(), self.name.clone(), proxy, job, asked, self.returns.clone()));
+                    jobs.spawn(run(self.here.clone(), self.name.clone(), proxy, taken, self.returns.clone()));
                 }
                 Err(error) => {
                     more = false;
@@ -180,12 +180,12 @@ impl Peer {
     }
 
     /// Waits for a job. `more`: there may be one now.
-    async fn take(&mut self, proxy: &mut Proxy, mut more: bool) -> Result<(Job, Asked)> {
+    async fn take(&mut self, proxy: &mut Proxy, mut more: bool) -> Result<Taken> {
         let mut in_vain = 0;
         loop {
             if std::mem::take(&mut more) {
                 match self.ask(proxy).await? {
-                    Some(found) => return Ok(found),
+                    Some(taken) => return Ok(taken),
                     None => in_vain += 1,
                 }
                 if in_vain > IN_VAIN {
@@ -222,7 +222,20 @@ impl Peer {
     }
 
     /// Asks for a job of what is idle of what the peer knows.
-    async fn ask(&mut self, proxy: &mut Proxy) -> Result<Option<(Job, Asked)>> {
+    async fn ask(&mut self, proxy: &mut Proxy) -> Result<Option<Taken>> {
+        // The error was logged.
+        let Ok(local) = self.here.local().await else { return Ok(None) };
+        let found = self.grab(proxy).await;
+        match found {
+            Ok(Some((job, asked))) => Ok(Some(Taken { job, asked, local })),
+            found => {
+                self.here.keep(local);
+                found.map(|_| None)
+            }
+        }
+    }
+
+    async fn grab(&mut self, proxy: &mut Proxy) -> Result<Option<(Job, Asked)>> {
         let Some((asked, idle)) = self.offers.ask(&proxy.announced()) else { return Ok(None) };
         proxy.announce(&idle);
         proxy.grab();
@@ -275,17 +288,11 @@ impl Peer {
 }
 
 /// Has a job run, and gives its connection back.
-async fn run(
-    here: Here,
-    peer: String,
-    proxy: Proxy,
-    job: Job,
-    asked: Asked,
-    returns: mpsc::UnboundedSender<Option<Proxy>>,
-) {
-    let done = forward(&here, proxy, &job, asked).await;
+async fn run(here: Here, peer: String, proxy: Proxy, taken: Taken, returns: mpsc::UnboundedSender<Option<Proxy>>) {
+    let (handle, function) = (taken.job.handle.clone(), taken.job.function.clone());
+    let done = forward(&here, proxy, taken).await;
     let returned = done.inspect_err(|reason| {
-        let (handle, function) = (job.handle.escape_ascii(), job.function.escape_ascii());
+        let (handle, function) = (handle.escape_ascii(), function.escape_ascii());
         tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
     });
     // The error is that no more jobs are wanted.
