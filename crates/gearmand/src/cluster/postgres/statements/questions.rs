@@ -112,7 +112,7 @@ macro_rules! cleared {
 pub(in crate::cluster::postgres) const FORGET_ALL: &str =
     concat!(piece!(), "gone AS (DELETE FROM @.dead d USING letter l WHERE d.id = l.id RETURNING d.id)", cleared!());
 
-/// The same.
+/// The same. In the order of keys that inserts have as well.
 pub(in crate::cluster::postgres) const REVIVE_ALL: &str = concat!(
     piece!(),
     "back AS (
@@ -121,7 +121,8 @@ pub(in crate::cluster::postgres) const REVIVE_ALL: &str = concat!(
     digest!("l"),
     ", l.priority, ",
     now!(),
-    ", l.reducer, l.data FROM letter l ORDER BY 3, 4
+    ", l.reducer, l.data FROM letter l
+        ORDER BY l.unique_key, CASE WHEN l.unique_key = '-' THEN l.data ELSE '' END
         ON CONFLICT (function, unique_key, digest) WHERE digest IS NOT NULL DO NOTHING
         RETURNING id
     ), gone AS (DELETE FROM @.dead d USING back WHERE d.id = back.id RETURNING d.id)",
