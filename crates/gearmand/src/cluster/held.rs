@@ -76,8 +76,9 @@ impl Function {
     /// How many of its free jobs are wanted: as many as idle workers can take, and will in a second; of one with limits
     /// no more than they can take now.
     fn wants(&mut self, now: Duration, window: u32) -> u32 {
-        if self.limit.is_some() {
-            return self.idle.min(window).saturating_sub(self.waiting);
+        if let Some(limit) = self.limit {
+            let may = limit.concurrency != Some(0);
+            return if may { self.idle.min(window).saturating_sub(self.waiting) } else { 0 };
         }
         let reach = self.idle.saturating_add(self.begun.get(now)).min(window);
         let few = self.waiting < self.idle.max(reach / 2);

@@ -343,8 +343,15 @@ fn of_a_function_with_limits_no_more_is_claimed_than_can_run_now_and_when_the_st
     assert!(pair.now >= refused + SECOND * 5 && pair.now <= refused + SECOND * 6, "{:?}", pair.now - refused);
     // Nothing is known: it is looked again now and then.
     let before = pair.now;
-    pair.asked(claims);
+    pair.answer(claims, Ok(Answer::Rows(Vec::new(), Vec::new())));
     assert!(pair.now >= before + SECOND / 2, "{:?}", pair.now - before);
+    // Of one that is paused, nothing.
+    pair.member.limit(&function, Some(Limit { concurrency: Some(0), rate: None }));
+    let end = pair.now + SECOND * 3;
+    while pair.now < end {
+        pair.now = pair.member.advance(pair.now);
+        assert!(std::iter::from_fn(|| pair.member.next_ask()).all(|asked| !claims(&asked.ask)));
+    }
 }
 
 #[test]
