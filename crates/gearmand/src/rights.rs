@@ -299,6 +299,7 @@ pub(crate) mod tests {
         "policy f retries=1",
         "policies",
         "schedules",
+        "servers",
         "dead",
         "dead-show H:x:1",
         "dead-retry f",
