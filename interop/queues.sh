@@ -85,7 +85,8 @@ for database in postgres mysql redis; do
                 check 'all come back' '4 0 0' "$(jobs_of f)"
                 submit "$second" -u a-key 'the same key'
                 check 'their keys too' '4 0 0' "$(jobs_of f)"
-                ran=$scratch/ran-$port
+                # Not named by the port: a later server may get the same one.
+                ran=$(mktemp "$scratch/ran-XXXXXX")
                 run_all "$ran" 4
                 check 'as they were' $'a-key=a workload\nan other=another\nhigh=of high priority\nschlüssel=häppchen' \
                     "$(LC_ALL=C sort "$ran")"

@@ -200,7 +200,7 @@ pub struct Gearadmin {
         conflicts_with_all = [
             "json", "getpid", "status", "priority_status", "workers", "server_version", "server_verbose",
             "show_jobs", "show_unique_jobs", "counters", "whoami", "create_function", "drop_function", "max_queue", "cancel_job",
-            "policies", "schedules", "policy", "dead", "dead_show", "retry", "forget", "bury", "job", "result", "cancel_unique",
+            "policies", "schedules", "servers", "policy", "dead", "dead_show", "retry", "forget", "bury", "job", "result", "cancel_unique",
         ],
         help_heading = "What to ask"
     )]
@@ -252,7 +252,7 @@ Several questions are asked over one connection.
 JSON:
   One object in one line, with a field for each question: pid, version,
   verbose, status, priority_status, workers, jobs, unique_jobs, counters,
-  whoami, policies, schedules, dead, dead_letter, job, result. What was done is under done,
+  whoami, policies, schedules, servers, dead, dead_letter, job, result. What was done is under done,
   what the server refused under errors. Names may be any bytes: those that are
   not UTF-8 are written \\xHH. A connection without an id has null.
 

@@ -17,6 +17,11 @@ pub struct JobFlags {
     /// Jobs that the server submits itself: name, cron expression, zone, function, unique key, next and last run
     #[arg(long)]
     pub schedules: bool,
+
+    /// Servers that share a queue with this one: name, address, epoch, state, when each joined and ended, how many
+    /// milliseconds ago it was heard of, how many jobs it has
+    #[arg(long)]
+    pub servers: bool,
     /// Set keys of the policy of a function, or of all that a pattern matches (one * stands for anything);
     /// KEY= takes one back
     #[arg(long, value_names = ["FUNCTION", "KEY=VALUE"], num_args = 2.., value_parser = word)]
@@ -81,6 +86,7 @@ impl JobFlags {
         let questions = [
             policies,
             self.schedules.then(|| "schedules".to_owned()),
+            self.servers.then(|| "servers".to_owned()),
             dead,
             named("dead-show", &self.dead_show),
             named("job", &self.job),
@@ -126,7 +132,7 @@ mod tests {
 
     #[test]
     fn each_has_its_command() {
-        let all = "gearadmin --policy f* retries=3 paused= --policies --schedules --dead --dead-show H:x:1 --retry f --forget H:x:2 \
+        let all = "gearadmin --policy f* retries=3 paused= --policies --schedules --servers --dead --dead-show H:x:1 --retry f --forget H:x:2 \
                    --bury H:x:3 --job f:k:1 --result H:x:4 --cancel-unique f:k --status";
         let expected = [
             "policy f* retries=3 paused=",
@@ -137,6 +143,7 @@ mod tests {
             "status",
             "policies",
             "schedules",
+            "servers",
             "dead",
             "dead-show H:x:1",
             "job f:k:1",

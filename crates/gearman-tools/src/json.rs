@@ -2,7 +2,7 @@
 
 use crate::counters::{Counters, counters};
 use crate::error::{Error, Result};
-use crate::life::{self, DeadLetter, Fields, Rule, Schedule};
+use crate::life::{self, DeadLetter, Fields, Member, Rule, Schedule};
 use crate::listing::{self, Connection, Function, Job, Priorities, shown};
 use crate::text::Answer;
 use crate::whoami::{Whoami, whoami};
@@ -37,6 +37,8 @@ pub struct Document {
     policies: Option<Vec<Rule>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     schedules: Option<Vec<Schedule>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servers: Option<Vec<Member>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dead: Option<Vec<DeadLetter>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +91,7 @@ impl Document {
             "counters" => self.counters = Some(counters(answer)?),
             "policies" => self.policies = Some(life::policies(answer)?),
             "schedules" => self.schedules = Some(life::schedules(answer)?),
+            "servers" => self.servers = Some(life::servers(answer)?),
             "dead" => self.dead = Some(life::dead_letters(answer)?),
             "dead-show" => self.dead_letter = Some(life::fields("dead-show", answer)?),
             "job" => self.job = Some(life::fields("job", answer)?),
@@ -142,6 +145,7 @@ mod tests {
             ("counters", b"server\tjobs=3\nfunction\tf\tcompleted=2\tran_us=64:1,inf:1\n.\n"),
             ("whoami", b"rule\t2 (web)\nsubmit\tmail.*\nadmin\tno\nobserve\tyes\n.\n"),
             ("policies", b"f\trun-time\tretries=3\n.\n"),
+            ("servers", b"web1:4730\tweb1:4730\t7\tlives\t1700000000\t\t120\t3\n.\n"),
             ("schedules", b"nightly\t30 2 * * *\tEurope/Berlin\tf\tk\t100\t\n.\n"),
             ("dead f", b"H:x:1\tf\tk\t2\t10\t20\tfail\tme\t3\t\n.\n"),
             ("dead-show H:x:1", b"handle\tH:x:1\ntries\t2\nworkload\ta%09b\n.\n"),

@@ -19,6 +19,27 @@ pub struct Rule {
     pub policy: BTreeMap<String, String>,
 }
 
+/// A line of `servers`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// What it is called.
+    pub name: String,
+    /// Where it is.
+    pub address: String,
+    /// The number that it got when it joined.
+    pub epoch: u64,
+    /// `lives`, `left` or `dead`.
+    pub state: String,
+    /// When it joined: seconds since 1970.
+    pub joined: u64,
+    /// When it left, or was declared dead.
+    pub ended: Option<u64>,
+    /// How many milliseconds ago it was heard of, if it lives.
+    pub silent: Option<u64>,
+    /// How many jobs it has.
+    pub jobs: u64,
+}
+
 /// A line of `schedules`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Schedule {
@@ -109,6 +130,27 @@ pub fn schedules(answer: &[u8]) -> Result<Vec<Schedule>> {
             unique: unique.clone(),
             next: time(next)?,
             last: time(last)?,
+        })
+    })
+}
+
+/// The answer to `servers`.
+///
+/// # Errors
+/// As [`policies`].
+pub fn servers(answer: &[u8]) -> Result<Vec<Member>> {
+    let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+    lines("servers", answer, |fields| {
+        let [name, address, epoch, state, joined, ended, silent, jobs, ..] = fields else { return None };
+        Some(Member {
+            name: name.clone(),
+            address: address.clone(),
+            epoch: epoch.parse().ok()?,
+            state: state.clone(),
+            joined: joined.parse().ok()?,
+            ended: number(ended)?,
+            silent: number(silent)?,
+            jobs: jobs.parse().ok()?,
         })
     })
 }

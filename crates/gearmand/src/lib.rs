@@ -57,6 +57,7 @@
 //! admin::dead        dead letters are shown, tried again and forgotten
 //! admin::job         what is known of one job
 //! admin::schedules   schedules -> lines
+//! admin::servers     servers that share a queue -> lines
 //! admin::listing     the snapshot -> lists of lines
 //! admin::whoami      who a connection is, and its rights -> a list of lines
 //! admin::text        text commands -> answers
@@ -90,9 +91,11 @@
 //! cluster::postgres::schema      the tables: making, migrating and checking them
 //! cluster::postgres::session     a connection
 //! cluster::postgres::statements  the text of every statement
+//! cluster::postgres::statements::questions  … that answers a question
 //! cluster::postgres::rows        jobs -> columns, rows -> jobs
 //! cluster::postgres::servers     servers come and go, settings, wake-ups, looking
 //! cluster::postgres::letters     dead letters
+//! cluster::postgres::overview    which servers, how many jobs
 //! cluster::postgres::writes      new jobs, claims, what became of jobs
 //! cluster::postgres  the store of a shared queue in PostgreSQL
 //! cluster::link      the thread that brings a member and its store together

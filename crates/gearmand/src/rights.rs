@@ -100,7 +100,7 @@ pub(crate) const fn of_text(command: &admin::Command<'_>) -> Need {
     use admin::Command::*;
     match command {
         Status | PriorityStatus | Workers | ShowJobs | ShowUniqueJobs | Counters | GetPid | Verbose | Policies
-        | Schedules | Dead(_) | DeadShow(_) => Need::Observe,
+        | Schedules | Servers | Dead(_) | DeadShow(_) => Need::Observe,
         // Of jobs of functions that may be submitted, as GET_STATUS.
         Job(_) | JobOfUnique(..) | Result(_) => Need::Status,
         CreateFunction(_) | DropFunction(_) | MaxQueue(..) | CancelJob(_) | CancelUnique(..) | SetPolicy(..)
@@ -299,6 +299,7 @@ pub(crate) mod tests {
         "policy f retries=1",
         "policies",
         "schedules",
+        "servers",
         "dead",
         "dead-show H:x:1",
         "dead-retry f",

@@ -303,8 +303,8 @@ impl Server {
             return None;
         }
         let threads = threads.clone();
-        let connect = Arc::new(move || connect_itself(&threads, "a peer's job", true));
-        let here = Here { shared: self.shared.clone(), connect, max_packet };
+        let connect = move || connect_itself(&threads, "a peer's job", true);
+        let here = Here::new(self.shared.clone(), connect, max_packet);
         let address = |server| PeerAddress { server, tls: tls.clone(), name: host_name(), max_packet };
         Some(Peers::start(peers.into_iter().map(address), &here))
     }

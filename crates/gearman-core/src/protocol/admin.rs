@@ -48,6 +48,8 @@ pub enum Command<'a> {
     Policies,
     /// `schedules`: jobs that the server submits itself, and when.
     Schedules,
+    /// `servers`: those that share a queue with this one.
+    Servers,
     /// `dead [FUNCTION]`: dead letters.
     Dead(Option<&'a [u8]>),
     /// `dead-show HANDLE`: one of them, with its workload.
@@ -113,6 +115,7 @@ impl<'a> Command<'a> {
             }
             (b"policies", []) => Command::Policies,
             (b"schedules", []) => Command::Schedules,
+            (b"servers", []) => Command::Servers,
             (b"dead", []) => Command::Dead(None),
             (b"dead", [function]) if is_name(function) => Command::Dead(Some(function)),
             (b"dead-show", [handle]) => Command::DeadShow(handle),
@@ -131,8 +134,19 @@ impl<'a> Command<'a> {
 }
 
 /// Commands of ours that take words.
-const OURS: [&str; 10] =
-    ["policy", "policies", "schedules", "dead", "dead-show", "dead-retry", "dead-forget", "bury", "job", "result"];
+const OURS: [&str; 11] = [
+    "policy",
+    "policies",
+    "schedules",
+    "servers",
+    "dead",
+    "dead-show",
+    "dead-retry",
+    "dead-forget",
+    "bury",
+    "job",
+    "result",
+];
 
 /// Is this command one that only our server knows?
 pub fn is_ours(command: &str) -> bool {
@@ -160,6 +174,7 @@ pub fn is_listing(command: &str) -> bool {
             | "whoami"
             | "policies"
             | "schedules"
+            | "servers"
     );
     whole || matches!(command.split(' ').next(), Some("dead" | "dead-show" | "job" | "result"))
 }
@@ -216,6 +231,7 @@ mod tests {
             ("policy resize* retries=3 timeout=", Command::SetPolicy("resize*", vec!["retries=3", "timeout="])),
             ("Policies", Command::Policies),
             ("schedules", Command::Schedules),
+            ("servers", Command::Servers),
             ("dead", Command::Dead(None)),
             ("DEAD f", Command::Dead(Some(b"f"))),
             ("dead-show H:x:1", Command::DeadShow(b"H:x:1")),
@@ -233,7 +249,7 @@ mod tests {
             assert_eq!(
                 is_listing(&list),
                 list.starts_with("dead") && !list.contains("-retry") && !list.contains("-forget")
-                    || ["policies", "schedules", "job", "result"].contains(&list.split(' ').next().unwrap()),
+                    || ["policies", "schedules", "servers", "job", "result"].contains(&list.split(' ').next().unwrap()),
                 "{line}"
             );
         }
@@ -271,6 +287,7 @@ mod tests {
             ("policy", Command::InvalidArguments("policy")),
             ("policies f", Command::InvalidArguments("policies")),
             ("schedules f", Command::InvalidArguments("schedules")),
+            ("servers f", Command::InvalidArguments("servers")),
             ("dead f g", Command::InvalidArguments("dead")),
             ("dead-show", Command::InvalidArguments("dead-show")),
             ("dead-retry f g", Command::InvalidArguments("dead-retry")),

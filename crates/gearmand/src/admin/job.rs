@@ -78,8 +78,8 @@ fn shared(handle: &[u8], seen: &Seen) -> Vec<u8> {
     let (state, server) = match &seen.state {
         SeenState::Free if seen.due_ms > 0 => ("delayed", None),
         SeenState::Free | SeenState::Dead => ("queued", None),
-        SeenState::Owned { server, started: false } => ("queued", Some(server)),
-        SeenState::Owned { server, started: true } => ("running", Some(server)),
+        SeenState::Owned { server, started: false, .. } => ("queued", Some(server)),
+        SeenState::Owned { server, started: true, .. } => ("running", Some(server)),
     };
     let mut fields = Fields::default();
     fields.put("handle", handle);
@@ -89,6 +89,10 @@ fn shared(handle: &[u8], seen: &Seen) -> Vec<u8> {
     fields.put("tries", seen.tries.to_string());
     fields.put_some("due", (seen.due_ms > 0).then(|| unix_time(Duration::from_millis(seen.due_ms))));
     fields.put_some("server", server);
+    if let Some((numerator, denominator)) = seen.progress() {
+        fields.put("numerator", numerator.to_string());
+        fields.put("denominator", denominator.to_string());
+    }
     fields.end()
 }
 

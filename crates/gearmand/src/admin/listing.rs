@@ -134,7 +134,12 @@ impl Listing {
         match self.list {
             List::PriorityStatus => columns(&mut self.text, &f.name, [high, normal, low, f.workers]),
             List::Counters => counters(&mut self.text, f),
-            _ => columns(&mut self.text, &f.name, [f.total(), f.running, f.workers]),
+            _ => {
+                // With those that servers share, as whoever looks wants to know what there is to be done.
+                let free = f.free.unwrap_or_default();
+                let total = f.total().saturating_add(free.due).saturating_add(free.later);
+                columns(&mut self.text, &f.name, [total, f.running, f.workers]);
+            }
         }
     }
 
@@ -276,6 +281,10 @@ fn counters(out: &mut Vec<u8>, f: &Function) {
     field(out, "dead_letters", f.dead.into());
     field(out, "oldest_us", f.oldest.unwrap_or_default().as_micros() as u64);
     field(out, "paused", f.paused.into());
+    if let Some(free) = f.free {
+        field(out, "free", free.due.into());
+        field(out, "free_later", free.later.into());
+    }
     out.push(b'\n');
 }
 

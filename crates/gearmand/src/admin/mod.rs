@@ -6,5 +6,6 @@ mod job;
 pub(crate) mod listing;
 mod policies;
 mod schedules;
+mod servers;
 pub(crate) mod text;
 pub(crate) mod whoami;

@@ -5,7 +5,7 @@ use crate::admin::fields::{refused, unknown_job};
 use crate::admin::job::{self, Name};
 use crate::admin::listing::{List, Listing};
 use crate::admin::whoami::whoami;
-use crate::admin::{dead, policies};
+use crate::admin::{dead, policies, servers};
 use crate::broker::manage::NotDropped;
 use crate::broker::questions::{Named, Wanted};
 use crate::broker::snapshot::Server;
@@ -60,6 +60,12 @@ pub(crate) fn answer(
     {
         return None;
     }
+    if command == Command::Servers {
+        if !broker.ask_servers(session, servers::servers, outgoing) {
+            outgoing.text(session, servers::none());
+        }
+        return None;
+    }
     let revived = match command {
         Command::DeadRetry(what) => broker.number_of(what),
         _ => None,
@@ -72,6 +78,7 @@ pub(crate) fn answer(
         Command::ShowUniqueJobs => return Some(Listing::new(List::UniqueJobs)),
         Command::Counters => return Some(Listing::counters(&about.server)),
         Command::Policies => return Some(Listing::new(List::Policies)),
+        Command::Servers => servers::none(),
         Command::Schedules => return Some(Listing::new(List::Schedules)),
         Command::Dead(function) => return Some(Listing::new(List::DeadLetters(function.map(Box::from)))),
         Command::DeadShow(handle) => return Some(Listing::new(List::DeadLetter(handle.into()))),

@@ -115,6 +115,7 @@ impl Broker {
             self.functions[function].idle -= 1;
         }
         self.demand_changed(function);
+        self.idle_changed = true;
         self.workers -= usize::from(self.sessions[session].abilities.is_empty());
         // From the last to the first, so that the first is in front again.
         let mut next = self.sessions[session].running.tail();

@@ -163,11 +163,13 @@ impl Broker {
     /// A job of this function does not run any more: another may.
     pub(super) fn leave_place(&mut self, function: u32) {
         let of = &self.functions[function];
-        let (limited, waits) = (of.limiter.is_some(), !of.queue.is_empty());
-        if limited {
-            self.demand_changed(function);
+        if of.limiter.is_none() {
+            return;
         }
-        if limited && waits {
+        let waits = !of.queue.is_empty();
+        self.idle_changed = true;
+        self.demand_changed(function);
+        if waits {
             self.call(function);
         }
     }

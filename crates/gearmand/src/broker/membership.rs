@@ -17,7 +17,7 @@ use crate::broker::policy::{Policy, Rate};
 use crate::broker::questions::Questions;
 use crate::broker::sessions::Role;
 use crate::broker::{Broker, Now};
-use crate::cluster::ask::{JobRow, Limit, Pace};
+use crate::cluster::ask::{self, JobRow, Limit, Pace};
 use crate::cluster::lease::Lease;
 use crate::cluster::member::{Counts, Told};
 use crate::cluster::said::Said;
@@ -25,12 +25,14 @@ use crate::durable::{MAX_ID, Name, Setting};
 use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
 use gearman_core::protocol::message::{Response, Update};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
 /// Numbers are asked for when there are fewer.
 const FEW_NUMBERS: u64 = 2_000;
+/// Others are told no more often how far jobs are.
+const PROGRESS: Duration = Duration::from_secs(1);
 /// A job that nobody began for so long is as good for another server.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -55,7 +57,21 @@ pub(super) struct Membership {
     /// Settings that were changed here, with their batches, keys and values: others may not know of them yet.
     settings: VecDeque<(u64, Bytes, Option<Bytes>)>,
     pub(super) questions: Questions,
+    /// How far jobs are of which others do not know yet, and when they are told.
+    progress: BTreeMap<u64, (u32, u32)>,
+    next_progress: Duration,
+    /// Jobs of the shared queue that no server has, by function.
+    free: HashMap<Bytes, Free>,
     counts: Counts,
+}
+
+/// How many jobs of a function no server has, some seconds ago.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Free {
+    /// That may run now.
+    pub(crate) due: u32,
+    /// That wait for their time.
+    pub(crate) later: u32,
 }
 
 /// What a server is in a cluster, as it is shown.
@@ -140,6 +156,26 @@ impl Broker {
         let member = self.membership.as_ref()?;
         let (epoch, lease) = (member.lease.epoch(), member.lease.holds(now));
         Some(Standing { epoch, lease, eldest: member.eldest, counts: member.counts })
+    }
+
+    /// How many jobs of a function no server has; `None`: no queue is shared.
+    pub(crate) fn free_of(&self, function: &[u8]) -> Option<Free> {
+        let member = self.membership.as_ref()?;
+        Some(member.free.get(function).copied().unwrap_or_default())
+    }
+
+    /// So many jobs of these functions are in the queue. Functions that nobody has named here are known from now on.
+    fn count_free(&mut self, now: &Now, all: &[ask::Counts]) {
+        let count = |counted: &ask::Counted| u32::try_from(counted.count).unwrap_or(u32::MAX);
+        let free = all.iter().map(|of| (of.function.clone(), Free { due: count(&of.due), later: count(&of.later) }));
+        let free: HashMap<_, _> = free.filter(|(_, free)| *free != Free::default()).collect();
+        for function in free.keys() {
+            // Where there are too many, this one is not shown.
+            let _shown = self.function(now, function);
+        }
+        if let Some(member) = &mut self.membership {
+            member.free = free;
+        }
     }
 
     /// Whether this server submits the jobs of schedules: of a cluster, one does.
@@ -298,6 +334,27 @@ impl Broker {
         }
     }
 
+    /// A worker says how far a job is. Others know it a second later.
+    pub(super) fn row_progresses(&mut self, id: u32, numerator: u32, denominator: u32) {
+        let job = &self.jobs.arena[id];
+        if let Some(member) = self.membership.as_mut().filter(|_| job.stored && job.owned) {
+            member.progress.insert(job.number, (numerator, denominator));
+        }
+    }
+
+    fn tell_progress(&mut self, now: &Now) {
+        let Some(member) = self.membership.as_mut().filter(|member| member.next_progress <= now.steady) else { return };
+        if !member.progress.is_empty() {
+            member.next_progress = now.steady + PROGRESS;
+        }
+        for (id, (numerator, denominator)) in std::mem::take(&mut member.progress) {
+            // What is over meanwhile is not known to the member any more.
+            if self.jobs.by_number(id).is_some_and(|job| self.jobs.arena[job].state == State::Running) {
+                member.said.push(Said::Progress { id, numerator, denominator });
+            }
+        }
+    }
+
     /// A job is given back to the shared queue.
     fn give_up_row(&mut self, id: u32, outgoing: &mut Outgoing) {
         let number = self.jobs.arena[id].number;
@@ -344,12 +401,14 @@ impl Broker {
         let member = self.membership.as_ref()?;
         let oldest = member.waiting.front().map(|(since, _)| *since + KEPT);
         let lease = member.lease.until().filter(|_| member.hands_out);
-        oldest.into_iter().chain(lease).min()
+        let progress = Some(member.next_progress).filter(|_| !member.progress.is_empty());
+        [oldest, lease, progress].into_iter().flatten().min()
     }
 
     /// Jobs that nobody began are given back, unless somebody waits here for them.
     pub(super) fn give_idle_back(&mut self, now: &Now, outgoing: &mut Outgoing) {
         self.check_lease(now, outgoing);
+        self.tell_progress(now);
         while let Some(member) = &mut self.membership
             && let Some((_, number)) = member.waiting.front().copied().filter(|(since, _)| *since + KEPT <= now.steady)
         {
@@ -379,6 +438,7 @@ impl Broker {
             }
             Told::Letter(letter) => self.letter_told(now, &letter),
             Told::LetterGone(number) => drop(self.dead.remove(number)),
+            Told::Counted(all) => self.count_free(now, &all),
             Told::Counts(counts) => {
                 if let Some(member) = &mut self.membership {
                     member.counts = counts;

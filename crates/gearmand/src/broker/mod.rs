@@ -156,7 +156,7 @@ pub(crate) struct Broker {
     called: VecDeque<u32>,
     /// The same of proxies, which come last.
     asking_proxies: VecDeque<u32>,
-    /// There may be an idle worker more than before.
+    /// More workers may be idle than before, or fewer know a function.
     idle_changed: bool,
     /// The last number of a PRE_SLEEP.
     sleeps: u64,

@@ -32,7 +32,7 @@ const PAGE: u32 = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Idle {
     pub(crate) functions: Vec<Arc<[u8]>>,
-    /// Workers of another one are idle, and only its rate holds jobs back: so it will be idle without an event.
+    /// Workers of another one are idle, and its jobs are held back by something whose end is no event.
     pub(crate) soon: bool,
 }
 
@@ -112,7 +112,7 @@ impl Broker {
         self.by_handle(handle).filter(waits).map(|id| self.remove(id, End::Abandoned)).is_some()
     }
 
-    /// Whether more workers may be idle than when this was asked last.
+    /// Whether other workers may be idle than when this was asked last.
     pub(crate) fn take_idle_changed(&mut self) -> bool {
         std::mem::take(&mut self.idle_changed)
     }
@@ -124,7 +124,7 @@ impl Broker {
             match self.has_idle(now, id, of, taken) {
                 Ok(true) => idle.functions.push(of.name.clone()),
                 Ok(false) => {}
-                Err(RateHolds) => idle.soon = true,
+                Err(Held) => idle.soon = true,
             }
         }
         (end < self.functions.end()).then_some(end)
@@ -137,24 +137,27 @@ impl Broker {
     }
 
     /// For jobs that wait workers are on the way, or are about to be woken.
-    fn has_idle(&self, now: &Now, id: u32, of: &Function, taken: u32) -> Result<bool, RateHolds> {
+    fn has_idle(&self, now: &Now, id: u32, of: &Function, taken: u32) -> Result<bool, Held> {
         let before = taken.saturating_add(of.queue.len());
         let full = match of.limit(Priority::Normal) {
             0 => false,
             limit => of.total.saturating_add(taken) >= limit,
         };
         let sleep_for_others = before.saturating_sub(of.woken).max(taken);
-        if self.draining || full || !of.has_sleepers(sleep_for_others, sleeps(&self.sessions, id)) {
+        if self.draining || !of.has_sleepers(sleep_for_others, sleeps(&self.sessions, id)) {
             return Ok(false);
+        }
+        if full {
+            return Err(Held);
         }
         match &of.limiter {
             Some(limiter) if limiter.places(of.running) <= before => Ok(false),
-            Some(limiter) if limiter.room(now.steady, of.running) <= before => Err(RateHolds),
+            Some(limiter) if limiter.room(now.steady, of.running) <= before => Err(Held),
             _ => Ok(true),
         }
     }
 }
 
-/// Only its rate holds a function's jobs back.
+/// The rate of a function holds its jobs back, or it has as many as it may have.
 #[derive(Debug, PartialEq, Eq)]
-struct RateHolds;
+struct Held;

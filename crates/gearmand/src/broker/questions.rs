@@ -5,7 +5,7 @@
 
 use crate::broker::Broker;
 use crate::broker::jobs::Handle;
-use crate::cluster::ask::{Answer as Known, Ask, Fault, JobRow, Seen, SeenState, Which};
+use crate::cluster::ask::{Answer as Known, Ask, Fault, JobRow, Seen, SeenState, ServerSeen, Which};
 use crate::cluster::said::Said;
 use crate::durable::{Extras, MAX_ID, Name, Row};
 use crate::outgoing::{Answer, Outgoing};
@@ -41,6 +41,7 @@ enum About {
     Status(Handle),
     StatusUnique(Box<[u8]>),
     Elsewhere(Wanted, Tell),
+    Servers(TellServers),
 }
 
 /// What an operator wants to know of a job that is not here, or to be done with it.
@@ -64,6 +65,9 @@ pub(crate) enum Named<'a> {
 /// answer.
 pub(crate) type Tell = fn(Wanted, Result<Option<(&[u8], &Seen)>, &str>) -> Vec<u8>;
 
+/// The same of servers.
+pub(crate) type TellServers = fn(Result<&[ServerSeen], &str>) -> Vec<u8>;
+
 impl Broker {
     /// The number of a job of the shared queue that may be at any server.
     fn shared_number(&self, handle: &[u8]) -> Option<u64> {
@@ -75,7 +79,7 @@ impl Broker {
     fn ask(
         &mut self,
         session: u32,
-        (which, about): (Which, About),
+        (ask, about): (Ask, About),
         outgoing: &mut Outgoing,
         placeholder: impl FnOnce(&mut Outgoing),
     ) {
@@ -85,7 +89,7 @@ impl Broker {
         member.questions.last += 1;
         let question = member.questions.last;
         member.questions.open.insert(question, Question { batch, rights, about });
-        member.said.push(Said::Ask { question, ask: Ask::Look(which) });
+        member.said.push(Said::Ask { question, ask });
         outgoing.after_batch(session, Some(batch), Answer::Asked(question), placeholder);
     }
 
@@ -93,7 +97,7 @@ impl Broker {
     pub(super) fn ask_status(&mut self, session: u32, handle: &[u8], outgoing: &mut Outgoing) -> bool {
         let Some(number) = self.shared_number(handle) else { return false };
         let handle = self.handles.write(number);
-        let asked = (Which::Id(number), About::Status(handle.clone()));
+        let asked = (Ask::Look(Which::Id(number)), About::Status(handle.clone()));
         self.ask(session, asked, outgoing, |outgoing| {
             outgoing.response(session, &Response::Status { handle: &handle, status: UNKNOWN });
         });
@@ -105,7 +109,8 @@ impl Broker {
         if !self.is_member() || unique.is_empty() || unique == b"-" {
             return false;
         }
-        let asked = (Which::Unique(Bytes::copy_from_slice(unique)), About::StatusUnique(unique.into()));
+        let which = Which::Unique(Bytes::copy_from_slice(unique));
+        let asked = (Ask::Look(which), About::StatusUnique(unique.into()));
         self.ask(session, asked, outgoing, |outgoing| {
             outgoing.response(session, &Response::StatusUnique { unique, status: UNKNOWN, clients: b"0" });
         });
@@ -125,7 +130,17 @@ impl Broker {
             Named::Unique(function, unique) => self.is_member().then(|| Which::Key(Box::new(named(function, unique)))),
         };
         let Some(which) = which else { return false };
-        let asked = (which, About::Elsewhere(wanted, tell));
+        let asked = (Ask::Look(which), About::Elsewhere(wanted, tell));
+        self.ask(session, asked, outgoing, |outgoing| outgoing.text(session, b".\n".to_vec()));
+        true
+    }
+
+    /// The servers that share the queue are asked for. False: none is shared.
+    pub(crate) fn ask_servers(&mut self, session: u32, tell: TellServers, outgoing: &mut Outgoing) -> bool {
+        if !self.is_member() {
+            return false;
+        }
+        let asked = (Ask::Servers, About::Servers(tell));
         self.ask(session, asked, outgoing, |outgoing| outgoing.text(session, b".\n".to_vec()));
         true
     }
@@ -135,6 +150,13 @@ impl Broker {
         let open = self.membership.as_mut().and_then(|member| member.questions.open.remove(&question));
         let Some(Question { batch, rights, about }) = open else { return };
         let (what, batch) = (Answer::Asked(question), Some(batch));
+        if let About::Servers(tell) = about {
+            let servers = match &answer {
+                Ok(Known::Servers(servers)) => Ok(&servers[..]),
+                _ => Err(NOT_KNOWN),
+            };
+            return outgoing.replace_bytes(what, batch, tell(servers));
+        }
         let seen = match answer {
             Ok(Known::Looked(seen)) => Ok(seen),
             _ => Err(NOT_KNOWN),
@@ -157,7 +179,8 @@ impl Broker {
                 return outgoing.replace(what, batch, &Response::Error { code, text });
             }
         };
-        let progress = [0, 0].map(Decimal::new);
+        let (numerator, denominator) = seen.as_ref().and_then(Seen::progress).unwrap_or_default();
+        let progress = [numerator, denominator].map(|part| Decimal::new(part.into()));
         let status = Status {
             known: seen.is_some(),
             running: seen.is_some_and(|seen| matches!(seen.state, SeenState::Owned { started: true, .. })),
@@ -169,7 +192,7 @@ impl Broker {
             About::StatusUnique(unique) => {
                 outgoing.replace(what, batch, &Response::StatusUnique { unique, status, clients: b"0" });
             }
-            About::Elsewhere(..) => {}
+            About::Elsewhere(..) | About::Servers(_) => {}
         }
     }
 }

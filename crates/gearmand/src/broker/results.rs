@@ -31,6 +31,8 @@ impl Broker {
         if let Update::Status(numerator, denominator) = work.update {
             let extra = self.jobs.arena[job].extra();
             (extra.numerator, extra.denominator) = (number(numerator), number(denominator));
+            let (numerator, denominator) = (extra.numerator, extra.denominator);
+            self.row_progresses(job, numerator, denominator);
         }
         let failure = Failure::reported(&work.update);
         let again = failure.is_some_and(|failure| self.fate(job, failure.reason) == Fate::Again);

@@ -11,7 +11,7 @@ use crate::broker::arena::NONE;
 use crate::broker::dead::Letter;
 use crate::broker::functions;
 use crate::broker::jobs::{self, Handle};
-use crate::broker::membership::Standing;
+use crate::broker::membership::{Free, Standing};
 use crate::broker::policy::{Policy, Rule};
 use crate::broker::sessions::Session;
 use crate::broker::{Broker, Now};
@@ -55,6 +55,8 @@ pub(crate) struct Function {
     pub(crate) paused: bool,
     /// What became of its jobs, where that was asked for; `None` also before the first.
     pub(crate) activity: Option<Box<Activity>>,
+    /// Where servers share a queue: jobs that are no server's.
+    pub(crate) free: Option<Free>,
 }
 
 /// A connection.
@@ -277,6 +279,7 @@ impl Broker {
             dead: self.dead.len_of(&of.name) as u32,
             paused: of.policy.as_ref().is_some_and(|policy| policy.is_paused()),
             activity: None,
+            free: self.free_of(&of.name),
         }
     }
 

@@ -62,6 +62,10 @@ pub(crate) enum Ask {
     /// Dead letters of these ids: as many of those that there are, from the first on, as fit into memory well; one at
     /// least. [`Answer::Letters`].
     Letters(Arc<[u64]>),
+    /// All servers that live, and the last that died. [`Answer::Servers`].
+    Servers,
+    /// How many jobs there are of these functions, or of all that have any, up to 10,000 of them by name. [`Answer::Counts`].
+    Counts(Option<Vec<Bytes>>),
     /// A change of rows: made only if the epoch lives and its last write was number `turn - 1` (0: none yet), and then that
     /// becomes `turn`. Else [`Answer::Fenced`], and nothing is done. An epoch cannot be declared dead in the middle of it.
     Write {
@@ -96,7 +100,7 @@ impl Ask {
 
     /// Those that may take long, go a third way, and may be asked once more where it is not known what came of them.
     pub(crate) fn is_question(&self) -> bool {
-        matches!(self, Ask::Look(_) | Ask::LetterIds | Ask::Letters(_))
+        matches!(self, Ask::Look(_) | Ask::LetterIds | Ask::Letters(_) | Ask::Servers | Ask::Counts(_))
     }
 }
 
@@ -250,6 +254,8 @@ pub(crate) enum Settle {
     Bury(Box<Death>),
     /// It is begun: marked as started. Own.
     Started(u64),
+    /// How far it is, for who asks while this epoch owns it. 0 of 0: what was said is not kept any more, whoever owns it. Own.
+    Progress { id: u64, numerator: u32, denominator: u32 },
     /// It is free; its mark is removed and no try counted. Own.
     Release(u64),
     /// There is no dead letter of this id any more.
@@ -306,6 +312,9 @@ pub(crate) enum Answer {
     Looked(Option<Seen>),
     LetterIds(Vec<u64>),
     Letters(Vec<Letter>),
+    /// By epoch.
+    Servers(Vec<ServerSeen>),
+    Counts(Vec<Counts>),
     /// See [`Ask::Write`].
     Fenced,
     Inserted(Vec<Inserted>),
@@ -381,6 +390,16 @@ pub(crate) struct Seen {
     pub(crate) state: SeenState,
 }
 
+impl Seen {
+    /// How far it is, where its worker said so.
+    pub(crate) fn progress(&self) -> Option<(u32, u32)> {
+        match self.state {
+            SeenState::Owned { progress, .. } => progress,
+            SeenState::Free | SeenState::Dead => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SeenState {
     Free,
@@ -388,8 +407,49 @@ pub(crate) enum SeenState {
     Owned {
         server: String,
         started: bool,
+        /// How far it is, if that is known: numerator and denominator.
+        progress: Option<(u32, u32)>,
     },
     Dead,
+}
+
+/// What is known of one epoch of a server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ServerSeen {
+    pub(crate) epoch: Epoch,
+    pub(crate) name: String,
+    pub(crate) address: String,
+    /// Milliseconds since 1970.
+    pub(crate) joined_ms: u64,
+    /// For how long nothing was heard of it; `None`: it does not live.
+    pub(crate) silent_ms: Option<u64>,
+    /// When it left, or was declared dead.
+    pub(crate) died_ms: Option<u64>,
+    /// It left by itself.
+    pub(crate) has_left: bool,
+    /// How many rows it owns; counted up to 100,000.
+    pub(crate) owned: u64,
+}
+
+/// How many jobs of a function there are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) function: Bytes,
+    /// Free ones that may run now.
+    pub(crate) due: Counted,
+    /// Free ones that may not run yet.
+    pub(crate) later: Counted,
+    pub(crate) owned: Counted,
+    /// Dead letters.
+    pub(crate) dead: Counted,
+}
+
+/// A number that is counted up to 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// Where it is not exact: of free jobs what the store thinks, by its statistics, and 10,000 at least; of others 10,000.
+    pub(crate) count: u64,
+    pub(crate) exact: bool,
 }
 
 /// Why there is no answer.

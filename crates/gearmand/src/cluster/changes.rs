@@ -9,7 +9,7 @@ use crate::cluster::ask::{Death, Inserted, JobRow, Key, RUN, Settle};
 use crate::durable::batch::Batch;
 use crate::durable::{Change, DeadLetter, Setting};
 use bytes::Bytes;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// With so many changes a round ends, at the end of a batch.
 const ROUND: usize = 1_000;
@@ -25,6 +25,8 @@ pub(crate) struct Changes {
     stream: VecDeque<Entry>,
     /// What became of jobs, still to be asked for: of this round, and of those before that could not be made.
     settles: VecDeque<Settle>,
+    /// How far jobs are, that nothing else is to be asked for of: the last that was said.
+    progress: BTreeMap<u64, (u32, u32)>,
     /// The new jobs of this round.
     pub(crate) round: Option<Round>,
     /// The new jobs of the batch that the last round ended within, and what became of them. It is reported with their batch.
@@ -71,6 +73,7 @@ impl Settle {
             Settle::Done(id)
             | Settle::Retry { id, .. }
             | Settle::Started(id)
+            | Settle::Progress { id, .. }
             | Settle::Release(id)
             | Settle::Forget(id)
             | Settle::Revive(id) => Some(*id),
@@ -85,6 +88,11 @@ impl Settle {
             Settle::Set(key, _) | Settle::Unset(key) => Some(key),
             _ => None,
         }
+    }
+
+    /// Nobody waits for it, and it is of no use under another epoch.
+    pub(crate) fn is_remark(&self) -> bool {
+        matches!(self, Settle::Started(_) | Settle::Progress { .. })
     }
 
     /// Does it say when a schedule ran?
@@ -141,9 +149,15 @@ impl Changes {
         self.settles.push_back(settle);
     }
 
+    /// A job is so far. 0 of 0: see [`Settle::Progress`].
+    pub(crate) fn progress(&mut self, id: u64, numerator: u32, denominator: u32) {
+        self.progress.insert(id, (numerator, denominator));
+    }
+
     /// An epoch is lost: what only owners may do need not be done.
     pub(crate) fn lose(&mut self) {
-        self.settles.retain(|settle| !matches!(settle, Settle::Started(_) | Settle::Release(_)));
+        self.settles.retain(|settle| !settle.is_remark() && !matches!(settle, Settle::Release(_)));
+        self.progress.clear();
     }
 
     /// Nor what only the eldest may.
@@ -168,12 +182,12 @@ impl Changes {
 
     /// Nothing is to be asked for.
     pub(crate) fn is_empty(&self) -> bool {
-        self.stream.is_empty() && self.settles.is_empty() && self.round.is_none()
+        self.stream.is_empty() && self.settles.is_empty() && self.progress.is_empty() && self.round.is_none()
     }
 
     /// All that became of jobs was asked for.
     pub(crate) fn are_settled(&self) -> bool {
-        self.settles.is_empty()
+        self.settles.iter().all(Settle::is_remark)
     }
 
     /// The next round begins, where there is something to be done and none is under way.
@@ -221,6 +235,13 @@ impl Changes {
                 break;
             }
             next.extend(self.settles.pop_front());
+        }
+        let room = AT_ONCE - next.len();
+        let progress = self.progress.iter().filter(|(id, _)| !ids.contains(id)).take(room);
+        let progress: Vec<_> = progress.map(|(id, said)| (*id, *said)).collect();
+        for (id, (numerator, denominator)) in progress {
+            self.progress.remove(&id);
+            next.push(Settle::Progress { id, numerator, denominator });
         }
         next
     }

@@ -30,6 +30,17 @@ struct HeldRow {
     /// Who owns it; `None` where it was lost while it was run.
     epoch: Option<Epoch>,
     marked: bool,
+    /// The store was told how far it is.
+    progress: bool,
+}
+
+/// What was held of a row.
+#[derive(Debug)]
+pub(crate) struct Removed {
+    /// Its function; empty where it is not known.
+    pub(crate) function: Bytes,
+    /// The store was told how far it is.
+    pub(crate) progress: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +76,9 @@ impl Function {
     /// How many of its free jobs are wanted: as many as idle workers can take, and will in a second; of one with limits
     /// no more than they can take now.
     fn wants(&mut self, now: Duration, window: u32) -> u32 {
-        if self.limit.is_some() {
-            return self.idle.min(window).saturating_sub(self.waiting);
+        if let Some(limit) = self.limit {
+            let may = limit.concurrency != Some(0);
+            return if may { self.idle.min(window).saturating_sub(self.waiting) } else { 0 };
         }
         let reach = self.idle.saturating_add(self.begun.get(now)).min(window);
         let few = self.waiting < self.idle.max(reach / 2);
@@ -209,7 +221,13 @@ impl Held {
                 State::Begun(_) | State::Waiting => Claimed::Adopted,
             };
         }
-        let row = HeldRow { function: function.clone(), state: State::Waiting, epoch: Some(epoch), marked: false };
+        let row = HeldRow {
+            function: function.clone(),
+            state: State::Waiting,
+            epoch: Some(epoch),
+            marked: false,
+            progress: false,
+        };
         self.rows.insert(id, row);
         self.function(function).waiting += 1;
         Claimed::New
@@ -220,7 +238,13 @@ impl Held {
         if self.rows.contains_key(&id) {
             return self.own(id, &Bytes::new(), epoch);
         }
-        let row = HeldRow { function: Bytes::new(), state: State::Released, epoch: Some(epoch), marked: false };
+        let row = HeldRow {
+            function: Bytes::new(),
+            state: State::Released,
+            epoch: Some(epoch),
+            marked: false,
+            progress: false,
+        };
         self.rows.insert(id, row);
         Claimed::New
     }
@@ -240,7 +264,13 @@ impl Held {
     pub(crate) fn begin(&mut self, id: u64, function: &Bytes, now: Duration) {
         self.function(function).begun.add(now);
         if !self.set(id, State::Begun(now)) {
-            let row = HeldRow { function: function.clone(), state: State::Begun(now), epoch: None, marked: false };
+            let row = HeldRow {
+                function: function.clone(),
+                state: State::Begun(now),
+                epoch: None,
+                marked: false,
+                progress: false,
+            };
             self.rows.insert(id, row);
         }
     }
@@ -256,7 +286,8 @@ impl Held {
     /// What became of a job is on its way to the store. Of one that is not held, too: it may be claimed before that is there.
     pub(crate) fn end(&mut self, id: u64) {
         if !self.set(id, State::Ending) {
-            let row = HeldRow { function: Bytes::new(), state: State::Ending, epoch: None, marked: false };
+            let row =
+                HeldRow { function: Bytes::new(), state: State::Ending, epoch: None, marked: false, progress: false };
             self.rows.insert(id, row);
         }
     }
@@ -275,16 +306,22 @@ impl Held {
         self.rows.get(&id).is_some_and(|row| row.epoch.is_some())
     }
 
-    /// A row is not held any more. Its function.
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Bytes> {
+    /// The store is told how far a job is. False: it is not owned.
+    pub(crate) fn progress(&mut self, id: u64) -> bool {
+        let owned = self.rows.get_mut(&id).filter(|row| row.epoch.is_some());
+        owned.map(|row| row.progress = true).is_some()
+    }
+
+    /// A row is not held any more.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Removed> {
         self.set(id, State::Ending);
-        self.rows.remove(&id).map(|row| row.function)
+        self.rows.remove(&id).map(|row| Removed { function: row.function, progress: row.progress })
     }
 
     /// All rows are lost. What is not begun is forgotten.
     pub(crate) fn lose(&mut self) {
         self.rows.retain(|_, row| matches!(row.state, State::Begun(_) | State::Ending));
-        self.rows.values_mut().for_each(|row| row.epoch = None);
+        self.rows.values_mut().for_each(|row| (row.epoch, row.progress) = (None, false));
         self.functions.values_mut().for_each(|function| function.waiting = 0);
     }
 

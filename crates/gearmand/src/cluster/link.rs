@@ -29,6 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const TROUBLE: Duration = Duration::from_secs(10);
 /// So long a question waits for its answer.
 const ANSWER: Duration = Duration::from_secs(2);
+/// How often free jobs are counted.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
 /// How many changes one ask makes at most is bounded; so many messages are taken in before it is asked again.
 const AT_ONCE: usize = 1_000;
 
@@ -92,6 +94,10 @@ struct Driver {
     /// Questions without answers, and the batches that they were asked ahead of.
     questions: BTreeMap<u64, Option<u64>>,
     answered: Channel<Told>,
+    /// When free jobs are counted next; `None`: they are.
+    next_count: Option<Duration>,
+    count_began: Duration,
+    counted: Channel<Result<Answer, Fault>>,
     mirror: Mirror,
     mirrored: Channel<Result<Answer, Fault>>,
     /// What the member told, and what waits for a question that was asked before.
@@ -125,6 +131,9 @@ impl Driver {
             answers: unbounded_channel(),
             questions: BTreeMap::new(),
             answered: unbounded_channel(),
+            next_count: Some(Duration::ZERO),
+            count_began: Duration::ZERO,
+            counted: unbounded_channel(),
             mirror: Mirror::default(),
             mirrored: unbounded_channel(),
             told: VecDeque::new(),
@@ -164,6 +173,7 @@ impl Driver {
                     let now = self.now();
                     self.told.extend(self.mirror.answer(now, answer));
                 }
+                Some(counted) = self.counted.1.recv() => self.counted(counted),
                 Some(function) = woken(&mut self.woken) => self.member.woken(&function),
                 opened = opened(&mut self.opening) => self.opened(opened),
                 () = tokio::time::sleep_until((self.begin + next).into()) => {}
@@ -211,7 +221,10 @@ impl Driver {
             let asked: Vec<_> = std::iter::from_fn(|| self.member.next_ask()).collect();
             if asked.is_empty() {
                 self.ask_mirror();
-                return self.mirror.next().filter(|_| self.store.is_some()).map_or(next, |mirror| mirror.min(next));
+                self.count();
+                let others =
+                    [self.mirror.next(), self.next_count].into_iter().flatten().filter(|_| self.store.is_some());
+                return others.chain([next]).min().unwrap_or(next);
             }
             asked.into_iter().for_each(|asked| self.ask(asked));
         }
@@ -244,6 +257,30 @@ impl Driver {
             // To nobody when the server is gone.
             let _ = mirrored.send(answer);
         });
+    }
+
+    /// How many jobs are free.
+    fn count(&mut self) {
+        let due = self.next_count.is_some_and(|next| next <= self.now());
+        let Some(store) = self.store.clone().filter(|_| due) else { return };
+        self.next_count = None;
+        let counted = self.counted.0.clone();
+        tokio::spawn(async move {
+            let answer = tokio::time::timeout(DOUBT, store.ask(&Ask::Counts(None))).await;
+            // To nobody when the server is gone.
+            let _ = counted.send(answer.unwrap_or(Err(Fault::InDoubt)));
+        });
+        self.count_began = self.now();
+    }
+
+    fn counted(&mut self, counted: Result<Answer, Fault>) {
+        let now = self.now();
+        // A long queue is counted less often.
+        let took = now.saturating_sub(self.count_began);
+        self.next_count = Some(now + COUNT_EVERY.max(took * 20));
+        if let Ok(Answer::Counts(counts)) = counted {
+            self.told.push_back(Told::Counted(counts));
+        }
     }
 
     fn answered(&mut self, number: u64, answer: Result<Answer, Fault>) {

@@ -86,6 +86,8 @@ pub(crate) enum Told {
     Letter(Box<Letter>),
     /// There is no dead letter of this id any more.
     LetterGone(u64),
+    /// So many jobs of functions are free; of those that are not named, none.
+    Counted(Vec<crate::cluster::ask::Counts>),
     /// What happened until now.
     Counts(Counts),
     /// What was asked by [`Said::Ask`](crate::cluster::said::Said::Ask).
@@ -258,6 +260,13 @@ impl Member {
     /// A worker has a job no more, which waits for another one.
     pub(crate) fn wait(&mut self, id: u64) {
         self.held.wait(id);
+    }
+
+    /// A job is so far. To be said once a second at most.
+    pub(crate) fn progress(&mut self, id: u64, numerator: u32, denominator: u32) {
+        if self.held.progress(id) {
+            self.changes.progress(id, numerator, denominator);
+        }
     }
 
     /// The broker has no use for a job, and has forgotten it.

@@ -38,6 +38,15 @@ pub(crate) enum Said {
         /// What.
         ask: Ask,
     },
+    /// See [`Member::progress`].
+    Progress {
+        /// Which job.
+        id: u64,
+        /// Of the denominator.
+        numerator: u32,
+        /// What is all of it.
+        denominator: u32,
+    },
     /// See [`Member::limit`].
     Limit {
         /// Of which function.
@@ -66,6 +75,7 @@ impl Member {
             Said::Demand { function, able, idle } => self.demand(function, *able, *idle),
             // The store is asked.
             Said::Ask { .. } => {}
+            Said::Progress { id, numerator, denominator } => self.progress(*id, *numerator, *denominator),
             Said::Limit { function, limit } => self.limit(function, *limit),
             Said::Obey(version) => self.obey(*version),
             Said::Agree => self.agree(),

@@ -183,6 +183,7 @@ mod tests {
             dead: 0,
             paused: false,
             activity: (submitted > 0).then(|| activity.into()),
+            free: None,
         }
     }
 

@@ -4,6 +4,8 @@
 //! Owns the connection to this server. Must never know how the job was come by.
 //!
 //! Where a job is not done here its connection to the peer is given up, and the peer does what it does when a worker dies.
+//!
+//! Invariant: a connection to this server that is kept for the next job waits for nothing.
 
 use crate::peers::offers::Asked;
 use crate::peers::proxy::{Job, Proxy};
@@ -14,7 +16,7 @@ use gearman_core::protocol::message::{News, Priority, Request, Response, Start, 
 use gearman_core::protocol::write_buffer::WriteBuffer;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -26,14 +28,18 @@ const BEGIN: Duration = Duration::from_secs(1);
 const READ: usize = 16 * 1024;
 /// Names, handles and headers beside the largest data.
 const NAMES: usize = 4096;
+/// Most connections to this server that are kept for the next job.
+const KEPT: usize = 16;
+/// What they call themselves in the list of workers.
+const NAME: &[u8] = b"peer";
 
 /// How jobs reach this server.
 #[derive(Clone)]
 pub(crate) struct Here {
     pub(crate) shared: Shared,
-    /// Makes a connection over which forwarded jobs are submitted.
-    pub(crate) connect: Arc<dyn Fn() -> io::Result<UnixStream> + Send + Sync>,
-    pub(crate) max_packet: usize,
+    connect: Arc<dyn Fn() -> io::Result<UnixStream> + Send + Sync>,
+    kept: Arc<Mutex<Vec<Local>>>,
+    max_packet: usize,
 }
 
 impl fmt::Debug for Here {
@@ -42,16 +48,25 @@ impl fmt::Debug for Here {
     }
 }
 
+/// A job of a peer, and what it takes to have it run here.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) job: Job,
+    /// Until a worker has it.
+    pub(crate) asked: Asked,
+    /// Had before the job was asked for: one that cannot be submitted would go back, and count as tried.
+    pub(crate) local: Local,
+}
+
 /// Has a job run by a worker of this server, and returns the connection to its peer when that knows its end.
 ///
 /// # Errors
 /// Why it was not run here to its end.
-pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Asked) -> Result<Proxy, String> {
-    let refused = |error: io::Error| format!("this server does not take it: {error}");
-    let mut local = Local::connect(here).map_err(refused)?;
-    local.submit(job).await.map_err(refused)?;
+pub(crate) async fn forward(here: &Here, mut proxy: Proxy, taken: Taken) -> Result<Proxy, String> {
+    let Taken { job, asked, mut local } = taken;
+    local.submit(&job).await.map_err(|error| format!("this server does not take it: {error}"))?;
     let mut asked = Some(asked);
-    let mut handle = Bytes::new();
+    let (mut handle, mut cancelled) = (Bytes::new(), false);
     let mut begin_by = Some(Instant::now() + BEGIN);
     loop {
         let late = async {
@@ -69,6 +84,7 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Ask
                     && notice.handle == job.handle
                 {
                     // Who runs it is told, and we are told that it failed.
+                    cancelled = true;
                     here.cancel(&handle);
                 }
             }
@@ -79,10 +95,14 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Ask
                         handle = packet.slice_ref(created);
                         // Whoever was idle for it is not any more.
                         drop(asked.take());
+                        if cancelled {
+                            here.cancel(&handle);
+                        }
                     }
                     Response::Work(work) => {
                         proxy.report(&job.handle, work.update, &packet);
                         if work.is_last() {
+                            here.keep(local);
                             proxy.flush().await.map_err(|error| error.to_string())?;
                             return Ok(proxy);
                         }
@@ -102,6 +122,41 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, job: &Job, asked: Ask
 }
 
 impl Here {
+    /// `connect` makes a connection over which forwarded jobs are submitted.
+    pub(crate) fn new(
+        shared: Shared,
+        connect: impl Fn() -> io::Result<UnixStream> + Send + Sync + 'static,
+        max_packet: usize,
+    ) -> Here {
+        Here { shared, connect: Arc::new(connect), kept: Arc::default(), max_packet }
+    }
+
+    /// A connection that waits for nothing: one that was kept, or one more.
+    ///
+    /// # Errors
+    /// The system's, and where there are as many connections as there may be.
+    pub(crate) async fn local(&self) -> io::Result<Local> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(local) = kept {
+            return Ok(local);
+        }
+        let stream = (self.connect)()?;
+        let mut local = Local { stream, buffer: BytesMut::new(), limit: self.max_packet.saturating_add(NAMES) };
+        let mut packets = Vec::new();
+        Request::SetClientId(NAME).encode(&mut packets);
+        Request::Option(b"exceptions").encode(&mut packets);
+        local.stream.write_all(&packets).await?;
+        Ok(local)
+    }
+
+    /// It waits for nothing, and the next job may have it.
+    pub(crate) fn keep(&self, local: Local) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push(Local { buffer: BytesMut::new(), ..local });
+        }
+    }
+
     fn cancel(&self, handle: &[u8]) {
         self.shared.with_state(|state| {
             let now = state.read_clock();
@@ -116,7 +171,8 @@ impl Here {
 }
 
 /// A connection to this server. When it is dropped a job that nobody has begun is dropped, too; results of others are.
-struct Local {
+#[derive(Debug)]
+pub(crate) struct Local {
     stream: UnixStream,
     /// What came and was not taken yet.
     buffer: BytesMut,
@@ -124,14 +180,8 @@ struct Local {
 }
 
 impl Local {
-    fn connect(here: &Here) -> io::Result<Local> {
-        let stream = (here.connect)()?;
-        Ok(Local { stream, buffer: BytesMut::new(), limit: here.max_packet.saturating_add(NAMES) })
-    }
-
     async fn submit(&mut self, job: &Job) -> io::Result<()> {
         let mut out = WriteBuffer::new();
-        Request::Option(b"exceptions").encode(&mut out);
         let submit = Submit {
             priority: Priority::Normal,
             background: false,

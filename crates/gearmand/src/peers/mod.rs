@@ -13,7 +13,7 @@ pub(crate) mod forward;
 pub(crate) mod offers;
 pub(crate) mod proxy;
 
-use crate::peers::forward::{Here, forward};
+use crate::peers::forward::{Here, Taken, forward};
 use crate::peers::offers::{Asked, Offers};
 use crate::peers::proxy::{Job, PeerAddress, Proxy};
 use crate::seldom::Seldom;
@@ -34,7 +34,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 const HOLD: Duration = Duration::from_secs(1);
 /// After so many questions in a row without a job, each waits a while.
 const IN_VAIN: u32 = 3;
-/// So long.
+/// So long, and after a job that went back.
 const REST: Duration = Duration::from_millis(50);
 /// Most connections that are kept for the next job.
 const KEPT: usize = 4;
@@ -85,9 +85,9 @@ struct Peer {
     name: String,
     here: Here,
     offers: Offers,
-    /// Connections whose jobs are over.
-    returns: mpsc::UnboundedSender<Proxy>,
-    returned: mpsc::UnboundedReceiver<Proxy>,
+    /// Connections whose jobs are over; `None` for a job that went back.
+    returns: mpsc::UnboundedSender<Option<Proxy>>,
+    returned: mpsc::UnboundedReceiver<Option<Proxy>>,
     kept: Vec<Proxy>,
     /// Failures in a row.
     failures: u32,
@@ -130,10 +130,10 @@ impl Peer {
                 }
             };
             match self.take(&mut proxy, more).await {
-                Ok((job, asked)) => {
+                Ok(taken) => {
                     (more, self.failures) = (true, 0);
                     while jobs.try_join_next().is_some() {}
-                    jobs.spawn(run(self.here.clone(), self.name.clone(), proxy, job, asked, self.returns.clone()));
+                    jobs.spawn(run(self.here.clone(), self.name.clone(), proxy, taken, self.returns.clone()));
                 }
                 Err(error) => {
                     more = false;
@@ -149,7 +149,11 @@ impl Peer {
 
     /// A connection: one that was used before, or one more as soon as a worker is idle.
     async fn connection(&mut self) -> Result<Proxy> {
-        while let Some(mut proxy) = self.returned.try_recv().ok().or_else(|| self.kept.pop()) {
+        while let Some(returned) = self.returned.try_recv().ok().or_else(|| self.kept.pop().map(Some)) {
+            let Some(mut proxy) = returned else {
+                sleep(REST).await;
+                continue;
+            };
             if !proxy.has_ended() {
                 return Ok(proxy);
             }
@@ -176,12 +180,12 @@ impl Peer {
     }
 
     /// Waits for a job. `more`: there may be one now.
-    async fn take(&mut self, proxy: &mut Proxy, mut more: bool) -> Result<(Job, Asked)> {
+    async fn take(&mut self, proxy: &mut Proxy, mut more: bool) -> Result<Taken> {
         let mut in_vain = 0;
         loop {
             if std::mem::take(&mut more) {
                 match self.ask(proxy).await? {
-                    Some(found) => return Ok(found),
+                    Some(taken) => return Ok(taken),
                     None => in_vain += 1,
                 }
                 if in_vain > IN_VAIN {
@@ -218,7 +222,20 @@ impl Peer {
     }
 
     /// Asks for a job of what is idle of what the peer knows.
-    async fn ask(&mut self, proxy: &mut Proxy) -> Result<Option<(Job, Asked)>> {
+    async fn ask(&mut self, proxy: &mut Proxy) -> Result<Option<Taken>> {
+        // The error was logged.
+        let Ok(local) = self.here.local().await else { return Ok(None) };
+        let found = self.grab(proxy).await;
+        match found {
+            Ok(Some((job, asked))) => Ok(Some(Taken { job, asked, local })),
+            found => {
+                self.here.keep(local);
+                found.map(|_| None)
+            }
+        }
+    }
+
+    async fn grab(&mut self, proxy: &mut Proxy) -> Result<Option<(Job, Asked)>> {
         let Some((asked, idle)) = self.offers.ask(&proxy.announced()) else { return Ok(None) };
         proxy.announce(&idle);
         proxy.grab();
@@ -248,8 +265,10 @@ impl Peer {
         }
     }
 
-    /// A connection whose job is over is kept for the next one; the peer does not count on it meanwhile.
-    async fn keep(&mut self, mut proxy: Proxy) {
+    /// A connection whose job is over is kept for the next one; the peer does not count on it meanwhile. Jobs that went back may
+    /// come again, and not as fast as they can.
+    async fn keep(&mut self, returned: Option<Proxy>) {
+        let Some(mut proxy) = returned else { return sleep(REST).await };
         proxy.announce(&[]);
         if self.kept.len() < KEPT && proxy.flush().await.is_ok() {
             self.kept.push(proxy);
@@ -269,15 +288,15 @@ impl Peer {
 }
 
 /// Has a job run, and gives its connection back.
-async fn run(here: Here, peer: String, proxy: Proxy, job: Job, asked: Asked, returns: mpsc::UnboundedSender<Proxy>) {
-    match forward(&here, proxy, &job, asked).await {
-        // The error is that no more jobs are wanted.
-        Ok(proxy) => drop(returns.send(proxy)),
-        Err(reason) => {
-            let (handle, function) = (job.handle.escape_ascii(), job.function.escape_ascii());
-            tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
-        }
-    }
+async fn run(here: Here, peer: String, proxy: Proxy, taken: Taken, returns: mpsc::UnboundedSender<Option<Proxy>>) {
+    let (handle, function) = (taken.job.handle.clone(), taken.job.function.clone());
+    let done = forward(&here, proxy, taken).await;
+    let returned = done.inspect_err(|reason| {
+        let (handle, function) = (handle.escape_ascii(), function.escape_ascii());
+        tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
+    });
+    // The error is that no more jobs are wanted.
+    drop(returns.send(returned.ok()));
 }
 
 /// Anything from 0 to 1.

@@ -12,10 +12,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// Workers come and go thousands of times a second; all functions are not looked at more often than so.
-const PAUSE: Duration = Duration::from_millis(50);
-/// When to look again where only a rate holds jobs back.
-const RATE: Duration = Duration::from_millis(100);
+/// Workers come and go thousands of times a second. After a look at all functions there is none for so many times what it took.
+const PAUSE: u32 = 20;
+/// Timers count so; a shorter pause is left out where nobody was idle, so that whoever is now is offered at once.
+const TICK: Duration = Duration::from_millis(1);
+/// When to look again where jobs are held back by what ends without an event.
+const HELD: Duration = Duration::from_millis(100);
 
 /// See the module; one for each peer.
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ pub(crate) struct Offers {
     shared: Shared,
     /// Jobs that were asked for, of all peers.
     asked: Arc<AtomicU32>,
-    /// Is sent to when workers become idle, or jobs that were asked for do not come.
+    /// Is sent to when other workers may be idle, or jobs that were asked for do not come.
     changed: watch::Sender<()>,
     seen: watch::Receiver<()>,
     /// Not to look at all functions before.
@@ -47,7 +49,7 @@ impl Drop for Asked {
 }
 
 impl Offers {
-    /// From now on the broker tells when workers become idle.
+    /// From now on the broker tells when other workers may be idle.
     pub(crate) fn new(shared: Shared) -> Offers {
         let changed = watch::Sender::new(());
         shared.lock().idle = Some(changed.clone());
@@ -57,6 +59,7 @@ impl Offers {
 
     /// The functions for which a job may be asked for.
     pub(crate) fn look(&mut self) -> Vec<Arc<[u8]>> {
+        let begun = Instant::now();
         self.seen.mark_unchanged();
         let (mut idle, mut from) = (Idle::default(), Some(0));
         while let Some(number) = from {
@@ -65,7 +68,10 @@ impl Offers {
             from = state.broker.idle(&now, number, self.asked.load(Ordering::Relaxed), &mut idle);
         }
         let now = Instant::now();
-        (self.next, self.again) = (now + PAUSE, idle.soon.then_some(now + RATE));
+        let pause = (now - begun) * PAUSE;
+        let at_once = idle.functions.is_empty() && pause < TICK;
+        self.next = now + if at_once { Duration::ZERO } else { pause };
+        self.again = idle.soon.then_some(now + HELD);
         idle.functions
     }
 

@@ -18,11 +18,16 @@ struct Link(TcpStream);
 
 impl Hostile {
     async fn start() -> Hostile {
+        Hostile::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config)) -> Hostile {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer = address(listener.local_addr().unwrap());
         let there = server("helper", |config| {
             config.peers = vec![peer];
             config.max_packet = 1000;
+            change(config);
         })
         .await;
         let worker = sleeper(&there, &["f"]).await;
@@ -141,6 +146,18 @@ async fn jobs_that_cannot_be() {
     hostile.goes_on().await;
 }
 
+/// There is no room for the job: it is not asked for, so that it does not go back and count as tried.
+#[tokio::test]
+async fn a_helper_with_as_many_connections_as_it_may_have() {
+    let hostile = Hostile::with(|config| config.max_connections = 1).await;
+    let mut link = hostile.accept().await;
+    link.asleep().await;
+    for _ in 0..10 {
+        link.send(NOOP, &[]).await;
+        assert_eq!(timeout(LONG, link.read()).await.unwrap().unwrap().0, PRE_SLEEP);
+    }
+}
+
 #[tokio::test]
 async fn a_job_and_then_rubbish() {
     let mut hostile = Hostile::start().await;
@@ -173,7 +190,6 @@ async fn one_that_wakes_without_end_and_has_no_job() {
     hostile.goes_on().await;
 }
 
-/// The clock stands still but for what the test lets pass.
 #[tokio::test]
 async fn one_that_closes_at_once_is_tried_after_pauses_that_grow() {
     let mut hostile = Hostile::start().await;

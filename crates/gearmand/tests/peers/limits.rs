@@ -40,8 +40,9 @@ async fn no_more_jobs_are_taken_than_workers_are_idle() {
 
 #[tokio::test]
 async fn many_workers_have_many_jobs_at_once() {
-    let here = server("here", |_| {}).await;
-    let there = helper(&[&here]).await;
+    let here = server("here", |config| config.threads = 2).await;
+    let peers = vec![address(here.address)];
+    let there = server("helper", |config| (config.peers, config.threads) = (peers, 3)).await;
     let mut client = here.peer().await;
     for n in 0..60u8 {
         client.submit("f", "", &[n]).await;

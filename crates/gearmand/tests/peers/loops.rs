@@ -91,6 +91,49 @@ async fn three_in_a_ring() {
     clients[1].soon(WORK_COMPLETE, &[b"H:1:1", b"H:0:12"]).await;
 }
 
+/// It was forwarded, and the worker that was idle for it does not wake up: somebody else's would, one server on.
+#[tokio::test]
+async fn a_job_goes_no_further_than_one_step() {
+    let row = servers(&[&[], &[0], &[1]]).await;
+    let mut asleep = sleeper(&row[1], &["f"]).await;
+    let mut last = sleeper(&row[2], &["f"]).await;
+    let mut client = row[0].peer().await;
+    let mut admin = row[1].peer().await;
+    // Both helpers have announced themselves.
+    wait_for(&mut client, "f", |[_, _, workers]| workers == 1).await;
+    wait_for(&mut admin, "f", |[_, _, workers]| workers == 2).await;
+    let job = client.submit("f", "", b"x").await;
+    timeout(LONG, asleep.expect(NOOP, &[])).await.unwrap();
+    // It goes back, and stays where it was submitted.
+    wait_for(&mut client, "f", |status| status == [1, 0, 0]).await;
+    last.sync().await;
+    assert_eq!(row[2].peer().await.status("f").await, Some([0, 0, 1]));
+    // What was submitted one step away goes there.
+    let near = admin.submit("f", "", b"y").await;
+    assert_eq!(work(&mut last).await, b"f\0\0y");
+    let (command, result) = timeout(LONG, admin.read()).await.unwrap();
+    assert!(command == WORK_COMPLETE && result.starts_with(&near));
+    let mut own = sleeper(&row[0], &["f"]).await;
+    work(&mut own).await;
+    client.soon(WORK_COMPLETE, &[&job, &job]).await;
+}
+
+/// Each server joins jobs of one key that were submitted to it, and no others: else two could wait for each other.
+#[tokio::test]
+async fn a_job_of_the_same_key_elsewhere_is_another_one() {
+    let row = servers(&[&[], &[0]]).await;
+    let (mut far, mut near) = (row[0].peer().await, row[1].peer().await);
+    let mut first = sleeper(&row[1], &["f"]).await;
+    near.submit("f", "k", b"near").await;
+    let (handle, _) = first.woken().await;
+    let mut second = sleeper(&row[1], &["f"]).await;
+    far.submit("f", "k", b"far").await;
+    assert_eq!(work(&mut second).await, b"f\0k\0far");
+    far.soon(WORK_COMPLETE, &[b"H:0:1", b"H:1:2"]).await;
+    first.complete(&handle, b"done").await;
+    near.soon(WORK_COMPLETE, &[b"H:1:1", b"done"]).await;
+}
+
 /// A worker that could run what the server has for itself is no reason to ask it.
 #[tokio::test]
 async fn one_that_names_itself() {

@@ -237,8 +237,17 @@ fn what_limits_let_be_idle() {
     b.set_policy("f", "paused=no concurrency= rate=1/s");
     assert_eq!((idle(&b, 0), idle(&b, 1)), ("f".into(), " soon".into()));
     b.set_policy("f", "rate= max-queue=1");
-    assert_eq!((idle(&b, 0), idle(&b, 1)), ("f".into(), "".into()));
+    assert_eq!((idle(&b, 0), idle(&b, 1)), ("f".into(), " soon".into()));
     b.send(client, submit("f", "", ""));
     b.send(workers[0], GRAB);
-    assert_eq!(idle(&b, 0), "", "there are as many as there may be");
+    assert_eq!(idle(&b, 0), " soon", "there are as many as there may be");
+    b.set_policy("f", "max-queue= concurrency=1");
+    assert_eq!(idle(&b, 0), "");
+    b.broker.take_idle_changed();
+    b.complete(workers[0], "H:1");
+    assert!(b.broker.take_idle_changed(), "others sleep all the time, and its place is free");
+    assert_eq!(idle(&b, 0), "f");
+    b.broker.take_idle_changed();
+    b.leave(workers[1]);
+    assert!(b.broker.take_idle_changed());
 }

@@ -67,7 +67,7 @@ impl Known {
 impl Member {
     /// A new epoch.
     pub(super) fn begin_known(&mut self, now: Duration) {
-        self.known = Known { next: now, ..Known::default() };
+        self.known = Known { next: now, open: self.is_wrong(Wrong::NoAgreement), ..Known::default() };
     }
 
     /// The epoch is lost.

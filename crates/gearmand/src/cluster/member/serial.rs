@@ -6,7 +6,7 @@ use crate::cluster::ask::{
     Answer, Ask, Epoch, Fault, Inserted, JobRow, NewRow, SETTINGS, Settle, Settled, Want, Write,
 };
 use crate::cluster::changes::Ended;
-use crate::cluster::held::Claimed;
+use crate::cluster::held::{Claimed, Removed};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -304,7 +304,7 @@ impl Member {
 
     /// All that became of jobs is in the store.
     pub(super) fn is_settled(&self) -> bool {
-        let settling = self.serial.flight.as_ref().is_some_and(|flight| matches!(flight.what, What::Settle(_)));
+        let settling = self.serial.settles(self.lease.epoch()).any(|settle| !settle.is_remark());
         !settling && self.changes.are_settled()
     }
 
@@ -387,18 +387,21 @@ impl Member {
         let ends = matches!(settle, Settle::Done(_) | Settle::Retry { .. } | Settle::Bury(_));
         self.counts.late += u64::from(ends && outcome == Settled::Taken);
         match (settle, outcome) {
-            (Settle::Started(_) | Settle::Forget(_), _) => return,
+            (Settle::Started(_) | Settle::Progress { .. } | Settle::Forget(_), _) => return,
             (Settle::Revive(_), outcome) => return self.told.push_back(Told::Revived { id, outcome }),
             // It is another server's, or over: so there is no letter.
             (Settle::Bury(_), Settled::Taken | Settled::Gone) => self.told.push_back(Told::LetterGone(id)),
             (Settle::Retry { .. }, _) => self.told.push_back(Told::Free(id)),
             _ => {}
         }
-        let function = self.held.remove(id);
-        function.iter().for_each(|name| self.held.ended(name));
+        let Some(Removed { function, progress }) = self.held.remove(id) else { return };
+        if progress {
+            self.changes.progress(id, 0, 0);
+        }
+        self.held.ended(&function);
         if matches!(settle, Settle::Release(_)) && outcome == Settled::Made {
             // Of some it is not known what they are.
-            self.to_wake.extend(function.filter(|name| !name.is_empty()));
+            self.to_wake.extend(Some(function).filter(|name| !name.is_empty()));
             self.held.hint(None);
         }
     }

@@ -31,7 +31,9 @@ impl From<Error> for Unusable {
         let passes = match said.code().code().get(..2) {
             // Connections, resources, operators, systems: they come back. Rights, names and syntax do not.
             Some("08" | "40" | "53" | "55" | "57" | "58") => true,
-            _ => *said.code() == SqlState::READ_ONLY_SQL_TRANSACTION,
+            // The last: this server did not get to its next statement for a while.
+            _ => [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT]
+                .contains(said.code()),
         };
         Unusable { text: explained(&error), passes }
     }

@@ -5,7 +5,7 @@ use crate::cluster::postgres::error::{Outcome, Unusable};
 use crate::cluster::postgres::rows::{bytes, job, natural, number};
 use crate::cluster::postgres::session::Session;
 use crate::cluster::postgres::settings::Settings;
-use crate::cluster::postgres::statements;
+use crate::cluster::postgres::statements::questions as statements;
 use tokio_postgres::{Row, Statement};
 
 /// An answer ends with the letter whose workload makes it that large.

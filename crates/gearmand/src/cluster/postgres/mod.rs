@@ -16,6 +16,7 @@
 
 mod error;
 mod letters;
+mod overview;
 mod rows;
 mod schema;
 mod servers;
@@ -31,6 +32,7 @@ pub(crate) use error::Unusable;
 use crate::cluster::ask::{Answer, Ask, Fault};
 use crate::cluster::postgres::error::Outcome;
 use crate::cluster::postgres::letters::DeadLetters;
+use crate::cluster::postgres::overview::Overview;
 use crate::cluster::postgres::servers::Servers;
 use crate::cluster::postgres::session::Session;
 use crate::cluster::postgres::settings::{Settings, quoted};
@@ -47,6 +49,7 @@ pub(crate) struct Store {
     writes: Writes,
     asking: Session,
     letters: DeadLetters,
+    overview: Overview,
     beside: Session,
     servers: Servers,
 }
@@ -64,12 +67,13 @@ impl Store {
         let writes = Writes::prepare(&writing, settings).await?;
         let asking = Session::open(settings, None).await?;
         let letters = DeadLetters::prepare(&asking, settings).await?;
+        let overview = Overview::prepare(&asking, settings).await?;
         let mut beside = Session::open(settings, Some(wakes)).await?;
         let servers = Servers::prepare(&beside, &asking, settings).await?;
         if !settings.pooled {
             beside.client().batch_execute(&format!("LISTEN {}", quoted(&settings.schema))).await?;
         }
-        Ok((Store { writing, writes, asking, letters, beside, servers }, woken))
+        Ok((Store { writing, writes, asking, letters, overview, beside, servers }, woken))
     }
 
     /// One transaction. Those that are serial must be asked one after the other. What is asked is on its way with the first
@@ -82,7 +86,8 @@ impl Store {
     }
 
     async fn answer(&self, ask: &Ask) -> Result<Answer, Outcome> {
-        let (writes, servers, letters) = (&self.writes, &self.servers, &self.letters);
+        let (writes, servers) = (&self.writes, &self.servers);
+        let (letters, overview) = (&self.letters, &self.overview);
         let session = match ask {
             _ if ask.is_serial() => &self.writing,
             _ if ask.is_question() => &self.asking,
@@ -99,6 +104,8 @@ impl Store {
             Ask::Look(which) => servers.look(session, which).await,
             Ask::LetterIds => letters.ids(session).await,
             Ask::Letters(ids) => letters.some(session, ids).await,
+            Ask::Servers => overview.servers(session).await,
+            Ask::Counts(functions) => overview.counts(session, functions.as_deref()).await,
             Ask::Write { epoch, turn, write } => writes.write(session, *epoch, *turn, write).await,
             Ask::Resume { epoch, turn, rows } => writes.resume(session, *epoch, *turn, rows).await,
             Ask::Owned(epoch) => writes.owned(session, *epoch).await,

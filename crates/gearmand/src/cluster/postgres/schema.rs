@@ -50,7 +50,7 @@ WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relname = ANY ($2)
     AND NOT (c.relname = 'cluster' AND right_ IN ('INSERT', 'DELETE'))
     AND NOT has_table_privilege(c.oid, right_)
 ORDER BY 1";
-const TABLES: [&str; 7] = ["cluster", "server", "beat", "job", "pace", "dead", "setting"];
+const TABLES: [&str; 8] = ["cluster", "server", "beat", "job", "progress", "pace", "dead", "setting"];
 
 /// Makes sure that the tables are there, as they should be.
 pub(super) async fn prepare(client: &mut Client, settings: &Settings) -> Result<(), Unusable> {

@@ -67,6 +67,16 @@ CREATE INDEX job_free ON @.job (function, priority, due, id) WHERE owner IS NULL
 CREATE INDEX job_owned ON @.job (owner, function) WHERE owner IS NOT NULL;
 CREATE UNIQUE INDEX job_key ON @.job (function, unique_key, digest) WHERE digest IS NOT NULL;
 
+-- How far jobs are that report it. Beside them, so that this writes no rows of jobs: theirs are larger, and in more indexes. It holds
+-- while the epoch owns the job; epochs that died have none.
+CREATE TABLE @.progress (
+    epoch bigint NOT NULL,
+    id bigint NOT NULL,
+    numerator bigint NOT NULL,
+    denominator bigint NOT NULL,
+    PRIMARY KEY (epoch, id)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_threshold = 1000);
+
 -- Functions with limits. Whoever claims of one changes its row.
 CREATE TABLE @.pace (
     function bytea PRIMARY KEY,

@@ -131,10 +131,12 @@ fn one(rows: &[Row], read: impl Fn(&Row) -> Result<Answer, tokio_postgres::Error
 }
 
 fn seen(row: &Row) -> Result<Seen, tokio_postgres::Error> {
+    let part = |column| Ok(row.try_get::<_, Option<i64>>(column)?.map(|part| part.try_into().unwrap_or(u32::MAX)));
+    let progress: Option<(u32, u32)> = part(7)?.zip(part(8)?);
     let state = match (row.try_get::<_, Option<bool>>(5)?, row.try_get::<_, Option<i64>>(3)?) {
         (None, _) => SeenState::Dead,
         (Some(_), None) => SeenState::Free,
-        (Some(started), Some(_)) => SeenState::Owned { server: row.try_get(4)?, started },
+        (Some(started), Some(_)) => SeenState::Owned { server: row.try_get(4)?, started, progress },
     };
     let tries = row.try_get::<_, i32>(1)?.try_into().unwrap_or(u16::MAX);
     let function = Bytes::copy_from_slice(row.try_get(6)?);

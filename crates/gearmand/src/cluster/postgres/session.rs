@@ -59,7 +59,8 @@ impl Session {
     }
 
     pub(super) async fn prepare(&self, settings: &Settings, text: &str) -> Result<Statement, Unusable> {
-        Ok(self.client.prepare(&settings.statement(text)).await?)
+        // Many are prepared at the same time, which all together take a large part of a stack.
+        Ok(Box::pin(self.client.prepare(&settings.statement(text))).await?)
     }
 
     pub(super) fn is_broken(&self) -> bool {

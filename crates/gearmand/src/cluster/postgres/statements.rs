@@ -75,38 +75,6 @@ macro_rules! job {
     };
 }
 
-/// A dead letter, as a job and what it has beside.
-macro_rules! letter {
-    ($row:literal) => {
-        concat!(
-            $row,
-            ".id, ",
-            $row,
-            ".function, ",
-            $row,
-            ".unique_key, ",
-            $row,
-            ".priority, ",
-            $row,
-            ".data, ",
-            $row,
-            ".reducer, ",
-            $row,
-            ".tries, ",
-            $row,
-            ".first_ms, 0::bigint AS due_ms, ",
-            $row,
-            ".last_ms, ",
-            $row,
-            ".reason, ",
-            $row,
-            ".text, ",
-            $row,
-            ".worker"
-        )
-    };
-}
-
 /// What is free of a function in one priority.
 macro_rules! free {
     ($priority:literal) => {
@@ -117,6 +85,19 @@ macro_rules! free {
             " AND due <= w.now
                 ORDER BY due, id LIMIT w.count FOR UPDATE SKIP LOCKED) p"
         )
+    };
+}
+
+/// Whoever owns rows, found one by one: there are a few, however many rows they have.
+macro_rules! owners {
+    () => {
+        "WITH RECURSIVE each_ AS (
+            (SELECT owner FROM @.job WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
+            UNION ALL
+            SELECT (SELECT j.owner FROM @.job j WHERE j.owner > e.owner ORDER BY j.owner LIMIT 1)
+            FROM each_ e WHERE e.owner IS NOT NULL
+        )
+        SELECT owner FROM each_ WHERE owner IS NOT NULL"
     };
 }
 
@@ -147,12 +128,23 @@ pub(super) const BEAT: &str = "
 pub(super) const LEAVE: &str = "
     UPDATE @.server SET died = clock_timestamp(), was_left = true WHERE epoch = $1 AND died IS NULL;
     DELETE FROM @.beat WHERE epoch = $1;
+    DELETE FROM @.progress WHERE epoch = $1;
     UPDATE @.job SET owner = NULL, started = false WHERE owner = $1";
 
-/// Statements of one transaction, each of which sees what was committed before it began: first those are declared dead that were
+/// Statements of one transaction, each of which sees what was committed before it began: first what is known of the progress of
+/// jobs is deleted where its epoch has no beat; then those are declared dead that were
 /// not heard of, unless they are writing; then rows of owners without a beat are freed. Owners are found one by one: there
 /// are a few, however many rows they have.
 pub(super) const SWEEP: &str = concat!("
+    WITH RECURSIVE owners AS (
+        (SELECT epoch FROM @.progress ORDER BY epoch LIMIT 1)
+        UNION ALL
+        SELECT (SELECT p.epoch FROM @.progress p WHERE p.epoch > o.epoch ORDER BY p.epoch LIMIT 1)
+        FROM owners o WHERE o.epoch IS NOT NULL
+    )
+    DELETE FROM @.progress p USING owners o
+    WHERE p.epoch = o.epoch AND NOT EXISTS (SELECT FROM @.beat b WHERE b.epoch = o.epoch);
+
     WITH late AS (
         SELECT s.epoch FROM @.server s JOIN @.beat b USING (epoch) WHERE b.at < clock_timestamp() - @dead
         FOR UPDATE OF s SKIP LOCKED
@@ -186,34 +178,20 @@ pub(super) const BLOCK: &str = "UPDATE @.cluster SET next_id = next_id + $1::big
 /// Channel, payloads.
 pub(super) const WAKE: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload";
 
-/// How many. In the order in which they died.
-pub(super) const LETTER_IDS: &str = "SELECT id FROM @.dead ORDER BY last_ms, id LIMIT $1::bigint";
-
-/// Ids of dead letters, most bytes. Those that fit.
-pub(super) const LETTERS: &str = concat!(
-    "
-    WITH asked AS MATERIALIZED (
-        SELECT u.id, u.at, sum(octet_length(d.data)) OVER (ORDER BY u.at ROWS UNBOUNDED PRECEDING) - octet_length(d.data) AS before
-        FROM unnest($1::bigint[]) WITH ORDINALITY AS u(id, at) JOIN @.dead d ON d.id = u.id
-    )
-    SELECT ",
-    letter!("d"),
-    " FROM asked a JOIN @.dead d ON d.id = a.id WHERE a.before < $2::bigint ORDER BY a.at"
-);
-
 const SEEN: &str = concat!(
     "
     SELECT j.id, j.tries, CASE WHEN j.due > ",
     now!(),
-    " THEN j.due ELSE 0 END, j.owner, coalesce(s.name, ''), j.started, j.function
-    FROM @.job j LEFT JOIN @.server s ON s.epoch = j.owner WHERE "
+    " THEN j.due ELSE 0 END, j.owner, coalesce(s.name, ''), j.started, j.function, p.numerator, p.denominator
+    FROM @.job j LEFT JOIN @.server s ON s.epoch = j.owner
+    LEFT JOIN @.progress p ON p.epoch = j.owner AND p.id = j.id WHERE "
 );
 
 /// Id.
 pub(super) fn look_id() -> String {
     format!(
         "{SEEN} j.id = $1 UNION ALL
-        SELECT id, tries, 0, NULL, NULL, NULL, function FROM @.dead WHERE id = $1"
+        SELECT id, tries, 0, NULL, NULL, NULL, function, NULL, NULL FROM @.dead WHERE id = $1"
     )
 }
 
@@ -317,13 +295,9 @@ pub(super) const CLAIM_LIMITED: &str = concat!(
         FROM fence, unnest($3::bytea[], $4::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
             AS w(function, count, most, step, burst)
     ), owners AS MATERIALIZED (
-        WITH RECURSIVE each_ AS (
-            (SELECT owner FROM @.job WHERE owner IS NOT NULL ORDER BY owner LIMIT 1)
-            UNION ALL
-            SELECT (SELECT j.owner FROM @.job j WHERE j.owner > e.owner ORDER BY j.owner LIMIT 1)
-            FROM each_ e WHERE e.owner IS NOT NULL
-        )
-        SELECT owner FROM each_ WHERE owner IS NOT NULL
+",
+    owners!(),
+    "
     ), known AS MATERIALIZED (
         SELECT w.*, p.turn, GREATEST(p.next_us, w.now_us - CASE WHEN p.wanted THEN 1000000 ELSE 0 END) AS base,
             CASE WHEN w.most IS NULL THEN w.count ELSE w.most - (
@@ -439,6 +413,15 @@ pub(super) const SETTLE: &str = concat!(fence!(), "
         RETURNING id
     ), revived AS (
         DELETE FROM @.dead d USING back WHERE d.id = back.id RETURNING d.id
+    ), progressed AS (
+        INSERT INTO @.progress (epoch, id, numerator, denominator)
+        SELECT f.epoch, r.id, r.numerator, r.denominator
+        FROM fence f CROSS JOIN unnest($22::bigint[], $23::bigint[], $24::bigint[]) AS r(id, numerator, denominator)
+        JOIN @.job j ON j.id = r.id AND j.owner = f.epoch
+        ON CONFLICT (epoch, id) DO UPDATE SET numerator = EXCLUDED.numerator, denominator = EXCLUDED.denominator
+        RETURNING id
+    ), over AS (
+        DELETE FROM @.progress p USING fence f WHERE p.epoch = f.epoch AND p.id = ANY ($25::bigint[])
     ), said AS (
         INSERT INTO @.setting SELECT s.key, s.value FROM fence, unnest($19::bytea[], $20::bytea[]) AS s(key, value)
         ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value
@@ -451,7 +434,8 @@ pub(super) const SETTLE: &str = concat!(fence!(), "
     SELECT 0::smallint, id FROM done UNION ALL SELECT 0::smallint, id FROM retried
     UNION ALL SELECT 0::smallint, id FROM buried UNION ALL SELECT 0::smallint, id FROM started
     UNION ALL SELECT 0::smallint, id FROM released UNION ALL SELECT 1::smallint, id FROM forgot
-    UNION ALL SELECT 2::smallint, id FROM revived UNION ALL SELECT 0::smallint, 0 FROM fence");
+    UNION ALL SELECT 2::smallint, id FROM revived UNION ALL SELECT 0::smallint, id FROM progressed
+    UNION ALL SELECT 0::smallint, 0 FROM fence");
 
 /// Ids of dead letters that could not be revived: with those of the rows that have their keys.
 pub(super) const RIVALS: &str = concat!(
@@ -472,3 +456,5 @@ pub(super) const KNOWN: &str = "SELECT turn FROM @.server WHERE epoch = $1";
 
 /// Epoch.
 pub(super) const OWNED: &str = "SELECT id FROM @.job WHERE owner = $1";
+
+pub(super) mod questions;

@@ -148,11 +148,13 @@ impl Writes {
 
     async fn settle(&self, session: &Session, fence: (i64, i64), changes: &[Settle]) -> Result<Answer, Outcome> {
         let mut kinds = Kinds::of(changes);
-        let Kinds { done, retry, bury, started, release, forget, revive, set, unset } = &mut kinds;
+        let Kinds { done, retry, bury, started, release, forget, revive, set, unset, progress, over } = &mut kinds;
         // Two servers must not wait for each other.
         for ids in [&mut *done, &mut *started, &mut *release, &mut *forget, &mut *revive] {
             ids.sort_unstable();
         }
+        progress.sort_unstable();
+        over.sort_unstable();
         set.sort_unstable();
         unset.sort_unstable();
         let rows = if done.len() == changes.len() {
@@ -167,6 +169,8 @@ impl Writes {
             let bury_firsts: Vec<i64> = bury.iter().map(|(r, _)| r.first_ms).collect();
             let lasts: Vec<i64> = bury.iter().map(|(r, _)| r.time_ms).collect();
             let [reasons, texts, workers] = [0, 1, 2].map(|part| bury.iter().map(|b| b.1[part]).collect::<Vec<_>>());
+            let of: Vec<i64> = progress.iter().map(|said| said[0]).collect();
+            let [numerators, denominators] = [1, 2].map(|part| progress.iter().map(|p| p[part]).collect::<Vec<i64>>());
             let (keys, values): (Vec<&[u8]>, Vec<&[u8]>) = set.iter().copied().unzip();
             session
                 .query(
@@ -193,6 +197,10 @@ impl Writes {
                         &keys,
                         &values,
                         unset,
+                        &of,
+                        &numerators,
+                        &denominators,
+                        over,
                     ],
                 )
                 .await?
@@ -311,6 +319,8 @@ fn target(change: &Settle) -> Option<(i16, u64)> {
     match change {
         Settle::Done(id) | Settle::Retry { id, .. } | Settle::Started(id) | Settle::Release(id) => Some((JOB, *id)),
         Settle::Bury(death) => Some((JOB, death.id)),
+        Settle::Progress { numerator: 0, denominator: 0, .. } => None,
+        Settle::Progress { id, .. } => Some((JOB, *id)),
         Settle::Forget(id) => Some((FORGOT, *id)),
         Settle::Revive(id) => Some((REVIVED, *id)),
         Settle::Set(..) | Settle::Unset(_) => None,
@@ -339,6 +349,10 @@ struct Kinds<'a> {
     revive: Vec<i64>,
     set: Vec<(&'a [u8], &'a [u8])>,
     unset: Vec<&'a [u8]>,
+    /// Id, numerator and denominator.
+    progress: Vec<[i64; 3]>,
+    /// What was said of their progress is not kept.
+    over: Vec<i64>,
 }
 
 impl Tried {
@@ -366,6 +380,10 @@ impl<'a> Kinds<'a> {
                 Settle::Revive(id) => kinds.revive.push(number(*id)),
                 Settle::Set(key, value) => kinds.set.push((key, value)),
                 Settle::Unset(key) => kinds.unset.push(key),
+                Settle::Progress { id, numerator: 0, denominator: 0 } => kinds.over.push(number(*id)),
+                Settle::Progress { id, numerator, denominator } => {
+                    kinds.progress.push([number(*id), (*numerator).into(), (*denominator).into()]);
+                }
             }
         }
         kinds

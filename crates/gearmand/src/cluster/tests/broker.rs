@@ -24,6 +24,7 @@ pub(super) enum Said {
     Batch(Batch),
     Begin(u64, Bytes),
     Wait(u64),
+    Progress(u64),
     GiveBack(u64),
     Demand(Bytes, u32, u32),
     Agree,
@@ -160,6 +161,12 @@ impl Broker {
         Some(id)
     }
 
+    /// Workers say how far their jobs are.
+    pub(super) fn progress(&mut self) {
+        let running = self.jobs.iter().filter(|(_, job)| job.state == State::Running);
+        self.said.extend(running.map(|(id, _)| Said::Progress(*id)));
+    }
+
     /// An operator cancels the last job that is on its way to the store.
     pub(super) fn cancel(&mut self) -> Option<u64> {
         let (&id, _) = self.jobs.iter().rfind(|(_, job)| job.state == State::Adding)?;
@@ -205,7 +212,12 @@ impl Broker {
             }
             Told::Free(id) => self.forget(id, id),
             Told::Exists { id, same } => self.forget(id, same),
-            Told::Revived { .. } | Told::Answered { .. } | Told::Counts(_) | Told::Letter(_) | Told::LetterGone(_) => {}
+            Told::Revived { .. }
+            | Told::Answered { .. }
+            | Told::Counts(_)
+            | Told::Counted(_)
+            | Told::Letter(_)
+            | Told::LetterGone(_) => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {

@@ -30,6 +30,7 @@ pub(super) struct Memory {
     pub(super) takeovers: Vec<Duration>,
     turns: HashMap<Epoch, u64>,
     pub(super) settings: BTreeMap<Bytes, Bytes>,
+    pub(super) progress: BTreeMap<(Epoch, u64), (u32, u32)>,
     version: u64,
     last_epoch: Epoch,
     last_id: u64,
@@ -108,7 +109,7 @@ impl Memory {
                 }
                 Answer::Resumed((*last == *turn).then(|| rows.iter().map(|new| self.resumed(&new.row)).collect()))
             }
-            Ask::LetterIds | Ask::Letters(_) => {
+            Ask::LetterIds | Ask::Letters(_) | Ask::Servers | Ask::Counts(_) => {
                 panic!("no server asks it by itself: {ask:?}")
             }
             Ask::Owned(epoch) => {
@@ -141,7 +142,10 @@ impl Memory {
         let stored = self.rows.get(&id)?;
         let state = match stored.owner {
             None => SeenState::Free,
-            Some(epoch) => SeenState::Owned { server: epoch.to_string(), started: stored.started },
+            Some(epoch) => {
+                let (server, started) = (epoch.to_string(), stored.started);
+                SeenState::Owned { server, started, progress: self.progress.get(&(epoch, id)).copied() }
+            }
         };
         Some(Seen {
             id,
@@ -166,6 +170,7 @@ impl Memory {
     }
 
     fn free_orphans(&mut self) -> u64 {
+        self.progress.retain(|(epoch, _), _| self.live.contains_key(epoch));
         let mut freed = 0;
         for stored in self.rows.values_mut() {
             if stored.owner.is_some_and(|owner| !self.live.contains_key(&owner)) {
@@ -250,12 +255,16 @@ impl Memory {
                 self.settings.remove(key);
                 return Settled::Made;
             }
+            Settle::Progress { id, numerator: 0, denominator: 0 } => {
+                self.progress.remove(&(epoch, *id));
+                return Settled::Made;
+            }
             Settle::Forget(id) => return if self.dead.remove(id).is_some() { Settled::Made } else { Settled::Gone },
             Settle::Revive(id) => return self.revive(*id),
             _ => {}
         }
         let id = settle.id().unwrap();
-        let strict = matches!(settle, Settle::Started(_) | Settle::Release(_));
+        let strict = settle.is_remark() || matches!(settle, Settle::Release(_));
         let Some(stored) = self.rows.get_mut(&id) else { return Settled::Gone };
         let allowed = stored.owner == Some(epoch) || (stored.owner.is_none() && !strict);
         if !allowed && self.wrong != Some(Wrong::NoFence) {
@@ -264,6 +273,9 @@ impl Memory {
         let free = stored.owner.is_none();
         match settle {
             Settle::Started(_) => stored.started = true,
+            Settle::Progress { numerator, denominator, .. } => {
+                self.progress.insert((epoch, id), (*numerator, *denominator));
+            }
             Settle::Release(_) => (stored.owner, stored.started) = (None, false),
             Settle::Retry { tries, first_ms, due_ms, .. } => {
                 let row = &mut stored.row;

@@ -343,8 +343,40 @@ fn of_a_function_with_limits_no_more_is_claimed_than_can_run_now_and_when_the_st
     assert!(pair.now >= refused + SECOND * 5 && pair.now <= refused + SECOND * 6, "{:?}", pair.now - refused);
     // Nothing is known: it is looked again now and then.
     let before = pair.now;
-    pair.asked(claims);
+    pair.answer(claims, Ok(Answer::Rows(Vec::new(), Vec::new())));
     assert!(pair.now >= before + SECOND / 2, "{:?}", pair.now - before);
+    // Of one that is paused, nothing.
+    pair.member.limit(&function, Some(Limit { concurrency: Some(0), rate: None }));
+    let end = pair.now + SECOND * 3;
+    while pair.now < end {
+        pair.now = pair.member.advance(pair.now);
+        assert!(std::iter::from_fn(|| pair.member.next_ask()).all(|asked| !claims(&asked.ask)));
+    }
+}
+
+#[test]
+fn only_the_last_that_was_said_of_a_jobs_progress_is_stored_and_forgotten_when_it_is_over() {
+    let mut pair = Pair::new();
+    pair.member.push(&batch(|changes| add(changes, 1, "")));
+    pair.answer(inserts, Ok(Answer::Inserted(vec![Inserted::Stored])));
+    assert_eq!(pair.told(), [Pair::result(1, true, true)]);
+    let settles = |ask: &Ask| matches!(ask, Ask::Write { write: Write::Settle(_), .. });
+    let settle = |pair: &mut Pair, asks: &[Settle]| {
+        let made = Ok(Answer::Settled(vec![Settled::Made; asks.len()]));
+        let Ask::Write { write: Write::Settle(settles), .. } = pair.answer(settles, made) else { panic!() };
+        assert_eq!(*settles, *asks);
+    };
+    // Of a job of others, nothing.
+    (1..9).for_each(|id| pair.member.progress(id, 1, 9));
+    pair.member.progress(1, 2, 9);
+    settle(&mut pair, &[Settle::Progress { id: 1, numerator: 2, denominator: 9 }]);
+    let mut changes = PendingChanges::default();
+    changes.set(b"", b"");
+    changes.take();
+    changes.done(&name(1, ""));
+    pair.member.push(&changes.take().unwrap());
+    settle(&mut pair, &[Settle::Done(1)]);
+    settle(&mut pair, &[Settle::Progress { id: 1, numerator: 0, denominator: 0 }]);
 }
 
 #[test]

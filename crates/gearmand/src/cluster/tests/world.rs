@@ -289,6 +289,7 @@ impl World {
             let (submit, now) = (self.submits.len() - 1, self.nodes[index].clock(self.now));
             self.nodes[index].broker.submit(now, submit, row);
         }
+        self.nodes[index].broker.progress();
         if self.lots.percent(10) {
             let value = self.lots.below(1000);
             self.nodes[index].broker.set(b"policy f", value);
@@ -404,6 +405,7 @@ impl World {
                 Said::Batch(batch) => node.member.push(&batch),
                 Said::Begin(id, function) => node.member.begin(now, id, &function),
                 Said::Wait(id) => node.member.wait(id),
+                Said::Progress(id) => node.member.progress(id, 1, 2),
                 Said::GiveBack(id) => node.member.give_back(id),
                 Said::Demand(function, able, idle) => node.member.demand(&function, able, idle),
                 Said::Agree => node.member.agree(),
@@ -578,6 +580,9 @@ impl World {
                 let row = self.store.rows.get(&id);
                 self.bad = Some(format!("submit {at} got job {id}, which was not run since: {row:?}"));
             }
+        }
+        if let Some((of, progress)) = self.store.progress.iter().next() {
+            self.bad = Some(format!("progress {progress:?} of epoch and job {of:?} is left"));
         }
         if let Some((id, stored)) = self.store.rows.iter().next() {
             self.bad = Some(format!("job {id} is left: {stored:?}"));

@@ -21,6 +21,8 @@ struct Family {
 /// Where the values of an entry are.
 enum Value {
     Gauge(fn(&Gauges) -> u64),
+    /// Only where servers share a queue.
+    Shared(fn(&Gauges) -> Option<u64>),
     Seconds(fn(&Gauges) -> f64),
     /// One each, with the label `priority`.
     Priorities(fn(&Gauges) -> [u64; 3]),
@@ -40,7 +42,7 @@ const fn seconds(name: &'static str, help: &'static str, value: Value) -> Family
     Family { name, unit: Some(Unit::Seconds), help, value }
 }
 
-static FAMILIES: [Family; 22] = [
+static FAMILIES: [Family; 24] = [
     family("gearman_jobs", "Jobs that there are", Value::Gauge(|g| g.running + g.waiting())),
     family("gearman_jobs_running", "Jobs that a worker has", Value::Gauge(|g| g.running)),
     family(
@@ -51,6 +53,16 @@ static FAMILIES: [Family; 22] = [
     family("gearman_jobs_queued", "Jobs that may run now and wait for a worker", Value::Priorities(|g| g.queued)),
     family("gearman_jobs_delayed", "Jobs that wait for their time or their next try", Value::Gauge(|g| g.delayed)),
     family("gearman_jobs_storing", "Jobs on their way to the durable queue", Value::Gauge(|g| g.storing)),
+    family(
+        "gearman_jobs_free",
+        "Jobs of the queue that servers share that may run now and are no server's, a few seconds ago; every server says this",
+        Value::Shared(|g| g.free.map(|[due, _]| due)),
+    ),
+    family(
+        "gearman_jobs_free_later",
+        "The same, of jobs that wait for their time or their next try",
+        Value::Shared(|g| g.free.map(|[_, later]| later)),
+    ),
     seconds(
         "gearman_oldest_queued",
         "How long the queued job that is next has waited, the longest of all priorities; 0 without any",
@@ -100,7 +112,9 @@ static FAMILIES: [Family; 22] = [
 /// A part of the text for each metric.
 pub(crate) fn of_functions(entries: Vec<Entry>) -> impl Iterator<Item = Registry> {
     let entries = Arc::new(entries);
-    FAMILIES.iter().map(move |family| {
+    let any = |value: fn(&Gauges) -> Option<u64>| entries.iter().any(|entry| value(&entry.gauges).is_some());
+    let said = FAMILIES.iter().filter(|family| !matches!(family.value, Value::Shared(value) if !any(value)));
+    said.collect::<Vec<_>>().into_iter().map(move |family| {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(OfFunctions { family, entries: entries.clone() }));
         registry
@@ -122,7 +136,7 @@ impl fmt::Debug for OfFunctions {
 impl Value {
     fn kind(&self) -> MetricType {
         match self {
-            Value::Gauge(_) | Value::Seconds(_) | Value::Priorities(_) => MetricType::Gauge,
+            Value::Gauge(_) | Value::Shared(_) | Value::Seconds(_) | Value::Priorities(_) => MetricType::Gauge,
             Value::Counter(_) | Value::Ends => MetricType::Counter,
             Value::Histogram(_) => MetricType::Histogram,
         }
@@ -133,6 +147,10 @@ impl Value {
         let function = ("function", label.as_str());
         match self {
             Value::Gauge(value) => metric.encode_family(&[function])?.encode_gauge(&value(gauges)),
+            Value::Shared(value) => match value(gauges) {
+                Some(value) => metric.encode_family(&[function])?.encode_gauge(&value),
+                None => Ok(()),
+            },
             Value::Seconds(value) => metric.encode_family(&[function])?.encode_gauge(&value(gauges)),
             Value::Priorities(values) => {
                 PRIORITIES.into_iter().zip(values(gauges)).try_for_each(|(priority, value)| {

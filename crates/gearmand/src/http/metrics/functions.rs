@@ -45,6 +45,8 @@ pub(crate) struct Gauges {
     pub(crate) dead: u64,
     pub(crate) paused: u64,
     pub(crate) oldest: Duration,
+    /// Where servers share a queue.
+    pub(crate) free: Option<[u64; 2]>,
 }
 
 impl Gauges {
@@ -58,6 +60,7 @@ impl Gauges {
             dead: f.dead.into(),
             paused: f.paused.into(),
             oldest: f.oldest.unwrap_or_default(),
+            free: f.free.map(|free| [free.due.into(), free.later.into()]),
         }
     }
 
@@ -70,6 +73,10 @@ impl Gauges {
         self.dead += more.dead;
         self.paused += more.paused;
         self.oldest = self.oldest.max(more.oldest);
+        if let Some(more) = more.free {
+            let [due, later] = self.free.unwrap_or_default();
+            self.free = Some([due + more[0], later + more[1]]);
+        }
     }
 
     /// Jobs that have no worker.

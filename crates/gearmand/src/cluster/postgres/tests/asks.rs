@@ -220,7 +220,7 @@ async fn a_look_finds_a_job_wherever_it_is() {
         function: dash.function.clone(),
         tries: 0,
         due_ms: 0,
-        state: SeenState::Owned { server: "a".into(), started: true },
+        state: SeenState::Owned { server: "a".into(), started: true, progress: None },
     };
     assert_eq!(look(Which::Key(Box::new(dash))).await, Some(runs.clone()));
     assert_eq!(look(Which::Id(2)).await, Some(runs));

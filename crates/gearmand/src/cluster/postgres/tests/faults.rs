@@ -6,7 +6,7 @@ use crate::cluster::ask::Beat;
 /// Ends the sessions of this place that are in the middle of something, or all.
 async fn kill(place: &Place, which: &str) {
     let text = format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%{}%' AND {which}",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%\"{}\"%' AND {which}",
         place.settings.schema
     );
     place.admin().await.batch_execute(&text).await.unwrap();
@@ -23,7 +23,7 @@ async fn a_write_whose_connection_is_killed_is_in_doubt_and_then_decided() {
     let done = a.next_write(Write::Settle(vec![Settle::Done(1)].into()));
     let killed = async {
         let waiting = format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'",
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{}\"%'",
             place.settings.schema
         );
         until(async || (place.number(&waiting).await > 0).then_some(())).await;
@@ -54,7 +54,7 @@ async fn resuming_waits_for_a_write_that_is_still_being_made() {
     let insert = a.next_write(Write::Insert(rows.clone()));
     let mut write = Box::pin(a.store.ask(&insert));
     let locks = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'",
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{}\"%'",
         place.settings.schema
     );
     tokio::select! {

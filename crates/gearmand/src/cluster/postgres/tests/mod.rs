@@ -4,6 +4,7 @@ mod asks;
 mod faults;
 mod letters;
 mod limits;
+mod overview;
 mod schema;
 mod servers;
 mod settle;
@@ -49,7 +50,12 @@ impl Place {
     }
 
     async fn listening(&self) -> (Store, mpsc::Receiver<Bytes>) {
-        Store::open(&self.settings).await.unwrap()
+        // On a machine that is so busy that a statement times out, it is tried again, as servers do.
+        until(async || match Store::open(&self.settings).await {
+            Err(error) if error.passes => None,
+            opened => Some(opened.unwrap()),
+        })
+        .await
     }
 
     async fn server(&self) -> Server {

@@ -139,3 +139,10 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(settings.conninfo.config.get_password(), Some(&b"it is"[..]));
     std::fs::remove_file(&folder).unwrap();
 }
+
+#[test]
+fn opening_takes_little_of_a_stack() {
+    let Some(place) = place() else { return };
+    let size = size_of_val(&Store::open(&place.settings));
+    assert!(size < 20_000, "{size}");
+}

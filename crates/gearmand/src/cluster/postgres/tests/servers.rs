@@ -141,7 +141,7 @@ async fn a_beat_waits_for_no_write_and_nobody_dies_in_the_middle_of_one() {
 /// Until a statement in this schema waits for a lock.
 pub(super) async fn waits(place: &Place) {
     let select = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{}%'",
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{}\"%'",
         place.settings.schema
     );
     let admin = place.admin().await;

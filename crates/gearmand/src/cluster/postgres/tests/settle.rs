@@ -1,7 +1,7 @@
 //! What becomes of jobs.
 
 use super::*;
-use crate::cluster::ask::{AllSettings, Death};
+use crate::cluster::ask::{AllSettings, Death, Seen, SeenState, Which};
 
 pub(super) fn death(id: u64) -> Death {
     Death {
@@ -77,6 +77,37 @@ async fn a_dead_letter_frees_its_key_and_comes_back_once_it_is_free() {
     a.settle(vec![bury(1)]).await;
     assert_eq!(a.settle(vec![Settle::Forget(1)]).await, [Settled::Made]);
     assert_eq!(place.number("SELECT count(*) FROM @.dead").await, 0);
+}
+
+#[tokio::test]
+async fn progress_is_seen_while_its_epoch_owns_the_job() {
+    let Some(place) = place() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    a.insert(jobs([1, 2, 3], true)).await;
+    let so_far = |id, numerator| Settle::Progress { id, numerator, denominator: u32::MAX };
+    let progress = async |id| match b.ask(Ask::Look(Which::Id(id))).await {
+        Answer::Looked(Some(Seen { state: SeenState::Owned { progress, .. }, .. })) => progress,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(progress(1).await, None);
+    assert_eq!(b.settle(vec![so_far(1, 9), so_far(9, 9)]).await, [Settled::Taken, Settled::Gone]);
+    assert_eq!(a.settle(vec![so_far(2, 7), so_far(1, 1), Settle::Started(3)]).await, [Settled::Made; 3]);
+    assert_eq!(a.settle(vec![so_far(1, 2)]).await, [Settled::Made]);
+    assert_eq!((progress(1).await, progress(2).await), (Some((2, u32::MAX)), Some((7, u32::MAX))));
+    // Another owner knows nothing of it.
+    a.settle(vec![Settle::Release(1)]).await;
+    assert_eq!(b.claim_ids("f", 1).await, [1]);
+    assert_eq!(progress(1).await, None);
+    let over = Settle::Progress { id: 1, numerator: 0, denominator: 0 };
+    assert_eq!(a.settle(vec![over.clone()]).await, [Settled::Made]);
+    assert_eq!(place.number("SELECT sum(id)::bigint FROM @.progress").await, 2);
+    // And what is known of dead servers' jobs is forgotten.
+    b.settle(vec![so_far(1, 3)]).await;
+    a.ask(Ask::Leave(a.epoch)).await;
+    assert_eq!(place.number("SELECT epoch FROM @.progress").await, b.epoch as i64);
+    place.execute("DELETE FROM @.beat").await;
+    place.open().await.ask(&Ask::Sweep).await.unwrap();
+    assert_eq!(place.number("SELECT count(*) FROM @.progress").await, 0);
 }
 
 #[tokio::test]

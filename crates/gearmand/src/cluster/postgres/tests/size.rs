@@ -97,6 +97,12 @@ async fn store_by_hand_ten_million_free_rows() {
     let begin = Instant::now();
     server.ask(Ask::Sweep).await;
     println!("a sweep: {:?}", begin.elapsed());
+    place.execute("ANALYZE @.job").await;
+    for which in [None, Some(vec![Bytes::from("f")])] {
+        let begin = Instant::now();
+        let counts = server.ask(Ask::Counts(which)).await;
+        println!("{counts:?} in {:?}", begin.elapsed());
+    }
 }
 
 async fn sizes(place: &Place) -> String {
