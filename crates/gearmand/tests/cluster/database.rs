@@ -104,38 +104,44 @@ fn without_the_database_for_longer_than_a_lease() {
     grab_nothing(&mut idle);
 }
 
-/// The others go on, and have its jobs when its lease is over; it has them no more.
 #[test]
 fn a_server_that_is_cut_off() {
-    for mode in [Mode::Cut, Mode::Stalled] {
-        let Some(cluster) = Cluster::new(&format!("cut-{mode:?}")) else { return };
-        let proxy = cluster.proxy();
-        let ((mut a, http), b) = (start(&cluster, &proxy.url(), "a"), cluster.start("b"));
-        let (mut client, mut busy) = (peer(&a), worker(&a, &["f"]));
-        submit(&mut client, "runs", "x");
-        let held = grab(&mut busy);
-        let waits = submit(&mut client, "waits", "x");
-        proxy.set(mode);
-        refuses(&a);
-        foreground_works(&a);
-        let mut others = [worker(&b, &["f"]), worker(&b, &["f"])];
-        let jobs = others.each_mut().map(grab);
-        let mut handles = jobs.each_ref().map(|job| job.handle.clone());
-        handles.sort_unstable();
-        let mut wanted = [held.handle.clone(), waits];
-        wanted.sort_unstable();
-        assert_eq!(handles, wanted, "{mode:?}");
-        grab_nothing(&mut worker(&a, &["f"]));
-        assert_eq!(get(&http, "/readyz").0, 503, "{mode:?}");
-        complete_late(&mut busy, &held);
-        proxy.set(Mode::Open);
-        let next = until_taken(&a, "next");
-        a.line_with("declared dead");
-        let sql = cluster.sql();
-        assert_eq!(sql.number("SELECT count(*) FROM @.job WHERE unique_key IN ('runs', 'waits')"), 2, "{mode:?}");
-        others.iter_mut().zip(&jobs).for_each(|(worker, job)| complete(worker, job));
-        assert_eq!(grab(&mut busy).handle, next);
-    }
+    cut_off(Mode::Cut);
+}
+
+#[test]
+fn a_server_whose_connections_stand_still() {
+    cut_off(Mode::Stalled);
+}
+
+/// The others go on, and have its jobs when its lease is over; it has them no more.
+fn cut_off(mode: Mode) {
+    let Some(cluster) = Cluster::new(&format!("cut-{mode:?}")) else { return };
+    let proxy = cluster.proxy();
+    let ((a, http), b) = (start(&cluster, &proxy.url(), "a"), cluster.start("b"));
+    let (mut client, mut busy) = (peer(&a), worker(&a, &["f"]));
+    submit(&mut client, "runs", "x");
+    let held = grab(&mut busy);
+    let waits = submit(&mut client, "waits", "x");
+    proxy.set(mode);
+    refuses(&a);
+    foreground_works(&a);
+    let mut others = [worker(&b, &["f"]), worker(&b, &["f"])];
+    let jobs = others.each_mut().map(grab);
+    let mut handles = jobs.each_ref().map(|job| job.handle.clone());
+    handles.sort_unstable();
+    let mut wanted = [held.handle.clone(), waits];
+    wanted.sort_unstable();
+    assert_eq!(handles, wanted);
+    grab_nothing(&mut worker(&a, &["f"]));
+    assert_eq!(get(&http, "/readyz").0, 503);
+    complete_late(&mut busy, &held);
+    proxy.set(Mode::Open);
+    let next = until_taken(&a, "next");
+    let sql = cluster.sql();
+    assert_eq!(sql.number("SELECT count(*) FROM @.job WHERE unique_key IN ('runs', 'waits')"), 2);
+    others.iter_mut().zip(&jobs).for_each(|(worker, job)| complete(worker, job));
+    assert_eq!(grab(&mut busy).handle, next);
 }
 
 /// Nobody is waited for: what became of it cannot be stored now.

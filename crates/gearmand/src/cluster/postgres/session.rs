@@ -43,9 +43,9 @@ impl Session {
         tokio::spawn(serve(connection, woken));
         if !settings.pooled {
             let timeout = settings.statement_timeout.as_millis();
-            // Whoever waits for a lock waits for somebody who has long been gone. Where the renewal of a lease may be behind it,
-            // nothing waits for long: a table that an operator has locked must not cost all servers their leases.
-            let lock = if beside { LOCK_BESIDE } else { (timeout / 3).max(1) };
+            // Whoever waits for a lock waits for somebody who has long been gone, or for an operator: that must end before the
+            // connection is given up, whose renewals would be lost with it. Where a renewal may be behind it, nothing waits for long.
+            let lock = if beside { LOCK_BESIDE } else { (timeout / 6).max(1) };
             let limits = format!(
                 "SET statement_timeout = {timeout}; SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = 5000;"
             );
