@@ -350,8 +350,13 @@ impl Driver {
     /// Tells the server what the member tells. False: it is gone.
     fn tell(&mut self) -> bool {
         while let Some(mut told) = self.member.next_told() {
-            if let Told::Result(result) = &mut told {
-                result.stats = self.stats;
+            match &mut told {
+                Told::Buried(id) => {
+                    self.mirror.stored(*id);
+                    continue;
+                }
+                Told::Result(result) => result.stats = self.stats,
+                _ => {}
             }
             self.told.push_back(told);
         }

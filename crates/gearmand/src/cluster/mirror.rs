@@ -16,8 +16,10 @@ const AT_ONCE: usize = 200;
 /// See the module. Times are of the server's steady clock.
 #[derive(Debug, Default)]
 pub(crate) struct Mirror {
-    /// Those that were told.
+    /// Those that were told, or that the broker has of itself.
     told: HashSet<u64>,
+    /// Those of itself that are in the store only since it was asked which there are.
+    fresh: HashSet<u64>,
     /// There are these, too, in the order in which they died.
     missing: VecDeque<u64>,
     /// Something is asked.
@@ -36,6 +38,14 @@ impl Mirror {
         Some(if some.is_empty() { Ask::LetterIds } else { Ask::Letters(some.into()) })
     }
 
+    /// The broker has made this one itself, and it is in the store.
+    pub(crate) fn stored(&mut self, id: u64) {
+        self.told.insert(id);
+        if self.asking {
+            self.fresh.insert(id);
+        }
+    }
+
     /// When it is to be asked again, unless it is under way.
     pub(crate) fn next(&self) -> Option<Duration> {
         (!self.asking).then_some(if self.missing.is_empty() { self.next } else { Duration::ZERO })
@@ -44,11 +54,12 @@ impl Mirror {
     /// What was answered: what the broker is to be told.
     pub(crate) fn answer(&mut self, now: Duration, answer: Result<Answer, Fault>) -> Vec<Told> {
         self.asking = false;
+        let fresh = std::mem::take(&mut self.fresh);
         match answer {
             Ok(Answer::LetterIds(ids)) => {
                 self.next = now + self.pause(ids.len());
                 let there: HashSet<_> = ids.iter().copied().collect();
-                let gone: Vec<_> = self.told.extract_if(|id| !there.contains(id)).collect();
+                let gone: Vec<_> = self.told.extract_if(|id| !there.contains(id) && !fresh.contains(id)).collect();
                 self.missing = ids.into_iter().filter(|id| !self.told.contains(id)).collect();
                 gone.into_iter().map(Told::LetterGone).collect()
             }
@@ -125,5 +136,17 @@ mod tests {
         assert_eq!(told(mirror.answer(now, Err(Fault::InDoubt))), Vec::<i64>::new());
         assert_eq!(mirror.next_ask(now + LOOK_EVERY), Some(Ask::LetterIds));
         assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))).len(), 2);
+    }
+
+    /// A server kept a letter of its own that another one had tried again before it was looked which there are.
+    #[test]
+    fn letters_of_its_own_go_too() {
+        let (mut mirror, now) = (Mirror::default(), Duration::ZERO);
+        assert_eq!(mirror.next_ask(now), Some(Ask::LetterIds));
+        mirror.stored(3);
+        // That was read before it was stored.
+        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))), Vec::<i64>::new());
+        assert_eq!(mirror.next_ask(now + LOOK_EVERY), Some(Ask::LetterIds));
+        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))), [-3]);
     }
 }

@@ -217,7 +217,8 @@ impl Broker {
             | Told::Counts(_)
             | Told::Counted(_)
             | Told::Letter(_)
-            | Told::LetterGone(_) => {}
+            | Told::LetterGone(_)
+            | Told::Buried(_) => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {
