@@ -10,7 +10,8 @@ use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
 use crate::cluster::mirror::Mirror;
 use crate::cluster::postgres::{Store, Unusable};
 use crate::cluster::said::Said;
-use crate::durable::batch::{Batch, Stats};
+use crate::durable::Change;
+use crate::durable::batch::Stats;
 use crate::seldom::Seldom;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -184,8 +185,14 @@ impl Driver {
     fn hear(&mut self, said: Said) {
         match said {
             Said::Ask { question, ask } => return self.question(question, ask),
-            Said::Batch(Batch { number, .. }) => {
+            Said::Batch(ref batch) => {
+                let number = batch.number;
                 self.questions.values_mut().for_each(|ahead_of| *ahead_of = ahead_of.or(Some(number)));
+                for change in batch.changes() {
+                    if let Change::Bury(letter) = change {
+                        self.mirror.buried(number, letter.row.name.id);
+                    }
+                }
             }
             _ => {}
         }
@@ -352,6 +359,9 @@ impl Driver {
         while let Some(mut told) = self.member.next_told() {
             if let Told::Result(result) = &mut told {
                 result.stats = self.stats;
+                if result.done {
+                    self.mirror.stored(result.batch);
+                }
             }
             self.told.push_back(told);
         }
