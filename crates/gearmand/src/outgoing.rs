@@ -256,6 +256,15 @@ impl Outgoing {
         }
     }
 
+    /// An answer that waits is to wait for this batch, which is the next to be taken.
+    pub(crate) fn defer(&mut self, session: u32, what: Answer, batch: u64) {
+        let queue = self.slots.get_mut(session as usize).and_then(|slot| slot.queue.as_mut());
+        if let Some(barrier) = queue.and_then(|queue| queue.barriers.iter_mut().find(|barrier| barrier.what == what)) {
+            barrier.batch = batch;
+            self.barriers.push_back((batch, session));
+        }
+    }
+
     /// Where the next byte for a connection will be, counted as `SendQueue::sent` is.
     fn end(&self, session: u32) -> usize {
         let queue = self.slots.get(session as usize).and_then(|s| s.queue.as_ref());

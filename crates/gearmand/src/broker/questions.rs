@@ -28,8 +28,9 @@ pub(super) struct Questions {
 
 #[derive(Debug)]
 struct Question {
-    /// The batch that its answer waits for.
+    /// The batch that its answer waits for, and the connection that it is for.
     batch: u64,
+    session: u32,
     /// Of who asks; `None`: all.
     rights: Option<Arc<Rights>>,
     about: About,
@@ -88,7 +89,7 @@ impl Broker {
         let Some(member) = &mut self.membership else { return };
         member.questions.last += 1;
         let question = member.questions.last;
-        member.questions.open.insert(question, Question { batch, rights, about });
+        member.questions.open.insert(question, Question { batch, session, rights, about });
         member.said.push(Said::Ask { question, ask });
         outgoing.after_batch(session, Some(batch), Answer::Asked(question), placeholder);
     }
@@ -148,7 +149,7 @@ impl Broker {
     /// What the queue knows.
     pub(super) fn answered(&mut self, question: u64, answer: Result<Known, Fault>, outgoing: &mut Outgoing) {
         let open = self.membership.as_mut().and_then(|member| member.questions.open.remove(&question));
-        let Some(Question { batch, rights, about }) = open else { return };
+        let Some(Question { batch, session, rights, about }) = open else { return };
         let (what, batch) = (Answer::Asked(question), Some(batch));
         if let About::Servers(tell) = about {
             let servers = match &answer {
@@ -166,11 +167,15 @@ impl Broker {
         if let About::Elsewhere(wanted, tell) = about {
             let handle = seen.as_ref().ok().and_then(Option::as_ref).map(|seen| self.handles.write(seen.id));
             let found = seen.as_ref().map(|seen| Some((&**handle.as_ref()?, seen.as_ref()?))).map_err(|text| *text);
-            outgoing.replace_bytes(what, batch, tell(wanted, found));
+            let answer = tell(wanted, found);
             if let (Wanted::Cancel, Ok(Some(Seen { id, state: SeenState::Free, .. }))) = (wanted, seen) {
+                // It is answered when that is stored.
                 self.changes.done(&Name { id, unique: b"", function: b"" });
+                let next = self.changes.want();
+                outgoing.defer(session, what, next);
+                return outgoing.replace_bytes(what, Some(next), answer);
             }
-            return;
+            return outgoing.replace_bytes(what, batch, answer);
         }
         let seen = match seen {
             Ok(seen) => seen.filter(|seen| seen.state != SeenState::Dead),

@@ -36,6 +36,8 @@ pub(crate) enum Ask {
         name: Arc<str>,
         /// Where it is to be found.
         address: Arc<str>,
+        /// The epoch that it had before, in the same process: that is over, and what it still owns is the new one's.
+        after: Option<Epoch>,
     },
     /// An epoch is to live on. [`Answer::Beat`]. Must not wait for a write of the same epoch.
     Beat(Epoch),

@@ -169,6 +169,8 @@ pub(crate) enum Wrong {
 pub(crate) struct Member {
     settings: Settings,
     lease: Lease,
+    /// The last epoch that was lost: what it still owns goes to the next.
+    former: Option<Epoch>,
     known: Known,
     /// The broker knows of all that was lost.
     agreed: bool,
@@ -203,6 +205,7 @@ impl Member {
     pub(crate) fn new(settings: Settings) -> Member {
         Member {
             lease: Lease::default(),
+            former: None,
             known: Known::default(),
             agreed: true,
             changes: Changes::default(),
@@ -388,7 +391,7 @@ impl Member {
             );
         }
         self.lease.begin(epoch, self.sent(sent, now));
-        self.serial.begin(now);
+        self.serial.begin(now, self.former.take().is_some());
         self.begin_known(now);
         // Soon, to know whether it is the eldest.
         self.next_beat = now;
@@ -422,6 +425,7 @@ impl Member {
     /// The epoch is dead, or of no use.
     fn lose(&mut self, now: Duration) {
         self.counts.lost += 1;
+        self.former = self.lease.epoch().or(self.former);
         self.lease = Lease::default();
         self.agreed = self.is_wrong(Wrong::NoAgreement);
         self.held.lose();
@@ -483,7 +487,8 @@ impl Member {
             }
             None if self.asking(Aside::Join) == 0 && !self.leaving => {
                 let (name, address) = (self.settings.name.clone(), self.settings.address.clone());
-                self.ask_aside(now, Aside::Join, Ask::Join { name, address });
+                let after = self.former;
+                self.ask_aside(now, Aside::Join, Ask::Join { name, address, after });
             }
             _ => {}
         }

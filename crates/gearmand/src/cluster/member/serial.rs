@@ -68,10 +68,12 @@ enum What {
 }
 
 impl Serial {
-    /// A new epoch.
-    pub(super) fn begin(&mut self, now: Duration) {
+    /// A new epoch; `inherits`: of a server that had one before.
+    pub(super) fn begin(&mut self, now: Duration, inherits: bool) {
         (self.turn, self.failing, self.pause) = (0, None, Duration::ZERO);
-        (self.next_poll, self.next_reconcile) = (now, now + RECONCILE_EVERY);
+        // What it has from the epoch before is to be known at once.
+        let next = if inherits { now } else { now + RECONCILE_EVERY };
+        (self.next_poll, self.next_reconcile) = (now, next);
     }
 
     /// There may be free jobs.

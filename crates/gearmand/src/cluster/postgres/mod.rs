@@ -94,7 +94,7 @@ impl Store {
             _ => &self.beside,
         };
         match ask {
-            Ask::Join { name, address } => servers.join(session, name, address).await,
+            Ask::Join { name, address, after } => servers.join(session, name, address, *after).await,
             Ask::Beat(epoch) => servers.beat(session, *epoch).await,
             Ask::Leave(epoch) => servers.leave(session, *epoch).await,
             Ask::Sweep => servers.sweep(session).await,

@@ -56,8 +56,14 @@ impl Servers {
         })
     }
 
-    pub(super) async fn join(&self, session: &Session, name: &str, address: &str) -> Result<Answer, Outcome> {
-        let rows = session.query(&self.join, &[&name, &address]).await?;
+    pub(super) async fn join(
+        &self,
+        session: &Session,
+        name: &str,
+        address: &str,
+        after: Option<Epoch>,
+    ) -> Result<Answer, Outcome> {
+        let rows = session.query(&self.join, &[&name, &address, &after.map(number)]).await?;
         one(&rows, |row| Ok(Answer::Joined { epoch: natural(row.try_get(0)?), namesake: row.try_get(1)? }))
     }
 

@@ -108,14 +108,21 @@ macro_rules! done {
     };
 }
 
-/// Name, address.
+/// Name, address, the epoch before. That one is over, once no write of it is under way; what such a write has just inserted is freed like what is of
+/// the dead.
 pub(super) const JOIN: &str = "
     WITH old AS (DELETE FROM @.server WHERE died < clock_timestamp() - interval '30 days'),
     next AS (UPDATE @.cluster SET last_epoch = last_epoch + 1 RETURNING last_epoch),
     joined AS (INSERT INTO @.server (epoch, name, address) SELECT last_epoch, $1::text, $2::text FROM next RETURNING epoch),
-    heard AS (INSERT INTO @.beat SELECT epoch, clock_timestamp() FROM joined)
+    heard AS (INSERT INTO @.beat SELECT epoch, clock_timestamp() FROM joined),
+    former AS (
+        UPDATE @.server s SET died = clock_timestamp(), was_left = true WHERE s.epoch = $3::bigint AND s.died IS NULL
+        RETURNING s.epoch
+    ), unheard AS (DELETE FROM @.beat b USING former WHERE b.epoch = former.epoch),
+    kept AS (UPDATE @.job j SET owner = joined.epoch FROM joined, former WHERE j.owner = former.epoch)
     SELECT epoch, EXISTS (
         SELECT FROM @.server s JOIN @.beat b USING (epoch) WHERE s.name = $1 AND b.at >= clock_timestamp() - @dead
+            AND s.epoch IS DISTINCT FROM $3
     ) FROM joined";
 
 /// Epoch. One row: it lives; and whether it is the eldest. What is silent and not declared dead counts, in case that the

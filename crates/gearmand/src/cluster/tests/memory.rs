@@ -62,8 +62,13 @@ impl Memory {
     /// Does it, and says of which functions others are to be told.
     pub(super) fn ask(&mut self, now: Duration, ask: &Ask) -> Answer {
         match ask {
-            Ask::Join { .. } => {
+            Ask::Join { after, .. } => {
                 self.last_epoch += 1;
+                if let Some(former) = after {
+                    self.live.remove(former);
+                    let owned = self.rows.values_mut().filter(|stored| stored.owner == Some(*former));
+                    owned.for_each(|stored| stored.owner = Some(self.last_epoch));
+                }
                 self.live.insert(self.last_epoch, now);
                 self.turns.insert(self.last_epoch, 0);
                 Answer::Joined { epoch: self.last_epoch, namesake: false }

@@ -88,7 +88,7 @@ struct Server {
 
 impl Server {
     async fn join(store: Store, name: &str) -> Server {
-        let joined = store.ask(&Ask::Join { name: name.into(), address: "here".into() }).await;
+        let joined = store.ask(&Ask::Join { name: name.into(), address: "here".into(), after: None }).await;
         let Ok(Answer::Joined { epoch, .. }) = joined else { panic!("{joined:?}") };
         Server { store, epoch, turn: AtomicU64::new(0) }
     }

@@ -19,10 +19,11 @@ async fn sweep(server: &Server) -> Swept {
 async fn every_join_is_an_epoch_and_namesakes_are_known() {
     let Some(place) = place() else { return };
     let store = place.open().await;
-    let join = async |name: &str| match store.ask(&Ask::Join { name: name.into(), address: "x".into() }).await {
-        Ok(Answer::Joined { epoch, namesake }) => (epoch, namesake),
-        other => panic!("{other:?}"),
-    };
+    let join =
+        async |name: &str| match store.ask(&Ask::Join { name: name.into(), address: "x".into(), after: None }).await {
+            Ok(Answer::Joined { epoch, namesake }) => (epoch, namesake),
+            other => panic!("{other:?}"),
+        };
     let (first, alone) = join("a").await;
     let (second, twins) = join("a").await;
     assert!(first > 0 && second > first);
@@ -82,7 +83,7 @@ async fn nobody_joins_before_who_has_a_smaller_epoch() {
     let mut admin = place.admin().await;
     let first = admin.transaction().await.unwrap();
     let join = place.settings.statement(crate::cluster::postgres::statements::JOIN);
-    let epoch: i64 = first.query_one(&join, &[&"slow", &"here"]).await.unwrap().get(0);
+    let epoch: i64 = first.query_one(&join, &[&"slow", &"here", &None::<i64>]).await.unwrap().get(0);
     let mut joins = std::pin::pin!(Server::join(late, "a"));
     tokio::select! {
         _ = &mut joins => panic!("nobody holds it up"),
@@ -183,4 +184,28 @@ async fn behind_a_pooler_nothing_is_set_and_nobody_listens() {
     assert_eq!(server.ask(Ask::Wake(vec![Bytes::from("f")])).await, Answer::Done);
     assert_eq!(server.ask(Ask::Beat(server.epoch)).await, Answer::Beat(Beat::Eldest));
     assert!(woken.try_recv().is_err());
+}
+
+/// PostgreSQL was away for longer than leases last: every server is fenced then, and none has died.
+#[tokio::test]
+async fn a_server_that_joins_anew_keeps_what_it_has() {
+    let Some(place) = place() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    a.insert(jobs(1..=3, true)).await;
+    b.insert(jobs([4], true)).await;
+    a.settle(vec![Settle::Started(2)]).await;
+    for epoch in [a.epoch, b.epoch] {
+        silent(&place, epoch, 3601).await;
+    }
+    assert_eq!(a.write(Write::Claim(vec![])).await, Ok(Answer::Fenced));
+    let join = |after| Ask::Join { name: "a".into(), address: "here".into(), after };
+    let Answer::Joined { epoch, namesake: false } = a.ask(join(Some(a.epoch))).await else { panic!("not joined") };
+    assert_eq!(a.ask(Ask::Owned(epoch)).await, Answer::Owned(vec![1, 2, 3]));
+    assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(Beat::Dead));
+    // The other one was declared dead before it came back: its rows are anybody's, and no try is counted of the first one's.
+    assert_eq!(sweep(&a).await, Swept { died: vec!["a".into()], freed: 1 });
+    let Answer::Joined { epoch: other, .. } = b.ask(join(Some(b.epoch))).await else { panic!("not joined") };
+    assert_eq!(b.ask(Ask::Owned(other)).await, Answer::Owned(vec![]));
+    let done = Write::Settle([Settle::Done(2)].into());
+    assert_eq!(a.ask(Ask::Write { epoch, turn: 1, write: done }).await, Answer::Settled(vec![Settled::Made]));
 }
