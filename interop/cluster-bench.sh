@@ -36,6 +36,7 @@ background "${as_user[@]}" "$TEST_POSTGRES/postgres" -D "$data/pg" -c listen_add
     -c shared_buffers=256MB -c max_wal_size=4GB
 await grep -qs ready "$data/pg/postmaster.pid" || fail 'PostgreSQL starts'
 
+export PGOPTIONS='-c client_min_messages=warning'
 sql() { "$TEST_POSTGRES/psql" -h "$data" -U postgres -Atqc "$1" postgres; }
 # cluster SCHEMA [OPTION...]: one more server on it; sets port and server.
 cluster() {
@@ -45,9 +46,9 @@ cluster() {
         "--cluster-schema=$schema" "--cluster-name=$schema-$RANDOM" --verbose=NOTICE "$@"
 }
 c_server() { start_server C --queue-type=Postgres "--libpq-conninfo=host=$data user=postgres dbname=postgres"; }
-# load PORTS [OPTION...]: sets submits, settled, median and p99.
+# load PORTS [OPTION...]: sets created, submits, settled, median and p99.
 load() {
-    read -r submits settled median p99 < <("$built/bench" durable "$@" --seconds "$seconds" 2>>"$log") ||
+    read -r created submits settled median p99 < <("$built/bench" durable "$@" --seconds "$seconds" 2>>"$log") ||
         fail "bench durable $*"
 }
 jobs_in() { sql "SELECT count(*) FROM $1.job"; }
@@ -55,17 +56,21 @@ times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", b ? a / b : 0 }'; }
 
 echo "PostgreSQL: $(sql 'SHOW server_version'), fsync $(sql 'SHOW fsync'), synchronous_commit $(sql 'SHOW synchronous_commit')"
 for ((round = 1; round <= rounds; round++)); do
-    cluster "submits$round"
-    load "$port"
-    ours=$submits
-    check "round $round: all that was acknowledged is stored" "$(jobs_of f | cut -d' ' -f1)" "$(jobs_in "submits$round")"
-    end "$server"
-    sql "DROP SCHEMA submits$round CASCADE"
-    c_server
-    load "$port"
-    end "$server"
-    sql 'DROP TABLE IF EXISTS queue'
-    echo "round $round: eight clients submit $ours jobs/s to ours, $submits to C gearmand with PostgreSQL: $(times "$ours" "$submits") times as many"
+    for window in 1 64; do
+        cluster "submits$round"
+        load "$port" --window "$window"
+        ours=$submits
+        check "round $round: all that was acknowledged is stored" "$created" "$(jobs_in "submits$round")"
+        end "$server"
+        sql "DROP SCHEMA submits$round CASCADE"
+        c_server
+        load "$port" --window "$window"
+        check "round $round: C gearmand's, too" "$created" "$(sql 'SELECT count(*) FROM queue')"
+        end "$server"
+        sql 'DROP TABLE queue'
+        echo "round $round: eight clients, each with $window jobs under way, submit $ours jobs/s to ours, $submits to C gearmand" \
+            "with PostgreSQL: $(times "$ours" "$submits") times as many"
+    done
 
     cluster "run$round"
     first=$port pids=("$server")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# examples/cluster: three servers on one PostgreSQL, one of which is killed, with our module and with pecl's.
+# examples/cluster: three servers on one PostgreSQL, one of which is killed.
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -10,17 +10,13 @@ if ! databases=$(scripts/databases.sh); then
 fi
 eval "$databases"
 
-# example PHP...: what it says goes into the log, and its end into said.
 example() {
-    said=$(GEARMAND=$GEARMAND POSTGRES_BIN=$TEST_POSTGRES JOBS=300 PHP="$*" examples/cluster/run.sh 2>>"$log")
+    said=$(GEARMAND=$GEARMAND POSTGRES_BIN=$TEST_POSTGRES JOBS=300 PHP="$PHP -n -d extension=$MODULE" \
+        examples/cluster/run.sh 2>>"$log")
     local status=$?
     printf '%s\n' "$said" >>"$log"
     return "$status"
 }
-for kind in ours pecl; do
-    context="$kind: "
-    if [ "$kind" = ours ]; then php=("$PHP" -n -d "extension=$MODULE"); else php=("$PECL_PHP"); fi
-    check_that 'the example comes to its end' example "${php[@]}"
-    check 'no job is lost' 1 "$(grep -c '^all 300 are done' <<<"$said")"
-done
+check_that 'the example comes to its end' example
+check 'no job is lost' 1 "$(grep -c '^all 300 are done' <<<"$said")"
 finish

@@ -81,14 +81,18 @@ for name in one two three; do
     servers+=("127.0.0.1:$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$folder/$name.log")")
     echo "$name: ${servers[-1]}"
 done
-list=$(IFS=, && echo "${servers[*]}")
+# list N: all of them, each time with another one in front.
+list() {
+    local rotated=("${servers[@]:$1 % 3}" "${servers[@]:0:$1 % 3}")
+    (IFS=, && echo "${rotated[*]}")
+}
 
 echo '== six workers, three clients'
 touch "$folder/done"
-for n in 1 2 3 4 5 6; do background "worker$n.log" "${php[@]}" "$here/worker.php" "$list" "$folder/done"; done
+for n in 0 1 2 3 4 5; do background "worker$n.log" "${php[@]}" "$here/worker.php" "$(list "$n")" "$folder/done"; done
 clients=()
 for n in 0 1 2; do
-    background "client$n.log" "${php[@]}" "$here/client.php" "$list" $((n * jobs / 3)) $((jobs / 3))
+    background "client$n.log" "${php[@]}" "$here/client.php" "$(list "$n")" $((n * jobs / 3)) $((jobs / 3))
     clients+=("${started[-1]}")
 done
 
@@ -96,6 +100,7 @@ are_done() { [ "$(sort -u "$folder/done" | wc -l)" -ge "$1" ]; }
 await 60 'a tenth of them is done' are_done $((jobs / 10))
 echo "== kill -9: server two, $(sort -u "$folder/done" | wc -l) of $jobs jobs are done"
 kill -KILL "${pids[1]}"
+wait "${pids[1]}" 2>/dev/null || true # or bash tells of its end
 killed=$SECONDS
 
 are_queued() { ! kill -0 "${clients[@]}" 2>/dev/null; }

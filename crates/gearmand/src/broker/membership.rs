@@ -437,7 +437,6 @@ impl Broker {
                 }
             }
             Told::Letter(letter) => self.letter_told(now, &letter),
-            Told::Buried(_) => {}
             Told::LetterGone(number) => drop(self.dead.remove(number)),
             Told::Counted(all) => self.count_free(now, &all),
             Told::Counts(counts) => {

@@ -10,7 +10,8 @@ use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
 use crate::cluster::mirror::Mirror;
 use crate::cluster::postgres::{Store, Unusable};
 use crate::cluster::said::Said;
-use crate::durable::batch::{Batch, Stats};
+use crate::durable::Change;
+use crate::durable::batch::Stats;
 use crate::seldom::Seldom;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -184,8 +185,14 @@ impl Driver {
     fn hear(&mut self, said: Said) {
         match said {
             Said::Ask { question, ask } => return self.question(question, ask),
-            Said::Batch(Batch { number, .. }) => {
+            Said::Batch(ref batch) => {
+                let number = batch.number;
                 self.questions.values_mut().for_each(|ahead_of| *ahead_of = ahead_of.or(Some(number)));
+                for change in batch.changes() {
+                    if let Change::Bury(letter) = change {
+                        self.mirror.buried(number, letter.row.name.id);
+                    }
+                }
             }
             _ => {}
         }
@@ -350,13 +357,11 @@ impl Driver {
     /// Tells the server what the member tells. False: it is gone.
     fn tell(&mut self) -> bool {
         while let Some(mut told) = self.member.next_told() {
-            match &mut told {
-                Told::Buried(id) => {
-                    self.mirror.stored(*id);
-                    continue;
+            if let Told::Result(result) = &mut told {
+                result.stats = self.stats;
+                if result.done {
+                    self.mirror.stored(result.batch);
                 }
-                Told::Result(result) => result.stats = self.stats,
-                _ => {}
             }
             self.told.push_back(told);
         }

@@ -84,8 +84,6 @@ pub(crate) enum Told {
     Result(BatchResult),
     /// There is this dead letter. Perhaps the broker knows it: it was its own.
     Letter(Box<Letter>),
-    /// A job that this server buried is a dead letter in the store. Not for the broker, which knows: for the [mirror](super::mirror).
-    Buried(u64),
     /// There is no dead letter of this id any more.
     LetterGone(u64),
     /// So many jobs of functions are free; of those that are not named, none.

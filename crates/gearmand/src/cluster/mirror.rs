@@ -1,7 +1,7 @@
 //! Which dead letters the broker was told of, and which it still is to be told of: every server shows all of them. Pure.
 //!
 //! Knows nothing of the database, and of what the broker does with letters. What always holds: a letter is told once until it is
-//! told to be gone; what is told to be gone was told before.
+//! told to be gone; what is told to be gone was told before, or was the broker's own.
 
 use crate::cluster::ask::{Answer, Ask, Fault};
 use crate::cluster::member::Told;
@@ -16,10 +16,12 @@ const AT_ONCE: usize = 200;
 /// See the module. Times are of the server's steady clock.
 #[derive(Debug, Default)]
 pub(crate) struct Mirror {
-    /// Those that were told, or that the broker has of itself.
+    /// Those that the broker knows: they were told, or were its own.
     told: HashSet<u64>,
-    /// Those of itself that are in the store only since it was asked which there are.
-    fresh: HashSet<u64>,
+    /// The broker's own that were not looked for yet, with the batches that they are stored with.
+    own: VecDeque<(u64, u64)>,
+    /// All batches up to this one are stored.
+    stored: u64,
     /// There are these, too, in the order in which they died.
     missing: VecDeque<u64>,
     /// Something is asked.
@@ -28,22 +30,26 @@ pub(crate) struct Mirror {
 }
 
 impl Mirror {
+    /// The broker has made a letter of a job, in this batch.
+    pub(crate) fn buried(&mut self, batch: u64, id: u64) {
+        self.own.push_back((batch, id));
+    }
+
+    /// All batches up to this one are stored.
+    pub(crate) fn stored(&mut self, batch: u64) {
+        self.stored = batch;
+    }
+
     /// What is to be asked now.
     pub(crate) fn next_ask(&mut self, now: Duration) -> Option<Ask> {
         if self.asking || (self.missing.is_empty() && now < self.next) {
             return None;
         }
         self.asking = true;
+        let stored = self.own.iter().take_while(|(batch, _)| *batch <= self.stored).count();
+        self.told.extend(self.own.drain(..stored).map(|(_, id)| id));
         let some: Vec<_> = self.missing.iter().take(AT_ONCE).copied().collect();
         Some(if some.is_empty() { Ask::LetterIds } else { Ask::Letters(some.into()) })
-    }
-
-    /// The broker has made this one itself, and it is in the store.
-    pub(crate) fn stored(&mut self, id: u64) {
-        self.told.insert(id);
-        if self.asking {
-            self.fresh.insert(id);
-        }
     }
 
     /// When it is to be asked again, unless it is under way.
@@ -54,12 +60,11 @@ impl Mirror {
     /// What was answered: what the broker is to be told.
     pub(crate) fn answer(&mut self, now: Duration, answer: Result<Answer, Fault>) -> Vec<Told> {
         self.asking = false;
-        let fresh = std::mem::take(&mut self.fresh);
         match answer {
             Ok(Answer::LetterIds(ids)) => {
                 self.next = now + self.pause(ids.len());
                 let there: HashSet<_> = ids.iter().copied().collect();
-                let gone: Vec<_> = self.told.extract_if(|id| !there.contains(id) && !fresh.contains(id)).collect();
+                let gone: Vec<_> = self.told.extract_if(|id| !there.contains(id)).collect();
                 self.missing = ids.into_iter().filter(|id| !self.told.contains(id)).collect();
                 gone.into_iter().map(Told::LetterGone).collect()
             }
@@ -138,15 +143,17 @@ mod tests {
         assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))).len(), 2);
     }
 
-    /// A server kept a letter of its own that another one had tried again before it was looked which there are.
+    /// Somebody else has forgotten it before it was ever looked for.
     #[test]
-    fn letters_of_its_own_go_too() {
-        let (mut mirror, now) = (Mirror::default(), Duration::ZERO);
-        assert_eq!(mirror.next_ask(now), Some(Ask::LetterIds));
-        mirror.stored(3);
-        // That was read before it was stored.
-        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))), Vec::<i64>::new());
-        assert_eq!(mirror.next_ask(now + LOOK_EVERY), Some(Ask::LetterIds));
-        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))), [-3]);
+    fn a_letter_of_the_brokers_own_goes_too() {
+        let mut mirror = Mirror::default();
+        (mirror.buried(1, 7), mirror.buried(2, 9));
+        mirror.stored(1);
+        assert_eq!(mirror.next_ask(Duration::ZERO), Some(Ask::LetterIds));
+        // Not yet there for sure when it was asked.
+        mirror.stored(2);
+        assert_eq!(told(mirror.answer(Duration::ZERO, Ok(Answer::LetterIds(vec![])))), [-7]);
+        assert_eq!(mirror.next_ask(LOOK_EVERY), Some(Ask::LetterIds));
+        assert_eq!(told(mirror.answer(LOOK_EVERY, Ok(Answer::LetterIds(vec![])))), [-9]);
     }
 }

@@ -391,7 +391,6 @@ impl Member {
         match (settle, outcome) {
             (Settle::Started(_) | Settle::Progress { .. } | Settle::Forget(_), _) => return,
             (Settle::Revive(_), outcome) => return self.told.push_back(Told::Revived { id, outcome }),
-            (Settle::Bury(_), Settled::Made) => self.told.push_back(Told::Buried(id)),
             // It is another server's, or over: so there is no letter.
             (Settle::Bury(_), Settled::Taken | Settled::Gone) => self.told.push_back(Told::LetterGone(id)),
             (Settle::Retry { .. }, _) => self.told.push_back(Told::Free(id)),

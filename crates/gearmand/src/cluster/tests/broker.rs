@@ -217,8 +217,7 @@ impl Broker {
             | Told::Counts(_)
             | Told::Counted(_)
             | Told::Letter(_)
-            | Told::LetterGone(_)
-            | Told::Buried(_) => {}
+            | Told::LetterGone(_) => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {
