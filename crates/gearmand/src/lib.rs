@@ -120,6 +120,7 @@
 //! config::queues     options of durable queues
 //! config::options    every option, with default and meaning
 //! config::command_line  words of the command line and of files -> options
+//! peers::counts      what is to be seen of servers that this one helps
 //! ---- below: sockets ----
 //! net::stream::socket  a socket, TCP or Unix
 //! net::stream::tls   its bytes, encrypted
