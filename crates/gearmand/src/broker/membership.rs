@@ -9,57 +9,52 @@
 //! - a stored job leaves memory by its end, or by being let go. Whoever waits for one that is let go is told that it failed;
 //! - a job of some key is found for a submit only while it is owned: of others it is not known whether they are still there.
 
-use crate::broker::activity::End;
-use crate::broker::arena::NONE;
 use crate::broker::functions::Function;
 use crate::broker::jobs::{Job, State};
 use crate::broker::policy::{Policy, Rate};
 use crate::broker::questions::Questions;
 use crate::broker::sessions::Role;
+use crate::broker::shared_rows::KEPT;
 use crate::broker::{Broker, Now};
-use crate::cluster::ask::{self, JobRow, Limit, Pace};
+use crate::cluster::ask::{self, Limit, Pace};
 use crate::cluster::lease::Lease;
 use crate::cluster::member::{Counts, Told};
 use crate::cluster::said::Said;
-use crate::durable::{MAX_ID, Name, Setting};
+use crate::durable::{MAX_ID, Setting};
 use crate::outgoing::{Answer, Outgoing};
 use bytes::Bytes;
-use gearman_core::protocol::message::{Response, Update};
+use gearman_core::protocol::message::Response;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
 /// Numbers are asked for when there are fewer.
 const FEW_NUMBERS: u64 = 2_000;
-/// Others are told no more often how far jobs are.
-const PROGRESS: Duration = Duration::from_secs(1);
-/// A job that nobody began for so long is as good for another server.
-const KEPT: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Membership {
-    lease: Lease,
+    pub(super) lease: Lease,
     /// For new jobs.
     numbers: VecDeque<Range<u64>>,
     asked_for_numbers: bool,
     pub(super) said: Vec<Said>,
     /// Functions whose workers are others than before, or do something else.
-    changed: BTreeSet<u32>,
+    pub(super) changed: BTreeSet<u32>,
     /// What was said of them.
-    demand: BTreeMap<u32, Demand>,
+    pub(super) demand: BTreeMap<u32, Demand>,
     /// Owned jobs by since when they wait, oldest first. Some are begun meanwhile, or gone.
-    waiting: VecDeque<(Duration, u64)>,
+    pub(super) waiting: VecDeque<(Duration, u64)>,
     /// Jobs were handed out by the lease; when it is over, that is still to be seen to.
-    hands_out: bool,
+    pub(super) hands_out: bool,
     /// No server of the cluster is older than this one.
     eldest: bool,
     /// Settings that were changed here, with their batches, keys and values: others may not know of them yet.
     settings: VecDeque<(u64, Bytes, Option<Bytes>)>,
     pub(super) questions: Questions,
     /// How far jobs are of which others do not know yet, and when they are told.
-    progress: BTreeMap<u64, (u32, u32)>,
-    next_progress: Duration,
+    pub(super) progress: BTreeMap<u64, (u32, u32)>,
+    pub(super) next_progress: Duration,
     /// Jobs of the shared queue that no server has, by function.
     free: HashMap<Bytes, Free>,
     counts: Counts,
@@ -291,111 +286,6 @@ impl Broker {
         }
     }
 
-    /// A worker has a stored job.
-    pub(super) fn row_begun(&mut self, id: u32) {
-        let job = &self.jobs.arena[id];
-        let Some(member) = self.membership.as_mut().filter(|_| job.stored) else { return };
-        let function = Bytes::copy_from_slice(&self.functions[job.function].name);
-        member.said.push(Said::Begin { id: job.number, function });
-        if self.functions[job.function].limiter.is_some() {
-            member.changed.insert(job.function);
-        }
-    }
-
-    /// An owned job waits in its queue.
-    pub(super) fn row_waits(&mut self, now: &Now, id: u32) {
-        let job = &self.jobs.arena[id];
-        if let Some(member) = self.membership.as_mut().filter(|_| job.stored) {
-            member.waiting.push_back((now.steady, job.number));
-            member.hands_out = true;
-        }
-    }
-
-    /// A worker does not do its job, and it would wait for another one. False: it is not this server's any more, and let go.
-    pub(super) fn row_stays(&mut self, now: &Now, id: u32, outgoing: &mut Outgoing) -> bool {
-        let job = &self.jobs.arena[id];
-        let (owned, number) = (job.owned, job.number);
-        let Some(member) = self.membership.as_mut().filter(|_| job.stored) else { return true };
-        if !owned {
-            // Its worker has it no more, and it is in no list.
-            self.jobs.arena[id].state = State::Storing;
-            self.give_up_row(id, outgoing);
-            return false;
-        }
-        member.said.push(Said::Wait(number));
-        self.row_waits(now, id);
-        true
-    }
-
-    /// A worker that was late has done a job after all that went back to the shared queue: nobody need do it again.
-    pub(super) fn done_elsewhere(&mut self, number: u64, update: &Update<'_>) {
-        if self.is_member() && number < MAX_ID && matches!(update, Update::Complete(_)) {
-            self.changes.done(&Name { id: number, unique: b"", function: b"" });
-        }
-    }
-
-    /// A worker says how far a job is. Others know it a second later.
-    pub(super) fn row_progresses(&mut self, id: u32, numerator: u32, denominator: u32) {
-        let job = &self.jobs.arena[id];
-        if let Some(member) = self.membership.as_mut().filter(|_| job.stored && job.owned) {
-            member.progress.insert(job.number, (numerator, denominator));
-        }
-    }
-
-    fn tell_progress(&mut self, now: &Now) {
-        let Some(member) = self.membership.as_mut().filter(|member| member.next_progress <= now.steady) else { return };
-        if !member.progress.is_empty() {
-            member.next_progress = now.steady + PROGRESS;
-        }
-        for (id, (numerator, denominator)) in std::mem::take(&mut member.progress) {
-            // What is over meanwhile is not known to the member any more.
-            if self.jobs.by_number(id).is_some_and(|job| self.jobs.arena[job].state == State::Running) {
-                member.said.push(Said::Progress { id, numerator, denominator });
-            }
-        }
-    }
-
-    /// A job is given back to the shared queue.
-    fn give_up_row(&mut self, id: u32, outgoing: &mut Outgoing) {
-        let number = self.jobs.arena[id].number;
-        self.let_go(id, outgoing);
-        if let Some(member) = &mut self.membership {
-            member.said.push(Said::GiveBack(number));
-        }
-    }
-
-    /// A job is not this server's any more, and may be another's.
-    fn let_go(&mut self, id: u32, outgoing: &mut Outgoing) {
-        if self.jobs.arena[id].waiters != NONE {
-            self.report_end(id, End::Released, outgoing);
-        }
-        // It goes on elsewhere: the durable queue is told nothing.
-        let _elsewhere = self.take_out(id, End::Released);
-    }
-
-    /// All that waits is given back.
-    pub(crate) fn give_all_back(&mut self, outgoing: &mut Outgoing) {
-        let Some(member) = &mut self.membership else { return };
-        member.hands_out = false;
-        member.waiting.clear();
-        member.changed.extend(member.demand.keys().copied());
-        let queued = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Queued);
-        for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.give_up_row(id, outgoing);
-        }
-    }
-
-    /// Before jobs are handed out: where the lease is over, there are none of the shared queue.
-    pub(crate) fn check_lease(&mut self, now: &Now, outgoing: &mut Outgoing) {
-        let over = |member: &Membership| member.hands_out && !member.lease.holds(now.steady);
-        if self.membership.as_deref().is_some_and(over) {
-            tracing::warn!(
-                "the shared queue did not answer in time: its jobs are not handed out until it does; other servers may take them"
-            );
-            self.give_all_back(outgoing);
-        }
-    }
-
     /// When [`Broker::tick`] has something to do for the shared queue.
     pub(super) fn membership_deadline(&self) -> Option<Duration> {
         let member = self.membership.as_ref()?;
@@ -403,22 +293,6 @@ impl Broker {
         let lease = member.lease.until().filter(|_| member.hands_out);
         let progress = Some(member.next_progress).filter(|_| !member.progress.is_empty());
         [oldest, lease, progress].into_iter().flatten().min()
-    }
-
-    /// Jobs that nobody began are given back, unless somebody waits here for them.
-    pub(super) fn give_idle_back(&mut self, now: &Now, outgoing: &mut Outgoing) {
-        self.check_lease(now, outgoing);
-        self.tell_progress(now);
-        while let Some(member) = &mut self.membership
-            && let Some((_, number)) = member.waiting.front().copied().filter(|(since, _)| *since + KEPT <= now.steady)
-        {
-            member.waiting.pop_front();
-            let Some(id) = self.jobs.by_number(number) else { continue };
-            let job = &self.jobs.arena[id];
-            if job.state == State::Queued && now.since(job.since) >= KEPT && job.waiters == NONE {
-                self.give_up_row(id, outgoing);
-            }
-        }
     }
 
     /// What the rest of the server says of the shared queue; what became of batches goes to [`Broker::settle`].
@@ -465,49 +339,6 @@ impl Broker {
                     member.numbers.push_back(first..first + count);
                 }
             }
-        }
-    }
-
-    /// All rows are lost: what waits is forgotten, what runs goes on and is nobody's that we know of.
-    fn lose_rows(&mut self, outgoing: &mut Outgoing) {
-        let queued = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Queued);
-        for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.let_go(id, outgoing);
-        }
-        for id in self.jobs.arena.iter().map(|(id, _)| id).collect::<Vec<_>>() {
-            self.jobs.arena[id].owned = false;
-        }
-        if let Some(member) = &mut self.membership {
-            member.waiting.clear();
-            member.hands_out = false;
-            member.said.push(Said::Agree);
-        }
-    }
-
-    /// A job of the shared queue is this server's.
-    fn claimed(&mut self, now: &Now, row: &JobRow) {
-        let function = if self.draining { None } else { self.function(now, &row.function) };
-        let (Some(function), None) = (function, self.jobs.by_number(row.id)) else {
-            if let Some(member) = &mut self.membership {
-                member.said.push(Said::GiveBack(row.id));
-            }
-            return;
-        };
-        let mut job = crate::broker::storing::job(function, &row.row());
-        job.owned = true;
-        let id = self.jobs.insert_numbered(job, row.id);
-        let of = &mut self.functions[function];
-        of.total += 1;
-        of.activity().restored += 1;
-        self.begin(now, id);
-        self.enqueue(id);
-        self.row_waits(now, id);
-    }
-
-    /// A job on its way to the shared queue is there, and not this server's.
-    fn free(&mut self, number: u64, outgoing: &mut Outgoing) {
-        if let Some(id) = self.jobs.by_number(number).filter(|id| self.jobs.arena[*id].state == State::Storing) {
-            self.let_go(id, outgoing);
         }
     }
 }

@@ -68,6 +68,7 @@ pub(crate) mod retries;
 mod schedule;
 mod sessions;
 mod shared_letters;
+mod shared_rows;
 pub(crate) mod snapshot;
 mod storing;
 pub(crate) mod submit;
