@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 pub struct Counters {
     /// Of the server itself.
     pub server: Fields,
+    /// What the server is in a cluster, where it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Fields>,
     /// Of each function.
     pub functions: Vec<FunctionCounters>,
 }
@@ -112,6 +115,7 @@ pub fn counters(answer: &[u8]) -> Result<Counters> {
         let mut words = line.split(|b| *b == b'\t');
         match words.next() {
             Some(b"server") => all.server = fields(words).ok_or_else(wrong)?,
+            Some(b"cluster") => all.cluster = Some(fields(words).ok_or_else(wrong)?),
             Some(b"function") => {
                 let name = words.next().and_then(unescaped).ok_or_else(wrong)?;
                 let fields = fields(words).ok_or_else(wrong)?;

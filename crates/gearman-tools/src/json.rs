@@ -168,6 +168,8 @@ mod tests {
             r#""policies":[{"pattern":"f","source":"run-time","policy":{"retries":"3"}}],"#,
             r#""schedules":[{"name":"nightly","cron":"30 2 * * *","zone":"Europe/Berlin","function":"f","unique":"k","#,
             r#""next":100,"last":null}],"#,
+            r#""servers":[{"name":"web1:4730","address":"web1:4730","epoch":7,"state":"lives","joined":1700000000,"ended":null,"#,
+            r#""silent":120,"jobs":3}],"#,
             r#""dead":[{"handle":"H:x:1","function":"f","unique":"k","tries":2,"first":10,"last":20,"reason":"fail","#,
             r#""worker":"me","bytes":3,"text":""}],"#,
             r#""dead_letter":{"handle":"H:x:1","tries":2,"workload":"a\tb"},"#,

@@ -46,8 +46,8 @@
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::questions  … a shared queue is asked of jobs that are elsewhere
 //! broker::shared_letters  … servers that share a queue show the dead letters of all
-//! broker::shared_rows  … jobs of a shared queue come, wait and go
 //! broker::membership  … which jobs of a shared queue may be handed out
+//! broker::shared_rows  … jobs of a shared queue come, wait and go
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot::page   where a part of a list begins and ends
 //! broker::snapshot   … what is to be seen from outside

@@ -14,7 +14,6 @@ use crate::broker::jobs::{Job, State};
 use crate::broker::policy::{Policy, Rate};
 use crate::broker::questions::Questions;
 use crate::broker::sessions::Role;
-use crate::broker::shared_rows::KEPT;
 use crate::broker::{Broker, Now};
 use crate::cluster::ask::{self, Limit, Pace};
 use crate::cluster::lease::Lease;
@@ -30,6 +29,8 @@ use std::time::Duration;
 
 /// Numbers are asked for when there are fewer.
 const FEW_NUMBERS: u64 = 2_000;
+/// A job that nobody began for so long is as good for another server.
+pub(super) const KEPT: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ pub(crate) struct Standing {
 
 /// What a function needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Demand {
+pub(super) struct Demand {
     /// How many workers can run it, and how many of those have nothing to do and may.
     able: u32,
     idle: u32,

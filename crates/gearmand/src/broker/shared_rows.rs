@@ -5,7 +5,7 @@
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
 use crate::broker::jobs::State;
-use crate::broker::membership::Membership;
+use crate::broker::membership::{KEPT, Membership};
 use crate::broker::{Broker, Now};
 use crate::cluster::ask::JobRow;
 use crate::cluster::said::Said;
@@ -17,8 +17,6 @@ use std::time::Duration;
 
 /// Others are told no more often how far jobs are.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// A job that nobody began for so long is as good for another server.
-pub(super) const KEPT: Duration = Duration::from_secs(1);
 
 impl Broker {
     /// A worker has a stored job.
