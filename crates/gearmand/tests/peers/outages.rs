@@ -12,6 +12,7 @@ async fn connect(port: u16) -> Peer {
     let asks = async {
         loop {
             if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await {
+                stream.set_nodelay(true).unwrap();
                 return Peer { stream };
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
