@@ -36,7 +36,7 @@ pub(crate) struct Asker {
 /// What came of a question.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Job(Taken),
+    Job(Box<Taken>),
     /// The peer has none, or there is no room for one here.
     None,
     /// Nobody is idle: it was not asked.
@@ -61,7 +61,7 @@ impl Asker {
         match self.answer(proxy, asked).await {
             Ok(Some((job, asked))) => {
                 self.counts.take();
-                Ok(Answer::Job(Taken { job, asked, local }))
+                Ok(Answer::Job(Box::new(Taken { job, asked, local })))
             }
             none => {
                 self.here.keep(local);
@@ -105,7 +105,7 @@ impl Asker {
         let (functions, until) = (proxy.announced(), Instant::now() + SOON);
         loop {
             match self.ask(proxy, &functions).await? {
-                Answer::Job(taken) => return Ok(Some(taken)),
+                Answer::Job(taken) => return Ok(Some(*taken)),
                 Answer::None => return Ok(None),
                 Answer::Unasked => {}
             }

@@ -179,7 +179,7 @@ impl Peer {
         loop {
             if std::mem::take(&mut more) {
                 match self.asker.ask(proxy, &self.offered).await? {
-                    Answer::Job(taken) => return Ok(taken),
+                    Answer::Job(taken) => return Ok(*taken),
                     Answer::None => in_vain += 1,
                     Answer::Unasked => {}
                 }
