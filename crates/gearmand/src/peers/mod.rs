@@ -142,7 +142,18 @@ impl Peer {
 
     /// A connection: one that was used before, or one more as soon as a worker is idle.
     async fn connection(&mut self) -> Result<Proxy> {
-        while let Some(returned) = self.returned.try_recv().ok().or_else(|| self.kept.pop().map(Some)) {
+        loop {
+            let mut returned = self.returned.try_recv().ok().or_else(|| self.kept.pop().map(Some));
+            if returned.is_none() {
+                if !self.asker.offers.look().is_empty() {
+                    break;
+                }
+                tokio::select! {
+                    () = self.asker.offers.changed() => {}
+                    one = self.returned.recv() => returned = one,
+                }
+            }
+            let Some(returned) = returned else { continue };
             let Some(mut proxy) = returned else {
                 sleep(REST).await;
                 continue;
@@ -150,9 +161,6 @@ impl Peer {
             if !proxy.has_ended() {
                 return Ok(proxy);
             }
-        }
-        while self.asker.offers.look().is_empty() {
-            self.asker.offers.changed().await;
         }
         let proxy = Proxy::connect(&self.address).await?;
         if !self.asker.counts.set_up(true) {
