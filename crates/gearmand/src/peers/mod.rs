@@ -2,7 +2,8 @@
 //! by those. Peers see workers as all others, and need not know of it.
 //!
 //! Each peer has a task, which listens over one connection for jobs; each job has its own task and connection until its end, as with
-//! a worker that runs one job at a time. Connections are kept for the next job.
+//! a worker that runs one job at a time: when it has ended, that connection asks for the next one. So as many ask as jobs run, where
+//! a peer has many; where it has none, one waits.
 //!
 //! Invariants:
 //! - no job is asked for unless a worker is idle for it ([`offers`]);
