@@ -18,8 +18,6 @@ use tokio::time::{Instant, timeout_at};
 
 /// So long workers are kept for a peer that was asked for a job and does not answer.
 const HOLD: Duration = Duration::from_secs(1);
-/// So soon who has ended a job is idle again, as a rule.
-const SOON: Duration = Duration::from_millis(10);
 /// How often it is logged that a peer refuses something.
 const REFUSED: Duration = Duration::from_secs(60);
 
@@ -94,25 +92,6 @@ impl Asker {
                 Response::NoJob => return Ok(None),
                 other => self.noted(&other),
             }
-        }
-    }
-
-    /// A job has ended: the next one, for who has ended it, as a worker asks for its next.
-    ///
-    /// # Errors
-    /// Where the connection is of no more use.
-    pub(crate) async fn next(&mut self, proxy: &mut Proxy) -> Result<Option<Taken>> {
-        let (functions, until) = (proxy.announced(), Instant::now() + SOON);
-        loop {
-            match self.ask(proxy, &functions).await? {
-                Answer::Job(taken) => return Ok(Some(*taken)),
-                Answer::None => return Ok(None),
-                Answer::Unasked => {}
-            }
-            if timeout_at(until, self.offers.changed()).await.is_err() {
-                return Ok(None);
-            }
-            self.offers.see();
         }
     }
 

@@ -2,8 +2,7 @@
 //! by those. Peers see workers as all others, and need not know of it.
 //!
 //! Each peer has a task, which listens over one connection for jobs; each job has its own task and connection until its end, as with
-//! a worker that runs one job at a time: when it has ended, that connection asks for the next one. So as many ask as jobs run, where
-//! a peer has many; where it has none, one waits.
+//! a worker that runs one job at a time. Connections are kept for the next job.
 //!
 //! Invariants:
 //! - no job is asked for unless a worker is idle for it ([`offers`]);
@@ -237,30 +236,16 @@ impl Peer {
     }
 }
 
-/// Has a job run, and the next ones as long as there are any; then the connection is given back.
-async fn run(mut asker: Asker, mut proxy: Proxy, mut taken: Taken, returns: mpsc::UnboundedSender<Option<Proxy>>) {
-    let returned = loop {
-        let (handle, function) = (taken.job.handle.clone(), taken.job.function.clone());
-        match forward(&asker.here, proxy, taken).await {
-            Ok(ended) => proxy = ended,
-            Err(reason) => {
-                let (peer, handle, function) = (&asker.counts.peer, handle.escape_ascii(), function.escape_ascii());
-                tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
-                asker.counts.give_back();
-                break None;
-            }
-        }
-        match asker.next(&mut proxy).await {
-            Ok(Some(next)) => taken = next,
-            Ok(None) => break Some(proxy),
-            Err(error) => {
-                tracing::debug!("peer {}: {error}", asker.counts.peer);
-                break None;
-            }
-        }
-    };
+/// Has a job run, and gives its connection back.
+async fn run(asker: Asker, proxy: Proxy, taken: Taken, returns: mpsc::UnboundedSender<Option<Proxy>>) {
+    let (handle, function) = (taken.job.handle.clone(), taken.job.function.clone());
+    let returned = forward(&asker.here, proxy, taken).await.inspect_err(|reason| {
+        let (peer, handle, function) = (&asker.counts.peer, handle.escape_ascii(), function.escape_ascii());
+        tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
+        asker.counts.give_back();
+    });
     // The error is that no more jobs are wanted.
-    drop(returns.send(returned));
+    drop(returns.send(returned.ok()));
 }
 
 /// Anything from 0 to 1.

@@ -91,12 +91,6 @@ impl Offers {
         sleep_until(self.next).await;
     }
 
-    /// What has changed until now is known.
-    pub(crate) fn see(&mut self) {
-        self.seen.mark_unchanged();
-        (self.next, self.again) = (Instant::now(), None);
-    }
-
     /// Asks for one job: of those of these functions that are still idle. `None`: of none.
     pub(crate) fn ask(&self, functions: &[Arc<[u8]>]) -> Option<(Asked, Vec<Arc<[u8]>>)> {
         let mut state = self.shared.lock();
