@@ -136,6 +136,7 @@
 //! peers::offers      for which functions workers are idle, and jobs may be asked for
 //! peers::proxy       a connection to another server, as its worker
 //! peers::forward     a job of another server, to its end here
+//! peers::asker       another server is asked for a job
 //! peers              servers that this one helps
 //! ---- HTTP ----
 //! http::patience     a stream whose peer has to read

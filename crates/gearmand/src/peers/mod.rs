@@ -9,16 +9,17 @@
 //! - while a peer cannot be reached it is tried again after pauses that grow, and nothing else is done for it;
 //! - a job ends here with its connection: what its worker still does is for nobody.
 
+pub(crate) mod asker;
 pub(crate) mod counts;
 pub(crate) mod forward;
 pub(crate) mod offers;
 pub(crate) mod proxy;
 
+use crate::peers::asker::{Answer, Asker};
 use crate::peers::counts::Counts;
 use crate::peers::forward::{Here, Taken, forward};
-use crate::peers::offers::{Asked, Offers};
-use crate::peers::proxy::{Job, PeerAddress, Proxy};
-use crate::seldom::Seldom;
+use crate::peers::offers::Offers;
+use crate::peers::proxy::{PeerAddress, Proxy};
 use gearman_core::protocol::message::Response;
 use gearman_core::{Error, Result};
 use std::hash::{BuildHasher, RandomState};
@@ -32,16 +33,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest. A connection that lasted longer was a good one.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// So long workers are kept for a peer that was asked for a job and does not answer.
-const HOLD: Duration = Duration::from_secs(1);
 /// After so many questions in a row without a job, each waits a while.
 const IN_VAIN: u32 = 3;
 /// So long, and after a job that went back.
 const REST: Duration = Duration::from_millis(50);
 /// Most connections that are kept for the next job.
 const KEPT: usize = 4;
-/// How often it is logged that a peer refuses something.
-const REFUSED: Duration = Duration::from_secs(60);
 
 /// The tasks of all peers.
 #[derive(Debug)]
@@ -57,7 +54,7 @@ impl Peers {
         let tasks = addresses.map(|address| {
             let counts = Arc::new(Counts::new(address.server.to_string()));
             here.shared.lock().peers.push(counts.clone());
-            let peer = Peer::new(address, counts, here.clone(), offers.clone());
+            let peer = Peer::new(address, Asker::new(counts, here.clone(), offers.clone()));
             tokio::spawn(peer.serve(stop.subscribe()))
         });
         let tasks = tasks.collect();
@@ -85,25 +82,21 @@ impl Drop for Peers {
 /// One peer.
 struct Peer {
     address: PeerAddress,
-    counts: Arc<Counts>,
-    here: Here,
-    offers: Offers,
+    asker: Asker,
     /// Connections whose jobs are over; `None` for a job that went back.
     returns: mpsc::UnboundedSender<Option<Proxy>>,
     returned: mpsc::UnboundedReceiver<Option<Proxy>>,
     kept: Vec<Proxy>,
     /// Failures in a row.
     failures: u32,
-    refused: Seldom,
-    begin: Instant,
+    /// What was offered to it last.
+    offered: Vec<Arc<[u8]>>,
 }
 
 impl Peer {
-    fn new(address: PeerAddress, counts: Arc<Counts>, here: Here, offers: Offers) -> Peer {
+    fn new(address: PeerAddress, asker: Asker) -> Peer {
         let (returns, returned) = mpsc::unbounded_channel();
-        let (kept, failures, begin) = (Vec::new(), 0, Instant::now());
-        let refused = Seldom::every(REFUSED);
-        Peer { address, counts, here, offers, returns, returned, kept, failures, refused, begin }
+        Peer { address, asker, returns, returned, kept: Vec::new(), failures: 0, offered: Vec::new() }
     }
 
     /// Takes jobs until it is to stop, and waits for the end of those.
@@ -132,9 +125,8 @@ impl Peer {
             match self.take(&mut proxy, more).await {
                 Ok(taken) => {
                     (more, self.failures) = (true, 0);
-                    self.counts.take();
                     while jobs.try_join_next().is_some() {}
-                    jobs.spawn(run(self.here.clone(), self.counts.clone(), proxy, taken, self.returns.clone()));
+                    jobs.spawn(run(self.asker.clone(), proxy, taken, self.returns.clone()));
                 }
                 Err(error) => {
                     more = false;
@@ -150,7 +142,18 @@ impl Peer {
 
     /// A connection: one that was used before, or one more as soon as a worker is idle.
     async fn connection(&mut self) -> Result<Proxy> {
-        while let Some(returned) = self.returned.try_recv().ok().or_else(|| self.kept.pop().map(Some)) {
+        loop {
+            let mut returned = self.returned.try_recv().ok().or_else(|| self.kept.pop().map(Some));
+            if returned.is_none() {
+                if !self.asker.offers.look().is_empty() {
+                    break;
+                }
+                tokio::select! {
+                    () = self.asker.offers.changed() => {}
+                    one = self.returned.recv() => returned = one,
+                }
+            }
+            let Some(returned) = returned else { continue };
             let Some(mut proxy) = returned else {
                 sleep(REST).await;
                 continue;
@@ -159,12 +162,9 @@ impl Peer {
                 return Ok(proxy);
             }
         }
-        while self.offers.look().is_empty() {
-            self.offers.changed().await;
-        }
         let proxy = Proxy::connect(&self.address).await?;
-        if !self.counts.set_up(true) {
-            tracing::info!("peer {}: connected", self.counts.peer);
+        if !self.asker.counts.set_up(true) {
+            tracing::info!("peer {}: connected", self.asker.counts.peer);
         }
         Ok(proxy)
     }
@@ -172,10 +172,10 @@ impl Peer {
     /// Logs the first of several failures, and waits.
     async fn failed(&mut self, error: &Error) {
         match self.failures {
-            0 => tracing::warn!("peer {}: {error}; it is tried again", self.counts.peer),
-            _ => tracing::debug!("peer {}: {error}", self.counts.peer),
+            0 => tracing::warn!("peer {}: {error}; it is tried again", self.asker.counts.peer),
+            _ => tracing::debug!("peer {}: {error}", self.asker.counts.peer),
         }
-        self.counts.set_up(false);
+        self.asker.counts.set_up(false);
         self.failures += 1;
         let doubled = FIRST_PAUSE.saturating_mul(1 << (self.failures - 1).min(10));
         sleep(doubled.min(LAST_PAUSE).mul_f64(0.75 + 0.5 * chance())).await;
@@ -186,15 +186,17 @@ impl Peer {
         let mut in_vain = 0;
         loop {
             if std::mem::take(&mut more) {
-                match self.ask(proxy).await? {
-                    Some(taken) => return Ok(taken),
-                    None => in_vain += 1,
+                match self.asker.ask(proxy, &self.offered).await? {
+                    Answer::Job(taken) => return Ok(*taken),
+                    Answer::None => in_vain += 1,
+                    Answer::Unasked => {}
                 }
                 if in_vain > IN_VAIN {
                     sleep(REST).await;
                 }
             }
-            let new = proxy.announce(&self.offers.look());
+            self.offered = self.asker.offers.look();
+            let new = proxy.announce(&self.offered);
             if new || !proxy.asleep {
                 proxy.sleep();
             }
@@ -214,55 +216,11 @@ impl Peer {
                             return Ok(true);
                         }
                         Response::JobAssign(_) | Response::NoJob => return Err(proxy.wrong("it was asked for no job")),
-                        other => self.noted(&other),
+                        other => self.asker.noted(&other),
                     }
                 }
-                () = self.offers.changed() => return Ok(false),
+                () = self.asker.offers.changed() => return Ok(false),
                 Some(returned) = self.returned.recv() => self.keep(returned).await,
-            }
-        }
-    }
-
-    /// Asks for a job of what is idle of what the peer knows.
-    async fn ask(&mut self, proxy: &mut Proxy) -> Result<Option<Taken>> {
-        // The error was logged.
-        let Ok(local) = self.here.local().await else { return Ok(None) };
-        let found = self.grab(proxy).await;
-        match found {
-            Ok(Some((job, asked))) => Ok(Some(Taken { job, asked, local })),
-            found => {
-                self.here.keep(local);
-                found.map(|_| None)
-            }
-        }
-    }
-
-    async fn grab(&mut self, proxy: &mut Proxy) -> Result<Option<(Job, Asked)>> {
-        let Some((asked, idle)) = self.offers.ask(&proxy.announced()) else { return Ok(None) };
-        proxy.announce(&idle);
-        proxy.grab();
-        let (mut asked, until) = (Some(asked), Instant::now() + HOLD);
-        loop {
-            let next = match &asked {
-                Some(_) => match timeout_at(until, proxy.next()).await {
-                    Ok(next) => next,
-                    Err(_) => {
-                        asked = None;
-                        continue;
-                    }
-                },
-                None => proxy.next().await,
-            };
-            let Some(packet) = next? else { continue };
-            if let Some(job) = proxy.job(&packet)? {
-                let function = [Arc::from(&job.function[..])];
-                let asked = asked.or_else(|| Some(self.offers.ask(&function)?.0));
-                let late = || proxy.wrong("a job that comes too late: nobody is idle for it any more");
-                return Ok(Some((job, asked.ok_or_else(late)?)));
-            }
-            match proxy.response(&packet)? {
-                Response::NoJob => return Ok(None),
-                other => self.noted(&other),
             }
         }
     }
@@ -276,33 +234,15 @@ impl Peer {
             self.kept.push(proxy);
         }
     }
-
-    fn noted(&mut self, response: &Response<'_>) {
-        let Response::Error { code, text } = response else { return };
-        if *code == b"UNKNOWN_OPTION" {
-            return;
-        }
-        if let Some(omitted) = self.refused.happened(self.begin.elapsed()) {
-            let (code, text) = (code.escape_ascii(), text.escape_ascii());
-            tracing::warn!("peer {}: it refuses: {text} ({code}){omitted}", self.counts.peer);
-        }
-    }
 }
 
 /// Has a job run, and gives its connection back.
-async fn run(
-    here: Here,
-    counts: Arc<Counts>,
-    proxy: Proxy,
-    taken: Taken,
-    returns: mpsc::UnboundedSender<Option<Proxy>>,
-) {
+async fn run(asker: Asker, proxy: Proxy, taken: Taken, returns: mpsc::UnboundedSender<Option<Proxy>>) {
     let (handle, function) = (taken.job.handle.clone(), taken.job.function.clone());
-    let done = forward(&here, proxy, taken).await;
-    let returned = done.inspect_err(|reason| {
-        let (handle, function) = (handle.escape_ascii(), function.escape_ascii());
-        tracing::info!("peer {}: its job {handle} of {function} goes back: {reason}", counts.peer);
-        counts.give_back();
+    let returned = forward(&asker.here, proxy, taken).await.inspect_err(|reason| {
+        let (peer, handle, function) = (&asker.counts.peer, handle.escape_ascii(), function.escape_ascii());
+        tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
+        asker.counts.give_back();
     });
     // The error is that no more jobs are wanted.
     drop(returns.send(returned.ok()));

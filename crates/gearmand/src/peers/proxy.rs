@@ -122,11 +122,6 @@ impl Proxy {
         more
     }
 
-    /// What it runs, as the peer knows it.
-    pub(crate) fn announced(&self) -> Vec<Arc<[u8]>> {
-        self.announced.iter().cloned().collect()
-    }
-
     /// Asks to be woken.
     pub(crate) fn sleep(&mut self) {
         Request::PreSleep.encode(self.connection.write_buffer());

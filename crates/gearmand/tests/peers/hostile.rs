@@ -83,7 +83,14 @@ impl Link {
     async fn asleep(&mut self) {
         assert!(self.until(SET_CLIENT_ID).await.starts_with(b"gearmand-proxy:"));
         assert_eq!(self.until(CAN_DO).await, b"f");
-        self.until(PRE_SLEEP).await;
+        // Where the last job came from there may be more.
+        loop {
+            match timeout(LONG, self.read()).await.expect("the helper says nothing").expect("the helper has gone").0 {
+                GRAB_JOB_ALL => self.send(NO_JOB, &[]).await,
+                PRE_SLEEP => return,
+                _ => {}
+            }
+        }
     }
 
     async fn send(&mut self, command: u32, arguments: &[&[u8]]) {

@@ -4,6 +4,7 @@ use super::*;
 use crate::process::{Folder, Running};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -11,6 +12,7 @@ async fn connect(port: u16) -> Peer {
     let asks = async {
         loop {
             if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await {
+                stream.set_nodelay(true).unwrap();
                 return Peer { stream };
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -109,4 +111,80 @@ async fn the_helper_is_killed() {
     let (handle, _) = near.woken().await;
     near.complete(&handle, b"done").await;
     client.soon(WORK_COMPLETE, &[&job, b"done"]).await;
+}
+
+/// A worker that connects anew whenever its server is gone, and answers each job with its workload.
+async fn echoing(port: u16) {
+    loop {
+        let mut worker = connect(port).await;
+        while serve_one(&mut worker).await.is_some() {}
+    }
+}
+
+async fn serve_one(worker: &mut Peer) -> Option<()> {
+    let request = |command, arguments: &[&[u8]]| packet(b"\0REQ", command, arguments);
+    worker.raw_or(&[request(CAN_DO, &[b"f"]), request(GRAB_JOB, &[])].concat()).await.ok()?;
+    loop {
+        match worker.read_or_end().await? {
+            (NO_JOB, _) => worker.raw_or(&request(PRE_SLEEP, &[])).await.ok()?,
+            (NOOP, _) => worker.raw_or(&request(GRAB_JOB, &[])).await.ok()?,
+            (JOB_ASSIGN, body) => {
+                let mut parts = body.splitn(3, |byte| *byte == 0);
+                let (handle, workload) = (parts.next()?, parts.nth(1)?);
+                return worker.raw_or(&request(WORK_COMPLETE, &[handle, workload])).await.ok();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Two servers help, and one of them after the other is killed and comes back: every job ends, with its own result.
+#[tokio::test]
+async fn helpers_are_killed_under_load() {
+    const JOBS: usize = 3000;
+    let folders = [Folder::new("peers-load-1"), Folder::new("peers-load-2")];
+    let here = server("here", |_| {}).await;
+    let peer = here.address.to_string();
+    let start = |folder: &Folder, port: u16| {
+        let mut running = Running::start(&["-p", &port.to_string(), "--peer", &peer], folder);
+        let mut log = running.take_log();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        running
+    };
+    let mut helpers = folders.each_ref().map(|folder| start(folder, 0));
+    let ports = helpers.each_ref().map(|helper| helper.port);
+    let mut workers = tokio::task::JoinSet::new();
+    for port in ports.into_iter().cycle().take(8) {
+        workers.spawn(echoing(port));
+    }
+    let mut client = here.peer().await;
+    for n in 0..JOBS {
+        client.send(SUBMIT_JOB, &[b"f", b"", n.to_string().as_bytes()]).await;
+    }
+    // Jobs are numbered as they were submitted, from 1.
+    let (mut done, mut turn) = (HashSet::new(), 0);
+    while done.len() < JOBS {
+        let (command, body) = timeout(LONG, client.read()).await.expect("a job does not end");
+        if command == JOB_CREATED {
+            continue;
+        }
+        assert_eq!(command, WORK_COMPLETE);
+        let text = String::from_utf8(body).unwrap();
+        let (handle, result) = text.split_once('\0').unwrap();
+        let n: usize = result.parse().unwrap();
+        assert_eq!(handle, format!("H:here:{}", n + 1));
+        assert!(done.insert(n), "{n} ended twice");
+        if done.len() % 300 == 0 {
+            let (folder, helper) = (&folders[turn % 2], &mut helpers[turn % 2]);
+            helper.child.kill().unwrap();
+            helper.child.wait().unwrap();
+            *helper = start(folder, helper.port);
+            turn += 1;
+        }
+    }
+    wait_for(&mut client, "f", |[jobs, ..]| jobs == 0).await;
+    for helper in &mut helpers {
+        helper.child.kill().unwrap();
+        helper.child.wait().unwrap();
+    }
 }
