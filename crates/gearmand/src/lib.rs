@@ -46,7 +46,7 @@
 //! broker::storing    … jobs go to the durable queue, and come back
 //! broker::questions  … a shared queue is asked of jobs that are elsewhere
 //! broker::shared_letters  … servers that share a queue show the dead letters of all
-//! broker::membership … which jobs of a shared queue may be handed out
+//! broker::membership  … which jobs of a shared queue may be handed out
 //! broker::manage     … operators make, limit and drop functions, and cancel jobs
 //! broker::snapshot::page   where a part of a list begins and ends
 //! broker::snapshot   … what is to be seen from outside
@@ -120,6 +120,7 @@
 //! config::queues     options of durable queues
 //! config::options    every option, with default and meaning
 //! config::command_line  words of the command line and of files -> options
+//! peers::counts      what is to be seen of servers that this one helps
 //! ---- below: sockets ----
 //! net::stream::socket  a socket, TCP or Unix
 //! net::stream::tls   its bytes, encrypted

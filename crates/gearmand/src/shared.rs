@@ -19,6 +19,7 @@ use crate::durable::writer::Writer;
 use crate::net::peer::Peer;
 use crate::net::stream::{Stream, Watch};
 use crate::outgoing::{Answer, InFlight, Outgoing};
+use crate::peers::counts::Counts;
 use crate::rights::Access;
 use crate::seldom::Seldom;
 use std::io;
@@ -100,6 +101,8 @@ pub(crate) struct State {
     pub(crate) link: Option<Link>,
     /// What the durable queue did until its last result.
     pub(crate) stored: Stats,
+    /// The servers that this one helps.
+    pub(crate) peers: Vec<Arc<Counts>>,
     /// Who is told when workers may be idle; `None`: nobody asks.
     pub(crate) idle: Option<watch::Sender<()>>,
     /// The last batch of which it is known what became of it: see [`Shared::stored`].
@@ -235,6 +238,7 @@ impl State {
             writer: None,
             link: None,
             stored: Stats::default(),
+            peers: Vec::new(),
             idle: None,
             settled: watch::Sender::new(0),
             exhausted: Seldom::every(TROUBLE),

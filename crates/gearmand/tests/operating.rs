@@ -46,6 +46,7 @@ fn the_table_of_flags_tells_the_truth() {
             ("--config-file", _) => conf,
             ("--acl", _) => format!("--acl={}", project().join("contrib/acl.toml").display()),
             ("--policy-file", _) => format!("--policy-file={}", project().join("contrib/policies.toml").display()),
+            ("--peer", _) => "--peer=127.0.0.1:4730".into(),
             ("--http-listen", _) => "--http-listen=127.0.0.1:0".into(),
             ("--http-token-file", _) => {
                 format!("--http-token-file={}", project().join("contrib/http-tokens.toml").display())

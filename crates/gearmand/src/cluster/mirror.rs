@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn a_letter_of_the_brokers_own_goes_too() {
         let mut mirror = Mirror::default();
-        (mirror.buried(1, 7), mirror.buried(2, 9));
+        mirror.buried(1, 7);
+        mirror.buried(2, 9);
         mirror.stored(1);
         assert_eq!(mirror.next_ask(Duration::ZERO), Some(Ask::LetterIds));
         // Not yet there for sure when it was asked.

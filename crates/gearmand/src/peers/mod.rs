@@ -9,10 +9,12 @@
 //! - while a peer cannot be reached it is tried again after pauses that grow, and nothing else is done for it;
 //! - a job ends here with its connection: what its worker still does is for nobody.
 
+pub(crate) mod counts;
 pub(crate) mod forward;
 pub(crate) mod offers;
 pub(crate) mod proxy;
 
+use crate::peers::counts::Counts;
 use crate::peers::forward::{Here, Taken, forward};
 use crate::peers::offers::{Asked, Offers};
 use crate::peers::proxy::{Job, PeerAddress, Proxy};
@@ -53,7 +55,9 @@ impl Peers {
     pub(crate) fn start(addresses: impl Iterator<Item = PeerAddress>, here: &Here) -> Peers {
         let (stop, offers) = (watch::Sender::new(false), Offers::new(here.shared.clone()));
         let tasks = addresses.map(|address| {
-            let peer = Peer::new(address, here.clone(), offers.clone());
+            let counts = Arc::new(Counts::new(address.server.to_string()));
+            here.shared.lock().peers.push(counts.clone());
+            let peer = Peer::new(address, counts, here.clone(), offers.clone());
             tokio::spawn(peer.serve(stop.subscribe()))
         });
         let tasks = tasks.collect();
@@ -81,8 +85,7 @@ impl Drop for Peers {
 /// One peer.
 struct Peer {
     address: PeerAddress,
-    /// For messages.
-    name: String,
+    counts: Arc<Counts>,
     here: Here,
     offers: Offers,
     /// Connections whose jobs are over; `None` for a job that went back.
@@ -91,19 +94,16 @@ struct Peer {
     kept: Vec<Proxy>,
     /// Failures in a row.
     failures: u32,
-    /// The last try to connect succeeded.
-    up: bool,
     refused: Seldom,
     begin: Instant,
 }
 
 impl Peer {
-    fn new(address: PeerAddress, here: Here, offers: Offers) -> Peer {
+    fn new(address: PeerAddress, counts: Arc<Counts>, here: Here, offers: Offers) -> Peer {
         let (returns, returned) = mpsc::unbounded_channel();
-        let (name, begin) = (address.server.to_string(), Instant::now());
+        let (kept, failures, begin) = (Vec::new(), 0, Instant::now());
         let refused = Seldom::every(REFUSED);
-        let (kept, failures, up) = (Vec::new(), 0, false);
-        Peer { address, name, here, offers, returns, returned, kept, failures, up, refused, begin }
+        Peer { address, counts, here, offers, returns, returned, kept, failures, refused, begin }
     }
 
     /// Takes jobs until it is to stop, and waits for the end of those.
@@ -132,8 +132,9 @@ impl Peer {
             match self.take(&mut proxy, more).await {
                 Ok(taken) => {
                     (more, self.failures) = (true, 0);
+                    self.counts.take();
                     while jobs.try_join_next().is_some() {}
-                    jobs.spawn(run(self.here.clone(), self.name.clone(), proxy, taken, self.returns.clone()));
+                    jobs.spawn(run(self.here.clone(), self.counts.clone(), proxy, taken, self.returns.clone()));
                 }
                 Err(error) => {
                     more = false;
@@ -162,8 +163,8 @@ impl Peer {
             self.offers.changed().await;
         }
         let proxy = Proxy::connect(&self.address).await?;
-        if !std::mem::replace(&mut self.up, true) {
-            tracing::info!("peer {}: connected", self.name);
+        if !self.counts.set_up(true) {
+            tracing::info!("peer {}: connected", self.counts.peer);
         }
         Ok(proxy)
     }
@@ -171,10 +172,11 @@ impl Peer {
     /// Logs the first of several failures, and waits.
     async fn failed(&mut self, error: &Error) {
         match self.failures {
-            0 => tracing::warn!("peer {}: {error}; it is tried again", self.name),
-            _ => tracing::debug!("peer {}: {error}", self.name),
+            0 => tracing::warn!("peer {}: {error}; it is tried again", self.counts.peer),
+            _ => tracing::debug!("peer {}: {error}", self.counts.peer),
         }
-        (self.failures, self.up) = (self.failures + 1, false);
+        self.counts.set_up(false);
+        self.failures += 1;
         let doubled = FIRST_PAUSE.saturating_mul(1 << (self.failures - 1).min(10));
         sleep(doubled.min(LAST_PAUSE).mul_f64(0.75 + 0.5 * chance())).await;
     }
@@ -282,18 +284,25 @@ impl Peer {
         }
         if let Some(omitted) = self.refused.happened(self.begin.elapsed()) {
             let (code, text) = (code.escape_ascii(), text.escape_ascii());
-            tracing::warn!("peer {}: it refuses: {text} ({code}){omitted}", self.name);
+            tracing::warn!("peer {}: it refuses: {text} ({code}){omitted}", self.counts.peer);
         }
     }
 }
 
 /// Has a job run, and gives its connection back.
-async fn run(here: Here, peer: String, proxy: Proxy, taken: Taken, returns: mpsc::UnboundedSender<Option<Proxy>>) {
+async fn run(
+    here: Here,
+    counts: Arc<Counts>,
+    proxy: Proxy,
+    taken: Taken,
+    returns: mpsc::UnboundedSender<Option<Proxy>>,
+) {
     let (handle, function) = (taken.job.handle.clone(), taken.job.function.clone());
     let done = forward(&here, proxy, taken).await;
     let returned = done.inspect_err(|reason| {
         let (handle, function) = (handle.escape_ascii(), function.escape_ascii());
-        tracing::info!("peer {peer}: its job {handle} of {function} goes back: {reason}");
+        tracing::info!("peer {}: its job {handle} of {function} goes back: {reason}", counts.peer);
+        counts.give_back();
     });
     // The error is that no more jobs are wanted.
     drop(returns.send(returned.ok()));

@@ -3,6 +3,7 @@
 use crate::http::{Answer, HttpServer};
 use crate::process::{Folder, Running, ask};
 use crate::util::*;
+use gearman_core::net::address::ServerAddress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -165,7 +166,8 @@ pub(crate) fn get(address: &str, path: &str) -> (u16, String) {
 /// A server with a durable queue that was written to.
 fn with_queue(folder: &Folder) -> (Running, String) {
     let queue = crate::durable::queue(&folder.file("queue.db"));
-    let options = [&queue.each_ref().map(String::as_str)[..], &["--http-listen=127.0.0.1:0"]].concat();
+    let options =
+        [&queue.each_ref().map(String::as_str)[..], &["--http-listen=127.0.0.1:0", "--peer=127.0.0.1:1"]].concat();
     let mut server = Running::start(&options, folder);
     let address = server.line_with("HTTP at http://").trim().rsplit('/').next().unwrap().to_owned();
     assert_eq!(crate::durable::peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"", b""]).0, JOB_CREATED);
@@ -193,7 +195,42 @@ fn commits_and_how_long_they_took() {
     assert!(ask(&mut server.connect(), "counters\n").contains("\tcommits=1\t"));
 }
 
-/// The names in the tables of docs/operating.md are those of a server with a durable queue, and have these types.
+/// One job is run, and the worker of the next one dies.
+#[tokio::test]
+async fn what_is_done_for_another_server() {
+    let here = crate::util::Server::start().await;
+    let peer = ServerAddress::new("127.0.0.1", here.address.port().into()).unwrap();
+    let server = HttpServer::with(|config| config.peers = vec![peer.clone()]).await;
+    let metric = |name: &str| format!("gearmand_peer_{name}{{peer=\"{peer}\"}}");
+    let values = async |value: [f64; 3]| {
+        let names = ["up", "jobs_total", "jobs_returned_total"].map(metric);
+        let now = async || {
+            let text = scrape(&server).await;
+            let samples = samples(&text);
+            names.each_ref().map(|name| samples[name.as_str()])
+        };
+        let equal = async { while now().await != value {} };
+        assert!(tokio::time::timeout(LONG, equal).await.is_ok(), "{:?}, not {value:?}", now().await);
+    };
+    values([0.0, 0.0, 0.0]).await;
+    let mut worker = server.gearman.worker(&["f"]).await;
+    let mut client = here.peer().await;
+    client.submit("f", "", b"").await;
+    worker.send(PRE_SLEEP, &[]).await;
+    worker.expect(NOOP, &[]).await;
+    let (_, job) = worker.ask(GRAB_JOB, &[]).await;
+    worker.send(WORK_COMPLETE, &[job.split(|byte| *byte == 0).next().unwrap(), b""]).await;
+    assert_eq!(client.read().await.0, WORK_COMPLETE);
+    values([1.0, 1.0, 0.0]).await;
+    client.submit("f", "", b"").await;
+    worker.send(PRE_SLEEP, &[]).await;
+    worker.expect(NOOP, &[]).await;
+    assert_eq!(worker.ask(GRAB_JOB, &[]).await.0, JOB_ASSIGN);
+    drop(worker);
+    values([1.0, 2.0, 1.0]).await;
+}
+
+/// The names in the tables of docs/operating.md are those of a server with a durable queue and a peer, and have these types.
 #[test]
 fn the_tables_name_all_metrics_and_no_others() {
     let folder = Folder::new("metrics-tables");

@@ -7,11 +7,13 @@ use crate::durable::Durable;
 use crate::durable::batch::{COMMIT_TIMES, Stats};
 use crate::http::Http;
 use crate::http::metrics::process::Process;
+use crate::peers::counts::Counts;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is written of the server.
@@ -24,6 +26,7 @@ struct Server {
     draining: bool,
     /// Where there is a durable queue.
     queue: Option<Stats>,
+    peers: Vec<Arc<Counts>>,
     started: Duration,
     process: Process,
 }
@@ -39,6 +42,7 @@ pub(crate) fn read(http: &Http) -> Registry {
             ready: state.not_ready().is_empty(),
             draining: state.broker.is_draining(),
             queue: (state.config.durable != Durable::No).then_some(state.stored),
+            peers: state.peers.clone(),
             started: http.metrics.started,
             process: Process::default(),
         }
@@ -90,6 +94,9 @@ impl Collector for Server {
         if let Some(cluster) = &self.counts.cluster {
             standing(&mut out, cluster)?;
         }
+        if !self.peers.is_empty() {
+            peers(&mut out, &self.peers)?;
+        }
         self.process(&mut out)
     }
 }
@@ -139,6 +146,27 @@ impl Server {
         out.bytes("process_virtual_memory", "Addresses that the process has", virtual_memory)?;
         out.seconds("process_start_time", "When the server started, since 1970", self.started)
     }
+}
+
+fn peers(out: &mut Writer<'_>, peers: &[Arc<Counts>]) -> fmt::Result {
+    let help = "Whether the server that this one helps could be connected to when that was tried last";
+    let mut up = out.0.encode_descriptor("gearmand_peer_up", help, None, MetricType::Gauge)?;
+    for peer in peers {
+        up.encode_family(&[("peer", &*peer.peer)])?.encode_gauge(&u64::from(peer.is_up()))?;
+    }
+    let counters = [
+        ("gearmand_peer_jobs", "Jobs of a server that this one helps that were taken"),
+        ("gearmand_peer_jobs_returned", "Those that were not run here to their ends, and went back"),
+    ];
+    for (which, (name, help)) in counters.into_iter().enumerate() {
+        let mut metric = out.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for peer in peers {
+            let label = [("peer", &*peer.peer)];
+            let mut sample = metric.encode_family(&label)?;
+            sample.encode_counter::<NoLabelSet, _, u64>(&peer.jobs()[which], None)?;
+        }
+    }
+    Ok(())
 }
 
 fn durable(out: &mut Writer<'_>, queue: &Stats) -> fmt::Result {
