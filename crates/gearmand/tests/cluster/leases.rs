@@ -37,6 +37,8 @@ fn jobs_of_a_killed_server_run_elsewhere() {
     handles.sort_unstable();
     assert_eq!(seen, handles);
     assert_eq!(sql.number(JOBS), 0);
+    let servers = text(&b, "servers");
+    assert!(["a\t", "\tdead\t", "\tlives\t"].iter().all(|part| servers.contains(part)), "{servers}");
     // It comes back under its name, and is a server like any other.
     let a = cluster.start("a");
     let handle = submit(&mut peer(&a), "begun", "y");
@@ -148,6 +150,7 @@ fn a_server_that_stops_gives_its_jobs_back_at_once() {
     assert_eq!(sql.number(OWNED), 0, "nobody has to wait for the end of its lease");
     assert_eq!(sql.number("SELECT count(*) FROM @.server WHERE was_left"), 1);
     assert_eq!(sql.number("SELECT sum(tries)::bigint FROM @.job"), 0, "that is no try");
+    assert!(text(&b, "servers").contains("\tleft\t"));
     let mut worker = worker(&b, &["f"]);
     for _ in &handles {
         let job = grab(&mut worker);

@@ -25,8 +25,9 @@ struct Run {
     server: String,
     /// When its worker asked for it: it was not handed out before.
     asked: i64,
-    /// Its worker has said so, or is about to.
+    /// Its worker has said so, or is about to; and in which moment.
     end: Option<End>,
+    ended: u64,
     /// When its server had answered that, and in which moment.
     stored: Option<(i64, u64)>,
 }
@@ -34,8 +35,8 @@ struct Run {
 #[derive(Default)]
 struct Job {
     key: String,
-    /// In which moment it was acknowledged first.
-    acknowledged: Option<u64>,
+    /// In which moment a submit was sent and acknowledged; the first.
+    submitted: Option<(u64, u64)>,
     runs: Vec<Run>,
 }
 
@@ -66,7 +67,8 @@ struct State {
     /// Of each key, the jobs that were seen.
     keys: HashMap<String, Vec<u64>>,
     doubts: Vec<Doubt>,
-    wrong: Vec<String>,
+    /// A job that was acknowledged, and another of its key, acknowledged while nobody had ended the first.
+    both: HashSet<(u64, u64)>,
     acknowledged: usize,
     over: usize,
 }
@@ -136,8 +138,8 @@ impl Ledger {
         state.joins(id, sent);
         state.is_alone(id, &key, sent);
         let job = state.jobs.entry(id).or_default();
-        let new = job.acknowledged.is_none();
-        job.acknowledged.get_or_insert(now);
+        let new = job.submitted.is_none();
+        job.submitted.get_or_insert((sent, now));
         state.acknowledged += usize::from(new);
         state.saw(id, &key);
         self.changed.notify_all();
@@ -151,15 +153,16 @@ impl Ledger {
         state.runs_alone(id, key, now);
         state.saw(id, key);
         let runs = &mut state.jobs.entry(id).or_default().runs;
-        runs.push(Run { server: server.to_owned(), asked, end: None, stored: None });
+        runs.push(Run { server: server.to_owned(), asked, end: None, ended: 0, stored: None });
         runs.len() - 1
     }
 
     pub(super) fn end(&self, id: u64, run: usize, end: End) {
         let mut state = self.state.lock().unwrap();
+        let moment = self.moment();
         let runs = &mut state.jobs.entry(id).or_default().runs;
         let first = runs.iter().all(|run| run.end != Some(End::Done)) && end == End::Done;
-        runs[run].end = Some(end);
+        (runs[run].end, runs[run].ended) = (Some(end), moment);
         // One that dies is over after its last try.
         let died = end == End::Failed && run == 3;
         state.over += usize::from(first || died);
@@ -179,17 +182,21 @@ impl Ledger {
         let lost = |doubt: &Doubt| {
             deaths.iter().any(|(name, at)| *name == doubt.server && doubt.from < *at && *at <= doubt.to)
         };
-        let mut wrong = state.wrong.clone();
-        wrong.extend(state.doubts.iter().filter(|doubt| !lost(doubt)).map(|doubt| doubt.what.clone()));
+        let mut wrong: Vec<String> =
+            state.doubts.iter().filter(|doubt| !lost(doubt)).map(|doubt| doubt.what.clone()).collect();
         let is_over = |id: &u64, job: &Job| dead.contains(id) || job.runs.iter().any(|run| run.end == Some(End::Done));
-        let missing = state.jobs.iter().filter(|(id, job)| job.acknowledged.is_some() && !is_over(id, job));
-        let missing: Vec<u64> = missing.map(|(id, _)| *id).collect();
-        wrong.extend(missing.iter().map(|id| format!("job {id} was acknowledged, and is lost")));
+        let missing = state.jobs.iter().filter(|(id, job)| job.submitted.is_some() && !is_over(id, job));
+        let (joined, missing): (Vec<u64>, Vec<u64>) =
+            missing.map(|(id, _)| *id).partition(|id| state.joined_another(*id));
+        wrong.extend(missing.iter().map(|id| format!("job {id} was acknowledged, and is lost: {}", state.told(*id))));
+        let both = state.both.iter().filter(|(first, _)| !joined.contains(first));
+        wrong.extend(both.map(|(first, second)| format!("jobs {first} and {second} have one key, and both are there")));
         let count = |kind: Kind| state.doubts.iter().filter(|doubt| doubt.kind == kind && lost(doubt)).count();
         Verdict {
             acknowledged: state.acknowledged,
             refused: self.refused.load(SeqCst),
             lost: missing.len(),
+            joined: joined.len(),
             runs: state.jobs.values().map(|job| job.runs.len()).sum(),
             died: dead.len(),
             twice: count(Kind::Twice),
@@ -263,11 +270,34 @@ impl State {
         let others = self.keys.get(key).into_iter().flatten().filter(|other| **other != id);
         let there = others.filter(|other| {
             let job = &self.jobs[other];
-            job.acknowledged.is_some_and(|at| at < sent) && job.runs.iter().all(|run| run.end.is_none())
+            job.submitted.is_some_and(|(_, at)| at < sent) && job.runs.iter().all(|run| run.end.is_none())
         });
-        let there: Vec<u64> = there.copied().collect();
-        self.wrong
-            .extend(there.iter().map(|other| format!("jobs {other} and {id} have key {key}, and both are there")));
+        self.both.extend(there.map(|other| (*other, id)));
+    }
+
+    /// A job that was never there: the answer to its insert was lost, another one had its key, and was over when that was looked
+    /// for. So its client has a handle of its own, as it cannot have the other one's.
+    fn joined_another(&self, id: u64) -> bool {
+        let job = &self.jobs[&id];
+        let Some((sent, acknowledged)) = job.submitted.filter(|_| !job.key.is_empty() && job.runs.is_empty()) else {
+            return false;
+        };
+        let others = self.keys[&job.key].iter().filter(|other| **other != id).flat_map(|other| &self.jobs[other].runs);
+        let mut ended = others.filter(|run| run.end.is_some() && run.ended < acknowledged);
+        ended.any(|run| run.stored.is_none_or(|(_, stored)| stored > sent))
+    }
+
+    /// All that is known of a job and of those with its key, for who looks for what went wrong.
+    fn told(&self, id: u64) -> String {
+        let job = &self.jobs[&id];
+        let same = self.keys.get(&job.key).into_iter().flatten().filter(|other| **other != id);
+        let shown = |job: &Job| {
+            let runs =
+                job.runs.iter().map(|run| format!("{} {:?} {} {:?}", run.server, run.end, run.ended, run.stored));
+            format!("{:?} {:?}", job.submitted, runs.collect::<Vec<_>>())
+        };
+        let others = same.map(|other| format!("{other}: {}", shown(&self.jobs[other]))).collect::<Vec<_>>();
+        format!("{} {}; others: {}", job.key, shown(job), others.join(", "))
     }
 }
 
@@ -276,6 +306,7 @@ pub(super) struct Verdict {
     acknowledged: usize,
     refused: usize,
     lost: usize,
+    joined: usize,
     runs: usize,
     died: usize,
     twice: usize,
@@ -292,10 +323,11 @@ impl Verdict {
 
 impl Display for Verdict {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Verdict { acknowledged, refused, lost, runs, died, twice, late, same_key, wrong } = self;
+        let Verdict { acknowledged, refused, lost, joined, runs, died, twice, late, same_key, wrong } = self;
         write!(
             f,
-            "{acknowledged} jobs acknowledged, {refused} submits refused, {lost} lost; {runs} runs, {died} died; \
+            "{acknowledged} jobs acknowledged, {refused} submits refused, {lost} lost; {joined} joined a job that was over when it \
+             was known; {runs} runs, {died} died; \
              after a lost lease or a kill {twice} begun again, {late} after an end that came too late, \
              {same_key} beside one of their key; {} wrong",
             wrong.len()
@@ -349,7 +381,8 @@ mod tests {
             taken(ledger, 3, "");
         };
         assert_eq!(judged(all, None, &[2, 3]), Vec::<String>::new());
-        assert_eq!(judged(all, None, &[2]), ["job 3 was acknowledged, and is lost"]);
+        let lost = judged(all, None, &[2]);
+        assert!(lost.len() == 1 && lost[0].starts_with("job 3 was acknowledged, and is lost"), "{lost:?}");
     }
 
     #[test]
@@ -380,7 +413,21 @@ mod tests {
             taken(ledger, 1, "k");
             taken(ledger, 2, "k");
         };
-        assert_eq!(judged(both_there, None, &[1, 2]), ["jobs 1 and 2 have key k, and both are there"]);
+        assert_eq!(judged(both_there, None, &[1, 2]), ["jobs 1 and 2 have one key, and both are there"]);
+        let never_there = |ledger: &Ledger| {
+            let sent = ledger.moment();
+            let other = run(ledger, 1, "k", "a");
+            done(ledger, 1, other);
+            ledger.acknowledge(2, "k".into(), sent);
+            taken(ledger, 3, "k");
+        };
+        assert_eq!(judged(never_there, None, &[3]), Vec::<String>::new());
+        let lost = |ledger: &Ledger| {
+            let other = run(ledger, 1, "k", "a");
+            done(ledger, 1, other);
+            taken(ledger, 2, "k");
+        };
+        assert_eq!(judged(lost, None, &[]).len(), 1, "the other was over before");
         let both_run = |ledger: &Ledger| {
             run(ledger, 1, "k", "a");
             run(ledger, 2, "k", "b");

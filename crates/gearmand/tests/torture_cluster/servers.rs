@@ -95,9 +95,17 @@ impl<'a> Servers<'a> {
         log[log.len().saturating_sub(100)..].concat()
     }
 
+    /// All of them obey it, and those that are started later.
     pub(super) fn policy(&self, policy: &str) {
         let mut stream = self.running[0].as_ref().unwrap().connect();
         assert_eq!(ask(&mut stream, &format!("policy {policy}\n")).trim_end(), "OK");
+        let begin = Instant::now();
+        for server in self.running.iter().flatten() {
+            while ask(&mut server.connect(), "policies\n") == ".\n" {
+                assert!(begin.elapsed() < LONG, "a policy is not known to all servers: {}", self.log());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
     }
 
     fn begin(&mut self, i: usize) {
@@ -206,6 +214,8 @@ impl<'a> Servers<'a> {
     /// What they said last.
     pub(super) fn stop(mut self) -> String {
         (0..SERVERS).for_each(|i| self.end(i, Signal::SIGTERM));
+        let panicked = self.log.lock().unwrap().iter().any(|line| line.contains("panicked"));
+        assert!(!panicked, "{}", self.log());
         self.log()
     }
 }
