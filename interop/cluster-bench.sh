@@ -10,31 +10,11 @@
 #   CLUSTER_TAKEOVERS=1   servers that are killed
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-if ! databases=$(scripts/databases.sh); then
-    [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
-    skip 'there are no databases: scripts/databases.sh'
-    finish
-fi
-eval "$databases"
+# shellcheck source=interop/databases.sh
+. "$(dirname "$0")/databases.sh"
 seconds=${CLUSTER_SECONDS:-0.5} rounds=${CLUSTER_ROUNDS:-1} rows=${CLUSTER_ROWS:-20000} takeovers=${CLUSTER_TAKEOVERS:-1}
 
-data=$(mktemp -d)
-as_user=()
-if [ "$(id -u)" = 0 ]; then
-    chown nobody "$data"
-    as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
-fi
-end_database() {
-    clean_up
-    rm -rf "$data"
-}
-trap end_database EXIT
-
-"${as_user[@]}" "$TEST_POSTGRES/initdb" -D "$data/pg" -U postgres -A trust -N >>"$log" 2>&1
-background "${as_user[@]}" "$TEST_POSTGRES/postgres" -D "$data/pg" -c listen_addresses= -k "$data" \
-    -c shared_buffers=256MB -c max_wal_size=4GB -c shared_preload_libraries=pg_stat_statements
-await grep -qs ready "$data/pg/postmaster.pid" || fail 'PostgreSQL starts'
+run_postgres -c shared_buffers=256MB -c max_wal_size=4GB -c shared_preload_libraries=pg_stat_statements
 
 export PGOPTIONS='-c client_min_messages=warning'
 sql() { "$TEST_POSTGRES/psql" -h "$data" -U postgres -Atqc "$1" postgres; }

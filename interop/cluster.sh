@@ -2,13 +2,8 @@
 # examples/cluster: three servers on one PostgreSQL, one of which is killed.
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-if ! databases=$(scripts/databases.sh); then
-    [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
-    skip 'there are no databases: scripts/databases.sh'
-    finish
-fi
-eval "$databases"
+# shellcheck source=interop/databases.sh
+. "$(dirname "$0")/databases.sh"
 
 example() {
     said=$(GEARMAND=$GEARMAND POSTGRES_BIN=$TEST_POSTGRES JOBS=300 PHP="$PHP -n -d extension=$MODULE" \

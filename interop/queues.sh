@@ -3,30 +3,11 @@
 # the other runs. Databases are this script's own, each as an ordinary user in a folder of its own.
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-if ! databases=$(scripts/databases.sh); then
-    [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
-    skip 'there are no databases: scripts/databases.sh'
-    finish
-fi
-eval "$databases"
-
-data=$(mktemp -d)
-as_user=()
-if [ "$(id -u)" = 0 ]; then
-    chown nobody "$data"
-    as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
-fi
-end_databases() {
-    clean_up
-    rm -rf "$data"
-}
-trap end_databases EXIT
+# shellcheck source=interop/databases.sh
+. "$(dirname "$0")/databases.sh"
 
 start_postgres() {
-    "${as_user[@]}" "$TEST_POSTGRES/initdb" -D "$data/pg" -U postgres -A trust -N >>"$log" 2>&1
-    background "${as_user[@]}" "$TEST_POSTGRES/postgres" -D "$data/pg" -F -c listen_addresses= -k "$data"
-    await grep -qs ready "$data/pg/postmaster.pid"
+    run_postgres -F
     queue=(--queue-type=Postgres "--libpq-conninfo=host=$data user=postgres dbname=postgres")
 }
 start_mysql() {
