@@ -4,29 +4,11 @@
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-if ! databases=$(scripts/databases.sh); then
-    [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
-    skip 'there are no databases: scripts/databases.sh'
-    finish
-fi
-eval "$databases"
+# shellcheck source=interop/postgres.sh
+. "$(dirname "$0")/postgres.sh"
 
-data=$(mktemp -d)
-as_user=()
-if [ "$(id -u)" = 0 ]; then
-    chown nobody "$data"
-    as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
-fi
-end_databases() {
-    clean_up
-    rm -rf "$data"
-}
-trap end_databases EXIT
-
-start_postgres() {
-    "${as_user[@]}" "$TEST_POSTGRES/initdb" -D "$data/pg" -U postgres -A trust -N >>"$log" 2>&1
-    background "${as_user[@]}" "$TEST_POSTGRES/postgres" -D "$data/pg" -F -c listen_addresses= -k "$data"
-    await grep -qs ready "$data/pg/postmaster.pid"
+start_postgresql() {
+    start_postgres || finish
     queue=(--queue-type=Postgres "--libpq-conninfo=host=$data user=postgres dbname=postgres")
 }
 start_mysql() {
@@ -67,7 +49,7 @@ run_all() {
         for ($i = 0; $i < $argv[3]; $i++) $worker->work();' "$port" "$1" "$2"
 }
 
-for database in postgres mysql redis; do
+for database in postgresql mysql redis; do
     "start_$database"
     for first in C ours; do
         for second in ours C; do
