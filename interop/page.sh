@@ -8,9 +8,9 @@ PAGE_MODULES=$(scripts/page-modules.sh) || die 'scripts/need.sh page installs wh
 CHROMIUM=$(command -v "${CHROMIUM:-chromium}") || die 'there is no chromium: scripts/need.sh page'
 # shellcheck source=interop/postgres.sh
 . "$(dirname "$0")/postgres.sh"
-CLUSTER=
-if start_postgres; then CLUSTER="host=$data user=postgres dbname=postgres"; fi
-export CLUSTER PAGE_MODULES CHROMIUM GEARMAND GEARMAN MODULE PHP SCRATCH=$scratch
+CLUSTER='' CLUSTER_PID=''
+if start_postgres; then CLUSTER="host=$data user=postgres dbname=postgres" CLUSTER_PID=$pid; fi
+export CLUSTER CLUSTER_PID PAGE_MODULES CHROMIUM GEARMAND GEARMAN MODULE PHP SCRATCH=$scratch
 rm -rf target/page
 add_up node interop/page/main.mjs "${server_user[@]}"
 finish

@@ -337,6 +337,13 @@ export const cluster = inWindow(async ({ window, page, server, other, tokens }) 
         await end(other.process);
         await becomes('left', () => ofServer(page, 'right', 'state'));
     });
+    await window.expecting(/status of 503/, () => check('that the database is away is seen', async () => {
+        process.kill(process.env.CLUSTER_PID, 'SIGINT');
+        await page.getByText('the shared queue does not answer').waitFor();
+        await at.link(page, 'Not ready, no lease').waitFor();
+        await page.goto('/#/');
+        await page.getByRole('listitem').filter({ hasText: 'No lease' }).waitFor();
+    }));
 });
 
 /** All that a view asks for has come. */

@@ -14,7 +14,11 @@ struct Http {
 
 impl Http {
     fn start(cluster: &Cluster, url: &str, name: &str) -> Http {
-        let mut server = cluster.start_at(url, name, &["--http-listen", "127.0.0.1:0"]);
+        Http::start_with(cluster, url, name, &[])
+    }
+
+    fn start_with(cluster: &Cluster, url: &str, name: &str, more: &[&str]) -> Http {
+        let mut server = cluster.start_at(url, name, &[&["--http-listen", "127.0.0.1:0"], more].concat());
         let line = server.line_with("HTTP at ");
         let address = line.trim().rsplit_once("http://").unwrap().1.to_owned();
         Http { server, address }
@@ -22,10 +26,14 @@ impl Http {
 
     /// The status, and what is said.
     fn ask(&self, method: &str, path: &str) -> (u16, Value) {
+        self.ask_as("nobody", method, path)
+    }
+
+    fn ask_as(&self, token: &str, method: &str, path: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        stream.write_all(format!("{head}Authorization: Bearer {token}\r\n\r\n").as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -139,4 +147,29 @@ fn a_database_that_is_away_is_unavailable() {
     proxy.set(Mode::Open);
     until("the database answers", || (a.ask("GET", &path).0 == 200).then_some(()));
     assert_eq!(a.ask("DELETE", &path).0, 204);
+}
+
+#[test]
+fn who_may_not_see_a_job_elsewhere_is_told_of_none() {
+    let Some(cluster) = Cluster::new("http-rights") else { return };
+    let token =
+        |name: &str, rights: &str| format!("[[token]]\nname = '{name}'\ntoken = 'a-token-of-{name}'\n{rights}\n");
+    let tokens =
+        [token("the-client", "submit = 'f'"), token("the-other", "submit = 'g'"), token("the-ops", "observe = true")];
+    let file = cluster.file("tokens.toml");
+    std::fs::write(&file, tokens.concat()).unwrap();
+    let a = Http::start_with(&cluster, &cluster.url(), "a", &["--http-token-file", &file]);
+    let handle = submit(&mut peer(&a.server), "key", "x");
+    for path in [format!("/api/v1/jobs/{handle}"), "/api/v1/functions/f/unique/key".to_owned()] {
+        let status = |name: &str| a.ask_as(&format!("a-token-of-{name}"), "GET", &path).0;
+        until("it is at no server", || {
+            a.ask_as("a-token-of-the-ops", "GET", &path).1.get("server").is_some_and(Value::is_null).then_some(())
+        });
+        assert_eq!(["the-client", "the-ops", "the-other"].map(status), [200, 200, 404], "{path}");
+        assert_eq!(a.ask_as("a-token-of-the-client", "DELETE", &path).0, 403);
+    }
+    assert_eq!(
+        ["the-client", "the-ops"].map(|name| a.ask_as(&format!("a-token-of-{name}"), "GET", "/api/v1/servers").0),
+        [403, 200]
+    );
 }
