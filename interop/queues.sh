@@ -73,7 +73,7 @@ for database in postgresql mysql redis; do
                 check 'as they were' $'a-key=a workload\nan other=another\nhigh=of high priority\nschlüssel=häppchen' \
                     "$(LC_ALL=C sort "$ran")"
                 # C gearmand reads priorities from Redis and MySQL, and makes all that PostgreSQL has high.
-                [ "$database$second" = postgresC ] || check 'the most urgent first' 'high=of high priority' "$(head -n1 "$ran")"
+                [ "$database$second" = postgresqlC ] || check 'the most urgent first' 'high=of high priority' "$(head -n1 "$ran")"
                 await jobs_are f '0 0 0'
                 end "$server"
                 start_server "$first" "${queue[@]}"
