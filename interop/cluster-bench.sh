@@ -14,7 +14,7 @@
 . "$(dirname "$0")/databases.sh"
 seconds=${CLUSTER_SECONDS:-0.5} rounds=${CLUSTER_ROUNDS:-1} rows=${CLUSTER_ROWS:-20000} takeovers=${CLUSTER_TAKEOVERS:-1}
 
-run_postgres -c shared_buffers=256MB -c max_wal_size=4GB -c shared_preload_libraries=pg_stat_statements
+start_postgres -c shared_buffers=256MB -c max_wal_size=4GB -c shared_preload_libraries=pg_stat_statements || finish
 
 export PGOPTIONS='-c client_min_messages=warning'
 sql() { "$TEST_POSTGRES/psql" -h "$data" -U postgres -Atqc "$1" postgres; }

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=interop/databases.sh
 . "$(dirname "$0")/databases.sh"
+find_databases || finish
 
 example() {
     said=$(GEARMAND=$GEARMAND POSTGRES_BIN=$TEST_POSTGRES JOBS=300 PHP="$PHP -n -d extension=$MODULE" \

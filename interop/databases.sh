@@ -1,16 +1,9 @@
 # shellcheck shell=bash
-# For scripts that need databases: where their programs are (scripts/databases.sh), and a folder of their own for each run, which
-# is gone at the end. To be sourced after interop/lib.sh.
-
-if ! databases=$(scripts/databases.sh); then
-    [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
-    skip 'there are no databases: scripts/databases.sh'
-    finish
-fi
-eval "$databases"
+# Databases for interop scripts: their programs (scripts/databases.sh), and a folder for each run, which is gone at the end. To be
+# sourced after lib.sh. What returns false has said that there are none here.
 
 data=$(mktemp -d)
-# PostgreSQL does not run as root.
+# Who is root runs no database.
 as_user=()
 if [ "$(id -u)" = 0 ]; then
     chown nobody "$data"
@@ -22,8 +15,19 @@ end_databases() {
 }
 trap end_databases EXIT
 
-# run_postgres [ARGUMENT...]: on a socket in $data.
-run_postgres() {
+find_databases() {
+    local databases
+    if ! databases=$(scripts/databases.sh); then
+        [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
+        skip 'there are no databases: scripts/databases.sh'
+        return 1
+    fi
+    eval "$databases"
+}
+
+# start_postgres [ARGUMENT...]: on a socket in $data.
+start_postgres() {
+    find_databases || return 1
     "${as_user[@]}" "$TEST_POSTGRES/initdb" -D "$data/pg" -U postgres -A trust -N >>"$log" 2>&1
     background "${as_user[@]}" "$TEST_POSTGRES/postgres" -D "$data/pg" -c listen_addresses= -k "$data" "$@"
     await grep -qs ready "$data/pg/postmaster.pid" || fail 'PostgreSQL starts'

@@ -3,35 +3,52 @@
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# shellcheck source=interop/databases.sh
+. "$(dirname "$0")/databases.sh"
+
 page=$root/docs/http.md
+has_postgres=
+if start_postgres -F; then has_postgres=1; fi
 cp contrib/http-tokens.toml "$scratch"
 mkdir "$scratch/own" && cd "$scratch/own" || exit 1
 written=127.0.0.1:4790 # what the page says for our address
 address=$written
+written_shared=127.0.0.1:4791 # and for that of a server that shares a queue
+address_shared=$written_shared
 
-# serve ARGUMENT...: the server of the page on free ports; sets port, server and address. Its log is the file log.
+# serve LOG ARGUMENT...: a server of the page on free ports; sets port, server and address.
 serve() {
-    background "$GEARMAND" "$@" -p 0 --http-listen 127.0.0.1:0 --log-file log --verbose NOTICE -P "$scratch/pid" \
+    local log=$1
+    shift
+    rm -f "$log"
+    background "$GEARMAND" "$@" -p 0 --http-listen 127.0.0.1:0 --log-file "$log" --verbose NOTICE -P "$scratch/$log.pid" \
         --job-handle-prefix H:host "${server_user[@]}"
     server=$pid
-    await has_addresses || die 'the server does not start'
-    port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' log)
-    address=$(sed -n 's/.*HTTP at http:\/\///p' log)
+    await has_addresses "$log" || die 'the server does not start'
+    port=$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$log")
+    address=$(sed -n 's/.*HTTP at http:\/\///p' "$log")
 }
-has_addresses() { gone "$server" || grep -qs 'HTTP at http://' log; }
+has_addresses() { gone "$server" || grep -qs 'HTTP at http://' "$1"; }
+# The one that shares a queue. The other goes on.
+serve_shared() {
+    local port server address
+    serve shared "$@" --cluster-url "host=$data user=postgres dbname=postgres"
+    address_shared=$address
+}
 
 # Pasted commands, with our programs and at our address.
 pasted() {
     gearmand() {
         local arguments=()
         while [ $# -gt 0 ]; do
-            case $1 in --http-listen | --log-file) shift 2 ;; *) arguments+=("$1") && shift ;; esac
+            case $1 in --http-listen | --log-file | --cluster-url) shift 2 ;; *) arguments+=("$1") && shift ;; esac
         done
-        serve "${arguments[@]}"
+        if [[ " ${arguments[*]} " == *' cluster '* ]]; then serve_shared "${arguments[@]}"; else serve alone "${arguments[@]}"; fi
     }
     gearman() { background "$GEARMAN" -p "$port" "$@"; }
     curl() { command curl --max-time 20 "$@"; }
-    eval "${1//"$written"/"$address"}"
+    local code=${1//"$written_shared"/"$address_shared"}
+    eval "${code//"$written"/"$address"}"
 }
 
 # printed NAME LANGUAGE WANTED GOT: it is what the page says; … is anything there.
@@ -43,7 +60,7 @@ printed() {
 # Each piece of code of the page: its language, its lines, and a line that is its end.
 blocks() { awk '/^```[a-z]/ { print substr($0, 4); inside = 1; next } /^```$/ { inside = 0; print "\001"; next } inside' "$page"; }
 
-language='' code='' ran='' got=''
+language='' code='' about='' ran='' got=''
 while IFS= read -r line; do
     if [ -z "$language" ]; then
         language=$line code=''
@@ -51,6 +68,11 @@ while IFS= read -r line; do
     fi
     if [ "$line" != $'\x01' ]; then
         code+=$line$'\n'
+        continue
+    fi
+    [ "$language" != sh ] || about=$code
+    if [[ $about == *"$written_shared"* && -z $has_postgres ]]; then
+        language=''
         continue
     fi
     case $language in
@@ -102,8 +124,7 @@ printed 'what Perl throws' json '{"state":"failed","exception":"…","…":"…"
 end "${children[@]}"
 
 # The token that the page shows is one of contrib/http-tokens.toml.
-rm log
-serve --listen 127.0.0.1 --http-token-file "$scratch/http-tokens.toml"
+serve with-tokens --listen 127.0.0.1 --http-token-file "$scratch/http-tokens.toml"
 ask=$(grep -F 'Authorization: Bearer' "$page" | grep '^curl')
 check 'a token of the example' 200 "$(pasted "$ask")"
 check 'a wrong one' 401 "$(pasted "${ask/change-me/forget-me}")"

@@ -6,6 +6,9 @@
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# shellcheck source=interop/databases.sh
+. "$(dirname "$0")/databases.sh"
+
 functions=${METRICS_FUNCTIONS:-200} connections=${METRICS_CONNECTIONS:-100} scrapes=${METRICS_SCRAPES:-5}
 
 # missing WHAT: it is not there to show something with.
@@ -19,6 +22,11 @@ start_with_http() {
 prometheus_port() { sed -n 's|.*msg="Listening on" address=127.0.0.1:||p' "$scratch/prometheus.log"; }
 prometheus_listens() { exists "$scratch/prometheus.log" && [ -n "$(prometheus_port)" ]; }
 
+if start_postgres -F; then
+    start_with_http --queue-type cluster --cluster-url "host=$data user=postgres dbname=postgres"
+    "$GEARMAN" -h 127.0.0.1 -p "$port" -b -f f x >>"$log" || fail 'a job of a shared queue is submitted'
+    export CLUSTER_HTTP=$http
+fi
 prometheus=()
 start_with_http --queue-type libsqlite3 --libsqlite3-db "$scratch/queue.db"
 if [ -n "$PEER_PROMTOOL" ]; then

@@ -6,8 +6,8 @@
 # shellcheck source=interop/databases.sh
 . "$(dirname "$0")/databases.sh"
 
-start_postgres() {
-    run_postgres -F
+start_postgresql() {
+    start_postgres -F || finish
     queue=(--queue-type=Postgres "--libpq-conninfo=host=$data user=postgres dbname=postgres")
 }
 start_mysql() {
@@ -48,7 +48,7 @@ run_all() {
         for ($i = 0; $i < $argv[3]; $i++) $worker->work();' "$port" "$1" "$2"
 }
 
-for database in postgres mysql redis; do
+for database in postgresql mysql redis; do
     "start_$database"
     for first in C ours; do
         for second in ours C; do
@@ -72,7 +72,7 @@ for database in postgres mysql redis; do
                 check 'as they were' $'a-key=a workload\nan other=another\nhigh=of high priority\nschlüssel=häppchen' \
                     "$(LC_ALL=C sort "$ran")"
                 # C gearmand reads priorities from Redis and MySQL, and makes all that PostgreSQL has high.
-                [ "$database$second" = postgresC ] || check 'the most urgent first' 'high=of high priority' "$(head -n1 "$ran")"
+                [ "$database$second" = postgresqlC ] || check 'the most urgent first' 'high=of high priority' "$(head -n1 "$ran")"
                 await jobs_are f '0 0 0'
                 end "$server"
                 start_server "$first" "${queue[@]}"

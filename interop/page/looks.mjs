@@ -40,7 +40,8 @@ export async function looks({ browser, server, tokens }) {
     }
 }
 
-async function look(window, name) {
+/** A view as it stands, in each scheme and width. */
+export async function look(window, name) {
     for (const scheme of ['light', 'dark']) {
         for (const size of [wide, narrow]) {
             await each(`${name}, ${scheme}, ${size.width} px`, async () => {

@@ -70,6 +70,13 @@ if (process.env.PICTURE) {
     await story('keyboard only', () => stories.keyboard(world));
     await story('who may only look', () => stories.observer(world));
     await story('lost line', () => stories.line(world));
+    if (process.env.CLUSTER) {
+        const cluster = ['left', 'right'].map(name => new Server(
+            ...options, '--queue-type', 'cluster', '--cluster-url', process.env.CLUSTER, '--cluster-name', name,
+        ));
+        await Promise.all(cluster.map(one => one.start()));
+        await story('servers that share a queue', () => stories.cluster({ ...world, server: cluster[0], other: cluster[1] }));
+    }
     await story('looks', () => looks({ browser, server: shop, tokens }));
 }
 await browser.close();

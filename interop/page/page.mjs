@@ -18,7 +18,7 @@ export const functions = page => table(page, 'Functions').getByRole('rowheader')
 export async function cell(page, functionName, column) {
     const headers = await table(page, 'Functions').getByRole('columnheader').allTextContents();
     const row = table(page, 'Functions').getByRole('row').filter({ has: link(page, functionName) });
-    const [first, ...cells] = await row.locator('> *').allTextContents();
+    const [first, ...cells] = await row.locator('> :visible').allTextContents();
     return [first, ...cells][headers.indexOf(column)]?.trim();
 }
 

@@ -82,6 +82,16 @@ export class Server {
         }
     }
 
+    /** A background job; its handle. */
+    async queue(functionName, token) {
+        const response = await fetch(`${this.origin}/api/v1/functions/${functionName}/jobs`, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+            body: '{"background":true}',
+        });
+        return (await response.json()).handle;
+    }
+
     /** What the API says, which is not what is tested here: what the page did is seen by it. */
     async api(path, token) {
         const response = await fetch(`${this.origin}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });

@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import * as at from './page.mjs';
 import { becomes, check, each, is } from './checks.mjs';
+import { look } from './looks.mjs';
 import { Window } from './browser.mjs';
 import { end } from './server.mjs';
 
@@ -66,6 +67,11 @@ export const queue = inWindow(async ({ window, page, server, tokens }) => {
         await at.shows('0', page, 'letters', 'Workers');
     });
     await check('all that without loading the page again', () => is(loads, window.loads));
+    await check('nothing is shown of servers, for no queue is shared', async () => {
+        is(0, await at.link(page, 'Servers').count());
+        is(0, await at.table(page, 'Functions').getByRole('columnheader', { name: 'Free' }).count());
+        is(false, await page.locator('#standing').isVisible());
+    });
 });
 
 const reason = '<img src=x onerror=alert(1)> no disk';
@@ -284,6 +290,60 @@ export const line = inWindow(async ({ window, page, server, tokens }) => {
         await page.reload();
         await at.shows('1', page, 'after', 'Queued');
     });
+});
+
+/** What a row of the servers says in a column. */
+const ofServer = (page, name, column) => at.table(page, 'Servers').getByRole('row').filter({ hasText: name })
+    .locator(`[data-column=${column}]`).textContent();
+
+export const cluster = inWindow(async ({ window, page, server, other, tokens }) => {
+    const { admin } = tokens;
+    const free = await server.queue('shared', admin);
+    const worker = other.worker(['begun'], 'sleep', '1000');
+    const begun = await server.queue('begun', admin);
+    await becomes('right', async () => (await server.api(`jobs/${begun}`, admin)).server ?? null);
+    await at.logIn(window, admin);
+    await check('the head says that this server hands out jobs', () => at.link(page, 'Ready, lease held').waitFor());
+    await check('what is free stands beside what is queued', () => at.shows('1', page, 'shared', 'Free'));
+    await each('that looks well', () => look(window, 'overview of a cluster'));
+    await check('the servers are listed', async () => {
+        await at.link(page, 'Servers').click();
+        await becomes(['left this one', 'right'], async () => (await at.table(page, 'Servers').getByRole('rowheader').allTextContents()).sort());
+        is(['lives', 'lives'], [await ofServer(page, 'left', 'state'), await ofServer(page, 'right', 'state')]);
+        await becomes('1', () => ofServer(page, 'right', 'jobs'));
+    });
+    await each('that looks well, too', () => look(window, 'servers'));
+    await check('a job that another server has is shown, with that server, and is left to it', async () => {
+        await page.goto(`/#/jobs/${begun}`);
+        await at.heading(page, begun).waitFor();
+        await page.getByText('right', { exact: true }).waitFor();
+        await page.getByText('running', { exact: true }).waitFor();
+        is(0, await at.button(page, 'Cancel').count());
+    });
+    await each('it looks well, too', () => look(window, 'job elsewhere'));
+    await check('one that no server has is cancelled', async () => {
+        await page.goto(`/#/jobs/${free}`);
+        await page.getByText('at no server', { exact: true }).waitFor();
+        is(0, await at.button(page, 'Bury').count());
+        await at.button(page, 'Cancel').click();
+        await at.button(page.getByRole('dialog'), 'Cancel job').click();
+        await at.heading(page, 'shared').waitFor();
+        await page.goto('/#/');
+        await at.shows('0', page, 'shared', 'Free');
+    });
+    await check('that a server has left is seen', async () => {
+        await at.link(page, 'Servers').click();
+        await end(worker);
+        await end(other.process);
+        await becomes('left', () => ofServer(page, 'right', 'state'));
+    });
+    await window.expecting(/status of 503/, () => check('that the database is away is seen', async () => {
+        process.kill(process.env.CLUSTER_PID, 'SIGINT');
+        await page.getByText('the shared queue does not answer').waitFor();
+        await at.link(page, 'Not ready, no lease').waitFor();
+        await page.goto('/#/');
+        await page.getByRole('listitem').filter({ hasText: 'No lease' }).waitFor();
+    }));
 });
 
 /** All that a view asks for has come. */

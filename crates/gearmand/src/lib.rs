@@ -154,6 +154,7 @@
 //! http::samples      what happened in a while
 //! http::history      … in the last quarter of an hour
 //! http               what handlers share
+//! http::elsewhere    what other servers have that share a queue
 //! http::submitting   a job that is submitted, to its end
 //! http::api::list    parts of lists
 //! http::api::functions   functions -> JSON
@@ -164,6 +165,7 @@
 //! http::api::peers       connections
 //! http::metrics::process  what the system knows of the process
 //! http::api::server      facts and counts
+//! http::api::servers     servers that share a queue
 //! http::api::history     samples, for charts
 //! http::api::events      all of that, again and again
 //! http::api::submit      a job that is submitted

@@ -11,7 +11,7 @@ import { deadView } from "./dead.js";
 import { byId, h, setText } from "./dom.js";
 import { functionView } from "./function.js";
 import { jobView } from "./jobs.js";
-import { schedulesView, workersView } from "./lists.js";
+import { schedulesView, serversView, workersView } from "./lists.js";
 import { connect } from "./live.js";
 import { loginView } from "./login.js";
 import { overview } from "./overview.js";
@@ -31,6 +31,7 @@ const VIEWS = {
 	policies: policiesView,
 	"policies/": policyView,
 	schedules: schedulesView,
+	servers: serversView,
 	login: loginView,
 };
 const STATES = { connecting: "Connecting…", live: "Live", lost: "Connection lost, trying again…" };
@@ -112,6 +113,7 @@ function begin() {
 			const before = store.server;
 			take(data);
 			if (before?.version !== data.server.version) about(before);
+			cluster();
 			view.overview?.();
 			title();
 		},
@@ -142,9 +144,20 @@ function about(before) {
 	if (before) complain("The server is of another version now. Load this page again.");
 }
 
+/** What the header shows of a queue that servers share; nothing where none is shared. */
+function cluster() {
+	const { cluster: shared, ready, draining } = store.server;
+	byId("to-servers").hidden = byId("standing").hidden = !shared;
+	if (!shared) return;
+	const state = draining ? "Draining" : ready ? "Ready" : "Not ready";
+	setText(byId("standing"), `${state}, ${shared.lease ? "lease held" : "no lease"}`);
+	byId("standing").dataset.state = ready ? "ready" : "not-ready";
+}
+
 /** What the header shows of the reader. */
 function session() {
 	byId("nav").hidden = byId("live").hidden = !me.observe;
+	if (!me.observe) byId("standing").hidden = true;
 	byId("logout").hidden = !(me.login && me.name != null);
 	byId("to-login").hidden = !(me.login && me.name == null && me.observe && !me.admin);
 	setText(byId("who"), me.name ?? "");

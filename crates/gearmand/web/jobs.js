@@ -21,6 +21,9 @@ export const REASONS = {
 
 const LIVES = ["storing", "queued", "delayed", "running"];
 
+/** It is in the queue that servers share, and not at this one: less is known of it. */
+const isElsewhere = (job) => job.server !== undefined;
+
 const progress = ([done, of]) => `${count(done)} of ${count(of)}`;
 
 function when(job) {
@@ -122,6 +125,7 @@ export async function jobView({ parts: [, name] }) {
 		"Priority",
 		"Kind",
 		"Tries",
+		"Server",
 		"Worker",
 		"Progress",
 		"Size",
@@ -152,9 +156,10 @@ export async function jobView({ parts: [, name] }) {
 					run(() => post(`/api/v1/dead/${name}/retry`), `Retried ${now.handle}.`),
 				),
 			];
-		if (!LIVES.includes(now.state)) return [];
+		if (!LIVES.includes(now.state) || now.server != null) return [];
 		const bury =
 			now.background &&
+			!isElsewhere(now) &&
 			button(
 				"Bury",
 				run(() => post(`${href}/bury`), `${now.handle} is a dead letter now.`),
@@ -165,7 +170,7 @@ export async function jobView({ parts: [, name] }) {
 		].filter(Boolean);
 	}
 
-	let shown;
+	let shown, offered;
 	function draw(now) {
 		setText(state, now.state);
 		const kind =
@@ -174,29 +179,31 @@ export async function jobView({ parts: [, name] }) {
 				: [now.background ? "background" : "foreground", now.stored && "stored"].filter(Boolean).join(", ");
 		lines.show([
 			functionLink(now.function),
-			now.unique || "–",
-			LIVES.includes(now.state) ? when(now) : null,
+			isElsewhere(now) ? null : now.unique || "–",
+			isElsewhere(now) && now.state !== "delayed" ? null : LIVES.includes(now.state) ? when(now) : null,
 			now.priority,
 			kind,
 			count(now.tries),
+			isElsewhere(now) ? (now.server ?? "at no server") : null,
 			now.worker,
 			now.progress?.[1] ? progress(now.progress) : null,
-			bytes(now.size),
+			isElsewhere(now) ? null : bytes(now.size),
 			now.first == null ? null : time(now.first),
 			now.last == null ? null : time(now.last),
 			REASONS[now.reason] ?? now.reason,
 		]);
 		text.hidden = !now.text;
 		setText(text, visible(now.text ?? ""));
-		if (shown !== now.state) actions.replaceChildren(...choices(now));
-		shown = now.state;
+		const key = `${now.state} ${now.server}`;
+		if (offered !== key) actions.replaceChildren(...choices(now));
+		[shown, offered] = [now.state, key];
 	}
 
 	async function load() {
 		try {
 			draw(await get(href));
 		} catch (error) {
-			if (error.status === 404) draw({ ...job, state: "over", worker: null, progress: null });
+			if (error.status === 404) draw({ ...job, state: "over", server: undefined, worker: null, progress: null });
 			else if (!(error instanceof Problem)) throw error;
 		}
 	}

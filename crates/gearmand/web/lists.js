@@ -1,7 +1,7 @@
-// Workers and schedules: lists to look at. Owns their columns.
+// Workers, schedules and the servers that share a queue: lists to look at. Owns their columns.
 
 import { h, setText } from "./dom.js";
-import { duration, plural, relative, time } from "./format.js";
+import { count, duration, plural, relative, time } from "./format.js";
 import { jobLink } from "./jobs.js";
 import { functionLink } from "./overview.js";
 import { paged } from "./paged.js";
@@ -93,6 +93,29 @@ const SCHEDULES = [
 	{ id: "last", label: "Last", text: (s) => (s.last == null ? "never" : `${time(s.last)}, ${relative(s.last)}`) },
 ];
 
+const SERVERS = [
+	{
+		id: "name",
+		label: "Name",
+		make: changing(
+			(s) => `${s.name} ${isThis(s)}`,
+			(s) => [s.name, ...(isThis(s) ? [" ", h("span", { class: "tag" }, "this one")] : [])],
+		),
+	},
+	{ id: "address", label: "Address", text: (s) => s.address },
+	{ id: "state", label: "State", text: (s) => s.state, dim: (s) => s.state !== "lives" },
+	{ id: "since", label: "Since", text: since },
+	{ id: "silent", label: "Heard of", text: (s) => (s.silent == null ? "–" : `${duration(s.silent)} ago`) },
+	{ id: "jobs", label: "Jobs", number: true, text: (s) => count(s.jobs) },
+];
+
+const isThis = (s) => s.epoch === store.server?.cluster?.epoch;
+
+function since({ joined, ended }) {
+	const from = ended ?? joined;
+	return `${time(from)}, ${relative(from)}`;
+}
+
 function listView({ title, path, name, columns, keyOf, data, empty, signature }) {
 	const rows = table({ name, label: title, columns, keyOf, data });
 	const box = h("div", { class: "card flush", hidden: true }, rows.element);
@@ -142,4 +165,16 @@ export const schedulesView = () =>
 		data: (s) => ({ schedule: s.name }),
 		empty: "No schedules. They are written in the file of policies.",
 		signature: () => 0,
+	});
+
+export const serversView = () =>
+	listView({
+		title: "Servers",
+		path: "/api/v1/servers",
+		name: "servers",
+		columns: SERVERS,
+		keyOf: (s) => `${s.epoch}`,
+		data: (s) => ({ server: s.name }),
+		empty: "No server has joined yet.",
+		signature: () => Math.floor(Date.now() / 4000), // they are heard of all the time
 	});

@@ -24,6 +24,7 @@ function number(id, label, value, write = count, hint = "") {
 const COLUMNS = [
 	{ id: "function", label: "Function", value: (f) => f.function, make: nameCell },
 	{ ...number("queued", "Queued", (f) => f.queued), text: undefined, make: queuedCell },
+	number("free", "Free", (f) => f.free, count, "Jobs of the shared queue that no server has"),
 	number("running", "Running", (f) => f.running),
 	number("delayed", "Delayed", (f) => f.delayed, count, "Jobs that may not run yet"),
 	number("dead", "Dead", (f) => f.dead, count, "Jobs that ran out of tries"),
@@ -62,7 +63,7 @@ export function overview({ query }) {
 	const sort = parseSort(query.get("sort"));
 	let limit = SHOWN;
 
-	const lines = facts(["Server", "Version", "Up for", "State", "Queue", "Connections", "Workers", "Jobs", "Memory"], {
+	const lines = facts(["Server", "Version", "Up for", "State", "Queue", "Shared queue", "Connections", "Workers", "Jobs", "Memory"], {
 		id: "server",
 	});
 	const list = problemList();
@@ -158,6 +159,7 @@ export function overview({ query }) {
 			duration(s.uptime),
 			state,
 			s.queue,
+			s.cluster && standing(s.cluster),
 			count(s.connections),
 			count(s.workers),
 			count(s.jobs),
@@ -170,6 +172,7 @@ export function overview({ query }) {
 		drawServer();
 		list.show(problems(store));
 		graphs.show(store.total.samples);
+		rows.element.classList.toggle("alone", !store.server.cluster);
 		const shown = drawRows(false);
 		// Functions with dead letters first: whether these grow is a problem, or none.
 		const dead = store.functions.filter((f) => f.dead > 0).slice(0, 15);
@@ -178,6 +181,11 @@ export function overview({ query }) {
 
 	draw();
 	return { title: "Overview", element, overview: draw, close: graphs.close };
+}
+
+function standing({ epoch, lease, eldest }) {
+	if (epoch == null) return "not joined";
+	return `${lease ? "lease held" : "no lease"}${eldest ? ", eldest" : ""}`;
 }
 
 function notes(found, shown, wanted) {

@@ -75,12 +75,7 @@ pub(crate) fn elsewhere(wanted: Wanted, found: Result<Option<(&[u8], &Seen)>, &s
 }
 
 fn shared(handle: &[u8], seen: &Seen) -> Vec<u8> {
-    let (state, server) = match &seen.state {
-        SeenState::Free if seen.due_ms > 0 => ("delayed", None),
-        SeenState::Free | SeenState::Dead => ("queued", None),
-        SeenState::Owned { server, started: false, .. } => ("queued", Some(server)),
-        SeenState::Owned { server, started: true, .. } => ("running", Some(server)),
-    };
+    let (state, server) = seen.shown();
     let mut fields = Fields::default();
     fields.put("handle", handle);
     fields.put("function", &*seen.function);

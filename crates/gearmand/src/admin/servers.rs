@@ -12,16 +12,11 @@ pub(crate) fn servers(seen: Result<&[ServerSeen], &str>) -> Vec<u8> {
     };
     let mut out = Vec::new();
     for server in all {
-        let state = match (server.silent_ms, server.has_left) {
-            (Some(_), _) => "lives",
-            (None, true) => "left",
-            (None, false) => "dead",
-        };
         let some = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
         encoded(&mut out, server.name.as_bytes());
         field(&mut out, &server.address);
         field(&mut out, server.epoch.to_string());
-        field(&mut out, state);
+        field(&mut out, server.state());
         field(&mut out, (server.joined_ms / 1000).to_string());
         field(&mut out, some(server.died_ms.map(|ms| ms / 1000)));
         field(&mut out, some(server.silent_ms));

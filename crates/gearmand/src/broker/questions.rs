@@ -76,6 +76,19 @@ impl Broker {
         self.handles.parse(handle).filter(|number| *number < MAX_ID)
     }
 
+    /// How a shared queue is asked for a job; `None`: it is not there.
+    pub(crate) fn which(&self, name: Named<'_>) -> Option<Which> {
+        match name {
+            Named::Handle(handle) => self.shared_number(handle).map(Which::Id),
+            Named::Unique(function, unique) => self.is_member().then(|| Which::Key(Box::new(named(function, unique)))),
+        }
+    }
+
+    /// A job that no server has is to end. If one has it by now, it does not.
+    pub(crate) fn cancel_free(&mut self, id: u64) {
+        self.changes.done(&Name { id, unique: b"", function: b"" });
+    }
+
     /// Asks; what `placeholder` writes is replaced by the answer.
     fn ask(
         &mut self,
@@ -126,11 +139,7 @@ impl Broker {
         tell: Tell,
         outgoing: &mut Outgoing,
     ) -> bool {
-        let which = match name {
-            Named::Handle(handle) => self.shared_number(handle).map(Which::Id),
-            Named::Unique(function, unique) => self.is_member().then(|| Which::Key(Box::new(named(function, unique)))),
-        };
-        let Some(which) = which else { return false };
+        let Some(which) = self.which(name) else { return false };
         let asked = (Ask::Look(which), About::Elsewhere(wanted, tell));
         self.ask(session, asked, outgoing, |outgoing| outgoing.text(session, b".\n".to_vec()));
         true
@@ -170,7 +179,7 @@ impl Broker {
             let answer = tell(wanted, found);
             if let (Wanted::Cancel, Ok(Some(Seen { id, state: SeenState::Free, .. }))) = (wanted, seen) {
                 // It is answered when that is stored.
-                self.changes.done(&Name { id, unique: b"", function: b"" });
+                self.cancel_free(id);
                 let next = self.changes.want();
                 outgoing.defer(session, what, next);
                 return outgoing.replace_bytes(what, Some(next), answer);

@@ -400,6 +400,17 @@ impl Seen {
             SeenState::Free | SeenState::Dead => None,
         }
     }
+
+    /// As a job of this server would be shown: its state by name, and which server has it.
+    pub(crate) fn shown(&self) -> (&'static str, Option<&str>) {
+        match &self.state {
+            SeenState::Free if self.due_ms > 0 => ("delayed", None),
+            SeenState::Free => ("queued", None),
+            SeenState::Owned { server, started: false, .. } => ("queued", Some(server)),
+            SeenState::Owned { server, started: true, .. } => ("running", Some(server)),
+            SeenState::Dead => ("dead", None),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -431,6 +442,17 @@ pub(crate) struct ServerSeen {
     pub(crate) has_left: bool,
     /// How many rows it owns; counted up to 100,000.
     pub(crate) owned: u64,
+}
+
+impl ServerSeen {
+    /// `lives`, `left` or `dead`.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.silent_ms, self.has_left) {
+            (Some(_), _) => "lives",
+            (None, true) => "left",
+            (None, false) => "dead",
+        }
+    }
 }
 
 /// How many jobs of a function there are.

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 /// Between two tries to reach the store: the first, and the longest; each is up to twice as long as the one before.
@@ -35,10 +36,14 @@ const COUNT_EVERY: Duration = Duration::from_secs(2);
 /// How many changes one ask makes at most is bounded; so many messages are taken in before it is asked again.
 const AT_ONCE: usize = 1_000;
 
+/// A question that has to do with nothing else that is said, and who waits for its answer.
+type Aside = (Ask, oneshot::Sender<Result<Answer, Fault>>);
+
 /// The thread, from the server's side. It ends when this is dropped, and is not waited for: a database may hang.
 #[derive(Debug)]
 pub(crate) struct Link {
     said: UnboundedSender<Vec<Said>>,
+    asides: UnboundedSender<Aside>,
     _thread: JoinHandle<()>,
 }
 
@@ -60,14 +65,24 @@ impl Link {
         };
         let (said, hears) = unbounded_channel();
         let (tells, told) = unbounded_channel();
-        let work = move || runtime.block_on(Driver::new(shared, tells, first).run(hears));
+        let (asides, asked) = unbounded_channel();
+        let work = move || runtime.block_on(Driver::new(shared, tells, first).run(hears, asked));
         let thread = std::thread::Builder::new().name("cluster".into()).spawn(work).map_err(failed)?;
-        Ok((Link { said, _thread: thread }, told))
+        Ok((Link { said, asides, _thread: thread }, told))
     }
 
     /// Hands over what the broker says. False: the thread is gone.
     pub(crate) fn say(&self, said: Vec<Said>) -> bool {
         self.said.send(said).is_ok()
+    }
+
+    /// Asks a question whose answer the broker does not need; of what was said before, only what is stored counts. An error is
+    /// that the thread ends.
+    pub(crate) fn ask(&self, ask: Ask) -> oneshot::Receiver<Result<Answer, Fault>> {
+        let (answers, answer) = oneshot::channel();
+        // Where the thread is gone, the other end is dropped, and that is the answer.
+        let _ = self.asides.send((ask, answers));
+        answer
     }
 }
 
@@ -151,7 +166,7 @@ impl Driver {
     }
 
     /// Until the epoch is over, or the server is gone.
-    async fn run(mut self, mut hears: UnboundedReceiver<Vec<Said>>) {
+    async fn run(mut self, mut hears: UnboundedReceiver<Vec<Said>>, mut asked: UnboundedReceiver<Aside>) {
         let mut said = Vec::new();
         loop {
             let next = self.advance();
@@ -167,6 +182,11 @@ impl Driver {
                         return;
                     }
                     said.drain(..).flatten().for_each(|said| self.hear(said));
+                }
+                Some((ask, answers)) = asked.recv() => {
+                    let answer = self.look_up(ask);
+                    // Nobody may wait for it any more.
+                    tokio::spawn(async move { answers.send(answer.await) });
                 }
                 Some((number, answer)) = self.answers.1.recv() => self.answered(number, answer),
                 Some(told) = self.answered.1.recv() => self.question_answered(told),
@@ -202,15 +222,22 @@ impl Driver {
     /// Something is asked aside of the member's asks.
     fn question(&mut self, question: u64, ask: Ask) {
         self.questions.insert(question, None);
-        let (store, answered) = (self.store.clone(), self.answered.0.clone());
+        let (answer, answered) = (self.look_up(ask), self.answered.0.clone());
         tokio::spawn(async move {
-            let answer = match &store {
+            // To nobody when the server is gone.
+            let _ = answered.send(Told::Answered { question, answer: answer.await });
+        });
+    }
+
+    /// What the store says, in time.
+    fn look_up(&self, ask: Ask) -> impl Future<Output = Result<Answer, Fault>> + use<> {
+        let store = self.store.clone();
+        async move {
+            match &store {
                 Some(store) => tokio::time::timeout(ANSWER, store.ask(&ask)).await.unwrap_or(Err(Fault::InDoubt)),
                 None => Err(Fault::NotDone("there is no connection to the database".into())),
-            };
-            // To nobody when the server is gone.
-            let _ = answered.send(Told::Answered { question, answer });
-        });
+            }
+        }
     }
 
     fn question_answered(&mut self, told: Told) {

@@ -11,6 +11,7 @@ pub(crate) mod auth;
 pub(crate) mod budget;
 pub(crate) mod c_submit;
 pub(crate) mod client;
+pub(crate) mod elsewhere;
 pub(crate) mod ending;
 pub(crate) mod health;
 pub(crate) mod history;

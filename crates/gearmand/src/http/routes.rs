@@ -3,7 +3,7 @@
 //! Invariant: a handler is asked only when the request has the right that its row names.
 
 use crate::http::api::{actions, set_policy, submit};
-use crate::http::api::{dead, events, functions, history, jobs, openapi, peers, policies, schedules, server};
+use crate::http::api::{dead, events, functions, history, jobs, openapi, peers, policies, schedules, server, servers};
 use crate::http::reply::{Problem, Reply};
 use crate::http::request::Via;
 use crate::http::request::decode;
@@ -64,6 +64,7 @@ fn table() -> Vec<(&'static str, Vec<Endpoint>)> {
         ("/api/v1/whoami", vec![row(Method::GET, Nothing, login::whoami)]),
         ("/api/v1/openapi.json", vec![row(Method::GET, Nothing, openapi::document)]),
         ("/api/v1/server", vec![row(Method::GET, Observe, server::facts)]),
+        ("/api/v1/servers", vec![row(Method::GET, Observe, servers::list)]),
         ("/api/v1/functions", vec![row(Method::GET, Observe, functions::list)]),
         (
             "/api/v1/functions/{function}",

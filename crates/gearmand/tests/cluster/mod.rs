@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod database;
+mod http;
 mod jobs;
 mod leases;
 mod policies;

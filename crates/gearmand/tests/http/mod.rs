@@ -15,7 +15,7 @@ mod large;
 mod metrics;
 mod page;
 mod peers;
-mod schema;
+pub(crate) mod schema;
 mod seen;
 mod server;
 mod set_policy;

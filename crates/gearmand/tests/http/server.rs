@@ -54,3 +54,10 @@ async fn the_description_is_served_as_it_is() {
     let answer = server.get("/api/v1/openapi.json").await.expect(200);
     assert_eq!((answer.header("content-type"), &answer.json()), ("application/json", &*DOCUMENT));
 }
+
+#[tokio::test]
+async fn without_a_shared_queue_there_are_no_servers() {
+    let server = HttpServer::start().await;
+    let answer = server.get("/api/v1/servers").await.expect(404);
+    assert!(answer.text().contains("--queue-type cluster"), "{}", answer.text());
+}

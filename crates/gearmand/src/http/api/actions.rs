@@ -2,12 +2,14 @@
 //! commands. No state here.
 
 use crate::broker::manage::{NotBuried, NotDropped};
+use crate::broker::questions::Named;
 use crate::broker::retries::NotRetried;
 use crate::broker::{Broker, Now};
+use crate::cluster::ask::{Seen, SeenState, Which};
 use crate::http::api::functions::{reply, unknown};
 use crate::http::reply::{Problem, Reply, done, json};
 use crate::http::submitting::check_name;
-use crate::http::{Http, Request, names};
+use crate::http::{Http, Request, elsewhere, names};
 use crate::outgoing::Outgoing;
 use gearman_core::MAX_FUNCTION;
 use hyper::StatusCode;
@@ -104,7 +106,7 @@ pub(crate) async fn cancel(http: Arc<Http>, request: Request) -> Result<Reply, P
     let handle = request.name("handle");
     match step(&http, |broker, now, outgoing| broker.cancel(now, handle, outgoing)).await {
         true => Ok(done()),
-        false => Err(Problem::not_found("there is no such job, or it has ended")),
+        false => cancel_elsewhere(&http, Named::Handle(handle), "there is no such job, or it has ended").await,
     }
 }
 
@@ -113,7 +115,34 @@ pub(crate) async fn cancel_unique(http: Arc<Http>, request: Request) -> Result<R
     let (function, key) = (request.name("function"), request.name("key"));
     match step(&http, |broker, now, outgoing| broker.cancel_unique(now, function, key, outgoing)).await {
         true => Ok(done()),
-        false => Err(Problem::not_found("no job of this function has this key")),
+        false => cancel_elsewhere(&http, Named::Unique(function, key), "no job of this function has this key").await,
+    }
+}
+
+/// A job of a shared queue that was not at this server. It may come here meanwhile, or go to another one.
+async fn cancel_elsewhere(http: &Http, name: Named<'_>, unknown: &str) -> Result<Reply, Problem> {
+    let seen = elsewhere::look(http, elsewhere::which(http, name)).await?;
+    let seen = seen.filter(|seen| seen.state != SeenState::Dead).ok_or_else(|| Problem::not_found(unknown))?;
+    let cancel_here = async |free: bool| {
+        let cancel = step(http, |broker, now, outgoing| {
+            let here = broker.cancel(now, &broker.handle_of(seen.id), outgoing);
+            if free && !here {
+                broker.cancel_free(seen.id);
+            }
+            here
+        });
+        cancel.await
+    };
+    let free = seen.state == SeenState::Free;
+    if cancel_here(free).await || free && cancel_here(false).await {
+        return Ok(done());
+    }
+    match elsewhere::look(http, Some(Which::Id(seen.id))).await? {
+        Some(Seen { state: SeenState::Owned { server, .. }, .. }) => {
+            Err(Problem::conflict(format!("server {server} has it: cancel it there")))
+        }
+        Some(Seen { state: SeenState::Free, .. }) => Err(Problem::conflict("it has changed hands: try again")),
+        None | Some(Seen { state: SeenState::Dead, .. }) => Ok(done()),
     }
 }
 
@@ -122,11 +151,21 @@ pub(crate) async fn bury(http: Arc<Http>, request: Request) -> Result<Reply, Pro
     let handle = request.name("handle");
     match step(&http, |broker, now, outgoing| broker.bury_job(now, handle, outgoing)).await {
         Ok(()) => Ok(done()),
-        Err(NotBuried::Unknown) => Err(Problem::not_found("there is no such job, or it has ended")),
+        Err(NotBuried::Unknown) => Err(not_here(&http, handle).await?),
         Err(NotBuried::Foreground) => {
             Err(Problem::conflict("it is in the foreground and ends with who waits for it; it can be cancelled"))
         }
     }
+}
+
+/// Why nothing is done with a job that is not at this server.
+async fn not_here(http: &Http, handle: &[u8]) -> Result<Problem, Problem> {
+    let seen = elsewhere::look(http, elsewhere::which(http, Named::Handle(handle))).await?;
+    Ok(match seen.map(|seen| seen.state) {
+        Some(SeenState::Owned { server, .. }) => Problem::conflict(format!("server {server} has it: bury it there")),
+        Some(SeenState::Free) => Problem::conflict("no server has it: it can be cancelled"),
+        Some(SeenState::Dead) | None => Problem::not_found("there is no such job, or it has ended"),
+    })
 }
 
 /// A dead letter becomes a job again.

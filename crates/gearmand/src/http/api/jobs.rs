@@ -3,13 +3,15 @@
 //! Invariant: of a job that the caller may not see nothing is told, not even that there is one.
 
 use crate::broker::kept::Outcome;
+use crate::broker::questions::Named;
 use crate::broker::snapshot::{JobInfo, Life};
 use crate::broker::{Broker, Now};
+use crate::cluster::ask::Seen;
 use crate::http::api::functions::check_known;
 use crate::http::api::list::{gather, next, part};
 use crate::http::names::shown;
 use crate::http::reply::{Problem, Reply, json, seconds};
-use crate::http::{Http, Request, names};
+use crate::http::{Http, Request, elsewhere, names};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// So much of a workload or a result is shown.
 const SHOWN: usize = 256 * 1024;
@@ -157,6 +160,39 @@ impl<'a> Over<'a> {
     }
 }
 
+/// A job of a shared queue that is not at this server.
+#[derive(Serialize)]
+struct Elsewhere {
+    handle: String,
+    href: String,
+    function: String,
+    state: &'static str,
+    background: bool,
+    stored: bool,
+    tries: u16,
+    due: Option<f64>,
+    server: Option<String>,
+    progress: Option<[u32; 2]>,
+}
+
+impl Elsewhere {
+    fn new(handle: &[u8], seen: &Seen) -> Elsewhere {
+        let (state, server) = seen.shown();
+        Elsewhere {
+            handle: shown(handle).into_owned(),
+            href: names::job(handle),
+            function: shown(&seen.function).into_owned(),
+            state,
+            background: true,
+            stored: true,
+            tries: seen.tries,
+            due: (seen.due_ms > 0).then(|| seconds(Duration::from_millis(seen.due_ms))),
+            server: server.map(str::to_owned),
+            progress: seen.progress().map(|(numerator, denominator)| [numerator, denominator]),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct All {
     jobs: Vec<Job>,
@@ -194,14 +230,14 @@ pub(crate) async fn one(http: Arc<Http>, request: Request) -> Result<Reply, Prob
             Some(Found::Kept(broker.function_of_result(now, handle)?.to_vec(), broker.result(now, handle)?.clone()))
         }
     };
-    show(&request, http.look(find))
+    show(&http, &request, Named::Handle(handle), http.look(find)).await
 }
 
 /// The one that has a unique key.
 pub(crate) async fn of_unique(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let (function, key) = (request.name("function"), request.name("key"));
     let find = |broker: &Broker, now: &Now| Some(known(broker, broker.job_info_unique(now, function, key)?));
-    show(&request, http.look(find))
+    show(&http, &request, Named::Unique(function, key), http.look(find)).await
 }
 
 fn known(broker: &Broker, info: JobInfo) -> Found {
@@ -213,16 +249,16 @@ fn known(broker: &Broker, info: JobInfo) -> Found {
     Found::Known(Box::new(info), text, workload)
 }
 
-fn show(request: &Request, found: Option<Found>) -> Result<Reply, Problem> {
+/// `here`: what this server knows. Others are asked only where that is nothing.
+async fn show(http: &Http, request: &Request, name: Named<'_>, here: Option<Found>) -> Result<Reply, Problem> {
+    let whole = request.flag("workload")?;
+    let Some(found) = here else { return show_elsewhere(http, request, name).await };
     let sees = |found: &Found| match found {
         Found::Known(info, ..) => request.rights.sees(&info.function),
         Found::Kept(function, _) => request.rights.sees(function),
     };
-    let whole = request.flag("workload")?;
-    match found.filter(sees) {
-        None => Err(Problem::not_found(
-            "there is no such job: it is over and its result is not kept, or it never was here, or may not be seen",
-        )),
+    match Some(found).filter(sees) {
+        None => Err(unknown()),
         Some(Found::Known(info, text, workload)) => {
             let job = Job {
                 reason: if let Life::Dead(cause) = info.life { Some(cause.name()) } else { None },
@@ -236,6 +272,19 @@ fn show(request: &Request, found: Option<Found>) -> Result<Reply, Problem> {
             Ok(json(StatusCode::OK, &Over::new(request.name("handle"), &function, &outcome)))
         }
     }
+}
+
+async fn show_elsewhere(http: &Http, request: &Request, name: Named<'_>) -> Result<Reply, Problem> {
+    let seen = elsewhere::look(http, elsewhere::which(http, name)).await?;
+    let seen = seen.filter(|seen| request.rights.sees(&seen.function)).ok_or_else(unknown)?;
+    let handle = http.look(|broker, _| broker.handle_of(seen.id));
+    Ok(json(StatusCode::OK, &Elsewhere::new(&handle, &seen)))
+}
+
+fn unknown() -> Problem {
+    Problem::not_found(
+        "there is no such job: it is over and its result is not kept, or it never was here, or may not be seen",
+    )
 }
 
 #[cfg(test)]

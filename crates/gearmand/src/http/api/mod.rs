@@ -12,5 +12,6 @@ pub(crate) mod peers;
 pub(crate) mod policies;
 pub(crate) mod schedules;
 pub(crate) mod server;
+pub(crate) mod servers;
 pub(crate) mod set_policy;
 pub(crate) mod submit;
