@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often those are looked for that died.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// How soon a renewal that failed is tried again; a join, too.
 const RENEW_AGAIN: Duration = Duration::from_millis(500);
 /// So many renewals may wait for their answers.
