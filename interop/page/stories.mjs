@@ -308,7 +308,7 @@ export const cluster = inWindow(async ({ window, page, server, other, tokens }) 
     await each('that looks well', () => look(window, 'overview of a cluster'));
     await check('the servers are listed', async () => {
         await at.link(page, 'Servers').click();
-        await becomes(['left this one', 'right'], async () => (await at.table(page, 'Servers').getByRole('rowheader').allTextContents()).sort());
+        await becomes(['left (this one)', 'right'], async () => (await at.table(page, 'Servers').getByRole('rowheader').allTextContents()).sort());
         is(['lives', 'lives'], [await ofServer(page, 'left', 'state'), await ofServer(page, 'right', 'state')]);
         await becomes('1', () => ofServer(page, 'right', 'jobs'));
     });
@@ -342,7 +342,7 @@ export const cluster = inWindow(async ({ window, page, server, other, tokens }) 
         await page.getByText('the shared queue does not answer').waitFor();
         await at.link(page, 'Not ready, no lease').waitFor();
         await page.goto('/#/');
-        await page.getByRole('listitem').filter({ hasText: 'No lease' }).waitFor();
+        await page.getByRole('listitem').filter({ hasText: 'Not ready' }).waitFor();
     }));
 });
 

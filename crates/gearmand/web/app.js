@@ -144,14 +144,13 @@ function about(before) {
 	if (before) complain("The server is of another version now. Load this page again.");
 }
 
-/** What the header shows of a queue that servers share; nothing where none is shared. */
+/** What the header shows of a queue that servers share. */
 function cluster() {
-	const { cluster: shared, ready, draining } = store.server;
-	byId("to-servers").hidden = byId("standing").hidden = !shared;
-	if (!shared) return;
-	const state = draining ? "Draining" : ready ? "Ready" : "Not ready";
-	setText(byId("standing"), `${state}, ${shared.lease ? "lease held" : "no lease"}`);
-	byId("standing").dataset.state = ready ? "ready" : "not-ready";
+	const { cluster: shared, ready } = store.server;
+	const standing = byId("standing");
+	byId("to-servers").hidden = standing.hidden = !shared;
+	standing.dataset.state = ready ? "ready" : "not-ready";
+	setText(standing, `${ready ? "Ready" : "Not ready"}, ${shared?.lease ? "lease held" : "no lease"}`);
 }
 
 /** What the header shows of the reader. */

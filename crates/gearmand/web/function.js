@@ -46,7 +46,7 @@ export async function functionView({ parts: [, name] }) {
 		toggle("resume", () => `${current.function} goes on.`),
 	);
 	const drop = button("Remove", removeFunction, { class: "danger" });
-	const lines = facts(["Queued", "Free", "Free later", "Running", "Delayed", "Dead", "Workers", "Oldest waits", "Limit"], {
+	const lines = facts(["Queued", "Free", "Running", "Delayed", "Dead", "Workers", "Oldest waits", "Limit"], {
 		id: "facts",
 		class: "facts big",
 	});
@@ -101,7 +101,6 @@ export async function functionView({ parts: [, name] }) {
 		lines.show([
 			count(f.queued),
 			f.free == null ? null : count(f.free),
-			f.free_later == null ? null : count(f.free_later),
 			count(f.running),
 			count(f.delayed),
 			count(f.dead),

@@ -21,9 +21,6 @@ export const REASONS = {
 
 const LIVES = ["storing", "queued", "delayed", "running"];
 
-/** It is in the queue that servers share, and not at this one: less is known of it. */
-const isElsewhere = (job) => job.server !== undefined;
-
 const progress = ([done, of]) => `${count(done)} of ${count(of)}`;
 
 function when(job) {
@@ -159,7 +156,7 @@ export async function jobView({ parts: [, name] }) {
 		if (!LIVES.includes(now.state) || now.server != null) return [];
 		const bury =
 			now.background &&
-			!isElsewhere(now) &&
+			now.server === undefined &&
 			button(
 				"Bury",
 				run(() => post(`${href}/bury`), `${now.handle} is a dead letter now.`),
@@ -173,21 +170,22 @@ export async function jobView({ parts: [, name] }) {
 	let shown, offered;
 	function draw(now) {
 		setText(state, now.state);
+		const here = now.server === undefined; // of jobs elsewhere less is known
 		const kind =
 			now.background == null
 				? null
 				: [now.background ? "background" : "foreground", now.stored && "stored"].filter(Boolean).join(", ");
 		lines.show([
 			functionLink(now.function),
-			isElsewhere(now) ? null : now.unique || "–",
-			isElsewhere(now) && now.state !== "delayed" ? null : LIVES.includes(now.state) ? when(now) : null,
+			here ? now.unique || "–" : null,
+			LIVES.includes(now.state) && (here || now.due) ? when(now) : null,
 			now.priority,
 			kind,
 			count(now.tries),
-			isElsewhere(now) ? (now.server ?? "at no server") : null,
+			here ? null : (now.server ?? "at no server"),
 			now.worker,
 			now.progress?.[1] ? progress(now.progress) : null,
-			isElsewhere(now) ? null : bytes(now.size),
+			here ? bytes(now.size) : null,
 			now.first == null ? null : time(now.first),
 			now.last == null ? null : time(now.last),
 			REASONS[now.reason] ?? now.reason,

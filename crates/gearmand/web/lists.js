@@ -94,28 +94,14 @@ const SCHEDULES = [
 ];
 
 const SERVERS = [
-	{
-		id: "name",
-		label: "Name",
-		make: changing(
-			(s) => `${s.name} ${isThis(s)}`,
-			(s) => [s.name, ...(isThis(s) ? [" ", h("span", { class: "tag" }, "this one")] : [])],
-		),
-	},
+	{ id: "name", label: "Name", text: (s) => (isThis(s) ? `${s.name} (this one)` : s.name) },
 	{ id: "address", label: "Address", text: (s) => s.address },
 	{ id: "state", label: "State", text: (s) => s.state, dim: (s) => s.state !== "lives" },
-	{ id: "since", label: "Since", text: since },
-	{ id: "silent", label: "Heard of", text: (s) => (s.silent == null ? "–" : `${duration(s.silent)} ago`) },
+	{ id: "since", label: "Since", text: (s) => `${time(s.ended ?? s.joined)}, ${relative(s.ended ?? s.joined)}` },
 	{ id: "jobs", label: "Jobs", number: true, text: (s) => count(s.jobs) },
 ];
 
 const isThis = (s) => s.epoch === store.server?.cluster?.epoch;
-
-function since({ joined, ended }) {
-	const from = ended ?? joined;
-	return `${time(from)}, ${relative(from)}`;
-}
-
 function listView({ title, path, name, columns, keyOf, data, empty, signature }) {
 	const rows = table({ name, label: title, columns, keyOf, data });
 	const box = h("div", { class: "card flush", hidden: true }, rows.element);
@@ -176,5 +162,5 @@ export const serversView = () =>
 		keyOf: (s) => `${s.epoch}`,
 		data: (s) => ({ server: s.name }),
 		empty: "No server has joined yet.",
-		signature: () => Math.floor(Date.now() / 4000), // they are heard of all the time
+		signature: () => Math.floor(Date.now() / 4000),
 	});

@@ -63,7 +63,7 @@ export function overview({ query }) {
 	const sort = parseSort(query.get("sort"));
 	let limit = SHOWN;
 
-	const lines = facts(["Server", "Version", "Up for", "State", "Queue", "Shared queue", "Connections", "Workers", "Jobs", "Memory"], {
+	const lines = facts(["Server", "Version", "Up for", "State", "Queue", "Connections", "Workers", "Jobs", "Memory"], {
 		id: "server",
 	});
 	const list = problemList();
@@ -159,7 +159,6 @@ export function overview({ query }) {
 			duration(s.uptime),
 			state,
 			s.queue,
-			s.cluster && standing(s.cluster),
 			count(s.connections),
 			count(s.workers),
 			count(s.jobs),
@@ -181,11 +180,6 @@ export function overview({ query }) {
 
 	draw();
 	return { title: "Overview", element, overview: draw, close: graphs.close };
-}
-
-function standing({ epoch, lease, eldest }) {
-	if (epoch == null) return "not joined";
-	return `${lease ? "lease held" : "no lease"}${eldest ? ", eldest" : ""}`;
 }
 
 function notes(found, shown, wanted) {

@@ -15,12 +15,6 @@ export function problems({ server, functions }) {
 function* ofServer(server) {
 	if (server.draining)
 		yield { kind: "Draining", text: "The server finishes its jobs and takes no new ones.", href: null };
-	else if (server.cluster && !server.cluster.lease)
-		yield {
-			kind: "No lease",
-			text: "The shared queue does not answer: its jobs are neither taken nor handed out. The log says why.",
-			href: null,
-		};
 	else if (!server.ready)
 		yield { kind: "Not ready", text: "The server takes no jobs; /readyz says why.", href: null };
 }
