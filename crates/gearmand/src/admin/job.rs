@@ -169,3 +169,17 @@ fn kept<'a>(broker: &'a Broker, now: &Now, session: u32, handle: &[u8]) -> Optio
 fn sees(broker: &Broker, session: u32, function: &[u8]) -> bool {
     broker.access(session).is_none_or(|access| access.rights.sees(function))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_dead_letter_that_is_elsewhere_is_no_job_that_waits() {
+        let seen = Seen { id: 1, function: Bytes::from_static(b"f"), tries: 2, due_ms: 0, state: SeenState::Dead };
+        let told = |wanted| String::from_utf8(elsewhere(wanted, Ok(Some((b"H:1", &seen))))).unwrap();
+        assert!(told(Wanted::Job).contains("state\tdead\n"), "{}", told(Wanted::Job));
+        assert!(told(Wanted::Cancel).starts_with("ERR UNKNOWN_JOB"), "{}", told(Wanted::Cancel));
+    }
+}
