@@ -402,7 +402,7 @@ impl Member {
 
     fn beaten(&mut self, now: Duration, epoch: Epoch, sent: Duration, beat: Beat) {
         if beat == Beat::Dead {
-            tracing::warn!("this server was declared dead: its lease was not renewed in time");
+            tracing::warn!("the lease of this server was not renewed in time: it begins anew");
             return self.lose(now);
         }
         self.lease.renew(epoch, self.sent(sent, now));
