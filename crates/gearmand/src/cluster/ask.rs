@@ -45,7 +45,10 @@ pub(crate) enum Ask {
     Leave(Epoch),
     /// Declares those dead that were not heard of in time, counts a try for each of their rows that is marked as started, and
     /// frees all rows whose owner does not live. [`Answer::Swept`].
-    Sweep,
+    ///
+    /// Nobody is declared dead unless the epoch that asks has been heard of in the last [`HEARD_FOR`](crate::cluster::lease::HEARD_FOR)
+    /// without a gap as long: who could not reach the store itself cannot know whether others could.
+    Sweep(Epoch),
     /// Numbers for jobs, that nobody else gets. [`Answer::Block`].
     Block {
         /// How many.

@@ -12,6 +12,9 @@ use std::time::Duration;
 pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// For how long nothing was heard of an epoch that may be declared dead, by the clock of the store.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// For how long a server has been heard of, without a gap as long, that may declare others dead. When a store is back that all had
+/// lost, each of them has come back by then.
+pub(crate) const HEARD_FOR: Duration = Duration::from_secs(5);
 /// For how long after a renewal was sent jobs are handed out, by the clock of the server.
 pub(crate) const HOLD: Duration = Duration::from_secs(8);
 

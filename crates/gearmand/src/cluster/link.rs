@@ -5,7 +5,7 @@
 //! is asked and told, but for counting commits.
 
 use crate::cluster::SharedQueue;
-use crate::cluster::ask::{Answer, Ask, Fault};
+use crate::cluster::ask::{Answer, Ask, Beat, Fault};
 use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
 use crate::cluster::mirror::Mirror;
 use crate::cluster::postgres::{Store, Unusable};
@@ -27,7 +27,7 @@ use tokio::task::AbortHandle;
 /// Between two tries to reach the store: the first, and the longest; each is up to twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often it is logged that it cannot be reached.
+/// How often it is logged that it cannot be reached, or why it does not do what it is asked.
 const TROUBLE: Duration = Duration::from_secs(10);
 /// So long a question waits for its answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -104,6 +104,10 @@ struct Driver {
     begin: Instant,
     tells: UnboundedSender<Vec<Told>>,
     store: Option<Arc<Store>>,
+    /// It has written something since it was opened.
+    proven: bool,
+    /// It was logged that it does not answer.
+    said_silent: bool,
     woken: Option<mpsc::Receiver<Bytes>>,
     under_way: HashMap<u64, UnderWay>,
     answers: Channel<(u64, Result<Answer, Fault>)>,
@@ -125,6 +129,8 @@ struct Driver {
     counts: Counts,
     /// When to log that the store cannot be reached.
     trouble: Seldom,
+    /// When to log why it does not do what it is asked.
+    refusals: Seldom,
     stats: Stats,
 }
 
@@ -141,7 +147,9 @@ impl Driver {
             member: Member::new(settings),
             begin: Instant::now(),
             tells,
+            said_silent: store.is_none(),
             store,
+            proven: false,
             woken,
             under_way: HashMap::new(),
             answers: unbounded_channel(),
@@ -157,6 +165,7 @@ impl Driver {
             pause: Duration::ZERO,
             counts: Counts::default(),
             trouble: Seldom::every(TROUBLE),
+            refusals: Seldom::every(TROUBLE),
             stats: Stats::default(),
         }
     }
@@ -266,6 +275,9 @@ impl Driver {
 
     fn ask(&mut self, asked: Asked) {
         let Asked { number, ask } = asked;
+        if self.store.as_ref().is_some_and(|store| store.is_broken()) {
+            self.close();
+        }
         let Some(store) = self.store.clone() else {
             let fault = Fault::NotDone("there is no connection to the database".into());
             return self.member.answer(self.now(), number, Err(fault));
@@ -322,6 +334,9 @@ impl Driver {
         match &answer {
             Ok(answer) => {
                 self.stats.failing_since = None;
+                if proves(answer) {
+                    self.prove();
+                }
                 if writes {
                     self.stats.commit(changes(answer), since.elapsed());
                 }
@@ -329,10 +344,28 @@ impl Driver {
             Err(fault) => {
                 self.stats.failed += u64::from(writes);
                 self.stats.failing_since.get_or_insert(since);
+                self.log_refusal(fault);
                 self.check_store(fault);
             }
         }
         self.member.answer(self.now(), number, answer);
+    }
+
+    /// The store works.
+    fn prove(&mut self) {
+        (self.proven, self.pause) = (true, Duration::ZERO);
+        if std::mem::take(&mut self.said_silent) {
+            tracing::warn!("the shared queue answers");
+        }
+    }
+
+    /// The store answers, and says why it does not do what it is asked.
+    fn log_refusal(&mut self, fault: &Fault) {
+        if let Fault::NotDone(reason) = fault
+            && let Some(omitted) = self.refusals.happened(self.now())
+        {
+            tracing::error!("the shared queue does not do what it is asked: {reason}{omitted}");
+        }
     }
 
     /// Something failed: the connection may be of no use any more.
@@ -347,7 +380,13 @@ impl Driver {
         if self.store.take().is_none() {
             return;
         }
-        tracing::warn!("the shared queue does not answer: the connection is made anew");
+        if !std::mem::replace(&mut self.said_silent, true) {
+            tracing::warn!("the shared queue does not answer: the connection is made anew");
+        }
+        if !std::mem::take(&mut self.proven) {
+            // It was of no use from the start, and the next is not likely to be.
+            self.lengthen_pause();
+        }
         self.woken = None;
         let now = self.now();
         let mut under_way: Vec<_> = self.under_way.drain().collect();
@@ -366,14 +405,17 @@ impl Driver {
         }));
     }
 
+    fn lengthen_pause(&mut self) {
+        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+    }
+
     fn opened(&mut self, opened: Opened) {
         match opened {
             Ok((store, woken)) => {
-                tracing::warn!("the shared queue answers");
-                (self.store, self.woken, self.pause) = (Some(Arc::new(store)), Some(woken), Duration::ZERO);
+                (self.store, self.woken) = (Some(Arc::new(store)), Some(woken));
             }
             Err(error) => {
-                self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                self.lengthen_pause();
                 if let Some(omitted) = self.trouble.happened(self.now()) {
                     tracing::error!("the shared queue cannot be reached: {error}{omitted}");
                 }
@@ -401,6 +443,15 @@ impl Driver {
             |told: &Told| matches!((told, first), (Told::Result(result), Some(first)) if result.batch >= *first);
         let free = self.told.iter().position(waits).unwrap_or(self.told.len());
         free == 0 || self.tells.send(self.told.drain(..free).collect()).is_ok()
+    }
+}
+
+/// Whether a store that answers this can be written to.
+fn proves(answer: &Answer) -> bool {
+    match answer {
+        Answer::Joined { .. } | Answer::Inserted(_) | Answer::Settled(_) | Answer::Rows(..) => true,
+        Answer::Beat(beat) => *beat != Beat::Dead,
+        _ => false,
     }
 }
 

@@ -187,6 +187,8 @@ pub(crate) struct Member {
     /// Functions with free jobs that nobody was told of.
     to_wake: BTreeSet<Bytes>,
     wants_ids: bool,
+    /// Not before then are numbers asked for: a store that is away answers at once.
+    next_block: Duration,
     leaving: bool,
     left: bool,
     /// The last batch that came.
@@ -219,6 +221,7 @@ impl Member {
             next_wake: Duration::ZERO,
             to_wake: BTreeSet::new(),
             wants_ids: true,
+            next_block: Duration::ZERO,
             leaving: false,
             left: false,
             pushed: 0,
@@ -365,7 +368,7 @@ impl Member {
                 }
             }
             (Aside::Block, Ok(Answer::Block(first))) => {
-                self.wants_ids = false;
+                (self.wants_ids, self.next_block) = (false, now);
                 self.told.push_back(Told::Ids { first, count: self.settings.ids });
             }
             (Aside::Settings { epoch, eldest }, answer) => {
@@ -399,7 +402,7 @@ impl Member {
 
     fn beaten(&mut self, now: Duration, epoch: Epoch, sent: Duration, beat: Beat) {
         if beat == Beat::Dead {
-            tracing::warn!("this server was declared dead: its lease was not renewed in time");
+            tracing::warn!("the lease of this server was not renewed in time: it begins anew");
             return self.lose(now);
         }
         self.lease.renew(epoch, self.sent(sent, now));
@@ -446,11 +449,14 @@ impl Member {
     /// Asks what is to be asked now. Returns when there may be more, if nothing happens before.
     pub(crate) fn advance(&mut self, now: Duration) -> Duration {
         self.renew(now);
-        if now >= self.next_sweep && self.asking(Aside::Sweep) == 0 {
+        let sweeper = self.lease.epoch().filter(|_| self.asking(Aside::Sweep) == 0);
+        if let Some(epoch) = sweeper.filter(|_| now >= self.next_sweep) {
             self.next_sweep = now + SWEEP_EVERY;
-            self.ask_aside(now, Aside::Sweep, Ask::Sweep);
+            self.ask_aside(now, Aside::Sweep, Ask::Sweep(epoch));
         }
-        if self.wants_ids && self.asking(Aside::Block) == 0 && self.lease.epoch().is_some() {
+        let wants_block = self.wants_ids && self.asking(Aside::Block) == 0 && self.lease.epoch().is_some();
+        if wants_block && now >= self.next_block {
+            self.next_block = now + RENEW_AGAIN;
             self.ask_aside(now, Aside::Block, Ask::Block { count: self.settings.ids });
         }
         if !self.to_wake.is_empty() && now >= self.next_wake {
@@ -460,7 +466,10 @@ impl Member {
         }
         let mut next = self.next_beat;
         next = self.advance_known(now).map_or(next, |at| next.min(at));
-        if self.asking(Aside::Sweep) == 0 {
+        if wants_block {
+            next = next.min(self.next_block);
+        }
+        if sweeper.is_some() {
             next = next.min(self.next_sweep);
         }
         if !self.to_wake.is_empty() {

@@ -104,6 +104,58 @@ fn without_the_database_for_longer_than_a_lease() {
     grab_nothing(&mut idle);
 }
 
+/// Whoever is back first must not think that the others are dead, and free what their workers still run.
+#[test]
+fn when_all_servers_were_without_the_database_none_is_declared_dead() {
+    let Some(mut database) = Database::start(Kind::Postgres) else { return };
+    let cluster = Cluster::of(&database, "all-down");
+    let servers = ["a", "b", "c"].map(|name| cluster.start(name));
+    let mut busy = servers.each_ref().map(|server| worker(server, &["f"]));
+    let held = [0, 1, 2].map(|at| {
+        submit(&mut peer(&servers[at]), "", "x");
+        grab(&mut busy[at])
+    });
+    database.signal("QUIT");
+    let begin = Instant::now();
+    until("all leases are over", || (begin.elapsed() > Duration::from_secs(11)).then_some(()));
+    let mut idle = servers.each_ref().map(|server| worker(server, &["f"]));
+    database.start_again();
+    let sql = cluster.sql();
+    sql.until("SELECT count(*) FROM @.server WHERE died IS NULL AND epoch > 3", 3);
+    assert_eq!(sql.number("SELECT count(*) FROM @.server WHERE died IS NOT NULL AND NOT was_left"), 0);
+    idle.iter_mut().for_each(grab_nothing);
+    busy.iter_mut().zip(&held).for_each(|(worker, job)| complete(worker, job));
+    sql.until("SELECT count(*) FROM @.job", 0);
+}
+
+/// It can be connected to, and refuses whatever is written: the log says so once, and not with each connection.
+#[test]
+fn a_database_that_is_read_only() {
+    let Some(database) = Database::start(Kind::Postgres) else { return };
+    let cluster = Cluster::of(&database, "read-only");
+    let mut a = cluster.start("a");
+    let sql = cluster.sql();
+    let everyone = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gearmand'";
+    sql.execute("ALTER ROLE postgres SET default_transaction_read_only = on");
+    sql.execute(everyone);
+    a.line_with("in a read-only transaction (SQLSTATE 25006): this is a standby, or was made read-only");
+    refuses(&a);
+    foreground_works(&a);
+    let begin = Instant::now();
+    until("it has connected several times", || (begin.elapsed() > Duration::from_secs(4)).then_some(()));
+    sql.execute("SET default_transaction_read_only = off; ALTER ROLE postgres RESET default_transaction_read_only");
+    sql.execute(everyone);
+    let handle = until_taken(&a, "");
+    assert_eq!(grab(&mut worker(&a, &["f"])).handle, handle);
+    a.stop();
+    let lines = a.rest();
+    let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+    assert!(
+        (1..3).contains(&count("the connection is made anew")) && count("the shared queue answers") < 3,
+        "{lines:?}"
+    );
+}
+
 #[test]
 fn a_server_that_is_cut_off() {
     cut_off(Mode::Cut);
@@ -205,7 +257,7 @@ fn a_database_that_takes_too_long() {
 #[test]
 fn a_full_database() {
     let Some(cluster) = Cluster::new("full") else { return };
-    let (a, b) = (cluster.start("a"), cluster.start("b"));
+    let (mut a, b) = (cluster.start("a"), cluster.start("b"));
     let waits = submit(&mut peer(&a), "waits", "x");
     let sql = cluster.sql();
     sql.execute(
@@ -216,6 +268,9 @@ fn a_full_database() {
     for server in [&a, &b] {
         refuses(server);
     }
+    a.line_with(
+        "the shared queue does not do what it is asked: could not extend file (SQLSTATE 53100): the database's disk",
+    );
     let mut worker = worker(&b, &["f"]);
     let job = grab(&mut worker);
     assert_eq!(job.handle, waits);

@@ -269,9 +269,6 @@ impl Member {
                 self.serial.fail(now);
                 let refused = matches!((&fault, &flight.what), (Fault::NotDone(_), What::Insert(..)));
                 self.not_made(flight, current);
-                if let Fault::NotDone(reason) = fault {
-                    tracing::debug!("the shared queue did not do what it was asked: {reason}");
-                }
                 if refused && *self.serial.refusing.get_or_insert(now) + PATIENCE <= now {
                     self.end_round();
                 }

@@ -124,7 +124,7 @@ fn help(code: &SqlState) -> Option<&'static str> {
         SqlState::TOO_MANY_CONNECTIONS => "raise max_connections; each server needs three",
         SqlState::INSUFFICIENT_PRIVILEGE => "the user lacks a right",
         SqlState::READ_ONLY_SQL_TRANSACTION => {
-            "this is a standby: add target_session_attrs=read-write to --cluster-url"
+            "this is a standby, or was made read-only: name all hosts in --cluster-url"
         }
         SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_COLUMN => "the schema was changed by hand",
         _ => return None,

@@ -97,7 +97,7 @@ impl Store {
             Ask::Join { name, address, after } => servers.join(session, name, address, *after).await,
             Ask::Beat(epoch) => servers.beat(session, *epoch).await,
             Ask::Leave(epoch) => servers.leave(session, *epoch).await,
-            Ask::Sweep => servers.sweep(session).await,
+            Ask::Sweep(epoch) => servers.sweep(session, *epoch).await,
             Ask::Settings { known } => servers.settings(session, *known).await,
             Ask::Block { count } => servers.block(session, *count).await,
             Ask::Wake(functions) => servers.wake(session, functions).await,

@@ -30,7 +30,9 @@ CREATE TABLE @.server (
 -- When an epoch was last heard of. A row of its own: a beat waits for no write. Those that died have none.
 CREATE TABLE @.beat (
     epoch bigint PRIMARY KEY,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    -- Since when it was, without a long gap.
+    since timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 CREATE TABLE @.job (

@@ -92,8 +92,10 @@ impl Servers {
         })
     }
 
-    pub(super) async fn sweep(&self, session: &Session) -> Result<Answer, Outcome> {
-        Ok(Answer::Swept(swept(&session.simple(&self.sweep).await?)))
+    pub(super) async fn sweep(&self, session: &Session, epoch: Epoch) -> Result<Answer, Outcome> {
+        // Without parameters, because it is more than one statement.
+        let sweep = self.sweep.replace("$1", &epoch.to_string());
+        Ok(Answer::Swept(swept(&session.simple(&sweep).await?)))
     }
 
     pub(super) async fn block(&self, session: &Session, count: u64) -> Result<Answer, Outcome> {

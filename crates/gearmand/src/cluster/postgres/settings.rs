@@ -2,7 +2,7 @@
 //!
 //! Passwords are in no message.
 
-use crate::cluster::lease::DEAD_AFTER;
+use crate::cluster::lease::{DEAD_AFTER, HEARD_FOR};
 use crate::cluster::postgres::error::Unusable;
 use crate::durable::postgres::conninfo::Conninfo;
 use std::path::Path;
@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) statement_timeout: Duration,
     /// See [`DEAD_AFTER`]. All servers of a queue have the same.
     pub(crate) dead_after: Duration,
+    /// See [`HEARD_FOR`].
+    pub(crate) heard_for: Duration,
 }
 
 impl Settings {
@@ -67,13 +69,16 @@ impl Settings {
             pooled: false,
             statement_timeout: Duration::from_secs(30),
             dead_after: DEAD_AFTER,
+            heard_for: HEARD_FOR,
         })
     }
 
-    /// A statement in which `@` stands for our schema and `@dead` for how long an epoch lives unheard of.
+    /// A statement in which `@` stands for our schema, `@dead` for how long an epoch lives unheard of, and `@heard` for how long who
+    /// declares it dead was heard of.
     pub(super) fn statement(&self, text: &str) -> String {
-        let dead = format!("interval '{} milliseconds'", self.dead_after.as_millis());
-        text.replace("@dead", &dead).replace('@', &quoted(&self.schema))
+        let interval = |time: Duration| format!("interval '{} milliseconds'", time.as_millis());
+        let text = text.replace("@dead", &interval(self.dead_after)).replace("@heard", &interval(self.heard_for));
+        text.replace('@', &quoted(&self.schema))
     }
 }
 

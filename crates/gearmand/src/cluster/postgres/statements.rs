@@ -1,4 +1,5 @@
-//! The text of every statement. `@` stands for the schema, `@dead` for how long an epoch lives unheard of.
+//! The text of every statement. `@` stands for the schema, `@dead` for how long an epoch lives unheard of,
+//! `@heard` for how long who declares it dead was heard of.
 //!
 //! What always holds: each is a transaction of its own; its rows are named by ids or by an index, however long the queue is; and
 //! none waits for a row that a statement waiting for it has.
@@ -114,7 +115,7 @@ pub(super) const JOIN: &str = "
     WITH old AS (DELETE FROM @.server WHERE died < clock_timestamp() - interval '30 days'),
     next AS (UPDATE @.cluster SET last_epoch = last_epoch + 1 RETURNING last_epoch),
     joined AS (INSERT INTO @.server (epoch, name, address) SELECT last_epoch, $1::text, $2::text FROM next RETURNING epoch),
-    heard AS (INSERT INTO @.beat SELECT epoch, clock_timestamp() FROM joined),
+    heard AS (INSERT INTO @.beat (epoch, at) SELECT epoch, clock_timestamp() FROM joined),
     former AS (
         UPDATE @.server s SET died = clock_timestamp(), was_left = true WHERE s.epoch = $3::bigint AND s.died IS NULL
         RETURNING s.epoch
@@ -128,7 +129,9 @@ pub(super) const JOIN: &str = "
 /// Epoch. One row: it lives; and whether it is the eldest. What is silent and not declared dead counts, in case that the
 /// clock is set back.
 pub(super) const BEAT: &str = "
-    UPDATE @.beat b SET at = clock_timestamp() WHERE b.epoch = $1 AND b.at >= clock_timestamp() - @dead
+    UPDATE @.beat b SET at = clock_timestamp(),
+        since = CASE WHEN b.at < clock_timestamp() - @dead / 2 THEN clock_timestamp() ELSE b.since END
+    WHERE b.epoch = $1 AND b.at >= clock_timestamp() - @dead
     RETURNING NOT EXISTS (SELECT FROM @.beat e WHERE e.epoch < b.epoch)";
 
 /// For an epoch in place of `$1`.
@@ -138,9 +141,9 @@ pub(super) const LEAVE: &str = "
     DELETE FROM @.progress WHERE epoch = $1;
     UPDATE @.job SET owner = NULL, started = false WHERE owner = $1";
 
-/// Statements of one transaction, each of which sees what was committed before it began: first what is known of the progress of
+/// For an epoch in place of `$1`. Statements of one transaction, each of which sees what was committed before it began: first what is known of the progress of
 /// jobs is deleted where its epoch has no beat; then those are declared dead that were
-/// not heard of, unless they are writing; then rows of owners without a beat are freed. Owners are found one by one: there
+/// not heard of, unless they are writing, or who asks was not heard of for long enough itself; then rows of owners without a beat are freed. Owners are found one by one: there
 /// are a few, however many rows they have.
 pub(super) const SWEEP: &str = concat!("
     WITH RECURSIVE owners AS (
@@ -153,7 +156,10 @@ pub(super) const SWEEP: &str = concat!("
     WHERE p.epoch = o.epoch AND NOT EXISTS (SELECT FROM @.beat b WHERE b.epoch = o.epoch);
 
     WITH late AS (
-        SELECT s.epoch FROM @.server s JOIN @.beat b USING (epoch) WHERE b.at < clock_timestamp() - @dead
+        SELECT s.epoch FROM @.server s JOIN @.beat b USING (epoch) WHERE b.at < clock_timestamp() - @dead AND EXISTS (
+            SELECT FROM @.beat m WHERE m.epoch = $1 AND m.at >= clock_timestamp() - @dead / 2
+                AND m.since <= clock_timestamp() - @heard
+        )
         FOR UPDATE OF s SKIP LOCKED
     ), gone AS (
         DELETE FROM @.beat b USING late WHERE b.epoch = late.epoch AND b.at < clock_timestamp() - @dead RETURNING b.epoch

@@ -1,7 +1,7 @@
 //! A store in memory, which does what asks say and nothing more.
 
 use crate::cluster::ask::*;
-use crate::cluster::lease::DEAD_AFTER;
+use crate::cluster::lease::{DEAD_AFTER, HEARD_FOR};
 use crate::cluster::member::Wrong;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -26,6 +26,8 @@ pub(super) struct Memory {
     pub(super) joined: HashMap<u64, u64>,
     /// When epochs that live were heard of.
     pub(super) live: BTreeMap<Epoch, Duration>,
+    /// Since when they were, without a gap.
+    since: HashMap<Epoch, Duration>,
     /// When epochs were declared dead that owned rows, after they were last heard of.
     pub(super) takeovers: Vec<Duration>,
     turns: HashMap<Epoch, u64>,
@@ -70,12 +72,15 @@ impl Memory {
                     owned.for_each(|stored| stored.owner = Some(self.last_epoch));
                 }
                 self.live.insert(self.last_epoch, now);
+                self.since.insert(self.last_epoch, now);
                 self.turns.insert(self.last_epoch, 0);
                 Answer::Joined { epoch: self.last_epoch, namesake: false }
             }
             Ask::Beat(epoch) => match self.live.get_mut(epoch) {
                 Some(beat) => {
-                    *beat = now;
+                    if std::mem::replace(beat, now) + HEARD_FOR < now {
+                        self.since.insert(*epoch, now);
+                    }
                     Answer::Beat(if self.is_eldest(now, *epoch) { Beat::Eldest } else { Beat::Lives })
                 }
                 None => Answer::Beat(Beat::Dead),
@@ -85,7 +90,7 @@ impl Memory {
                 self.free_orphans();
                 Answer::Done
             }
-            Ask::Sweep => self.sweep(now),
+            Ask::Sweep(epoch) => self.sweep(now, *epoch),
             Ask::Settings { known } => {
                 let all = || self.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
                 let new = *known != Some(self.version);
@@ -161,9 +166,11 @@ impl Memory {
         })
     }
 
-    fn sweep(&mut self, now: Duration) -> Answer {
-        let died: Vec<Epoch> =
-            self.live.iter().filter(|(_, beat)| **beat + DEAD_AFTER < now).map(|(e, _)| *e).collect();
+    fn sweep(&mut self, now: Duration, sweeper: Epoch) -> Answer {
+        let heard = self.live.get(&sweeper).is_some_and(|beat| *beat + HEARD_FOR >= now);
+        let may = heard && self.since[&sweeper] + HEARD_FOR <= now;
+        let late = self.live.iter().filter(|(_, beat)| may && **beat + DEAD_AFTER < now);
+        let died: Vec<Epoch> = late.map(|(epoch, _)| *epoch).collect();
         for epoch in &died {
             let beat = self.live.remove(epoch).unwrap();
             if self.rows.values().any(|stored| stored.owner == Some(*epoch)) {

@@ -237,6 +237,27 @@ fn a_server_without_a_store_has_little_to_do() {
     }
 }
 
+/// Without a connection, whatever is asked fails at once: it must not be asked again at once.
+#[test]
+fn a_store_that_is_away_is_asked_now_and_then() {
+    let mut pair = Pair::new();
+    pair.member.want_ids();
+    pair.member.push(&batch(|changes| add(changes, 1, "")));
+    let (end, mut asks) = (pair.now + SECOND * 60, 0);
+    while pair.now < end {
+        let next = pair.member.advance(pair.now);
+        let asked: Vec<_> = std::iter::from_fn(|| pair.member.next_ask()).collect();
+        asks += asked.len();
+        assert!(asks < 60 * 20, "{asked:?}");
+        for asked in &asked {
+            pair.member.answer(pair.now, asked.number, Err(Fault::NotDone("away".into())));
+        }
+        if asked.is_empty() {
+            pair.now = next;
+        }
+    }
+}
+
 #[test]
 fn who_becomes_the_eldest_is_told_once_and_is_it_no_more_when_its_epoch_is_lost() {
     let mut pair = Pair::new();

@@ -41,7 +41,11 @@ fn place_in(database: &Database) -> Place {
 const DEAD_AFTER: Duration = Duration::from_secs(3600);
 
 fn settings(url: &str, schema: &str) -> Settings {
-    Settings { dead_after: DEAD_AFTER, ..Settings::new(url, |_| None, None, schema).unwrap() }
+    Settings {
+        dead_after: DEAD_AFTER,
+        heard_for: Duration::ZERO,
+        ..Settings::new(url, |_| None, None, schema).unwrap()
+    }
 }
 
 impl Place {

@@ -31,7 +31,7 @@ async fn servers_are_shown_with_what_they_own_and_when_they_were_heard_of() {
     place.execute(&format!("UPDATE @.beat SET at = at - interval '4000 s' WHERE epoch = {}", c.epoch)).await;
     b.ask(Ask::Leave(b.epoch)).await;
     let d = place.server().await;
-    d.ask(Ask::Sweep).await;
+    d.ask(Ask::Sweep(d.epoch)).await;
     let servers = seen(&d).await;
     assert_eq!(servers.iter().map(|s| s.epoch).collect::<Vec<_>>(), [&a, &b, &c, &d].map(|s| s.epoch));
     assert_eq!(

@@ -9,7 +9,7 @@ async fn silent(place: &Place, epoch: Epoch, seconds: u32) {
 }
 
 async fn sweep(server: &Server) -> Swept {
-    match server.ask(Ask::Sweep).await {
+    match server.ask(Ask::Sweep(server.epoch)).await {
         Answer::Swept(swept) => swept,
         other => panic!("{other:?}"),
     }
@@ -203,9 +203,33 @@ async fn a_server_that_joins_anew_keeps_what_it_has() {
     assert_eq!(a.ask(Ask::Owned(epoch)).await, Answer::Owned(vec![1, 2, 3]));
     assert_eq!(a.ask(Ask::Beat(a.epoch)).await, Answer::Beat(Beat::Dead));
     // The other one was declared dead before it came back: its rows are anybody's, and no try is counted of the first one's.
-    assert_eq!(sweep(&a).await, Swept { died: vec!["a".into()], freed: 1 });
+    assert_eq!(sweep(&place.server().await).await, Swept { died: vec!["a".into()], freed: 1 });
     let Answer::Joined { epoch: other, .. } = b.ask(join(Some(b.epoch))).await else { panic!("not joined") };
     assert_eq!(b.ask(Ask::Owned(other)).await, Answer::Owned(vec![]));
     let done = Write::Settle([Settle::Done(2)].into());
     assert_eq!(a.ask(Ask::Write { epoch, turn: 1, write: done }).await, Answer::Settled(vec![Settled::Made]));
+}
+
+/// When the database is back that all had lost, whoever is first must not free what the others still run.
+#[tokio::test]
+async fn who_was_not_heard_of_itself_declares_nobody_dead() {
+    let Some(mut place) = place() else { return };
+    place.settings.heard_for = Duration::from_secs(600);
+    let (a, b) = (place.server().await, place.server().await);
+    a.insert(jobs(1..=3, true)).await;
+    silent(&place, a.epoch, 3601).await;
+    // It has joined a moment ago.
+    assert_eq!(sweep(&b).await, Swept::default());
+    let since = async || {
+        place.execute(&format!("UPDATE @.beat SET since = since - interval '601 s' WHERE epoch = {}", b.epoch)).await;
+    };
+    // It was not heard of for a while, and has just come back.
+    since().await;
+    silent(&place, b.epoch, 1900).await;
+    assert_eq!(sweep(&b).await, Swept::default());
+    assert_eq!(b.ask(Ask::Beat(b.epoch)).await, Answer::Beat(Beat::Lives));
+    assert_eq!(sweep(&b).await, Swept::default());
+    since().await;
+    assert_eq!(b.ask(Ask::Beat(b.epoch)).await, Answer::Beat(Beat::Lives));
+    assert_eq!(sweep(&b).await, Swept { died: vec!["a".into()], freed: 3 });
 }

@@ -106,7 +106,7 @@ async fn progress_is_seen_while_its_epoch_owns_the_job() {
     a.ask(Ask::Leave(a.epoch)).await;
     assert_eq!(place.number("SELECT epoch FROM @.progress").await, b.epoch as i64);
     place.execute("DELETE FROM @.beat").await;
-    place.open().await.ask(&Ask::Sweep).await.unwrap();
+    place.open().await.ask(&Ask::Sweep(b.epoch)).await.unwrap();
     assert_eq!(place.number("SELECT count(*) FROM @.progress").await, 0);
 }
 

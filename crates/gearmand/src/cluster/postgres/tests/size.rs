@@ -95,7 +95,7 @@ async fn store_by_hand_ten_million_free_rows() {
     assert_by_index(&claim_plan(&place, &server, CLAIM, TEN).await);
     println!("{}", sizes(&place).await);
     let begin = Instant::now();
-    server.ask(Ask::Sweep).await;
+    server.ask(Ask::Sweep(server.epoch)).await;
     println!("a sweep: {:?}", begin.elapsed());
     place.execute("ANALYZE @.job").await;
     for which in [None, Some(vec![Bytes::from("f")])] {
