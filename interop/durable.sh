@@ -3,32 +3,13 @@
 # or killed, the other runs, in the same order and with the same keys.
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=interop/queue.sh
+. "$(dirname "$0")/queue.sh"
 
 queue=()
 start_on() { # KIND FILE
     queue=(--queue-type libsqlite3 "--libsqlite3-db=$2")
     start_server "$1" "${queue[@]}"
-}
-
-kill_by() { # SIGNAL
-    kill "-$1" "$server"
-    wait "$server" 2>/dev/null # or bash tells of its end
-}
-
-# submit KIND ARGUMENTS...: in the background, by its tool.
-submit() {
-    local kind=$1
-    shift
-    "$(tool "$kind")" -h 127.0.0.1 -p "$port" -b -f f "$@" >>"$log" 2>&1
-}
-
-# run_all FILE N: runs N jobs one after the other, and notes what each was.
-run_all() {
-    # shellcheck disable=SC2016
-    timeout 30 "$PHP" -n -d "extension=$MODULE" -r '$worker = new GearmanWorker(); $worker->addServer("127.0.0.1", (int) $argv[1]);
-        $worker->addFunction("f", function ($job) use ($argv) {
-            file_put_contents($argv[2], $job->unique() . "=" . $job->workload() . "\n", FILE_APPEND); });
-        for ($i = 0; $i < $argv[3]; $i++) $worker->work();' "$port" "$1" "$2"
 }
 
 for first in C ours; do
@@ -48,9 +29,9 @@ for first in C ours; do
             check 'all come back' '4 0 0' "$(jobs_of f)"
             submit "$second" -u normal 'the same key'
             check 'their keys too' '4 0 0' "$(jobs_of f)"
-            run_all "$scratch/ran-$port" 4
+            run_all 4
             check 'in their order' $'high=of high priority\nnormal=a workload\nother=another\nlow=of low priority' \
-                "$(cat "$scratch/ran-$port")"
+                "$(cat "$ran")"
             await jobs_are f '0 0 0'
             end "$server"
             start_on "$first" "$file"
@@ -94,8 +75,8 @@ done
 kill_by KILL
 start_on C "$file"
 check 'all come back in C gearmand' '3 0 0' "$(jobs_of f)"
-run_all "$scratch/reduced" 1
-check 'and run there' 'first=first' "$(cat "$scratch/reduced")"
+run_all 1
+check 'and run there' 'first=first' "$(cat "$ran")"
 await jobs_are f '2 0 0'
 submit C -u first 'of C'
 end "$server"
@@ -103,7 +84,7 @@ start_on ours "$file"
 check 'what is left comes back' '3 0 0' "$(jobs_of f)"
 assigned=$(packets $CAN_DO f , $GRAB_JOB_ALL)
 check 'with its reducer' 'f|second|join|second' "${assigned#*|}"
-run_all "$scratch/reduced" 2
+run_all 2
 await jobs_are f '1 0 0'
 assigned=$(packets $CAN_DO f , $GRAB_JOB_ALL)
 check 'a job of C gearmand with the same key has none' 'f|first|of C' "${assigned#*|}"
@@ -129,15 +110,15 @@ check 'one comes back in C gearmand' '1 0 0' "$(jobs_of f)"
 # C gearmand wakes nobody when a job's time has come: the worker has to ask after that.
 is_past() { [ "$(date +%s)" -gt "$1" ]; }
 await is_past "$(($(date +%s) + 1))"
-run_all "$scratch/tried" 1
-check 'and runs there' 'tried=once more' "$(cat "$scratch/tried")"
+run_all 1
+check 'and runs there' 'tried=once more' "$(cat "$ran")"
 await jobs_are f '0 0 0'
 end "$server"
 start_on ours "$file"
 check 'neither is a job' '0 0 0' "$(jobs_of f)"
 check_that 'the dead one can be tried again' gearadmin --retry f
-run_all "$scratch/tried" 1
-check 'and is what it was' $'tried=once more\ndies=in vain' "$(cat "$scratch/tried")"
+run_all 1
+check 'and is what it was' 'dies=in vain' "$(cat "$ran")"
 await jobs_are f '0 0 0'
 end "$server"
 finish

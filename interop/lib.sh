@@ -79,6 +79,8 @@ start_server() {
     shift
     for _ in 1 2 3 4 5; do
         port=$(free_port)
+        # Of a server that had this port before.
+        rm -f "$scratch/gearmand-$port.log"
         background "$program" -p "$port" -L 127.0.0.1 -l "$scratch/gearmand-$port.log" \
             -P "$scratch/gearmand-$port.pid" "${server_user[@]}" "$@"
         server=$pid

@@ -5,6 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=interop/databases.sh
 . "$(dirname "$0")/databases.sh"
+# shellcheck source=interop/queue.sh
+. "$(dirname "$0")/queue.sh"
 
 start_postgresql() {
     start_postgres -F || finish
@@ -27,27 +29,6 @@ start_redis() {
     queue=(--queue-type=redis --redis-server=127.0.0.1 "--redis-port=$port")
 }
 
-kill_by() { # SIGNAL
-    kill "-$1" "$server"
-    wait "$server" 2>/dev/null # or bash tells of its end
-}
-
-# submit KIND ARGUMENTS...: in the background, by its tool.
-submit() {
-    local kind=$1
-    shift
-    "$(tool "$kind")" -h 127.0.0.1 -p "$port" -b -f f "$@" >>"$log" 2>&1
-}
-
-# run_all FILE N: runs N jobs one after the other, and notes what each was.
-run_all() {
-    # shellcheck disable=SC2016
-    timeout 30 "$PHP" -n -d "extension=$MODULE" -r '$worker = new GearmanWorker(); $worker->addServer("127.0.0.1", (int) $argv[1]);
-        $worker->addFunction("f", function ($job) use ($argv) {
-            file_put_contents($argv[2], $job->unique() . "=" . $job->workload() . "\n", FILE_APPEND); });
-        for ($i = 0; $i < $argv[3]; $i++) $worker->work();' "$port" "$1" "$2"
-}
-
 for database in postgresql mysql redis; do
     "start_$database"
     for first in C ours; do
@@ -66,9 +47,7 @@ for database in postgresql mysql redis; do
                 check 'all come back' '4 0 0' "$(jobs_of f)"
                 submit "$second" -u a-key 'the same key'
                 check 'their keys too' '4 0 0' "$(jobs_of f)"
-                # Not named by the port: a later server may get the same one.
-                ran=$(mktemp "$scratch/ran-XXXXXX")
-                run_all "$ran" 4
+                run_all 4
                 check 'as they were' $'a-key=a workload\nan other=another\nhigh=of high priority\nschlüssel=häppchen' \
                     "$(LC_ALL=C sort "$ran")"
                 # C gearmand reads priorities from Redis and MySQL, and makes all that PostgreSQL has high.
