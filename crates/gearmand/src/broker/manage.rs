@@ -51,6 +51,7 @@ impl Broker {
             }
         }
         self.forget_outcomes(id);
+        self.forget_demand(id);
         self.functions.remove(id);
         Ok(())
     }

@@ -230,10 +230,7 @@ impl Broker {
     pub(crate) fn take_said(&mut self) -> Vec<Said> {
         let Some(member) = &mut self.membership else { return Vec::new() };
         for id in std::mem::take(&mut member.changed) {
-            let Some(of) = self.functions.get(id) else {
-                member.demand.remove(&id);
-                continue;
-            };
+            let Some(of) = self.functions.get(id) else { continue };
             let demand = if self.draining { Demand::default() } else { Demand::of(of) };
             let before = member.demand.insert(id, demand).unwrap_or_default();
             if before == demand {
@@ -251,10 +248,10 @@ impl Broker {
     /// The server stops, and gives back what it has.
     pub(crate) fn leave_cluster(&mut self, outgoing: &mut Outgoing) {
         self.give_all_back(outgoing);
-        let running: Vec<_> =
-            self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Running).collect();
-        let ids: Vec<_> = running.into_iter().map(|(id, _)| id).collect();
-        ids.into_iter().for_each(|id| self.give_up_row(id, outgoing));
+        let running = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Running);
+        for id in running.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.give_up_row(id, outgoing);
+        }
         if let Some(member) = &mut self.membership {
             member.said.push(Said::Leave);
         }
@@ -265,6 +262,14 @@ impl Broker {
         if let Some(member) = &mut self.membership {
             member.changed.insert(function);
         }
+    }
+
+    /// A function is dropped, and another one may get its number.
+    pub(super) fn forget_demand(&mut self, function: u32) {
+        let Some(member) = &mut self.membership else { return };
+        let Some(Demand { limit: Some(_), .. }) = member.demand.remove(&function) else { return };
+        let function = Bytes::copy_from_slice(&self.functions[function].name);
+        member.said.push(Said::Limit { function, limit: None });
     }
 
     /// Whether it counts for the shared queue that a connection sleeps: who works for a peer wants none of its jobs.
@@ -313,7 +318,7 @@ impl Broker {
             }
             Told::Letter(letter) => self.letter_told(now, &letter),
             Told::LetterGone(number) => drop(self.dead.remove(number)),
-            Told::Counted(all) => self.count_free(now, &all),
+            Told::FreeJobs(all) => self.count_free(now, &all),
             Told::Counts(counts) => {
                 if let Some(member) = &mut self.membership {
                     member.counts = counts;

@@ -325,7 +325,7 @@ impl Driver {
         let took = now.saturating_sub(self.count_began);
         self.next_count = Some(now + COUNT_EVERY.max(took * 20));
         if let Ok(Answer::Counts(counts)) = counted {
-            self.told.push_back(Told::Counted(counts));
+            self.told.push_back(Told::FreeJobs(counts));
         }
     }
 

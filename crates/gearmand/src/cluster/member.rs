@@ -87,7 +87,7 @@ pub(crate) enum Told {
     /// There is no dead letter of this id any more.
     LetterGone(u64),
     /// So many jobs of functions are free; of those that are not named, none.
-    Counted(Vec<crate::cluster::ask::Counts>),
+    FreeJobs(Vec<crate::cluster::ask::Counts>),
     /// What happened until now.
     Counts(Counts),
     /// What was asked by [`Said::Ask`](crate::cluster::said::Said::Ask).

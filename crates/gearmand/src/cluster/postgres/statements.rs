@@ -45,8 +45,8 @@ macro_rules! digest {
     };
 }
 
-/// A row that waits no more shows no time.
-macro_rules! job {
+/// What jobs and dead letters have.
+macro_rules! columns {
     ($row:literal) => {
         concat!(
             $row,
@@ -64,15 +64,15 @@ macro_rules! job {
             $row,
             ".tries, ",
             $row,
-            ".first_ms, ",
-            "CASE WHEN ",
-            $row,
-            ".due > ",
-            now!(),
-            " THEN ",
-            $row,
-            ".due ELSE 0 END AS due_ms"
+            ".first_ms"
         )
+    };
+}
+
+/// A row that waits no more shows no time.
+macro_rules! job {
+    ($row:literal) => {
+        concat!(columns!($row), ", CASE WHEN ", $row, ".due > ", now!(), " THEN ", $row, ".due ELSE 0 END AS due_ms")
     };
 }
 

@@ -215,7 +215,7 @@ impl Broker {
             Told::Revived { .. }
             | Told::Answered { .. }
             | Told::Counts(_)
-            | Told::Counted(_)
+            | Told::FreeJobs(_)
             | Told::Letter(_)
             | Told::LetterGone(_) => {}
             Told::Result(result) => {
