@@ -319,7 +319,11 @@ impl Broker {
     fn first_for(&self, now: &Now, session: u32) -> Option<Found> {
         let worker = &self.sessions[session];
         if worker.role == Role::Proxy {
-            return self.first_of(session, |id, of| self.is_spare(now, of, u32::from(id == worker.woken)));
+            // Somebody who sleeps is about to be woken for it, where a token has just come.
+            let own_sleeps = |id, of: &Function| of.has_sleepers(0, sleeps(&self.sessions, id));
+            return self.first_of(session, |id, of| {
+                self.is_spare(now, of, u32::from(id == worker.woken)) && !own_sleeps(id, of)
+            });
         }
         self.first_of(session, |_, of| of.is_open(now.steady))
     }

@@ -61,10 +61,15 @@ impl Broker {
             if slept == 0 {
                 self.sleep_in(function, session);
             }
-            if !self.functions[function].queue.is_empty() {
-                self.call(function);
-            }
+            self.call_proxies(function);
         }
+    }
+
+    /// Somebody is to be woken for each job of a function to which nobody is on the way.
+    fn call_proxies(&mut self, function: u32) {
+        let of = &self.functions[function];
+        let lacking = of.queue.len().saturating_sub(of.woken);
+        (0..lacking).for_each(|_| self.call(function));
     }
 
     /// Whether there is a job for a proxy: more may begin than workers are on the way to. `except`: so many of those do not count.
@@ -83,11 +88,11 @@ impl Broker {
         self.functions[function].wake_proxy(sleeps)
     }
 
-    /// A job has left its queue. Where proxies may not have it, they may have the one behind it.
+    /// A job has left its queue. Where proxies may not have it, they may have those behind it.
     pub(super) fn no_longer_ahead(&mut self, job: u32) {
         let job = &self.jobs.arena[job];
         if job.is_forwarded() {
-            self.call(job.function);
+            self.call_proxies(job.function);
         }
     }
 
