@@ -126,12 +126,16 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
         let able = broker.sessions.iter().filter(|(_, p)| p.ability(id).is_some()).count();
         assert_eq!(function.workers as usize, able);
         let mut queue = function.queue.clone();
+        // Jobs in front of the first that was forwarded: no more are for proxies.
+        let (mut ahead, mut for_proxies) = (true, 0);
         for priority in Priority::ALL {
             let passed = queue.passed(priority);
             assert!(passed <= AHEAD && (passed == 0 || queue.len_of(priority) > 0), "{passed} went before nobody");
             let (mut next, mut n) = (queue.list(priority).head, 0);
             while next != NONE {
                 let job = &jobs[next];
+                for_proxies += u32::from(ahead && !job.is_forwarded());
+                ahead &= !job.is_forwarded();
                 assert_eq!((job.state, job.function, job.priority), (State::Queued, id, priority));
                 assert!(placed.insert(next), "in two places");
                 (next, n) = (job.next, n + 1);
@@ -150,7 +154,9 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
             let woken = function.woken;
             let room = function.limiter.as_ref().map_or(u32::MAX, |limiter| limiter.room(now.steady, function.running));
             let due = function.limiter.as_ref().and_then(|limiter| limiter.timer()).is_some_and(|w| w <= now.steady);
-            let jobs = queued.min(room);
+            let own_sleeps =
+                broker.sessions.iter().any(|(_, p)| p.role != Role::Proxy && p.asleep != 0 && p.ability(id).is_some());
+            let jobs = if own_sleeps { queued } else { for_proxies }.min(room);
             assert!(woken >= jobs || due, "{jobs} jobs may begin, {woken} are awake for them, somebody sleeps");
             check_timer(broker, id, now);
         }
