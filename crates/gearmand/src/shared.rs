@@ -449,7 +449,7 @@ impl State {
 
     /// What this round did goes to the shared queue.
     fn tell_link(&mut self) {
-        let (mut said, batch) = (self.broker.take_said(), self.broker.take_changes());
+        let (mut said, batch) = (self.broker.take_said(&self.now), self.broker.take_changes());
         let number = batch.as_ref().map(|batch| batch.number);
         said.extend(batch.map(Said::Batch));
         let heard = said.is_empty() || self.link.as_ref().is_some_and(|link| link.say(said));

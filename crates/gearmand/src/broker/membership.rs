@@ -29,6 +29,8 @@ use std::time::Duration;
 
 /// Numbers are asked for when there are fewer.
 const FEW_NUMBERS: u64 = 2_000;
+/// Who asks for jobs again and again, and sleeps in between, is idle as often. It is not said more often than this.
+const DEMAND_EVERY: Duration = Duration::from_millis(5);
 /// A job that nobody began for so long is as good for another server.
 pub(super) const KEPT: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,8 @@ pub(super) struct Membership {
     pub(super) said: Vec<Said>,
     /// Functions whose workers are others than before, or do something else.
     pub(super) changed: BTreeSet<u32>,
+    /// When that may be said again.
+    next_demand: Duration,
     /// What was said of them.
     pub(super) demand: BTreeMap<u32, Demand>,
     /// Owned jobs by since when they wait, oldest first. Some are begun meanwhile, or gone.
@@ -227,9 +231,13 @@ impl Broker {
     }
 
     /// What is to be told now, without the changes of the queue.
-    pub(crate) fn take_said(&mut self) -> Vec<Said> {
+    pub(crate) fn take_said(&mut self, now: &Now) -> Vec<Said> {
         let Some(member) = &mut self.membership else { return Vec::new() };
-        for id in std::mem::take(&mut member.changed) {
+        let tell = !member.changed.is_empty() && member.next_demand <= now.steady;
+        if tell {
+            member.next_demand = now.steady + DEMAND_EVERY;
+        }
+        for id in if tell { std::mem::take(&mut member.changed) } else { BTreeSet::new() } {
             let Some(of) = self.functions.get(id) else { continue };
             let demand = if self.draining { Demand::default() } else { Demand::of(of) };
             let before = member.demand.insert(id, demand).unwrap_or_default();
@@ -298,7 +306,8 @@ impl Broker {
         let oldest = member.waiting.front().map(|(since, _)| *since + KEPT);
         let lease = member.lease.until().filter(|_| member.hands_out);
         let progress = Some(member.next_progress).filter(|_| !member.progress.is_empty());
-        [oldest, lease, progress].into_iter().flatten().min()
+        let demand = Some(member.next_demand).filter(|_| !member.changed.is_empty());
+        [oldest, lease, progress, demand].into_iter().flatten().min()
     }
 
     /// What the rest of the server says of the shared queue; what became of batches goes to [`Broker::settle`].

@@ -137,12 +137,13 @@ impl Held {
         self.functions.entry(name.clone()).or_default()
     }
 
-    /// How many workers can run a function, and how many have nothing to do. True: more jobs may be wanted now.
-    pub(crate) fn demand(&mut self, name: &Bytes, able: u32, idle: u32) -> bool {
+    /// How many workers can run a function, and how many have nothing to do. Of a function that is new there may be free jobs; of
+    /// others that is known, however often their workers come and go.
+    pub(crate) fn demand(&mut self, name: &Bytes, able: u32, idle: u32) {
+        let new = !self.functions.contains_key(name);
         let function = self.function(name);
-        let more = able > function.able || idle > function.idle;
         (function.able, function.idle) = (able, idle);
-        more
+        function.hinted |= new;
     }
 
     /// What holds for a function over all servers. None of its jobs is owned but by claims.
@@ -184,6 +185,13 @@ impl Held {
         wanted.collect()
     }
 
+    /// These are asked for. What is heard of meanwhile may have come too late for that.
+    pub(crate) fn asked(&mut self, wants: &[Want]) {
+        for want in wants {
+            self.function(&want.function).hinted = false;
+        }
+    }
+
     /// When limits let something be claimed that is wanted.
     pub(crate) fn held_up(&mut self, now: Duration) -> Option<Duration> {
         let window = self.window;
@@ -201,7 +209,7 @@ impl Held {
     pub(crate) fn claimed(&mut self, now: Duration, want: &Want, count: u32, after: Option<Duration>) {
         let pause = |after: Duration| if after.is_zero() { after } else { after.max(NEXT_TOKENS) };
         let function = self.function(&want.function);
-        function.hinted = count >= want.count || after.is_some();
+        function.hinted |= count >= want.count || after.is_some();
         function.not_before = after.map_or(Duration::ZERO, |after| now + pause(after));
     }
 

@@ -247,9 +247,7 @@ impl Member {
 
     /// So many workers can run a function, and so many of them have nothing to do.
     pub(crate) fn demand(&mut self, function: &Bytes, able: u32, idle: u32) {
-        if self.held.demand(function, able, idle) {
-            self.held.hint(Some(function));
-        }
+        self.held.demand(function, able, idle);
     }
 
     /// What holds for a function from now on, over all servers. To be said of all functions with limits before the first

@@ -87,8 +87,11 @@ fn run_all(servers: &[Running], workers: usize, ran: &Arc<AtomicU32>, most: &Arc
                     return;
                 }
                 match worker.read() {
-                    Ok((NO_JOB, _)) => drop(worker.send(&[(PRE_SLEEP, &[])])),
-                    Ok((NOOP, _)) => {}
+                    Ok((NO_JOB, _)) => {
+                        if worker.send(&[(PRE_SLEEP, &[])]).and_then(|()| worker.read()).is_err() {
+                            return;
+                        }
+                    }
                     Ok((command, body)) => {
                         most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
                         std::thread::sleep(Duration::from_millis(20));
@@ -99,7 +102,6 @@ fn run_all(servers: &[Running], workers: usize, ran: &Arc<AtomicU32>, most: &Arc
                     }
                     Err(_) => return,
                 }
-                // NO_JOB is followed by the NOOP of its sleep.
             }
         });
     }

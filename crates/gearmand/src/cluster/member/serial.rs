@@ -207,6 +207,7 @@ impl Member {
         if wants.is_empty() {
             return false;
         }
+        self.held.asked(&wants);
         self.write(now, epoch, What::Claim(wants.clone()), Write::Claim(wants));
         true
     }
@@ -369,6 +370,7 @@ impl Member {
         match (outcome, owner) {
             (Inserted::Stored, Some(epoch)) if new.own => drop(self.held.own(new.row.id, &new.row.function, epoch)),
             (Inserted::Stored, _) if !new.own && new.row.due_ms == 0 => {
+                self.held.hint(Some(&new.row.function));
                 self.to_wake.insert(new.row.function.clone());
             }
             _ => {}

@@ -422,3 +422,30 @@ fn nothing_is_claimed_before_the_broker_knows_what_was_lost() {
     // It was handed out before, and is run still.
     assert_eq!(pair.told(), [Told::Adopted(1)]);
 }
+
+/// Workers that ask for jobs in a loop made their server claim as often, and it had no time left for anything else.
+#[test]
+fn workers_that_come_and_go_do_not_have_it_look_again() {
+    let mut pair = Pair::new();
+    let f = Bytes::from_static(b"f");
+    let claims = |pair: &mut Pair| {
+        pair.member.advance(pair.now);
+        let asks: Vec<_> = std::iter::from_fn(|| pair.member.next_ask()).collect();
+        asks.into_iter().find(|asked| matches!(asked.ask, Ask::Write { write: Write::Claim(_), .. }))
+    };
+    for _ in 0..5 {
+        pair.member.demand(&f, 2, 0);
+        pair.member.demand(&f, 2, 2);
+        assert!(claims(&mut pair).is_none());
+    }
+    // Somebody says that there are jobs; and again while it looks, which may be too late for that.
+    for _ in 0..2 {
+        pair.member.woken(b"f");
+        let asked = claims(&mut pair).unwrap();
+        pair.member.woken(b"f");
+        pair.member.answer(pair.now, asked.number, Ok(Answer::Rows(Vec::new(), Vec::new())));
+    }
+    let asked = claims(&mut pair).unwrap();
+    pair.member.answer(pair.now, asked.number, Ok(Answer::Rows(Vec::new(), Vec::new())));
+    assert!(claims(&mut pair).is_none());
+}
