@@ -3,6 +3,7 @@
 use super::{Contents, Letter, Made, Stored, read_all};
 use crate::durable::{Backend, BackendError, Change};
 use gearman_core::protocol::message::Priority;
+use std::time::{Duration, Instant};
 
 /// A queue of a test's own, which is opened again and again, as by one server after the other.
 pub(crate) trait Place {
@@ -281,4 +282,29 @@ pub(crate) fn changes_that_are_made_twice_are_made_once(place: &dyn Place) {
     let dead = vec![letter(job(4, "", Some("join")), 9000)];
     let settings = [(b"k".to_vec(), b"v".to_vec())].into();
     assert_eq!(place.all(), Contents { jobs: vec![again, replaces], dead, settings });
+}
+
+/// Whoever has lost the queue goes on with it where nobody else had it meanwhile; else it changes nothing any more. `cut` takes it
+/// from its owner.
+pub(crate) fn lose_the_queue(open: impl Fn() -> Box<dyn Backend>, cut: impl Fn(), patience: Duration) {
+    let mut first = open();
+    add(&mut *first, &[job(1, "a", None)]).unwrap();
+    cut();
+    add(&mut *first, &[job(2, "b", None)]).unwrap();
+    cut();
+    let mut second = open();
+    let error = add(&mut *first, &[job(3, "c", None)]).unwrap_err();
+    assert!(error.held && error.reason.contains("another server has it"), "{error}");
+    add(&mut *second, &[job(3, "x", None)]).unwrap();
+    drop(second);
+    let begin = Instant::now();
+    let error = loop {
+        let error = commit(&mut *first, &[Made::Done(job(1, "a", None))]).unwrap_err();
+        if error.reason.contains("stop this one") {
+            break error;
+        }
+        assert!(begin.elapsed() < patience, "{error}");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(error.held);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::durable::Backend;
 use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
-use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter};
+use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter, lose_the_queue};
 use crate::durable::tests::{Made, read_all};
 
 /// A table of its own.
@@ -235,27 +235,7 @@ fn who_has_lost_the_queue_changes_nothing_any_more() {
     let Some(table) = table() else { return };
     let holder = "SELECT IS_USED_LOCK(CONCAT('gearmand ', MD5(CONCAT(DATABASE(), '.', 'TABLE_'))))";
     let cut = || table.sql(&format!("KILL {}", table.one(holder)));
-    let mut first = table.open().unwrap();
-    add(&mut *first, &[job(1, "a", None)]).unwrap();
-    cut();
-    add(&mut *first, &[job(2, "b", None)]).unwrap();
-    cut();
-    let mut second = table.open().unwrap();
-    let error = add(&mut *first, &[job(3, "c", None)]).unwrap_err();
-    assert!(error.held && error.reason.contains("another server has it"), "{error}");
-    add(&mut *second, &[job(3, "x", None)]).unwrap();
-    drop(second);
-    let begin = std::time::Instant::now();
-    let error = loop {
-        let error = commit(&mut *first, &[Made::Done(job(1, "a", None))]).unwrap_err();
-        if error.reason.contains("stop this one") {
-            break error;
-        }
-        assert!(begin.elapsed() < PATIENCE, "{error}");
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert!(error.held);
-    drop(first);
+    lose_the_queue(|| table.open().unwrap(), cut, PATIENCE);
     assert_eq!(table.all().jobs, [job(1, "a", None), job(2, "b", None), job(3, "x", None)]);
 }
 

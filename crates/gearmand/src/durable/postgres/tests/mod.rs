@@ -3,7 +3,7 @@
 use super::*;
 use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
-use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter};
+use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter, lose_the_queue};
 use crate::durable::tests::{Contents, Made, read_all};
 use crate::durable::{Backend, Change};
 use tokio_postgres::SimpleQueryMessage;
@@ -219,27 +219,8 @@ fn who_has_lost_the_queue_changes_nothing_any_more() {
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'gearmand %'
                    AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory'
                    AND objid = 'TABLE_'::regclass::oid)";
-    let mut first = table.open().unwrap();
-    add(&mut *first, &[job(1, "a", None)]).unwrap();
-    assert_eq!(table.sql(cut), ["t"]);
-    add(&mut *first, &[job(2, "b", None)]).unwrap();
-    assert_eq!(table.sql(cut), ["t"]);
-    let mut second = table.open().unwrap();
-    let error = add(&mut *first, &[job(3, "c", None)]).unwrap_err();
-    assert!(error.held && error.reason.contains("another server has it"), "{error}");
-    add(&mut *second, &[job(3, "x", None)]).unwrap();
-    drop(second);
-    let begin = std::time::Instant::now();
-    let error = loop {
-        let error = commit(&mut *first, &[Made::Done(job(1, "a", None))]).unwrap_err();
-        if error.reason.contains("stop this one") {
-            break error;
-        }
-        assert!(begin.elapsed() < PATIENCE, "{error}");
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert!(error.held);
-    drop(first);
+    let cut = || assert_eq!(table.sql(cut), ["t"]);
+    lose_the_queue(|| table.open().unwrap(), cut, PATIENCE);
     assert_eq!(table.all().jobs, [job(1, "a", None), job(2, "b", None), job(3, "x", None)]);
 }
 
