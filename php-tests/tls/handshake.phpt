@@ -20,7 +20,7 @@ $talks = fake_server(function (FakePeer $peer) {
     $peer->wait();
 });
 foreach (['silent' => $silent, 'halfway' => $halfway, 'closes' => $closes, 'speaks something else' => $talks] as $name => $server) {
-    ini_set('gearman.connect_timeout', '200');
+    ini_set('gearman.connect_timeout', '1000');
     foreach ([GearmanClient::class, GearmanWorker::class] as $class) {
         $object = new $class();
         $object->setSSL();
@@ -65,23 +65,23 @@ foreach ([GearmanClient::class => GEARMAN_CLIENT_STOP_WAIT_ON_SIGNAL, GearmanWor
 pcntl_signal(SIGUSR1, SIG_IGN);
 --EXPECT--
 silent, GearmanClient:
-  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?
   false, COULD_NOT_CONNECT
 silent, GearmanWorker:
-  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?
   false, COULD_NOT_CONNECT
 addServer():
-  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
-  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?, COULD_NOT_CONNECT
+  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?, COULD_NOT_CONNECT
 halfway, GearmanClient:
-  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?
   false, COULD_NOT_CONNECT
 halfway, GearmanWorker:
-  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
+  warning: GearmanWorker::ping(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?
   false, COULD_NOT_CONNECT
 addServer():
-  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?
-  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 200 ms: does the server speak TLS on this port?, COULD_NOT_CONNECT
+  warning: GearmanClient::addServer(): no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?
+  GearmanException: Failed to set exception option: COULD_NOT_CONNECT: no TLS connection to 127.0.0.1:PORT: no end of the TLS handshake within 1000 ms: does the server speak TLS on this port?, COULD_NOT_CONNECT
 closes, GearmanClient:
   warning: GearmanClient::ping(): no TLS connection to 127.0.0.1:PORT: the server closed the connection during the TLS handshake: does the server speak TLS on this port?
   false, COULD_NOT_CONNECT

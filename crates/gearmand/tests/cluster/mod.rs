@@ -1,6 +1,7 @@
 //! Servers that share a queue in PostgreSQL: the program, and clients and workers that speak packets.
 
 mod bad_input;
+mod clocks;
 mod database;
 mod http;
 mod jobs;

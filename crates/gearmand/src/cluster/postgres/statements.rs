@@ -127,9 +127,9 @@ pub(super) const JOIN: &str = "
     ) FROM joined";
 
 /// Epoch. One row: it lives; and whether it is the eldest. What is silent and not declared dead counts, in case that the
-/// clock is set back.
+/// clock is set back. By how much it was, the next sweep must see.
 pub(super) const BEAT: &str = "
-    UPDATE @.beat b SET at = clock_timestamp(),
+    UPDATE @.beat b SET at = GREATEST(b.at, clock_timestamp()),
         since = CASE WHEN b.at < clock_timestamp() - @dead / 2 THEN clock_timestamp() ELSE b.since END
     WHERE b.epoch = $1 AND b.at >= clock_timestamp() - @dead
     RETURNING NOT EXISTS (SELECT FROM @.beat e WHERE e.epoch < b.epoch)";
@@ -141,11 +141,28 @@ pub(super) const LEAVE: &str = "
     DELETE FROM @.progress WHERE epoch = $1;
     UPDATE @.job SET owner = NULL, started = false WHERE owner = $1";
 
-/// For an epoch in place of `$1`. Statements of one transaction, each of which sees what was committed before it began: first what is known of the progress of
-/// jobs is deleted where its epoch has no beat; then those are declared dead that were
-/// not heard of, unless they are writing, or who asks was not heard of for long enough itself; then rows of owners without a beat are freed. Owners are found one by one: there
-/// are a few, however many rows they have.
+/// For an epoch in place of `$1`. Statements of one transaction, each of which sees what was committed before it began.
+///
+/// First, where somebody was heard of in the future, because the clock was set back: jobs that were due by then are due as much
+/// earlier, and who was heard of then was heard of now. Else such jobs would wait for as long, and nobody's death be noticed. Three
+/// seconds more, as the last beat before that was some time before.
+///
+/// Then what is known of the progress of jobs is deleted where its epoch has no beat; those are declared dead that were not heard of,
+/// unless they are writing, or who asks was not heard of for long enough itself; and rows of owners without a beat are freed. Owners
+/// are found one by one: there are a few, however many rows they have.
 pub(super) const SWEEP: &str = concat!("
+    WITH back AS MATERIALIZED (
+        SELECT (extract(epoch FROM max(at) - clock_timestamp()) * 1000)::bigint AS by_ms FROM @.beat
+    ), rows AS MATERIALIZED (
+        SELECT j.id FROM @.job j
+        WHERE (SELECT by_ms FROM back) > 0 AND j.due > ", now!(), " AND j.due <= ", now!(), " + (SELECT by_ms FROM back) + 3000
+        FOR UPDATE OF j SKIP LOCKED
+    )
+    UPDATE @.job j SET due = j.due - back.by_ms FROM rows, back WHERE j.id = rows.id;
+
+    UPDATE @.beat SET at = LEAST(at, clock_timestamp()), since = LEAST(since, clock_timestamp())
+    WHERE GREATEST(at, since) > clock_timestamp();
+
     WITH RECURSIVE owners AS (
         (SELECT epoch FROM @.progress ORDER BY epoch LIMIT 1)
         UNION ALL
@@ -296,6 +313,8 @@ pub(super) const CLAIM: &str = concat!(
 /// is made only if the function's row has the turn that it had then, and raises it: since then none was made of it by
 /// another server, whoever waited for whom. Else it is asked for once more. So it is where there was no row.
 ///
+/// No token is due later than one step after all that there are at most, unless the clock was set back: then it is due there.
+///
 /// One job more is looked for than there are tokens, to know whether any waits for one. A row -1 says after how many
 /// microseconds a function may have more.
 pub(super) const CLAIM_LIMITED: &str = concat!(
@@ -312,7 +331,8 @@ pub(super) const CLAIM_LIMITED: &str = concat!(
     owners!(),
     "
     ), known AS MATERIALIZED (
-        SELECT w.*, p.turn, GREATEST(p.next_us, w.now_us - CASE WHEN p.wanted THEN 1000000 ELSE 0 END) AS base,
+        SELECT w.*, p.turn, GREATEST(LEAST(p.next_us, w.now_us + w.ahead + w.step),
+                w.now_us - CASE WHEN p.wanted THEN 1000000 ELSE 0 END) AS base,
             CASE WHEN w.most IS NULL THEN w.count ELSE w.most - (
                 SELECT count(*) FROM (
                     SELECT FROM owners o JOIN @.job j ON j.owner = o.owner AND j.function = w.function LIMIT w.most

@@ -82,6 +82,11 @@ async fn a_rate_gives_tokens_to_all_servers_together() {
     pass("36000").await;
     assert_eq!(claim(&a, 2, limit).await.0, [4, 5]);
     assert_eq!(claim(&b, 5, limit).await.0, [6]);
+    // The clock was set back by four days.
+    pass("-345600").await;
+    let (ids, after) = claim(&b, 5, limit).await;
+    assert_eq!(ids, [0; 0]);
+    about(after, 1.0);
 }
 
 #[tokio::test]

@@ -233,3 +233,28 @@ async fn who_was_not_heard_of_itself_declares_nobody_dead() {
     assert_eq!(b.ask(Ask::Beat(b.epoch)).await, Answer::Beat(Beat::Lives));
     assert_eq!(sweep(&b).await, Swept { died: vec!["a".into()], freed: 3 });
 }
+
+/// A server that died at that time was taken for alive until the clock came there again, and jobs waited for that.
+#[tokio::test]
+async fn the_clock_is_set_back() {
+    let Some(mut place) = place() else { return };
+    place.settings.heard_for = Duration::from_secs(600);
+    let (a, b) = (place.server().await, place.server().await);
+    a.insert(jobs(1..=3, true)).await;
+    let day = 86_400_000;
+    place.execute("UPDATE @.beat SET at = at + interval '1 day', since = since + interval '1 day'").await;
+    place.execute(&format!("UPDATE @.job SET due = due + {day} * id * 4 / 10")).await;
+    assert_eq!(b.ask(Ask::Beat(b.epoch)).await, Answer::Beat(Beat::Lives));
+    assert_eq!(sweep(&b).await, Swept::default());
+    assert_eq!(place.number("SELECT count(*) FROM @.beat WHERE GREATEST(at, since) > clock_timestamp()").await, 0);
+    let pass = async |seconds: u32| {
+        let text = format!("at = at - interval '{seconds} s', since = since - interval '{seconds} s'");
+        place.execute(&format!("UPDATE @.beat SET {text}")).await;
+    };
+    pass(1200).await;
+    assert_eq!(b.ask(Ask::Beat(b.epoch)).await, Answer::Beat(Beat::Lives));
+    silent(&place, a.epoch, 3601).await;
+    assert_eq!(sweep(&b).await, Swept { died: vec!["a".into()], freed: 3 });
+    // The third was not due yet.
+    assert_eq!(b.claim_ids("f", 3).await, [1, 2]);
+}
