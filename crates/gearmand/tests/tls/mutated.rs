@@ -207,6 +207,8 @@ fn handshake(client: &Arc<ClientConfig>, stream: &mut std::net::TcpStream, wrong
             Wrong::Bit(at) if (sent..sent + bytes.len()).contains(&at) => {
                 bytes[at - sent] ^= 1 << (at % 8);
                 befallen = true;
+                // Where a length is changed each side waits for the other, and the server for longer.
+                stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
             }
             Wrong::Silence(at) if at < sent + bytes.len() => {
                 let _ = stream.write_all(&bytes[..at - sent]);
@@ -266,8 +268,7 @@ fn handshakes_with_a_bit_changed_or_cut_at_every_byte() {
         let mut silent = Vec::new();
         for at in 0.. {
             let mut bit = connect(&server);
-            // Where a length is changed each side waits for the other, and the server for longer.
-            bit.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            bit.set_read_timeout(Some(LONG)).unwrap();
             let more = handshake(&client, &mut bit, Wrong::Bit(at));
             let _ = bit.shutdown(Shutdown::Write);
             let _ = bit.read_to_end(&mut Vec::new());
