@@ -34,7 +34,8 @@
 //! broker::wakeups    wake-ups without an answer, and who is woken then
 //! broker::limits     what limits of a policy let run, and who is woken when one ends
 //! broker::functions  what waits in each function, and who can run it
-//! broker             all state; connections come and go, clients ask for a status …
+//! broker             all state; connections come and go …
+//! broker::status     … clients ask for the status of their jobs
 //! broker::notices    … workers are told of their jobs what they asked to be told
 //! broker::outcomes   … what is remembered of jobs that are over
 //! broker::submit     … and submit jobs
@@ -131,6 +132,7 @@
 //! net::alarm         a timer for short waits
 //! net::threads       what connections are spread over
 //! shared             the state that all connections share, and its lock
+//! shared::storing    … its changes go to the durable queue
 //! net::connection    bytes of one connection -> packets -> the broker
 //! ---- other servers ----
 //! peers::offers      for which functions workers are idle, and jobs may be asked for

@@ -1,8 +1,8 @@
 //! All state of the server: jobs, functions, connections and who waits for whom. No sockets and no
 //! clock: time is an argument, and what is to be sent is put into [`Outgoing`].
 //!
-//! Here: connections come and go, clients ask, and what is due is done. The rest is in the files beside it: `submit.rs`
-//! (new jobs), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it),
+//! Here: connections come and go, and what is due is done. The rest is in the files beside it: `submit.rs` (new jobs), `status.rs`
+//! (what clients ask of them), `assign.rs` (which worker gets which job, and who is woken for it), `results.rs` (what becomes of it),
 //! `retries.rs` (what becomes of it when it was not done), `proxies.rs` (jobs of other servers, and for their workers), `storing.rs` (what the durable queue knows of it) and `manage.rs`
 //! (what operators ask for); `outcomes.rs` remembers results and keys of jobs that are over. The states of a job are a table in `jobs.rs`.
 //!
@@ -31,12 +31,9 @@ use crate::broker::taken::TakenKeys;
 use crate::broker::wakeups::Wakeups;
 use crate::durable::Durable;
 use crate::durable::batch::PendingChanges;
-use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
+use crate::outgoing::Outgoing;
 use crate::rights::{Access, Lacking};
 use crate::seldom::Limits;
-use bytes::Bytes;
-use gearman_core::ReturnCode;
-use gearman_core::protocol::message::{Decimal, Response, Status};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -70,6 +67,7 @@ mod sessions;
 mod shared_letters;
 mod shared_rows;
 pub(crate) mod snapshot;
+mod status;
 mod storing;
 pub(crate) mod submit;
 mod taken;
@@ -310,62 +308,6 @@ impl Broker {
         self.delayed.insert((due, job.number));
     }
 
-    /// ECHO_REQ. What the connection did before is stored when the answer leaves.
-    fn echo(&mut self, session: u32, data: &[u8], owner: Option<&Bytes>, outgoing: &mut Outgoing) {
-        if self.changes.undone {
-            return outgoing.error(session, ReturnCode::QueueError.name(), NOT_REMOVED);
-        }
-        let batch = self.changes.last();
-        outgoing.after_batch(session, batch, Answer::Echo, |outgoing| {
-            outgoing.response_of(session, &Response::Echo(data), owner);
-        });
-    }
-
-    /// GET_STATUS.
-    fn get_status(&mut self, session: u32, handle: &[u8], outgoing: &mut Outgoing) {
-        let found = self.by_handle(handle);
-        if found.is_none() && self.ask_status(session, handle, outgoing) {
-            return;
-        }
-        let job = found.filter(|id| self.sees(session, *id)).map(|id| &self.jobs.arena[id]);
-        let progress = progress(job);
-        let status = status(job, &progress);
-        outgoing.response(session, &Response::Status { handle, status });
-    }
-
-    /// GET_STATUS_UNIQUE: of the first function that has a job of this key, and that the connection may know of.
-    fn get_status_unique(&mut self, session: u32, unique: &[u8], outgoing: &mut Outgoing) {
-        let mut jobs = self.functions.iter().filter_map(|(id, _)| self.jobs.by_unique(id, unique, b""));
-        let found = jobs.find(|id| self.sees(session, *id));
-        drop(jobs);
-        if found.is_none() && self.ask_status_unique(session, unique, outgoing) {
-            return;
-        }
-        let job = found.map(|id| &self.jobs.arena[id]);
-        let progress = progress(job);
-        let status = status(job, &progress);
-        let clients = Decimal::new(job.map_or(0, |j| self.waiters_of(j).count() as u64));
-        outgoing.response(session, &Response::StatusUnique { unique, status, clients: clients.as_ref() });
-    }
-
-    /// OPTION_REQ.
-    fn option(&mut self, session: u32, name: &[u8], outgoing: &mut Outgoing) {
-        match name {
-            b"exceptions" => self.sessions[session].exceptions = true,
-            b"all-yours" if self.rules.direct => self.all_yours(session),
-            _ if self.wants_notices(session, name) => {}
-            b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
-            _ => {
-                return outgoing.error(
-                    session,
-                    ReturnCode::UnknownOption.name(),
-                    "Server does not recognize given option",
-                );
-            }
-        }
-        outgoing.response(session, &Response::Option(name));
-    }
-
     /// The number in a handle, where it is one of ours.
     pub(crate) fn number_of(&self, handle: &[u8]) -> Option<u64> {
         self.handles.parse(handle)
@@ -539,20 +481,5 @@ impl Broker {
             next = waiter.next;
             Some(waiter.session)
         })
-    }
-}
-
-fn progress(job: Option<&Job>) -> [Decimal; 2] {
-    let extra = job.and_then(|j| j.extra.as_deref());
-    let [n, d] = extra.map_or([0, 0], |e| [e.numerator, e.denominator]);
-    [Decimal::new(n.into()), Decimal::new(d.into())]
-}
-
-fn status<'a>(job: Option<&Job>, [numerator, denominator]: &'a [Decimal; 2]) -> Status<'a> {
-    Status {
-        known: job.is_some(),
-        running: job.is_some_and(|j| j.state == State::Running),
-        numerator: numerator.as_ref(),
-        denominator: denominator.as_ref(),
     }
 }

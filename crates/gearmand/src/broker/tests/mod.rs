@@ -1,6 +1,7 @@
 //! The broker by packets, without sockets: one test for each rule; random.rs has operations by lot.
 
 use super::*;
+use bytes::Bytes;
 use gearman_core::protocol::message::{Grab, Priority, Request, Start, Submit, Update};
 
 mod activity;
