@@ -15,8 +15,9 @@ start_postgresql() {
 start_mysql() {
     local port
     port=$(free_port)
-    "${as_user[@]}" "$TEST_MARIADB/mariadb-install-db" --datadir="$data/my" >>"$log" 2>&1
-    background "${as_user[@]}" "$TEST_MARIADB/mariadbd" --datadir="$data/my" --socket="$data/my.sock" \
+    # What another one made for the moment, in a folder of both, is deleted by whoever starts.
+    "${as_user[@]}" "$TEST_MARIADB/mariadb-install-db" --datadir="$data/my" --tmpdir="$data" >>"$log" 2>&1
+    background "${as_user[@]}" "$TEST_MARIADB/mariadbd" --datadir="$data/my" --tmpdir="$data" --socket="$data/my.sock" \
         --bind-address=127.0.0.1 --port="$port" --innodb-flush-log-at-trx-commit=2
     await listens "$port"
     queue=(--queue-type=MySQL --mysql-host=127.0.0.1 "--mysql-port=$port" --mysql-user=root --mysql-db=mysql)

@@ -98,11 +98,13 @@ impl Database {
             }
             Kind::MariaDb => {
                 let data = format!("--datadir={}", in_folder("data"));
-                make(&format!("{place}/mariadb-install-db"), &[&data]);
+                // What another one made for the moment, in a folder of both, is deleted by whoever starts.
+                let moment = format!("--tmpdir={}", in_folder(""));
+                make(&format!("{place}/mariadb-install-db"), &[&data, &moment]);
                 let fixed =
                     ["--skip-networking", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"];
                 let socket = format!("--socket={}", in_folder("socket"));
-                let command = [format!("{place}/mariadbd"), data, socket];
+                let command = [format!("{place}/mariadbd"), data, moment, socket];
                 (command.into_iter().chain(fixed.map(str::to_owned)).collect(), "KILL")
             }
             Kind::Redis => {
