@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# need.sh rust|build|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh rust|build|test-rust|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-missing=()
+missing=() php_wanted=
 want() { missing+=("$@"); }
 
 has_libclang() {
@@ -39,15 +39,20 @@ need_rust() {
 need_build() {
     need_rust
     local php
+    php_wanted=1
     php=php$(php_version)
     have "$PHP" || want "$php-cli"
     has_php_headers || want "$php-dev"
     has_libclang || want libclang-dev
 }
 
-need_test() {
-    have valgrind || want valgrind
+need_test_rust() {
     have openssl || want openssl
+}
+
+need_test() {
+    need_test_rust
+    have valgrind || want valgrind
     have curl || want curl
 }
 
@@ -98,14 +103,14 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh rust|build|test|page|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh rust|build|test-rust|test|page|bench|stress|matrix..."
 for group in "$@"; do
     case $group in
-        rust | build | test | page | bench | stress | matrix) "need_$group" ;;
+        rust | build | test-rust | test | page | bench | stress | matrix) "need_${group//-/_}" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done
 install_missing
-if [ "$*" != rust ]; then check_php; fi
-case " $* " in *" test "*) scripts/peers.sh >/dev/null ;; esac
-case " $* " in *" page "*) scripts/page-modules.sh >/dev/null ;; esac
+if [ "$php_wanted" ]; then check_php; fi
+case " $* " in *" test "*) peers/interop.sh >/dev/null ;; esac
+case " $* " in *" page "*) peers/page.sh >/dev/null ;; esac
