@@ -14,7 +14,7 @@ final class Connection
     private const LONG = 60; // seconds, on a busy machine
     private const KILL = 9;
     private $process;
-    private array $pipes;
+    private array $pipes = [];
     private string $sending = '';
     private int $sent = 0;
     private string $received = '';
@@ -105,7 +105,7 @@ $connection->send(packet(ECHO_REQ, $large));
 [, $length] = parse_header($connection->take(12));
 check('64 MB each way', true, $connection->take($length) === $large);
 $connection->send("version\n");
-check('version', "OK $version\r\n", $connection->take(strlen("OK $version\r\n")));
+check('version', "OK $version\n", $connection->take(strlen("OK $version\n")));
 $connection->send("status\n");
 check('status', 1, preg_match('/^echo\t0\t0\t1$/m', $connection->exchange(fn ($lines) => preg_match('/^\.$/m', $lines))));
 

@@ -13,8 +13,8 @@ export PROFILE=${PROFILE:-release}
 . "$(dirname "$0")/lib.sh"
 
 case $PROFILE in
-    # With tests just what `cargo test` wants, which finds it there; the programs are the same ones.
-    dev) programs=(--workspace --exclude gearman_rs ${RUST_TESTS:+--all-targets}) ;;
+    # There are no examples: to name them gives the programs the features that they have beside tests, so that they are the same ones.
+    dev) programs=(--workspace --exclude gearman_rs --bins --examples ${RUST_TESTS:+--all-targets}) ;;
     demo) programs=(-p gearmand -p gearman-tools) ;;
     *) programs=(--workspace --exclude gearman_rs) ;;
 esac
