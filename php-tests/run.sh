@@ -14,7 +14,7 @@
 #   GEARMAN_TEST_GEARMAND   the server's program, to start more of them
 #   GEARMAN_TEST_ROOT       this project's folder; they themselves run in a copy of php-tests/
 #   GEARMAN_TEST_DIR        a folder for logs
-# and the variables of peers/interop.sh where it has run. See connect.inc.
+# See connect.inc.
 #
 # The last line is "N passed, N failed, N skipped". FAIL, BORK, WARN and LEAK are failures.
 set -euo pipefail
@@ -73,12 +73,6 @@ if [ $# = 0 ]; then mapfile -t tests < <(find "$dir/tests" -name '*.phpt' ${TLS:
 serve "$gearmand" "$dir"
 export GEARMAN_TEST_PORT=$port GEARMAN_TEST_GEARMAND=$gearmand GEARMAN_TEST_ROOT=$root GEARMAN_TEST_DIR=$dir
 if [ "${TLS:-}" ]; then export GEARMAN_TEST_TLS=$tls_port GEARMAN_TEST_CERTIFICATES=$certificates; fi
-if [ -f target/peers/interop/vars ]; then
-    set -a
-    # shellcheck disable=SC1091
-    . target/peers/interop/vars
-    set +a
-fi
 # run-tests.php ends a test after so many seconds; valgrind's takes more than its minute where the machine is busy.
 export TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 export TEST_PHP_EXECUTABLE NO_INTERACTION=1 TEST_PHP_ARGS=-q NO_PHPTEST_SUMMARY=1

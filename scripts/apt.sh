@@ -32,3 +32,16 @@ apt_update() {
     say "updating apt's package lists"
     as_root apt-get update -qq >&2
 }
+
+# apt_install PACKAGE...: with what they depend on, and no more.
+apt_install() {
+    have apt-get || die "Missing, and there is no apt-get to install it: $* (named as in Debian)"
+    apt_knows "$@"
+    say "installing $*"
+    mkdir -p target
+    apt_get_install "$@" || { apt_update && apt_get_install "$@"; } || { tail -n 20 target/apt.log >&2; die "apt-get could not install $*"; }
+}
+apt_get_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" \
+        >target/apt.log 2>&1
+}

@@ -38,15 +38,17 @@ if wanted interop; then
 fi
 has_page() { [[ " ${scripts[*]} " == *" interop/page.sh "* ]]; }
 
-# What the chosen tests run, and what they need besides: databases not here, since scripts ask for them when they have to.
+# What the chosen tests run, and what they need besides; but databases are waited for after that.
 build() {
-    local needed=(test)
+    local needed=()
+    if wanted rust; then export RUST_TESTS=1 && needed+=(test-rust); fi
     if ! wanted php && ! wanted interop; then
-        scripts/need.sh rust test-rust && cargo build --workspace --exclude gearman_rs --all-targets
+        scripts/need.sh rust "${needed[@]}" && cargo build --workspace --exclude gearman_rs --all-targets
         return
     fi
+    if wanted php; then needed+=(test-php); fi
+    if wanted interop; then needed+=(test); fi
     if has_page; then needed+=(page); fi
-    if wanted rust; then export RUST_TESTS=1; fi
     scripts/build.sh "${needed[@]}"
 }
 
