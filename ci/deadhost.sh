@@ -31,8 +31,8 @@ has_jobs() { [ "$(grep -c ' job ' "$scratch/$1")" -ge "$2" ]; }
 
 # noticed NAME FILE PATTERN BOUND: the file says so, and not much later than so many seconds after the cut.
 noticed() {
-    local left=$((cut + $4 + slack - $(date +%s))) after
-    if wait_for $((left > 0 ? left : 1)) says "$2" "$3"; then
+    local rest=$((cut + $4 + slack - $(date +%s))) after
+    if wait_for $((rest > 0 ? rest : 1)) says "$2" "$3"; then
         after=$(($(sed -n "0,/$3/{/$3/s/ .*//p}" "$scratch/$2") - cut))
         check_that "$1 (after $after s)" test "$after" -le $(($4 + slack))
     else

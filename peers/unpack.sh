@@ -44,7 +44,7 @@ unpack() {
     say "fetching into ${peers#"$root"/} (not installing): ${list//$'\n'/ }"
     mkdir -p "$peers/debs" "$files"
     (
-        cd "$peers/debs"
+        cd "$peers/debs" || exit
         # shellcheck disable=SC2086
         fetch $list || { apt_update && fetch $list; } || { cat apt.log >&2; die "apt-get could not fetch: $list"; }
         for deb in *.deb; do dpkg -x "$deb" "$files"; done
