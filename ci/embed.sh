@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=scripts/server.sh
+. scripts/server.sh
 
 ext=${EXT:-$built/gearman_rs.so}
 gearmand=${GEARMAND:-$built/gearmand}
@@ -30,13 +32,8 @@ cc -O1 -g -pthread ci/embed/embed.c -o "$scratch/embed" $("$PHP_CONFIG" --includ
 printf 'extension=%s\ndisplay_errors=stderr\n' "$ext" >"$scratch/php.ini"
 export PHPRC=$scratch
 
-GEARMAN_TEST_PORT=$(free_port)
-export GEARMAN_TEST_PORT
-"$gearmand" -p "$GEARMAN_TEST_PORT" -L 127.0.0.1 -l "$scratch/gearmand.log" -P "$scratch/gearmand.pid" "${server_user[@]}" \
-    >"$scratch/gearmand.out" 2>&1 </dev/null &
-server=$!
-server_answers() { [ "$(ask "$GEARMAN_TEST_PORT" getpid)" = "OK $server" ]; }
-wait_for 10 server_answers || { cat "$scratch"/gearmand.* >&2; die "$gearmand does not start"; }
+serve "$gearmand" "$scratch"
+export GEARMAN_TEST_PORT=$port
 
 modes=(restarts)
 if [ "$("$PHP" -n -r 'echo PHP_ZTS;')" = 1 ]; then modes+=(threads); fi

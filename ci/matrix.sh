@@ -4,11 +4,11 @@
 #   system          the first PHP in PATH, or PHP=... PHP_CONFIG=...; Debian 12's is 8.2
 #   system-jit      the same with opcache and its tracing JIT
 #   system-tls      the same, and the tests' clients and workers speak TLS with their server
-#   8.2-debug       Debian's source, configured with --enable-debug: tells of request memory that was not freed
+#   8.2-debug       the source in peers/table, configured with --enable-debug: tells of request memory that was not freed
 #   8.2-zts         the same source with --enable-zts
 #   8.2-*-embed     those two inside another program: restarts, and threads (embed.sh)
-#   8.4, 8.4-jit    Debian 13's packages, in a root folder of their own
-#   8.5             those of Debian's experimental; skipped where they cannot be had
+#   8.4, 8.4-jit    Debian's packages of the suites in peers/table, in a root folder of their own
+#   8.5             the same; skipped where they cannot be had
 #
 # Each PHP is fetched or built once and kept in MATRIX_DIR (target/matrix), with logs and builds of the
 # module. Debian's root folders need a root that may mount.
@@ -17,39 +17,12 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=ci/php.sh
+. ci/php.sh
 
 all=(system system-jit system-tls 8.2-debug 8.2-debug-embed 8.2-zts 8.2-zts-embed 8.4 8.4-jit 8.5)
 jit=(-d zend_extension=opcache -d opcache.enable_cli=1 -d opcache.jit=tracing -d opcache.jit_buffer_size=64M)
-cache=$(realpath -m "${MATRIX_DIR:-target/matrix}")
 table=() passed=0 failed=0 skipped=0
-
-# choose PHP: makes it where it is missing, and sets what `with` needs.
-choose() {
-    place=$cache/php-$1 inside=()
-    mkdir -p "$place"
-    # All of this machine in one folder: cargo builds anew what depends on PHP.
-    builds=$cache/target php=$place/php/bin/php php_config=$place/php/bin/php-config
-    case $1 in
-        # ext-php-rs wants paths
-        system) php=$(command -v "$PHP") php_config=$(command -v "$PHP_CONFIG") ;;
-        8.2-debug) ci/php-source.sh "$place" --enable-debug ;;
-        8.2-zts) ci/php-source.sh "$place" --enable-zts ;;
-        8.4) debian 8.4 trixie ;;
-        8.5) debian 8.5 sid experimental ;;
-    esac
-}
-debian() {
-    inside=(ci/php-debian.sh run "$place")
-    builds=$place/target
-    php=/usr/bin/php$1 php_config=/usr/bin/php-config$1
-    ci/php-debian.sh make "$place" "$@"
-}
-
-# with COMMAND...: runs it with the chosen PHP and the module made for that.
-with() {
-    "${inside[@]}" env PHP="$php" PHP_CONFIG="$php_config" CARGO_TARGET_DIR="$builds" \
-        EXT="$place/gearman_rs.so" GEARMAND="$root/target/release/gearmand" "$@"
-}
 
 run_row() {
     local name=${1%-jit}
@@ -57,8 +30,7 @@ run_row() {
     choose "${name%-embed}"
     # shellcheck disable=SC2016
     echo "PHP $(with "$php" -n -r 'echo PHP_VERSION, PHP_ZTS ? " ZTS" : " NTS", PHP_DEBUG ? " debug" : "";')"
-    with cargo build --release -p gearman_rs
-    cp "$builds/release/libgearman_rs.so" "$place/gearman_rs.so"
+    make_module
     case $1 in
         *-embed) with ci/embed.sh ;;
         *-jit)

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# php-source.sh FOLDER OPTION...: PHP 8.2 from Debian 12's source into FOLDER/php, configured with the options and
-# little else. Does nothing where it is there already. The system's list of sources stays as it is.
+# php-source.sh FOLDER OPTION...: PHP from Debian's source, as peers/table has it, into FOLDER/php, configured with the options
+# and little else. Does nothing where it is there already. The system's list of sources stays as it is.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=peers/table.sh
+. peers/table.sh
 
-package=php8.2
+package=$(listed php source)
+suite=$(pinned php "$package")
 place=$1
 shift
 sources=$(dirname "$place")/sources # one download for all flavours
@@ -17,7 +20,7 @@ fetch() {
     local version
     mkdir -p "$sources"
     printf 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
-        'http://deb.debian.org/debian bookworm' 'http://deb.debian.org/debian-security bookworm-security' >"$sources/sources.list"
+        "http://deb.debian.org/debian $suite" "http://deb.debian.org/debian-security $suite-security" >"$sources/sources.list"
     apt_apart "$sources" apt-get -q update
     cd "$sources"
     for version in $(apt_apart "$sources" apt-cache showsrc "$package" | sed -n 's/^Version: //p' | sort -Vru); do

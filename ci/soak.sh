@@ -4,6 +4,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=scripts/server.sh
+. scripts/server.sh
 
 jobs=${JOBS:-1000000}
 scripts/need.sh build
@@ -14,19 +16,10 @@ server='' worker=''
 trap 'stop $worker $server; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM HUP
 
-port=$(free_port)
-tls=()
+serve target/release/gearmand "$scratch"
 if [ "${TLS:-}" ]; then
-    make_certificates "$scratch/tls"
-    tls=(--verbose NOTICE -L tls://127.0.0.1:0 --ssl-certificate "$scratch/tls/server.pem" --ssl-key "$scratch/tls/server.key"
-        --ssl-ca-file "$scratch/tls/ca.pem")
-fi
-target/release/gearmand -p "$port" -L 127.0.0.1 -l "$scratch/log" -P "$scratch/pid" "${server_user[@]}" "${tls[@]}" &
-server=$!
-wait_for 10 speaks_gearman "$port" || die "the job server does not start: $(cat "$scratch/log")"
-if [ "${TLS:-}" ]; then
-    port=$(sed -n 's/.*listening on tls:\/\/127\.0\.0\.1:\([0-9]*\)$/\1/p' "$scratch/log")
-    export GEARMAND_CA_CERTIFICATE=$scratch/tls/ca.pem GEARMAN_CLIENT_PEM=$scratch/tls/client.pem GEARMAN_CLIENT_KEY=$scratch/tls/client.key
+    port=$tls_port
+    export GEARMAND_CA_CERTIFICATE=$certificates/ca.pem GEARMAN_CLIENT_PEM=$certificates/client.pem GEARMAN_CLIENT_KEY=$certificates/client.key
 fi
 
 php=("$PHP" -n -d "extension=$root/target/release/gearman_rs.so" -d memory_limit=256M)

@@ -7,7 +7,7 @@
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-schemathesis=$(scripts/schemathesis.sh)
+schemathesis=$(peers/api.sh)
 if [ -z "$schemathesis" ]; then
     if [ "${CI:-}" ]; then fail 'there is no python3 with pip'; else skip 'schemathesis: there is no python3 with pip'; fi
     finish

@@ -10,7 +10,7 @@ export BENCH_MODULE=$MODULE BENCH_GEARMAND=$GEARMAND BENCH_SCRIPTS=$root/bench
 export BENCH_SCRATCH=$scratch BENCH_SERVER_USER="${server_user[*]}"
 
 bench() { "$built/bench" --quick --rounds 1 --out "$scratch" --only "$1" >>"$log" 2>&1; }
-for row in do tasks drain page server submit-unique latency depth; do
+for row in 'do' tasks drain page server submit-unique latency depth; do
     check_that "bench: $row" bench "$row"
 done
 check_that "a picture is drawn" grep -q '<rect' "$scratch/results.svg"

@@ -58,7 +58,7 @@ daemon 'its own'
 
 # A restart by `kill` and `gearmand`, with nothing in between, and a socket in the folder it is called from.
 context='kill; gearmand -d: '
-cd "$scratch"
+cd "$scratch" || exit
 "$GEARMAND" -d -u root -L 127.0.0.1 -L unix://socket
 first=$(server_pid)
 kill -TERM "$first"
@@ -70,7 +70,7 @@ check 'so is the socket' "$second" "$("$GEARADMIN" -h "unix://$scratch/socket" -
 kill -USR1 "$second"
 check_that 'SIGUSR1 ends it' await gone "$second"
 check_that 'nothing is left' test ! -e /var/gearmand.pid -a ! -e socket
-cd "$root"
+cd "$root" || exit
 
 # As a user who may not write there.
 context='gearmand -d, nothing may be written: '

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Databases for interop scripts: their programs (scripts/databases.sh), and a folder for each run, which is gone at the end. To be
+# Databases for interop scripts: their programs (peers/databases.sh), and a folder for each run, which is gone at the end. To be
 # sourced after lib.sh. What returns false has said that there are none here.
 
 data=$(mktemp -d)
@@ -17,9 +17,9 @@ trap end_databases EXIT
 
 find_databases() {
     local databases
-    if ! databases=$(scripts/databases.sh); then
-        [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
-        skip 'there are no databases: scripts/databases.sh'
+    if ! databases=$(peers/databases.sh); then
+        [ -z "${CI:-}" ] || die "the databases are missing: peers/databases.sh"
+        skip 'there are no databases: peers/databases.sh'
         return 1
     fi
     eval "$databases"

@@ -6,12 +6,11 @@
 
 # victim KIND: a worker that begins a job and never ends it, and with it whatever it started.
 victim() {
-    case $1 in
     # The command lasts as long as the worker, so that none is left behind.
     # shellcheck disable=SC2016
+    case $1 in
     C | ours) background "$(tool "$1")" -h 127.0.0.1 -p "$port" -w -f slow -- sh -c 'exec tail -f /dev/null --pid=$PPID' ;;
     pecl | module)
-        # shellcheck disable=SC2016
         background php_with "${1/module/ours}" -r '$worker = new GearmanWorker(); $worker->addServer("127.0.0.1", (int) $argv[1]);
             $worker->addFunction("slow", function () { while (true) sleep(60); }); $worker->work();' "$port"
         ;;

@@ -1,17 +1,8 @@
 #!/usr/bin/env bash
-# The command line tools' options, each tool ours or C's, as worker and as client, on both servers; and
-# what both tools show of a worker that sends everything a worker can send.
+# The command line tools' options, each tool ours or C's, as worker and as client, on both servers.
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# worker KIND FUNCTION ARGUMENT...: starts a worker tool and waits until the server knows it.
-worker() {
-    local kind=$1 function=$2
-    shift 2
-    background "$(tool "$kind")" -h 127.0.0.1 -p "$port" -w -f "$function" "$@"
-    workers+=("$pid")
-    await has_workers "$function" 1 || fail "$function has a worker"
-}
 # options SERVER WORKER CLIENT
 options() {
     local f="$2_$3" workers=() files="$scratch/$1_$2_$3" one two limited again kind=$2
@@ -21,7 +12,7 @@ options() {
     # Writes what it got, and a line for each job into a file.
     # shellcheck disable=SC2016
     local noting=(sh -c 'echo >>"$0" && cat' "$files.jobs")
-    worker "$kind" "${f}_cat" -f "${f}_twin" -- "${noting[@]}"
+    tool_worker "$kind" "${f}_cat" -f "${f}_twin" -- "${noting[@]}"
     check 'high priority' text "$("${client[@]}" -I -f "${f}_cat" text)"
     check 'low priority' text "$("${client[@]}" -L -f "${f}_cat" text)"
     check 'key given' text "$("${client[@]}" -u "$f key" -f "${f}_cat" text)"
@@ -43,18 +34,18 @@ options() {
 
     # Output of a worker line by line, and of one that has failed after some output. C's worker sends
     # all of the output once more, with its line ends, from the second line on.
-    worker "$kind" "${f}_n" -n -- printf 'x\ny\n'
+    tool_worker "$kind" "${f}_n" -n -- printf 'x\ny\n'
     if [ "$kind" = C ]; then again=$'x\nx\ny'; else again=$'x\ny'; fi
     check '-n worker' "$again" "$("${client[@]}" -f "${f}_n" x)"
-    worker "$kind" "${f}_N" -N -- printf 'x\ny\n'
+    tool_worker "$kind" "${f}_N" -N -- printf 'x\ny\n'
     if [ "$kind" = C ]; then again=$'xx\ny'; else again=xy; fi
     check '-N worker' "$again" "$("${client[@]}" -f "${f}_N" x)"
-    worker "$kind" "${f}_bad" -n -- sh -c 'echo before; exit 3'
+    tool_worker "$kind" "${f}_bad" -n -- sh -c 'echo before; exit 3'
     "${client[@]}" -f "${f}_bad" x >"$files.bad" 2>"$files.said"
     check 'a command that fails: status, output and message' '1 before Job failed' "$? $(cat "$files.bad") $(cat "$files.said")"
 
     # Only so many jobs.
-    worker "$kind" "${f}_c" -c 2 -- cat
+    tool_worker "$kind" "${f}_c" -c 2 -- cat
     limited=$pid
     check '-c 2 worker: two jobs' onetwo "$("${client[@]}" -f "${f}_c" one two)"
     await gone "$limited" && wait "$limited"
@@ -72,23 +63,13 @@ options() {
     two=$!
     check 'two clients with one key: both wait' '' "$("$PHP" -n interop/waiting.php "$port" "$f shared" 2)"
     # shellcheck disable=SC2016
-    worker "$kind" "${f}_once" -- sh -c 'echo >>"$0"; echo result' "$files.once"
+    tool_worker "$kind" "${f}_once" -- sh -c 'echo >>"$0"; echo result' "$files.once"
     wait "$one" "$two"
     check 'two clients with one key: results' 'result result' "$(cat "$files.one") $(cat "$files.two")"
     check 'two clients with one key: one job' 1 "$(wc -l <"$files.once")"
 
     end "${workers[@]}"
 }
-
-# shown_by C|ours FUNCTION: what a client shows of a job on standard output and on standard error, and its
-# status. Unbuffered, as C's would else keep the statuses back until its end.
-shown_by() {
-    timeout 30 stdbuf -o0 "$(tool "$1")" -h 127.0.0.1 -p "$port" -f "$2" text >"$scratch/out" 2>"$scratch/err"
-    printf 'status %s, output %s, errors %s' $? "$(od -An -c "$scratch/out")" "$(od -An -c "$scratch/err")"
-}
-
-# The list of connections, without what each call changes: its own descriptor, and on the C server the order.
-connections() { timeout 10 "$1" -h 127.0.0.1 -p "$port" --workers | sed -E 's/^[0-9]+ /FD /' | sort; }
 
 for kind in ours C; do
     start_server "$kind"
@@ -98,56 +79,12 @@ for kind in ours C; do
             options "$kind" "$w" "$c"
         done
     done
-    for php in ours pecl; do
-        background php_with "$php" interop/worker.php "$port" "$php-worker"
-        worker=$pid
-        await has_workers story 1 || fail 'the PHP worker comes'
-        context="$kind server, worker in PHP ($php): "
-        for function in echo story fail return_fail; do
-            check "what gearman shows of '$function'" "$(shown_by C "$function")" "$(shown_by ours "$function")"
-        done
-        # As a job that fails. C's client never hears of it on the C server, and waits for ever.
-        for function in raise throw; do
-            check "what gearman shows of '$function'" "$(shown_by ours return_fail)" "$(shown_by ours "$function")"
-            if [ "$kind" = ours ]; then
-                check "what C's gearman shows of '$function'" "$(shown_by C return_fail)" "$(shown_by C "$function")"
-            fi
-        done
-        head -c 1000000 /dev/urandom >"$scratch/large"
-        printf '\0\n\0' >>"$scratch/large"
-        for c in ours C; do
-            timeout 30 "$(tool "$c")" -h 127.0.0.1 -p "$port" -f echo <"$scratch/large" >"$scratch/large.back"
-            check_that "1 MB with NUL bytes, $c tool" cmp -s "$scratch/large" "$scratch/large.back"
-        done
-        check 'gearadmin --workers' "$(connections "${C_GEARADMIN:?}")" "$(connections "$GEARADMIN")"
-        end "$worker"
-    done
-
-    # A running job beside queued ones, as both tools list it.
-    context="$kind server: "
-    # Its command lasts as long as the worker, so that none is left behind.
-    # shellcheck disable=SC2016
-    background "$C_GEARMAN" -h 127.0.0.1 -p "$port" -w -f held -- sh -c 'exec tail -f /dev/null --pid=$PPID'
-    worker=$pid
-    await has_workers held 1 || fail 'held has a worker'
-    for priority in -I -L -b; do "$GEARMAN" -h 127.0.0.1 -p "$port" -b $priority -u "held $priority" -f held x; done
-    await jobs_are held '3 1 1' || fail 'a job runs and two wait'
-    for question in --status --priority-status --show-jobs --show-unique-jobs; do
-        check "gearadmin $question, with a running job" \
-            "$(timeout 10 "$C_GEARADMIN" -h 127.0.0.1 -p "$port" "$question" 2>&1; echo "status $?")" \
-            "$(timeout 10 "$GEARADMIN" -h 127.0.0.1 -p "$port" "$question" 2>&1; echo "status $?")"
-    done
-    check 'total, running and workers' '3 1 1' "$(jobs_of held)"
-    check 'queued by priority' $'held\t0\t1\t1\t1' "$(admin prioritystatus | grep ^held)"
-    check 'keys' 'held -I,held -L,held -b,' "$(admin 'show unique jobs' | grep -o 'held -.$' | sort | tr '\n' ,)"
-    end "$worker" "$server"
+    end "$server"
 done
 
 # Nobody listens here. (C's gearman says so, and ends with 0 all the same.)
 context=''
 port=$(free_port)
-timeout 10 "$GEARADMIN" -h 127.0.0.1 -p "$port" --status >/dev/null 2>"$scratch/said"
-check 'gearadmin without a server: fails and says why' '1 1' "$? $(grep -c . "$scratch/said")"
 timeout 10 "$GEARMAN" -h 127.0.0.1 -p "$port" -f f x >/dev/null 2>"$scratch/said"
 check 'gearman without a server: fails and says why' '1 1' "$? $(grep -c . "$scratch/said")"
 finish

@@ -4,8 +4,9 @@
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-PAGE_MODULES=$(scripts/page-modules.sh) || die 'scripts/need.sh page installs what is missing'
-CHROMIUM=$(command -v "${CHROMIUM:-chromium}") || die 'there is no chromium: scripts/need.sh page'
+scripts/need.sh page || die 'the browser, or what drives it, is missing'
+PAGE_MODULES=$(peers/page.sh)
+CHROMIUM=$(command -v "${CHROMIUM:-chromium}")
 # shellcheck source=interop/databases.sh
 . "$(dirname "$0")/databases.sh"
 CLUSTER='' CLUSTER_PID=''

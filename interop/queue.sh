@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # What scripts about durable queues share: jobs are submitted, and run after a server's end. To be sourced after lib.sh.
 
+start_on() { # KIND FILE: a server with its queue in this file
+    start_server "$1" --queue-type libsqlite3 "--libsqlite3-db=$2"
+}
+
 kill_by() { # SIGNAL
     kill "-$1" "$server"
     wait "$server" 2>/dev/null # or bash tells of its end

@@ -2,59 +2,14 @@
 # What docs/tls.md says is so: its commands, with the certificates of its five lines, its PHP, and its messages.
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=interop/tls-page.sh
+. interop/tls-page.sh
 
-page=$root/docs/tls.md
-make_certificates "$scratch/own"
-make_certificates "$scratch/own/twin" # another CA of the same name
-cd "$scratch/own" || exit 1
-
-# block HEADING LANGUAGE N: the N-th piece of code in this section.
-block() {
-    awk -v heading="## $1" -v language="\`\`\`$2" -v n="$3" '
-        /^## /{ here = $0 == heading }
-        /^```/ { inside = here && $0 == language && ++found == n; next }
-        inside' "$page"
-}
-
-# serve ARGUMENT...: a server that speaks TLS alone, at port; its log is the file log.
-serve() {
-    for _ in 1 2 3 4 5; do
-        port=$(free_port)
-        background "$GEARMAND" -p "$port" -P "$scratch/pid" "${server_user[@]}" --verbose NOTICE --listen 127.0.0.1 "$@"
-        server=$pid
-        if wait_for 10 listens_or_gone && ! gone "$server"; then return; fi
-    done
-    die 'the server does not start'
-}
-listens_or_gone() { listens "$port" || gone "$server"; }
-logged() { grep -qF -- "$1" log; }
-
-# Pasted commands, with our programs, and a port that is free.
-pasted() {
-    gearmand() { serve "$@"; }
-    gearadmin() { timeout 20 "$GEARADMIN" -p "$port" "$@"; }
-    gearman() { timeout 20 "$GEARMAN" -p "$port" "$@"; }
-    eval "$1"
-}
-begin=$(block 'Switch it on' sh 1)
-pasted "${begin/--log-file stderr/--log-file log}"
+switch_on
 check 'the tools, as in the page' "$("$GEARMAND" --version | awk '{ print $NF }')" "$(pasted "$(block 'Switch it on' sh 2)")"
 block 'Switch it on' php 1 | sed "s/4730/$port/" >page.php
 check_that 'PHP, as in the page' grep -qx 'H:.*:2' <<<"$(php_with ours page.php)"
 
-# said TEXT COMMAND...: it fails, with this text, which is in the page.
-said() {
-    local text=$1 answer status
-    shift
-    answer=$(timeout 20 "$@" 2>&1)
-    status=$?
-    check "$text" 1 "$status"
-    grep -qF -- "$text" <<<"$answer" || fail 'is said' "$(shown "$answer")"
-    grep -qF -- "$text" "$page" || fail 'is in the page'
-}
-works() { timeout 20 "$@" >>"$log" 2>&1; }
-ask=("$GEARADMIN" -h 127.0.0.1 -p "$port" --server-version)
-good=(--ssl-ca-file ca.pem --ssl-certificate client.pem --ssl-key client.key)
 said "the server's certificate is signed by no CA that this system knows" "${ask[@]}" --ssl
 said "but by one of the same name" "${ask[@]}" --ssl-ca-file twin/ca.pem
 said 'the server requires a certificate of its clients' "${ask[@]}" --ssl-ca-file ca.pem
@@ -74,28 +29,6 @@ said 'the server does not accept our certificate in client.pem: its signature ca
 mv kept/* .
 said '--ssl: which certificate? Name it by --ssl-certificate, or by GEARMAND_SERVER_PEM' "$GEARMAND" --check-args --ssl
 said '--ssl-verify require: by which CA?' "$GEARMAND" --check-args --ssl --ssl-certificate server.pem --ssl-key server.key --ssl-verify require
-
-# Renewed: lines 3 and 5 once more, and SIGHUP.
-serial() { timeout 20 openssl s_client -connect "127.0.0.1:$port" </dev/null 2>/dev/null | openssl x509 -noout -serial; }
-before=$(serial)
-eval "$(block 'Certificates in five lines' sh 1 | sed -n '3p;5p')" 2>/dev/null
-check 'the old certificate until SIGHUP' "$before" "$(serial)"
-kill -HUP "$server"
-check_that 'SIGHUP' await logged 'the files of TLS are read anew'
-check 'then the new one' "$(openssl x509 -noout -serial -in server.pem)" "$(serial)"
-check_that 'and a new one of a client' works "${ask[@]}" "${good[@]}"
-cp ca.pem kept.pem && echo nothing >ca.pem
-kill -HUP "$server"
-check_that 'a file that is none' await logged 'the files of TLS are not read anew, those before stay'
-cp kept.pem ca.pem
-check_that 'changes nothing' works "${ask[@]}" "${good[@]}"
-# Another CA in the server's file: who has a certificate of the old one is out.
-cp twin/ca.pem ca.pem
-kill -HUP "$server"
-read_twice() { [ "$(grep -cF 'the files of TLS are read anew' log)" = 2 ]; }
-check_that 'another CA' await read_twice
-cp kept.pem ca.pem
-said 'the server does not accept our certificate in client.pem: its signature cannot be verified' "${ask[@]}" "${good[@]}"
 end "$server"
 
 eval "$(block 'Without a CA' sh 1)" 2>/dev/null
@@ -105,23 +38,6 @@ ask=("$GEARADMIN" -h 127.0.0.1 -p "$port" --server-version)
 check_that 'a certificate as its own CA' works "${ask[@]}" --ssl-ca-file self.pem
 said "the server's certificate is self-signed, and not trusted" "${ask[@]}" --ssl-ca-file ca.pem
 end "$server"
-
-# Who starts it as root and reads the key as root, and renews as another user.
-if [ "$(id -u)" = 0 ]; then
-    chmod 755 "$scratch" .
-    touch log && chmod 666 log
-    server_user=(--user nobody)
-    serve --ssl --ssl-certificate server.pem --ssl-key server.key --log-file log
-    kill -HUP "$server"
-    check_that 'a key of root alone is not read anew' await logged 'server.key: Permission denied'
-    check_that 'and the one before stays' works "$GEARADMIN" -h 127.0.0.1 -p "$port" --server-version --ssl-ca-file ca.pem
-    chown nobody server.key
-    : >log
-    kill -HUP "$server"
-    check_that 'it is when it is that of the user' await logged 'the files of TLS are read anew'
-    end "$server"
-    server_user=(-u root)
-fi
 
 start_server ours
 said 'the server closed the connection during the TLS handshake' "$GEARADMIN" -h 127.0.0.1 -p "$port" --server-version "${good[@]}"

@@ -14,13 +14,15 @@
 #   GEARMAN_TEST_GEARMAND   the server's program, to start more of them
 #   GEARMAN_TEST_ROOT       this project's folder; they themselves run in a copy of php-tests/
 #   GEARMAN_TEST_DIR        a folder for logs
-# and the variables of scripts/peers.sh where it has run. See connect.inc.
+# See connect.inc.
 #
 # The last line is "N passed, N failed, N skipped". FAIL, BORK, WARN and LEAK are failures.
 set -euo pipefail
 here=$PWD
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=scripts/server.sh
+. scripts/server.sh
 
 absolute() { (cd "$here" && realpath -sm "$1"); }
 ext=$(absolute "${EXT:-$built/gearman_rs.so}")
@@ -49,31 +51,6 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-tls=()
-if [ "${TLS:-}" ]; then
-    certificates=$dir/certificates
-    make_certificates "$certificates"
-    tls=(--verbose NOTICE -L tls://127.0.0.1:0 --ssl-certificate "$certificates/server.pem" --ssl-key "$certificates/server.key"
-        --ssl-ca-file "$certificates/ca.pem")
-fi
-
-# Sets server and port. The port was free just now; if another took it meanwhile, once more.
-start_server() {
-    for _ in 1 2 3 4 5; do
-        port=$(free_port)
-        "$gearmand" -p "$port" -L 127.0.0.1 -l "$dir/gearmand.log" -P "$dir/gearmand.pid" "${server_user[@]}" \
-            "${tls[@]}" >"$dir/gearmand.out" 2>&1 </dev/null &
-        server=$!
-        if wait_for 10 server_is_up_or_gone && ! gone "$server"; then return; fi
-        stop "$server"
-        server=''
-    done
-    cat "$dir/gearmand.out" "$dir/gearmand.log" >&2 2>/dev/null || true
-    die "$gearmand does not start"
-}
-# The pid tells our server from another one on a port that was not free after all.
-server_is_up_or_gone() { [ "$(ask "$port" getpid)" = "OK $server" ] || gone "$server"; }
-
 # The tests' php reads no php.ini, so that pecl's module, where installed, stays out.
 load=(-d "extension=$ext")
 extensions=$("$PHP_CONFIG" --extension-dir)
@@ -93,19 +70,9 @@ done
 if [ $# = 0 ]; then mapfile -t tests < <(find "$dir/tests" -name '*.phpt' ${TLS:+-not -path '*/tests/tls/*'} | sort); fi
 [ ${#tests[@]} -gt 0 ] || die "php-tests/ has no .phpt file"
 
-start_server
+serve "$gearmand" "$dir"
 export GEARMAN_TEST_PORT=$port GEARMAN_TEST_GEARMAND=$gearmand GEARMAN_TEST_ROOT=$root GEARMAN_TEST_DIR=$dir
-if [ "${TLS:-}" ]; then
-    GEARMAN_TEST_TLS=$(sed -n 's/.*listening on tls:\/\/127\.0\.0\.1:\([0-9]*\)$/\1/p' "$dir/gearmand.log")
-    [ "$GEARMAN_TEST_TLS" ] || die "the server listens at no port with TLS"
-    export GEARMAN_TEST_TLS GEARMAN_TEST_CERTIFICATES=$certificates
-fi
-if [ -f target/peers/vars ]; then
-    set -a
-    # shellcheck disable=SC1091
-    . target/peers/vars
-    set +a
-fi
+if [ "${TLS:-}" ]; then export GEARMAN_TEST_TLS=$tls_port GEARMAN_TEST_CERTIFICATES=$certificates; fi
 # run-tests.php ends a test after so many seconds; valgrind's takes more than its minute where the machine is busy.
 export TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 export TEST_PHP_EXECUTABLE NO_INTERACTION=1 TEST_PHP_ARGS=-q NO_PHPTEST_SUMMARY=1
@@ -125,7 +92,7 @@ runner_pid=''
 cd "$root"
 
 if gone "$server"; then
-    cat "$dir/gearmand.out" "$dir/gearmand.log" >&2 2>/dev/null || true
+    server_says "$dir"
     say "FAIL the job server ended while the tests ran"
 fi
 # Each line: a result or several joined by &, and the file. A test that run-tests.php lost is a failure.

@@ -12,7 +12,7 @@ set -euo pipefail
 scripts/need.sh build bench
 PROFILE=release scripts/build.sh
 if [ "${BENCH_LIST:-}" ]; then exec target/release/bench --list; fi
-peers=$(scripts/peers.sh && scripts/bench-peers.sh)
+peers=$(peers/interop.sh && peers/bench.sh)
 set -a
 eval "$peers"
 BENCH_SCRATCH=$(mktemp -d)

@@ -2,18 +2,19 @@
 # build.sh [GROUP...]: the module and the programs, with cargo's profile PROFILE:
 #
 #   release   as users get them, and the manual pages (default)
-#   dev       for tests: without manual pages, but with Rust's own tests
+#   dev       for tests: without manual pages
 #   demo      soon there: the module, the server and the tools alone
 #
-# Before, it installs what is missing; for the groups of need.sh that are named as well.
+# RUST_TESTS=1 builds Rust's own tests, too, with dev. Before all, what is missing is installed, also what the groups of need.sh want that
+# are named.
 set -euo pipefail
 export PROFILE=${PROFILE:-release}
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 case $PROFILE in
-    # Just what `cargo test` wants, which finds it there; the programs are the same ones.
-    dev) programs=(--workspace --exclude gearman_rs --all-targets) ;;
+    # There are no examples: to name them gives the programs the features that they have beside tests, so that they are the same ones.
+    dev) programs=(--workspace --exclude gearman_rs --bins --examples ${RUST_TESTS:+--all-targets}) ;;
     demo) programs=(-p gearmand -p gearman-tools) ;;
     *) programs=(--workspace --exclude gearman_rs) ;;
 esac

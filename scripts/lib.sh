@@ -92,34 +92,5 @@ server_user=()
 # shellcheck disable=SC2034
 if [ "$(id -u)" = 0 ]; then server_user=(-u root); fi
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo "$@"
-    else
-        die "This needs root, and there is no sudo. As root: $*"
-    fi
-}
-
-# apt_knows PACKAGE...: makes sure that apt can name all of them; asks the network only when not.
-apt_knows() {
-    local package
-    for package in "$@"; do
-        apt-cache show "$package" >/dev/null 2>&1 || { apt_update && return; }
-    done
-}
-# apt_apart FOLDER PROGRAM ARGUMENT...: apt-get or apt-cache with FOLDER/sources.list and lists of its own, so that the
-# system's stay as they are.
-apt_apart() {
-    local folder=$1 program=$2
-    shift 2
-    mkdir -p "$folder/lists/partial"
-    "$program" -o Dir::Etc::sourcelist="$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::State::lists="$folder/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-        -o APT::Sandbox::User="$(id -un)" "$@"
-}
-apt_update() {
-    say "updating apt's package lists"
-    as_root apt-get update -qq >&2
-}
+# shellcheck source=scripts/apt.sh
+. "$root/scripts/apt.sh"

@@ -31,4 +31,8 @@ allowed=$(grep -rlE 'allow\(unsafe_code|expect\(unsafe_code' crates --include='*
 unbounded=$(grep -rl 'proptest! *{' crates --include='*.rs' | grep -v '^crates/properties/' || true)
 [ -z "$unbounded" ] || die "properties! in place of proptest! in $unbounded"
 
+# A longer one is about two things, or a program that bash is not made for.
+long=$(find . -path ./target -prune -o -name '*.sh' -exec wc -l {} + | awk '$1 > 120 && $2 != "total" { print $2 }')
+[ -z "$long" ] || die "more than 120 lines of bash in one file: $long"
+
 scripts/map.sh crates/gearman-core/src crates/gearmand/src crates/gearman-tools/src crates/bench/src src

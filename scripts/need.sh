@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# need.sh rust|build|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh rust|build|test-rust|test-php|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-missing=()
+missing=() php_wanted=
 want() { missing+=("$@"); }
 
 has_libclang() {
@@ -39,15 +39,24 @@ need_rust() {
 need_build() {
     need_rust
     local php
+    php_wanted=1
     php=php$(php_version)
     have "$PHP" || want "$php-cli"
     has_php_headers || want "$php-dev"
     has_libclang || want libclang-dev
 }
 
-need_test() {
-    have valgrind || want valgrind
+need_test_rust() {
     have openssl || want openssl
+}
+
+need_test_php() {
+    need_test_rust
+    have valgrind || want valgrind
+}
+
+need_test() {
+    need_test_php
     have curl || want curl
 }
 
@@ -71,23 +80,10 @@ need_stress() {
 }
 
 need_matrix() {
-    need_test # but no peers
+    need_test_php
     have debootstrap || want debootstrap
     have make || want make
     have xz || want xz-utils
-}
-
-install_missing() {
-    [ ${#missing[@]} -gt 0 ] || return 0
-    have apt-get || die "Missing, and there is no apt-get to install it: ${missing[*]} (named as in Debian)"
-    apt_knows "${missing[@]}"
-    say "installing ${missing[*]}"
-    mkdir -p target
-    apt_install || { apt_update && apt_install; } || { tail -n 20 target/apt.log >&2; die "apt-get could not install ${missing[*]}"; }
-}
-apt_install() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        -o DPkg::Lock::Timeout=120 "${missing[@]}" >target/apt.log 2>&1
 }
 
 # Headers of one PHP and the program of another make a module that does not load.
@@ -98,14 +94,14 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh rust|build|test|page|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh rust|build|test-rust|test-php|test|page|bench|stress|matrix..."
 for group in "$@"; do
     case $group in
-        rust | build | test | page | bench | stress | matrix) "need_$group" ;;
+        rust | build | test-rust | test-php | test | page | bench | stress | matrix) "need_${group//-/_}" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done
-install_missing
-if [ "$*" != rust ]; then check_php; fi
-case " $* " in *" test "*) scripts/peers.sh >/dev/null ;; esac
-case " $* " in *" page "*) scripts/page-modules.sh >/dev/null ;; esac
+if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+if [ "$php_wanted" ]; then check_php; fi
+case " $* " in *" test "*) peers/interop.sh >/dev/null ;; esac
+case " $* " in *" page "*) peers/page.sh >/dev/null ;; esac

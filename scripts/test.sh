@@ -1,102 +1,76 @@
 #!/usr/bin/env bash
-# All tests: Rust's, PHP's and the interop scripts. It tells what runs, how far it is and what each part took; the last
-# line counts the tests.
+# test.sh [rust|php|interop...]: all tests, or only these: Rust's, PHP's, the interop scripts. It tells what runs, how far it is and what
+# each part took; the last line counts the tests.
 #
-#   PROFILE=release   tests what users get, which takes minutes more to build (dev)
+#   PROFILE=release   tests what users get, which takes minutes more to build (dev). Rust's own tests are always built by dev.
+#   ONLY=tls,fpm      of the interop scripts only these; patterns are good, too: 'tls*'
 #
 # An interop script is any executable interop/*.sh. It finds the peers in the variables of
-# scripts/peers.sh, and ends with a line "N passed, N failed"; without one it counts as one test.
+# peers/interop.sh, and ends with a line "N passed, N failed"; without one it counts as one test.
 set -euo pipefail
 export PROFILE=${PROFILE:-dev}
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/parts.sh
+. scripts/parts.sh
 
-logs=target/test
-silence=15 # seconds, after which a part is said to go on
-passed=0 failed=0 skipped=0
-summary=()
-scripts=()
-for script in interop/*.sh; do
-    if [ -x "$script" ]; then scripts+=("$script"); fi
+kinds=("$@")
+if [ $# = 0 ]; then kinds=(rust php interop); fi
+for kind in "${kinds[@]}"; do
+    case $kind in rust | php | interop) ;; *) die "usage: test.sh [rust|php|interop...]" ;; esac
 done
-parts=$((3 + ${#scripts[@]})) at=0
+wanted() { [[ " ${kinds[*]} " == *" $1 "* ]]; }
 
-clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+# chosen NAME: is it one of those in ONLY?
+chosen() {
+    local pattern only
+    IFS=, read -ra only <<<"${ONLY:-*}"
+    # shellcheck disable=SC2053
+    for pattern in "${only[@]}"; do if [[ $1 == $pattern ]]; then return; fi; done
+    return 1
+}
+scripts=()
+if wanted interop; then
+    for script in interop/*.sh; do
+        if [ -x "$script" ] && chosen "$(basename "$script" .sh)"; then scripts+=("$script"); fi
+    done
+    [ ${#scripts[@]} -gt 0 ] || die "ONLY=$ONLY: no interop script has such a name"
+fi
+has_page() { [[ " ${scripts[*]} " == *" interop/page.sh "* ]]; }
 
-# run NAME COMMAND...: shows and keeps its output, and says what it took; sets took, and status to the command's.
-run() {
-    local name=$1 begin=$SECONDS
-    shift
-    at=$((at + 1)) status=0
-    printf '\n== %d of %d: %s (%s since the start)\n' "$at" "$parts" "$name" "$(clock "$SECONDS")"
-    "$@" 2>&1 | keep "$logs/$name.log" "$name" || status=$?
-    took=$((SECONDS - begin))
-    printf -- '-- %s took %s\n' "$name" "$(clock "$took")"
+# What the chosen tests run, and what they need besides; but databases are waited for after that.
+build() {
+    local needed=()
+    if wanted rust; then export RUST_TESTS=1 && needed+=(test-rust); fi
+    if ! wanted php && ! wanted interop; then
+        scripts/need.sh rust "${needed[@]}" && cargo build --workspace --exclude gearman_rs --all-targets
+        return
+    fi
+    if wanted php; then needed+=(test-php); fi
+    if wanted interop; then needed+=(test); fi
+    if has_page; then needed+=(page); fi
+    scripts/build.sh "${needed[@]}"
 }
 
-# keep LOG NAME: what comes goes into the log and on; where nothing comes, it says so, with cargo's last line of
-# progress, which ends in no newline.
-keep() {
-    local line text='' status begin=$SECONDS
-    while true; do
-        status=0
-        IFS= read -r -t "$silence" line || status=$?
-        text+=$line
-        if [ "$status" -gt 128 ]; then # nothing came in time
-            line=${text%$'\r'}
-            printf '   ... %s goes on, %s by now %s\n' "$2" "$(clock $((SECONDS - begin)))" "${line##*$'\r'}"
-            continue
-        fi
-        text=${text##*$'\r'} text=${text#$'\e[K'}
-        if [ "$status" = 0 ] || [ "$text" ]; then
-            printf '%s\n' "$text"
-            printf '%s\n' "$text" >&3
-        fi
-        text=''
-        [ "$status" = 0 ] || return 0
-    done 3>"$1"
-}
+parts=$((1 + ${#scripts[@]}))
+if wanted rust; then parts=$((parts + 1)); fi
+if wanted php; then parts=$((parts + 1)); fi
 
-# part NAME COMMAND...: runs it, and adds up what it says of its tests.
-part() {
-    local name=$1 p f s
-    run "$@"
-    read -r p f s < <(count "$logs/$name.log")
-    # A part that failed without saying where: it did not build, or did not come to its end.
-    if [ "$status" != 0 ] && [ "$f" = 0 ]; then f=1; fi
-    if [ "$status" = 0 ] && [ "$((p + f + s))" = 0 ] && [[ $name == interop* ]]; then p=1; fi
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    summary+=("$(printf '%-24s %5d passed %5d failed %5d skipped %7s' "$name" "$p" "$f" "$s" "$(clock "$took")")")
-}
-
-# count LOG: passed, failed and skipped, summed over cargo's "test result:" lines and our own "N passed, N failed".
-count() {
-    sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
-        /^test result:/ { gsub(/[.;]/, " "); for (i = 2; i <= NF; i++) { n[$i] += $(i - 1) } }
-        /^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ { n["passed"] += $1; n["failed"] += $3; n["ignored"] += $5 }
-        END { print n["passed"] + 0, n["failed"] + 0, n["ignored"] + 0 }'
-}
-
-mkdir -p "$logs"
 export CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80
-run build scripts/build.sh test page
+run build build
 [ "$status" = 0 ] || die "It does not build: $logs/build.log"
-summary+=("$(printf '%-63s %7s' "build ($PROFILE)" "$(clock "$took")")")
-databases=$(scripts/databases.sh) || [ -z "${CI:-}" ] || die "the databases are missing: scripts/databases.sh"
-[ "$databases" ] || say "there are no databases: tests of queues in them are skipped"
+built_in "build ($PROFILE)"
+databases=''
+if wanted rust || { wanted interop && [ -z "${ONLY:-}" ]; }; then
+    databases=$(peers/databases.sh) || [ -z "${CI:-}" ] || die "the databases are missing: peers/databases.sh"
+    [ "$databases" ] || say "there are no databases: tests of queues in them are skipped"
+fi
 set -a
-eval "$(scripts/peers.sh)"
 eval "$databases"
+if wanted interop; then eval "$(peers/interop.sh)"; fi
 set +a
 
-part cargo cargo test --workspace --exclude gearman_rs --no-fail-fast
-part phpt php-tests/run.sh
+if wanted rust; then part cargo cargo test --workspace --exclude gearman_rs --no-fail-fast; fi
+if wanted php; then part phpt php-tests/run.sh; fi
 for script in "${scripts[@]}"; do part "interop-$(basename "$script" .sh)" "$script"; done
-
-printf '\n== summary\n'
-printf '%s\n' "${summary[@]}"
-printf '%-63s %7s\n' "together" "$(clock "$SECONDS")"
-if [ "$failed" != 0 ]; then echo "The output of each part is in $logs/"; fi
-if [ "$skipped" != 0 ]; then echo "$skipped skipped"; fi
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" != 0 ]
+report

@@ -1,4 +1,4 @@
-//! Background jobs through servers that somebody else has started, who knows their databases: interop/cluster-bench.sh. Clients
+//! Background jobs through servers that somebody else has started, who knows their databases: interop/shared-queue.sh. Clients
 //! and workers in bare packets, as in [`load`](crate::load).
 
 use crate::Result;

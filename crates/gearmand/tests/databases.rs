@@ -1,7 +1,7 @@
 //! Databases that tests start, each as an ordinary user, in a folder of its own and on a socket in that. They end with the
 //! test that started them, however that ends.
 //!
-//! Where they are is said by scripts/databases.sh. Where one cannot be had, its tests say so and do nothing; with CI=true they
+//! Where they are is said by peers/databases.sh. Where one cannot be had, its tests say so and do nothing; with CI=true they
 //! fail.
 
 use std::io::{BufRead, BufReader, Write};
@@ -50,10 +50,10 @@ const NOBODY: u32 = 65534;
 /// As long as a busy machine may take.
 const LONG: Duration = Duration::from_secs(120);
 
-/// What scripts/databases.sh says of this variable.
+/// What peers/databases.sh says of this variable.
 fn place(name: &str) -> Option<String> {
     let said = std::env::var(name).ok().or_else(|| {
-        let vars = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/databases/vars");
+        let vars = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/databases/vars");
         let vars = std::fs::read_to_string(vars).ok()?;
         vars.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
     });
@@ -74,8 +74,8 @@ impl Database {
             Kind::Redis => "TEST_REDIS",
         };
         let Some(place) = place(variable) else {
-            assert!(std::env::var_os("CI").is_none(), "{variable} is not set: scripts/databases.sh");
-            println!("skipped: there is no {kind:?}: scripts/databases.sh");
+            assert!(std::env::var_os("CI").is_none(), "{variable} is not set: peers/databases.sh");
+            println!("skipped: there is no {kind:?}: peers/databases.sh");
             return None;
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 # past of 15 minutes.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
 most=150 # KB
 scripts/need.sh build page

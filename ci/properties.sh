@@ -3,7 +3,7 @@
 # target/test/properties.log; what was drawn, and with which seeds, is shown at the end.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
 scripts/need.sh rust
 log=target/test/properties.log

@@ -6,20 +6,17 @@
 #   TEST_REDIS      redis-server
 #   TEST_REDIS_CLI  redis-cli
 #
-# Packages that are installed are used where they are. The others are unpacked under target/databases and not installed:
-# that would start servers.
+# Packages that are installed are used where they are, the others unpacked: see unpack.sh.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
-packages=(postgresql-15 mariadb-server-core mariadb-client-core redis-server)
-peers=$root/target/databases
-vars=$peers/vars
-# shellcheck source=scripts/unpack.sh
-. scripts/unpack.sh
+group=databases
+# shellcheck source=peers/unpack.sh
+. peers/unpack.sh
 
 ready() {
-    [ -f "$vars" ] || return 1
+    { [ -f "$vars" ] && as_listed; } || return 1
     # shellcheck disable=SC1090
     . "$vars"
     [ "$TEST_MARIADB" = "$peers/bin" ] && "$TEST_POSTGRES/postgres" --version >/dev/null 2>&1 &&
@@ -28,7 +25,7 @@ ready() {
 }
 
 make_wrappers() {
-    local base
+    local base postgres
     find_libs
     base=$(dirname "$(dirname "$(locate /usr/sbin/mariadbd)")")
     wrapper mariadbd "$(locate /usr/sbin/mariadbd)" --no-defaults --basedir="$base"
@@ -37,17 +34,16 @@ make_wrappers() {
     wrapper redis-server "$(locate /usr/bin/redis-server)"
     wrapper redis-cli "$(locate /usr/bin/redis-cli)"
     # PostgreSQL finds its files beside its own folder.
+    postgres=$(listed "$group" debian | sed -n 's/^postgresql-//p')
     for program in postgres initdb psql; do
-        wrapper "$program" "$(locate "/usr/lib/postgresql/15/bin/$program")"
+        wrapper "$program" "$(locate "/usr/lib/postgresql/$postgres/bin/$program")"
     done
     printf '%s=%q\n' TEST_POSTGRES "$peers/bin" TEST_MARIADB "$peers/bin" TEST_REDIS "$peers/bin/redis-server" \
         TEST_REDIS_CLI "$peers/bin/redis-cli" >"$vars"
 }
 
 if ! ready; then
-    rm -rf "$peers"
-    mkdir -p "$peers"
-    unpack
+    begin
     make_wrappers
     # They are started by an ordinary user, who must get there.
     chmod -R a+rX "$peers"

@@ -3,7 +3,7 @@
 # learned is kept in target/fuzz/corpus for the next time.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
 cargo +nightly --version >/dev/null 2>&1 || die "a nightly compiler is missing: rustup toolchain install nightly"
 cargo fuzz --version >/dev/null 2>&1 || die "cargo fuzz is missing: cargo install cargo-fuzz"

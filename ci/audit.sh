@@ -2,7 +2,7 @@
 # The dependencies: known holes (RustSec's database, fetched from GitHub), licences, sources, versions side by side. See deny.toml.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
 cargo deny --version >/dev/null 2>&1 || die "cargo deny is missing: cargo install cargo-deny --locked"
 cargo deny --workspace check licenses bans sources

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The C programs, pecl's module, stunnel, Prometheus, the Perl and the Python libraries that the tests talk to. Prints where they are, for eval:
+# The programs and libraries that tests talk to, but databases. Prints where they are, for eval:
 #
 #   C_GEARMAND C_GEARMAN C_GEARADMIN   the C server and tools
 #   PECL_PHP                           php with pecl's module (php -n -d extension=gearman.so)
@@ -11,23 +11,20 @@
 #   PEER_PYTHON                        python3 with gear and prometheus-client of PyPI; empty where there is no python3 with pip
 #   PEER_PROMETHEUS PEER_PROMTOOL      Prometheus, and what checks files for it; empty where the system has no such package
 #
-# Packages that are installed are used where they are. The others are unpacked under target/peers and
-# not installed: that would start a server on 4730 and put pecl's module into everyone's PHP.
+# Packages that are installed are used where they are, the others unpacked: see unpack.sh.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
-packages=(gearman-job-server gearman-tools "php$(php_version)-gearman" libgearman-client-perl stunnel4)
-fpm=/usr/sbin/php-fpm$(php_version) # of the package phpX.Y-fpm, where there is one
-prometheus=/usr/bin/prometheus promtool=/usr/bin/promtool # of the package prometheus
-peers=$root/target/peers
-vars=$peers/vars
-# shellcheck source=scripts/unpack.sh
-. scripts/unpack.sh
+group=interop
+# shellcheck source=peers/unpack.sh
+. peers/unpack.sh
+fpm=/usr/sbin/php-fpm$(php_version)
+prometheus=/usr/bin/prometheus promtool=/usr/bin/promtool
 
 # They are there, this checkout was not moved since, and no package was removed.
 ready() {
-    [ -f "$vars" ] || return 1
+    { [ -f "$vars" ] && as_listed; } || return 1
     # shellcheck disable=SC1090
     . "$vars"
     [ "${PHP_FPM-none}" != none ] && [ "$C_GEARMAND" = "$peers/bin/gearmand" ] && "$C_GEARMAND" --version >/dev/null 2>&1 &&
@@ -37,22 +34,10 @@ ready() {
         { [ -z "${PEER_PYTHON-x}" ] || "${PEER_PYTHON:-false}" -c 'import gear, prometheus_client' 2>/dev/null; }
 }
 
-# Those of our packages, and of what they depend on, that are not installed.
-to_unpack() {
-    local package
-    apt-get -s install --no-install-recommends "${packages[@]}" | awk '$1 == "Inst" { print $2 }' || return
-    # Of FPM's, none of what starts it with the system.
-    package=php$(php_version)-fpm
-    if apt-cache show "$package" >/dev/null 2>&1; then
-        apt-get -s install --no-install-recommends "$package" | awk '$1 == "Inst" && $2 ~ /^(lib|php)/ { print $2 }'
-    fi
-    # The programs alone: what else it depends on is of its web page.
-    if [ ! -x "$promtool" ] && apt-cache show prometheus >/dev/null 2>&1; then echo prometheus; fi
-}
-
 fetch_python() {
+    rows "$group" | awk '$3 == "pypi" { print $2 "==" $4 }' >"$peers/python.txt"
     python3 -m pip install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore \
-        --target "$peers/python" gear==0.16.0 prometheus-client==0.26.0 >&2
+        --target "$peers/python" --requirement "$peers/python.txt" >&2
 }
 
 make_wrappers() {
@@ -87,13 +72,11 @@ make_wrappers() {
 }
 
 if ! ready; then
-    rm -rf "$peers"
-    mkdir -p "$peers"
-    unpack
+    begin
     python=""
     if python3 -m pip --version >/dev/null 2>&1; then
         python=$peers/bin/python3
-        fetch_python || die "pip could not fetch gear and prometheus-client"
+        fetch_python || die "pip could not fetch what $peers/python.txt has"
     fi
     make_wrappers
     ready || die "a test peer does not start: try each in ${peers#"$root"/}/bin, python3 with -c 'import gear, prometheus_client'"

@@ -1,15 +1,39 @@
 # shellcheck shell=bash
-# Packages of Debian that are used from a folder, without being installed: that would start servers and put
-# modules into everyone's PHP. What is installed already is used where it is. To be sourced behind lib.sh.
+# A group of peers/table that is packages of Debian: they are used from a folder, without being installed, which would start
+# servers and put modules into everyone's PHP. What is installed already is used where it is. To be sourced behind scripts/lib.sh.
 #
-# The caller sets:
-#   peers      the folder; its bin/ gets the wrappers
-#   packages   what to have there
+# The caller sets group, makes wrappers of its programs in bin/, and writes variables to the file vars, which tell where they are.
+# shellcheck source=peers/table.sh
+. peers/table.sh
 
+peers=$root/target/peers/${group:?}
 files=$peers/root # the unpacked packages
+# shellcheck disable=SC2034
+vars=$peers/vars
+mapfile -t packages < <(listed "$group" debian)
 
-# Those of our packages, and of what they depend on, that are not installed. A caller may have its own.
-to_unpack() { apt-get -s install --no-install-recommends "${packages[@]}" | awk '$1 == "Inst" { print $2 }'; }
+# What is there was fetched by the table as it is now.
+as_listed() { [ "$(rows "$group")" = "$(cat "$peers/listed" 2>/dev/null)" ]; }
+
+# begin: an empty folder, and what is unpacked in it.
+begin() {
+    rm -rf "$peers"
+    mkdir -p "$peers"
+    unpack
+    rows "$group" >"$peers/listed"
+}
+
+# Those of our packages, and of what they depend on, that are not installed.
+to_unpack() {
+    local package
+    apt-get -s install --no-install-recommends "${packages[@]}" | awk '$1 == "Inst" { print $2 }' || return
+    # Of these no more than libraries: the rest starts them with the system, or is for their web pages.
+    for package in $(listed "$group" optional); do
+        apt-cache show "$package" >/dev/null 2>&1 || continue
+        apt-get -s install --no-install-recommends "$package" |
+            awk -v package="$package" '$1 == "Inst" && ($2 == package || $2 ~ /^(lib|php)/ && $2 !~ /^libjs/) { print $2 }'
+    done
+}
 
 unpack() {
     local list
@@ -20,7 +44,7 @@ unpack() {
     say "fetching into ${peers#"$root"/} (not installing): ${list//$'\n'/ }"
     mkdir -p "$peers/debs" "$files"
     (
-        cd "$peers/debs"
+        cd "$peers/debs" || exit
         # shellcheck disable=SC2086
         fetch $list || { apt_update && fetch $list; } || { cat apt.log >&2; die "apt-get could not fetch: $list"; }
         for deb in *.deb; do dpkg -x "$deb" "$files"; done

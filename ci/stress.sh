@@ -4,7 +4,7 @@
 # which is noticed after two minutes.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
 scripts/need.sh build stress
 scripts/build.sh
@@ -13,4 +13,4 @@ GEARMAN_FUZZ_EXCHANGES=${CORE_EXCHANGES:-1000000} cargo test -q -p gearman-core 
 export TEST_TIMEOUT=7200 GEARMAN_TEST_ALARM=7200
 GEARMAN_TEST_FORKS=${FORKS:-10000} GEARMAN_TEST_EXCHANGES=${EXCHANGES:-20000} php-tests/run.sh \
     php-tests/process/fork_stress*.phpt php-tests/tls/fork_stress*.phpt php-tests/connection/mutated_*.phpt
-bash interop/deadhost.sh
+ci/deadhost.sh

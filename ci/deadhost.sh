@@ -1,54 +1,14 @@
 #!/usr/bin/env bash
-# A host that vanishes without a word. Our server is here and PHP's clients and workers on another host, which is a network
-# namespace joined to this one by a cable; then what is sent over the cable reaches nobody. Each side must notice within
-# its own bound, two minutes at most, whether it waits or has sent something.
-#
-# Takes three minutes, so it is part of `make stress`; not executable, since `make test` runs those that are.
+# A host that vanishes without a word. Our server is here and PHP's clients and workers on another host, at the other end of a cable;
+# then what is sent over the cable reaches nobody. Each side must notice within its own bound, two minutes at most, whether it waits
+# or has sent something. Takes three minutes, as part of `make stress`.
 # shellcheck source=interop/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "$0")/../interop/lib.sh"
+# shellcheck source=ci/cable.sh
+. ci/cable.sh
 
-if [ -z "${IN_NAMESPACE:-}" ]; then
-    if ! unshare -n ip link set lo up 2>/dev/null; then
-        skip 'a network namespace cannot be had here (unshare -n wants root, and ip)'
-        finish
-    fi
-    rm -rf "$scratch"
-    IN_NAMESPACE=1 exec unshare -n bash -c 'ip link set lo up && exec bash "$0"' "$root/interop/deadhost.sh"
-fi
-
-here=192.0.2.1 there=192.0.2.2
-nowhere=02:00:00:00:00:01 # an address of no card
 # What each side may need beyond its bound on a busy machine.
 slack=15
-
-# --- the cable ---
-
-background unshare -n tail -f /dev/null
-away=$pid
-at_away() { nsenter -t "$away" -n "$@"; }
-has_left() { [ "$(readlink "/proc/$away/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-await has_left || fail 'another namespace'
-if ! ip link add here type veth peer name there netns "$away" 2>>"$log"; then
-    skip 'this system has no virtual cables (veth)'
-    finish
-fi
-ip addr add "$here/24" dev here && ip link set here up
-at_away ip addr add "$there/24" dev there && at_away ip link set there up
-at_away ip link set lo up
-
-# Silently: both cards stay up, but each believes the other one to have an address that nobody has.
-cut_cable() {
-    ip neigh replace "$there" lladdr "$nowhere" dev here nud permanent
-    at_away ip neigh replace "$here" lladdr "$nowhere" dev there nud permanent
-    : >"$scratch/cut"
-    cut=$(date +%s)
-}
-mend_cable() {
-    ip neigh del "$there" dev here
-    at_away ip neigh del "$here" dev there
-}
-
-# --- the programs ---
 
 # start HOST NAME [OPTION...] -- ROLE [NAME]: a program of deadhost.php here or there; it writes to the file NAME.
 start() {
@@ -57,7 +17,7 @@ start() {
     while [ "$1" != -- ]; do options+=("$1") && shift; done
     if [ "$host" = there ]; then enter=(nsenter -t "$away" -n); fi
     background "${enter[@]}" "$PHP" -n -d "extension=$MODULE" -d display_errors=stderr "${options[@]}" \
-        "$root/interop/deadhost.php" "$2" "$here" "$port" "$file" "${3:-$scratch/cut}"
+        "$root/ci/deadhost.php" "$2" "$here" "$port" "$file" "${3:-$scratch/cut}"
 }
 # submit NAME WORKLOAD [TIMES]: the workload is repeated so often.
 submit() {
@@ -71,8 +31,8 @@ has_jobs() { [ "$(grep -c ' job ' "$scratch/$1")" -ge "$2" ]; }
 
 # noticed NAME FILE PATTERN BOUND: the file says so, and not much later than so many seconds after the cut.
 noticed() {
-    local left=$((cut + $4 + slack - $(date +%s))) after
-    if wait_for $((left > 0 ? left : 1)) says "$2" "$3"; then
+    local rest=$((cut + $4 + slack - $(date +%s))) after
+    if wait_for $((rest > 0 ? rest : 1)) says "$2" "$3"; then
         after=$(($(sed -n "0,/$3/{/$3/s/ .*//p}" "$scratch/$2") - cut))
         check_that "$1 (after $after s)" test "$after" -le $(($4 + slack))
     else

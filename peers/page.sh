@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What the browser test of the web page takes from npm, as interop/page/package-lock.json pins it: unpacked under target/, and
-# fetched only when it is not there. Prints where it is.
+# What the browser test of the web page takes from npm, as page/package-lock.json pins it: fetched only when it is not there. Prints
+# where it is.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
-from=interop/page
-to=$root/target/page-modules
+from=peers/page
+to=$root/target/peers/page
 
 if ! cmp -s "$from/package-lock.json" "$to/fetched"; then
     rm -rf "$to"

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Schemathesis, which asks an HTTP API what its description says and what it does not. Prints the program's path; nothing where
-# there is no python3 with pip. It is not installed, but kept under target/, with all that it needs, as interop/schemathesis.txt says.
+# there is no python3 with pip. It is not installed, but kept under target/, with all that it needs, as the file in peers/table says.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=peers/table.sh
+. peers/table.sh
 
-wanted=interop/schemathesis.txt
-folder=$root/target/schemathesis
+wanted=peers/$(pinned api schemathesis)
+folder=$root/target/peers/api
 program=$folder/schemathesis
 
 python3 -m pip --version >/dev/null 2>&1 || exit 0

@@ -1,26 +1,25 @@
 #!/usr/bin/env bash
-# Whom `make bench` measures against, besides what scripts/peers.sh has. Prints where it is, for eval:
+# Whom `make bench` measures against, besides what interop.sh has. Prints where it is, for eval:
 #
-#   BENCH_PECL      pecl's module 2.1.4, built against Debian's libgearman: Debian 12's own 2.1.0 leaks every result
+#   BENCH_PECL      pecl's module, built against Debian's libgearman
 #   BENCH_REDIS     redis-server
 #   BENCH_PHPREDIS  phpredis: the modules to load, separated by blanks
 #   BENCH_LIBS      the LD_LIBRARY_PATH of all of them; empty where the system has their libraries
 #
-# All of it is under target/bench/peers; nothing is installed, and the system's list of sources stays as it is.
+# Nothing is installed, and the system's list of sources stays as it is.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
-packages=(libgearman-dev "php$(php_version)-redis" redis-server)
-peers=$root/target/bench/peers
-vars=$peers/vars
-source=php-gearman # Debian 13's; its .orig tarball is pecl's own
-# shellcheck source=scripts/unpack.sh
-. scripts/unpack.sh
+group=bench
+# shellcheck source=peers/unpack.sh
+. peers/unpack.sh
+source=$(listed "$group" source) # its .orig tarball is pecl's own
+suite=$(pinned "$group" "$source")
 
 # It is there, and this checkout was not moved since.
 ready() {
-    [ -f "$vars" ] || return 1
+    { [ -f "$vars" ] && as_listed; } || return 1
     # shellcheck disable=SC1090
     . "$vars"
     [ "$BENCH_PECL" = "$peers/gearman.so" ] && "$BENCH_REDIS" --version >/dev/null 2>&1 &&
@@ -29,7 +28,7 @@ ready() {
 
 fetch_pecl() {
     mkdir -p "$peers/build"
-    echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main' \
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" \
         >"$peers/sources.list"
     apt_apart "$peers" apt-get -q update
     # Only one of its files is needed, so it is no matter if the mirror has another one no more.
@@ -55,9 +54,7 @@ build_pecl() {
 }
 
 if ! ready; then
-    rm -rf "$peers"
-    mkdir -p "$peers"
-    unpack
+    begin
     find_libs
     say "building pecl's gearman in ${peers#"$root"/}"
     trap 'tail -n 20 "$peers/build.log" >&2' ERR

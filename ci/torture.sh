@@ -4,11 +4,11 @@
 # the other, in turns, for SECONDS_EACH (5) seconds.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../scripts/lib.sh"
 
 scripts/need.sh build test
 scripts/build.sh
-scripts/databases.sh >/dev/null || say "there is no PostgreSQL: scripts/databases.sh"
+peers/databases.sh >/dev/null || say "there is no PostgreSQL: peers/databases.sh"
 TORTURE_ROUNDS=${TORTURE_ROUNDS:-200} cargo test -q -p gearmand --test tests torture -- --nocapture
 
 # shellcheck source=interop/lib.sh
