@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz       looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
 	@echo 'make matrix     the PHP tests on several PHPs, which it fetches or builds (ROWS=... some of them)'
 	@echo "make picture    docs/page.png, the README's picture of the web page; takes a quarter of an hour"
+	@echo 'make package    the module as a zip for PIE, for the PHP at hand, into target/package'
 	@echo 'make install    the module into PHP, gearmand, gearman and gearadmin into PREFIX/bin'
 	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
@@ -61,6 +62,10 @@ picture:
 
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh install
+
+.PHONY: package
+package:
+	@scripts/package.sh
 
 uninstall:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh uninstall

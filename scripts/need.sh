@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh rust|build|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh rust|build|package|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -45,7 +45,15 @@ need_build() {
     has_libclang || want libclang-dev
 }
 
+need_package() {
+    have strip || want binutils
+    have zip || want zip
+    have unzip || want unzip
+}
+
 need_test() {
+    need_package
+    have make || want make
     have valgrind || want valgrind
     have openssl || want openssl
     have curl || want curl
@@ -98,14 +106,14 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh rust|build|test|page|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh rust|build|package|test|page|bench|stress|matrix..."
 for group in "$@"; do
     case $group in
-        rust | build | test | page | bench | stress | matrix) "need_$group" ;;
+        rust | build | package | test | page | bench | stress | matrix) "need_$group" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done
 install_missing
-if [ "$*" != rust ]; then check_php; fi
+case $* in rust | package) ;; *) check_php ;; esac
 case " $* " in *" test "*) scripts/peers.sh >/dev/null ;; esac
 case " $* " in *" page "*) scripts/page-modules.sh >/dev/null ;; esac
