@@ -31,4 +31,5 @@ allowed=$(grep -rlE 'allow\(unsafe_code|expect\(unsafe_code' crates --include='*
 unbounded=$(grep -rl 'proptest! *{' crates --include='*.rs' | grep -v '^crates/properties/' || true)
 [ -z "$unbounded" ] || die "properties! in place of proptest! in $unbounded"
 
+ci/msrv.sh >/dev/null
 scripts/map.sh crates/gearman-core/src crates/gearmand/src crates/gearman-tools/src crates/bench/src src
