@@ -12,6 +12,7 @@ install() {
     zip=$(compgen -G "${ZIPS:-target/package}/php_gearman-*_$(php -n scripts/package-name.php).zip" | sort -V | tail -n 1)
     # shellcheck disable=SC2016
     php -r '(new PharData($argv[1]))->extractTo($argv[2], "gearman.so");' -- "$zip" "$(dirname "$module")"
+    chmod 644 "$module" # Phar leaves modes out
 }
 
 case ${1:-} in
