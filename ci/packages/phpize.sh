@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# phpize.sh install|remove: the module by phpize, configure and make. Rust, libclang and PHP's headers must be there.
+# phpize.sh install|remove: the module by phpize, configure and make. Rust, make, libclang and PHP's headers must be there.
 #
 #   CARGO_TARGET_DIR   where cargo builds, and what it keeps (a folder that goes with phpize --clean)
 set -euo pipefail
@@ -17,7 +17,11 @@ install() (
 )
 
 case ${1:-} in
-    install) install && enable ;;
+    # One after the other: in a condition, -e does not hold.
+    install)
+        install
+        enable
+        ;;
     remove) remove ;;
     *) echo "usage: phpize.sh install|remove" >&2 && exit 2 ;;
 esac

@@ -16,7 +16,11 @@ install() {
 }
 
 case ${1:-} in
-    install) install && enable ;;
+    # One after the other: in a condition, -e does not hold.
+    install)
+        install
+        enable
+        ;;
     remove) remove ;;
     *) echo "usage: zip.sh install|remove" >&2 && exit 2 ;;
 esac
