@@ -35,4 +35,5 @@ unbounded=$(grep -rl 'proptest! *{' crates --include='*.rs' | grep -v '^crates/p
 long=$(find . -path ./target -prune -o -name '*.sh' -exec wc -l {} + | awk '$1 > 120 && $2 != "total" { print $2 }')
 [ -z "$long" ] || die "more than 120 lines of bash in one file: $long"
 
+ci/msrv.sh >/dev/null
 scripts/map.sh crates/gearman-core/src crates/gearmand/src crates/gearman-tools/src crates/bench/src src

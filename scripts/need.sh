@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh rust|build|test-rust|test-php|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh rust|build|package|test-rust|test-php|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -46,6 +46,12 @@ need_build() {
     has_libclang || want libclang-dev
 }
 
+need_package() {
+    have strip || want binutils
+    have zip || want zip
+    have unzip || want unzip
+}
+
 need_test_rust() {
     have openssl || want openssl
 }
@@ -57,6 +63,8 @@ need_test_php() {
 
 need_test() {
     need_test_php
+    need_package
+    have make || want make
     have curl || want curl
 }
 
@@ -94,10 +102,10 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh rust|build|test-rust|test-php|test|page|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh rust|build|package|test-rust|test-php|test|page|bench|stress|matrix..."
 for group in "$@"; do
     case $group in
-        rust | build | test-rust | test-php | test | page | bench | stress | matrix) "need_${group//-/_}" ;;
+        rust | build | package | test-rust | test-php | test | page | bench | stress | matrix) "need_${group//-/_}" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done
