@@ -1,5 +1,5 @@
 # Each target is a script of the same name: see scripts/.
-.PHONY: help build man install uninstall demo test properties bench torture stress soak memory cluster-bench fuzz matrix picture lint audit clean
+.PHONY: help build man deb install uninstall demo test properties bench torture stress soak memory cluster-bench fuzz matrix picture lint audit clean
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -20,6 +20,7 @@ help:
 	@echo '                and their manual pages into PREFIX/share/man'
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
+	@echo 'make deb        Debian packages of what make build made, into target/deb'
 	@echo 'make lint       format, clippy and unsafe code, as CI looks at them'
 	@echo 'make audit      known holes and licences of dependencies'
 	@echo 'make clean      removes target/'
@@ -58,6 +59,9 @@ matrix:
 
 picture:
 	@scripts/picture.sh
+
+deb:
+	@scripts/deb.sh
 
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh install

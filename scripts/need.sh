@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh rust|build|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh rust|build|test|page|bench|stress|deb|matrix...: installs what building or testing needs and this machine does not have.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -70,6 +70,12 @@ need_stress() {
     have ip || want iproute2
 }
 
+need_deb() {
+    have dh || want debhelper
+    have dh_php || want dh-php
+    have dpkg-buildpackage || want dpkg-dev
+}
+
 need_matrix() {
     need_test # but no peers
     have debootstrap || want debootstrap
@@ -98,10 +104,10 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh rust|build|test|page|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh rust|build|test|page|bench|stress|deb|matrix..."
 for group in "$@"; do
     case $group in
-        rust | build | test | page | bench | stress | matrix) "need_$group" ;;
+        rust | build | test | page | bench | stress | deb | matrix) "need_$group" ;;
         *) die "need.sh: no such group: $group" ;;
     esac
 done
