@@ -2,7 +2,8 @@
 # packages.sh [ROW...]: installs in a fresh Debian each time, runs the article's programs there, removes all again and compares the
 # files; a table at the end. A row is a way and a Debian:
 #
-#   deb-12, deb-13        by the packages of `make deb`. Besides: upgrades, and in the place of Debian's own packages and back
+#   deb-12, deb-13        by the packages of `make deb`. Besides: upgrades, in the place of Debian's own packages and back, as a service of
+#                         systemd, which is started in there
 #   phpize-12, phpize-13  by phpize, configure, make and make install in pie/
 #   zip-12, zip-13        by the archive that scripts/package.sh makes
 #
@@ -80,6 +81,8 @@ run_row() {
         begin
         inside ci/packages/deb-cases.sh upgrade
         in_place_of_debians
+        begin
+        ci/packages/boot.sh "$base" "$layer" "$builds" ci/packages/deb-service.sh
     fi
     # Each layer has a copy of what was installed.
     as_root rm -rf --one-file-system "$layer"
