@@ -4,7 +4,7 @@
 set -euo pipefail
 
 find / -xdev \( \
-    -path /tmp -o -path /var/tmp -o -path /var/cache -o -path /var/lib/apt -o -path /var/log -o \
+    -path /run -o -path /tmp -o -path /var/tmp -o -path /var/cache -o -path /var/lib/apt -o -path /var/log -o \
     -path '/var/lib/dpkg/*-old' -o -path /var/lib/dpkg/status -o -path /var/lib/dpkg/lock -o -path /var/lib/dpkg/triggers -o \
     -regex '/etc/\(passwd\|group\|shadow\|gshadow\|subuid\|subgid\)-' -o -path /etc/.pwd.lock -o -path /etc/ld.so.cache \
     \) -prune -o -printf '%y %m %u:%g %p %l\n' | LC_ALL=C sort -k 4
