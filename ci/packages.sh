@@ -44,6 +44,11 @@ make_base() {
     fi
 }
 build() { ci/packages/build.sh "$version" "$developers" "$@"; }
+# Server and tools are packed on Debian 12 for both, the module for each.
+debs_of_12() {
+    ci/packages/build.sh 8.2 none scripts/deb.sh
+    cp target/deb/gearman*.deb "$builds/deb/"
+}
 begin() { ci/packages/root.sh begin "$base" "$layer"; }
 inside() { ci/packages/root.sh run "$base" "$layer" "$builds" "$@"; }
 alone() { ci/packages/root.sh alone "$base" "$layer" "$builds" "$@"; }
@@ -72,7 +77,10 @@ run_row() {
     choose "$1"
     make_base
     case $way in
-        deb) build ci/packages/deb-build.sh ;;
+        deb)
+            build ci/packages/deb-build.sh
+            if [ "$debian" = 13 ]; then debs_of_12; fi
+            ;;
         zip) build scripts/package.sh ;;
         phpize) build true ;;
     esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build.sh VERSION FOLDER COMMAND...: runs the command, such as scripts/deb.sh, where it finds the programs and the module for that PHP as
-# scripts/build.sh would have built them. For 8.2, which is Debian 12's, that is this machine; for 8.4 the root folder that php-debian.sh
+# build.sh VERSION FOLDER COMMAND...: runs the command, such as scripts/deb.sh, where it finds the programs and the module for that PHP in
+# target/release. For 8.2, which is Debian 12's, that is this machine with what was built last; for 8.4 the root folder that php-debian.sh
 # makes of Debian 13 in FOLDER, with FOLDER/builds as its target/. The programs are the same there: they run with Debian 12's libraries.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -9,14 +9,8 @@ set -euo pipefail
 version=$1 place=$2
 shift 2
 
-here() {
-    [[ "$(cat /etc/debian_version 2>/dev/null)" == 12.* ]] || { say "not had: this machine is no Debian 12"; exit 69; }
-    PROFILE=release scripts/build.sh
-    exec "$@"
-}
 in_root_folder() {
     local builds=$place/builds
-    PROFILE=release scripts/build.sh
     cargo fetch --locked # where the root folder has no network settings, too
     ci/php-debian.sh make "$place" "$version" trixie
     mkdir -p "$builds/release"
@@ -31,4 +25,8 @@ in_root_folder() {
         exec "$@"' "$builds" "$@"
 }
 
-if [ "$version" = 8.2 ]; then here "$@"; else in_root_folder "$@"; fi
+[[ "$(cat /etc/debian_version 2>/dev/null)" == 12.* ]] || { say "not had: this machine is no Debian 12"; exit 69; }
+for file in release/{gearman_rs.so,gearmand,gearman,gearadmin} man/gearmand.8; do
+    [ -e "target/$file" ] || { PROFILE=release scripts/build.sh && break; }
+done
+if [ "$version" = 8.2 ]; then "$@"; else in_root_folder "$@"; fi
