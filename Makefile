@@ -1,5 +1,5 @@
 # Each target is a script of the same name: in scripts/ for who uses, changes or packages this, in ci/ for what takes long.
-.PHONY: help build man package install uninstall demo test test-rust test-php test-interop properties bench torture stress soak memory \
+.PHONY: help build man package deb install uninstall demo test test-rust test-php test-interop properties bench torture stress soak memory \
 	cluster-bench fuzz matrix picture lint audit clean
 
 help:
@@ -8,6 +8,7 @@ help:
 	@echo '  make build          the module, the programs and manual pages, into target/ (make man: these alone)'
 	@echo '  make install        them into PHP and PREFIX (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo '  make package        the module as a zip for PIE, for the PHP at hand, into target/package'
+	@echo '  make deb            Debian packages of what make build made, into target/deb'
 	@echo '  make uninstall      takes away what install installed'
 	@echo '  make bench          every path side by side with pecl on C gearmand (BENCH_ONLY=do,drain some of them)'
 	@echo 'To change it:'
@@ -71,10 +72,12 @@ matrix:
 picture:
 	@ci/picture.sh
 
+deb:
+	@scripts/deb.sh
+
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install.sh install
 
-.PHONY: package
 package:
 	@scripts/package.sh
 

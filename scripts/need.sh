@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# need.sh rust|build|package|test-rust|test-php|test|page|bench|stress|matrix...: installs what building or testing needs and this machine does not have.
+# need.sh GROUP...: installs what building or testing needs and this machine does not have: for each group the function of that name.
 # Silent, and without a look at the network, when nothing is missing.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -87,6 +87,12 @@ need_stress() {
     have ip || want iproute2
 }
 
+need_deb() {
+    have dh || want debhelper
+    have dh_php || want dh-php
+    have dpkg-buildpackage || want dpkg-dev
+}
+
 need_matrix() {
     need_test_php
     have debootstrap || want debootstrap
@@ -102,12 +108,10 @@ check_php() {
         die "$PHP is PHP $program, but $PHP_CONFIG is of PHP $(php_version): choose with PHP=... PHP_CONFIG=..."
 }
 
-[ $# -gt 0 ] || die "usage: need.sh rust|build|package|test-rust|test-php|test|page|bench|stress|matrix..."
+[ $# -gt 0 ] || die "usage: need.sh GROUP..."
 for group in "$@"; do
-    case $group in
-        rust | build | package | test-rust | test-php | test | page | bench | stress | matrix) "need_${group//-/_}" ;;
-        *) die "need.sh: no such group: $group" ;;
-    esac
+    declare -F "need_${group//-/_}" >/dev/null || die "need.sh: no such group: $group"
+    "need_${group//-/_}"
 done
 if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
 if [ "$php_wanted" ]; then check_php; fi

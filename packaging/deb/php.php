@@ -1,0 +1,1 @@
+mod debian/tmp/etc/php/@PHP@/mods-available/gearman_rs.ini

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# notices.sh CRATE: the libraries that are part of what is built from that crate of ours, with their licences and notices, as
+# these want to go along with it. They are read from where cargo unpacked the libraries.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+[ $# = 1 ] || die "usage: notices.sh CRATE"
+sources=${CARGO_HOME:-$HOME/.cargo}/registry/src
+list=$(cargo tree --locked --offline -p "$1" -e normal,no-proc-macro --no-dedupe --prefix none --format '{p}|{l}' |
+    grep -vF ' (/' | LC_ALL=C sort -u)
+
+echo "Libraries that are part of $1, with their licences and notices. Rust's own, MIT or Apache-2.0, is part of it as well."
+while IFS='|' read -r name licence; do
+    folder=$(compgen -G "$sources/*/${name/ v/-}") || die "cargo has not unpacked $name"
+    printf '\n%s\n%s: %s\n' "$(printf '=%.0s' {1..80})" "$name" "$licence"
+    while IFS= read -r file; do
+        printf -- '\n--- %s\n\n' "${file##*/}"
+        # Some end their lines as Windows does.
+        tr -d '\r' <"$file"
+    done < <(find "$folder" -maxdepth 1 -type f | grep -iE '/(licen[cs]e|unlicense|copying|copyright|notice)[^/]*$' | LC_ALL=C sort)
+done <<<"$list"
