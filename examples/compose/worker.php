@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Reverses texts until SIGTERM. GEARMAN_SERVERS names the servers.
+ * Reverses texts until SIGTERM. The environment variable SERVERS names the servers.
  */
 
 $stop = false;
@@ -11,7 +11,8 @@ pcntl_signal(SIGTERM, function () use (&$stop): void {
 });
 
 $worker = new GearmanWorker();
-$worker->addServers();
+// Connects later: a server may be away.
+$worker->addServers((string) getenv('SERVERS'), false);
 $worker->addFunction('reverse', fn (GearmanJob $job): string => strrev($job->workload()));
 // The pause is for servers that are all away.
 while (!$stop) {

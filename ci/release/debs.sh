@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# debs.sh FOLDER: the Debian packages of the Debian that it runs in, as root, into FOLDER. Server and tools are those of the
+# older Debian: they run on newer ones as well.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. ci/release/lib.sh
+
+output=$1
+apt-get -q update
+apt-get install -qy --no-install-recommends ca-certificates curl gcc git libc6-dev make
+ci/rust.sh "$rust"
+make build
+make deb
+mkdir -p "$output"
+case $(. /etc/os-release && echo "$VERSION_ID") in
+    12) cp target/deb/*.deb "$output" ;;
+    *) cp target/deb/php*.deb "$output" ;;
+esac

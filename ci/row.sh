@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# row.sh ROW: runs a row of ci/rows, as the workflows do: on what is committed, in a container of the row's image. Where there
+# is no Docker, the container is a root folder of the Debian that has the row's PHP, with this machine's Rust; exit code
+# 69 where Debian does not have that PHP. The checkout that is tested is target/ci/ROW, and is kept for the next time.
+#
+# row.sh --inside ROW: what is run in there, as root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+
+inside() {
+    # What the images lack before our own scripts can run.
+    apt-get -q update
+    apt-get install -qy --no-install-recommends ca-certificates curl gcc git libc6-dev make
+    ci/rust.sh "$(field rust)" --component clippy,rustfmt
+    export PATH=$HOME/.cargo/bin:$PATH CI=true
+    bash -euo pipefail -c "$(field command)"
+}
+
+checkout() {
+    [ -d "$source/.git" ] || git clone -q --no-checkout "file://$root" "$source"
+    git -C "$source" fetch -q "file://$root" HEAD
+    git -C "$source" checkout -qf --detach FETCH_HEAD
+    git -C "$source" clean -qfdx -e target
+}
+
+# Roots of namespaces are made in some rows; a container without these rights has none.
+in_docker() {
+    docker run --rm --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt apparmor=unconfined --security-opt seccomp=unconfined \
+        --volume "$source:$source" --workdir "$source" "$(field image)" bash -euc \
+        'git config --global --add safe.directory "$PWD" 2>/dev/null || true; exec ci/row.sh --inside "$0"' "$row"
+}
+
+in_root_folder() {
+    local place suites
+    case $(field php) in
+        8.2 | -) suites=(8.2 bookworm) ;;
+        8.4) suites=(8.4 trixie) ;;
+        8.5) suites=(8.5 sid experimental) ;;
+        *) echo "not had: Debian has no PHP $(field php), and there is no Docker" >&2 && exit 69 ;;
+    esac
+    place=$root/target/ci/root-${suites[0]}
+    ci/php-debian.sh make "$place" "${suites[@]}"
+    cargo fetch --locked # the root folder's cargo is offline
+    ci/php-debian.sh run "$place" "$source/ci/row.sh" --inside "$row"
+}
+
+if [ "${1:-}" = --inside ]; then
+    row=${2:?}
+    field() { ci/rows.sh field "$row" "$1"; }
+    inside
+    exit
+fi
+
+row=${1:?usage: row.sh ROW; ci/rows has them}
+field() { ci/rows.sh field "$row" "$1"; }
+field command >/dev/null
+source=$root/target/ci/$row
+mkdir -p "$root/target/ci"
+checkout
+if [ "$(field image)" = host ]; then
+    cd "$source"
+    bash -euo pipefail -c "$(field command)"
+elif docker version >/dev/null 2>&1; then
+    in_docker
+else
+    in_root_folder
+fi
