@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 output=$1
 if [ -e /etc/alpine-release ]; then
-    apk add --no-cache bash binutils build-base clang-libclang curl zip
+    apk add --no-cache bash binutils build-base clang-dev coreutils curl zip
     ci/rust.sh "$rust"
     # A module is loaded, so it is not linked statically, as musl's programs are. What builds it has to load libclang, too.
     RUSTFLAGS='-C target-feature=-crt-static' cargo build --release --locked -p gearman_rs

@@ -10,6 +10,8 @@ FROM php:${PHP}-cli-bookworm AS build
 COPY --from=rust /usr/local/cargo /usr/local/cargo
 COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
+# Debian keeps no older version that could be named here.
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends libclang-dev && rm -rf /var/lib/apt/lists/*
 # For a worker that ends by SIGTERM between two jobs.
 RUN docker-php-ext-install pcntl
@@ -27,7 +29,8 @@ FROM php:${PHP}-cli-bookworm
 COPY --from=build /module /
 WORKDIR /app
 COPY examples/compose/*.php ./
-USER www-data
+# www-data
+USER 33:33
 # As process 1 it has to handle the signal itself: worker.php does.
 STOPSIGNAL SIGTERM
 CMD ["php", "worker.php"]
