@@ -28,7 +28,9 @@ zig_build() {
 # old_enough FILE: it asks for no glibc newer than ours.
 old_enough() {
     newest=$(objdump -T "$1" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -Vu | tail -n 1)
-    [ -n "$newest" ] && [ "$(printf '%s\n' "$newest" "$glibc" | sort -V | tail -n 1)" = "$glibc" ] ||
-        { echo "$1 needs glibc $newest, and is to run with $glibc" >&2 && return 1; }
-    echo "$1 needs glibc $newest or newer"
+    if [ "$(printf '%s\n' "${newest:-unknown}" "$glibc" | sort -V | tail -n 1)" != "$glibc" ]; then
+        echo "$1 needs glibc ${newest:-unknown}, and is to run with $glibc" >&2
+        return 1
+    fi
+    echo "$1 runs with glibc $newest and newer"
 }
