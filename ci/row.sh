@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # row.sh ROW: runs a row of ci/rows, as the workflows do: on what is committed, in a container of the row's image. Where there
-# is no Docker, the container is a root folder of the Debian that has the row's PHP, with this machine's Rust; exit code
-# 69 where Debian does not have that PHP. The checkout that is tested is target/ci/ROW, and is kept for the next time.
+# is no Docker, the container is a root folder of the Debian that has the row's PHP, with this machine's Rust. Exit code 69:
+# this machine cannot run it, and the last line says why. The checkout that is tested is target/ci/ROW, and is kept for the next time.
 #
 # row.sh --inside ROW: what is run in there, as root.
 set -euo pipefail
@@ -31,13 +31,17 @@ in_docker() {
         'git config --global --add safe.directory "$PWD" 2>/dev/null || true; exec ci/row.sh --inside "$0"' "$row"
 }
 
+not_had() { echo "not had: $*" >&2 && exit 69; }
+
 in_root_folder() {
-    local place suites
+    local place suites found
+    found=$(rustc --version | cut -d' ' -f2)
+    [ "$(field rust)" = "$found" ] || not_had "Rust $(field rust), as there is no Docker; this machine has $found"
     case $(field php) in
         8.2 | -) suites=(8.2 bookworm) ;;
         8.4) suites=(8.4 trixie) ;;
         8.5) suites=(8.5 sid experimental) ;;
-        *) echo "not had: Debian has no PHP $(field php), and there is no Docker" >&2 && exit 69 ;;
+        *) not_had "PHP $(field php), as there is no Docker and Debian has none" ;;
     esac
     place=$root/target/ci/root-${suites[0]}
     ci/php-debian.sh make "$place" "${suites[@]}"
@@ -55,6 +59,10 @@ fi
 row=${1:?usage: row.sh ROW; ci/rows has them}
 field() { ci/rows.sh field "$row" "$1"; }
 field command >/dev/null
+case $(field on)-$(uname -m) in
+    amd64-x86_64 | arm64-aarch64) ;;
+    *) not_had "a machine of $(field on); this one is $(uname -m)" ;;
+esac
 source=$root/target/ci/$row
 mkdir -p "$root/target/ci"
 checkout
