@@ -21,6 +21,7 @@ help:
 	@echo '                (as root; PREFIX=/usr/local; DESTDIR= to stage a package)'
 	@echo 'make uninstall  takes away what install installed'
 	@echo 'make lint       format, clippy and unsafe code, as CI looks at them'
+	@echo 'make ci ROW=... a row of ci/rows, as the workflows run it'
 	@echo 'make audit      known holes and licences of dependencies'
 	@echo 'make clean      removes target/'
 	@echo
@@ -79,6 +80,10 @@ lint:
 
 audit:
 	@scripts/audit.sh
+
+.PHONY: ci
+ci:
+	@ci/row.sh $(ROW)
 
 clean:
 	rm -rf target

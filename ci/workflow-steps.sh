@@ -18,5 +18,8 @@ fi
 [ -d "$checkout/.git" ] || git clone -q --no-checkout "file://$root" "$checkout"
 git -C "$checkout" fetch -q "file://$root" HEAD
 git -C "$checkout" checkout -qf --detach FETCH_HEAD
+# As if it were to be released.
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+sed -i "s/^## Unreleased/## $version/" "$checkout/CHANGELOG.md"
 cargo fetch --quiet --locked # the root folders' cargo is offline
 PYTHONPATH=$STEPS/python exec python3 ci/steps/steps.py "$checkout" "$STEPS/record.json" "$@"

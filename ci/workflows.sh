@@ -21,4 +21,5 @@ actionlint .github/workflows/*.yml
 # What can be known without asking GitHub.
 zizmor --offline --quiet --persona=pedantic .github/workflows
 hadolint Dockerfile examples/compose/php.Dockerfile
+ci/release/tests.sh
 echo "workflows and Dockerfiles: nothing to be said"

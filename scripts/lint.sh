@@ -32,3 +32,6 @@ unbounded=$(grep -rl 'proptest! *{' crates --include='*.rs' | grep -v '^crates/p
 [ -z "$unbounded" ] || die "properties! in place of proptest! in $unbounded"
 
 scripts/map.sh crates/gearman-core/src crates/gearmand/src crates/gearman-tools/src crates/bench/src src
+
+# The workflows run what ci/rows has.
+ci/rows.sh check

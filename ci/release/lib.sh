@@ -14,7 +14,8 @@ PATH=$HOME/.cargo/bin:$PATH
 zig_build() {
     target=$1
     shift
-    tools=$PWD/target/zig
+    # Not below this folder: zig would name its headers by paths from here, and bindgen looks from elsewhere.
+    tools=/opt/zig
     if ! cmp -s ci/release/zig.txt "$tools/wanted"; then
         rm -rf "$tools"
         python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \

@@ -20,6 +20,7 @@ CANNOT_BE_HAD = 69
 
 # What only GitHub has: a word of the step, and why it is not run here.
 NEEDS_GITHUB = {
+    "sha256sum": "sums up what the other jobs made; ci/release/tests.sh tries it",
     "docker login": "logs in to GitHub's registry",
     "release/image.sh": "pushes to GitHub's registry; the image is built and tried by the row image",
     "gh release create": "makes a release of GitHub's",
