@@ -1,8 +1,9 @@
 # The job server and its tools, and nothing else: docs/container.md says how it is run.
 #
-# They are linked statically, against glibc, whose malloc a server with threads needs. So there is no library and no shell
-# in the image that would have to be kept up to date; and as nothing runs in its last stage, one machine makes it for
-# both architectures without emulating the other: docker buildx build --platform linux/amd64,linux/arm64
+# They are linked statically, so that there is no library and no shell in the image that would have to be kept up to date;
+# against glibc, so that its allocator is the one that all measurements were made with. As nothing runs in the last
+# stage, one machine makes the image for both architectures without emulating the other:
+# docker buildx build --platform linux/amd64,linux/arm64
 ARG RUST=1.95.0
 FROM --platform=$BUILDPLATFORM rust:${RUST}-bookworm AS build
 ARG TARGETARCH

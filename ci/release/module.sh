@@ -17,8 +17,10 @@ else
     apt-get -q update
     apt-get install -qy --no-install-recommends binutils ca-certificates curl gcc libc6-dev libclang-dev python3-pip zip
     ci/rust.sh "$rust"
-    zig_build "$machine-unknown-linux-gnu.$glibc" -p gearman_rs
-    built=target/$machine-unknown-linux-gnu/release/libgearman_rs.so
+    target=$machine-unknown-linux-gnu
+    link_old "$target"
+    cargo build --release --locked --target "$target" -p gearman_rs
+    built=target/$target/release/libgearman_rs.so
     old_enough "$built"
 fi
 strip --strip-unneeded -o target/gearman.so "$built"

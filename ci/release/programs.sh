@@ -9,7 +9,8 @@ output=$1
 apt-get -q update
 apt-get install -qy --no-install-recommends binutils ca-certificates curl gcc libc6-dev python3-pip
 ci/rust.sh "$rust" --target "$machine-unknown-linux-musl"
-zig_build "$machine-unknown-linux-musl" -p gearmand -p gearman-tools
+zig_tools
+"$zig/bin/cargo-zigbuild" zigbuild --release --locked --target "$machine-unknown-linux-musl" -p gearmand -p gearman-tools
 cargo run --release --locked -p man -- target/man
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
