@@ -12,7 +12,10 @@ ci/rust.sh "$rust"
 make build
 make deb
 mkdir -p "$output"
-case $(. /etc/os-release && echo "$VERSION_ID") in
-    12) cp target/deb/*.deb "$output" ;;
-    *) cp target/deb/php*.deb "$output" ;;
-esac
+files=(target/deb/*.deb)
+if [ "$(. /etc/os-release && echo "$VERSION_ID")" != 12 ]; then files=(target/deb/php*.deb); fi
+# GitHub has no ~ in names of files: pre-releases have one.
+for file in "${files[@]}"; do
+    name=${file##*/}
+    cp "$file" "$output/${name//\~/.}"
+done
