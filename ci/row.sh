@@ -9,11 +9,11 @@ cd "$(dirname "$0")/.."
 root=$PWD
 
 inside() {
-    # What the images lack before our own scripts can run.
+    # What images and root folders lack before our own scripts can run.
     apt-get -q update
     apt-get install -qy --no-install-recommends ca-certificates curl gcc git libc6-dev make
     ci/rust.sh "$(field rust)" --component clippy,rustfmt
-    export PATH=$HOME/.cargo/bin:$PATH CI=true
+    export PATH=$HOME/.cargo/bin:$PATH CI=true CARGO_NET_OFFLINE=false
     bash -euo pipefail -c "$(field command)"
 }
 
@@ -43,9 +43,8 @@ in_root_folder() {
         8.5) suites=(8.5 sid experimental) ;;
         *) not_had "PHP $(field php), as there is no Docker and Debian has none" ;;
     esac
-    place=$root/target/ci/root-${suites[0]}
+    place=${STEPS:-$root/target/ci}/root-${suites[0]}
     ci/php-debian.sh make "$place" "${suites[@]}"
-    cargo fetch --locked # the root folder's cargo is offline
     ci/php-debian.sh run "$place" "$source/ci/row.sh" --inside "$row"
 }
 

@@ -18,6 +18,11 @@ fi
 [ -d "$checkout/.git" ] || git clone -q --no-checkout "file://$root" "$checkout"
 git -C "$checkout" fetch -q "file://$root" HEAD
 git -C "$checkout" checkout -qf --detach FETCH_HEAD
+# What this machine needs to reach PyPI and crates.io, where root folders see it.
+mkdir -p "$checkout/target"
+cp -L /etc/ssl/certs/ca-certificates.crt "$checkout/target/machine.pem"
+export PIP_CERT=$checkout/target/machine.pem
+export CURL_CA_BUNDLE=$PIP_CERT SSL_CERT_FILE=$PIP_CERT CARGO_HTTP_CAINFO=$PIP_CERT
 # As if it were to be released.
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 sed -i "s/^## Unreleased/## $version/" "$checkout/CHANGELOG.md"
