@@ -22,7 +22,7 @@ git -C "$checkout" checkout -qf --detach FETCH_HEAD
 mkdir -p "$checkout/target"
 cp -L /etc/ssl/certs/ca-certificates.crt "$checkout/target/machine.pem"
 export PIP_CERT=$checkout/target/machine.pem
-export CURL_CA_BUNDLE=$PIP_CERT SSL_CERT_FILE=$PIP_CERT CARGO_HTTP_CAINFO=$PIP_CERT
+export REQUESTS_CA_BUNDLE=$PIP_CERT CURL_CA_BUNDLE=$PIP_CERT SSL_CERT_FILE=$PIP_CERT CARGO_HTTP_CAINFO=$PIP_CERT
 # As if it were to be released.
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 sed -i "s/^## Unreleased/## $version/" "$checkout/CHANGELOG.md"
