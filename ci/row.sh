@@ -50,13 +50,13 @@ in_root_folder() {
 
 if [ "${1:-}" = --inside ]; then
     row=${2:?}
-    field() { ci/rows.sh field "$row" "$1"; }
+    field() { ci/workflow-rows.sh field "$row" "$1"; }
     inside
     exit
 fi
 
 row=${1:?usage: row.sh ROW; ci/rows has them}
-field() { ci/rows.sh field "$row" "$1"; }
+field() { ci/workflow-rows.sh field "$row" "$1"; }
 field command >/dev/null
 case $(field on)-$(uname -m) in
     amd64-x86_64 | arm64-aarch64) ;;

@@ -16,7 +16,7 @@ if ! cmp -s "$wanted" "$tools/wanted"; then
 fi
 export PATH="$tools/bin:$PATH" PYTHONPATH=$tools
 
-ci/rows.sh check
+ci/workflow-rows.sh check
 actionlint .github/workflows/*.yml
 # What can be known without asking GitHub.
 zizmor --offline --quiet --persona=pedantic .github/workflows

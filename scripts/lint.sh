@@ -34,4 +34,4 @@ unbounded=$(grep -rl 'proptest! *{' crates --include='*.rs' | grep -v '^crates/p
 scripts/map.sh crates/gearman-core/src crates/gearmand/src crates/gearman-tools/src crates/bench/src src
 
 # The workflows run what ci/rows has.
-ci/rows.sh check
+ci/workflow-rows.sh check

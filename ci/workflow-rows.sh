@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# rows.sh field ROW FIELD   a field of a row of ci/rows: when, on, php, rust, image or command
-# rows.sh matrix WHEN       those rows as a workflow's matrix has them
-# rows.sh check             the workflows have the rows of the table, and the table the versions of the project
+# workflow-rows.sh field ROW FIELD   a field of a row of ci/rows: when, on, php, rust, image or command
+# workflow-rows.sh matrix WHEN       those rows as a workflow's matrix has them
+# workflow-rows.sh check             the workflows have the rows of the table, and the table the versions of the project
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,7 +26,7 @@ matrix() {
 # check_workflow WHEN FILE: what stands between its two remarks.
 check_workflow() {
     diff -u <(matrix "$1") <(sed -n '/# ci\/rows$/,/# end$/{/#/d;p}' "$2") ||
-        die "$2 has other rows than ci/rows: ci/rows.sh matrix $1 prints them"
+        die "$2 has other rows than ci/rows: ci/workflow-rows.sh matrix $1 prints them"
 }
 
 check() {
@@ -47,5 +47,5 @@ case ${1:-} in
     field) field "$2" "$3" ;;
     matrix) matrix "$2" ;;
     check) check ;;
-    *) die "usage: rows.sh field ROW FIELD | matrix WHEN | check" ;;
+    *) die "usage: workflow-rows.sh field ROW FIELD | matrix WHEN | check" ;;
 esac
