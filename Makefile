@@ -1,6 +1,6 @@
 # Each target is a script of the same name: in scripts/ for who uses, changes or packages this, in ci/ for what takes long.
 .PHONY: help build man package deb install uninstall demo test test-rust test-php test-interop properties bench torture stress soak memory \
-	cluster-bench fuzz matrix picture lint audit clean
+	cluster-bench fuzz matrix ci picture lint audit clean
 
 help:
 	@echo 'To use it:'
@@ -18,6 +18,7 @@ help:
 	@echo '  make lint           format, clippy, unsafe code, maps and scripts, as CI looks at them'
 	@echo '  make clean          removes target/'
 	@echo 'What takes long, for CI and before a release:'
+	@echo '  make ci ROW=...     a row of ci/rows, as the workflows run it'
 	@echo '  make matrix         the PHP tests on several PHPs, which it fetches or builds (ROWS=... some of them)'
 	@echo '  make properties     every property with 100 times its cases (CASES_FACTOR=100)'
 	@echo '  make fuzz           looks for what breaks the protocol; FUZZ_SECONDS=600 for each target'
@@ -99,6 +100,9 @@ lint:
 
 audit:
 	@ci/audit.sh
+
+ci:
+	@ci/row.sh $(ROW)
 
 clean:
 	rm -rf target

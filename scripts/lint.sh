@@ -37,3 +37,6 @@ long=$(find . -path ./target -prune -o -name '*.sh' -exec wc -l {} + | awk '$1 >
 
 ci/msrv.sh >/dev/null
 scripts/map.sh crates/gearman-core/src crates/gearmand/src crates/gearman-tools/src crates/bench/src src
+
+# The workflows run what ci/rows has.
+ci/workflow-rows.sh check
