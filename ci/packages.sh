@@ -78,8 +78,12 @@ run_row() {
     make_base
     case $way in
         deb)
-            build ci/packages/deb-build.sh
-            if [ "$debian" = 13 ]; then debs_of_12; fi
+            if [ "$debian" = 12 ]; then
+                build ci/packages/deb-build.sh check
+            else
+                build ci/packages/deb-build.sh
+                debs_of_12
+            fi
             ;;
         zip) build scripts/package.sh ;;
         phpize) build true ;;
