@@ -61,3 +61,9 @@ function differs(mixed $wanted, mixed $got, string $place): ?string
     }
     return null;
 }
+
+// By itself: compare.php WANTED GOT, both JSON.
+if (realpath($argv[0]) === __FILE__ && ($difference = compareJson($argv[1], $argv[2])) !== null) {
+    echo $difference, "\n";
+    exit(1);
+}

@@ -10,7 +10,7 @@
 require __DIR__ . '/block.php';
 require __DIR__ . '/compare.php';
 
-const PATIENCE = 30; // seconds for whatever a page waits for
+const PATIENCE = 60; // seconds for whatever a page waits for
 
 /** A process of a page, with what it prints in files: who is left behind in the background cannot keep us waiting. */
 final class Run
