@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What README.md and the pages of docs/ show is so: each page's commands and programs, as they stand and in their order, print what is written
+# What README.md, the pages of docs/ and others show is so: each page's commands and programs, as they stand and in their order, print what is written
 # below them. docs/testing.md has the rule; DOCS_PAGES="docs/client.md" takes some pages alone.
 #
 # The pages name port 4730: each is tried in a network of its own, or, where none can be had, at that port if nobody has it.
@@ -8,7 +8,7 @@
 # shellcheck source=interop/databases.sh
 . "$(dirname "$0")/databases.sh"
 
-pages=(README.md docs/*.md examples/*/README.md)
+pages=(README.md CONTRIBUTING.md SECURITY.md docs/*.md examples/*/README.md)
 if [ "${DOCS_PAGES:-}" ]; then read -ra pages <<<"$DOCS_PAGES"; fi
 mkdir "$scratch/bin" "$scratch/logs" "$scratch/pids"
 export PATH=$scratch/bin:$PATH DOCS_LOGS=$scratch/logs DOCS_DATABASE=''

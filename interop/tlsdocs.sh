@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What docs/tls.md says is so: its commands, with the certificates of its five lines, its PHP, and its messages.
+# What docs/tls.md says is so: its messages, and what becomes of a renewed certificate. (The page's own commands: interop/docs.sh.)
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -29,18 +29,7 @@ serve() {
 listens_or_gone() { listens "$port" || gone "$server"; }
 logged() { grep -qF -- "$1" log; }
 
-# Pasted commands, with our programs, and a port that is free.
-pasted() {
-    gearmand() { serve "$@"; }
-    gearadmin() { timeout 20 "$GEARADMIN" -p "$port" "$@"; }
-    gearman() { timeout 20 "$GEARMAN" -p "$port" "$@"; }
-    eval "$1"
-}
-begin=$(block 'Switch it on' sh 1)
-pasted "${begin/--log-file stderr/--log-file log}"
-check 'the tools, as in the page' "$("$GEARMAND" --version | awk '{ print $NF }')" "$(pasted "$(block 'Switch it on' sh 2)")"
-block 'Switch it on' php 1 | sed "s/4730/$port/" >page.php
-check_that 'PHP, as in the page' grep -qx 'H:.*:2' <<<"$(php_with ours page.php)"
+serve --ssl --ssl-certificate server.pem --ssl-key server.key --ssl-ca-file ca.pem --log-file log
 
 # said TEXT COMMAND...: it fails, with this text, which is in the page.
 said() {

@@ -2,7 +2,8 @@
 
 /**
  * look.php PAGE...: what can be said of pages without running anything: outputs that belong to nothing, PHP that does not parse, files that
- * the server refuses, classes, methods, constants and options that do not exist. As run.php otherwise.
+ * the server refuses, links within the project that lead nowhere, classes, methods, constants and options that do not exist. As run.php
+ * otherwise.
  */
 
 require __DIR__ . '/block.php';
@@ -17,6 +18,8 @@ function look(string $page): void
         }
         $previous = $block;
     }
+    $dead = deadLinks($page);
+    check("$page: links", $dead ? implode(', ', $dead) . ': leads nowhere' : null);
     check("$page: names", ($unknown = unknown(file_get_contents($page))) ? implode(', ', $unknown) . ': no such thing' : null);
 }
 
@@ -49,6 +52,29 @@ function accepts(string $command, string $text): ?string
     file_put_contents($file, $text);
     exec("$command $file 2>&1", $said, $status);
     return $status === 0 ? null : implode(' ', $said);
+}
+
+/** Links to files that are not there, or to headings that their page does not have. */
+function deadLinks(string $page): array
+{
+    preg_match_all('/\]\(([^)\s]+)\)/', prose($page), $found);
+    return array_filter(array_unique($found[1]), function (string $link) use ($page) {
+        [$file, $heading] = explode('#', $link, 2) + [1 => ''];
+        $target = $file === '' ? $page : dirname($page) . "/$file";
+        return !preg_match('/^\w+:/', $link) && (!file_exists($target) || ($heading !== '' && !in_array($heading, headings($target), true)));
+    });
+}
+
+/** What links to the headings of a page are called. */
+function headings(string $page): array
+{
+    preg_match_all('/^#+ (.+)/m', prose($page), $found);
+    return array_map(fn($text) => strtr(preg_replace('/[^\w -]/u', '', strtolower(preg_replace('/\]\(.*?\)/', '', $text))), ' ', '-'), $found[1]);
+}
+
+function prose(string $page): string
+{
+    return preg_replace('/^ *```.*?^ *```$/ms', '', file_get_contents($page));
 }
 
 /** Names of PHP in code, and options of our programs, that there are none of. */
