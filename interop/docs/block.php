@@ -28,6 +28,12 @@ final class Block
         return $this->reason === null && ($this->language === 'sh' || ($this->language === 'php' && !$this->isPiece()));
     }
 
+    /** Whether what is behind it may be what it prints. */
+    public function hasOutput(): bool
+    {
+        return $this->runs() || ($this->reason !== null && $this->language === 'sh');
+    }
+
     public function isPiece(): bool
     {
         return !str_starts_with($this->code, '<?php');
@@ -80,8 +86,8 @@ function blocks(string $page): array
         } elseif (trim($line) === '```') {
             $block = new Block(...[...$open, $code]);
             $last = end($blocks);
-            if ($last && in_array($block->language, OUTPUTS, true) && $block->reason === null && $last->output === null) {
-                $last->output = in_array($last->language, ['sh', 'php'], true) ? $block : null;
+            if ($last && $last->hasOutput() && $block->reason === null && in_array($block->language, OUTPUTS, true)) {
+                $last->output = $block;
             }
             $blocks[] = $block;
             $open = null;
