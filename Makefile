@@ -1,5 +1,6 @@
 # Each target is a script of the same name: see scripts/.
 .PHONY: help build man install uninstall demo test properties bench torture stress soak memory cluster-bench fuzz matrix picture lint audit clean
+.PHONY: site
 
 help:
 	@echo 'make build      the module and the programs, into target/release, and manual pages'
@@ -22,6 +23,7 @@ help:
 	@echo 'make uninstall  takes away what install installed'
 	@echo 'make lint       format, clippy and unsafe code, as CI looks at them'
 	@echo 'make audit      known holes and licences of dependencies'
+	@echo 'make site       docs/ as a site, and the pages of the code, into target/site and target/doc'
 	@echo 'make clean      removes target/'
 	@echo
 	@echo 'PHP=... PHP_CONFIG=... choose another PHP than the first in PATH.'
@@ -76,6 +78,9 @@ fuzz:
 
 lint:
 	@scripts/lint.sh
+
+site:
+	@scripts/site.sh
 
 audit:
 	@scripts/audit.sh

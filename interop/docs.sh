@@ -21,8 +21,8 @@ program() {
 program php "$(command -v "$PHP")" -n -d "extension=$MODULE" -d display_errors=stderr
 program gearman "$GEARMAN"
 program gearadmin "$GEARADMIN"
-# What a page leaves out: where root's server writes, and handles that do not depend on the host's name.
-program gearmand "$GEARMAND" "${server_user[*]}" --job-handle-prefix H:host -l "$scratch/gearmand.log" -P "$scratch/pids/\$\$"
+# What a page leaves out: where root's server writes.
+program gearmand "$GEARMAND" "${server_user[*]}" -l "$scratch/gearmand.log" -P "$scratch/pids/\$\$"
 
 add_up "$scratch/bin/php" interop/docs/look.php "${pages[@]}"
 
