@@ -49,6 +49,7 @@ need_test() {
     have valgrind || want valgrind
     have openssl || want openssl
     have curl || want curl
+    have ip || want iproute2
 }
 
 # A browser, and what drives it.
