@@ -31,8 +31,6 @@ said=$(mdbook build "$book" --dest-dir "$site" 2>&1) || die "$said"
 if grep -qE 'WARN|ERROR' <<<"$said"; then die "$said"; fi
 "$PHP" -n scripts/site-links.php "$site"
 
-# The code's own pages, with and without what is private.
-export RUSTDOCFLAGS='-D warnings'
-cargo doc --workspace --no-deps --quiet
-cargo doc --workspace --no-deps --quiet --document-private-items
+# The code's own pages. (make lint looks at those of what is private.)
+RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 say "target/site/index.html, target/doc"
