@@ -25,6 +25,9 @@ program gearadmin "$GEARADMIN"
 program gearmand "$GEARMAND" "${server_user[*]}" -l "$scratch/gearmand.log" -P "$scratch/pids/\$\$"
 
 add_up "$scratch/bin/php" interop/docs/look.php "${pages[@]}"
+for page in docs/*.md; do
+    [ "$page" = docs/SUMMARY.md ] || grep -qF "](${page#docs/})" docs/SUMMARY.md || fail "$page is in docs/SUMMARY.md"
+done
 
 network=()
 if unshare -n ip link set lo up 2>/dev/null; then

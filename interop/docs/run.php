@@ -25,12 +25,14 @@ final class Run
     {
         $this->files = getenv('DOCS_LOGS') . '/' . self::$count++;
         $this->process = proc_open(['setsid', ...$command], [['file', '/dev/null', 'r'], ['file', $this->out(), 'w'], ['file', $this->err(), 'w']], $_);
-        $this->pid = proc_get_status($this->process)['pid'];
+        $this->status();
     }
 
+    /** Null as long as it runs. PHP tells the exit code once. */
     public function status(): ?int
     {
         $now = proc_get_status($this->process);
+        $this->pid = $now['pid'];
         return $this->status ??= $now['running'] ? null : $now['exitcode'];
     }
 
