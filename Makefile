@@ -1,6 +1,6 @@
 # Each target is a script of the same name: in scripts/ for who uses, changes or packages this, in ci/ for what takes long.
 .PHONY: help build man package deb install uninstall demo test test-rust test-php test-interop properties bench torture stress soak memory \
-	cluster-bench fuzz matrix ci picture lint audit clean
+	cluster-bench fuzz matrix ci picture lint site audit clean
 
 help:
 	@echo 'To use it:'
@@ -16,6 +16,7 @@ help:
 	@echo "  make test-rust      Rust's tests; make test-php: the module's"
 	@echo "  make test-interop   with others' programs, browsers and databases (ONLY=tls,fpm some of them)"
 	@echo '  make lint           format, clippy, unsafe code, maps and scripts, as CI looks at them'
+	@echo '  make site           docs/ as a site, and the pages of the code, into target/site and target/doc'
 	@echo '  make clean          removes target/'
 	@echo 'What takes long, for CI and before a release:'
 	@echo '  make ci ROW=...     a row of ci/rows, as the workflows run it'
@@ -97,6 +98,9 @@ fuzz:
 
 lint:
 	@scripts/lint.sh
+
+site:
+	@scripts/site.sh
 
 audit:
 	@ci/audit.sh

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# docs/tls.md as scripts try it: in a folder with its certificates, and with a server that its commands start. To be sourced behind lib.sh.
+# docs/tls.md as scripts try it: in a folder with its certificates. To be sourced behind lib.sh.
 
 page=$root/docs/tls.md
 make_certificates "$scratch/own"
@@ -39,19 +39,9 @@ said() {
 }
 works() { timeout 20 "$@" >>"$log" 2>&1; }
 
-# Pasted commands, with our programs, and a port that is free.
-pasted() {
-    gearmand() { serve "$@"; }
-    gearadmin() { timeout 20 "$GEARADMIN" -p "$port" "$@"; }
-    gearman() { timeout 20 "$GEARMAN" -p "$port" "$@"; }
-    eval "$1"
-}
-
-# switch_on: the server of "Switch it on". Sets ask, which asks it without TLS, and good, the options for that.
+# switch_on: a server with the page's certificates. Sets ask, which asks it without TLS, and good, the options for that.
 switch_on() {
-    local begin
-    begin=$(block 'Switch it on' sh 1)
-    pasted "${begin/--log-file stderr/--log-file log}"
+    serve --ssl --ssl-certificate server.pem --ssl-key server.key --ssl-ca-file ca.pem --log-file log
     ask=("$GEARADMIN" -h 127.0.0.1 -p "$port" --server-version)
     good=(--ssl-ca-file ca.pem --ssl-certificate client.pem --ssl-key client.key)
 }

@@ -13,6 +13,9 @@ rustfmt --check fuzz/fuzz_targets/*.rs
 cargo clippy -p gearman_rs --all-targets -- -D warnings
 cargo clippy --workspace --exclude gearman_rs --all-targets -- -D warnings
 
+# The pages of the code: links in them lead somewhere.
+RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --quiet
+
 # The fuzz targets still compile. Without libFuzzer itself, which a check does not need: nightly links it.
 CUSTOM_LIBFUZZER_PATH=$root/target/none.a RUSTFLAGS='--cfg fuzzing' CARGO_TARGET_DIR=$root/target/fuzz-check \
     cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings

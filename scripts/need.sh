@@ -66,6 +66,7 @@ need_test() {
     need_package
     have make || want make
     have curl || want curl
+    have ip || want iproute2
 }
 
 # A browser, and what drives it.

@@ -14,12 +14,14 @@
 //! row                variants in alternating order, targets
 //! rows, rows::counts, rows::programs, rows::servers  what is measured
 //! report, svg        the table and the picture
+//! bars               the README's picture, of those tables
 //! ```
 //!
 //! Each module uses only those above it, and a module and its children each other; `scripts/map.sh` checks that.
 
 #![forbid(unsafe_code)]
 
+mod bars;
 mod certificate;
 mod durable;
 mod floor;
@@ -38,7 +40,7 @@ mod svg;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What can go wrong in a measurement is only ever printed.
@@ -70,6 +72,8 @@ struct Flags {
 enum Part {
     /// Background jobs through servers that run: prints what came of it
     Durable(durable::Load),
+    /// Print the README's picture, of the tables of this page
+    Bars { page: PathBuf },
     #[command(hide = true)]
     NullServer { port: u16 },
     #[command(hide = true)]
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     let result = match flags.part {
         Some(Part::Durable(load)) => load.run(std::io::stdout()).map(|()| true),
+        Some(Part::Bars { page }) => bars(&page).map(|()| true),
         Some(Part::NullServer { port }) => null::serve(port).map(|()| true),
         Some(Part::Relay { port, workers, trips, size }) => floor::relay(port, workers, trips, size).map(|()| true),
         Some(Part::Echo { port, size }) => floor::echo(port, size).map(|()| true),
@@ -95,6 +100,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn bars(page: &Path) -> Result<()> {
+    Ok(write!(std::io::stdout(), "{}", bars::picture(&std::fs::read_to_string(page)?)?)?)
 }
 
 /// Progress, for whoever waits.

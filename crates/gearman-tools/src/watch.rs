@@ -1,7 +1,7 @@
 //! `gearadmin --watch`: looks at a server again and again, and shows what it saw as a table.
 //!
 //! Our server counts what becomes of jobs: one look a round tells all. One that does not know `counters`, such as C's, is
-//! asked for `status`, more often: see [`estimate`](crate::estimate).
+//! asked for `status`, more often: see `estimate`.
 
 use crate::counters::{Counters, counters};
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@
 //! tasks. Invariant: a server is sent the line once, so that nothing is cancelled twice.
 //!
 //! A handle is no address: servers on one host give the same ones. Where a client has got it from one of its servers, that one
-//! alone is asked, see [`crate::client::search`].
+//! alone is asked, see `search`.
 
 use crate::error::{Error, Result};
 use crate::net::address::ServerAddress;

@@ -102,7 +102,7 @@ struct Target {
     /// Keys that clients gave, each with its function.
     keys: HashSet<(Vec<u8>, Vec<u8>)>,
     settings: HashMap<Vec<u8>, Vec<u8>>,
-    /// What a page before has brought here: its id at the source, and [`digest`].
+    /// What a page before has brought here: its id at the source, and its digest: [`mark`].
     known: HashSet<(u64, u64)>,
     /// The keys of all marks.
     marks: Vec<Vec<u8>>,
