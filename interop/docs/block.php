@@ -9,7 +9,7 @@
  */
 
 const OUTPUTS = ['text', 'json'];
-const LANGUAGES = ['sh', 'php', 'toml', 'ini', 'conf', ...OUTPUTS];
+const LANGUAGES = ['sh', 'php', 'toml', 'ini', 'conf', 'yaml', ...OUTPUTS];
 
 final class Block
 {
