@@ -15,8 +15,8 @@ phpize=${php_config/%php-config*/phpize${php_config##*php-config}}
 rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 extensions=$("$PHP_CONFIG" --extension-dir)
 
-# What pie/ has besides what was there.
-leftovers() { (cd "$project/pie" && find . | sort | comm -13 "$scratch/before" -); }
+# What pie/ has besides what was there. An empty folder is left by PHP's own phpize.
+leftovers() { (cd "$project/pie" && rmdir include 2>/dev/null; find . | sort | comm -13 "$scratch/before" -); }
 (cd "$project/pie" && find . | sort) >"$scratch/before"
 
 # cargo, that takes what it would build from where it is; and tells what it was asked for.
