@@ -101,11 +101,7 @@ run_row() {
     echo "$(grep -c '^ok ' "$cache/$1.log") passed, $(grep -c '^FAIL ' "$cache/$1.log") failed, 0 skipped"
 }
 
-rows=("${@:-}")
-if [ $# = 0 ]; then rows=("${all[@]}"); fi
-for name in "${rows[@]}"; do
-    [[ " ${all[*]} " == *" $name "* ]] || die "there is no row $name; there are: ${all[*]}"
-done
+choose_rows "$@"
 mkdir -p "$cache"
 scripts/need.sh build matrix deb stress
 for name in "${rows[@]}"; do row "$name"; done

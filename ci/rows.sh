@@ -1,13 +1,26 @@
 # shellcheck shell=bash
 # Rows of a table, each of which runs by itself. To be sourced behind scripts/lib.sh.
 #
-# The caller sets `cache`, the folder of the log files, has a function run_row NAME, and calls row for each, then print_table.
+# The caller sets `cache`, the folder of the log files, and `all`, the rows that there are, and has a function run_row NAME. It calls
+# choose_rows, row for each of them, and print_table.
 # What run_row prints is a row's log; its line "PHP ..." and its last one, "N passed, N failed, N skipped", are for the table.
 
 table=() passed=0 failed=0 skipped=0
 cannot_be_had=69 # the exit code of php-debian.sh for what its mirror does not have
 running=''
 
+# choose_rows [NAME...]: sets rows to these, or to all.
+choose_rows() {
+    local name
+    # shellcheck disable=SC2154
+    rows=("${all[@]}")
+    if [ $# -gt 0 ]; then rows=("$@"); fi
+    for name in "${rows[@]}"; do
+        [[ " ${all[*]} " == *" $name "* ]] || die "there is no row $name; there are: ${all[*]}"
+    done
+}
+
+# row NAME: runs it; its output goes to a log file.
 row() {
     # shellcheck disable=SC2154
     local name=$1 log=$cache/$1.log begin=$SECONDS status=0 p=0 f=0 s=0
@@ -27,7 +40,7 @@ row() {
     elif [ "$status" != 0 ] && [ "$f" = 0 ]; then
         f=1
     fi
-    if [ "$((f + s))" != 0 ]; then grep -E '^(FAIL|not had:) ' "$log" || tail -n 20 "$log"; fi
+    if [ "$((f + s))" != 0 ]; then grep -E '^(SKIP|FAIL|BORK|WARN|LEAK) |^not had: ' "$log" || tail -n 20 "$log"; fi
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     table+=("$(printf '%-16s %-18s %6d %6d %7d %5d s' "$name" \
         "$(sed -n 's/^PHP \([0-9.]* [NZ]TS\)/\1/p' "$log" | head -n 1)" "$p" "$f" "$s" $((SECONDS - begin)))")

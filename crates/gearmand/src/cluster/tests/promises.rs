@@ -27,7 +27,7 @@ fn promises_hold_in_all_schedules() {
 
 /// Each mistake breaks a promise in one of the first schedules: this one, or whichever.
 fn finds(wrong: Wrong, promise: &str) {
-    let found = explore(0..20_000, wrong, Duration::from_secs(300));
+    let found = explore(0..20_000, wrong, Duration::MAX);
     let found = found.err().unwrap_or_else(|| panic!("{wrong:?} was not found"));
     println!("{wrong:?}: {found}");
     assert!(found.contains(promise), "{found}");
