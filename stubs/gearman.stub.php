@@ -1,6 +1,6 @@
 <?php
 /**
- * The one source of every PHP signature of gearman_rs (DESIGN P13). Nothing here is ever run.
+ * The one source of every PHP signature of gearman_rs. Nothing here is ever run.
  *
  * build.rs lets "php -n" read this file by reflection and writes arginfo, function tables and constants from it;
  * php-tests/tools/compare_api.php compares it, and the loaded module, with what pecl gearman 2.2.1 declares;

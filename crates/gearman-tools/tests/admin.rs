@@ -182,7 +182,7 @@ fn policies_and_dead_letters() {
         ],
     );
     let refused = "Error: INVALID_POLICY rate:+no\r\nError: UNKNOWN_JOB there+is+none\r\n";
-    ended.expect(0, &format!("1\n2\nf*\tfile:3\tretries=3\n.\n{letter}"), refused);
+    ended.expect(1, &format!("1\n2\nf*\tfile:3\tretries=3\n.\n{letter}"), refused);
 }
 
 /// Only the server can tell a handle from a function and a key.
@@ -197,7 +197,9 @@ fn a_job_is_asked_for_by_handle_first() {
     let json = "{\"job\":{\"handle\":\"X:1\",\"state\":\"queued\"}}\n";
     play(&["--job", "f:k", "--json"], script).expect(0, json, "");
     let script = &[("job f", "ERR UNKNOWN_JOB there+is+no+such+job\r\n")];
-    play(&["--job", "f"], script).expect(0, "", &format!("Error: {}", &unknown[4..]));
+    play(&["--job", "f"], script).expect(1, "", &format!("Error: {}", &unknown[4..]));
+    let json = play(&["--job", "f", "--json"], script);
+    assert!(json.status == Some(1) && String::from_utf8_lossy(&json.out).contains("UNKNOWN_JOB"), "{json:?}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn run(flags: &Gearadmin) -> Result<bool> {
         well &= match &mut document {
             Some(document) => {
                 document.add(&command, &answer)?;
-                !is_unknown(&command, &answer)
+                !is_refused(&command, &answer)
             }
             None => show(&command, &answer)?,
         };
@@ -66,7 +66,12 @@ fn is_unknown(command: &str, answer: &[u8]) -> bool {
     is_ours(command) && Refusal::read(answer).is_some_and(|refusal| refusal.is_unknown_command())
 }
 
-/// False: the server cannot do this, or a result is not there.
+/// A command of ours. What C gearadmin has ends well there, whatever the server says.
+fn is_refused(command: &str, answer: &[u8]) -> bool {
+    is_ours(command) && Refusal::read(answer).is_some()
+}
+
+/// False: it was not done, or is not there.
 fn show(command: &str, answer: &[u8]) -> Result<bool> {
     if is_unknown(command, answer) {
         let words = if command.starts_with("cancel unique ") { "cancel unique" } else { word(command) };
@@ -83,7 +88,7 @@ fn show(command: &str, answer: &[u8]) -> Result<bool> {
         Answer::Said(text) => print(&[text])?,
         Answer::Refused(text) => {
             print_error(&[b"Error: ", text]);
-            return Ok(word(command) != "result");
+            return Ok(!is_refused(command, answer));
         }
     }
     Ok(true)
