@@ -52,6 +52,9 @@ for file in composer.json stubs/composer.json; do
     check 'the oldest PHP is that of README' "$oldest" "$(json "$file" require php | sed 's/^^/PHP /')"
     check 'it loads no code' '' "$(json "$file" autoload)"
 done
+context=''
+# shellcheck disable=SC2016
+check 'the oldest PHP that configure takes is that of README' "$oldest" "PHP $(sed -n 's/.*\[$gearman_php\], \[\([0-9.]*\)\].*/\1/p' pie/config.m4)"
 context='composer.json: '
 check 'type and name' 'php-ext gearman-rs/gearman' "$(json composer.json type) $(json composer.json name)"
 check "the module's name" gearman "$(json composer.json php-ext extension-name)"
