@@ -33,6 +33,8 @@ start() {
         base=$1 debian=$2/merged project=$3 target=$4 folder=$5
         mount -t overlay gearman_rs -o "lowerdir=$base,upperdir=$2/upper,workdir=$2/work" "$debian"
         rm -f "$debian/usr/sbin/policy-rc.d"
+        # It may not load modules into the kernel.
+        ln -sf /dev/null "$debian/etc/systemd/system/systemd-modules-load.service"
         mount -t proc proc "$debian/proc"
         mount -t sysfs sysfs "$debian/sys"
         mount -t cgroup2 cgroup2 "$debian/sys/fs/cgroup"
