@@ -53,10 +53,11 @@ with_buildah() {
     done
     base "$from" ca-certificates,gcc,libc6-dev
     mkdir -p "$registry"
-    # hadolint has no word on it, but only Docker's format has a HEALTHCHECK.
-    builder build --format docker --isolation chroot --pull-never --build-arg PROFILE="$profile" --volume "$registry:/usr/local/cargo/registry" \
-        --tag "$name" . >"$place/build.log" 2>&1 || { tail -n 20 "$place/build.log" >&2; die "The image could not be built: $place/build.log"; }
-    builder inspect --type image --format '{{json .Docker.Config}}' "$name" >"$place/config.json"
+    # Only Docker's format has a HEALTHCHECK.
+    builder build --layers --format docker --isolation chroot --pull-never --build-arg PROFILE="$profile" \
+        --volume "$registry:/usr/local/cargo/registry" --tag "$name" . >"$place/build.log" 2>&1 || { tail -n 20 "$place/build.log" >&2; die "The image could not be built: $place/build.log"; }
+    builder inspect --type image "$name" |
+        python3 -c 'import json, sys; json.dump(json.load(sys.stdin)["Docker"]["config"], sys.stdout)' >"$place/config.json"
     container=$(builder from --pull-never "$name")
     cp -a "$(builder mount "$container")/." "$rootfs"
     builder rm "$container" >/dev/null

@@ -23,12 +23,12 @@ zig_tools() {
 }
 
 # link_old TARGET: cargo builds for it as ever, and links with our glibc: no symbol is asked for that this does not have. zig's headers are not
-# used, as bindgen's clang is older than they are.
+# used, as bindgen's clang is older than they are. rustc knows by the name cc which arguments the linker takes.
 link_old() {
     zig_tools
-    printf '#!/bin/sh\nexec "%s/bin/cargo-zigbuild" zig cc -- -target %s-linux-gnu.%s "$@"\n' "$zig" "$machine" "$glibc" >"$zig/link"
-    chmod +x "$zig/link"
-    export "CARGO_TARGET_$(printf %s "$1" | tr 'a-z-' 'A-Z_')_LINKER=$zig/link"
+    printf '#!/bin/sh\nexec "%s/bin/cargo-zigbuild" zig cc -- -target %s-linux-gnu.%s "$@"\n' "$zig" "$machine" "$glibc" >"$zig/cc"
+    chmod +x "$zig/cc"
+    export "CARGO_TARGET_$(printf %s "$1" | tr 'a-z-' 'A-Z_')_LINKER=$zig/cc"
 }
 
 # old_enough FILE: it asks for no glibc newer than ours.

@@ -61,7 +61,9 @@ def steps():
                     yield ": ".join([" ".join(words[:-1]), words[-1]]), step["run"], environment
 
 
-def reason(command):
+def reason(name, command):
+    if "-arm: " in name and "docker run" in command and os.uname().machine != "aarch64":
+        return "not had: a machine of arm64"
     return next((f"needs GitHub: {why}" for word, why in NEEDS_GITHUB.items() if word in command), None)
 
 
@@ -92,8 +94,8 @@ def main():
     failed = False
     for name, command, environment in steps():
         key = json.dumps([command, environment])
-        result = reason(command) or record.get(key, "not run yet")
-        if action == "run" and not reason(command) and (not patterns or any(pattern in name for pattern in patterns)):
+        result = reason(name, command) or record.get(key, "not run yet")
+        if action == "run" and not reason(name, command) and (not patterns or any(pattern in name for pattern in patterns)):
             result = record[key] = run(name, command, environment)
             RECORD.write_text(json.dumps(record, indent=1))
         elif action == "run":
