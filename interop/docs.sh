@@ -29,12 +29,14 @@ for page in docs/*.md; do
     [ "$page" = docs/SUMMARY.md ] || grep -qF "](${page#docs/})" docs/SUMMARY.md || fail "$page is in docs/SUMMARY.md"
 done
 
+# With processes of its own, too: whatever a page has started ends with it, also when this is interrupted.
 network=()
-if unshare -n ip link set lo up 2>/dev/null; then
-    network=(unshare -n)
-elif unshare -rn ip link set lo up 2>/dev/null; then
-    network=(unshare -rn)
-fi
+for namespaces in -npf -rnpf; do
+    if unshare $namespaces --kill-child ip link set lo up 2>/dev/null; then
+        network=(unshare "$namespaces" --kill-child)
+        break
+    fi
+done
 in_network() {
     if [ ${#network[@]} -gt 0 ]; then "${network[@]}" sh -c 'ip link set lo up && exec "$@"' sh "$@"; else "$@"; fi
 }
@@ -49,9 +51,9 @@ for page in "${pages[@]}"; do
     mkdir "$scratch/page"
     (cd "$scratch/page" && in_network php "$root/interop/docs/run.php" "$root/$page") >"$scratch/checks" 2>>"$log" || echo "FAIL $page: ended with $?" >>"$scratch/checks"
     if [ -s "$scratch/checks" ]; then add_up cat "$scratch/checks"; fi
-    # Servers that are daemons by now.
+    # Servers that are daemons by now; these are not their numbers where they had a network of their own.
     for file in "$scratch"/pids/*; do
-        if [ -f "$file" ]; then stop "$(cat "$file")"; fi
+        if [ ${#network[@]} = 0 ] && [ -f "$file" ]; then stop "$(cat "$file")"; fi
     done
     rm -rf "$scratch/page" "$scratch"/pids/*
 done

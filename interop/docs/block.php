@@ -53,7 +53,7 @@ final class Block
         }
         return $this->language === 'php'
             ? $this->name() !== null
-            : preg_match('/^gearmand (?!.*(-d\b|--(daemon|check-args|import)))|^gearman .*-w (?!.*&$)/', $this->code) === 1;
+            : preg_match('/^gearmand (?!.*(-d\b|--(daemon|check-args|import)))|^gearman (?!.* &).*-w /', $this->code) === 1;
     }
 
     public function command(): array
