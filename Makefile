@@ -92,6 +92,7 @@ memory: build
 cluster-bench: build
 	@CLUSTER_SECONDS=5 CLUSTER_ROUNDS=3 CLUSTER_TAKEOVERS=5 interop/cluster-bench.sh
 	@CLUSTER_SECONDS=5 CLUSTER_ROWS=10000000 interop/cluster-waiting.sh
+	@CLUSTER_SECONDS=20 CLUSTER_CHURN=10000000 interop/cluster-churn.sh
 
 fuzz:
 	@ci/fuzz.sh
