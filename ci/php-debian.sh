@@ -50,7 +50,7 @@ make_root() {
 }
 packages() {
     local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends) with
-    read -ra with <<<"${PHP_WITH:-php$1-dev gcc libc6-dev libclang-dev valgrind}"
+    read -ra with <<<"${PHP_WITH:-php$1-dev gcc libc6-dev libclang-dev make valgrind}"
     in_root -- apt-get -q update &&
         in_root -- "${install[@]}" "php$1-cli" "${with[@]}"
 }
