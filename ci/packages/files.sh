@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # files.sh: all files of this root folder, what is in them, and the packages, users and services that are known. What changes with
-# anything that apt does is left out: its caches, logs and lists, and the copies that programs keep of /etc/passwd and the like.
+# anything that apt does is left out: its caches, logs and lists, what cargo keeps, and the copies that programs keep of /etc/passwd and the like.
 set -euo pipefail
 
 find / -xdev \( \
-    -path /run -o -path /tmp -o -path /var/tmp -o -path /var/cache -o -path /var/lib/apt -o -path /var/log -o \
+    -path /run -o -path /root/.cargo -o -path /tmp -o -path /var/tmp -o -path /var/cache -o -path /var/lib/apt -o -path /var/log -o \
     -path '/var/lib/dpkg/*-old' -o -path /var/lib/dpkg/status -o -path /var/lib/dpkg/lock -o -path /var/lib/dpkg/triggers -o \
     -regex '/etc/\(passwd\|group\|shadow\|gshadow\|subuid\|subgid\)-' -o -path /etc/.pwd.lock -o -path /etc/ld.so.cache \
     \) -prune -o -printf '%y %m %u:%g %p %l\n' | LC_ALL=C sort -k 4
