@@ -46,6 +46,7 @@ foreach ([true, false] as $async) {
         } else {
             $child = signal_when_asleep(SIGUSR1, 2);
         }
+        // Where each signal began the time anew, it would never end; a busy machine is late, too.
         $begin = hrtime(true);
         [$result, $warnings] = heard($call);
         $took = (hrtime(true) - $begin) / 1e9;
@@ -58,8 +59,8 @@ foreach ([true, false] as $async) {
             "  %s: %s, %s, %s, text: %s\n",
             $name,
             json_encode($result),
-            $runs > ($name === 'work' ? 1 : 20) ? 'many signals' : "$runs signals",
-            $took < $seconds ? "too soon: $took" : ($took < $seconds * 2 + 2 ? 'in time' : "late: $took"),
+            $runs > 1 ? 'many signals' : "$runs signals",
+            $took < $seconds ? "too soon: $took" : ($took < $seconds + 15 ? 'in time' : "late: $took"),
             json_encode($told),
         );
         printf("    %.3f s, %d signals\n", $took, $runs);
