@@ -2,9 +2,10 @@
 //!
 //! Must never know what is sent.
 
+use gearman_core::net::address::lookup;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ impl Socket {
 
     pub(crate) fn tcp(host: &str, port: u16) -> io::Result<Socket> {
         let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for address in (host, port).to_socket_addrs()? {
+        for address in lookup(host, port)? {
             match TcpStream::connect_timeout(&address, CONNECT) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;

@@ -6,6 +6,7 @@
 use crate::durable::client_tls::{self, Verify};
 use crate::durable::decoded;
 use crate::durable::postgres::tls::Tls;
+use gearman_core::net::address::lookup;
 use std::path::Path;
 use std::time::Duration;
 use tokio_postgres::Config;
@@ -34,6 +35,7 @@ impl Conninfo {
             let sockets = if Path::new(SOCKETS).is_dir() { SOCKETS } else { "localhost" };
             config.host(variable("PGHOST").unwrap_or_else(|| sockets.into()));
         }
+        know_localhost(&mut config);
         if let Some(port) = variable("PGPORT").filter(|_| config.get_ports().is_empty()) {
             config.port(port.parse().map_err(|_| format!("PGPORT={port} is no port"))?);
         }
@@ -150,6 +152,20 @@ fn unquoted(value: &str) -> String {
     inner.replace("\\'", "'").replace("\\\\", "\\")
 }
 
+/// localhost is the loopback, also where the files of a minimal container have no line for it.
+fn know_localhost(config: &mut Config) {
+    let is_localhost = |host: &Host| matches!(host, Host::Tcp(name) if name.eq_ignore_ascii_case("localhost"));
+    if !config.get_hostaddrs().is_empty() || config.get_hosts().len() != 1 || !is_localhost(&config.get_hosts()[0]) {
+        return;
+    }
+    for (at, address) in lookup("localhost", 0).unwrap_or_default().iter().enumerate() {
+        if at > 0 {
+            config.host("localhost");
+        }
+        config.hostaddr(address.ip());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +193,16 @@ mod tests {
         assert_eq!((config.get_ports(), config.get_ssl_mode()), (&[5433][..], SslMode::Disable));
         assert_eq!((config.get_user(), config.get_application_name()), (Some("a"), Some("x")));
         assert_eq!(decoded("%2Fetc%2Fca%20x.pem%"), "/etc/ca x.pem%");
+    }
+
+    /// In a minimal container nobody else knows it.
+    #[test]
+    fn localhost_is_the_loopback() {
+        let config = parse("host=localhost port=5433").unwrap();
+        let addresses = config.get_hostaddrs();
+        assert!(!addresses.is_empty() && addresses.iter().all(|address| address.is_loopback()), "{addresses:?}");
+        assert!(config.get_hosts().len() == addresses.len() && config.get_ports() == [5433]);
+        assert!(parse("host=db.example.org").unwrap().get_hostaddrs().is_empty());
     }
 
     #[test]

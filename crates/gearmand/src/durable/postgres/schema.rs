@@ -97,7 +97,8 @@ impl Schema {
         self.make(client, &columns, again).await?;
         self.own(client, owner, again).await?;
         client.batch_execute("SET lock_timeout = 0").await.map_err(refused)?;
-        Ok(encoding.get::<_, &str>(0) != "UTF8")
+        // SQL_ASCII is any bytes, as they come.
+        Ok(!["UTF8", "SQL_ASCII"].contains(&encoding.get(0)))
     }
 
     /// What the database says, with the table where that helps.
