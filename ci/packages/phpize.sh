@@ -16,12 +16,4 @@ install() (
     phpize --clean
 )
 
-case ${1:-} in
-    # One after the other: in a condition, -e does not hold.
-    install)
-        install
-        enable
-        ;;
-    remove) remove ;;
-    *) echo "usage: phpize.sh install|remove" >&2 && exit 2 ;;
-esac
+there_or_away "$@"

@@ -15,12 +15,4 @@ install() {
     chmod 644 "$module" # Phar leaves modes out
 }
 
-case ${1:-} in
-    # One after the other: in a condition, -e does not hold.
-    install)
-        install
-        enable
-        ;;
-    remove) remove ;;
-    *) echo "usage: zip.sh install|remove" >&2 && exit 2 ;;
-esac
+there_or_away "$@"
