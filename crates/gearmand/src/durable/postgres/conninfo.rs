@@ -79,8 +79,10 @@ impl Conninfo {
             Host::Tcp(name) => name.clone(),
             Host::Unix(path) => path.display().to_string(),
         });
+        let mut hosts: Vec<String> = hosts.collect();
+        hosts.dedup(); // one with several addresses
         let name = self.config.get_dbname().or(self.config.get_user()).unwrap_or("the user's");
-        format!("{}, database {name}", hosts.collect::<Vec<_>>().join(", "))
+        format!("{}, database {name}", hosts.join(", "))
     }
 }
 
@@ -203,6 +205,8 @@ mod tests {
         assert!(!addresses.is_empty() && addresses.iter().all(|address| address.is_loopback()), "{addresses:?}");
         assert!(config.get_hosts().len() == addresses.len() && config.get_ports() == [5433]);
         assert!(parse("host=db.example.org").unwrap().get_hostaddrs().is_empty());
+        let place = Conninfo::parse("host=localhost dbname=q", |_| None).unwrap().place();
+        assert_eq!(place, "localhost, database q");
     }
 
     #[test]
