@@ -18,8 +18,13 @@ run() {
     at=$((at + 1)) status=0
     printf '\n== %d of %d: %s (%s since the start)\n' "$at" "$parts" "$name" "$(clock "$SECONDS")"
     "$@" 2>&1 | keep "$logs/$name.log" "$name" || status=$?
-    took=$((SECONDS - begin))
-    printf -- '-- %s took %s\n' "$name" "$(clock "$took")"
+    ended "$name" "$begin"
+}
+
+# ended NAME BEGIN: sets took.
+ended() {
+    took=$((SECONDS - $2))
+    printf -- '-- %s took %s\n' "$1" "$(clock "$took")"
 }
 
 # keep LOG NAME: what comes goes into the log and on; where nothing comes, it says so, with cargo's last line of
@@ -45,10 +50,15 @@ keep() {
     done 3>"$1"
 }
 
-# part NAME COMMAND...: runs it, and adds up what it says of its tests.
+# part NAME COMMAND...: runs it, and adds up its tests.
 part() {
-    local name=$1 p f s
     run "$@"
+    sum "$1"
+}
+
+# sum NAME: adds up what the log of a part says of its tests.
+sum() {
+    local name=$1 p f s
     read -r p f s < <(count "$logs/$name.log")
     # A part that failed without saying where: it did not build, or did not come to its end.
     if [ "$status" != 0 ] && [ "$f" = 0 ]; then f=1; fi

@@ -4,6 +4,7 @@
 #
 #   PROFILE=release   tests what users get, which takes minutes more to build (dev). Rust's own tests are always built by dev.
 #   ONLY=tls,fpm      of the interop scripts only these; patterns are good, too: 'tls*'
+#   JOBS=1            so many of PHP's tests, or interop scripts, at a time (2)
 #
 # An interop script is any executable interop/*.sh. It finds the peers in the variables of
 # peers/interop.sh, and ends with a line "N passed, N failed"; without one it counts as one test.
@@ -11,8 +12,8 @@ set -euo pipefail
 export PROFILE=${PROFILE:-dev}
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/parts.sh
-. scripts/parts.sh
+# shellcheck source=scripts/side-by-side.sh
+. scripts/side-by-side.sh
 
 kinds=("$@")
 if [ $# = 0 ]; then kinds=(rust php interop); fi
@@ -72,5 +73,5 @@ set +a
 
 if wanted rust; then part cargo cargo test --workspace --exclude gearman_rs --no-fail-fast; fi
 if wanted php; then part phpt php-tests/run.sh; fi
-for script in "${scripts[@]}"; do part "interop-$(basename "$script" .sh)" "$script"; done
+side_by_side "${scripts[@]}"
 report
