@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Parts of tests, one after the other: what runs, how far it is, what each took, and the sum of all. To be sourced behind lib.sh.
+# Parts of tests: what runs, how far it is, what each took, and the sum of all. To be sourced behind lib.sh.
 #
 # The caller sets parts, their number, and at the end calls report.
 
@@ -48,12 +48,6 @@ keep() {
         text=''
         [ "$status" = 0 ] || return 0
     done 3>"$1"
-}
-
-# part NAME COMMAND...: runs it, and adds up its tests.
-part() {
-    run "$@"
-    sum "$1"
 }
 
 # sum NAME: adds up what the log of a part says of its tests.

@@ -1,47 +1,45 @@
 # shellcheck shell=bash
-# Parts of tests side by side. To be sourced behind lib.sh, as parts.sh, which it brings.
+# Parts of tests side by side: most of what they do is to wait. To be sourced behind lib.sh, as parts.sh, which it brings.
 # shellcheck source=scripts/parts.sh
 . scripts/parts.sh
 
-# side_by_side SCRIPT...: parts that mostly wait, JOBS of them at a time. What one prints is shown when it has ended, so that
-# nothing is mixed.
 declare -A running=() began=()
-side_by_side() {
-    local script name
-    # What runs in the background does not hear Ctrl-C.
-    trap 'stop "${running[@]}"; exit 130' INT TERM HUP
-    for script in "$@"; do
-        if [ ${#running[@]} -ge "${JOBS:-2}" ]; then await_one; fi
-        name=interop-$(basename "$script" .sh)
-        at=$((at + 1)) began[$name]=$SECONDS
-        printf '\n== %d of %d: %s begins (%s since the start)\n' "$at" "$parts" "$name" "$(clock "$SECONDS")"
-        "$script" >"$logs/$name.log" 2>&1 </dev/null &
-        running[$name]=$!
-    done
-    while [ ${#running[@]} -gt 0 ]; do await_one; done
-    trap - INT TERM HUP
+
+# beside NAME COMMAND...: a part, as soon as fewer than JOBS of them run (2). Its lines are shown behind its name.
+beside() {
+    local name=$1
+    shift
+    while [ ${#running[@]} -ge "${JOBS:-2}" ]; do await_one; done
+    at=$((at + 1)) began[$name]=$SECONDS
+    printf '\n== %d of %d: %s (%s since the start)\n' "$at" "$parts" "$name" "$(clock "$SECONDS")"
+    # A process group of its own, so that all of it can be ended.
+    set -m
+    { "$@" 2>&1 </dev/null | keep "$logs/$name.log" "$name" | sed -u "s/^/$name: /"; } &
+    set +m
+    running[$name]=$!
 }
 
-# await_one: until one of those that run has ended, and shows what it printed.
 await_one() {
-    local name told=$SECONDS
+    local name
     while true; do
         for name in "${!running[@]}"; do
             if gone "${running[$name]}"; then break 2; fi
         done
-        if [ $((SECONDS - told)) -ge "$silence" ]; then
-            told=$SECONDS
-            for name in "${!running[@]}"; do
-                printf '   ... %s goes on, %s by now\n' "$name" "$(clock $((SECONDS - began[$name])))"
-            done
-        fi
         sleep 0.1
     done
     status=0
     wait "${running[$name]}" || status=$?
-    printf '\n-- %s:\n' "$name"
-    cat "$logs/$name.log"
+    unset "running[$name]"
     ended "$name" "${began[$name]}"
     sum "$name"
-    unset "running[$name]"
 }
+
+await_all() { while [ ${#running[@]} -gt 0 ]; do await_one; done; }
+
+end_all() {
+    local group
+    for group in "${running[@]}"; do kill -TERM -- "-$group" 2>/dev/null || true; done
+    await_all >/dev/null
+}
+trap 'end_all; exit 130' INT
+trap 'end_all; exit 143' TERM HUP

@@ -4,7 +4,7 @@
 #
 #   PROFILE=release   tests what users get, which takes minutes more to build (dev). Rust's own tests are always built by dev.
 #   ONLY=tls,fpm      of the interop scripts only these; patterns are good, too: 'tls*'
-#   JOBS=1            so many of PHP's tests, or interop scripts, at a time (2)
+#   JOBS=1            so many parts at a time, and so many of PHP's tests (2)
 #
 # An interop script is any executable interop/*.sh. It finds the peers in the variables of
 # peers/interop.sh, and ends with a line "N passed, N failed"; without one it counts as one test.
@@ -71,7 +71,8 @@ eval "$databases"
 if wanted interop; then eval "$(peers/interop.sh)"; fi
 set +a
 
-if wanted rust; then part cargo cargo test --workspace --exclude gearman_rs --no-fail-fast; fi
-if wanted php; then part phpt php-tests/run.sh; fi
-side_by_side "${scripts[@]}"
+if wanted rust; then beside cargo cargo test --workspace --exclude gearman_rs --no-fail-fast; fi
+if wanted php; then beside phpt php-tests/run.sh; fi
+for script in "${scripts[@]}"; do beside "interop-$(basename "$script" .sh)" "$script"; done
+await_all
 report
