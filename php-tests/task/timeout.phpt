@@ -16,7 +16,11 @@ $client->setTimeout(50);
 $client->addTask($f, 'x', 1);
 $client->addTask($f, 'x', 2);
 tell('nobody there', $client, fn() => $client->runTasks());
-wait_until(fn() => @$client->runTasks() || count($log) === 2);
+$rounds = 0;
+wait_until(
+    function () use ($client, &$log, &$rounds) { return ++$rounds && @$client->runTasks() || count($log) === 2; },
+    what: fn() => "two handles in $rounds rounds: " . implode(', ', $log) . '; ' . implode(' ', function_status($f)) . '; ' . $client->error(),
+);
 tell('still nobody', $client, fn() => $client->runTasks());
 echo implode(', ', $log), ', ', function_status($f)[0], " jobs\n";
 serve_all([$f => function ($job) { $job->sendData('d'); return 'result'; }]);

@@ -184,12 +184,13 @@ impl<'a> Servers<'a> {
         }
     }
 
-    /// Wakes up whoever is away and was declared dead, and is to find that out.
+    /// Wakes up whoever is away and was declared dead, and is to find that out. Who was away before it had joined, as happens where
+    /// a restart of the database keeps it from that, is declared dead by nobody.
     pub(super) fn heal_those_declared_dead(&mut self) {
         let Some(i) = self.away else { return };
         let name = self.places.lock().unwrap()[i].clone().unwrap().name;
-        let dead = format!("SELECT count(*) FROM @.server WHERE name = '{name}' AND died IS NOT NULL");
-        if self.cluster.sql().number(&dead) > 0 {
+        let living = format!("SELECT count(*) FROM @.server WHERE name = '{name}' AND died IS NULL");
+        if self.cluster.sql().number(&living) == 0 {
             self.heal(i);
         }
     }
