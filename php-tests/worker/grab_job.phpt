@@ -39,6 +39,7 @@ $submit('fourth', 'key');
 show('sendException', $worker->grabJob()->sendException('text'));
 $client_hears();
 show('no job, then work', @$worker->grabJob(), $worker->setTimeout(10), $worker->work(), code($worker));
+$worker->setTimeout(-1);
 
 // Not ended: it stays with the worker, and goes back with its connection.
 $submit('fifth', 'key');
