@@ -8,7 +8,10 @@ use App\Message\Note;
 use RuntimeException;
 use Symfony\Component\Messenger\Attribute\AsMessageHandler;
 
-/** Writes what it has done into files of the folder NOTES: a line for each note in `done`, a byte for each try that was to fail. */
+/**
+ * Writes what it has done into files of the folder NOTES: a line for each note in `done`, a byte for each try that was to fail. Note 0
+ * says that it is begun, and goes on when it is told.
+ */
 #[AsMessageHandler]
 final class NoteHandler
 {
@@ -23,7 +26,12 @@ final class NoteHandler
                 throw new RuntimeException("note $note->id fails");
             }
         }
-        usleep(random_int(0, 2000));
+        if ($note->id === 0) {
+            touch("$notes/begun");
+            for ($deadline = time() + 60; !file_exists("$notes/go") && time() < $deadline; clearstatcache()) {
+                usleep(5000);
+            }
+        }
         file_put_contents("$notes/done", "$note->id\n", FILE_APPEND);
     }
 }
