@@ -6,7 +6,7 @@ declare(strict_types=1);
 
 require_once 'Symfony/Bundle/FrameworkBundle/autoload.php';
 require_once 'Symfony/Component/Messenger/autoload.php';
-require_once dirname(__DIR__, 3) . '/autoload.php';
+require_once getenv('PACKAGES_AUTOLOAD') ?: dirname(__DIR__, 3) . '/autoload.php';
 
 spl_autoload_register(static function (string $class): void {
     $file = __DIR__ . '/src/' . strtr(substr($class, 4), '\\', '/') . '.php';
