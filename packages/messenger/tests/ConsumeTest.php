@@ -45,7 +45,7 @@ final class ConsumeTest extends TestCase
     public function testLimit(): void
     {
         $this->send(1, 2, 3);
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--limit=2')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--limit=2'));
         self::assertSame([1, 2], $this->done());
         $this->await(fn () => $this->jobs('messages') === 1);
     }
@@ -53,14 +53,14 @@ final class ConsumeTest extends TestCase
     public function testTimeLimit(): void
     {
         $this->send(1);
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--time-limit=1')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--time-limit=1'));
         self::assertSame([1], $this->done());
     }
 
     public function testMemoryLimit(): void
     {
         $this->send(1, 2);
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--memory-limit=1M')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--memory-limit=1M'));
         self::assertSame([1], $this->done());
         $this->await(fn () => $this->jobs('messages') === 1);
     }
@@ -70,10 +70,10 @@ final class ConsumeTest extends TestCase
     {
         $this->send(0, 1);
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => file_exists("$this->folder/begun"));
+        $this->await(fn () => file_exists("$this->folder/begun"), $console);
         proc_terminate($console, SIGTERM);
         touch("$this->folder/go");
-        self::assertSame(0, $this->end($console));
+        $this->succeeds($console);
         self::assertSame([0], $this->done());
         $this->await(fn () => $this->jobs('messages') === 1);
     }
@@ -82,20 +82,20 @@ final class ConsumeTest extends TestCase
     {
         $this->send(1);
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => $this->done() === [1]);
+        $this->await(fn () => $this->done() === [1], $console);
         proc_terminate($console, SIGTERM);
-        self::assertSame(0, $this->end($console));
+        $this->succeeds($console);
     }
 
     public function testAKilledOne(): void
     {
         $this->send(0);
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => file_exists("$this->folder/begun"));
+        $this->await(fn () => file_exists("$this->folder/begun"), $console);
         proc_terminate($console, SIGKILL);
         $this->end($console);
         touch("$this->folder/go");
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--limit=1')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--limit=1'));
         self::assertSame([0], $this->done());
     }
 
@@ -103,21 +103,21 @@ final class ConsumeTest extends TestCase
     {
         $this->transport->send(new Envelope(new Note(1, PHP_INT_MAX)));
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => $this->jobs('failed') === 1);
+        $this->await(fn () => $this->jobs('failed') === 1, $console);
         proc_terminate($console, SIGTERM);
-        self::assertSame(0, $this->end($console));
+        $this->succeeds($console);
         self::assertSame(4, filesize("$this->folder/tries-1"));
         $this->await(fn () => $this->jobs('messages') === 0);
 
         touch("$this->folder/healed");
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'failed', '--limit=1')));
+        $this->succeeds($this->console('messenger:consume', 'failed', '--limit=1'));
         self::assertSame([1], $this->done());
         $this->await(fn () => $this->jobs('failed') === 0);
     }
 
     public function testSetup(): void
     {
-        self::assertSame(0, $this->end($this->console('messenger:setup-transports')));
+        $this->succeeds($this->console('messenger:setup-transports'));
         self::gearman()->kill();
         self::assertNotSame(0, $this->end($this->console('messenger:setup-transports')));
     }
@@ -164,6 +164,12 @@ final class ConsumeTest extends TestCase
     }
 
     /** @param resource $console */
+    private function succeeds(mixed $console): void
+    {
+        self::assertSame(0, $this->end($console), (string) @file_get_contents("$this->folder/output"));
+    }
+
+    /** @param resource $console */
     private function end(mixed $console): int
     {
         $this->await(function () use ($console, &$status): bool {
@@ -176,10 +182,11 @@ final class ConsumeTest extends TestCase
         return $status['exitcode'];
     }
 
-    private function await(callable $condition): void
+    /** @param resource|null $console Without which it would be in vain. */
+    private function await(callable $condition, mixed $console = null): void
     {
         for ($deadline = microtime(true) + 60; !$condition(); usleep(10000)) {
-            if (microtime(true) > $deadline) {
+            if (microtime(true) > $deadline || ($console !== null && !proc_get_status($console)['running'])) {
                 self::fail("waited in vain; the console said:\n" . @file_get_contents("$this->folder/output"));
             }
             clearstatcache();
