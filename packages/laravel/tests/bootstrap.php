@@ -1,0 +1,8 @@
+<?php
+
+declare(strict_types=1);
+
+// The framework may be older than the PHP that runs it.
+error_reporting(E_ALL & ~E_DEPRECATED);
+require_once 'Illuminate/autoload.php';
+require_once dirname(__DIR__, 2) . '/autoload.php';
