@@ -26,9 +26,12 @@ final class AppFolder
         foreach (glob(__DIR__ . '/App/config/*.php') as $file) {
             copy($file, "$this->base/config/" . basename($file));
         }
+        file_put_contents("$this->base/artisan", '<?php require ' . var_export(__DIR__ . '/App/artisan', true) . ';');
         $package = json_decode(file_get_contents(dirname(__DIR__) . '/composer.json'), true);
         file_put_contents("$this->base/vendor/composer/installed.json", json_encode(['packages' => [$package]]));
         putenv("APP_BASE=$this->base");
+        // Of commands that start others.
+        putenv('PHP_BINARY=' . self::php());
         // The table that `artisan queue:failed-table` makes.
         $database = new PDO("sqlite:$this->base/database/database.sqlite");
         $database->exec('CREATE TABLE failed_jobs (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, connection TEXT, queue TEXT, payload TEXT,
@@ -61,7 +64,7 @@ final class AppFolder
     /** Starts a command of the application's console. */
     public function start(string ...$arguments): Program
     {
-        return new Program([self::php(), __DIR__ . '/App/artisan', ...$arguments], $this->base);
+        return new Program([self::php(), 'artisan', ...$arguments], $this->base);
     }
 
     /** With the module that is tested. */
@@ -95,6 +98,7 @@ final class AppFolder
     public function remove(): void
     {
         putenv('APP_BASE');
+        putenv('PHP_BINARY');
         exec('rm -rf ' . escapeshellarg($this->base));
     }
 }

@@ -11,6 +11,8 @@ use Illuminate\Foundation\Application;
 use PHPUnit\Framework\TestCase;
 use Throwable;
 
+require_once __DIR__ . '/bootstrap.php';
+
 /** A test with an application of its own, and a job server of its own. */
 abstract class LaravelTestCase extends TestCase
 {
@@ -22,6 +24,8 @@ abstract class LaravelTestCase extends TestCase
     {
         $this->server = GearmanTestServer::start();
         putenv("GEARMAN_QUEUE_SERVERS={$this->server->address()}");
+        // Where Laravel looks first.
+        $_SERVER['GEARMAN_QUEUE_SERVERS'] = $this->server->address();
         $this->folder = new AppFolder();
         $this->app = $this->folder->boot();
     }
@@ -33,6 +37,7 @@ abstract class LaravelTestCase extends TestCase
         $this->server->stop();
         $this->folder->remove();
         putenv('GEARMAN_QUEUE_SERVERS');
+        unset($_SERVER['GEARMAN_QUEUE_SERVERS']);
     }
 
     protected function onNotSuccessfulTest(Throwable $t): never
