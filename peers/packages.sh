@@ -13,7 +13,7 @@ group=packages
 # shellcheck source=peers/unpack.sh
 . peers/unpack.sh
 # Modules that Debian has in packages of their own; in this order, as one may want another.
-modules=(ctype iconv mbstring posix tokenizer dom simplexml xml xmlreader xmlwriter)
+modules=(ctype iconv intl mbstring posix tokenizer dom simplexml xml xmlreader xmlwriter)
 
 # They are there, this checkout was not moved since, and no package was removed.
 ready() {
@@ -24,14 +24,17 @@ ready() {
 }
 
 make_wrappers() {
-    local extensions module options=()
+    local extensions module options=() classes=$files/usr/share/php
+    # Packages look for each other beside themselves.
+    mkdir -p "$classes"
+    if [ -d /usr/share/php ]; then cp -rn /usr/share/php/. "$classes"; fi
     extensions=$("$PHP_CONFIG" --extension-dir)
     find_libs
     for module in "${modules[@]}"; do
         if "$PHP" -n -m | grep -qix "$module"; then continue; fi
         options+=(-d extension="$(locate "$extensions/$module.so")")
     done
-    wrapper php "$(command -v "$PHP")" -n -d include_path="$files/usr/share/php:/usr/share/php" "${options[@]}"
+    wrapper php "$(command -v "$PHP")" -n -d include_path="$classes" "${options[@]}"
     printf '%s=%q\n' PACKAGES_PHP "$peers/bin/php" PACKAGES_PHPUNIT "$(locate /usr/bin/phpunit)" >"$vars"
 }
 
