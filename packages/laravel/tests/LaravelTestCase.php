@@ -8,6 +8,7 @@ use GearmanRs\Laravel\GearmanQueue;
 use GearmanRs\Queue\Module;
 use GearmanRs\Testing\GearmanTestServer;
 use Illuminate\Foundation\Application;
+use PHPUnit\Framework\SkippedTest;
 use PHPUnit\Framework\TestCase;
 use Throwable;
 
@@ -19,6 +20,7 @@ abstract class LaravelTestCase extends TestCase
     protected GearmanTestServer $server;
     protected AppFolder $folder;
     protected Application $app;
+    private string $log = '';
 
     protected function setUp(): void
     {
@@ -35,6 +37,7 @@ abstract class LaravelTestCase extends TestCase
         $this->app->flush();
         unset($this->app);
         $this->server->stop();
+        $this->log = $this->folder->log();
         $this->folder->remove();
         putenv('GEARMAN_QUEUE_SERVERS');
         unset($_SERVER['GEARMAN_QUEUE_SERVERS']);
@@ -42,7 +45,9 @@ abstract class LaravelTestCase extends TestCase
 
     protected function onNotSuccessfulTest(Throwable $t): never
     {
-        fwrite(STDERR, "\ngearmand said:\n{$this->server->output()}");
+        if (!$t instanceof SkippedTest) {
+            fwrite(STDERR, "\ngearmand said:\n{$this->server->output()}\nLaravel logged:\n$this->log\n");
+        }
         throw $t;
     }
 

@@ -138,12 +138,12 @@ final class WorkTest extends LaravelTestCase
 
     public function testAJobThatTakesTooLongIsTriedAgain(): void
     {
+        $this->needsOurs('attempts of killed workers');
         Note::dispatch('a', 'sleep', 1, 600);
         $worker = $this->folder->start('queue:work', '--timeout=1', '--tries=3');
         self::assertNotSame(0, $worker->status());
         $this->work('--tries=3');
-        $try = Module::isPecl() ? 1 : 2;
-        self::assertSame(['a try 1', "a try $try", 'a done'], $this->folder->journal());
+        self::assertSame(['a try 1', 'a try 2', 'a done'], $this->folder->journal());
     }
 
     /** @dataProvider ends */
@@ -189,7 +189,7 @@ final class WorkTest extends LaravelTestCase
 
     public function testClosuresAndChainsWork(): void
     {
-        dispatch(require __DIR__ . '/App/closure.php');
+        dispatch(Note::closure('closure'));
         Note::withChain([new Note('second'), new Note('third')])->dispatch('first');
         $this->work();
         self::assertSame(['closure', 'first', 'second', 'third'], $this->done());

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace GearmanRs\Laravel\Tests\App\Jobs;
 
+use Closure;
 use Illuminate\Bus\Queueable;
 use Illuminate\Contracts\Queue\ShouldQueue;
 use Illuminate\Foundation\Bus\Dispatchable;
@@ -18,6 +19,8 @@ class Note implements ShouldQueue
     use Queueable;
 
     /**
+     * Where the application has a file storage/healed, all succeed.
+     *
      * @param string $does one of the cases below
      * @param int $until how many tries it does that; then it succeeds
      * @param float $for seconds: how long it takes, or is delayed
@@ -30,10 +33,16 @@ class Note implements ShouldQueue
     ) {
     }
 
+    /** Of a class that workers have, too. */
+    public static function closure(string $name): Closure
+    {
+        return static fn () => self::write("$name done");
+    }
+
     public function handle(): void
     {
         $this->note('try ' . $this->attempts());
-        if ($this->attempts() <= $this->until) {
+        if ($this->attempts() <= $this->until && !is_file(storage_path('healed'))) {
             match ($this->does) {
                 'succeed' => null,
                 'throw' => throw new RuntimeException("$this->name was told to throw"),
@@ -56,7 +65,12 @@ class Note implements ShouldQueue
 
     private function note(string $what): void
     {
-        file_put_contents(storage_path('journal'), "$this->name $what\n", FILE_APPEND);
+        self::write("$this->name $what");
+    }
+
+    private static function write(string $line): void
+    {
+        file_put_contents(storage_path('journal'), "$line\n", FILE_APPEND);
     }
 
     /** Signals do not shorten it. */
