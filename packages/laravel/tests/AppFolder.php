@@ -27,6 +27,7 @@ final class AppFolder
             copy($file, "$this->base/config/" . basename($file));
         }
         file_put_contents("$this->base/artisan", '<?php require ' . var_export(__DIR__ . '/App/artisan', true) . ';');
+        file_put_contents("$this->base/bootstrap/app.php", '<?php return ' . self::class . '::make(' . var_export($this->base, true) . ');');
         $package = json_decode(file_get_contents(dirname(__DIR__) . '/composer.json'), true);
         file_put_contents("$this->base/vendor/composer/installed.json", json_encode(['packages' => [$package]]));
         putenv("APP_BASE=$this->base");
