@@ -9,6 +9,8 @@
 . "$(dirname "$0")/packages-lib.sh"
 # shellcheck source=interop/packages/keep.sh
 . interop/packages/keep.sh
+# shellcheck source=interop/packages/install.sh
+. interop/packages/install.sh
 
 messages=${PACKAGES_MESSAGES:-300}
 app=packages/messenger/tests/app
@@ -58,6 +60,22 @@ many() {
     end "$server"
 }
 
+# What the pages show is what is tested here.
+pages() {
+    local page
+    php_script ours
+    start_server ours
+    export MESSENGER_TRANSPORT_DSN=gearman://127.0.0.1:$port APP_CACHE_DIR=$scratch/cache-pages APP_LOG_DIR=$scratch APP_ENV=prod
+    for page in docs/symfony.md packages/messenger/README.md; do
+        context=''
+        add_up "$TEST_PHP" interop/packages/shown.php files "$page" "$app/config/packages"
+        install_as "$page" symfony/messenger:5.4.0
+        PACKAGES_AUTOLOAD=$vendor/autoload.php check_that "$page: the application runs" console messenger:setup-transports --quiet
+    done
+    end "$server"
+}
+
+pages
 for module in ours pecl; do
     unit_tests messenger "$module"
     many "$module"

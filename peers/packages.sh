@@ -3,6 +3,7 @@
 #
 #   PACKAGES_PHP       php without a php.ini and gearman, with the modules that they need; it finds their classes by its include path
 #   PACKAGES_PHPUNIT   PHPUnit, for that php
+#   PACKAGES_COMPOSER  composer, likewise
 #
 # Packages that are installed are used where they are, the others unpacked: see unpack.sh.
 set -euo pipefail
@@ -20,7 +21,8 @@ ready() {
     { [ -f "$vars" ] && as_listed; } || return 1
     # shellcheck disable=SC1090
     . "$vars"
-    [ "$PACKAGES_PHP" = "$peers/bin/php" ] && "$PACKAGES_PHP" "$PACKAGES_PHPUNIT" --version >/dev/null 2>&1
+    [ "$PACKAGES_PHP" = "$peers/bin/php" ] && "$PACKAGES_PHP" "$PACKAGES_PHPUNIT" --version >/dev/null 2>&1 &&
+        COMPOSER_ALLOW_SUPERUSER=1 "$PACKAGES_PHP" "$PACKAGES_COMPOSER" --version >/dev/null 2>&1
 }
 
 make_wrappers() {
@@ -35,12 +37,13 @@ make_wrappers() {
         options+=(-d extension="$(locate "$extensions/$module.so")")
     done
     wrapper php "$(command -v "$PHP")" -n -d include_path="$classes" "${options[@]}"
-    printf '%s=%q\n' PACKAGES_PHP "$peers/bin/php" PACKAGES_PHPUNIT "$(locate /usr/bin/phpunit)" >"$vars"
+    printf '%s=%q\n' PACKAGES_PHP "$peers/bin/php" PACKAGES_PHPUNIT "$(locate /usr/bin/phpunit)" \
+        PACKAGES_COMPOSER "$(locate /usr/bin/composer)" >"$vars"
 }
 
 if ! ready; then
     begin
     make_wrappers
-    ready || die "PHPUnit does not start: try $PACKAGES_PHP $PACKAGES_PHPUNIT --version"
+    ready || die "PHPUnit or composer does not start: try ${peers#"$root"/}/bin/php /usr/bin/phpunit --version"
 fi
 cat "$vars"
