@@ -20,23 +20,34 @@ final class AppFolder
     public function __construct()
     {
         $this->base = sys_get_temp_dir() . '/laravel-' . bin2hex(random_bytes(6));
-        foreach (['bootstrap/cache', 'config', 'database', 'storage/framework/cache', 'storage/logs', 'vendor/composer'] as $folder) {
+        foreach (['bootstrap/cache', 'config', 'database', 'storage/framework/cache', 'storage/logs'] as $folder) {
             mkdir("$this->base/$folder", 0777, true);
         }
         foreach (glob(__DIR__ . '/App/config/*.php') as $file) {
             copy($file, "$this->base/config/" . basename($file));
         }
-        file_put_contents("$this->base/artisan", '<?php require ' . var_export(__DIR__ . '/App/artisan', true) . ';');
+        file_put_contents("$this->base/artisan", '<?php $base = __DIR__; require ' . var_export(__DIR__ . '/App/artisan', true) . ';');
         file_put_contents("$this->base/bootstrap/app.php", '<?php return ' . self::class . '::make(' . var_export($this->base, true) . ');');
-        $package = json_decode(file_get_contents(dirname(__DIR__) . '/composer.json'), true);
-        file_put_contents("$this->base/vendor/composer/installed.json", json_encode(['packages' => [$package]]));
-        putenv("APP_BASE=$this->base");
+        $this->install();
         // Of commands that start others.
         putenv('PHP_BINARY=' . self::php());
         // The table that `artisan queue:failed-table` makes.
         $database = new PDO("sqlite:$this->base/database/database.sqlite");
         $database->exec('CREATE TABLE failed_jobs (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, connection TEXT, queue TEXT, payload TEXT,
             exception TEXT, failed_at TEXT DEFAULT CURRENT_TIMESTAMP)');
+    }
+
+    /** As composer does; or it has done so, and PACKAGES_AUTOLOAD is its autoloader. */
+    private function install(): void
+    {
+        if ($autoload = getenv('PACKAGES_AUTOLOAD')) {
+            symlink(dirname($autoload), "$this->base/vendor");
+
+            return;
+        }
+        mkdir("$this->base/vendor/composer", 0777, true);
+        $package = json_decode(file_get_contents(dirname(__DIR__) . '/composer.json'), true);
+        file_put_contents("$this->base/vendor/composer/installed.json", json_encode(['packages' => [$package]]));
     }
 
     /** The application, in this process. */
@@ -98,7 +109,6 @@ final class AppFolder
 
     public function remove(): void
     {
-        putenv('APP_BASE');
         putenv('PHP_BINARY');
         exec('rm -rf ' . escapeshellarg($this->base));
     }

@@ -25,9 +25,11 @@ abstract class LaravelTestCase extends TestCase
     protected function setUp(): void
     {
         $this->server = GearmanTestServer::start();
-        putenv("GEARMAN_QUEUE_SERVERS={$this->server->address()}");
-        // Where Laravel looks first.
-        $_SERVER['GEARMAN_QUEUE_SERVERS'] = $this->server->address();
+        foreach (['QUEUE_CONNECTION' => 'gearman', 'GEARMAN_QUEUE_SERVERS' => $this->server->address()] as $name => $value) {
+            putenv("$name=$value");
+            // Where Laravel looks first.
+            $_SERVER[$name] = $value;
+        }
         $this->folder = new AppFolder();
         $this->app = $this->folder->boot();
     }
@@ -39,8 +41,10 @@ abstract class LaravelTestCase extends TestCase
         $this->server->stop();
         $this->log = $this->folder->log();
         $this->folder->remove();
-        putenv('GEARMAN_QUEUE_SERVERS');
-        unset($_SERVER['GEARMAN_QUEUE_SERVERS']);
+        foreach (['QUEUE_CONNECTION', 'GEARMAN_QUEUE_SERVERS'] as $name) {
+            putenv($name);
+            unset($_SERVER[$name]);
+        }
     }
 
     protected function onNotSuccessfulTest(Throwable $t): never

@@ -66,6 +66,19 @@ final class WorkTest extends LaravelTestCase
         self::assertSame(1, $this->queue()->size());
     }
 
+    public function testItGoesOnWhenTheServerIsBack(): void
+    {
+        $worker = $this->folder->start('queue:work', '--sleep=0');
+        $this->awaitWorkers();
+        $this->server->kill();
+        Await::that(fn () => str_contains($this->folder->log(), $this->server->address()), fn () => 'nobody hears of it');
+        $this->server = $this->server->startAgain();
+        Note::dispatch('a');
+        $this->awaitJournal(['a try 1', 'a done']);
+        $worker->signal(SIGTERM);
+        self::assertSame(0, $worker->status());
+    }
+
     public function testItStopsAtARestart(): void
     {
         $worker = $this->folder->start('queue:work', '--sleep=0');
