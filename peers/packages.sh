@@ -14,7 +14,7 @@ group=packages
 # shellcheck source=peers/unpack.sh
 . peers/unpack.sh
 # Modules that Debian has in packages of their own; in this order, as one may want another.
-modules=(ctype iconv intl mbstring posix tokenizer dom simplexml xml xmlreader xmlwriter)
+modules=(ctype iconv intl mbstring posix tokenizer dom simplexml xml xmlreader xmlwriter pdo sqlite3 pdo_sqlite)
 
 # They are there, this checkout was not moved since, and no package was removed.
 ready() {

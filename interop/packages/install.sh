@@ -1,16 +1,18 @@
 # shellcheck shell=bash
 # Packages are installed by composer as their pages say, without Packagist. To be sourced behind packages-lib.sh.
 
-# install_as PAGE PROVIDED: by the page's own commands, into a project that provides the package with that name. Sets vendor.
+# install_as PAGE PROVIDED...: by the page's own commands, into a project that provides packages, each NAME:VERSION. Sets vendor.
 install_as() {
-    local project=$scratch/project
+    local project=$scratch/project provided
     rm -rf "$project"
     mkdir -p "$project" "$scratch/bin"
     ln -sfn "$root" "$scratch/gearman_rs"
     printf '#!/bin/sh\nexec %q %q "$@"\n' "$TEST_PHP" "$PACKAGES_COMPOSER" >"$scratch/bin/composer"
     chmod +x "$scratch/bin/composer"
     # The framework is Debian's, which composer does not know.
-    printf '{"name": "app/app", "provide": {"%s": "%s"}, "repositories": {"packagist.org": false}}' "${2%:*}" "${2#*:}" >"$project/composer.json"
+    provided=$(printf ', "%s"' "${@:2}")
+    provided=${provided#, }
+    printf '{"name": "app/app", "provide": {%s}, "repositories": {"packagist.org": false}}' "${provided//:/\": \"}" >"$project/composer.json"
     "$TEST_PHP" interop/packages/shown.php commands "$1" 'composer require' >"$scratch/commands"
     vendor=$project/vendor
     check_that "$1: its commands install" pasted "$project"

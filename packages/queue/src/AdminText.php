@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace GearmanRs\Queue;
 
 /**
- * What servers answer to the text command `status`.
+ * What servers answer to the text commands `status`, and to `counters`, which only gearman_rs's has.
  *
  * @internal
  */
@@ -27,24 +27,71 @@ final class AdminText
         return $counts;
     }
 
+    public static function detailed(Options $options, string $function): Counts
+    {
+        $delayed = 0;
+        $oldest = [];
+        foreach ($options->servers as $server) {
+            $told = self::counters($options, $server, $function);
+            $delayed += (int) ($told['delayed'] ?? 0);
+            $oldest[] = $told === null ? null : (float) ($told['oldest_us'] ?? 0) / 1e6;
+        }
+        [$all, $running] = self::counts($options, $function);
+        $waiting = max(0, $all - $running - $delayed);
+
+        return new Counts($waiting, $delayed, $running, $waiting === 0 || in_array(null, $oldest, true) ? null : max($oldest));
+    }
+
     /** @return iterable<array{string, string, string}> */
     private static function status(Options $options, string $server): iterable
     {
+        foreach (self::ask($options, $server, 'status') as $line) {
+            $fields = explode("\t", $line);
+            if (count($fields) < 3) {
+                throw new QueueException("The job server at $server does not tell how many jobs it has: $line");
+            }
+            yield [$fields[0], $fields[1], $fields[2]];
+        }
+    }
+
+    /** @return array<string, string>|null Null where the server does not know the command. */
+    private static function counters(Options $options, string $server, string $function): ?array
+    {
+        $name = preg_replace_callback('/[\x00-\x1f\x7f\\\\]/', static fn (array $byte) => sprintf('\x%02x', ord($byte[0])), $function);
+        $told = [];
+        foreach (self::ask($options, $server, 'counters') as $line) {
+            $fields = explode("\t", $line);
+            if (str_starts_with($line, 'ERR ')) {
+                return null;
+            }
+            if (array_slice($fields, 0, 2) === ['function', $name]) {
+                foreach (array_slice($fields, 2) as $field) {
+                    [$key, $value] = explode('=', $field, 2) + [1 => ''];
+                    $told[$key] = $value;
+                }
+            }
+        }
+
+        return $told;
+    }
+
+    /** @return iterable<string> The lines of the answer. */
+    private static function ask(Options $options, string $server, string $command): iterable
+    {
         $stream = self::connect($options, $server);
-        fwrite($stream, "status\n");
+        fwrite($stream, "$command\n");
         while (($line = fgets($stream)) !== false) {
-            $fields = explode("\t", rtrim($line, "\r\n"));
-            if (count($fields) >= 3) {
-                yield [$fields[0], $fields[1], $fields[2]];
-            } elseif ($fields === ['.']) {
+            $line = rtrim($line, "\r\n");
+            if ($line !== '.') {
+                yield $line;
+            }
+            if ($line === '.' || str_starts_with($line, 'ERR ')) {
                 fclose($stream);
 
                 return;
-            } else {
-                throw new QueueException("The job server at $server does not tell how many jobs it has: $line");
             }
         }
-        throw new QueueException("The job server at $server did not answer `status` in $options->timeout s");
+        throw new QueueException("The job server at $server did not answer `$command` in $options->timeout s");
     }
 
     /** @return resource */

@@ -18,8 +18,8 @@ final class Queue
 
     private int $process = 0;
 
-    /** A worker without a job: jobs that are taken at the same time have one each. */
-    private ?Worker $idle = null;
+    /** @var array<string, Worker> By queue, a worker without a job: jobs that are taken at the same time have one each. */
+    private array $idle = [];
 
     public function __construct(private readonly Options $options)
     {
@@ -62,39 +62,53 @@ final class Queue
     public function take(string $queue, float $waitSeconds): ?TakenJob
     {
         Worker::closeAbandoned();
-        $worker = $this->idle?->canTake($queue) ? $this->idle : null;
-        $this->idle = null;
+        $worker = ($this->idle[$queue] ?? null)?->isOurs() ? $this->idle[$queue] : null;
+        unset($this->idle[$queue]);
         try {
-            $job = $worker?->take($queue, $waitSeconds);
+            $job = $worker?->take($waitSeconds);
         } catch (QueueException) {
             // Its server was restarted, perhaps.
             $worker = null;
         }
         if ($worker === null) {
-            $worker = new Worker($this->options);
-            $job = $worker->take($queue, $waitSeconds);
+            $worker = new Worker($this->options, $queue);
+            $job = $worker->take($waitSeconds);
         }
         if ($job === null) {
-            $this->idle = $worker;
+            $this->idle[$queue] = $worker;
 
             return null;
         }
 
-        return new TakenJob($queue, $job, $worker, function (Worker $worker): void {
-            $this->idle = $worker;
+        return new TakenJob($queue, $job, $worker, function (Worker $worker) use ($queue): void {
+            $this->idle[$queue] = $worker;
         });
     }
 
     /** Jobs of all servers that wait, also for their time, or run. */
     public function size(string $queue): int
     {
-        return $this->counts($queue)[0];
+        return $this->allAndRunning($queue)[0];
     }
 
     /** Jobs of all servers that run. */
     public function running(string $queue): int
     {
-        return $this->counts($queue)[1];
+        return $this->allAndRunning($queue)[1];
+    }
+
+    /** What size() and running() tell, and more where the servers are gearman_rs's. */
+    public function counts(string $queue): Counts
+    {
+        Worker::closeAbandoned();
+
+        return AdminText::detailed($this->options, $queue);
+    }
+
+    /** Delays want gearman_rs's module. */
+    public static function canDelay(): bool
+    {
+        return method_exists(GearmanClient::class, 'doBackgroundAt');
     }
 
     /** Closes all connections, but those of jobs that are taken. */
@@ -102,11 +116,11 @@ final class Queue
     {
         Worker::closeAbandoned();
         $this->client = null;
-        $this->idle = null;
+        $this->idle = [];
     }
 
     /** @return array{int, int} */
-    private function counts(string $queue): array
+    private function allAndRunning(string $queue): array
     {
         Worker::closeAbandoned();
 
@@ -126,7 +140,7 @@ final class Queue
 
     private function putLater(GearmanClient $client, string $queue, string $body, float $delay, ?string $unique): string
     {
-        if (!method_exists($client, 'doBackgroundAt')) {
+        if (!self::canDelay()) {
             throw new QueueException("A job of '$queue' with a delay wants gearman_rs's module; pecl's gearman, which is loaded, cannot submit it");
         }
 

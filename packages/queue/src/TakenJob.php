@@ -43,13 +43,13 @@ final class TakenJob
 
     public function complete(string $result = ''): void
     {
-        $this->end(static fn (Worker $worker) => $worker->complete($result));
+        $this->end(fn (Worker $worker) => $worker->complete($this->job, $result));
     }
 
     /** What becomes of it then is for the server's policy to say: without one, nothing. */
     public function fail(): void
     {
-        $this->end(static fn (Worker $worker) => $worker->fail());
+        $this->end(fn (Worker $worker) => $worker->fail($this->job));
     }
 
     /** The server still gives us the time that we need, as long as it is there; throws if the connection to it is lost. */
@@ -62,12 +62,14 @@ final class TakenJob
         }
     }
 
+    /** @param Closure(Worker): bool $how */
     private function end(Closure $how): void
     {
         $worker = $this->worker ?? throw $this->lost();
         $this->worker = null;
-        $how($worker);
-        ($this->idle)($worker);
+        if ($how($worker)) {
+            ($this->idle)($worker);
+        }
     }
 
     private function lost(): QueueException

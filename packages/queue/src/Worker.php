@@ -6,11 +6,12 @@ namespace GearmanRs\Queue;
 
 use Closure;
 use Fiber;
+use FiberError;
 use GearmanJob;
 use GearmanWorker;
 
 /**
- * A worker with connections of its own, which has one job at most.
+ * A worker of one function with connections of its own, which has one job at most.
  *
  * GearmanWorker::work() wants a function that has done the job when it returns. So it runs in a fiber, and that function suspends
  * it for as long as the job is under way. Of a job that is dropped the server must not hear: the connection closes, and the job
@@ -30,36 +31,44 @@ final class Worker
 
     private GearmanWorker $worker;
 
-    private ?string $function = null;
-
     /** @var Fiber<float, Closure(GearmanJob): string, int|null, GearmanJob>|null In the midst of work(), which has a job. */
     private ?Fiber $fiber = null;
+
+    /** It was told that there is no job, and will be woken for one. */
+    private bool $asleep = false;
 
     /** The function of work() was called, and has returned. */
     private bool $returned = false;
 
     private readonly int $process;
 
-    public function __construct(private readonly Options $options)
+    public function __construct(private readonly Options $options, private readonly string $function)
     {
         $this->process = (int) getmypid();
         $this->worker = Module::worker($options);
         $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING | GEARMAN_WORKER_GRAB_UNIQ);
+        // The worker must not keep us, as nothing would end that but a search for cycles.
+        $returned = &$this->returned;
+        $hold = static function (GearmanJob $job) use (&$returned): string {
+            $end = Fiber::suspend($job);
+            $returned = true;
+
+            return $end($job);
+        };
+        if (!@$this->worker->addFunction($function, $hold, null, $options->jobTimeout)) {
+            throw new QueueException("'$function' cannot be the name of a queue: " . $this->worker->error());
+        }
     }
 
-    /**
-     * Can it take a job of that function? Not if another process made it, of which this is a fork. And pecl's announces another
-     * function only in some states: then it would bring jobs of the one before.
-     */
-    public function canTake(string $function): bool
+    /** Was it made by this process, and not by one that was forked into it? */
+    public function isOurs(): bool
     {
-        return $this->process === getmypid() && ($this->function === $function || !Module::isPecl());
+        return $this->process === getmypid();
     }
 
     /** The job to be done, or null if there is none. When this throws, the worker is of no use any more. */
-    public function take(string $function, float $wait): ?GearmanJob
+    public function take(float $wait): ?GearmanJob
     {
-        $this->serve($function);
         $this->returned = false;
         $fiber = new Fiber($this->work(...));
         $job = $fiber->start(microtime(true) + $wait);
@@ -71,18 +80,22 @@ final class Worker
         return $job;
     }
 
-    public function complete(string $result): void
+    /** Is it of use for another job then? */
+    public function complete(GearmanJob $job, string $result): bool
     {
-        $this->end(static fn () => $result);
+        return $this->end(static fn () => $result, static fn () => $job->sendComplete($result));
     }
 
-    public function fail(): void
+    /** The same. */
+    public function fail(GearmanJob $job): bool
     {
-        $this->end(static function (GearmanJob $job): string {
+        $return = static function () use ($job): string {
             $job->setReturn(GEARMAN_WORK_FAIL);
 
             return '';
-        });
+        };
+
+        return $this->end($return, static fn () => $job->sendFail());
     }
 
     /**
@@ -114,31 +127,12 @@ final class Worker
         }
     }
 
-    private function serve(string $function): void
-    {
-        if ($this->function === $function) {
-            return;
-        }
-        if ($this->function !== null) {
-            $this->worker->unregister($this->function);
-        }
-        // The worker must not keep us, as nothing would end that but a search for cycles.
-        $returned = &$this->returned;
-        $hold = static function (GearmanJob $job) use (&$returned): string {
-            $end = Fiber::suspend($job);
-            $returned = true;
-
-            return $end($job);
-        };
-        if (!@$this->worker->addFunction($function, $hold, null, $this->options->jobTimeout)) {
-            throw new QueueException("'$function' cannot be the name of a queue: " . $this->worker->error());
-        }
-        $this->function = $function;
-    }
-
     /** What runs in the fiber. Returns null if no job came, else the return code of its end. */
     private function work(float $deadline): ?int
     {
+        // pecl's does not ask again before it has looked whether the server woke it, and is still there.
+        $looked = !$this->asleep || !Module::isPecl();
+        $this->asleep = false;
         $answerDue = microtime(true) + $this->options->timeout;
         while (true) {
             $this->worker->setTimeout((int) ceil($this->options->timeout * 1000));
@@ -148,10 +142,15 @@ final class Worker
                 return $code;
             }
             if ($code === GEARMAN_NO_JOBS) {
-                $this->wait(max(0.001, $deadline - microtime(true)));
-                if (microtime(true) >= $deadline) {
+                // With that answer and nothing else: a job on its way would belong to nobody.
+                $left = $deadline - microtime(true);
+                if ($left <= 0 && $looked) {
+                    $this->asleep = true;
+
                     return null;
                 }
+                $this->wait(max(0, $left));
+                $looked = true;
                 $answerDue = microtime(true) + $this->options->timeout;
             } elseif (in_array($code, [GEARMAN_IO_WAIT, GEARMAN_SUCCESS], true) && microtime(true) < $answerDue) {
                 // A longer wait would not end by the answer that there is no job.
@@ -170,19 +169,32 @@ final class Worker
         }
     }
 
-    /** @param Closure(GearmanJob): string $how */
-    private function end(Closure $how): void
+    /**
+     * @param Closure(): string $return What the function returns.
+     * @param Closure(): bool $send The same without its return.
+     */
+    private function end(Closure $return, Closure $send): bool
     {
-        unset(self::$busy[spl_object_id($this)]);
-        $fiber = $this->fiber;
-        $this->fiber = null;
         // Until all of the result is sent.
         $this->worker->removeOptions(GEARMAN_WORKER_NON_BLOCKING);
-        $fiber?->resume($how);
-        $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING);
-        if (!in_array($fiber?->getReturn(), [GEARMAN_SUCCESS, GEARMAN_WORK_FAIL], true)) {
+        $resumed = true;
+        try {
+            $this->fiber?->resume($return);
+            $sent = in_array($this->fiber?->getReturn(), [GEARMAN_SUCCESS, GEARMAN_WORK_FAIL], true);
+            unset(self::$busy[spl_object_id($this)]);
+            $this->fiber = null;
+            $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING);
+        } catch (FiberError) {
+            // A signal handler resumes no fiber.
+            $resumed = false;
+            $sent = @$send();
+            $this->abandon();
+        }
+        if (!$sent) {
             throw new QueueException("The end of a job of '$this->function' did not reach its server ({$this->worker->error()}): it will be run again");
         }
+
+        return $resumed;
     }
 
     /** PHP ends fibers itself, but not so that pecl's module says nothing. */

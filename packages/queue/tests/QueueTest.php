@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace GearmanRs\Queue\Tests;
 
+use GearmanRs\Queue\Counts;
 use GearmanRs\Queue\Module;
 use GearmanRs\Queue\Options;
 use GearmanRs\Queue\Priority;
@@ -216,6 +217,60 @@ final class QueueTest extends TestCase
         $this->take()->fail();
         $this->awaitCounts(0, 0);
         self::assertNull($this->queue->take($this->name, 0));
+    }
+
+    /** As when a job takes too long; the function of the worker is in a fiber, which handlers cannot resume. */
+    public function testAJobIsEndedInASignalHandler(): void
+    {
+        foreach (['complete', 'fail'] as $end) {
+            $this->queue->put($this->name, 'body');
+            $job = $this->take();
+            pcntl_async_signals(true);
+            pcntl_signal(SIGUSR1, static fn () => $job->$end());
+            posix_kill((int) getmypid(), SIGUSR1);
+            $this->awaitCounts(0, 0);
+            pcntl_signal(SIGUSR1, SIG_DFL);
+        }
+        $this->queue->put($this->name, 'another');
+        self::assertSame(['another'], $this->takeAll());
+    }
+
+    /** A job must not be on its way to a worker that has gone on to the next queue: it would be given back, and count as tried. */
+    public function testEachJobIsTakenAtItsFirstTry(): void
+    {
+        $child = pcntl_fork();
+        if ($child === 0) {
+            for ($i = 0; $i < 200; $i++) {
+                usleep(random_int(0, 4000));
+                $this->queue->put($this->name . $i % 2, 'body');
+            }
+            posix_kill(posix_getpid(), SIGKILL);
+        }
+        for ($i = $taken = 0; $taken < 200; $i++) {
+            $job = $this->queue->take($this->name . $i % 2, $i % 2 * 0.002);
+            if ($job !== null) {
+                $taken++;
+                self::assertLessThanOrEqual(1, $job->attempt);
+                $job->complete();
+            }
+        }
+        pcntl_waitpid($child, $status);
+    }
+
+    public function testCountsAreToldApart(): void
+    {
+        self::assertEquals(new Counts(0, 0, 0, null), $this->queue->counts($this->name));
+        $this->queue->put($this->name, 'a');
+        $this->queue->put($this->name, 'b');
+        $delayed = Queue::canDelay() ? 1 : 0;
+        if ($delayed) {
+            $this->queue->put($this->name, 'c', 1000);
+        }
+        $job = $this->take();
+        $counts = $this->queue->counts($this->name);
+        self::assertSame([1, $delayed, 1], [$counts->waiting, $counts->delayed, $counts->running]);
+        self::assertGreaterThan(0, $counts->oldest);
+        $job->complete();
     }
 
     public function testAnEndedJobIsNotOurs(): void
