@@ -28,7 +28,8 @@ const DELIBERATE_TWINS = [
 
 /** Methods that are ours alone; each has a twin among the functions, of the name in snake case. */
 const OURS = [
-    'GearmanClient' => ['doBackgroundAt', 'addTaskBackgroundAt', 'cancelJob', 'cancelJobByUniqueKey', 'jobInfo', 'jobResult'],
+    'GearmanClient' => ['doBackgroundAt', 'addTaskBackgroundAt', 'cancelJob', 'cancelJobByUniqueKey', 'jobInfo', 'jobResult', 'getStreams', 'poll'],
+    'GearmanWorker' => ['getStreams', 'poll'],
     'GearmanJob' => ['attempt', 'isCancelled'],
 ];
 

@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 use crate::server_connection::look_once;
 use crate::worker::direct::WhenIdle;
 use crate::worker::job::Job;
+use crate::worker::protocol::State;
+use crate::worker::server::Server;
 use tokio::time::Instant;
 
 impl Worker {
@@ -36,7 +38,8 @@ impl Worker {
     /// [`Error::Lost`] where the system cannot watch a socket.
     pub fn rest(&mut self) -> Result<Option<Instant>> {
         let idle = self.abilities.is_empty();
-        let now = (self.again || !self.arrived.is_empty() || !self.refused.is_empty()).then(Instant::now);
+        let left = self.again || !self.arrived.is_empty() || !self.refused.is_empty() || self.is_to_ask();
+        let now = left.then(Instant::now);
         let due = self.wake().into_iter().chain(now).min().filter(|_| !idle);
         self.watch.ready_at(due);
         let Some(set) = self.watch.set() else { return Ok(due) };
@@ -49,5 +52,11 @@ impl Worker {
             watched.map_err(|e| Error::lost(server.connection.name(), format_args!("it cannot be watched: {e}")))?;
         }
         Ok(due)
+    }
+
+    /// Is a server to be asked for a job?
+    fn is_to_ask(&self) -> bool {
+        let awake = |p: &Server| p.connection.is_up() && p.protocol.state == State::Awake;
+        self.servers.iter().any(awake) && !self.is_asking()
     }
 }
