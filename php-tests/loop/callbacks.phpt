@@ -104,3 +104,14 @@ $client->setCompleteCallback(function () { exit("exit\n"); });
 $client->addTask($serving, 'x');
 $loop(fn() => false);
 --EXPECT--
+thrown: of the callback, after ["a"]
+all: 'a', 'b', 'c'
+thrown: of the function
+all: 'DomainException: of the function', 'd'
+all: '1', '2', '3', '4', '5', 'abc'
+rest: 0
+blocking: 'owt', 0
+then: 'eno'
+runTasks: true, 'eno', 'eerht'
+gone: 0
+exit

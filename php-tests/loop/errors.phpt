@@ -99,3 +99,25 @@ show('timeout', ...$log);
 settle([$client]);
 show('then', $client->poll(), turn([$client], 0));
 --EXPECT--
+not there: 'COULD_NOT_CONNECT COULD_NOT_CONNECT: the server is gone', 'COULD_NOT_CONNECT COULD_NOT_CONNECT: the server is gone'
+then: 0, null
+warning: GearmanClient::poll(): the server is gone
+without a callback: COULD_NOT_CONNECT
+then: 0, null, SUCCESS
+nothing: null, SUCCESS
+warning: GearmanClient::poll(): no servers have been added: call addServer() first
+no server: null, NO_SERVERS
+warning: GearmanWorker::poll(): the server is gone
+outage: COULD_NOT_CONNECT, true, true
+done: 'there'
+over: SUCCESS
+warning: GearmanWorker::poll(): the server is gone
+lost: 'LOST_CONNECTION LOST_CONNECTION: the server is gone'
+done: 'again'
+warning: GearmanWorker::poll(): no functions have been registered: call addFunction() first
+no functions: null, NO_REGISTERED_FUNCTIONS
+warning: GearmanWorker::poll(): no servers have been added: call addServer() first
+no servers: null, NO_SERVERS
+done: 'kcab'
+timeout: 'TIMEOUT TIMEOUT: timeout reached, nothing was heard from 127.0.0.1:PORT for 30 ms'
+then: null, 0

@@ -119,3 +119,13 @@ $suspended['never']->resume();
 fiber_loop([$worker], fn() => function_status($f)[0] === 0);
 echo "done\n";
 --EXPECT--
+at once: 'begins a', 'begins b', 'begins c'
+in the order of their ends: 'done b!', 'done a!', 'done c!'
+then: 'begins d', 'done d'
+called: 2, 4
+runTasks: true, 'called z', 'abc'
+resumed: 'resumed with second s2', 'resumed with first s1'
+rest: 0, null
+fibers: 36
+once more: 'begins never', 'begins never'
+done

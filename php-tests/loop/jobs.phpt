@@ -71,3 +71,14 @@ show('rest', turn($both, 0));
 // By the functions, as well.
 show('twins', gearman_client_get_streams($client) === $client->getStreams(), gearman_worker_get_streams($worker) === $worker->getStreams(), gearman_client_poll($client), gearman_worker_poll($worker));
 --EXPECT--
+streams: 1, 'stream', true
+excepts: 'Created', 'Status 1', 'Warning careful', 'Data part', 'Exception no'
+fails: 'Created', 'Status 1', 'Warning careful', 'Data part', 'Fail'
+goes: 'Created', 'Status 1', 'Warning careful', 'Data part', 'Complete seog'
+later: 'Created'
+rest: 0, null, null, 0, 0
+ready: 1
+chain: '0n', '1n', '2n', '3n', '4n'
+known: false
+rest: 0
+twins: true, true, null, null

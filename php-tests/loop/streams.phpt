@@ -49,15 +49,16 @@ settle([$there]);
 show('lost', $there->getStreams() === $before, is_ready($before[0]));
 
 // A child has streams of its own, and leaves its parent's alone; a connection that a child has a copy of is over all the same.
-$client->addTask($f, 'of the parent');
+$failed = 0;
+$client->setFailCallback(function () use (&$failed) { $failed++; });
+$never = unique_function_name('never');
+$client->addTask($never, 'of the parent');
 settle([$client]);
-$status = wait_child(spawn(function () use ($client, $second, $f, $run, &$log) {
+$status = wait_child(spawn(function () use ($client, $second, $f, $run, &$failed) {
     $mine = $client->getStreams()[0];
-    $client->clearCallbacks();
-    $client->setCompleteCallback(function (GearmanTask $task) use (&$log) { $log[] = $task->data(); });
-    return $mine !== $second && $client->getStreams() === [$mine] && $run('child') === 'dlihc' ? 7 : 1;
+    return $mine !== $second && $client->getStreams() === [$mine] && $run('child') === 'dlihc' && $failed === 1 ? 7 : 1;
 }));
-show('child', $status, $client->getStreams() === [$second], $run('still'));
+show('child', $status, $client->getStreams() === [$second], $run('still'), $failed, function_status($never)[0]);
 
 $idle = spawn(function () { for (;;) { sleep(60); } }, clean: false);
 $kept = $client->getStreams()[0];
@@ -83,3 +84,11 @@ for ($i = 0; $i < 50; $i++) {
 }
 show('left', $open() - $before);
 --EXPECT--
+first: 'cba', true
+read: '', 0, true
+all the same: 'setyb'
+closed: false, true, false, 'fed'
+lost: true, false
+child: 7, true, 'llits', 0, 1
+kept: true, false
+left: 0
