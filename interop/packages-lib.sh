@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# Tests of packages/ with the module and with pecl's. To be sourced behind lib.sh.
+
+peers=$(peers/packages.sh) || die "what the packages' tests need is missing: peers/packages.sh"
+eval "$peers"
+export GEARMAND
+
+# php_script ours|pecl: a program of its own, as tests start more of it. Sets TEST_PHP.
+php_script() {
+    TEST_PHP=$scratch/php-$1
+    {
+        echo '#!/bin/sh'
+        if [ "$1" = ours ]; then
+            printf 'exec %q -d extension=%q -d display_errors=stderr "$@"\n' "$PACKAGES_PHP" "$MODULE"
+        else
+            printf 'LD_LIBRARY_PATH=%q exec %q -d extension=%q -d display_errors=stderr "$@"\n' "${PEER_LIBS:-}" "$PACKAGES_PHP" "$PECL_GEARMAN_SO"
+        fi
+    } >"$TEST_PHP"
+    chmod +x "$TEST_PHP"
+    export TEST_PHP
+}
+
+# unit_tests PACKAGE ours|pecl: its PHPUnit tests; each of them counts as one.
+unit_tests() {
+    local results=$scratch/results.xml
+    php_script "$2"
+    rm -f "$results"
+    "$TEST_PHP" "$PACKAGES_PHPUNIT" --no-configuration --do-not-cache-result --bootstrap "$root/packages/autoload.php" \
+        --log-junit "$results" "$root/packages/$1/tests" >"$scratch/phpunit" 2>&1 || cat "$scratch/phpunit"
+    context="$1, $2 module: "
+    add_up "$TEST_PHP" "$root/interop/packages/results.php" "$results"
+}

@@ -1,0 +1,188 @@
+<?php
+
+declare(strict_types=1);
+
+namespace GearmanRs\Messenger\Tests;
+
+use App\Message\Note;
+use GearmanRs\Messenger\GearmanTransport;
+use GearmanRs\Messenger\GearmanTransportFactory;
+use GearmanRs\Queue\Module;
+use GearmanRs\Queue\Options;
+use GearmanRs\Queue\Queue;
+use GearmanRs\Testing\WithGearmanServer;
+use PHPUnit\Framework\TestCase;
+use Symfony\Component\Filesystem\Filesystem;
+use Symfony\Component\Messenger\Envelope;
+use Symfony\Component\Messenger\Transport\Serialization\PhpSerializer;
+
+require_once __DIR__ . '/app/autoload.php';
+
+/** messenger:consume of an application, in a process of its own. */
+final class ConsumeTest extends TestCase
+{
+    use WithGearmanServer;
+
+    private string $folder;
+
+    private GearmanTransport $transport;
+
+    protected function setUp(): void
+    {
+        $this->folder = sys_get_temp_dir() . '/gearman-messenger-' . bin2hex(random_bytes(6));
+        mkdir($this->folder);
+        $dsn = 'gearman://' . self::gearman()->address() . '/messages';
+        $this->transport = (new GearmanTransportFactory())->createTransport($dsn, [], new PhpSerializer());
+    }
+
+    protected function tearDown(): void
+    {
+        unset($this->transport);
+        self::stopGearman();
+        (new Filesystem())->remove($this->folder);
+    }
+
+    public function testLimit(): void
+    {
+        $this->send(1, 2, 3);
+        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--limit=2')));
+        self::assertSame([1, 2], $this->done());
+        $this->await(fn () => $this->jobs('messages') === 1);
+    }
+
+    public function testTimeLimit(): void
+    {
+        $this->send(1);
+        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--time-limit=1')));
+        self::assertSame([1], $this->done());
+    }
+
+    public function testMemoryLimit(): void
+    {
+        $this->send(1, 2);
+        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--memory-limit=1M')));
+        self::assertSame([1], $this->done());
+        $this->await(fn () => $this->jobs('messages') === 1);
+    }
+
+    /** The message that is handled is handled to its end. */
+    public function testSigterm(): void
+    {
+        $this->send(0, 1);
+        $console = $this->console('messenger:consume', 'async');
+        $this->await(fn () => file_exists("$this->folder/begun"));
+        proc_terminate($console, SIGTERM);
+        touch("$this->folder/go");
+        self::assertSame(0, $this->end($console));
+        self::assertSame([0], $this->done());
+        $this->await(fn () => $this->jobs('messages') === 1);
+    }
+
+    public function testSigtermWhileItWaits(): void
+    {
+        $this->send(1);
+        $console = $this->console('messenger:consume', 'async');
+        $this->await(fn () => $this->done() === [1]);
+        proc_terminate($console, SIGTERM);
+        self::assertSame(0, $this->end($console));
+    }
+
+    public function testAKilledOne(): void
+    {
+        $this->send(0);
+        $console = $this->console('messenger:consume', 'async');
+        $this->await(fn () => file_exists("$this->folder/begun"));
+        proc_terminate($console, SIGKILL);
+        $this->end($console);
+        touch("$this->folder/go");
+        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--limit=1')));
+        self::assertSame([0], $this->done());
+    }
+
+    public function testFailedOnesAreInTheFailureTransportUntilTheyAreRetried(): void
+    {
+        $this->transport->send(new Envelope(new Note(1, PHP_INT_MAX)));
+        $console = $this->console('messenger:consume', 'async');
+        $this->await(fn () => $this->jobs('failed') === 1);
+        proc_terminate($console, SIGTERM);
+        self::assertSame(0, $this->end($console));
+        self::assertSame(4, filesize("$this->folder/tries-1"));
+        $this->await(fn () => $this->jobs('messages') === 0);
+
+        touch("$this->folder/healed");
+        self::assertSame(0, $this->end($this->console('messenger:consume', 'failed', '--limit=1')));
+        self::assertSame([1], $this->done());
+        $this->await(fn () => $this->jobs('failed') === 0);
+    }
+
+    public function testSetup(): void
+    {
+        self::assertSame(0, $this->end($this->console('messenger:setup-transports')));
+        self::gearman()->kill();
+        self::assertNotSame(0, $this->end($this->console('messenger:setup-transports')));
+    }
+
+    private function send(int ...$ids): void
+    {
+        foreach ($ids as $id) {
+            $this->transport->send(new Envelope(new Note($id, 0)));
+        }
+    }
+
+    /** @return list<int> */
+    private function done(): array
+    {
+        return array_map(intval(...), @file("$this->folder/done") ?: []);
+    }
+
+    private function jobs(string $queue): int
+    {
+        return (new Queue(new Options([self::gearman()->address()])))->size($queue);
+    }
+
+    /** @return resource */
+    private function console(string ...$arguments): mixed
+    {
+        $environment = [
+            'APP_CACHE_DIR' => "$this->folder/cache",
+            'APP_LOG_DIR' => "$this->folder/log",
+            'APP_ENV' => Module::isPecl() ? 'pecl' : 'prod',
+            'NOTES' => $this->folder,
+            'MESSENGER_TRANSPORT_DSN' => 'gearman://' . self::gearman()->address(),
+        ];
+        $output = ['file', "$this->folder/output", 'a'];
+        $process = proc_open(
+            [getenv('TEST_PHP') ?: PHP_BINARY, __DIR__ . '/app/bin/console', ...$arguments],
+            [['file', '/dev/null', 'r'], $output, $output],
+            $pipes,
+            null,
+            $environment + getenv(),
+        );
+        self::assertNotFalse($process);
+
+        return $process;
+    }
+
+    /** @param resource $console */
+    private function end(mixed $console): int
+    {
+        $this->await(function () use ($console, &$status): bool {
+            $status = proc_get_status($console);
+
+            return !$status['running'];
+        });
+        proc_close($console);
+
+        return $status['exitcode'];
+    }
+
+    private function await(callable $condition): void
+    {
+        for ($deadline = microtime(true) + 60; !$condition(); usleep(10000)) {
+            if (microtime(true) > $deadline) {
+                self::fail("waited in vain; the console said:\n" . @file_get_contents("$this->folder/output"));
+            }
+            clearstatcache();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+<?php
+
+declare(strict_types=1);
+
+namespace GearmanRs\Queue;
+
+use GearmanClient;
+use GearmanException;
+use GearmanJob;
+use GearmanWorker;
+use ReflectionMethod;
+
+/**
+ * Makes clients and workers as options say, with either module: gearman_rs's or pecl's.
+ *
+ * @internal
+ */
+final class Module
+{
+    /**
+     * php.ini may say otherwise. A worker here has one job and no more, and may stay away for long between two; and servers are
+     * those of the options alone.
+     */
+    private const SETTINGS = ['gearman.direct_assignment' => '0', 'gearman.prefetch' => '0', 'gearman.servers' => ''];
+
+    public static function isPecl(): bool
+    {
+        return !method_exists(GearmanJob::class, 'attempt');
+    }
+
+    public static function client(Options $options): GearmanClient
+    {
+        return self::make(GearmanClient::class, $options);
+    }
+
+    public static function worker(Options $options): GearmanWorker
+    {
+        return self::make(GearmanWorker::class, $options);
+    }
+
+    /**
+     * @template T of GearmanClient|GearmanWorker
+     * @param class-string<T> $class
+     * @return T
+     */
+    private static function make(string $class, Options $options): object
+    {
+        $before = [];
+        foreach (self::SETTINGS as $name => $value) {
+            $before[$name] = @ini_set($name, $value);
+        }
+        try {
+            $made = new $class();
+        } finally {
+            foreach (array_filter($before, is_string(...)) as $name => $value) {
+                ini_set($name, $value);
+            }
+        }
+        if ($options->tls) {
+            self::encrypt($made, $options);
+        }
+        $made->setTimeout((int) ceil($options->timeout * 1000));
+        self::addServers($made, $options);
+
+        return $made;
+    }
+
+    private static function encrypt(GearmanClient|GearmanWorker $made, Options $options): void
+    {
+        if (!method_exists($made, 'setSSL')) {
+            throw new QueueException("TLS to Gearman wants gearman_rs's module; pecl's gearman, which is loaded, has none");
+        }
+        if (!@$made->setSSL(true, $options->caFile, $options->certificate, $options->key)) {
+            throw new QueueException('TLS to Gearman: ' . $made->error());
+        }
+    }
+
+    private static function addServers(GearmanClient|GearmanWorker $made, Options $options): void
+    {
+        // false: without connecting at once.
+        $lazily = (new ReflectionMethod($made, 'addServer'))->getNumberOfParameters() > 2 ? [false] : [];
+        try {
+            foreach ($lazily === [] ? self::thatListen($options) : $options->servers as $server) {
+                $made->addServer(...Options::address($server), ...$lazily);
+            }
+        } catch (GearmanException $e) {
+            throw self::unreachable($options, $e->getMessage());
+        }
+    }
+
+    /**
+     * Where the module always connects at once, one server that is down would make it refuse those after it.
+     *
+     * @return non-empty-list<string>
+     */
+    private static function thatListen(Options $options): array
+    {
+        $up = [];
+        $why = '';
+        foreach ($options->servers as $server) {
+            [$host, $port] = Options::address($server);
+            if (@fsockopen($host, $port, $code, $error, $options->timeout) !== false) {
+                $up[] = $server;
+            } else {
+                $why = $error;
+            }
+        }
+
+        return $up ?: throw self::unreachable($options, $why);
+    }
+
+    public static function unreachable(Options $options, string $why): QueueException
+    {
+        $servers = implode(', ', $options->servers);
+
+        return new QueueException("No job server of Gearman answers at $servers ($why). Is gearmand started there, and may this host connect?");
+    }
+}

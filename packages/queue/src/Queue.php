@@ -1,0 +1,149 @@
+<?php
+
+declare(strict_types=1);
+
+namespace GearmanRs\Queue;
+
+use GearmanClient;
+
+/** Puts jobs into queues, and takes them from there one by one. Connects when it is used. */
+final class Queue
+{
+    /** Seconds without a use, after which pecl's client may have lost its connection without having seen it. */
+    private const STALE = 2.0;
+
+    private ?GearmanClient $client = null;
+
+    private float $used = 0.0;
+
+    private int $process = 0;
+
+    /** A worker without a job: jobs that are taken at the same time have one each. */
+    private ?Worker $idle = null;
+
+    public function __construct(private readonly Options $options)
+    {
+    }
+
+    /**
+     * @param float $delaySeconds How long the job waits at the server, in whole seconds, never shorter. Such a job has no priority.
+     * @param string|null $unique A job with the same key that waits or runs in this queue is this job.
+     * @return string The job's handle.
+     */
+    public function put(
+        string $queue,
+        string $body,
+        float $delaySeconds = 0,
+        Priority $priority = Priority::Normal,
+        ?string $unique = null,
+    ): string {
+        if ($body === '') {
+            throw new QueueException("A job of '$queue' may not be empty");
+        }
+        Worker::closeAbandoned();
+        $client = $this->client();
+        $handle = $delaySeconds > 0
+            ? $this->putLater($client, $queue, $body, $delaySeconds, $unique)
+            : match ($priority) {
+                Priority::High => @$client->doHighBackground($queue, $body, $unique),
+                Priority::Normal => @$client->doBackground($queue, $body, $unique),
+                Priority::Low => @$client->doLowBackground($queue, $body, $unique),
+            };
+        $this->used = microtime(true);
+        if (!is_string($handle) || $handle === '') {
+            $this->client = null;
+            throw $this->refused($queue, $client);
+        }
+
+        return $handle;
+    }
+
+    /** @param float $waitSeconds How long to wait for a job; 0: only what waits now. */
+    public function take(string $queue, float $waitSeconds): ?TakenJob
+    {
+        Worker::closeAbandoned();
+        $worker = $this->idle?->canTake($queue) ? $this->idle : null;
+        $this->idle = null;
+        try {
+            $job = $worker?->take($queue, $waitSeconds);
+        } catch (QueueException) {
+            // Its server was restarted, perhaps.
+            $worker = null;
+        }
+        if ($worker === null) {
+            $worker = new Worker($this->options);
+            $job = $worker->take($queue, $waitSeconds);
+        }
+        if ($job === null) {
+            $this->idle = $worker;
+
+            return null;
+        }
+
+        return new TakenJob($queue, $job, $worker, function (Worker $worker): void {
+            $this->idle = $worker;
+        });
+    }
+
+    /** Jobs of all servers that wait, also for their time, or run. */
+    public function size(string $queue): int
+    {
+        return $this->counts($queue)[0];
+    }
+
+    /** Jobs of all servers that run. */
+    public function running(string $queue): int
+    {
+        return $this->counts($queue)[1];
+    }
+
+    /** Closes all connections, but those of jobs that are taken. */
+    public function close(): void
+    {
+        Worker::closeAbandoned();
+        $this->client = null;
+        $this->idle = null;
+    }
+
+    /** @return array{int, int} */
+    private function counts(string $queue): array
+    {
+        Worker::closeAbandoned();
+
+        return AdminText::counts($this->options, $queue);
+    }
+
+    private function client(): GearmanClient
+    {
+        $stale = Module::isPecl() && microtime(true) - $this->used > self::STALE;
+        if ($this->client === null || $this->process !== getmypid() || ($stale && !@$this->client->ping('?'))) {
+            $this->client = Module::client($this->options);
+            $this->process = (int) getmypid();
+        }
+
+        return $this->client;
+    }
+
+    private function putLater(GearmanClient $client, string $queue, string $body, float $delay, ?string $unique): string
+    {
+        if (!method_exists($client, 'doBackgroundAt')) {
+            throw new QueueException("A job of '$queue' with a delay wants gearman_rs's module; pecl's gearman, which is loaded, cannot submit it");
+        }
+
+        return @$client->doBackgroundAt($queue, $body, (int) ceil(microtime(true) + $delay), $unique);
+    }
+
+    private function refused(string $queue, GearmanClient $client): QueueException
+    {
+        $servers = implode(', ', $this->options->servers);
+        $why = (string) $client->error();
+        $mend = match ($client->returnCode()) {
+            GEARMAN_COULD_NOT_CONNECT => 'Is gearmand started there, and may this host connect?',
+            GEARMAN_TIMEOUT, GEARMAN_LOST_CONNECTION => 'It may have been queued nevertheless.',
+            GEARMAN_JOB_QUEUE_FULL => "The queue's policy at the server has a max-queue: more workers are needed, or a larger one.",
+            default => 'The log of gearmand may say more.',
+        };
+
+        return new QueueException("A job of '$queue' was not queued at $servers: $why. $mend");
+    }
+}

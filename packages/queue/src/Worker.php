@@ -1,0 +1,204 @@
+<?php
+
+declare(strict_types=1);
+
+namespace GearmanRs\Queue;
+
+use Closure;
+use Fiber;
+use GearmanJob;
+use GearmanWorker;
+
+/**
+ * A worker with connections of its own, which has one job at most.
+ *
+ * GearmanWorker::work() wants a function that has done the job when it returns. So it runs in a fiber, and that function suspends
+ * it for as long as the job is under way. Of a job that is dropped the server must not hear: the connection closes, and the job
+ * goes to another worker.
+ *
+ * @internal
+ */
+final class Worker
+{
+    /** @var array<int, self> Those with a job, with pecl's module. */
+    private static array $busy = [];
+
+    /** @var array<int, self> Those of them whose job is abandoned, and that are still to be told. */
+    private static array $abandoned = [];
+
+    private static bool $endsWithProcess = false;
+
+    private GearmanWorker $worker;
+
+    private ?string $function = null;
+
+    /** @var Fiber<float, Closure(GearmanJob): string, int|null, GearmanJob>|null In the midst of work(), which has a job. */
+    private ?Fiber $fiber = null;
+
+    /** The function of work() was called, and has returned. */
+    private bool $returned = false;
+
+    private readonly int $process;
+
+    public function __construct(private readonly Options $options)
+    {
+        $this->process = (int) getmypid();
+        $this->worker = Module::worker($options);
+        $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING | GEARMAN_WORKER_GRAB_UNIQ);
+    }
+
+    /**
+     * Can it take a job of that function? Not if another process made it, of which this is a fork. And pecl's announces another
+     * function only in some states: then it would bring jobs of the one before.
+     */
+    public function canTake(string $function): bool
+    {
+        return $this->process === getmypid() && ($this->function === $function || !Module::isPecl());
+    }
+
+    /** The job to be done, or null if there is none. When this throws, the worker is of no use any more. */
+    public function take(string $function, float $wait): ?GearmanJob
+    {
+        $this->serve($function);
+        $this->returned = false;
+        $fiber = new Fiber($this->work(...));
+        $job = $fiber->start(microtime(true) + $wait);
+        if ($job !== null) {
+            $this->fiber = $fiber;
+            $this->keepForExit();
+        }
+
+        return $job;
+    }
+
+    public function complete(string $result): void
+    {
+        $this->end(static fn () => $result);
+    }
+
+    public function fail(): void
+    {
+        $this->end(static function (GearmanJob $job): string {
+            $job->setReturn(GEARMAN_WORK_FAIL);
+
+            return '';
+        });
+    }
+
+    /**
+     * Closes the connection: the server gives the job to another worker. The worker is of no use any more. With pecl's module that
+     * happens at the next use of any queue, as no fiber can be resumed by a destructor.
+     */
+    public function abandon(): void
+    {
+        if (isset(self::$busy[spl_object_id($this)])) {
+            self::$abandoned[spl_object_id($this)] = $this;
+        }
+        unset(self::$busy[spl_object_id($this)]);
+        if (!Module::isPecl()) {
+            $this->fiber = null;
+        }
+    }
+
+    /** Ends those that are abandoned. Called whenever a queue is used. */
+    public static function closeAbandoned(): void
+    {
+        while ($worker = array_pop(self::$abandoned)) {
+            // pecl's closes the connection then, and would report a job as failed whose function does not return.
+            @$worker->fiber?->resume(static function (GearmanJob $job): string {
+                $job->setReturn(GEARMAN_LOST_CONNECTION);
+
+                return '';
+            });
+            $worker->fiber = null;
+        }
+    }
+
+    private function serve(string $function): void
+    {
+        if ($this->function === $function) {
+            return;
+        }
+        if ($this->function !== null) {
+            $this->worker->unregister($this->function);
+        }
+        // The worker must not keep us, as nothing would end that but a search for cycles.
+        $returned = &$this->returned;
+        $hold = static function (GearmanJob $job) use (&$returned): string {
+            $end = Fiber::suspend($job);
+            $returned = true;
+
+            return $end($job);
+        };
+        if (!@$this->worker->addFunction($function, $hold, null, $this->options->jobTimeout)) {
+            throw new QueueException("'$function' cannot be the name of a queue: " . $this->worker->error());
+        }
+        $this->function = $function;
+    }
+
+    /** What runs in the fiber. Returns null if no job came, else the return code of its end. */
+    private function work(float $deadline): ?int
+    {
+        $answerDue = microtime(true) + $this->options->timeout;
+        while (true) {
+            $this->worker->setTimeout((int) ceil($this->options->timeout * 1000));
+            @$this->worker->work();
+            $code = $this->worker->returnCode();
+            if ($this->returned) {
+                return $code;
+            }
+            if ($code === GEARMAN_NO_JOBS) {
+                $this->wait(max(0.001, $deadline - microtime(true)));
+                if (microtime(true) >= $deadline) {
+                    return null;
+                }
+                $answerDue = microtime(true) + $this->options->timeout;
+            } elseif (in_array($code, [GEARMAN_IO_WAIT, GEARMAN_SUCCESS], true) && microtime(true) < $answerDue) {
+                // A longer wait would not end by the answer that there is no job.
+                $this->wait(0.002);
+            } else {
+                throw Module::unreachable($this->options, (string) $this->worker->error());
+            }
+        }
+    }
+
+    private function wait(float $seconds): void
+    {
+        $this->worker->setTimeout((int) ceil($seconds * 1000));
+        if (!@$this->worker->wait() && $this->worker->returnCode() === GEARMAN_NO_ACTIVE_FDS) {
+            throw Module::unreachable($this->options, (string) $this->worker->error());
+        }
+    }
+
+    /** @param Closure(GearmanJob): string $how */
+    private function end(Closure $how): void
+    {
+        unset(self::$busy[spl_object_id($this)]);
+        $fiber = $this->fiber;
+        $this->fiber = null;
+        // Until all of the result is sent.
+        $this->worker->removeOptions(GEARMAN_WORKER_NON_BLOCKING);
+        $fiber?->resume($how);
+        $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING);
+        if (!in_array($fiber?->getReturn(), [GEARMAN_SUCCESS, GEARMAN_WORK_FAIL], true)) {
+            throw new QueueException("The end of a job of '$this->function' did not reach its server ({$this->worker->error()}): it will be run again");
+        }
+    }
+
+    /** PHP ends fibers itself, but not so that pecl's module says nothing. */
+    private function keepForExit(): void
+    {
+        if (!Module::isPecl()) {
+            return;
+        }
+        self::$busy[spl_object_id($this)] = $this;
+        if (!self::$endsWithProcess) {
+            self::$endsWithProcess = true;
+            register_shutdown_function(static function (): void {
+                self::$abandoned += self::$busy;
+                self::$busy = [];
+                self::closeAbandoned();
+            });
+        }
+    }
+}

@@ -1,0 +1,152 @@
+<?php
+
+declare(strict_types=1);
+
+namespace GearmanRs\Queue\Tests;
+
+use GearmanRs\Queue\Module;
+use GearmanRs\Queue\Options;
+use GearmanRs\Queue\Queue;
+use GearmanRs\Queue\QueueException;
+use GearmanRs\Testing\GearmanTestServer;
+use GearmanRs\Testing\TestCertificate;
+use PHPUnit\Framework\TestCase;
+
+/** Servers that go, come, are several, or speak TLS. */
+final class ServersTest extends TestCase
+{
+    public function testAServerThatIsNotThere(): void
+    {
+        $server = GearmanTestServer::start();
+        $queue = new Queue(new Options([$server->address()]));
+        $queue->put('q', 'lost with the server');
+        self::assertNull($queue->take('other', 0));
+        $server->kill();
+        foreach ([fn () => $queue->put('q', 'x'), fn () => $queue->take('q', 0), fn () => $queue->size('q')] as $call) {
+            try {
+                $call();
+                self::fail('it is down');
+            } catch (QueueException $e) {
+                self::assertStringContainsString($server->address(), $e->getMessage());
+            }
+        }
+        $server = $server->startAgain();
+        $queue->put('q', 'here');
+        $queue->take('q', 10)?->complete();
+        self::assertNull($queue->take('q', 0));
+    }
+
+    public function testAServerThatWasRestarted(): void
+    {
+        $server = GearmanTestServer::start();
+        $queue = new Queue(new Options([$server->address()]));
+        $queue->put('q', 'first');
+        $queue->take('q', 10)?->complete();
+        $server->stop();
+        $server = $server->startAgain();
+        self::assertNull($queue->take('q', 0));
+        (new Queue(new Options([$server->address()])))->put('q', 'second');
+        self::assertSame('second', $queue->take('q', 10)?->body);
+    }
+
+    public function testAJobWhoseServerIsGoneIsNotOurs(): void
+    {
+        $server = GearmanTestServer::start();
+        $queue = new Queue(new Options([$server->address()]));
+        $queue->put('q', 'body');
+        $job = $queue->take('q', 10);
+        self::assertNotNull($job);
+        $server->kill();
+        try {
+            // The first write may still go into the socket's buffer.
+            for ($deadline = microtime(true) + 10; microtime(true) < $deadline; usleep(5000)) {
+                $job->keepAlive();
+            }
+            self::fail('its server is gone');
+        } catch (QueueException $e) {
+            self::assertStringContainsString('not ours any more', $e->getMessage());
+        }
+        $this->expectException(QueueException::class);
+        $job->complete();
+    }
+
+    public function testSeveralServers(): void
+    {
+        $servers = [GearmanTestServer::start(), GearmanTestServer::start()];
+        $addresses = array_map(static fn (GearmanTestServer $server) => $server->address(), $servers);
+        foreach ($addresses as $address) {
+            (new Queue(new Options([$address])))->put('q', $address);
+        }
+        $queue = new Queue(new Options($addresses));
+        self::assertSame(2, $queue->size('q'));
+        $bodies = [];
+        while ($job = $queue->take('q', 0.5)) {
+            $bodies[] = $job->body;
+            $job->complete();
+        }
+        sort($bodies);
+        sort($addresses);
+        self::assertSame($addresses, $bodies);
+    }
+
+    public function testOneOfSeveralServersIsDown(): void
+    {
+        [$up, $down] = [GearmanTestServer::start(), GearmanTestServer::start()];
+        $down->kill();
+        $queue = new Queue(new Options([$down->address(), $up->address()]));
+        $queue->put('q', 'body');
+        $job = $queue->take('q', 10);
+        self::assertSame('body', $job?->body);
+        $job->complete();
+        self::assertNull($queue->take('q', 0));
+    }
+
+    public function testFailedJobsAreTriedAgainIfThePolicySaysSo(): void
+    {
+        $policies = tempnam(sys_get_temp_dir(), 'policies');
+        file_put_contents($policies, "[function.\"q\"]\nretries = 1\nbackoff = \"10ms\"\n");
+        $server = GearmanTestServer::start("--policy-file=$policies");
+        unlink($policies);
+        $queue = new Queue(new Options([$server->address()]));
+        $queue->put('q', 'body');
+        $queue->take('q', 10)?->fail();
+        $job = $queue->take('q', 10);
+        self::assertSame('body', $job?->body);
+        self::assertSame(Module::isPecl() ? 0 : 2, $job->attempt);
+        $job->complete();
+    }
+
+    public function testATakenJobThatTakesTooLongGoesToAnother(): void
+    {
+        $server = GearmanTestServer::start();
+        $slow = new Queue(new Options([$server->address()], jobTimeout: 1));
+        $slow->put('q', 'body');
+        $job = $slow->take('q', 10);
+        $again = (new Queue(new Options([$server->address()])))->take('q', 20);
+        self::assertSame([$job?->body, $job?->handle], [$again?->body, $again?->handle]);
+        $again?->complete();
+    }
+
+    public function testTls(): void
+    {
+        $folder = sys_get_temp_dir() . '/gearman-queue-' . bin2hex(random_bytes(6));
+        mkdir($folder);
+        try {
+            $certificate = TestCertificate::make($folder);
+            $server = GearmanTestServer::start('--listen=tls://127.0.0.1:0', "--ssl-certificate=$certificate->file", "--ssl-key=$certificate->key");
+            $queue = new Queue(Options::fromDsn("gearmans://127.0.0.1:$server->tlsPort/q?ca_file=$certificate->file"));
+            if (Module::isPecl()) {
+                $this->expectException(QueueException::class);
+                $this->expectExceptionMessage("gearman_rs's module");
+            }
+            $queue->put('q', 'secret');
+            self::assertSame(1, $queue->size('q'));
+            $job = $queue->take('q', 10);
+            self::assertSame('secret', $job?->body);
+            $job->complete();
+        } finally {
+            array_map(unlink(...), glob("$folder/*") ?: []);
+            rmdir($folder);
+        }
+    }
+}
