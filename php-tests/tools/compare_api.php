@@ -39,7 +39,7 @@ function without_ours(array $api, array $pecl): array
     foreach (OURS as $class => $methods) {
         foreach ($methods as $method) {
             $twin = strtolower(preg_replace('/(?<=[a-z])(?=[A-Z])/', '_', "$class$method"));
-            $twin = preg_replace('/^gearman_(client|job)_?/', 'gearman_$1_', $twin);
+            $twin = preg_replace('/^gearman_(client|job|worker)_?/', 'gearman_$1_', $twin);
             foreach ([[&$api['classes'][$class]['methods'], $method, $pecl['classes'][$class]['methods']],
                 [&$api['functions'], $twin, $pecl['functions']]] as [&$here, $name, $theirs]) {
                 isset($here[$name]) && !isset($theirs[$name]) || exit("$name is not ours alone\n");
