@@ -6,7 +6,9 @@ use Amp\Deferred;
 use Amp\Loop;
 use Amp\Promise;
 
-require getenv('AUTOLOAD') ?: 'Amp/autoload.php';
+// Debian's autoloader knows no functions.
+$files = getenv('AUTOLOAD') ? [getenv('AUTOLOAD')] : ['Amp/autoload.php', 'Amp/functions.php', 'Amp/Internal/functions.php'];
+array_map(fn (string $file) => require $file, $files);
 
 $client = new GearmanClient();
 [$stream] = $client->getStreams(); // from now on nothing connects but poll()

@@ -21,7 +21,6 @@ final class GearmanLoopClientTest extends LoopTestCase
 
     protected function setUp(): void
     {
-        parent::setUp();
         $this->f = 'f_' . bin2hex(random_bytes(8));
         $this->worker = new GearmanLoopWorker(self::gearman()->address());
         $this->worker->addFunction($this->f, static function (GearmanJob $job): ?string {

@@ -8,16 +8,10 @@ use GearmanRs\Revolt\GearmanLoopClient;
 use GearmanRs\Testing\WithGearmanServer;
 use PHPUnit\Framework\TestCase;
 use Revolt\EventLoop;
-use Revolt\EventLoop\Driver\StreamSelectDriver;
 
 abstract class LoopTestCase extends TestCase
 {
     use WithGearmanServer;
-
-    protected function setUp(): void
-    {
-        EventLoop::setDriver(new StreamSelectDriver());
-    }
 
     protected static function client(): GearmanLoopClient
     {
