@@ -6,7 +6,9 @@ namespace GearmanRs\Revolt\Tests;
 
 use GearmanJob;
 use GearmanRs\Revolt\GearmanFuture;
+use GearmanRs\Revolt\GearmanLoopClient;
 use GearmanRs\Revolt\GearmanLoopWorker;
+use GearmanRs\Testing\GearmanTestServer;
 use Revolt\EventLoop;
 
 final class GearmanLoopWorkerTest extends LoopTestCase
@@ -82,16 +84,18 @@ final class GearmanLoopWorkerTest extends LoopTestCase
     public function testTheServerMayGoAndComeBack(): void
     {
         $f = 'f_' . bin2hex(random_bytes(8));
-        $worker = new GearmanLoopWorker(self::gearman()->address());
+        $server = GearmanTestServer::start();
+        $worker = new GearmanLoopWorker($server->address());
         $worker->addFunction($f, static fn (GearmanJob $job): string => strrev($job->workload()));
-        $client = self::client();
+        $client = new GearmanLoopClient($server->address());
         self::assertSame('cba', self::within(10, static fn () => $client->submit($f, 'abc')->await()));
-        self::gearman()->stop();
+        $server->stop();
         set_error_handler(static fn (): bool => true); // the worker warns
         self::delay(0.05);
-        self::gearman()->startAgain();
+        $again = $server->startAgain();
         self::assertSame('fed', self::within(10, static fn () => $client->submit($f, 'def')->await()));
         restore_error_handler();
         $worker->stop();
+        $again->stop();
     }
 }
