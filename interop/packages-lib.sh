@@ -25,7 +25,7 @@ unit_tests() {
     local results=$scratch/results.xml
     php_script "$2"
     rm -f "$results"
-    "$TEST_PHP" "$PACKAGES_PHPUNIT" --no-configuration --do-not-cache-result --bootstrap "$root/packages/autoload.php" \
+    "$TEST_PHP" "$PACKAGES_PHPUNIT" --no-configuration --do-not-cache-result --bootstrap "${BOOTSTRAP:-$root/packages/autoload.php}" \
         --log-junit "$results" "$root/packages/$1/tests" >"$scratch/phpunit" 2>&1 || cat "$scratch/phpunit"
     context="$1, $2 module: "
     add_up "$TEST_PHP" "$root/interop/packages/results.php" "$results"

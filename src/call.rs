@@ -164,6 +164,13 @@ impl From<i64> for Reply {
         Reply(z)
     }
 }
+impl From<f64> for Reply {
+    fn from(v: f64) -> Self {
+        let mut z = Zval::new();
+        z.set_double(v);
+        Reply(z)
+    }
+}
 impl From<&[u8]> for Reply {
     fn from(v: &[u8]) -> Self {
         Reply(string(v)) // the one copy

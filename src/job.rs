@@ -23,6 +23,8 @@ pub(crate) struct Job {
     /// Each borrow is for a copy, or a packet.
     job: RefCell<Option<core::Job>>,
     worker: RefCell<Weak<RefCell<Worker>>>,
+    /// What is sent of it is waited for until the socket has taken it.
+    waits: Cell<bool>,
     /// Part of the job that is being given to PHP.
     lent: BytesCell,
     /// What returnCode() gives, and the function ends with.
@@ -44,6 +46,7 @@ impl Class for Job {
             zvals: Zvals::new(3),
             job: RefCell::default(),
             worker: RefCell::default(),
+            waits: Cell::default(),
             lent: BytesCell::default(),
             code: Cell::new(0),
         }
@@ -54,7 +57,9 @@ impl Class for Job {
 }
 
 impl Job {
-    pub(crate) fn begin(&self, job: core::Job, worker: Weak<RefCell<Worker>>) {
+    /// Unless it `waits`, what the socket does not take at once is left to poll().
+    pub(crate) fn begin(&self, job: core::Job, worker: Weak<RefCell<Worker>>, waits: bool) {
+        self.waits.set(waits);
         *self.job.borrow_mut() = Some(job);
         *self.worker.borrow_mut() = worker;
     }
@@ -79,7 +84,7 @@ impl Job {
         self.job.borrow().as_ref().is_none_or(core::Job::is_ours)
     }
 
-    /// Says something of the job and waits until it is written.
+    /// Says something of the job and waits until it is written, unless poll() runs it.
     pub(crate) fn send(&self, update: Update<'_>) -> Result<(), Failure> {
         let worker =
             || self.worker.borrow().upgrade().ok_or(Error::JobGone("its worker is gone, or it was never given to one"));
@@ -89,7 +94,10 @@ impl Job {
             let mut job = self.job.borrow_mut();
             let job = job.as_mut().ok_or(Error::JobGone("its function has returned"))?;
             worker.send(job, update)?;
-            !worker.has_output()
+            if !self.waits.get() {
+                worker.watch.rouse(); // a server takes whoever speaks for awake
+            }
+            !(self.waits.get() && worker.has_output())
         };
         match written {
             true => Ok(()),

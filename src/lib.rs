@@ -21,12 +21,14 @@
 //! endpoint             what GearmanClient and GearmanWorker have in common
 //! endpoint::tls        setSSL(), and which files count
 //! endpoint::servers    addServer() and its kin, connecting
+//! endpoint::streams    getStreams(), and how poll() ends
 //! endpoint::methods    the methods that both classes have
 //! task                 GearmanTask
 //! job                  GearmanJob
 //! client               GearmanClient
 //! client::callbacks    set*Callback(), and calling back
 //! client::run_tasks    runTasks(), wait(): tasks are sent, and reported
+//! client::poll         poll(): runTasks() for event loops
 //! client::add_task     addTask() and its kin
 //! client::do_job       do*(), doBackground() and their kin
 //! client::status       jobStatus*()
@@ -35,6 +37,7 @@
 //! worker::functions    addFunction(), register() and their kin
 //! worker::thrown       what a client is sent when a worker function throws
 //! worker::work         work(), grabJob(), wait()
+//! worker::poll         poll(): work() for event loops
 //! functions            functions that are no twin of a method
 //! arginfo              every signature, class and constant: stubs/gearman.stub.php, by way of build.rs
 //! ```

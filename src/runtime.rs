@@ -97,7 +97,7 @@ where
                     return Err(Error::lost("the server", "it belongs to the process that forked this one").into());
                 }
             }
-            Err(e) => return Err(Error::lost("the servers", format_args!("no event loop: {e}")).into()),
+            Err(e) => return Err(no_event_loop(&e).into()),
         }
     }
 }
@@ -139,15 +139,25 @@ fn block_on<F: Future>(begun: Instant, future: F) -> io::Result<Wait<F::Output>>
     Ok(wait)
 }
 
+/// Does what does not wait. Signal handlers run where PHP code goes on.
+pub(crate) fn at_once<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let Looping { runtime, .. } = runtime().map_err(|e| no_event_loop(&e))?;
+    SIGNAL.set(false);
+    let done = runtime.block_on(future);
+    MISSED.set(SIGNAL.take());
+    signal::release();
+    Ok(done)
+}
+
+fn no_event_loop(e: &io::Error) -> Error {
+    Error::lost("the servers", format_args!("no event loop: {e}"))
+}
+
 /// Waits for what must not be interrupted, and is bounded by itself: what a call does before it ends, when an
 /// exception may be pending already. Signal handlers run in the next wait.
 pub(crate) fn finish<F: Future>(future: F) {
     // Without an event loop there is nothing to finish.
-    let Ok(Looping { runtime, .. }) = runtime() else { return };
-    SIGNAL.set(false);
-    runtime.block_on(future);
-    MISSED.set(SIGNAL.take());
-    signal::release();
+    let _ = at_once(future);
 }
 
 fn wait_with(waker: Option<Waker>) {

@@ -53,6 +53,14 @@ unsafe extern "C" {
         mode: c_int,
     ) -> *mut c_char;
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
+    /// A debug build takes more arguments, of the call's place, as `...`: all ABIs that PHP runs on pass them alike.
+    pub(crate) fn _php_stream_fopen_from_fd(
+        fd: c_int,
+        mode: *const c_char,
+        persistent_id: *const c_char,
+        zero_position: bool,
+        ...
+    ) -> *mut _php_stream;
     pub(crate) fn display_ini_entries(module: *mut zend_module_entry);
     pub(crate) fn zend_unregister_ini_entries(module_number: c_int);
 }

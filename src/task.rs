@@ -11,6 +11,7 @@ use ext_php_rs::types::Zval;
 use gearman_core::ReturnCode;
 use gearman_core::client::task::Event;
 use std::cell::Cell;
+use tokio::time::Instant;
 
 /// What is known of a task. Its client fills it in, and empties it when the task is over.
 pub(crate) struct Task {
@@ -38,6 +39,8 @@ pub(crate) struct Task {
     pub(crate) has_context: Cell<bool>,
     /// Its only event is that it was created.
     pub(crate) background: Cell<bool>,
+    /// When poll() sent it.
+    pub(crate) since: Cell<Option<Instant>>,
     /// What its callback is being called for.
     pub(crate) event: Cell<Option<Event>>,
 }
@@ -65,6 +68,7 @@ impl Class for Task {
             callbacks: Cell::default(),
             has_context: Cell::default(),
             background: Cell::default(),
+            since: Cell::default(),
             event: Cell::default(),
         }
     }

@@ -395,6 +395,35 @@ class GearmanClient
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}
 
     /**
+     * What an event loop watches for this client. Not in pecl.
+     *
+     * ```php
+     * $client->setCompleteCallback(fn (GearmanTask $task) => print $task->data());
+     * foreach ($client->getStreams() as $stream) {
+     *     EventLoop::onReadable($stream, fn () => $client->poll());   // Revolt; others: see docs/event-loops.md
+     * }
+     * $client->addTask('reverse', 'Hello');
+     * ```
+     *
+     * @return array<int, resource> One stream, the same for as long as the client lives: it is ready for reading when poll() has
+     *     something to do, with all servers and for whatever reason. Nothing can be read from it. After a fork the child calls
+     *     this again. Empty with a warning where the system gives no descriptor (GEARMAN_ERRNO).
+     */
+    public function getStreams(): array {}
+
+    /**
+     * runTasks() for event loops: sends and receives what can be without waiting, and calls callbacks. Not in pecl.
+     *
+     * To be called when the stream of getStreams() is ready. A task that ends by an error (its connection is lost, no server can
+     * be reached, setTimeout() is over) calls the fail callback; error() and the task's returnCode() say why. What callbacks return
+     * does not matter.
+     *
+     * @return float|null Seconds until the stream is ready though no server has said anything; null: only when one has. Not needed by
+     *     who watches the stream. With a warning where a task without a fail callback ended by an error.
+     */
+    public function poll(): ?float {}
+
+    /**
      * Waits until a server has something to say; for clients with GEARMAN_CLIENT_NON_BLOCKING.
      *
      * ```php
@@ -988,6 +1017,25 @@ class GearmanWorker
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}
 
     /**
+     * What an event loop watches for this worker: as GearmanClient::getStreams(). Not in pecl.
+     *
+     * @return array<int, resource> One stream, ready for reading when poll() has something to do.
+     */
+    public function getStreams(): array {}
+
+    /**
+     * work() for event loops: runs a job if there is one, and waits for none. Not in pecl.
+     *
+     * To be called when the stream of getStreams() is ready; whoever does not want a job does not call it. A function that
+     * suspends its fiber does not keep the next poll() from taking the next job. What is thrown by a function comes out of poll(),
+     * as out of work(). Servers that are lost are connected to again by and by, without a call.
+     *
+     * @return float|null Seconds until the stream is ready though no server has said anything; null: only when one has. Not needed by
+     *     who watches the stream. With a warning, one for each outage, where no server can be reached.
+     */
+    public function poll(): ?float {}
+
+    /**
      * Waits until there is a job for work(); for workers with GEARMAN_WORKER_NON_BLOCKING.
      *
      * While no server is there it pauses for up to a second and tries again, once a call.
@@ -1449,6 +1497,12 @@ function gearman_client_add_server(GearmanClient $obj, ?string $host = null, int
  */
 function gearman_client_add_servers(GearmanClient $obj, ?string $servers = null, bool $setupExceptionHandler = true): bool {}
 
+/** @alias GearmanClient::getStreams {@see GearmanClient::getStreams()} */
+function gearman_client_get_streams(GearmanClient $obj): array {}
+
+/** @alias GearmanClient::poll {@see GearmanClient::poll()} */
+function gearman_client_poll(GearmanClient $obj): ?float {}
+
 /** @alias GearmanClient::wait {@see GearmanClient::wait()} */
 function gearman_client_wait(GearmanClient $obj): bool {}
 
@@ -1761,6 +1815,12 @@ function gearman_worker_add_server(GearmanWorker $obj, ?string $host = null, int
  * @throws GearmanException
  */
 function gearman_worker_add_servers(GearmanWorker $obj, ?string $servers = null, bool $setupExceptionHandler = true): bool {}
+
+/** @alias GearmanWorker::getStreams {@see GearmanWorker::getStreams()} */
+function gearman_worker_get_streams(GearmanWorker $obj): array {}
+
+/** @alias GearmanWorker::poll {@see GearmanWorker::poll()} */
+function gearman_worker_poll(GearmanWorker $obj): ?float {}
 
 /** @alias GearmanWorker::wait {@see GearmanWorker::wait()} */
 function gearman_worker_wait(GearmanWorker $obj): bool {}

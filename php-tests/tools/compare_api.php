@@ -28,7 +28,8 @@ const DELIBERATE_TWINS = [
 
 /** Methods that are ours alone; each has a twin among the functions, of the name in snake case. */
 const OURS = [
-    'GearmanClient' => ['doBackgroundAt', 'addTaskBackgroundAt', 'cancelJob', 'cancelJobByUniqueKey', 'jobInfo', 'jobResult'],
+    'GearmanClient' => ['doBackgroundAt', 'addTaskBackgroundAt', 'cancelJob', 'cancelJobByUniqueKey', 'jobInfo', 'jobResult', 'getStreams', 'poll'],
+    'GearmanWorker' => ['getStreams', 'poll'],
     'GearmanJob' => ['attempt', 'isCancelled'],
 ];
 
@@ -38,7 +39,7 @@ function without_ours(array $api, array $pecl): array
     foreach (OURS as $class => $methods) {
         foreach ($methods as $method) {
             $twin = strtolower(preg_replace('/(?<=[a-z])(?=[A-Z])/', '_', "$class$method"));
-            $twin = preg_replace('/^gearman_(client|job)_?/', 'gearman_$1_', $twin);
+            $twin = preg_replace('/^gearman_(client|job|worker)_?/', 'gearman_$1_', $twin);
             foreach ([[&$api['classes'][$class]['methods'], $method, $pecl['classes'][$class]['methods']],
                 [&$api['functions'], $twin, $pecl['functions']]] as [&$here, $name, $theirs]) {
                 isset($here[$name]) && !isset($theirs[$name]) || exit("$name is not ours alone\n");

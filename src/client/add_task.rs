@@ -2,6 +2,7 @@
 use crate::call::{Arg, Call, Str, args, handlers, string};
 use crate::client::Client;
 use crate::client::callbacks::CALLBACKS;
+use crate::endpoint::Endpoint;
 use crate::object::Object;
 use crate::task::Task;
 use ext_php_rs::types::Zval;
@@ -68,6 +69,7 @@ impl Client {
             drop(state.context.replace(context.shallow_clone()));
         }
         self.tasks.add(self.zvals.add(task.share()), ask);
+        self.rouse();
         self.common.last_error.set(ReturnCode::Success);
         call.returns(task.into_zval());
     }

@@ -7,6 +7,7 @@
 //! callbacks  set*Callback(), and calling back
 //! add_task   addTask() and its kin
 //! run_tasks  runTasks() and wait()
+//! poll       poll()
 //! ```
 //!
 //! What it has in common with a worker is in endpoint/. Must never know a packet: the core does. Invariants: no borrow of the
@@ -31,6 +32,7 @@ use gearman_core::client as core;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::net::tls::TlsChoice;
+use gearman_core::net::watch::Watch;
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -38,11 +40,12 @@ mod add_task;
 mod callbacks;
 mod do_job;
 mod inquiry;
+mod poll;
 mod run_tasks;
 mod status;
 
 // The tables in arginfo.rs look for each handler here.
-pub(crate) use {add_task::*, callbacks::*, do_job::*, inquiry::*, run_tasks::*, status::*};
+pub(crate) use {add_task::*, callbacks::*, do_job::*, inquiry::*, poll::*, run_tasks::*, status::*};
 
 /// Options, with libgearman's numbers.
 mod option {
@@ -121,6 +124,10 @@ impl Endpoint for Client {
     }
     fn set_tls(&self, tls: TlsChoice) {
         self.core.borrow_mut().set_tls(tls);
+        self.rouse();
+    }
+    fn with_watch<T>(&self, f: impl FnOnce(&mut Watch) -> T) -> T {
+        f(&mut self.core.borrow_mut().watch)
     }
     fn servers(&self) -> usize {
         self.core.borrow().servers()
@@ -153,6 +160,7 @@ impl Endpoint for Client {
 impl Client {
     /// Prepares the core for a call.
     fn begin(&self) {
+        self.rouse();
         self.core.borrow_mut().begin();
     }
 

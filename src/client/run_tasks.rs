@@ -6,6 +6,7 @@
 use crate::call::{args, handlers};
 use crate::client::callbacks::Callback;
 use crate::client::{Client, option};
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::object::Object;
 use crate::runtime::{OnSignal, wait_for};
@@ -16,19 +17,31 @@ use gearman_core::{Error, ReturnCode};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use tokio::time::Instant;
 
 #[derive(Default)]
 pub(crate) struct Tasks {
     /// Those that are still to be sent: slots of the client's, and what is to be sent.
-    added: RefCell<VecDeque<(usize, Ask)>>,
+    pub(super) added: RefCell<VecDeque<(usize, Ask)>>,
     /// Those that were sent: slots.
     sent: RefCell<HashMap<TaskId, usize, ById>>,
     /// An event whose callback asked to pause: called again by the next runTasks().
-    again: Cell<Option<(TaskId, Event)>>,
-    /// Why the first task failed of those that runTasks() has still to report.
-    failed: Cell<Option<Box<Error>>>,
+    pub(super) again: Cell<Option<(TaskId, Event)>>,
+    /// Why the first task failed of those that are still to be reported.
+    pub(super) failed: Cell<Option<Box<Error>>>,
     /// The last runTasks() has not waited for what it began: the next one, and wait(), go on with it.
     unfinished: Cell<bool>,
+    /// When a poll() last saw that something was heard of a task, and how many reports there had been.
+    pub(super) heard: Cell<Option<(Instant, u64)>>,
+}
+
+/// Who reports an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reporter {
+    /// A callback may end it, and one that was lost is reported by its own end.
+    RunTasks,
+    /// It has no end that could tell anybody anything.
+    Poll,
 }
 
 /// Hashes [`TaskId`]s. They differ in a number that we count ourselves: no stranger can choose them so that they
@@ -67,7 +80,7 @@ impl Client {
     /// Runs all tasks; the code that ends it. What failed of them is reported once, by the first failure, in the call that
     /// can do no more for the others; a run that is left before keeps it for the one that goes on.
     fn run(&self) -> Result<i64, Failure> {
-        self.send_added();
+        self.send_added(None);
         self.begin_or_resume();
         let ended = match self.run_on() {
             Err(Failure::Gearman(error @ Error::Lost { .. })) => self.lose_all(&error),
@@ -88,25 +101,42 @@ impl Client {
     /// runTasks() and wait() would never be told of it.
     fn begin_or_resume(&self) {
         match self.tasks.unfinished.get() {
-            true => self.core.borrow_mut().resume(),
+            true => {
+                self.rouse();
+                self.core.borrow_mut().resume();
+            }
             false => self.begin(),
         }
     }
 
-    /// Hands the tasks that were added to the core, in order.
-    fn send_added(&self) {
+    /// Hands the tasks that were added to the core, in order. False: there were none.
+    pub(super) fn send_added(&self, since: Option<Instant>) -> bool {
+        let mut some = false;
         loop {
-            let Some((slot, ask)) = self.tasks.added.borrow_mut().pop_front() else { return };
+            let Some((slot, ask)) = self.tasks.added.borrow_mut().pop_front() else { return some };
             let id = self.core.borrow_mut().add(ask);
             self.tasks.sent.borrow_mut().insert(id, slot);
+            // SAFETY: slots in `sent` hold tasks.
+            unsafe { self.zvals.state::<Task>(slot) }.since.set(since);
+            some = true;
         }
+    }
+
+    /// All tasks that are not over, in the order in which they were added, and when they were sent.
+    pub(super) fn sent_since(&self) -> Vec<(Option<Instant>, TaskId)> {
+        let sent = self.tasks.sent.borrow();
+        // SAFETY: slots in `sent` hold tasks.
+        let since = |slot: usize| unsafe { self.zvals.state::<Task>(slot) }.since.get();
+        let mut all: Vec<_> = sent.iter().map(|(id, slot)| (since(*slot), *id)).collect();
+        all.sort_unstable_by_key(|(_, id)| *id);
+        all
     }
 
     fn run_on(&self) -> Result<i64, Failure> {
         loop {
-            self.send_added();
+            self.send_added(None);
             while let Some((id, event)) = self.next_event() {
-                let code = self.report(id, event)?;
+                let code = self.report(id, event, Reporter::RunTasks)?;
                 // A destructor of what the task held may have thrown.
                 if exception_pending() {
                     return Err(Failure::Thrown);
@@ -137,22 +167,24 @@ impl Client {
         self.tasks.note(error);
         self.begin();
         while let Some((id, event)) = self.next_event() {
-            self.report(id, event)?;
+            self.report(id, event, Reporter::RunTasks)?;
         }
         Ok(ReturnCode::Success.number())
     }
 
-    fn next_event(&self) -> Option<(TaskId, Event)> {
+    pub(super) fn next_event(&self) -> Option<(TaskId, Event)> {
         self.tasks.again.take().or_else(|| self.core.borrow_mut().next_event())
     }
 
     /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
-    fn report(&self, id: TaskId, event: Event) -> Result<i64, Failure> {
+    pub(super) fn report(&self, id: TaskId, event: Event, reporter: Reporter) -> Result<i64, Failure> {
         let success = ReturnCode::Success.number();
         let Some(slot) = self.tasks.sent.borrow().get(&id).copied() else { return Ok(success) };
         // SAFETY: slots in `sent` hold tasks; this one stays listed until the end of this function, or
         // until a callback's own runTasks() has ended it, after which it is not touched.
         let task = unsafe { self.zvals.state::<Task>(slot) };
+        let has_callback =
+            |kind: Callback| task.callbacks.get() & 1 << kind as u8 != 0 && self.has_callback(kind as usize);
         let receive = |event| task.receive(event, self.common.has(option::UNBUFFERED_RESULT));
         let (kind, last) = match &event {
             Event::Created(_) => (Callback::Created, task.background.get()),
@@ -164,6 +196,10 @@ impl Client {
             Event::Fail => (Callback::Fail, true),
             Event::Known(_) => (Callback::Status, true),
             Event::Echoed(_) => return Ok(success),
+            Event::Error(error) if reporter == Reporter::Poll && has_callback(Callback::Fail) => {
+                self.common.last_error.note_error(error);
+                (Callback::Fail, true)
+            }
             Event::Error(error) => {
                 self.tasks.note(error);
                 receive(event);
@@ -171,7 +207,7 @@ impl Client {
                 return Ok(success);
             }
         };
-        let code = if task.callbacks.get() & 1 << kind as u8 == 0 || !self.has_callback(kind as usize) {
+        let code = if !has_callback(kind) {
             // A background task that is about to be freed has nobody who could ask it for its handle.
             let unseen = last && matches!(event, Event::Created(_)) && self.common.has(option::FREE_TASKS);
             if !unseen {
@@ -181,9 +217,10 @@ impl Client {
         } else {
             receive(event.clone());
             self.call_back(kind, task, slot, event).map(|(code, event)| {
-                if code != success {
-                    self.tasks.again.set(event.map(|event| (id, event)));
+                if code == success || reporter == Reporter::Poll {
+                    return success;
                 }
+                self.tasks.again.set(event.map(|event| (id, event)));
                 code
             })
         };

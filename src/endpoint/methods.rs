@@ -11,6 +11,7 @@ pub(crate) fn set_timeout<T: Endpoint>(call: Call, this: &T, timeout: i64) {
     let common = this.common();
     common.timeout.set(timeout);
     common.options.set(common.options.get() | T::TIMEOUT_OPTION);
+    this.rouse();
     call.returns(true);
 }
 
@@ -99,6 +100,9 @@ macro_rules! endpoint_methods {
             }
             fn enable_exception_handler(call) {
                 $crate::endpoint::servers::enable_exception_handler(call, args!(call, $class, ""));
+            }
+            fn get_streams(call) {
+                $crate::endpoint::streams::get_streams(call, args!(call, $class, ""));
             }
             fn ping(call) {
                 let mut data = Str::NULL;

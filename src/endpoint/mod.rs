@@ -6,14 +6,17 @@ use crate::endpoint::tls::Files;
 use crate::failure::Failure;
 use crate::last_error::LastError;
 use crate::object::Class;
+use crate::zvals::ZvalCell;
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::net::tls::TlsChoice;
+use gearman_core::net::watch::Watch;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) mod methods;
 pub(crate) mod servers;
+pub(crate) mod streams;
 pub(crate) mod tls;
 
 /// The state that every endpoint has.
@@ -23,6 +26,8 @@ pub(crate) struct Common {
     pub(crate) timeout: Cell<i64>,
     pub(crate) options: Cell<i64>,
     pub(crate) tls: RefCell<Files>,
+    /// What getStreams() gave.
+    pub(crate) stream: ZvalCell,
 }
 
 impl Common {
@@ -33,6 +38,7 @@ impl Common {
             timeout: Cell::new(-1),
             options: Cell::new(options),
             tls: RefCell::default(),
+            stream: ZvalCell::default(),
         }
     }
     pub(crate) fn has(&self, option: i64) -> bool {
@@ -65,6 +71,12 @@ pub(crate) trait Endpoint: Class {
     }
     /// How connections are made from now on.
     fn set_tls(&self, tls: TlsChoice);
+    /// What event loops watch for it.
+    fn with_watch<T>(&self, f: impl FnOnce(&mut Watch) -> T) -> T;
+    /// There may be something to do for poll().
+    fn rouse(&self) {
+        self.with_watch(Watch::rouse);
+    }
     /// How many servers it has.
     fn servers(&self) -> usize;
     /// Wishes to be sent exceptions, from now on.

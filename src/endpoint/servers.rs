@@ -69,8 +69,12 @@ pub(crate) fn enable_exception_handler(call: Call, this: &impl Endpoint) {
     connect(call, this);
 }
 
-/// Reaches every server, or throws what pecl throws.
+/// Reaches every server, or throws what pecl throws. Once event loops watch it, that is poll()'s.
 fn connect(call: Call, this: &impl Endpoint) {
+    if this.with_watch(|watch| watch.is_made()) {
+        this.rouse();
+        return call.returns(true);
+    }
     let connected = if this.servers() == 0 { Err(Error::NoServers.into()) } else { this.connect() };
     match connected {
         Ok(()) => call.returns(true),

@@ -4,6 +4,7 @@
 //! function of the table is an ability of the core's; the reverse does not hold, since register() takes no callable.
 use crate::call::{Arg, Call, Str, args, handlers};
 use crate::callback::{self, ByReference};
+use crate::endpoint::Endpoint;
 use crate::sys::exception_pending;
 use crate::worker::{Worker, option};
 use ext_php_rs::types::Zval;
@@ -44,8 +45,9 @@ impl Worker {
         Ok(())
     }
 
-    /// So that options() tells.
+    /// So that options() tells, and the servers are told.
     fn has_changed(&self) {
+        self.rouse();
         self.common.options.set(self.common.options.get() | option::CHANGE);
     }
 

@@ -4,6 +4,7 @@
 //! functions  addFunction(), register() and their kin: the table of functions
 //! thrown     what a client is sent of an exception
 //! work       work() = next job -> function -> answer; grabJob() and wait()
+//! poll       poll()
 //! ```
 //!
 //! What it has in common with a client is in endpoint/. Must never know a packet: the core does. Invariants: no borrow of the
@@ -21,17 +22,19 @@ use crate::zvals::Zvals;
 use ext_php_rs::types::Zval;
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::net::tls::TlsChoice;
+use gearman_core::net::watch::Watch;
 use gearman_core::protocol::message::Grab;
 use gearman_core::{Error, ReturnCode, worker as core};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 mod functions;
+mod poll;
 mod thrown;
 mod work;
 
 // The tables in arginfo.rs look for each handler here.
-pub(crate) use {functions::*, work::*};
+pub(crate) use {functions::*, poll::*, work::*};
 
 /// Options, with libgearman's numbers.
 mod option {
@@ -54,6 +57,8 @@ pub(crate) struct Worker {
     functions: Functions,
     /// Its server may give it jobs while it sleeps.
     direct: bool,
+    /// poll() has told that no server can be reached, and none was since.
+    outage: Cell<bool>,
 }
 
 impl Class for Worker {
@@ -71,6 +76,7 @@ impl Class for Worker {
             zvals: Zvals::new(0),
             functions: Functions::default(),
             direct: ini::direct_assignment(),
+            outage: Cell::default(),
         };
         tls::begin(&this);
         this
@@ -95,9 +101,14 @@ impl Endpoint for Worker {
     }
     fn add(&self, server: ServerAddress, addresses: Vec<Address>) {
         self.core.borrow_mut().add_server(server, addresses);
+        self.rouse();
     }
     fn set_tls(&self, tls: TlsChoice) {
         self.core.borrow_mut().set_tls(tls);
+        self.rouse();
+    }
+    fn with_watch<T>(&self, f: impl FnOnce(&mut Watch) -> T) -> T {
+        f(&mut self.core.borrow_mut().watch)
     }
     fn servers(&self) -> usize {
         self.core.borrow().servers()
@@ -106,6 +117,7 @@ impl Endpoint for Worker {
         self.core.borrow_mut().want_exceptions();
     }
     fn connect(&self) -> Result<(), Failure> {
+        self.rouse();
         self.core.borrow_mut().begin();
         wait_for(OnSignal::Resume, || async { self.core.borrow_mut().connect_all().await })
     }
@@ -130,6 +142,11 @@ impl Worker {
 
     /// Prepares the core for a call.
     fn begin(&self) {
+        self.rouse();
+        self.prepare();
+    }
+
+    fn prepare(&self) {
         let mut core = self.core.borrow_mut();
         core.begin();
         core.classic = !self.direct || self.has(option::NON_BLOCKING);
@@ -158,6 +175,7 @@ handlers! {
     fn set_id(call) {
         let mut id = Str::NULL;
         let this = args!(call, Worker, "S", &mut id);
+        this.rouse();
         this.core.borrow_mut().begin();
         let set = this.core.borrow_mut().set_id(id.or_empty());
         if let Err(error) = &set {

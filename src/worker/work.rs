@@ -20,13 +20,16 @@ use gearman_core::{Error, ReturnCode};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How work() ended.
-enum Ended {
+/// How a job ended.
+pub(super) enum Ended {
     /// A job was run, and this is what its function made of it.
     Job(i64),
     /// A job came for a function that is announced and has no callable.
     NoCallable(String),
 }
+
+/// What is noted of a function that ended its job with another code than SUCCESS.
+const ENDED: &str = "the function ended the job with this code";
 
 impl Worker {
     /// The next job, waiting for it as the options ask.
@@ -92,12 +95,17 @@ impl Worker {
 
     fn work(&self, call: Call) -> Result<Ended, Failure> {
         let job = self.warned(call, || self.next_job(OnSignal::Return))?;
+        self.run_job(job, true)
+    }
+
+    /// Has the function called that a job is for. Unless it `waits`, what the socket does not take is left to poll().
+    pub(super) fn run_job(&self, job: core::Job, waits: bool) -> Result<Ended, Failure> {
         let Some(function) = self.functions.borrow().get(&job.function[..]).copied() else {
             // It stays with this worker until it disconnects; register() announced its function.
             return Ok(Ended::NoCallable(job.function.escape_ascii().to_string()));
         };
         let object = Object::<Job>::new();
-        object.state().begin(job, Rc::downgrade(&self.core));
+        object.state().begin(job, Rc::downgrade(&self.core), waits);
         self.run(function, object).map(Ended::Job)
     }
 
@@ -167,7 +175,7 @@ impl Worker {
 }
 
 /// Does work() return false without a warning?
-fn is_quiet(code: ReturnCode) -> bool {
+pub(super) fn is_quiet(code: ReturnCode) -> bool {
     matches!(
         code,
         ReturnCode::IoWait
@@ -201,30 +209,37 @@ fn no_job(call: Call, this: &Worker, failure: Failure) {
     }
 }
 
-/// A function ended a job with this code.
-fn job_ended(call: Call, this: &Worker, code: i64) {
-    let (last_error, text) = (&this.common.last_error, "the function ended the job with this code");
-    match ReturnCode::from_number(code) {
-        Some(ReturnCode::Success) => {
-            last_error.set(ReturnCode::Success);
-            call.returns(true);
+/// A job ended in this way. Notes it, and warns where pecl does; the result of work(), `None`: something was thrown.
+pub(super) fn job_ended(call: Call, this: &Worker, ended: Ended) -> Option<bool> {
+    let last_error = &this.common.last_error;
+    let warned = match ended {
+        Ended::Job(code) => match ReturnCode::from_number(code) {
+            Some(ReturnCode::Success) => {
+                last_error.set(ReturnCode::Success);
+                return Some(true);
+            }
+            Some(quiet) if is_quiet(quiet) => {
+                last_error.note(code, ENDED);
+                return Some(false);
+            }
+            _ => last_error.warn(call, code, ENDED),
+        },
+        Ended::NoCallable(function) => {
+            let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
+            last_error.warn(call, ReturnCode::InvalidFunctionName.number(), text)
         }
-        Some(quiet) if is_quiet(quiet) => {
-            last_error.note(code, text);
-            call.returns(false);
-        }
-        _ => last_error.refuse(call, code, text),
-    }
+    };
+    warned.then_some(false)
 }
 
 handlers! {
     fn work(call) {
         let this = args!(call, Worker, "");
         match this.work(call) {
-            Ok(Ended::Job(code)) => job_ended(call, this, code),
-            Ok(Ended::NoCallable(function)) => {
-                let text = function + ": a job for it came, and it is registered without a callable: use addFunction()";
-                this.common.last_error.refuse(call, ReturnCode::InvalidFunctionName.number(), text);
+            Ok(ended) => {
+                if let Some(result) = job_ended(call, this, ended) {
+                    call.returns(result);
+                }
             }
             Err(Failure::Signal) => interrupted(call, this),
             Err(failure) => no_job(call, this, failure),
@@ -239,7 +254,7 @@ handlers! {
         });
         let object = job.map(|job| {
             let object = Object::<Job>::new();
-            object.state().begin(job, Rc::downgrade(&this.core));
+            object.state().begin(job, Rc::downgrade(&this.core), true);
             object.into_zval()
         });
         this.common.last_error.end(call, object.map_err(|failure| this.adapted(failure)));

@@ -157,6 +157,7 @@
 //! net::tls::verify        who a server must be
 //! net::tls                TLS as clients and workers want it, and rustls's configurations for it
 //! net::session            a TLS session over a socket
+//! net::watch              one descriptor for an event loop of somebody else's
 //! net::stream             bytes to and from a server, TCP, Unix or TLS: the only file with sockets
 //! net::connection         packets out of a stream, requests into it
 //! server_connection       a server and the way to it: connecting, waiting after failures
@@ -170,6 +171,7 @@
 //! client::pending         requests whose answers are due on one connection; pure
 //! client::server          a server as a client uses it
 //! client::dispatch        which server a waiting task goes to
+//! client::look            a client in an event loop of somebody else's
 //! worker                  jobs of any number of servers, one at a time
 //! worker::job             a job that was given to this worker
 //! worker::protocol        abilities, grab / pre-sleep / noop on one connection; pure
@@ -179,6 +181,7 @@
 //! worker::direct          jobs without a grab, and jobs ahead
 //! worker::echo            ECHO_REQ: does a server answer?
 //! worker::pace            calls that fail at once are slowed down
+//! worker::look            a worker in an event loop of somebody else's
 //! ```
 
 #![forbid(unsafe_code)]

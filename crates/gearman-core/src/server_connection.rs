@@ -11,10 +11,13 @@ use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Connection;
 use crate::net::tls::{TlsChoice, TlsSettings};
+use crate::net::watch::Set;
 use crate::random::generator;
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll, Wake, ready};
 use std::time::Duration;
 use std::vec::IntoIter;
 use tokio::time::{Instant, timeout_at};
@@ -57,6 +60,8 @@ pub struct ServerConnection {
     /// What the name was resolved to when the server was added: for the first try. Later ones ask
     /// again, since addresses change.
     resolved: Vec<Address>,
+    /// The addresses of the last try, to be used again if it succeeds; `None`: they are not kept.
+    kept: Option<Vec<Address>>,
     /// Counts connections that came up, to tell what belonged to an earlier one.
     pub serial: u64,
     /// When the last connection came up.
@@ -90,6 +95,7 @@ impl ServerConnection {
             due: Instant::now(),
             error: None,
             resolved,
+            kept: None,
             serial: 0,
             since: Instant::now(),
             proven: false,
@@ -225,6 +231,9 @@ impl ServerConnection {
                         known if !known.is_empty() => known,
                         _ => self.address.resolve().map_err(|e| self.fail(e))?,
                     };
+                    if let Some(kept) = &mut self.kept {
+                        kept.clone_from(&addresses);
+                    }
                     let deadline = Instant::now() + settings.connect_timeout;
                     self.next_address(addresses.into_iter(), deadline, None, settings)?;
                 }
@@ -236,6 +245,9 @@ impl ServerConnection {
     fn come_up(&mut self) {
         if let State::Connecting { connection, .. } = std::mem::replace(&mut self.state, State::Down) {
             self.set_up(connection);
+        }
+        if let Some(kept) = &mut self.kept {
+            self.resolved = std::mem::take(kept);
         }
         self.proven = false;
     }
@@ -254,9 +266,31 @@ impl ServerConnection {
 
     /// Gives the connection out, if one is up.
     pub fn release(&mut self) -> Option<Connection> {
+        self.unwatch();
         match std::mem::replace(&mut self.state, State::Down) {
             State::Up(connection) => Some(connection),
             _ => None,
+        }
+    }
+
+    /// From now on its name is looked up again, which may take long, only after its last addresses were of no use.
+    pub(crate) fn keep_addresses(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
+    /// Has the set ready when there is something to do for the connection, `reads`: also when something comes over it.
+    pub(crate) fn watch(&mut self, set: &Set, reads: bool) -> io::Result<()> {
+        match &mut self.state {
+            State::Down => Ok(()),
+            State::Connecting { connection, .. } | State::Up(connection) => connection.watch(set, reads),
+        }
+    }
+
+    /// Nobody watches it any more.
+    pub(crate) fn unwatch(&mut self) {
+        match &mut self.state {
+            State::Down => {}
+            State::Connecting { connection, .. } | State::Up(connection) => connection.unwatch(),
         }
     }
 
@@ -388,6 +422,27 @@ pub(crate) async fn drive<S, T>(
             _ => {}
         }
     }
+}
+
+/// Notes that what was polled asks to be polled again at once, though no socket may become ready meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Again(AtomicBool);
+
+impl Wake for Again {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// As [`poll_once`]. True: it is to be polled again at once.
+pub(crate) async fn look_once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> (Option<T>, bool) {
+    tokio::task::yield_now().await;
+    let again = Arc::<Again>::default();
+    let polled = match poll(&mut Context::from_waker(&again.clone().into())) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    };
+    (polled, again.0.load(Relaxed))
 }
 
 /// Polls without waiting, after the runtime has looked at its sockets. Once: what is asked by this poll

@@ -12,6 +12,7 @@ mod golden;
 mod hostile;
 mod inquiries;
 mod liar;
+mod look;
 mod mutated;
 mod notices;
 mod outages;

@@ -12,6 +12,7 @@
 
 mod dispatch;
 pub mod inquiry;
+mod look;
 mod ongoing;
 pub(crate) mod pending;
 pub mod pool;
@@ -33,6 +34,7 @@ use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::{Connection, Packet};
 use crate::net::fork::Process;
 use crate::net::tls::TlsChoice;
+use crate::net::watch::Watch;
 use crate::protocol::codec::Sink;
 use crate::protocol::message::{Request, Response};
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
@@ -80,6 +82,10 @@ pub struct Client {
     origins: Origins,
     /// The process that last began a call.
     process: Process,
+    /// What an event loop watches for it: ready when [`Client::look`] has something to do.
+    pub watch: Watch,
+    /// The last look has left something to be done at once.
+    again: bool,
 }
 
 impl Client {

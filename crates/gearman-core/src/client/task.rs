@@ -11,11 +11,11 @@ use crate::{MAX_HANDLE, MAX_UNIQUE};
 use bytes::Bytes;
 use memchr::memchr;
 
-/// Names a task of one client. Never reused while anyone could still hold it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Names a task of one client. Never reused while anyone could still hold it. Earlier ones come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId {
-    pub(crate) index: u32,
     pub(crate) serial: u32,
+    pub(crate) index: u32,
 }
 
 /// The option by which a server shows that it can be asked about keys of [`MAX_UNIQUE`] bytes. C servers (seen: 1.1.20)

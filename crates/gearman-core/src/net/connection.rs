@@ -14,6 +14,7 @@ use crate::net::address::{Address, ServerAddress};
 use crate::net::session::Session;
 use crate::net::stream::{Look, Stream};
 use crate::net::tls::{Failure, TlsSettings};
+use crate::net::watch::{Set, Wants};
 use crate::protocol::answer;
 use crate::protocol::codec::{Decoded, decode};
 use crate::protocol::packet::{Frame, HEADER, Magic};
@@ -230,6 +231,17 @@ impl Connection {
         }
         self.write_buffer.shrink();
         self.stream.shrink();
+    }
+
+    /// Has the set ready when there is something to do here, `reads`: also when something comes.
+    pub(crate) fn watch(&mut self, set: &Set, reads: bool) -> io::Result<()> {
+        let write = self.has_output();
+        self.stream.watch(set, Wants { read: reads, write })
+    }
+
+    /// Nobody watches it any more.
+    pub(crate) fn unwatch(&mut self) {
+        self.stream.unwatch();
     }
 
     /// Has the other side closed an idle connection, or sent something unasked? One recv(2) that does

@@ -17,5 +17,7 @@ pub(crate) mod session;
 mod stream;
 #[cfg(feature = "client")]
 pub mod tls;
+#[cfg(feature = "client")]
+pub mod watch;
 #[cfg(feature = "tls")]
 pub mod x509;

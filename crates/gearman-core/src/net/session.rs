@@ -102,6 +102,11 @@ impl Session {
         self.tls.is_handshaking()
     }
 
+    /// Are there records that the socket has not taken?
+    pub(crate) fn wants_write(&self) -> bool {
+        self.tls.wants_write()
+    }
+
     /// Appends to `read_buffer` what has arrived. `Ok(0)`: the other side has closed.
     pub(crate) fn poll_read<S>(
         &mut self,

@@ -19,6 +19,7 @@ use crate::net::address::Address;
 use crate::net::fork::Process;
 pub(crate) use crate::net::session::Look;
 use crate::net::session::Session;
+use crate::net::watch::{Place, Set, Wants};
 use crate::protocol::write_buffer::WriteBuffer;
 use bytes::{Buf, BytesMut};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
@@ -51,6 +52,8 @@ pub(crate) struct Stream {
     connected: bool,
     /// The process that made it.
     process: Process,
+    /// Where an event loop watches it.
+    place: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -87,7 +90,7 @@ impl Stream {
             (_, None) => Kind::Tcp(TcpStream::from_std(socket.into())?),
             (_, Some(session)) => Kind::Tls(TcpStream::from_std(socket.into())?, session.into()),
         };
-        Ok(Stream { kind, connected, process: Process::this() })
+        Ok(Stream { kind, connected, process: Process::this(), place: None })
     }
 
     /// Was it made by this process? Any other must drop it unused.
@@ -181,6 +184,26 @@ impl Stream {
         }
     }
 
+    /// Has the set ready when what the stream waits for is there: first that it is connected, then what is given.
+    pub(crate) fn watch(&mut self, set: &Set, then: Wants) -> io::Result<()> {
+        let wants = match &self.kind {
+            _ if !self.connected => Wants { read: false, write: true },
+            Kind::Tls(_, session) if session.is_handshaking() => Wants { read: true, write: session.wants_write() },
+            _ => then,
+        };
+        let place = self.place.take();
+        let put = self.socket().map(|socket| set.put(&*socket, place, wants));
+        self.place = put.transpose()?.flatten();
+        Ok(())
+    }
+
+    /// Nobody watches it any more.
+    pub(crate) fn unwatch(&mut self) {
+        if let (Some(place), Some(socket)) = (self.place.take(), self.socket()) {
+            place.leave(&*socket);
+        }
+    }
+
     /// The socket's number.
     pub(crate) fn fd(&self) -> Option<RawFd> {
         self.socket().map(|s| s.as_raw_fd())
@@ -199,6 +222,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let fd = self.fd();
         if self.is_ours() {
+            self.unwatch();
             if let Kind::Tls(socket, session) = &mut self.kind {
                 session.close(&mut Quietly(SockRef::from(&*socket)));
             }

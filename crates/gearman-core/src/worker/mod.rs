@@ -16,6 +16,7 @@ use crate::net::address::{Address, ServerAddress};
 use crate::net::connection::Packet;
 use crate::net::fork::Process;
 use crate::net::tls::TlsChoice;
+use crate::net::watch::Watch;
 use crate::protocol::message::{Assign, Grab, Request, Response};
 use crate::return_code::PERMISSION_DENIED;
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 mod direct;
 mod echo;
 pub mod job;
+mod look;
 mod notices;
 mod pace;
 pub mod protocol;
@@ -78,6 +80,10 @@ pub struct Worker {
     pace: Pace,
     /// The process that last began a call.
     process: Process,
+    /// What an event loop watches for it: ready when [`Worker::look`] has something to do.
+    pub watch: Watch,
+    /// The last look has left something to be done at once.
+    again: bool,
 }
 
 impl Worker {

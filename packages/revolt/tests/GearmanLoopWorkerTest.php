@@ -1,0 +1,101 @@
+<?php
+
+declare(strict_types=1);
+
+namespace GearmanRs\Revolt\Tests;
+
+use GearmanJob;
+use GearmanRs\Revolt\GearmanFuture;
+use GearmanRs\Revolt\GearmanLoopClient;
+use GearmanRs\Revolt\GearmanLoopWorker;
+use GearmanRs\Testing\GearmanTestServer;
+use Revolt\EventLoop;
+
+final class GearmanLoopWorkerTest extends LoopTestCase
+{
+    /** Jobs that were under way at a time, at most. */
+    private function most(int $concurrency, int $jobs): int
+    {
+        $f = 'f_' . bin2hex(random_bytes(8));
+        $most = $now = 0;
+        $worker = new GearmanLoopWorker(self::gearman()->address(), $concurrency);
+        $worker->addFunction($f, function (GearmanJob $job) use (&$most, &$now): string {
+            $most = max($most, ++$now);
+            self::delay(0.01);
+            $now--;
+            return strrev($job->workload());
+        });
+        $client = self::client();
+        $futures = array_map(static fn (int $n) => $client->submit($f, "n$n"), range(1, $jobs));
+        $results = self::within(30, static fn () => array_map(static fn (GearmanFuture $f) => $f->await(), $futures));
+        self::assertSame(array_map(static fn (int $n) => strrev("n$n"), range(1, $jobs)), $results);
+        $worker->stop();
+        return $most;
+    }
+
+    public function testOneJobAtATime(): void
+    {
+        self::assertSame(1, $this->most(1, 8));
+    }
+
+    public function testSoManyAtATime(): void
+    {
+        self::assertSame(4, $this->most(4, 20));
+    }
+
+    public function testAFunctionMayAwaitAnotherJob(): void
+    {
+        $f = 'f_' . bin2hex(random_bytes(8));
+        $client = self::client();
+        $worker = new GearmanLoopWorker(self::gearman()->address(), 2);
+        $worker->addFunction("inner_$f", static fn (GearmanJob $job): string => strrev($job->workload()));
+        $worker->addFunction("outer_$f", static fn (GearmanJob $job): string => $client->submit("inner_$f", $job->workload())->await() . '!');
+        self::assertSame('cba!', self::within(10, static fn () => $client->submit("outer_$f", 'abc')->await()));
+        $worker->stop();
+    }
+
+    public function testAfterStopNoJobIsTakenAndThoseUnderWayEnd(): void
+    {
+        $f = 'f_' . bin2hex(random_bytes(8));
+        $worker = new GearmanLoopWorker(self::gearman()->address());
+        $begun = [];
+        $worker->addFunction($f, function (GearmanJob $job) use ($worker, &$begun): string {
+            $begun[] = $job->workload();
+            $worker->stop();
+            self::delay(0.01);
+            return 'done';
+        });
+        $client = self::client();
+        $first = $client->submit($f, 'first');
+        $second = $client->submit($f, 'second');
+        self::assertSame('done', self::within(10, static fn () => $first->await()));
+        self::delay(0.05);
+        self::assertSame(['first'], $begun);
+        self::assertFalse($second->isOver());
+        unset($worker);
+        gc_collect_cycles();
+
+        $other = new GearmanLoopWorker(self::gearman()->address());
+        $other->addFunction($f, static fn (): string => 'by another');
+        self::assertSame('by another', self::within(10, static fn () => $second->await()));
+        $other->stop();
+    }
+
+    public function testTheServerMayGoAndComeBack(): void
+    {
+        $f = 'f_' . bin2hex(random_bytes(8));
+        $server = GearmanTestServer::start();
+        $worker = new GearmanLoopWorker($server->address());
+        $worker->addFunction($f, static fn (GearmanJob $job): string => strrev($job->workload()));
+        $client = new GearmanLoopClient($server->address());
+        self::assertSame('cba', self::within(10, static fn () => $client->submit($f, 'abc')->await()));
+        $server->stop();
+        set_error_handler(static fn (): bool => true); // the worker warns
+        self::delay(0.05);
+        $again = $server->startAgain();
+        self::assertSame('fed', self::within(10, static fn () => $client->submit($f, 'def')->await()));
+        restore_error_handler();
+        $worker->stop();
+        $again->stop();
+    }
+}
