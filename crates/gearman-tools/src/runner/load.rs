@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::listing::{self, shown};
 use crate::runner::scale::Demand;
 use crate::runner::value::Pattern;
-use crate::text::{Answer, Session};
+use crate::text::Session;
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
 use gearman_core::protocol::answer::Refusal;
@@ -82,13 +82,13 @@ impl Server {
     /// Asks, and waits for the answer. After a failure it connects anew.
     ///
     /// # Errors
-    /// As [`Session::connect`] and [`Session::ask`]; [`Error::Answer`] for nonsense and refusals.
+    /// As [`Session::connect`] and [`Session::ask`]; [`Error::Answer`] for nonsense, and what it refuses.
     pub fn look(&mut self, connections: bool) -> Result<Load> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => Session::connect(&self.address, self.tls.clone(), PATIENCE)?,
         };
-        let mut load = functions(&mut session)?;
+        let mut load = self.functions(&mut session)?;
         if connections && load.ours {
             let answer = session.ask("connections")?;
             if Refusal::read(&answer).is_none() {
@@ -98,31 +98,36 @@ impl Server {
         self.session = Some(session);
         Ok(load)
     }
+
+    fn functions(&self, session: &mut Session) -> Result<Load> {
+        let answer = session.ask("counters")?;
+        match refusal(&answer) {
+            None => return Ok(Load { ours: true, functions: of_counters(&answer)?, connections: None }),
+            Some(refusal) if !refusal.is_unknown_command() => return Err(self.refused(&refusal)),
+            Some(_) => {}
+        }
+        let answer = session.ask("status")?;
+        if let Some(refusal) = refusal(&answer) {
+            return Err(self.refused(&refusal));
+        }
+        let functions = listing::status(&answer)?.into_iter().map(|f| FunctionLoad {
+            function: f.function,
+            waiting: f.queued,
+            running: f.running,
+            ..FunctionLoad::default()
+        });
+        Ok(Load { ours: false, functions: functions.collect(), connections: None })
+    }
+
+    fn refused(&self, refusal: &Refusal<'_>) -> Error {
+        let words: Vec<u8> = refusal.text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+        gearman_core::Error::refused(&self.address, refusal.code, &words).into()
+    }
 }
 
-fn functions(session: &mut Session) -> Result<Load> {
-    let answer = session.ask("counters")?;
-    let Some(refusal) = Refusal::read(&answer).filter(|_| matches!(Answer::read(&answer), Answer::Refused(_))) else {
-        return Ok(Load { ours: true, functions: of_counters(&answer)?, connections: None });
-    };
-    if !refusal.is_unknown_command() {
-        return Err(refused("counters", &answer));
-    }
-    let answer = session.ask("status")?;
-    if Refusal::read(&answer).is_some() && !answer.contains(&b'\t') {
-        return Err(refused("status", &answer));
-    }
-    let functions = listing::status(&answer)?.into_iter().map(|f| FunctionLoad {
-        function: f.function,
-        waiting: f.queued,
-        running: f.running,
-        ..FunctionLoad::default()
-    });
-    Ok(Load { ours: false, functions: functions.collect(), connections: None })
-}
-
-fn refused(command: &'static str, answer: &[u8]) -> Error {
-    Error::Answer { command, line: shown(answer.trim_ascii_end()) }
+/// What a server refuses. A function may be called `ERR `: then it has columns.
+fn refusal(answer: &[u8]) -> Option<Refusal<'_>> {
+    Refusal::read(answer).filter(|_| !answer.contains(&b'\t'))
 }
 
 fn of_counters(answer: &[u8]) -> Result<Vec<FunctionLoad>> {

@@ -98,7 +98,7 @@ impl Supervisor {
             let Some(asked) = self.servers.get_mut(place) else { continue };
             match (&asked.said, &said) {
                 (Some(Err(before)), Err(reason)) if before == reason => {}
-                (_, Err(reason)) => self.log.warning(None, &format!("{}: {reason}", asked.name)),
+                (_, Err(reason)) => self.log.warning(None, reason),
                 (Some(Err(_)), Ok(_)) => self.log.info(None, &format!("{} answers again", asked.name)),
                 (_, Ok(_)) => {}
             }
