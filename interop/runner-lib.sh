@@ -35,7 +35,7 @@ column() { answers && awk -v n="$1" '$1 == "GROUP" && $2 == "STATE" { getline; p
 column_is() { [ "$(column "$1")" = "$2" ]; }
 at_work() { column_is 3 "$1" && [ "$(grep -c '^work .*running ' "$scratch/status")" = "$1" ]; }
 a_pid() { answers && awk '$1 == "work" && $3 == "running" { print $2; exit }' "$scratch/status"; }
-submit() { php_with ours "$root/interop/runner.php" submit "$port" - "$1" "$2"; }
+submit() ( php_with ours "$root/interop/runner.php" submit "$port" - "$1" "$2" )
 distinct() { grep "^$1 " "$notes" | sort -u | wc -l; }
 ended() { [ "$(distinct end)" -ge "$1" ]; }
 all_done() { ended "$1" && jobs_are work "0 0 ${2:-4}"; }

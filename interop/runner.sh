@@ -13,7 +13,7 @@ jobs=${RUNNER_JOBS:-600}
 reloads() {
     start_runner "$1" 5000 'processes = 4'
     await at_work 4 || fail 'four are at work'
-    (submit 0 "$jobs") >>"$log" 2>&1 &
+    submit 0 "$jobs" >>"$log" 2>&1 &
     local submitting=$! n
     children+=("$submitting")
     for n in 1 2 3; do
@@ -49,7 +49,7 @@ bursts() {
     start_runner "$1" 100000 $'min = 1\nmax = 4\ngrow-after = "300ms"\nshrink-after = "2s"'
     for burst in 1 2; do
         await at_work 1 || fail "one is at work before burst $burst"
-        submit 0 60 || fail 'jobs are submitted'
+        submit $((60 * burst - 60)) $((60 * burst)) || fail 'jobs are submitted'
         await column_is 3 4 || fail "burst $burst has four at work"
         wait_for 60 ended $((burst * 60)) || fail "burst $burst is worked off"
         check_that "after burst $burst one is left" wait_for 30 at_work 1
@@ -81,4 +81,18 @@ for module in ours pecl; do
     wait_for 30 all_done 150 1 || fail 'all jobs end'
     stop_runner 0
 done
+
+context='examples/runner: '
+example=examples/runner
+sed "s|127.0.0.1:4730|127.0.0.1:$port|; s|/tmp/.*sock|runner.sock|; s|\"php\"|'$PHP', '-n', '-d', 'extension=$MODULE'|" \
+    "$example/runner.toml" >"$scratch/runner.toml"
+cp "$example/worker.php" "$scratch"
+WORKER_SERVERS=127.0.0.1:$port background "$RUNNER" --config "$scratch/runner.toml"
+runner=$pid
+await has_workers reverse 1 || fail 'its worker comes'
+check 'its worker works' olleh "$("$GEARMAN" -h 127.0.0.1 -p "$port" -f reverse hello)"
+stop_runner 0
+check 'the file as it is' "$example/runner.toml: good, 1 groups" "$("$RUNNER" --config "$example/runner.toml" --check-config)"
+sed 's/^#\([a-z[]\)/\1/; /^user/d' contrib/gearman-runner.toml >"$scratch/runner.toml"
+check 'the file of contrib, with its group' "$scratch/runner.toml: good, 1 groups" "$("$RUNNER" --config "$scratch/runner.toml" --check-config)"
 finish

@@ -8,8 +8,9 @@ use crate::runner::launch;
 use crate::runner::lines::Lines;
 use crate::runner::log::{Log, Stream};
 use crate::runner::process::Usage;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use std::collections::HashMap;
 use std::io;
@@ -130,13 +131,16 @@ impl Process {
     /// The system's.
     pub fn start(group: &Group, name: Name, log: &Log, now: Instant) -> io::Result<Process> {
         let mut child = launch::start(group, &name.id)?;
-        let (output, ended) = watch::channel(());
         let pid = child.id();
-        let pipes = [
-            (child.stdout.take().map(OwnedFd::from), Stream::Stdout),
-            (child.stderr.take().map(OwnedFd::from), Stream::Stderr),
-        ];
-        let process = Process {
+        let pipes = pipes(&mut child).inspect_err(|_| {
+            // Nobody would watch it.
+            let _ = child.kill().and_then(|()| child.wait());
+        })?;
+        let (output, ended) = watch::channel(());
+        for (from, stream) in pipes {
+            tokio::spawn(copy(from, log.clone(), group.name.clone(), pid, stream, ended.clone()));
+        }
+        Ok(Process {
             number: name.number,
             id: name.id,
             pid,
@@ -151,14 +155,7 @@ impl Process {
             too_old: group.limits.age.map(|age| now + age + age.mul_f64(name.spread / 10.0)),
             child,
             _output: output,
-        };
-        for (pipe, stream) in pipes {
-            if let Some(pipe) = pipe {
-                let from = Receiver::from_owned_fd(pipe)?;
-                tokio::spawn(copy(from, log.clone(), group.name.clone(), pid, stream, ended.clone()));
-            }
-        }
-        Ok(process)
+        })
     }
 
     /// Memory and time on processors.
@@ -189,12 +186,19 @@ impl Process {
         }
     }
 
+    /// It has ended, and is not buried.
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.look(), Ok(WaitStatus::StillAlive))
+    }
+
     /// Whether it has ended, and how. Then it is buried, and so is the rest of its group.
     pub fn ended(&mut self) -> Option<End> {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        // An end by a signal that has no name is an error here, and an end all the same.
-        if matches!(waitid(Id::Pid(self.system_pid()), flags), Ok(WaitStatus::StillAlive)) {
-            return None;
+        match self.look() {
+            Ok(WaitStatus::StillAlive) => return None,
+            // Its number may be another's by now.
+            Err(Errno::ECHILD) => return Some(End::Unknown),
+            // An error is also an end by a signal that has no name.
+            Ok(_) | Err(_) => {}
         }
         // While it is not buried, its number is its own.
         let _ = killpg(self.system_pid(), Signal::SIGKILL);
@@ -204,9 +208,24 @@ impl Process {
         })
     }
 
+    fn look(&self) -> nix::Result<WaitStatus> {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(self.system_pid()), flags)
+    }
+
     fn system_pid(&self) -> Pid {
         Pid::from_raw(self.pid.cast_signed())
     }
+}
+
+/// Its outputs, as far as they are to be read.
+fn pipes(child: &mut Child) -> io::Result<Vec<(Receiver, Stream)>> {
+    let outputs = [
+        (child.stdout.take().map(OwnedFd::from), Stream::Stdout),
+        (child.stderr.take().map(OwnedFd::from), Stream::Stderr),
+    ];
+    let pipes = outputs.into_iter().filter_map(|(pipe, stream)| Some((pipe?, stream)));
+    pipes.map(|(pipe, stream)| Ok((Receiver::from_owned_fd(pipe)?, stream))).collect()
 }
 
 /// Lines from a pipe into the log, up to its end, or shortly after the process has ended.
@@ -241,10 +260,17 @@ async fn copy(mut from: Receiver, log: Log, group: String, pid: u32, stream: Str
 /// `ours`: whether a process is one of those that are watched.
 pub fn bury_others(ours: impl Fn(u32) -> bool) {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    while let Ok(Some(pid)) = waitid(Id::All, flags).map(|status| status.pid()) {
-        let other = !ours(pid.as_raw().cast_unsigned());
-        if !other || nix::sys::wait::waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
-            return;
+    loop {
+        match waitid(Id::All, flags) {
+            Ok(status) => {
+                let other = status.pid().filter(|pid| !ours(pid.as_raw().cast_unsigned()));
+                // Of those that are watched there will be news.
+                let Some(pid) = other else { return };
+                let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+            }
+            // It was ended by a signal that has no name, and has to go all the same.
+            Err(Errno::EINVAL) => _ = waitpid(None, Some(WaitPidFlag::WNOHANG)),
+            Err(_) => return,
         }
     }
 }

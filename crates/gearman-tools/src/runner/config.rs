@@ -21,6 +21,9 @@ const MAX_SIZE: u64 = 1 << 20;
 /// Most processes of a group.
 const MAX_PROCESSES: u32 = 10_000;
 
+/// How long a process lives at least that has not crashed.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// What a file says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -196,7 +199,7 @@ struct RawGroup {
     processes: Option<Spanned<u32>>,
     grow_after: Option<Time>,
     shrink_after: Option<Time>,
-    settle: Option<Time>,
+    settle: Option<Spanned<Time>>,
     stop_signal: Option<Spanned<String>>,
     stop_timeout: Option<Time>,
     max_jobs: Option<Spanned<u64>>,
@@ -354,7 +357,7 @@ impl RawGroup {
             max,
             grow_after: time(self.grow_after, 1),
             shrink_after: time(self.shrink_after, 30),
-            settle: time(self.settle, 2),
+            settle: positive(&self.settle, |time| !time.0.is_zero())?.map_or(SETTLE, |time| time.0),
             stop_signal: stop_signal(self.stop_signal.as_ref())?,
             stop_timeout: time(self.stop_timeout, 60),
             limits,
@@ -433,7 +436,7 @@ fn stop_signal(name: Option<&Spanned<String>>) -> Result<Signal, Mistake> {
 /// A limit, where there is one.
 fn positive<T>(limit: &Option<Spanned<T>>, is: impl Fn(&T) -> bool) -> Result<Option<&T>, Mistake> {
     match limit {
-        Some(limit) if !is(limit.get_ref()) => Err(Mistake::of(limit, "0 is no limit: leave the key out for none")),
+        Some(limit) if !is(limit.get_ref()) => Err(Mistake::of(limit, "0 is too little: leave the key out")),
         limit => Ok(limit.as_ref().map(Spanned::get_ref)),
     }
 }
@@ -512,7 +515,7 @@ mod tests {
             ("[group.a]\ncommand = 3\n", "2:11: invalid type: integer `3`, expected a text, or a list of texts"),
             ("[group.a]\ncommand='x'\nmax-age = 'soon'\n", "3:11: soon is not a time, such as 500ms"),
             ("[group.a]\ncommand='x'\nmax-memory = '1T'\n", "3:14: 1T is not a size"),
-            ("[group.a]\ncommand='x'\nmax-jobs = 0\n", "3:12: 0 is no limit"),
+            ("[group.a]\ncommand='x'\nmax-jobs = 0\n", "3:12: 0 is too little"),
             ("[group.a]\ncommand='x'\nmin = 5\nmax = 4\nfunctions='*'\n", "4:7: max is less than min"),
             ("[group.a]\ncommand='x'\nmin = 1\nmax = 4\n", "1:8: it has min and max, so functions is wanted"),
             ("[group.a]\ncommand='x'\nmin = 1\nprocesses = 4\n", "4:13: either processes, or min and max"),

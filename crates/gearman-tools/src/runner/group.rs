@@ -182,7 +182,7 @@ impl Group {
 
     fn note_time(&mut self, log: &Log, now: Instant) {
         for process in &mut self.processes {
-            if !process.settled && now >= process.started + self.config.settle {
+            if !process.settled && now >= process.started + self.config.settle && !process.has_ended() {
                 process.settled = true;
                 if self.backoff.is_failing() {
                     log.info(Some(&self.config.name), "it does not crash any more");
@@ -207,16 +207,16 @@ impl Group {
                 let jobs = process.jobs.done().map_or(String::new(), |n| format!(", {n} jobs"));
                 let text =
                     format!("{} ended ({end}) after {:.1} s{jobs}", process.pid, (now - process.started).as_secs_f64());
-                ended.push((end, process.started, process.stopping, process.killed, text));
+                ended.push((end, process.started, process.settled, process.stopping, process.killed, text));
                 false
             }
             None => true,
         });
-        for (end, started, stopping, killed, text) in ended {
+        for (end, started, settled, stopping, killed, text) in ended {
             match (stopping, killed) {
                 (_, true) => self.counts.killed += 1,
                 (true, _) => self.counts.stopped += 1,
-                _ if now < started + self.config.settle => {
+                _ if !settled => {
                     self.counts.crashed += 1;
                     self.crashed(started, now, &text, log);
                     continue;

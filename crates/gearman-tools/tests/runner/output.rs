@@ -1,7 +1,11 @@
 //! What processes write, and what they are given.
 
-use crate::runner::{Runner, until};
+use crate::runner::{Folder, Runner, kill_9, lives, until};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 #[test]
 fn lines_have_the_names_of_their_processes() {
@@ -37,7 +41,6 @@ fn json() {
 
 #[test]
 fn what_a_process_is_given() {
-    std::fs::create_dir_all(std::env::temp_dir()).unwrap();
     let runner = Runner::start(
         r#"[group.a]
 command = ['sh', '-c', 'echo "$PWD $APP_ENV $GEARMAN_RUNNER_GROUP $GEARMAN_RUNNER_ID $NOTIFY_SOCKET"; cat; echo err >&2; sleep 1000']
@@ -56,25 +59,42 @@ stdout = "b.log"
     assert!(!runner.lines().iter().any(|line| line.ends_with("err")));
 }
 
+/// Whoever writes waits; who supervises does not.
+#[test]
+fn output_that_nobody_reads() {
+    let folder = Folder::new();
+    folder.config("[group.a]\ncommand = 'yes'\nprocesses = 2\nsettle = '100ms'\nstop-timeout = '100ms'\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
+    command.arg("--config").arg(folder.path("runner.toml")).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut runner = Runner { child: command.spawn().unwrap(), folder, lines: Arc::default() };
+    until("the socket", || runner.ask("status").is_some(), |there| *there);
+    let before = runner.at_work("a", 2);
+    // It sleeps, as nobody takes what it writes.
+    let sleeps = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") S ");
+    let all_sleep = || (0..20).all(|_| before.iter().all(sleeps));
+    until("both wait", all_sleep, |sleep| *sleep);
+    kill_9(before[0]);
+    until("another one", || runner.at_work("a", 2), |after| after[0] == before[1]);
+    runner.signal(Signal::SIGTERM);
+    assert!(runner.ended().code().is_some());
+    assert!(!before.into_iter().any(lives));
+}
+
 #[test]
 fn another_user() {
     if !nix::unistd::geteuid().is_root() {
         return eprintln!("skipped: only root can run programs as somebody else");
     }
-    let runner = Runner::start(
+    let mut runner = Runner::start(
         "[group.a]\ncommand = ['sh', '-c', 'echo \"$(id -u) $(id -G) $USER $HOME\"; sleep 1000']\nuser = 'nobody'\ndirectory = '/'\n",
     );
     let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
     let line = format!("]: {} {} nobody {}", nobody.uid, nobody.gid, nobody.dir.display());
     let [pid] = runner.at_work("a", 1)[..] else { panic!() };
     runner.line_with(&line);
+    assert_eq!(std::fs::metadata(format!("/proc/{pid}")).unwrap().uid(), nobody.uid.as_raw());
     // It still hears of the runner's end.
-    assert_eq!(
-        std::fs::metadata(format!("/proc/{pid}")).map(|m| std::os::unix::fs::MetadataExt::uid(&m)).unwrap(),
-        nobody.uid.as_raw()
-    );
-    let mut runner = runner;
-    runner.signal(nix::sys::signal::Signal::SIGKILL);
+    runner.signal(Signal::SIGKILL);
     runner.ended();
-    until("its end", || crate::runner::lives(pid), |lives| !lives);
+    until("its end", || lives(pid), |lives| !lives);
 }

@@ -19,7 +19,7 @@ fn who_is_killed_is_replaced_and_the_others_stay() {
 #[test]
 fn a_crash_loop_is_slow_and_seen_and_goes_on_until_it_works() {
     let runner = Runner::start(
-        "[group.a]\ncommand = ['sh', '-c', 'test -e good || exit 3; exec sleep 1000']\nprocesses = 4\nsettle = '300ms'\n",
+        "[group.a]\ncommand = ['sh', '-c', 'test -e good || exit 3; exec sleep 1000']\nprocesses = 4\nsettle = '1s'\n",
     );
     let group = runner.group("a", |group| group["state"] == "failing");
     // Four at the start, then one at a time.

@@ -70,13 +70,15 @@ fn a_bad_configuration_changes_nothing_and_is_shown() {
 
 #[test]
 fn what_does_not_start_replaces_nobody() {
-    let runner = Runner::start(&group(2, "one"));
+    // Long enough for a crash on a busy machine.
+    let slow = |word| group(2, word).replace("200ms", "1s");
+    let runner = Runner::start(&slow("one"));
     let before = runner.at_work("a", 2);
-    runner.folder.config(&group(2, "one").replace("sleep 1000", "exit 7; "));
+    runner.folder.config(&slow("one").replace("sleep 1000", "exit 7; "));
     runner.ask("reload").unwrap().unwrap();
     runner.group("a", |group| group["state"] == "failing");
     assert!(before.iter().all(|pid| lives(*pid)));
-    runner.folder.config(&group(2, "two"));
+    runner.folder.config(&slow("two"));
     runner.ask("reload").unwrap().unwrap();
     runner.group("a", |group| group["state"] == "ok" && group["counts"]["stopped"] == 2);
     runner.at_work("a", 2);
