@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/../scripts/lib.sh"
 
 place=$(realpath -m "${REPRODUCIBLE_DIR:-target/reproducible}")
-files=(libgearman_rs.so gearmand gearman gearadmin)
+files=(libgearman_rs.so gearmand gearman gearadmin gearman-runner)
 passed=0 failed=0
 
 # build CHECKOUT: as `make build` does.

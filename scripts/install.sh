@@ -9,8 +9,8 @@ set -euo pipefail
 DESTDIR=${DESTDIR:-}
 bin=$DESTDIR${PREFIX:-/usr/local}/bin
 man=$DESTDIR${PREFIX:-/usr/local}/share/man
-programs=(gearmand gearman gearadmin)
-pages=(man8/gearmand.8 man1/gearman.1 man1/gearadmin.1)
+programs=(gearmand gearman gearadmin gearman-runner)
+pages=(man8/gearmand.8 man1/gearman.1 man1/gearadmin.1 man1/gearman-runner.1)
 have "$PHP_CONFIG" || die "$PHP_CONFIG is missing: it comes with PHP's headers (php$(php_version)-dev)"
 version=$(php_version)
 module=$DESTDIR$("$PHP_CONFIG" --extension-dir)/gearman_rs.so

@@ -15,7 +15,7 @@ in_root_folder() {
     ci/php-debian.sh make "$place" "$version" trixie
     mkdir -p "$builds/release"
     cp -a target/man "$builds/"
-    cp -a target/release/{gearmand,gearman,gearadmin} "$builds/release/"
+    cp -a target/release/{gearmand,gearman,gearadmin,gearman-runner} "$builds/release/"
     # shellcheck disable=SC2016
     ci/php-debian.sh run "$place" env SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" sh -euc '
         mount --bind "$0" target
@@ -26,7 +26,7 @@ in_root_folder() {
 }
 
 [[ "$(cat /etc/debian_version 2>/dev/null)" == 12.* ]] || { say "not had: this machine is no Debian 12"; exit 69; }
-for file in release/{gearman_rs.so,gearmand,gearman,gearadmin} man/gearmand.8; do
+for file in release/{gearman_rs.so,gearmand,gearman,gearadmin,gearman-runner} man/gearmand.8; do
     [ -e "target/$file" ] || { PROFILE=release scripts/build.sh && break; }
 done
 if [ "$version" = 8.2 ]; then "$@"; else in_root_folder "$@"; fi

@@ -18,7 +18,7 @@ name=gearmand-$version-$machine-linux-musl
 stage=target/programs/$name
 built=target/$machine-unknown-linux-musl/release
 rm -rf "$stage"
-for program in gearmand gearman gearadmin; do
+for program in gearmand gearman gearadmin gearman-runner; do
     if objdump -p "$built/$program" | grep NEEDED; then echo "$program is not static" >&2 && exit 1; fi
     install -D -t "$stage/bin" "$built/$program"
     strip "$stage/bin/$program"

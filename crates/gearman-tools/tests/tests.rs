@@ -4,6 +4,7 @@
 
 mod admin;
 mod client;
+mod runner;
 mod server;
 mod tls;
 mod unwritable;

@@ -58,6 +58,7 @@
 //! admin::policies    policies are set and shown
 //! admin::dead        dead letters are shown, tried again and forgotten
 //! admin::job         what is known of one job
+//! admin::connections  who is connected -> lines
 //! admin::schedules   schedules -> lines
 //! admin::servers     servers that share a queue -> lines
 //! admin::listing     the snapshot -> lists of lines

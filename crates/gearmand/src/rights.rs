@@ -99,8 +99,8 @@ pub(crate) const fn of_packet(command: Command) -> Need {
 pub(crate) const fn of_text(command: &admin::Command<'_>) -> Need {
     use admin::Command::*;
     match command {
-        Status | PriorityStatus | Workers | ShowJobs | ShowUniqueJobs | Counters | GetPid | Verbose | Policies
-        | Schedules | Servers | Dead(_) | DeadShow(_) => Need::Observe,
+        Status | PriorityStatus | Workers | Connections | ShowJobs | ShowUniqueJobs | Counters | GetPid | Verbose
+        | Policies | Schedules | Servers | Dead(_) | DeadShow(_) => Need::Observe,
         // Of jobs of functions that may be submitted, as GET_STATUS.
         Job(_) | JobOfUnique(..) | Result(_) => Need::Status,
         CreateFunction(_) | DropFunction(_) | MaxQueue(..) | CancelJob(_) | CancelUnique(..) | SetPolicy(..)

@@ -110,6 +110,33 @@ async fn nothing_comes_between_the_lines_of_a_list() {
     assert!(whole, "{}", answer.escape_ascii());
 }
 
+#[tokio::test]
+async fn what_connections_have_done() {
+    let server = Server::start().await;
+    let (mut client, mut worker) = (server.peer().await, server.worker(&["f"]).await);
+    worker.send(SET_CLIENT_ID, &[&b"an\tna"[..]]).await;
+    for (end, result) in [(WORK_COMPLETE, &[&b"x"[..]][..]), (WORK_FAIL, &[])] {
+        let (_, handle) = client.ask(SUBMIT_JOB_BG, &[b"f", b"", b""]).await;
+        worker.grab(&[&handle, b"f", b""]).await;
+        worker.send(end, &[&[&handle[..]], result].concat()).await;
+    }
+    // One that it has not ended.
+    let handle = client.submit("f", "", b"").await;
+    worker.grab(&[&handle, b"f", b""]).await;
+    worker.sync().await;
+    let mut other = server.peer().await;
+    other.raw(b"connections\n").await;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\n.\n") {
+        assert!(other.stream.read_buf(&mut answer).await.unwrap() > 0);
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    let lines: Vec<Vec<&str>> = answer.lines().map(|line| line.split('\t').skip(1).collect()).collect();
+    let [client, worker, other] = [["", "0", "0", "1"], ["an%09na", "1", "2", "0"], ["", "0", "0", "0"]]
+        .map(|rest| [&["127.0.0.1"][..], &rest].concat());
+    assert_eq!(lines, [client, worker, other, vec![]], "{answer}");
+}
+
 /// A line of `counters`, by its fields' names.
 fn fields(line: &str) -> HashMap<&str, &str> {
     line.split('\t').filter_map(|field| field.split_once('=')).collect()

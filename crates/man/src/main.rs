@@ -33,11 +33,12 @@ fn run() -> io::Result<()> {
     Ok(())
 }
 
-fn programs() -> [(&'static str, Command); 3] {
+fn programs() -> [(&'static str, Command); 4] {
     [
         ("8", gearmand::config::Options::command()),
         ("1", gearman_tools::flags::Gearman::command()),
         ("1", gearman_tools::flags::Gearadmin::command()),
+        ("1", gearman_tools::runner::flags::Runner::command()),
     ]
 }
 
@@ -82,7 +83,7 @@ fn sections(after: &str) -> roff::Roff {
 }
 
 fn see_also(name: &str) -> roff::Roff {
-    let pages = ["gearmand(8)", "gearman(1)", "gearadmin(1)"];
+    let pages = ["gearmand(8)", "gearman(1)", "gearadmin(1)", "gearman-runner(1)"];
     let others: Vec<&str> = pages.into_iter().filter(|page| page.split('(').next() != Some(name)).collect();
     let mut page = roff::Roff::new();
     page.control("SH", ["SEE ALSO"]);

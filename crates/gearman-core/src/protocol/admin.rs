@@ -22,6 +22,8 @@ pub enum Command<'a> {
     ShowJobs,
     /// `show unique jobs`.
     ShowUniqueJobs,
+    /// `connections`: every connection with what it has done. Our own.
+    Connections,
     /// `counters`: what the server and its functions have done so far. Our own.
     Counters,
     /// `whoami`: who this connection is to the server, and its rights. Our own.
@@ -88,6 +90,7 @@ impl<'a> Command<'a> {
             (b"status", _) => Command::Status,
             (b"prioritystatus", _) => Command::PriorityStatus,
             (b"workers", _) => Command::Workers,
+            (b"connections", []) => Command::Connections,
             (b"counters", _) => Command::Counters,
             (b"whoami", _) => Command::Whoami,
             (b"version", _) => Command::Version,
@@ -134,7 +137,8 @@ impl<'a> Command<'a> {
 }
 
 /// Commands of ours that take words.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
+    "connections",
     "policy",
     "policies",
     "schedules",
@@ -170,6 +174,7 @@ pub fn is_listing(command: &str) -> bool {
             | "workers"
             | "show jobs"
             | "show unique jobs"
+            | "connections"
             | "counters"
             | "whoami"
             | "policies"
@@ -232,6 +237,7 @@ mod tests {
             ("Policies", Command::Policies),
             ("schedules", Command::Schedules),
             ("servers", Command::Servers),
+            ("connections", Command::Connections),
             ("dead", Command::Dead(None)),
             ("DEAD f", Command::Dead(Some(b"f"))),
             ("dead-show H:x:1", Command::DeadShow(b"H:x:1")),
@@ -249,7 +255,8 @@ mod tests {
             assert_eq!(
                 is_listing(&list),
                 list.starts_with("dead") && !list.contains("-retry") && !list.contains("-forget")
-                    || ["policies", "schedules", "servers", "job", "result"].contains(&list.split(' ').next().unwrap()),
+                    || ["policies", "schedules", "servers", "connections", "job", "result"]
+                        .contains(&list.split(' ').next().unwrap()),
                 "{line}"
             );
         }
@@ -288,6 +295,7 @@ mod tests {
             ("policies f", Command::InvalidArguments("policies")),
             ("schedules f", Command::InvalidArguments("schedules")),
             ("servers f", Command::InvalidArguments("servers")),
+            ("connections f", Command::InvalidArguments("connections")),
             ("dead f g", Command::InvalidArguments("dead")),
             ("dead-show", Command::InvalidArguments("dead-show")),
             ("dead-retry f g", Command::InvalidArguments("dead-retry")),

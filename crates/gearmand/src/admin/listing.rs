@@ -2,11 +2,12 @@
 //! without it; whoever holds a listing does both in turn until it is whole.
 
 use crate::admin::job::Returned;
-use crate::admin::{dead, policies, schedules};
+use crate::admin::{connections, dead, policies, schedules};
 use crate::broker::activity::{End, Histogram};
 use crate::broker::membership::Standing;
 use crate::broker::policy::Rule;
 use crate::broker::recurring::Shown;
+use crate::broker::snapshot::peers::Peer;
 use crate::broker::snapshot::{Connection, Cursor, DeadLetter, Function, Job, Page, Server};
 use crate::broker::{Broker, Now};
 use std::cmp::Reverse;
@@ -17,6 +18,7 @@ pub(crate) enum List {
     Status,
     PriorityStatus,
     Workers,
+    Connections,
     Jobs,
     UniqueJobs,
     Counters,
@@ -43,7 +45,8 @@ pub(crate) struct Listing {
 #[derive(Debug)]
 pub(crate) enum Entries {
     Functions(Page<Function>),
-    Connections(Page<Connection>),
+    Workers(Page<Connection>),
+    Connections(Page<Peer>),
     Jobs(Page<Job>),
     Policies(Page<Rule>),
     /// All of them.
@@ -70,7 +73,8 @@ impl Listing {
         match &self.list {
             List::Status | List::PriorityStatus => Entries::Functions(broker.functions(now, self.next)),
             List::Counters => Entries::Functions(broker.functions_with_activity(now, self.next)),
-            List::Workers => Entries::Connections(broker.connections(self.next)),
+            List::Workers => Entries::Workers(broker.connections(self.next)),
+            List::Connections => Entries::Connections(broker.peers(now, self.next, false)),
             List::Jobs | List::UniqueJobs => Entries::Jobs(broker.jobs(self.next)),
             List::Policies => Entries::Policies(broker.policies(self.next)),
             List::Schedules => Entries::Schedules(broker.schedules().collect()),
@@ -88,6 +92,10 @@ impl Listing {
                 page.next
             }
             Entries::Connections(page) => {
+                page.entries.iter().for_each(|peer| connections::line(&mut self.text, peer));
+                page.next
+            }
+            Entries::Workers(page) => {
                 let next = page.next;
                 page.entries.into_iter().for_each(|c| connection(&mut self.text, c));
                 next

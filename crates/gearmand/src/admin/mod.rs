@@ -1,5 +1,6 @@
 //! What operators see and ask for: renderings of the broker's snapshot. No sockets here, and no state of their own.
 
+mod connections;
 pub(crate) mod dead;
 mod fields;
 mod job;

@@ -74,6 +74,7 @@ pub(crate) fn answer(
         Command::Status => return Some(Listing::new(List::Status)),
         Command::PriorityStatus => return Some(Listing::new(List::PriorityStatus)),
         Command::Workers => return Some(Listing::new(List::Workers)),
+        Command::Connections => return Some(Listing::new(List::Connections)),
         Command::ShowJobs => return Some(Listing::new(List::Jobs)),
         Command::ShowUniqueJobs => return Some(Listing::new(List::UniqueJobs)),
         Command::Counters => return Some(Listing::counters(&about.server)),

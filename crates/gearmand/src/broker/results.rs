@@ -127,6 +127,7 @@ impl Broker {
     fn ended(&mut self, now: &Now, session: u32, number: u64) {
         let worker = &mut self.sessions[session];
         worker.ended = number;
+        worker.done += 1;
         worker.overdue.retain(|overdue| *overdue != number);
         self.moves_on(now, session);
         self.next_on(now, session);

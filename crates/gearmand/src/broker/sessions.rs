@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) form: Grab,
     /// The number of the job that it ended last; 0 for none.
     pub(crate) ended: u64,
+    /// So many jobs it has ended.
+    pub(crate) done: u64,
     /// Numbers of jobs that a timeout took from it, and that it has not ended since: oldest first, the last
     /// [`OVERDUE`]. It ends them all the same where nobody else has them.
     pub(crate) overdue: Vec<u64>,
@@ -126,6 +128,7 @@ impl Session {
             direct: false,
             form: Grab::Plain,
             ended: 0,
+            done: 0,
             overdue: Vec::new(),
             lost: 0,
             late: false,

@@ -32,6 +32,8 @@ pub(crate) struct Peer {
     pub(crate) running: Vec<RunningJob>,
     /// How many it has.
     pub(crate) jobs: u32,
+    /// How many it has ended.
+    pub(crate) done: u64,
     /// Jobs that it waits for; one that it asked for twice counts twice.
     pub(crate) waiting: u32,
 }
@@ -84,6 +86,7 @@ impl Broker {
             functions: abilities.iter().map(|ability| self.functions[ability.function].name.clone()).collect(),
             running,
             jobs: session.running.len(),
+            done: session.done,
             waiting: session.waiting,
         }
     }

@@ -20,6 +20,7 @@ struct Connection {
     more: Option<usize>,
     running: Vec<Running>,
     jobs: u32,
+    done: u64,
     waiting: u32,
 }
 
@@ -45,6 +46,7 @@ impl From<Peer> for Connection {
             more: Some(peer.more).filter(|more| *more > 0),
             running: running.collect(),
             jobs: peer.jobs,
+            done: peer.done,
             waiting: peer.waiting,
         }
     }

@@ -1,0 +1,100 @@
+//! When a program that crashes is started again.
+//!
+//! Owns how often it has crashed. Must never know processes. Invariant: after the first crash there is a pause, which doubles
+//! with each crash that follows; one process that settles ends all that.
+
+use std::time::{Duration, Instant};
+
+/// The first pause.
+const FIRST: Duration = Duration::from_millis(100);
+/// The longest.
+const LONGEST: Duration = Duration::from_secs(30);
+/// So many crashes, one after the other, are no accident.
+pub const FAILING: u32 = 5;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Backoff {
+    crashes: u32,
+    last: Option<Instant>,
+    /// No start before this.
+    until: Option<Instant>,
+}
+
+impl Backoff {
+    /// A process that was started then has crashed. Those that were started together count once.
+    pub fn crashed(&mut self, started: Instant, now: Instant) {
+        if self.last.is_some_and(|last| started < last) {
+            return;
+        }
+        self.crashes = self.crashes.saturating_add(1);
+        let pause = FIRST.saturating_mul(1 << (self.crashes - 1).min(16)).min(LONGEST);
+        (self.last, self.until) = (Some(now), Some(now + pause));
+    }
+
+    /// A process that was started then has settled.
+    pub fn settled(&mut self, started: Instant) {
+        if self.last.is_none_or(|last| started >= last) {
+            *self = Backoff::default();
+        }
+    }
+
+    /// How many crashes there were, one after the other.
+    pub fn crashes(&self) -> u32 {
+        self.crashes
+    }
+
+    /// It crashes again and again.
+    pub fn is_failing(&self) -> bool {
+        self.crashes >= FAILING
+    }
+
+    /// The end of the pause.
+    pub fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// How many may be started now: after a crash one alone, to see how that goes. `starting`: so many have not settled.
+    pub fn may_start(&self, now: Instant, starting: usize) -> usize {
+        match self.until {
+            None => usize::MAX,
+            Some(until) if now < until => 0,
+            Some(_) => usize::from(starting == 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_bound() {
+        let mut backoff = Backoff::default();
+        let mut now = Instant::now();
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            assert_eq!(backoff.may_start(now, 0), if pauses.is_empty() { usize::MAX } else { 1 });
+            backoff.crashed(now, now);
+            assert_eq!(backoff.may_start(now, 0), 0);
+            let until = backoff.until().unwrap();
+            pauses.push((until - now).as_millis());
+            now = until;
+        }
+        assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]);
+        assert!(backoff.is_failing());
+        assert_eq!(backoff.may_start(now, 1), 0, "one at a time");
+        backoff.settled(now);
+        assert_eq!((backoff.crashes(), backoff.may_start(now, 0)), (0, usize::MAX));
+    }
+
+    #[test]
+    fn what_is_older_than_the_last_crash_says_nothing() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let later = now + Duration::from_secs(1);
+        (0..10).for_each(|_| backoff.crashed(now, later));
+        assert_eq!(backoff.crashes(), 1);
+        backoff.settled(now);
+        assert_eq!(backoff.crashes(), 1);
+    }
+}

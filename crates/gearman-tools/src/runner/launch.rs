@@ -1,0 +1,117 @@
+//! How a program is started: [`start`] starts this very program again, and [`become_program`] is what that does first, before it
+//! becomes the wanted one. So all between fork and exec is said in ordinary code.
+//!
+//! Owns what a program inherits. Invariants: it is the head of a session and a process group of its own, which it shares with
+//! what it starts itself; it is asked to end when the runner dies, however that happens.
+
+use crate::runner::config::{Account, Group, Sink};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::{Gid, Uid, geteuid, getppid, initgroups, setgid, setsid, setuid};
+use serde::{Deserialize, Serialize};
+use std::ffi::{CString, OsString};
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// The first argument of a runner that is to become another program.
+pub const BECOME: &str = "--become";
+/// The exit status of one that could not, as a shell's.
+const NOT_FOUND: u8 = 127;
+
+/// What is told to the runner that becomes the program. No variables: others could read them for a moment.
+#[derive(Debug, Serialize, Deserialize)]
+struct Plan {
+    command: Vec<String>,
+    directory: PathBuf,
+    /// Name, user and group.
+    account: Option<(Option<String>, u32, u32)>,
+    /// What it is sent when the runner dies.
+    signal: i32,
+    /// The runner.
+    parent: u32,
+}
+
+/// Starts a program of this group, with this name for the job server. Must be called by the thread whose end is the end of
+/// the runner.
+///
+/// # Errors
+/// The system's. A program that is not there is no error here: it says so itself, and ends.
+pub fn start(group: &Group, id: &str) -> io::Result<Child> {
+    let account = group.user.as_ref().map(|Account { name, uid, gid, .. }| (name.clone(), *uid, *gid));
+    let plan = Plan {
+        command: group.command.clone(),
+        directory: group.directory.clone(),
+        account,
+        signal: group.stop_signal as i32,
+        parent: std::process::id(),
+    };
+    // The file that runs, also after another one has taken its place.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("gearman-runner").arg(BECOME).arg(serde_json::to_string(&plan)?);
+    command.stdin(Stdio::null()).stdout(sink(&group.stdout)?).stderr(sink(&group.stderr)?);
+    for ours in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"] {
+        command.env_remove(ours);
+    }
+    if let Some(Account { name, home, .. }) = &group.user {
+        if let Some(name) = name {
+            command.env("USER", name).env("LOGNAME", name);
+        }
+        home.iter().for_each(|home| _ = command.env("HOME", home));
+    }
+    command.env("GEARMAN_RUNNER_GROUP", &group.name).env("GEARMAN_RUNNER_ID", id).envs(&group.env);
+    command.spawn()
+}
+
+fn sink(sink: &Sink) -> io::Result<Stdio> {
+    Ok(match sink {
+        Sink::Log => Stdio::piped(),
+        Sink::Null => Stdio::null(),
+        Sink::Inherit => Stdio::inherit(),
+        Sink::File(path) => {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            file.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?.into()
+        }
+    })
+}
+
+/// Becomes the program; only what is wrong comes back, in words, with the exit status.
+pub fn become_program(plan: Option<OsString>) -> (String, u8) {
+    let plan = plan.and_then(|plan| serde_json::from_str::<Plan>(&plan.into_string().ok()?).ok());
+    let Some(plan) = plan else { return (format!("{BECOME} is for the runner itself"), 1) };
+    if let Err(what) = prepare(&plan) {
+        return (what, NOT_FOUND);
+    }
+    let [program, arguments @ ..] = &plan.command[..] else { return ("there is no program".into(), NOT_FOUND) };
+    let error = Command::new(program).args(arguments).exec();
+    (format!("cannot run {program} in {}: {error}", plan.directory.display()), NOT_FOUND)
+}
+
+fn prepare(plan: &Plan) -> Result<(), String> {
+    let failed = |what: &'static str| move |e: nix::errno::Errno| format!("cannot {what}: {}", e.desc());
+    setsid().map_err(failed("begin a session"))?;
+    if let Some((name, uid, gid)) = &plan.account
+        && (geteuid().is_root() || geteuid().as_raw() != *uid)
+    {
+        let gid = Gid::from_raw(*gid);
+        let name = name.as_deref().and_then(|name| CString::new(name).ok());
+        match name {
+            Some(name) => initgroups(&name, gid),
+            None => nix::unistd::setgroups(&[gid]),
+        }
+        .map_err(failed("take on the groups of the user"))?;
+        setgid(gid).map_err(failed("take on the group"))?;
+        setuid(Uid::from_raw(*uid)).map_err(failed("become the user"))?;
+    }
+    std::env::set_current_dir(&plan.directory)
+        .map_err(|e| format!("cannot go to {}: {e}", plan.directory.display()))?;
+    // Last, as a change of the user takes it back.
+    let signal = Signal::try_from(plan.signal).unwrap_or(Signal::SIGTERM);
+    set_pdeathsig(signal).map_err(failed("ask for a signal when the runner dies"))?;
+    match getppid().as_raw() as u32 == plan.parent {
+        true => Ok(()),
+        false => Err("the runner has died".into()),
+    }
+}

@@ -1,0 +1,200 @@
+//! What servers say of functions and of connections: text commands in, numbers out.
+//!
+//! Our server tells in `counters` how many jobs wait and since when; others are asked for `status`. How many jobs a process
+//! has done only ours tells, in `connections`, and only of processes that name themselves.
+//!
+//! Owns the connections to the servers. Must never know processes.
+
+use crate::counters::{Count, counters};
+use crate::error::{Error, Result};
+use crate::listing::{self, shown};
+use crate::runner::scale::Demand;
+use crate::runner::value::Pattern;
+use crate::text::Session;
+use gearman_core::net::address::ServerAddress;
+use gearman_core::net::tls::TlsSettings;
+use gearman_core::protocol::answer::Refusal;
+use std::time::Duration;
+
+/// Longest silence of a server.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server, and the connection to it while there is one.
+#[derive(Debug)]
+pub struct Server {
+    address: ServerAddress,
+    tls: Option<TlsSettings>,
+    session: Option<Session>,
+}
+
+/// What a server says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// It is one of ours: it tells ages.
+    pub ours: bool,
+    /// By function.
+    pub functions: Vec<FunctionLoad>,
+    /// What connections have done, where that was asked and it tells; by their names.
+    pub connections: Option<Vec<Done>>,
+}
+
+/// A function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionLoad {
+    /// Its name.
+    pub function: String,
+    /// Jobs that wait and may run.
+    pub waiting: u64,
+    /// Jobs of a queue that servers share that are no server's; each of them says this.
+    pub shared: u64,
+    /// Jobs that workers have.
+    pub running: u64,
+    /// How long the oldest of those that wait has.
+    pub oldest: Option<Duration>,
+}
+
+/// A connection that has named itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The server's number of it.
+    pub connection: String,
+    /// What it calls itself.
+    pub id: String,
+    /// Jobs that it has ended.
+    pub jobs: u64,
+}
+
+impl Server {
+    /// Nothing is asked yet.
+    pub fn new(address: ServerAddress, tls: Option<TlsSettings>) -> Server {
+        let by_name = matches!(&address, ServerAddress::Tcp { tls: true, .. });
+        let unix = matches!(&address, ServerAddress::Unix(_));
+        let environment = || by_name.then(|| TlsSettings::from_environment(|name| std::env::var_os(name)));
+        let tls = tls.or_else(environment).filter(|_| !unix);
+        Server { address, tls, session: None }
+    }
+
+    /// As it was given.
+    pub fn name(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Asks, and waits for the answer. After a failure it connects anew.
+    ///
+    /// # Errors
+    /// As [`Session::connect`] and [`Session::ask`]; [`Error::Answer`] for nonsense, and what it refuses.
+    pub fn look(&mut self, connections: bool) -> Result<Load> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => Session::connect(&self.address, self.tls.clone(), PATIENCE)?,
+        };
+        let mut load = self.functions(&mut session)?;
+        if connections && load.ours {
+            let answer = session.ask("connections")?;
+            if Refusal::read(&answer).is_none() {
+                load.connections = Some(done(&answer));
+            }
+        }
+        self.session = Some(session);
+        Ok(load)
+    }
+
+    fn functions(&self, session: &mut Session) -> Result<Load> {
+        let answer = session.ask("counters")?;
+        match refusal(&answer) {
+            None => return Ok(Load { ours: true, functions: of_counters(&answer)?, connections: None }),
+            Some(refusal) if !refusal.is_unknown_command() => return Err(self.refused(&refusal)),
+            Some(_) => {}
+        }
+        let answer = session.ask("status")?;
+        if let Some(refusal) = refusal(&answer) {
+            return Err(self.refused(&refusal));
+        }
+        let functions = listing::status(&answer)?.into_iter().map(|f| FunctionLoad {
+            function: f.function,
+            waiting: f.queued,
+            running: f.running,
+            ..FunctionLoad::default()
+        });
+        Ok(Load { ours: false, functions: functions.collect(), connections: None })
+    }
+
+    fn refused(&self, refusal: &Refusal<'_>) -> Error {
+        let words: Vec<u8> = refusal.text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+        gearman_core::Error::refused(&self.address, refusal.code, &words).into()
+    }
+}
+
+/// What a server refuses. A function may be called `ERR `: then it has columns.
+fn refusal(answer: &[u8]) -> Option<Refusal<'_>> {
+    Refusal::read(answer).filter(|_| !answer.contains(&b'\t'))
+}
+
+fn of_counters(answer: &[u8]) -> Result<Vec<FunctionLoad>> {
+    let load = |f: crate::counters::FunctionCounters| {
+        let number = |name: &str| match f.fields.get(name) {
+            Some(Count::Number(n)) => *n,
+            _ => 0,
+        };
+        // Jobs that a policy holds back wait for nobody.
+        let may_run = number("paused") == 0;
+        let waiting = if may_run { number("high") + number("normal") + number("low") } else { 0 };
+        let shared = if may_run { number("free") } else { 0 };
+        let oldest = (waiting > 0).then(|| Duration::from_micros(number("oldest_us")));
+        FunctionLoad { waiting, shared, running: number("running"), oldest, function: f.function }
+    };
+    Ok(counters(answer)?.functions.into_iter().map(load).collect())
+}
+
+/// Descriptor, address, name, jobs that it has, jobs that it has ended.
+fn done(answer: &[u8]) -> Vec<Done> {
+    let line = |line: &[u8]| {
+        let fields: Vec<&[u8]> = line.split(|b| *b == b'\t').collect();
+        let [connection, _, id, _, jobs, ..] = fields[..] else { return None };
+        let jobs = std::str::from_utf8(jobs).ok()?.parse().ok()?;
+        (!id.is_empty()).then(|| Done { connection: shown(connection), id: shown(id), jobs })
+    };
+    answer.split(|b| *b == b'\n').filter_map(line).collect()
+}
+
+/// What all servers together say of these functions.
+pub fn demand<'a>(loads: impl IntoIterator<Item = &'a Load>, functions: &[Pattern]) -> Demand {
+    let mut demand = Demand::default();
+    let mut shared = std::collections::BTreeMap::<&str, u64>::new();
+    for load in loads {
+        for f in load.functions.iter().filter(|f| functions.iter().any(|pattern| pattern.matches(&f.function))) {
+            demand.waiting += f.waiting;
+            demand.running += f.running;
+            demand.oldest = demand.oldest.max(f.oldest);
+            let most = shared.entry(&f.function).or_default();
+            *most = f.shared.max(*most);
+        }
+    }
+    demand.waiting += shared.values().sum::<u64>();
+    demand
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_servers_say() {
+        let counters = "server\tuptime_s=1\n\
+            function\tmail.send\thigh=1\tnormal=2\tlow=0\tdelayed=9\trunning=3\toldest_us=1500000\tpaused=0\tfree=5\n\
+            function\tmail.bulk\thigh=0\tnormal=7\tlow=0\trunning=1\toldest_us=9000000\tpaused=1\n\
+            function\tresize\thigh=0\tnormal=1\tlow=0\trunning=0\toldest_us=1\tpaused=0\n.\n";
+        let one = Load { ours: true, functions: of_counters(counters.as_bytes()).unwrap(), connections: None };
+        let mail = [Pattern::new("mail*").unwrap()];
+        let oldest = Some(Duration::from_millis(1500));
+        // What is shared is there once, though both tell of it.
+        assert_eq!(demand([&one, &one], &mail), Demand { waiting: 3 + 3 + 5, running: 8, oldest });
+        assert_eq!(demand([&one], &[]), Demand::default());
+    }
+
+    #[test]
+    fn connections() {
+        let answer = b"7\t127.0.0.1\tmail-1@h\t1\t17\t0\n8\tunix\t\t0\t3\t0\n9\tx\n.\n";
+        assert_eq!(done(answer), [Done { connection: "7".into(), id: "mail-1@h".into(), jobs: 17 }]);
+    }
+}

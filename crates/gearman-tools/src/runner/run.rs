@@ -1,0 +1,259 @@
+//! The runner at work: signals, orders, servers and time, brought to the one who supervises, one after the other.
+//!
+//! Owns the loop. Must never decide. Invariant: nothing in the loop waits for anything but the next event.
+
+use crate::runner::config::Config;
+use crate::runner::control::Control;
+use crate::runner::files::Files;
+use crate::runner::http;
+use crate::runner::load::{Load, Server};
+use crate::runner::log::{Log, Writer};
+use crate::runner::notify::{ALIVE, READY, STOPPING, notify, reloading, watchdog};
+use crate::runner::orders::{Order, Orders};
+use crate::runner::supervisor::Supervisor;
+use nix::sys::signal::Signal as Number;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep;
+
+/// How often files are looked at.
+const FILES: Duration = Duration::from_secs(2);
+/// How long the end waits for a reader of the last lines, and for a server that is silent.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Runs until it is told to end. True: all processes have ended when they were asked to.
+///
+/// # Errors
+/// In words: why it does not start.
+pub fn run(file: &Path, config: Config) -> Result<bool, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
+    let (log, writer) = Log::start(config.log).map_err(|e| format!("cannot start: {e}"))?;
+    let ended = runtime.block_on(Loop::run(file.into(), config, log));
+    runtime.shutdown_timeout(LAST);
+    flushed(&writer);
+    ended
+}
+
+fn flushed(writer: &Writer) {
+    let deadline = Instant::now() + LAST;
+    while !writer.is_done() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+struct Loop {
+    supervisor: Supervisor,
+    log: Log,
+    orders: Orders,
+    /// The tasks that look at servers and at files; begun anew by a reload.
+    tasks: Vec<JoinHandle<()>>,
+    looks: mpsc::Sender<Vec<Result<Load, String>>>,
+    /// The end has begun.
+    stopping: bool,
+}
+
+/// Handlers that stand from the start.
+struct Signals {
+    child: Signal,
+    ends: [Signal; 3],
+    hangup: Signal,
+    passed: [Signal; 2],
+}
+
+impl Signals {
+    fn listen() -> io::Result<Signals> {
+        let on = |kind| signal(kind);
+        Ok(Signals {
+            child: on(SignalKind::child())?,
+            ends: [on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::quit())?],
+            hangup: on(SignalKind::hangup())?,
+            passed: [on(SignalKind::user_defined1())?, on(SignalKind::user_defined2())?],
+        })
+    }
+}
+
+impl Loop {
+    async fn run(file: PathBuf, config: Config, log: Log) -> Result<bool, String> {
+        let mut signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
+        let (orders, mut ordered) = Orders::new();
+        let (looks, mut looked) = mpsc::channel(1);
+        // Before any process is started: another runner may be at work.
+        let control = config
+            .socket
+            .as_deref()
+            .map(|path| Control::open(path).map_err(|e| format!("cannot open the socket {}: {e}", path.display())));
+        if let Some(control) = control.transpose()? {
+            tokio::spawn(control.serve(orders.clone()));
+        }
+        if let Some(address) = config.metrics {
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.map_err(|e| format!("cannot listen on {address} for metrics: {e}"))?;
+            if !address.ip().is_loopback() {
+                log.warning(None, &format!("whoever reaches {address} can read the metrics"));
+            }
+            if let Ok(address) = listener.local_addr() {
+                log.info(None, &format!("metrics at http://{address}/metrics"));
+            }
+            tokio::spawn(http::serve(listener, orders.clone()));
+        }
+        let supervisor = Supervisor::new(file, config, log.clone());
+        let mut this = Loop { supervisor, log, orders, tasks: Vec::new(), looks, stopping: false };
+        this.watch();
+        this.supervisor.step();
+        this.tell(READY);
+        let alive = watchdog();
+        let [terminate, interrupt, quit] = &mut signals.ends;
+        let [first, second] = &mut signals.passed;
+        let mut next_measure = Some(Instant::now());
+        let mut next_alive = alive.map(|every| Instant::now() + every);
+        loop {
+            tokio::select! {
+                _ = signals.child.recv() => this.supervisor.bury(),
+                _ = terminate.recv() => this.stop("SIGTERM"),
+                _ = interrupt.recv() => this.stop("SIGINT"),
+                _ = quit.recv() => this.stop("SIGQUIT"),
+                _ = signals.hangup.recv() => {
+                    // It has said itself what is wrong.
+                    let _ = this.reload();
+                }
+                _ = first.recv() => this.supervisor.signal(Number::SIGUSR1),
+                _ = second.recv() => this.supervisor.signal(Number::SIGUSR2),
+                Some(order) = ordered.recv() => this.order(order),
+                Some(said) = looked.recv() => this.supervisor.looked(said),
+                () = until(this.supervisor.due()) => {}
+                () = until(next_alive) => {
+                    this.tell(ALIVE);
+                    next_alive = alive.map(|every| Instant::now() + every);
+                }
+                () = until(next_measure.filter(|_| this.supervisor.measures())) => {
+                    this.supervisor.measure();
+                    next_measure = Some(Instant::now() + this.supervisor.config().look);
+                }
+            }
+            this.supervisor.step();
+            if let Some(well) = this.supervisor.over() {
+                this.tasks.iter().for_each(JoinHandle::abort);
+                this.log.info(None, "all processes have ended");
+                return Ok(well);
+            }
+        }
+    }
+
+    fn tell(&self, state: &str) {
+        if let Err(error) = notify(state) {
+            self.log.warning(None, &format!("cannot send {} to the service manager: {error}", state.escape_debug()));
+        }
+    }
+
+    fn stop(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.tell(STOPPING);
+        }
+        self.supervisor.stop(why);
+    }
+
+    fn reload(&mut self) -> Result<String, String> {
+        self.tell(&reloading());
+        let reloaded = self.supervisor.reload();
+        if reloaded.is_ok() {
+            self.watch();
+        }
+        if !self.stopping {
+            self.tell(READY);
+        }
+        reloaded
+    }
+
+    fn order(&mut self, order: Order) {
+        // Who has asked may have gone.
+        let _ = match order {
+            Order::Status(answer) => answer.send(self.supervisor.status()).is_ok(),
+            Order::Reload(answer) => answer.send(self.reload()).is_ok(),
+            Order::Restart(group, answer) => answer.send(self.supervisor.restart(&group, "restart")).is_ok(),
+            Order::Stop(answer) => {
+                self.stop("it was asked to stop");
+                answer.send(Ok("all processes are asked to end".into())).is_ok()
+            }
+            Order::Changed(group) => self.supervisor.restart(&group, "changed files").is_ok(),
+        };
+    }
+
+    /// Begins to look at servers and files.
+    fn watch(&mut self) {
+        self.tasks.drain(..).for_each(|task| task.abort());
+        let config = self.supervisor.config();
+        if self.supervisor.asks() {
+            let servers = config.servers.iter().map(|server| Server::new(server.clone(), config.tls.clone())).collect();
+            let connections = config.groups.iter().any(|group| group.limits.jobs.is_some());
+            self.tasks.push(tokio::spawn(look(servers, connections, config.look, self.looks.clone())));
+        }
+        for group in config.groups.iter().filter(|group| !group.watch.is_empty()) {
+            let watching = watch_files(group.watch.clone(), group.name.clone(), self.orders.clone());
+            self.tasks.push(tokio::spawn(watching));
+        }
+    }
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Asks all servers, again and again.
+async fn look(
+    servers: Vec<Server>,
+    connections: bool,
+    every: Duration,
+    looks: mpsc::Sender<Vec<Result<Load, String>>>,
+) {
+    let mut servers: Vec<Option<Server>> = servers.into_iter().map(Some).collect();
+    loop {
+        let asked: Vec<_> = servers
+            .iter_mut()
+            .map(|place| {
+                place.take().map(|mut server| {
+                    spawn_blocking(move || {
+                        let said = server.look(connections).map_err(|e| e.to_string());
+                        (server, said)
+                    })
+                })
+            })
+            .collect();
+        let mut said = Vec::new();
+        for (place, asked) in servers.iter_mut().zip(asked) {
+            let Some(asked) = asked else { continue };
+            let Ok((server, answer)) = asked.await else { return };
+            *place = Some(server);
+            said.push(answer);
+        }
+        if looks.send(said).await.is_err() {
+            return;
+        }
+        sleep(every).await;
+    }
+}
+
+/// Looks at files, again and again.
+async fn watch_files(paths: Vec<PathBuf>, group: String, orders: Orders) {
+    let Ok(mut files) = spawn_blocking(move || Files::new(paths)).await else { return };
+    loop {
+        sleep(FILES).await;
+        let looked = spawn_blocking(move || {
+            let changed = files.have_changed();
+            (files, changed)
+        });
+        let Ok((same, changed)) = looked.await else { return };
+        files = same;
+        if changed && !orders.tell(Order::Changed(group.clone())).await {
+            return;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Those who ask: the command line, Prometheus, the service manager.
+
+use crate::runner::{Folder, PATIENT, Runner, until};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Output};
+
+fn program(folder: &Folder, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
+    command.arg("--config").arg(folder.path("runner.toml")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_command_line() {
+    let mut runner = Runner::start(&format!("[group.mail]\ncommand = {PATIENT}\nsettle = '100ms'\n"));
+    let [pid] = runner.at_work("mail", 1)[..] else { panic!() };
+    let status = program(&runner.folder, &["status"]);
+    let shown = text(&status.stdout);
+    assert!(status.status.success() && shown.contains("GROUP") && shown.contains(&format!("mail   {pid}")), "{shown}");
+    let json = program(&runner.folder, &["status", "--json"]);
+    assert!(text(&json.stdout).starts_with("{\"version\":\""));
+    let unknown = program(&runner.folder, &["restart", "nobody"]);
+    assert_eq!(
+        (unknown.status.code(), &*text(&unknown.stderr)),
+        (Some(1), "gearman-runner: there is no group nobody\n")
+    );
+    assert!(program(&runner.folder, &["restart", "mail"]).status.success());
+    runner.line_with(&format!("{pid} is replaced: restart"));
+    assert!(program(&runner.folder, &["reload"]).status.success());
+    assert!(program(&runner.folder, &["stop"]).status.success());
+    assert!(runner.ended().success());
+    let gone = program(&runner.folder, &["status"]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone.stderr).contains("no runner answers at "), "{gone:?}");
+}
+
+#[test]
+fn a_configuration_is_checked() {
+    let folder = Folder::new();
+    folder.config("[group.a]\ncommand = 'x'\n");
+    let good = program(&folder, &["--check-config"]);
+    assert!(good.status.success() && text(&good.stdout).ends_with("runner.toml: good, 1 groups\n"), "{good:?}");
+    folder.config("[group.a]\ncommand = 'x'\nmax-age = 'soon'\n");
+    for arguments in [&["--check-config"][..], &[]] {
+        let bad = program(&folder, arguments);
+        assert_eq!(bad.status.code(), Some(1));
+        assert!(text(&bad.stderr).contains("runner.toml:4:11: soon is not a time, such as 500ms"), "{bad:?}");
+    }
+}
+
+#[test]
+fn one_runner_a_socket() {
+    let runner = Runner::start(&format!("[group.a]\ncommand = {PATIENT}\n"));
+    let second = program(&runner.folder, &[]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another runner listens there"), "{second:?}");
+    assert!(runner.ask("status").is_some());
+    let nonsense = runner.ask("dance").unwrap().unwrap_err();
+    assert!(nonsense.contains("the commands are status"), "{nonsense}");
+    // Many who ask nothing keep nobody out for ever, and a runner that was killed leaves a file that is in nobody's way.
+    let mut runner = runner;
+    runner.signal(nix::sys::signal::Signal::SIGKILL);
+    runner.ended();
+    let folder = Folder::new();
+    std::fs::rename(runner.folder.path("runner.sock"), folder.path("runner.sock")).unwrap();
+    folder.config(&format!("[group.a]\ncommand = {PATIENT}\n"));
+    Runner::in_folder(folder, |_| {}).at_work("a", 1);
+}
+
+#[test]
+fn metrics() {
+    let runner = Runner::start("metrics = '127.0.0.1:0'\n[group.a]\ncommand = 'false'\n");
+    let line = runner.line_with("metrics at http://");
+    let address = line.split("http://").nth(1).unwrap().strip_suffix("/metrics").unwrap().to_owned();
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    };
+    until("failing", || get("/metrics"), |text| text.contains("gearman_runner_failing{group=\"a\"} 1.0\n"));
+    let reply = get("/metrics");
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.contains("openmetrics-text"), "{reply}");
+    assert!(reply.contains("gearman_runner_ended_total{group=\"a\",how=\"crashed\"} "), "{reply}");
+    assert!(get("/").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn the_service_manager() {
+    let folder = Folder::new();
+    let manager = UnixDatagram::bind(folder.path("notify")).unwrap();
+    manager.set_read_timeout(Some(crate::runner::LONG)).unwrap();
+    folder.config("[group.a]\ncommand = ['sh', '-c', 'echo socket=$NOTIFY_SOCKET; exec sleep 1000']\n");
+    let notify = folder.path("notify");
+    let mut runner = Runner::in_folder(folder, |command| {
+        command.env("NOTIFY_SOCKET", notify).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    });
+    let next = |but: &str| {
+        let mut room = [0; 200];
+        loop {
+            let n = manager.recv(&mut room).unwrap();
+            let state = text(&room[..n]);
+            if state != but {
+                return state;
+            }
+        }
+    };
+    assert_eq!(next(""), "READY=1");
+    assert_eq!(next(""), "WATCHDOG=1");
+    assert_eq!(next(""), "WATCHDOG=1");
+    runner.line_with("]: socket=");
+    assert!(!runner.lines().iter().any(|line| line.contains("socket=/")));
+    runner.signal(nix::sys::signal::Signal::SIGHUP);
+    let reloading = next("WATCHDOG=1");
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(next("WATCHDOG=1"), "READY=1");
+    runner.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(next("WATCHDOG=1"), "STOPPING=1");
+    assert!(runner.ended().success());
+}

@@ -1,0 +1,100 @@
+//! What processes write, and what they are given.
+
+use crate::runner::{Folder, Runner, kill_9, lives, until};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+#[test]
+fn lines_have_the_names_of_their_processes() {
+    let runner = Runner::start(
+        r#"[group.a]
+command = ['sh', '-c', 'echo out; echo err >&2; printf "no end"; printf "\033[31m\377\n" >&2; sleep 1000']
+[group.b]
+command = ['sh', '-c', 'head -c 100000 /dev/zero | tr "\0" x; echo; sleep 1000']
+"#,
+    );
+    let pid = runner.group("a", |group| group["processes"][0]["pid"].is_u64())["processes"][0]["pid"].clone();
+    for text in ["out", "err", "\\x1b[31m\\xff"] {
+        runner.line_with(&format!("a[{pid}]: {text}"));
+    }
+    let long = || runner.lines().into_iter().filter(|line| line.contains(" b[")).map(|line| line.len()).collect();
+    let long: Vec<usize> = until("all of it", long, |lines: &Vec<usize>| lines.len() == 7);
+    assert!(long.iter().all(|length| *length < 17_000), "{long:?}");
+    assert!(!runner.lines().iter().any(|line| line.contains("no end")));
+    runner.ask("restart a").unwrap().unwrap();
+    // The process ends, and with it its last line.
+    runner.line_with("]: no end");
+}
+
+#[test]
+fn json() {
+    let runner =
+        Runner::start("log = 'json'\n[group.a]\ncommand = ['sh', '-c', 'echo \"a \\\"b\\\"\" >&2; sleep 1000']\n");
+    let line = runner.line_with("stderr");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(json!([line["group"], line["stream"], line["text"]]), json!(["a", "stderr", "a \"b\""]));
+    assert!(runner.lines().iter().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{:?}", runner.lines());
+}
+
+#[test]
+fn what_a_process_is_given() {
+    let runner = Runner::start(
+        r#"[group.a]
+command = ['sh', '-c', 'echo "$PWD $APP_ENV $GEARMAN_RUNNER_GROUP $GEARMAN_RUNNER_ID $NOTIFY_SOCKET"; cat; echo err >&2; sleep 1000']
+directory = "/"
+env = { APP_ENV = "prod" }
+stderr = "/dev/null"
+[group.b]
+command = ['sh', '-c', 'echo to a file; sleep 1000']
+stdout = "b.log"
+"#,
+    );
+    let id = runner.group("a", |group| group["processes"][0]["id"].is_string())["processes"][0]["id"].clone();
+    runner.line_with(&format!("]: / prod a {}", id.as_str().unwrap()));
+    let file = runner.folder.path("b.log");
+    until("b.log", || std::fs::read_to_string(&file).unwrap_or_default(), |text| text == "to a file\n");
+    assert!(!runner.lines().iter().any(|line| line.ends_with("err")));
+}
+
+/// Whoever writes waits; who supervises does not.
+#[test]
+fn output_that_nobody_reads() {
+    let folder = Folder::new();
+    folder.config("[group.a]\ncommand = 'yes'\nprocesses = 2\nsettle = '100ms'\nstop-timeout = '100ms'\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
+    command.arg("--config").arg(folder.path("runner.toml")).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut runner = Runner { child: command.spawn().unwrap(), folder, lines: Arc::default() };
+    until("the socket", || runner.ask("status").is_some(), |there| *there);
+    let before = runner.at_work("a", 2);
+    // It sleeps, as nobody takes what it writes.
+    let sleeps = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") S ");
+    let all_sleep = || (0..20).all(|_| before.iter().all(sleeps));
+    until("both wait", all_sleep, |sleep| *sleep);
+    kill_9(before[0]);
+    until("another one", || runner.at_work("a", 2), |after| after[0] == before[1]);
+    runner.signal(Signal::SIGTERM);
+    assert!(runner.ended().code().is_some());
+    assert!(!before.into_iter().any(lives));
+}
+
+#[test]
+fn another_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return eprintln!("skipped: only root can run programs as somebody else");
+    }
+    let mut runner = Runner::start(
+        "[group.a]\ncommand = ['sh', '-c', 'echo \"$(id -u) $(id -G) $USER $HOME\"; sleep 1000']\nuser = 'nobody'\ndirectory = '/'\n",
+    );
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let line = format!("]: {} {} nobody {}", nobody.uid, nobody.gid, nobody.dir.display());
+    let [pid] = runner.at_work("a", 1)[..] else { panic!() };
+    runner.line_with(&line);
+    assert_eq!(std::fs::metadata(format!("/proc/{pid}")).unwrap().uid(), nobody.uid.as_raw());
+    // It still hears of the runner's end.
+    runner.signal(Signal::SIGKILL);
+    runner.ended();
+    until("its end", || lives(pid), |lives| !lives);
+}

@@ -1,0 +1,79 @@
+//! As many processes as there are jobs for.
+
+use crate::runner::{PATIENT, Runner, Server};
+
+fn config(servers: &[&Server], more: &str) -> String {
+    let servers: Vec<String> = servers.iter().map(|server| format!("'127.0.0.1:{}'", server.port)).collect();
+    format!(
+        "servers = [{}]\nlook = '50ms'\n[group.a]\ncommand = {PATIENT}\nfunctions = 'f*'\nsettle = '50ms'\n{more}",
+        servers.join(",")
+    )
+}
+
+#[test]
+fn more_while_jobs_wait_and_fewer_when_they_are_not_needed() {
+    let server = Server::start();
+    server.counts(0, 0, 0);
+    let runner = Runner::start(&config(&[&server], "min = 1\nmax = 6\nshrink-after = '1s'\n"));
+    let first = runner.at_work("a", 1);
+    server.counts(50, 1, 900);
+    runner.group("a", |group| group["waiting"] == 50);
+    assert_eq!(runner.at_work("a", 1), first, "it does not wait for long");
+    server.counts(50, 1, 1500);
+    assert!(runner.at_work("a", 6).contains(&first[0]));
+    server.counts(0, 3, 0);
+    assert!(runner.at_work("a", 3).contains(&first[0]), "the youngest go first");
+    server.counts(0, 0, 0);
+    assert_eq!(runner.at_work("a", 1), first);
+    let group = runner.group("a", |_| true);
+    assert_eq!((&group["counts"]["started"], &group["counts"]["stopped"]), (&6.into(), &5.into()));
+    let steps: Vec<String> = runner.lines().into_iter().filter(|line| line.contains("in place of")).collect();
+    assert_eq!(steps.len(), 5, "1, 2, 4, 6, 3, 1: {steps:?}");
+}
+
+#[test]
+fn none_without_jobs_and_one_at_the_first() {
+    let server = Server::start();
+    server.counts(0, 0, 0);
+    let runner = Runner::start(&config(&[&server], "min = 0\nmax = 4\nshrink-after = '500ms'\ngrow-after = '1h'\n"));
+    runner.group("a", |group| group["waiting"] == 0);
+    assert!(runner.at_work("a", 0).is_empty());
+    server.counts(1, 0, 1);
+    runner.at_work("a", 1);
+    server.counts(0, 0, 0);
+    runner.at_work("a", 0);
+}
+
+/// C gearmand tells no ages, and another server is down.
+#[test]
+fn servers_of_other_kinds() {
+    let (server, dead) = (Server::start(), crate::util::dead_port());
+    server.answers.lock().unwrap().status = Some("f1\t30\t1\t1\nother\t99\t0\t0\n.\n".into());
+    let all = config(&[&server], "min = 1\nmax = 3\ngrow-after = '200ms'\n");
+    let runner = Runner::start(&all.replace("servers = [", &format!("servers = ['127.0.0.1:{dead}', ")));
+    runner.at_work("a", 3);
+    let status = runner.status();
+    assert_eq!(status["servers"][0]["up"], false);
+    assert!(status["servers"][0]["error"].as_str().unwrap().contains("refused"), "{status}");
+    assert_eq!((&status["servers"][1]["up"], &status["servers"][1]["ages"]), (&true.into(), &false.into()));
+    assert_eq!(status["groups"][0]["waiting"], 29);
+}
+
+#[test]
+fn while_no_server_answers_nothing_changes() {
+    let server = Server::start();
+    server.counts(9, 2, 5000);
+    let runner = Runner::start(&config(&[&server], "min = 1\nmax = 3\nshrink-after = '300ms'\n"));
+    let all = runner.at_work("a", 3);
+    server.answers.lock().unwrap().counters = Some("ERR PERMISSION_DENIED no+right+to+observe\r\n".into());
+    runner.group("a", |group| group["waiting"].is_null());
+    runner.line_with("refused: no right to observe (PERMISSION_DENIED)");
+    // For longer than it takes to shrink.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < std::time::Duration::from_millis(900) {
+        assert_eq!(runner.at_work("a", 3), all);
+    }
+    server.counts(0, 0, 0);
+    runner.line_with("answers again");
+    runner.at_work("a", 1);
+}
