@@ -4,7 +4,7 @@
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-unset CARGO_TARGET_DIR MAKEFLAGS MAKELEVEL # lib.sh's, and those of `make test`
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET MAKEFLAGS MAKELEVEL # lib.sh's, and those of `make test`
 project=$scratch/project
 mkdir -p "$project/crates"
 cp -r pie build build.rs src stubs Cargo.toml Cargo.lock "$project"
@@ -24,8 +24,8 @@ mkdir "$scratch/bin"
 cat >"$scratch/bin/cargo" <<END
 #!/bin/sh
 echo "cargo \$*; for \$PHP and \$PHP_CONFIG" >>"$scratch/calls"
-mkdir -p "\$CARGO_TARGET_DIR/release"
-cp "$MODULE" "\$CARGO_TARGET_DIR/release/libgearman_rs.so"
+mkdir -p "\$CARGO_TARGET_DIR/\$CARGO_BUILD_TARGET/release"
+cp "$MODULE" "\$CARGO_TARGET_DIR/\$CARGO_BUILD_TARGET/release/libgearman_rs.so"
 END
 rustc() { printf '#!/bin/sh\necho "rustc %s (0123456789 2026-01-01)"\n' "$1" >"$scratch/bin/rustc" && chmod +x "$scratch/bin/"*; }
 calls() { wc -l <"$scratch/calls"; }
@@ -76,6 +76,8 @@ check 'make clean leaves no module' '' "$(find . -name '*.so' -o -name .libs)"
 CARGO_TARGET_DIR=$scratch/elsewhere quietly make
 check_that 'CARGO_TARGET_DIR is where cargo builds' test -f "$scratch/elsewhere/release/libgearman_rs.so"
 check_that 'and the module is there' cmp modules/gearman.so "$MODULE"
+quietly make clean
+check_that 'with CARGO_BUILD_TARGET, for which cargo has a folder' quietly env CARGO_BUILD_TARGET=some-target make
 quietly "$phpize" --clean
 check 'phpize --clean leaves nothing' '' "$(leftovers)"
 

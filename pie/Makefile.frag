@@ -14,4 +14,4 @@ $(phplibdir)/gearman.so: Makefile $(gearman_sources)
 	case $$target in /*) ;; *) target=$(top_builddir)/$$target ;; esac && \
 	(cd "$(GEARMAN_ROOT)" && PATH=`dirname "$(CARGO)"`:$$PATH RUSTC="$(RUSTC)" CARGO_TARGET_DIR="$$target" \
 		PHP="$(PHP_EXECUTABLE)" PHP_CONFIG="$(GEARMAN_PHP_CONFIG)" "$(CARGO)" build --locked --release -p gearman_rs) && \
-	mkdir -p "$(phplibdir)" && cp "$$target/release/$(GEARMAN_LIBRARY)" $@
+	mkdir -p "$(phplibdir)" && cp "$$target/$$CARGO_BUILD_TARGET/release/$(GEARMAN_LIBRARY)" $@

@@ -15,7 +15,7 @@ build=$packages/build
 conf=/etc/gearmand/gearmand.conf
 
 # A pre-release is older than its release.
-upstream=${DEB_VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)}
+upstream=${DEB_VERSION:-$(project_version)}
 version=${upstream/-/\~}-${DEB_REVISION:-1}
 maintainer="${DEBFULLNAME:-The gearman_rs developers} <${DEBEMAIL:-gearman_rs@users.noreply.github.com}>"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date -r CHANGELOG.md +%s)}
@@ -42,7 +42,9 @@ debian_folder() {
     mkdir -p "$build"
     cp -r packaging/deb "$debian"
     for file in "$debian"/php.*; do mv "$file" "$debian/php$php-gearman-rs.${file##*.}"; done
-    sed -i "s|@PHP@|$php|g; s|@EXTENSIONS@|${extensions#/}|; s|@MAINTAINER@|$maintainer|" "$debian"/{control,php*}
+    sed -i "s|@PHP@|$php|g; s|@EXTENSIONS@|${extensions#/}|" "$debian"/{control,php*}
+    # A name may have any sign in it.
+    printf 'Maintainer: %s\n' "$maintainer" | sed -i -e '/^Maintainer:/{r /dev/stdin' -e 'd}' "$debian/control"
     licence | sed -i -e '/@MIT@/{r /dev/stdin' -e 'd}' "$debian/copyright"
     changelog >"$debian/changelog"
 

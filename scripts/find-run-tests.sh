@@ -7,7 +7,7 @@ set -euo pipefail
 prefix=$("$PHP_CONFIG" --prefix)
 api=$(basename "$("$PHP_CONFIG" --extension-dir)") # 20220829 in Debian
 for file in "$prefix/lib/php/$api/build/run-tests.php" "$prefix/lib/php/build/run-tests.php" \
-    "$prefix"/lib/*/php/build/run-tests.php; do
+    "$prefix"/lib/*/php/build/run-tests.php "$prefix"/lib64/php/build/run-tests.php "$prefix"/lib/php[0-9]*/build/run-tests.php; do
     if [ -f "$file" ]; then
         echo "$file"
         exit 0

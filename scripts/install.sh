@@ -66,8 +66,10 @@ install_all() {
     ini=$(ini_file)
     if [ -z "$DESTDIR" ]; then refuse_beside_pecl; fi
     for program in "${programs[@]/#/release/}" release/gearman_rs.so "${pages[@]/#man?/man}"; do
-        [ -f "target/$program" ] || { PROFILE=release scripts/build.sh && break; }
+        [ -f "target/$program" ] || { PROFILE=release scripts/build.sh; break; }
     done
+    # That of the last build, which may have been for another PHP.
+    check_module "$root/target/release/gearman_rs.so"
     if ! writable "$module" || ! writable "$bin/x" || ! writable "$man/x"; then
         die "No right to write to $(dirname "$module"), $bin or $man: as root, or with DESTDIR and PREFIX"
     fi
@@ -86,8 +88,8 @@ install_all() {
         say "PHP reads no folder of ini files: put 'extension=gearman_rs.so' into its php.ini"
         return
     fi
-    mkdir -p "$(dirname "$ini")"
-    printf '%s\n' '; priority=20' 'extension=gearman_rs.so' >"$ini"
+    # As all of it, to be read by everybody, whatever root's umask is.
+    printf '%s\n' '; priority=20' 'extension=gearman_rs.so' | install -D -m 644 /dev/stdin "$ini"
     say "installed $ini"
     [ -z "$DESTDIR" ] || return 0
     if [ -d "$debian" ] && have phpenmod; then phpenmod -v "$version" gearman_rs; fi

@@ -17,6 +17,8 @@ PHP="${PHP:-php}" PHP_CONFIG="${PHP_CONFIG:-php-config}"
 
 # The README names files under target/, so another target folder of the user's is not ours.
 export CARGO_TARGET_DIR="$root/target"
+# For one, cargo would make a folder of its own below that.
+unset CARGO_BUILD_TARGET
 
 # Where the module and the programs are that scripts run: built with cargo's profile PROFILE, or those of the last build.
 # "release" is what users get, "dev" what make test takes.
@@ -38,6 +40,19 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # The version of PHP that we build for, such as 8.2.
 php_version() {
     if have "$PHP_CONFIG"; then "$PHP_CONFIG" --version | cut -d. -f1-2; else echo 8.2; fi
+}
+
+# The version that Cargo.toml says.
+project_version() { sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml"; }
+
+# check_module FILE: it is a module for $PHP, of this version. Without php.ini, where another module of this name may be.
+check_module() {
+    local found
+    # shellcheck disable=SC2016
+    found=$("$PHP" -n -d display_errors=stderr -d extension="$1" -r 'echo phpversion("gearman");')
+    [ "$found" = "$(project_version)" ] ||
+        die "$PHP loads gearman '$found' from $1, not $(project_version): is it built for this PHP, and from this source?" \
+            "(make build PHP=$PHP PHP_CONFIG=$PHP_CONFIG)"
 }
 
 # ask PORT COMMAND: the first line that a job server answers to a text command. Fails where nothing

@@ -8,11 +8,15 @@ set -euo pipefail
 missing=() php_wanted=
 want() { missing+=("$@"); }
 
+# Where other systems than Debian have it, too, as bindgen finds it there.
 has_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] ||
+    local folder
+    if [ -n "${LIBCLANG_PATH:-}" ]; then return; fi
+    for folder in '/usr/lib/llvm*/lib' '/usr/lib/*' /usr/lib '/usr/lib64/llvm*/lib' /usr/lib64 /usr/local/lib; do
         # Not libclang-cpp, which other packages (llvm-dev) bring: bindgen has no use for it.
-        compgen -G '/usr/lib/llvm-*/lib/libclang[-.][0-9s]*' >/dev/null ||
-        compgen -G '/usr/lib/*/libclang[-.][0-9s]*' >/dev/null
+        if compgen -G "$folder/libclang[-.][0-9s]*" >/dev/null; then return; fi
+    done
+    return 1
 }
 has_php_headers() {
     have "$PHP_CONFIG" && [ -f "$("$PHP_CONFIG" --include-dir)/main/php.h" ] && scripts/find-run-tests.sh >/dev/null

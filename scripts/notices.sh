@@ -12,7 +12,8 @@ list=$(cargo tree --locked --offline -p "$1" -e normal,no-proc-macro --no-dedupe
 
 echo "Libraries that are part of $1, with their licences and notices. Rust's own, MIT or Apache-2.0, is part of it as well."
 while IFS='|' read -r name licence; do
-    folder=$(compgen -G "$sources/*/${name/ v/-}") || die "cargo has not unpacked $name"
+    # cargo has had other names for its folder of crates.io: there may be more than one.
+    folder=$(compgen -G "$sources/*/${name/ v/-}" | head -n 1) || die "cargo has not unpacked $name"
     printf '\n%s\n%s: %s\n' "$(printf '=%.0s' {1..80})" "$name" "$licence"
     while IFS= read -r file; do
         printf -- '\n--- %s\n\n' "${file##*/}"

@@ -13,7 +13,6 @@ export PROFILE=release
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-wanted=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
@@ -25,15 +24,13 @@ else
     cargo build --locked --profile "$PROFILE" -p gearman_rs
     strip --strip-unneeded -o "$stage/gearman.so" "$built/libgearman_rs.so"
 fi
-# Without php.ini, where another module of this name may be.
-found=$("$PHP" -n -d display_errors=stderr -d extension="$stage/gearman.so" -r 'echo phpversion("gearman");')
-[ "$found" = "$wanted" ] || die "$PHP loads gearman '$found' from it, not $wanted: is it built for this PHP, and from this source?"
+check_module "$stage/gearman.so"
 
 cp LICENSE-MIT LICENSE-APACHE README.md "$stage"
 chmod 644 "$stage"/*
 # What is in a zip has a time, its order and its modes; 1980 is the first year that there is.
 TZ=UTC touch -d 1980-01-01T00:00:00 "$stage"/*
-zip=$output/php_gearman-${TAG:-$wanted}_$("$PHP" -n scripts/package-name.php).zip
+zip=$output/php_gearman-${TAG:-$(project_version)}_$("$PHP" -n scripts/package-name.php).zip
 mkdir -p "$output"
 rm -f "$zip"
 (cd "$stage" && TZ=UTC zip -q -X -9 "$zip" gearman.so LICENSE-APACHE LICENSE-MIT README.md)

@@ -27,6 +27,6 @@ in_root_folder() {
 
 [[ "$(cat /etc/debian_version 2>/dev/null)" == 12.* ]] || { say "not had: this machine is no Debian 12"; exit 69; }
 for file in release/{gearman_rs.so,gearmand,gearman,gearadmin,gearman-runner} man/gearmand.8; do
-    [ -e "target/$file" ] || { PROFILE=release scripts/build.sh && break; }
+    [ -e "target/$file" ] || { PROFILE=release scripts/build.sh; break; }
 done
 if [ "$version" = 8.2 ]; then "$@"; else in_root_folder "$@"; fi

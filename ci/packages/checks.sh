@@ -16,5 +16,4 @@ check_that() {
     if said=$("$@" 2>&1); then pass "$name"; else fail "$name: $* said: $said"; fi
 }
 
-project_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml; }
 module_version() { php -r 'echo phpversion("gearman");'; }

@@ -42,6 +42,14 @@ upgrade() {
     check 'installed again, the configuration is there' '--verbose INFO # as I like it' "$(tail -n 1 "$conf")"
     check_that 'and the module' loads_gearman
 
+    # Somebody's own, as where there is no systemd.
+    setpriv --reuid gearmand --clear-groups sleep 1000 &
+    mount -t tmpfs queue /var/lib/gearmand
+    check_that 'purged while a process has its user and a disk is its folder' apt-get purge -qy "${ours[@]}"
+    umount /var/lib/gearmand
+    rm -r /var/lib/gearmand
+    stop $!
+    install ./target/deb/*.deb
     apt-get purge -qy "${ours[@]}"
     check 'purged, nothing is left' '' "$(find / -xdev ! -path '/var/cache/*' ! -path '/tmp/*' \( -name '*gearmand*' -o -name '*gearman_rs*' -o -name '*gearman-rs*' \))"
     check 'no user either' '' "$(grep -r gearmand /etc/passwd /etc/group /etc/shadow || true)"

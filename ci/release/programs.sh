@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # programs.sh FOLDER: server and tools for any Linux of this machine's processor, linked statically with musl, as a tar.gz in
-# FOLDER: gearmand-VERSION-MACHINE-linux-musl.tar.gz. Runs as root on Debian.
+# FOLDER: gearmand-VERSION-MACHINE-linux-musl.tar.gz. Runs as root on Debian. Exit code 69: Rust is there, without its target for musl.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . ci/release/lib.sh
@@ -8,15 +8,18 @@ cd "$(dirname "$0")/../.."
 output=$1
 apt-get -q update
 apt-get install -qy --no-install-recommends binutils ca-certificates curl gcc libc6-dev python3-pip
-ci/rust.sh "$rust" --target "$machine-unknown-linux-musl"
+target=$machine-unknown-linux-musl
+ci/rust.sh "$rust" --target "$target"
+# Where this Rust was there before, its target may not be.
+[ -d "$(rustc --print target-libdir --target "$target")" ] || { echo "not had: Rust's target $target" >&2 && exit 69; }
 zig_tools
-"$zig/bin/cargo-zigbuild" zigbuild --release --locked --target "$machine-unknown-linux-musl" -p gearmand -p gearman-tools
+"$zig/bin/cargo-zigbuild" zigbuild --release --locked --target "$target" -p gearmand -p gearman-tools
 cargo run --release --locked -p man -- target/man
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 name=gearmand-$version-$machine-linux-musl
 stage=target/programs/$name
-built=target/$machine-unknown-linux-musl/release
+built=target/$target/release
 rm -rf "$stage"
 for program in gearmand gearman gearadmin gearman-runner; do
     if objdump -p "$built/$program" | grep NEEDED; then echo "$program is not static" >&2 && exit 1; fi

@@ -139,7 +139,7 @@ impl Server {
         if let Queue::Shared(queue) = queue {
             state.broker.share_queue(&queue.prefix);
             let unusable = |e: Unusable| BackendError { queue: "the shared queue".into(), reason: e.text, held: false };
-            let (link, tells) = Link::start(*queue).map_err(unusable)?;
+            let (link, tells) = Link::start(*queue, state.begin()).map_err(unusable)?;
             (state.link, told) = (Some(link), Some(tells));
         } else if let Queue::Own(mut queue) = queue {
             let now = state.read_clock();

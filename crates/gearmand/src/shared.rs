@@ -373,6 +373,11 @@ impl State {
         reason.into()
     }
 
+    /// When the steady clock began.
+    pub(crate) fn begin(&self) -> std::time::Instant {
+        self.begin.into_std()
+    }
+
     /// A step of work begins: the time it counts with.
     pub(crate) fn read_clock(&mut self) -> Now {
         self.now = Now { steady: self.begin.elapsed(), wall: (self.config.clock)() };

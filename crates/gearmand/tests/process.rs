@@ -272,6 +272,22 @@ fn files_that_cannot_be_written_are_errors_when_named() {
     }
 }
 
+/// A server that was started with a stricter umask made files that everybody could read.
+#[test]
+fn files_are_for_no_more_than_the_umask_says() {
+    use std::os::unix::fs::PermissionsExt;
+    for (umask, mode) in [("077", 0o600), ("027", 0o640), ("000", 0o644)] {
+        let folder = Folder::new(&format!("umask-{umask}"));
+        let queue = format!("--libsqlite3-db={}", folder.file("queue.db"));
+        let wrapper = ["sh", "-c", "umask $0 && exec \"$@\"", umask];
+        let _server = Running::within(&wrapper, &["--queue-type=libsqlite3", &queue], &folder);
+        for file in ["queue.db", "pid"] {
+            let permissions = std::fs::metadata(folder.file(file)).unwrap().permissions();
+            assert_eq!(permissions.mode() & 0o777, mode, "umask {umask}: {file}");
+        }
+    }
+}
+
 #[test]
 fn a_daemon_is_there_when_its_caller_returns() {
     let folder = Folder::new("daemon");

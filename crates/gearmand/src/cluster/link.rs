@@ -48,11 +48,12 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects to the store; from then on the receiver gets what the broker is to be told.
+    /// Connects to the store; from then on the receiver gets what the broker is to be told. Its times, such as those of leases, are
+    /// counted from `begin`, as the broker's are.
     ///
     /// # Errors
     /// Where the store cannot be used, and will not be without somebody who mends it. A store that cannot be reached is waited for.
-    pub(crate) fn start(shared: SharedQueue) -> Result<(Link, UnboundedReceiver<Vec<Told>>), Unusable> {
+    pub(crate) fn start(shared: SharedQueue, begin: Instant) -> Result<(Link, UnboundedReceiver<Vec<Told>>), Unusable> {
         let failed = |e: io::Error| Unusable::for_good(format!("no thread for the shared queue: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let first = match runtime.block_on(Store::open(&shared.store)) {
@@ -66,7 +67,7 @@ impl Link {
         let (said, hears) = unbounded_channel();
         let (tells, told) = unbounded_channel();
         let (asides, asked) = unbounded_channel();
-        let work = move || runtime.block_on(Driver::new(shared, tells, first).run(hears, asked));
+        let work = move || runtime.block_on(Driver::new(shared, begin, tells, first).run(hears, asked));
         let thread = std::thread::Builder::new().name("cluster".into()).spawn(work).map_err(failed)?;
         Ok((Link { said, asides, _thread: thread }, told))
     }
@@ -137,6 +138,7 @@ struct Driver {
 impl Driver {
     fn new(
         shared: SharedQueue,
+        begin: Instant,
         tells: UnboundedSender<Vec<Told>>,
         first: Option<(Store, mpsc::Receiver<Bytes>)>,
     ) -> Driver {
@@ -145,7 +147,7 @@ impl Driver {
         Driver {
             shared,
             member: Member::new(settings),
-            begin: Instant::now(),
+            begin,
             tells,
             said_silent: store.is_none(),
             store,

@@ -125,7 +125,9 @@ pub(crate) fn allow_core() -> nix::Result<()> {
     Ok(())
 }
 
-/// Files that the server makes are not for everyone to write.
+/// Files that the server makes are not for everyone to write; nor to read, where whoever started it wants that.
 pub(crate) fn umask() {
-    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
+    let least = Mode::from_bits_truncate(0o022);
+    let given = nix::sys::stat::umask(least);
+    nix::sys::stat::umask(given | least);
 }

@@ -128,6 +128,25 @@ fn when_all_servers_were_without_the_database_none_is_declared_dead() {
     sql.until("SELECT count(*) FROM @.job", 0);
 }
 
+/// The time of leases was counted from when there was a connection, and the broker's from before: where that was longer than a lease, no
+/// job was ever handed out.
+#[test]
+fn a_database_that_is_slow_to_answer_when_a_server_starts() {
+    const LEASE: Duration = Duration::from_secs(8);
+    let Some(cluster) = Cluster::new("slow") else { return };
+    let proxy = cluster.proxy();
+    proxy.set(Mode::Stalled);
+    let server = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(LEASE);
+            proxy.set(Mode::Open);
+        });
+        cluster.start_at(&proxy.url(), "a", &[])
+    });
+    let handle = submit(&mut peer(&server), "", "x");
+    assert_eq!(grab(&mut worker(&server, &["f"])).handle, handle);
+}
+
 /// It can be connected to, and refuses whatever is written: the log says so once, and not with each connection.
 #[test]
 fn a_database_that_is_read_only() {

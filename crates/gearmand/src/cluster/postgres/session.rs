@@ -34,6 +34,11 @@ const PLANS: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET 
     SET enable_mergejoin = off; SET enable_sort = off; SET enable_material = off; SET plan_cache_mode = force_generic_plan;
     SET jit = off; SET max_parallel_workers_per_gather = 0;";
 
+/// What a database may say otherwise, and its user too. What was answered is on its disk; a statement that waited for another sees what
+/// that one did. Who waits for a standby's disk as well goes on doing so.
+const PROMISES: &str = "SET default_transaction_isolation = 'read committed';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';";
+
 impl Session {
     /// `woken` gets what is notified.
     pub(super) async fn open(settings: &Settings, woken: Option<mpsc::Sender<Bytes>>) -> Result<Session, Unusable> {
@@ -49,7 +54,7 @@ impl Session {
             let limits = format!(
                 "SET statement_timeout = {timeout}; SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = 5000;"
             );
-            client.batch_execute(&format!("{limits}{PLANS}")).await?;
+            client.batch_execute(&format!("{limits}{PROMISES}{PLANS}")).await?;
         }
         Ok(Session { client, broken: AtomicBool::new(false) })
     }

@@ -27,6 +27,26 @@ async fn servers_that_start_together_make_the_tables_once() {
     assert_eq!(place.server().await.claim_ids("f", 5).await, [1]);
 }
 
+/// A session did what its database said: of servers that started together some found tables in their way, and what was acknowledged was
+/// in memory alone.
+#[tokio::test]
+async fn a_database_with_other_defaults() {
+    let Some(Place { settings: Settings { schema, .. }, url }) = place() else { return };
+    let defaults = "options='-c default_transaction_isolation=serializable -c synchronous_commit=off'";
+    let place = Place { settings: settings(&format!("{url} {defaults}"), &schema), url };
+    let stores = in_time(async { tokio::join!(place.open(), place.open(), place.open(), place.open()) }).await;
+    for (name, wanted) in [("default_transaction_isolation", "read committed"), ("synchronous_commit", "on")] {
+        for session in [&stores.0.writing, &stores.0.beside, &stores.0.asking] {
+            let rows = session.simple(&format!("SHOW {name}")).await.unwrap();
+            let said = rows.iter().find_map(|row| match row {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            });
+            assert_eq!(said, Some(wanted), "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_empty_schema_is_taken() {
     let Some(place) = place() else { return };
