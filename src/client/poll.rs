@@ -2,10 +2,11 @@
 //! there is more.
 //!
 //! Owns nothing. Must never wait. Invariants: each task ends by a callback of its own or by a warning; what a turn leaves undone,
-//! also where a callback threw, the next one does.
+//! also where a callback threw, the next one does; while a callback has suspended its fiber, the next turn goes on with the others.
 use crate::call::{args, handlers};
 use crate::client::Client;
 use crate::client::run_tasks::Reporter;
+use crate::endpoint::Endpoint;
 use crate::endpoint::streams::end_poll;
 use crate::failure::Failure;
 use crate::runtime::at_once;
@@ -37,6 +38,7 @@ impl Client {
     fn report_all(&self) -> Result<(), Failure> {
         let begun = Instant::now();
         while let Some((id, event)) = self.next_event() {
+            self.rouse(); // should the callback suspend
             self.report(id, event, Reporter::Poll)?;
             // A destructor of what the task held may have thrown.
             if exception_pending() {
