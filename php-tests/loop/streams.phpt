@@ -16,11 +16,10 @@ $client = loop_client();
 $log = [];
 $client->setCompleteCallback(function (GearmanTask $task) use (&$log) { $log[] = $task->data(); });
 $run = function (string $workload) use ($client, $f, &$log) {
-    $log = [];
     $client->addTask($f, $workload);
-    loop([$client], function () use (&$log) { return $log; });
+    loop([$client], function () use (&$log, $workload) { return in_array(strrev($workload), $log, true); });
     settle([$client]);
-    return $log[0];
+    return end($log);
 };
 $stream = $client->getStreams()[0];
 show('first', $run('abc'), $client->getStreams() === [$stream]);
@@ -29,7 +28,7 @@ show('first', $run('abc'), $client->getStreams() === [$stream]);
 $client->addTask($f, 'bytes');
 settle([$client]);
 show('read', (string) @fread($stream, 100), (int) @fwrite($stream, 'x'), @stream_set_blocking($stream, false));
-show('all the same', $run('def'));
+show('all the same', $run('def'), $log);
 
 // Closed by the program: there is another.
 fclose($stream);
@@ -86,8 +85,8 @@ show('left', $open() - $before);
 --EXPECT--
 first: 'cba', true
 read: '', 0, true
-all the same: 'setyb'
-closed: false, true, false, 'fed'
+all the same: 'fed', ['cba', 'setyb', 'fed']
+closed: false, true, false, 'ihg'
 lost: true, false
 child: 7, true, 'llits', 0, 1
 kept: true, false
