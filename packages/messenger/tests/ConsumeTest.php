@@ -23,14 +23,26 @@ final class ConsumeTest extends TestCase
 {
     use WithGearmanServer;
 
+    /** The application is compiled once. */
+    private static string $cache;
+
     private string $folder;
 
     private GearmanTransport $transport;
 
+    public static function setUpBeforeClass(): void
+    {
+        self::$cache = self::folder();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        (new Filesystem())->remove(self::$cache);
+    }
+
     protected function setUp(): void
     {
-        $this->folder = sys_get_temp_dir() . '/gearman-messenger-' . bin2hex(random_bytes(6));
-        mkdir($this->folder);
+        $this->folder = self::folder();
         $dsn = 'gearman://' . self::gearman()->address() . '/messages';
         $this->transport = (new GearmanTransportFactory())->createTransport($dsn, [], new PhpSerializer());
     }
@@ -122,6 +134,14 @@ final class ConsumeTest extends TestCase
         self::assertNotSame(0, $this->end($this->console('messenger:setup-transports')));
     }
 
+    private static function folder(): string
+    {
+        $folder = sys_get_temp_dir() . '/gearman-messenger-' . bin2hex(random_bytes(6));
+        mkdir($folder);
+
+        return $folder;
+    }
+
     private function send(int ...$ids): void
     {
         foreach ($ids as $id) {
@@ -144,8 +164,8 @@ final class ConsumeTest extends TestCase
     private function console(string ...$arguments): mixed
     {
         $environment = [
-            'APP_CACHE_DIR' => "$this->folder/cache",
-            'APP_LOG_DIR' => "$this->folder/log",
+            'APP_CACHE_DIR' => self::$cache,
+            'APP_LOG_DIR' => self::$cache,
             'APP_ENV' => Module::isPecl() ? 'pecl' : 'prod',
             'NOTES' => $this->folder,
             'MESSENGER_TRANSPORT_DSN' => 'gearman://' . self::gearman()->address(),
