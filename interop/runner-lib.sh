@@ -27,7 +27,7 @@ $3
 END
     background "$RUNNER" --config "$scratch/runner.toml"
     runner=$pid
-    await answers || fail 'the runner answers'
+    wait_for 60 answers || fail 'the runner answers'
 }
 answers() { "$RUNNER" --socket "$scratch/runner.sock" status >"$scratch/status" 2>&1; }
 # column N: of the group: 3 is RUNNING, 4 WANTED, 9 STARTS, 10 CRASHES.
@@ -45,5 +45,5 @@ stop_runner() {
     wait "$runner"
     check 'the runner ends' "$1" $?
     end "$runner"
-    await jobs_are work '0 0 0' || fail 'no worker is left'
+    wait_for 60 jobs_are work '0 0 0' || fail 'no worker is left'
 }

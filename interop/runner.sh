@@ -12,14 +12,14 @@ jobs=${RUNNER_JOBS:-600}
 # reloads MODULE: while jobs run all the time.
 reloads() {
     start_runner "$1" 5000 'processes = 4'
-    await at_work 4 || fail 'four are at work'
+    wait_for 60 at_work 4 || fail 'four are at work'
     submit 0 "$jobs" >>"$log" 2>&1 &
     local submitting=$! n
     children+=("$submitting")
     for n in 1 2 3; do
         if [ "$n" = 2 ]; then kill -HUP "$runner"; else "$RUNNER" --socket "$scratch/runner.sock" reload >/dev/null; fi
-        await column_is 9 $((4 + 4 * n)) || fail "reload $n replaces all"
-        await at_work 4 || fail "reload $n comes to its end"
+        wait_for 60 column_is 9 $((4 + 4 * n)) || fail "reload $n replaces all"
+        wait_for 60 at_work 4 || fail "reload $n comes to its end"
     done
     wait "$submitting"
     check 'all jobs are submitted' 0 $?
@@ -33,10 +33,10 @@ reloads() {
 # killed MODULE: processes in the midst of their jobs.
 killed() {
     start_runner "$1" 5000 'processes = 4'
-    await at_work 4 || fail 'four are at work'
+    wait_for 60 at_work 4 || fail 'four are at work'
     submit 0 "$jobs" || fail 'jobs are submitted'
     for _ in 1 2 3 4 5 6; do
-        await at_work 4 || fail 'all four are at work again'
+        wait_for 60 at_work 4 || fail 'all four are at work again'
         kill -KILL "$(a_pid)"
     done
     wait_for 60 all_done "$jobs" || fail 'all jobs end'
@@ -48,11 +48,11 @@ killed() {
 bursts() {
     start_runner "$1" 100000 $'min = 1\nmax = 4\ngrow-after = "300ms"\nshrink-after = "2s"'
     for burst in 1 2; do
-        await at_work 1 || fail "one is at work before burst $burst"
+        wait_for 60 at_work 1 || fail "one is at work before burst $burst"
         submit $((60 * burst - 60)) $((60 * burst)) || fail 'jobs are submitted'
-        await column_is 3 4 || fail "burst $burst has four at work"
+        wait_for 60 column_is 3 4 || fail "burst $burst has four at work"
         wait_for 60 ended $((burst * 60)) || fail "burst $burst is worked off"
-        check_that "after burst $burst one is left" wait_for 30 at_work 1
+        check_that "after burst $burst one is left" wait_for 60 at_work 1
     done
     check 'each burst was worked off once' 120 "$(grep -c '^end' "$notes")"
     stop_runner 0
@@ -73,12 +73,12 @@ start_server ours
 context='jobs that are counted: '
 for module in ours pecl; do
     start_runner "$module" 0 $'max-jobs = 100'
-    await at_work 1 || fail 'one is at work'
+    wait_for 60 at_work 1 || fail 'one is at work'
     first=$(a_pid)
     submit 0 150 || fail 'jobs are submitted'
-    check_that "$module: it is replaced" await gone "$first"
+    check_that "$module: it is replaced" wait_for 60 gone "$first"
     check_that 'by a reason that is told' grep -q "work: $first is replaced: jobs" "$log"
-    wait_for 30 all_done 150 1 || fail 'all jobs end'
+    wait_for 60 all_done 150 1 || fail 'all jobs end'
     stop_runner 0
 done
 

@@ -49,7 +49,7 @@ fn it_buries_orphans_and_ends_as_asked() {
     let first = first as u32;
     // Their followers are two processes more, and nothing else is left.
     for _ in 0..3 {
-        runner.ask("restart a").unwrap().unwrap();
+        runner.ask("restart a").unwrap();
         runner.group("a", |group| group["processes"].as_array().unwrap().iter().all(|p| p["outdated"].is_null()));
     }
     until(

@@ -108,16 +108,24 @@ impl Runner {
             }
         });
         let runner = Runner { child, folder, lines };
-        until("the socket", || runner.ask("status").is_some(), |there| *there);
+        until("the socket", || runner.ask_once("status").is_some(), |there| *there);
         runner
     }
 
-    fn ask(&self, line: &str) -> Option<Result<String, String>> {
+    /// What it answers, and refuses; `None`: it does not listen, or not in time.
+    fn ask_once(&self, line: &str) -> Option<Result<String, String>> {
         ask(&self.folder.path("runner.sock"), line).ok()
     }
 
+    /// The same, when it has the time.
+    #[track_caller]
+    fn ask(&self, line: &str) -> Result<String, String> {
+        until(line, || self.ask_once(line), Option::is_some).unwrap()
+    }
+
+    #[track_caller]
     fn status(&self) -> Value {
-        serde_json::from_str(&self.ask("status json").unwrap().unwrap()).unwrap()
+        serde_json::from_str(&self.ask("status json").unwrap()).unwrap()
     }
 
     /// The group of this name, when it is as wanted.

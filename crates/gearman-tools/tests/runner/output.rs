@@ -24,7 +24,7 @@ command = ['sh', '-c', 'head -c 100000 /dev/zero | tr "\0" x; echo; sleep 1000']
     let long: Vec<usize> = until("all of it", long, |lines: &Vec<usize>| lines.len() == 7);
     assert!(long.iter().all(|length| *length < 17_000), "{long:?}");
     assert!(!runner.lines().iter().any(|line| line.contains("no end")));
-    runner.ask("restart a").unwrap().unwrap();
+    runner.ask("restart a").unwrap();
     // The process ends, and with it its last line.
     runner.line_with("]: no end");
 }
@@ -67,7 +67,7 @@ fn output_that_nobody_reads() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
     command.arg("--config").arg(folder.path("runner.toml")).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut runner = Runner { child: command.spawn().unwrap(), folder, lines: Arc::default() };
-    until("the socket", || runner.ask("status").is_some(), |there| *there);
+    until("the socket", || runner.ask_once("status").is_some(), |there| *there);
     let before = runner.at_work("a", 2);
     // It sleeps, as nobody takes what it writes.
     let sleeps = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") S ");

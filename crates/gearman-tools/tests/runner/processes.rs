@@ -49,6 +49,7 @@ fn what_a_process_has_started_ends_with_it() {
     );
     let [pid] = runner.at_work("a", 1)[..] else { panic!() };
     let file = runner.folder.path("pid");
+    until("its number", || file.exists(), |there| *there);
     let grandchild: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
     assert!(lives(grandchild));
     kill_9(pid);
