@@ -19,7 +19,7 @@ final class ManyTest extends LaravelTestCase
 
     public function testNoneIsLost(): void
     {
-        $many = (int) (getenv('PACKAGES_JOBS') ?: 300);
+        $many = (int) (getenv('PACKAGES_MESSAGES') ?: 300);
         $fail = $this->dispatch($many);
         $this->workers = [$this->worker(), $this->worker(), $this->worker()];
         $this->endOne(0, SIGTERM, $many / 6);
