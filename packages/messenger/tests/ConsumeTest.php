@@ -23,14 +23,26 @@ final class ConsumeTest extends TestCase
 {
     use WithGearmanServer;
 
+    /** The application is compiled once. */
+    private static string $cache;
+
     private string $folder;
 
     private GearmanTransport $transport;
 
+    public static function setUpBeforeClass(): void
+    {
+        self::$cache = self::folder();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        (new Filesystem())->remove(self::$cache);
+    }
+
     protected function setUp(): void
     {
-        $this->folder = sys_get_temp_dir() . '/gearman-messenger-' . bin2hex(random_bytes(6));
-        mkdir($this->folder);
+        $this->folder = self::folder();
         $dsn = 'gearman://' . self::gearman()->address() . '/messages';
         $this->transport = (new GearmanTransportFactory())->createTransport($dsn, [], new PhpSerializer());
     }
@@ -45,7 +57,7 @@ final class ConsumeTest extends TestCase
     public function testLimit(): void
     {
         $this->send(1, 2, 3);
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--limit=2')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--limit=2'));
         self::assertSame([1, 2], $this->done());
         $this->await(fn () => $this->jobs('messages') === 1);
     }
@@ -53,14 +65,14 @@ final class ConsumeTest extends TestCase
     public function testTimeLimit(): void
     {
         $this->send(1);
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--time-limit=1')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--time-limit=1'));
         self::assertSame([1], $this->done());
     }
 
     public function testMemoryLimit(): void
     {
         $this->send(1, 2);
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--memory-limit=1M')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--memory-limit=1M'));
         self::assertSame([1], $this->done());
         $this->await(fn () => $this->jobs('messages') === 1);
     }
@@ -70,10 +82,10 @@ final class ConsumeTest extends TestCase
     {
         $this->send(0, 1);
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => file_exists("$this->folder/begun"));
+        $this->await(fn () => file_exists("$this->folder/begun"), $console);
         proc_terminate($console, SIGTERM);
         touch("$this->folder/go");
-        self::assertSame(0, $this->end($console));
+        $this->succeeds($console);
         self::assertSame([0], $this->done());
         $this->await(fn () => $this->jobs('messages') === 1);
     }
@@ -82,20 +94,20 @@ final class ConsumeTest extends TestCase
     {
         $this->send(1);
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => $this->done() === [1]);
+        $this->await(fn () => $this->done() === [1], $console);
         proc_terminate($console, SIGTERM);
-        self::assertSame(0, $this->end($console));
+        $this->succeeds($console);
     }
 
     public function testAKilledOne(): void
     {
         $this->send(0);
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => file_exists("$this->folder/begun"));
+        $this->await(fn () => file_exists("$this->folder/begun"), $console);
         proc_terminate($console, SIGKILL);
         $this->end($console);
         touch("$this->folder/go");
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'async', '--limit=1')));
+        $this->succeeds($this->console('messenger:consume', 'async', '--limit=1'));
         self::assertSame([0], $this->done());
     }
 
@@ -103,23 +115,31 @@ final class ConsumeTest extends TestCase
     {
         $this->transport->send(new Envelope(new Note(1, PHP_INT_MAX)));
         $console = $this->console('messenger:consume', 'async');
-        $this->await(fn () => $this->jobs('failed') === 1);
+        $this->await(fn () => $this->jobs('failed') === 1, $console);
         proc_terminate($console, SIGTERM);
-        self::assertSame(0, $this->end($console));
+        $this->succeeds($console);
         self::assertSame(4, filesize("$this->folder/tries-1"));
         $this->await(fn () => $this->jobs('messages') === 0);
 
         touch("$this->folder/healed");
-        self::assertSame(0, $this->end($this->console('messenger:consume', 'failed', '--limit=1')));
+        $this->succeeds($this->console('messenger:consume', 'failed', '--limit=1'));
         self::assertSame([1], $this->done());
         $this->await(fn () => $this->jobs('failed') === 0);
     }
 
     public function testSetup(): void
     {
-        self::assertSame(0, $this->end($this->console('messenger:setup-transports')));
+        $this->succeeds($this->console('messenger:setup-transports'));
         self::gearman()->kill();
         self::assertNotSame(0, $this->end($this->console('messenger:setup-transports')));
+    }
+
+    private static function folder(): string
+    {
+        $folder = sys_get_temp_dir() . '/gearman-messenger-' . bin2hex(random_bytes(6));
+        mkdir($folder);
+
+        return $folder;
     }
 
     private function send(int ...$ids): void
@@ -144,8 +164,8 @@ final class ConsumeTest extends TestCase
     private function console(string ...$arguments): mixed
     {
         $environment = [
-            'APP_CACHE_DIR' => "$this->folder/cache",
-            'APP_LOG_DIR' => "$this->folder/log",
+            'APP_CACHE_DIR' => self::$cache,
+            'APP_LOG_DIR' => self::$cache,
             'APP_ENV' => Module::isPecl() ? 'pecl' : 'prod',
             'NOTES' => $this->folder,
             'MESSENGER_TRANSPORT_DSN' => 'gearman://' . self::gearman()->address(),
@@ -164,6 +184,12 @@ final class ConsumeTest extends TestCase
     }
 
     /** @param resource $console */
+    private function succeeds(mixed $console): void
+    {
+        self::assertSame(0, $this->end($console), (string) @file_get_contents("$this->folder/output"));
+    }
+
+    /** @param resource $console */
     private function end(mixed $console): int
     {
         $this->await(function () use ($console, &$status): bool {
@@ -176,10 +202,11 @@ final class ConsumeTest extends TestCase
         return $status['exitcode'];
     }
 
-    private function await(callable $condition): void
+    /** @param resource|null $console Without which it would be in vain. */
+    private function await(callable $condition, mixed $console = null): void
     {
         for ($deadline = microtime(true) + 60; !$condition(); usleep(10000)) {
-            if (microtime(true) > $deadline) {
+            if (microtime(true) > $deadline || ($console !== null && !proc_get_status($console)['running'])) {
                 self::fail("waited in vain; the console said:\n" . @file_get_contents("$this->folder/output"));
             }
             clearstatcache();
