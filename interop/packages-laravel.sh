@@ -2,7 +2,7 @@
 # packages/laravel: its PHPUnit tests, in which Laravel's own commands work, with our module and with pecl's; in one of them there are many
 # jobs, some of which fail or are released with a delay, while workers are stopped by SIGTERM and killed: none is lost.
 #
-#   PACKAGES_JOBS=10000   how many (300)
+#   PACKAGES_MESSAGES=10000   how many (300)
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=interop/packages-lib.sh

@@ -177,8 +177,9 @@ final class GearmanQueue extends Queue implements QueueContract, ClearableQueue
         }
         if ($delay > 0 && !Server::canDelay()) {
             // Refused, it would come back at once, too, and its attempt would not count.
-            $text = "A job of '$queue' was released without its delay of $delay s: that wants gearman_rs's module, and pecl's is loaded";
-            $this->container->make(ExceptionHandler::class)->report(new QueueException($text));
+            $this->container->make(ExceptionHandler::class)->report(new QueueException(
+                "A job of '$queue' was released without its delay of $delay s: that wants gearman_rs's module, and pecl's is loaded",
+            ));
             $delay = 0;
         }
         $this->server->put($queue, $body, $delay);
@@ -208,7 +209,10 @@ final class GearmanQueue extends Queue implements QueueContract, ClearableQueue
         return $queue ?: $this->default;
     }
 
-    /** A worker asks its queues in turn, the most urgent first. Only at the last of them may it wait: else a job of a later one would, too. */
+    /**
+     * A worker asks its queues in turn, the most urgent first. Only at the last of them may it wait: else a job of a later one would
+     * wait, too.
+     */
     private function waitAt(string $queue): float
     {
         if (in_array($queue, $this->asked, true)) {

@@ -19,7 +19,7 @@ final class ManyTest extends LaravelTestCase
 
     public function testNoneIsLost(): void
     {
-        $many = (int) (getenv('PACKAGES_JOBS') ?: 300);
+        $many = (int) (getenv('PACKAGES_MESSAGES') ?: 300);
         $fail = $this->dispatch($many);
         $this->workers = [$this->worker(), $this->worker(), $this->worker()];
         $this->endOne(0, SIGTERM, $many / 6);
@@ -32,6 +32,7 @@ final class ManyTest extends LaravelTestCase
         touch("{$this->folder->base}/storage/healed");
         $this->folder->artisan('queue:retry', 'all');
         $this->awaitDone($many);
+        $this->awaitWorkers();
         foreach ($this->workers as $worker) {
             $worker->signal(SIGTERM);
             self::assertSame(0, $worker->status());
@@ -82,20 +83,31 @@ final class ManyTest extends LaravelTestCase
     {
         $this->awaitDone((int) $when);
         $worker = $this->workers[$which];
-        self::assertTrue($worker->runs(), $worker->printed());
-        // One that has not yet begun could not heed it.
-        $ready = fn () => count(preg_grep('/ : .*\bdefault\b/', $this->server->ask('workers'))) === 3;
-        Await::that($ready, fn () => 'not all workers are there', self::PATIENCE);
+        $this->awaitWorkers();
         $worker->signal($signal);
         self::assertSame($signal === SIGTERM ? 0 : 128 + SIGKILL, $worker->status());
         $signal === SIGTERM ? $this->stopped++ : $this->killed++;
         $this->workers[$which] = $this->worker();
     }
 
+    /** One that has not yet begun could not heed a signal. */
+    private function awaitWorkers(): void
+    {
+        $ready = fn () => count(preg_grep('/ : .*\bdefault\b/', $this->server->ask('workers'))) === count($this->workers);
+        Await::that($ready, fn () => 'not all workers are there', self::PATIENCE);
+    }
+
     private function awaitDone(int $many): void
     {
         $done = fn () => count(array_unique(preg_grep('/ done$/', $this->folder->journal())));
-        Await::that(fn () => $done() >= $many, fn () => "{$done()} of $many are done", self::PATIENCE);
+        $over = function () use ($done, $many): bool {
+            foreach ($this->workers as $worker) {
+                self::assertTrue($worker->runs(), $worker->printed());
+            }
+
+            return $done() >= $many;
+        };
+        Await::that($over, fn () => "{$done()} of $many are done", self::PATIENCE);
     }
 
     private function failed(): int

@@ -133,7 +133,7 @@ final class QueueTest extends LaravelTestCase
         $this->queue()->push(new Note('c'), '', 'other');
         self::assertSame(2, $this->queue()->clear('default'));
         self::assertSame([0, 1], [$this->queue()->size(), $this->queue()->size('other')]);
-        self::assertStringContainsString('Cleared 1 jobs', $this->folder->artisan('queue:clear', '--queue=other', '--force'));
+        self::assertStringContainsString('Cleared 1 job', $this->folder->artisan('queue:clear', '--queue=other', '--force'));
     }
 
     public function testJobsWaitForTheCommit(): void

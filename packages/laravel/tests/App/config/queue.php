@@ -1,8 +1,8 @@
 <?php
 
-// The connection itself is what the package brings.
 return [
     'default' => env('QUEUE_CONNECTION', 'sync'),
-    'connections' => [],
+    // The rest is what the package brings; the machine may be busy.
+    'connections' => ['gearman' => ['timeout' => 60]],
     'failed' => ['driver' => 'database-uuids', 'database' => 'sqlite', 'table' => 'failed_jobs'],
 ];
