@@ -86,6 +86,12 @@ pub(crate) fn exit_pending() -> bool {
     !exception.is_null() && unsafe { zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception) }
 }
 
+/// May the code that runs now be suspended?
+pub(crate) fn in_fiber() -> bool {
+    // SAFETY: see `eg`; the field is a plain pointer.
+    unsafe { !(*eg()).active_fiber.is_null() }
+}
+
 /// A path from PHP's current directory, which is not the process's where PHP has threads. Symbolic links stay.
 pub(crate) fn absolute(path: &CStr) -> CString {
     const CWD_EXPAND: c_int = 0;

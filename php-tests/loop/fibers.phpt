@@ -67,6 +67,8 @@ $client->setCompleteCallback(function (GearmanTask $task) use (&$log, &$fibers) 
 foreach (['1s', '2s', 'x', 'y'] as $workload) {
     $client->addTask($serving, $workload);
 }
+$client->poll(); // they go out
+wait_until(fn() => function_status($serving)[0] === 0); // all answers are there: the socket is silent when the first callback suspends
 fiber_loop([$client], function () use (&$log) { return count($log) === 4; });
 show('called', count($fibers), count(preg_grep('/^called/', $log)));
 $client->addTask($serving, 'z');

@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::endpoint::streams::end_poll;
 use crate::failure::Failure;
 use crate::runtime::at_once;
-use crate::sys::exception_pending;
+use crate::sys::{exception_pending, in_fiber};
 use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,6 +28,9 @@ impl Client {
         }
         at_once(async { self.core.borrow_mut().look().await })?;
         self.end_silent();
+        if in_fiber() {
+            self.rouse(); // should a callback suspend, the next turn takes what is left
+        }
         self.report_all()?;
         match self.tasks.failed.take() {
             Some(first) => Err((*first).into()),
