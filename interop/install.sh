@@ -12,6 +12,7 @@ touch "$project/target/man/"{gearmand.8,gearman.1,gearadmin.1}
 cd "$project" || exit
 stage=$scratch/stage
 install() { DESTDIR=$stage PREFIX=/usr scripts/install.sh install >"$scratch/said" 2>&1; }
+# shellcheck disable=SC2317
 quietly() { "$@" >>"$log" 2>&1; }
 
 context='umask 077: '

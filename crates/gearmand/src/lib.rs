@@ -74,6 +74,7 @@
 //! durable::postgres  a durable queue in PostgreSQL
 //! durable::postgres::tls       TLS, as tokio-postgres wants it
 //! durable::postgres::conninfo  where the database is
+//! durable::postgres::connect   connecting to the first host that can be used
 //! durable::postgres::names     what C gearmand's columns hold of names
 //! durable::postgres::schema    the tables, and whose they are
 //! durable::postgres::statements  changes -> statements

@@ -9,6 +9,7 @@
 //! that. A commit is one transaction, whose statements are all on their way before the first is answered. Only one
 //! server has the queue: it has an advisory lock for as long as its session lives.
 
+pub(crate) mod connect;
 pub(crate) mod conninfo;
 mod names;
 mod read;
@@ -20,6 +21,7 @@ pub(crate) mod tls;
 
 use crate::durable::BackendError;
 use crate::durable::Take;
+use crate::durable::postgres::connect::NotConnected;
 use crate::durable::postgres::conninfo::Conninfo;
 use crate::durable::postgres::schema::Schema;
 use crate::durable::postgres::statements::Statements;
@@ -122,16 +124,19 @@ impl Link {
         // Who looks at pg_stat_activity sees whose it is; and so do we: see `schema`.
         config.application_name(format!("gearmand {owner}"));
         let connected = runtime.block_on(async {
-            let (client, connection) = config.connect(conninfo.tls.clone()).await?;
+            let (client, connection) = connect::connect(&config, &conninfo.tls).await?;
             // Why it ends is told to whoever waits for an answer.
             let driver = tokio::spawn(async move { drop(connection.await) });
-            Ok::<_, Error>((client, driver))
+            Ok::<_, NotConnected>((client, driver))
         });
         match connected {
             Ok((client, driver)) => Ok(Link { client: Some(client), driven: Some((runtime, driver)) }),
             Err(error) => {
                 runtime.shutdown_background();
-                Err(failure(&error))
+                Err(match error {
+                    NotConnected::Failed(error) => failure(&error),
+                    NotConnected::Silent(_) => Failure::Lost(error.to_string()),
+                })
             }
         }
     }

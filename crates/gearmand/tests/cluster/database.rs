@@ -147,6 +147,26 @@ fn a_database_that_is_slow_to_answer_when_a_server_starts() {
     assert_eq!(grab(&mut worker(&server, &["f"])).handle, handle);
 }
 
+/// As a machine that is frozen, whose system goes on taking connections: it was waited for, and nothing was said of it.
+#[test]
+fn a_host_that_says_nothing_is_passed_over() {
+    let Some(cluster) = Cluster::new("silent") else { return };
+    let (frozen, primary) = (cluster.proxy(), cluster.proxy());
+    frozen.set(Mode::Stalled);
+    let ports = [&frozen, &primary].map(|proxy| proxy.address());
+    let url = format!("postgresql://postgres@{}/postgres?sslmode=disable&connect_timeout=2", ports.join(","));
+    let server = cluster.start_at(&url, "a", &[]);
+    let handle = submit(&mut peer(&server), "", "x");
+    assert_eq!(grab(&mut worker(&server, &["f"])).handle, handle);
+    // And now the other one.
+    frozen.set(Mode::Open);
+    primary.set(Mode::Stalled);
+    until("the other host is taken", || {
+        let (command, _) = peer(&server).ask(SUBMIT_JOB_BG, &[b"f", b"", b"x"]);
+        (command == JOB_CREATED).then_some(())
+    });
+}
+
 /// It can be connected to, and refuses whatever is written: the log says so once, and not with each connection.
 #[test]
 fn a_database_that_is_read_only() {

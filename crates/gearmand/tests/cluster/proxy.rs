@@ -53,7 +53,11 @@ impl Proxy {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgresql://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+        format!("postgresql://postgres@{}/postgres?sslmode=disable", self.address())
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn set(&self, mode: Mode) {

@@ -3,6 +3,7 @@
 //! Must never show a password, nor what rows hold.
 
 use crate::cluster::ask::Fault;
+use crate::durable::postgres::connect::NotConnected;
 use std::error::Error as _;
 use tokio_postgres::Error;
 use tokio_postgres::error::{Severity, SqlState};
@@ -36,6 +37,15 @@ impl From<Error> for Unusable {
                 .contains(said.code()),
         };
         Unusable { text: explained(&error), passes }
+    }
+}
+
+impl From<NotConnected> for Unusable {
+    fn from(error: NotConnected) -> Unusable {
+        match error {
+            NotConnected::Failed(error) => error.into(),
+            NotConnected::Silent(_) => Unusable { text: error.to_string(), passes: true },
+        }
     }
 }
 

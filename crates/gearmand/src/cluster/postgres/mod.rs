@@ -34,7 +34,7 @@ use crate::cluster::postgres::error::Outcome;
 use crate::cluster::postgres::letters::DeadLetters;
 use crate::cluster::postgres::overview::Overview;
 use crate::cluster::postgres::servers::Servers;
-use crate::cluster::postgres::session::Session;
+use crate::cluster::postgres::session::{Session, in_time};
 use crate::cluster::postgres::settings::{Settings, quoted};
 use crate::cluster::postgres::writes::Writes;
 use bytes::Bytes;
@@ -62,18 +62,21 @@ impl Store {
     /// [`Unusable`] when the database cannot be reached, or must not be used.
     pub(crate) async fn open(settings: &Settings) -> Result<(Store, mpsc::Receiver<Bytes>), Unusable> {
         let (wakes, woken) = mpsc::channel(WAKE_UPS);
-        let mut writing = Session::open(settings, None).await?;
-        schema::prepare(writing.client(), settings).await?;
-        let writes = Writes::prepare(&writing, settings).await?;
-        let asking = Session::open(settings, None).await?;
-        let letters = DeadLetters::prepare(&asking, settings).await?;
-        let overview = Overview::prepare(&asking, settings).await?;
-        let mut beside = Session::open(settings, Some(wakes)).await?;
-        let servers = Servers::prepare(&beside, &asking, settings).await?;
-        if !settings.pooled {
-            beside.client().batch_execute(&format!("LISTEN {}", quoted(&settings.schema))).await?;
-        }
-        Ok((Store { writing, writes, asking, letters, overview, beside, servers }, woken))
+        // On the heap: so much at once takes a large part of a stack.
+        let session = |woken| Box::pin(Session::open(settings, woken));
+        let (mut writing, asking, mut beside) = tokio::try_join!(session(None), session(None), session(Some(wakes)))?;
+        let prepared = Box::pin(async {
+            schema::prepare(writing.client(), settings).await?;
+            let writes = Writes::prepare(&writing, settings).await?;
+            let letters = DeadLetters::prepare(&asking, settings).await?;
+            let overview = Overview::prepare(&asking, settings).await?;
+            let servers = Servers::prepare(&beside, &asking, settings).await?;
+            if !settings.pooled {
+                beside.client().batch_execute(&format!("LISTEN {}", quoted(&settings.schema))).await?;
+            }
+            Ok((Store { writing, writes, asking, letters, overview, beside, servers }, woken))
+        });
+        in_time(prepared).await
     }
 
     /// One transaction. Those that are serial must be asked one after the other. What is asked is on its way with the first

@@ -5,9 +5,11 @@
 
 use crate::cluster::postgres::error::{Outcome, Unusable};
 use crate::cluster::postgres::settings::Settings;
+use crate::durable::postgres::connect::connect;
 use bytes::Bytes;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_postgres::types::ToSql;
@@ -18,6 +20,8 @@ pub(super) type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 /// How long what goes beside writes waits for a lock, in milliseconds.
 const LOCK_BESIDE: u128 = 500;
+/// How long making or finding the tables and preparing the statements may take.
+const SETTING_UP: Duration = Duration::from_secs(60);
 /// How often a statement is tried that others were in the way of.
 const TRIES: u32 = 5;
 
@@ -43,7 +47,7 @@ impl Session {
     /// `woken` gets what is notified.
     pub(super) async fn open(settings: &Settings, woken: Option<mpsc::Sender<Bytes>>) -> Result<Session, Unusable> {
         let conninfo = &settings.conninfo;
-        let (client, connection) = conninfo.config.connect(conninfo.tls.clone()).await?;
+        let (client, connection) = connect(&conninfo.config, &conninfo.tls).await?;
         let beside = woken.is_some();
         tokio::spawn(serve(connection, woken));
         if !settings.pooled {
@@ -54,7 +58,7 @@ impl Session {
             let limits = format!(
                 "SET statement_timeout = {timeout}; SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = 5000;"
             );
-            client.batch_execute(&format!("{limits}{PROMISES}{PLANS}")).await?;
+            in_time(async { Ok(client.batch_execute(&format!("{limits}{PROMISES}{PLANS}")).await?) }).await?;
         }
         Ok(Session { client, broken: AtomicBool::new(false) })
     }
@@ -115,6 +119,16 @@ impl Session {
             }
         }
     }
+}
+
+/// What is asked before a connection can be used.
+///
+/// # Errors
+/// Those of what is asked, or that there was no answer.
+pub(super) async fn in_time<T>(asked: impl Future<Output = Result<T, Unusable>>) -> Result<T, Unusable> {
+    let silent =
+        || Unusable { text: format!("the database says nothing for {} s", SETTING_UP.as_secs()), passes: true };
+    tokio::time::timeout(SETTING_UP, asked).await.unwrap_or_else(|_| Err(silent()))
 }
 
 /// Keeps a connection going.

@@ -13,7 +13,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 /// How long a connection may take where nothing was said.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// And how long the system sends again what is not received.
 const UNRECEIVED: Duration = Duration::from_secs(15);
 /// Where Debian's PostgreSQL listens.
