@@ -21,6 +21,7 @@ program() {
 program php "$(command -v "$PHP")" -n -d "extension=$MODULE" -d display_errors=stderr
 program gearman "$GEARMAN"
 program gearadmin "$GEARADMIN"
+program gearman-runner "$built/gearman-runner"
 # What a page leaves out: where root's server writes.
 program gearmand "$GEARMAND" "${server_user[*]}" -l "$scratch/gearmand.log" -P "$scratch/pids/\$\$"
 

@@ -8,15 +8,10 @@ set -euo pipefail
 missing=() php_wanted=
 want() { missing+=("$@"); }
 
-# Where other systems than Debian have it, too, as bindgen finds it there.
+# Also where other systems than Debian have it. Not libclang-cpp, which other packages (llvm-dev) bring: bindgen has no use for it.
 has_libclang() {
-    local folder
-    if [ -n "${LIBCLANG_PATH:-}" ]; then return; fi
-    for folder in '/usr/lib/llvm*/lib' '/usr/lib/*' /usr/lib '/usr/lib64/llvm*/lib' /usr/lib64 /usr/local/lib; do
-        # Not libclang-cpp, which other packages (llvm-dev) bring: bindgen has no use for it.
-        if compgen -G "$folder/libclang[-.][0-9s]*" >/dev/null; then return; fi
-    done
-    return 1
+    [ -n "${LIBCLANG_PATH:-}" ] ||
+        [ -n "$(find /usr/lib /usr/lib64 /usr/local/lib -maxdepth 3 -name 'libclang[-.][0-9s]*' -print -quit 2>/dev/null)" ]
 }
 has_php_headers() {
     have "$PHP_CONFIG" && [ -f "$("$PHP_CONFIG" --include-dir)/main/php.h" ] && scripts/find-run-tests.sh >/dev/null

@@ -39,11 +39,15 @@ function parses(Block $block): ?string
     return accepts('php -l', ($block->isPiece() ? "<?php\n" : '') . $block->code);
 }
 
-/** A file for the server. */
+/** A file for the server, or for gearman-runner. */
 function isTaken(Block $block): ?string
 {
-    $option = str_contains($block->code, '[[rule]]') ? '--acl' : '--policy-file';
-    return $block->reason ? null : accepts("gearmand --check-args $option", $block->code);
+    $command = match (true) {
+        str_contains($block->code, '[group.') => 'gearman-runner --check-config --config',
+        str_contains($block->code, '[[rule]]') => 'gearmand --check-args --acl',
+        default => 'gearmand --check-args --policy-file',
+    };
+    return $block->reason ? null : accepts($command, $block->code);
 }
 
 function accepts(string $command, string $text): ?string
@@ -83,7 +87,10 @@ function unknown(string $text): array
     preg_match_all('/^ *```(?:php|sh)\b.*?\n(.*?)^ *```$|`([^`\n]+)`/ms', $text, $found);
     $code = implode("\n", [...$found[1], ...$found[2]]);
     // Variables of the environment, and a code that has no constant.
-    $others = ['GEARMAN_SERVERS', 'GEARMAN_QUEUE', 'GEARMAN_QUEUE_SERVERS', 'GEARMAN_QUEUE_TLS', 'GEARMAN_CLIENT_PEM', 'GEARMAN_CLIENT_KEY', 'GEARMAN_TEST_SEED', 'GEARMAN_FUZZ_SEED', 'GEARMAN_INVALID_ARGUMENT'];
+    $others = [
+        'GEARMAN_SERVERS', 'GEARMAN_CLIENT_PEM', 'GEARMAN_CLIENT_KEY', 'GEARMAN_QUEUE', 'GEARMAN_QUEUE_SERVERS', 'GEARMAN_QUEUE_TLS',
+        'GEARMAN_RUNNER_GROUP', 'GEARMAN_RUNNER_ID', 'GEARMAN_TEST_SEED', 'GEARMAN_FUZZ_SEED', 'GEARMAN_INVALID_ARGUMENT',
+    ];
     $unknown = [];
     foreach (array_diff(words('/(?<![\w-])GEARMAN_\w*[A-Z]\b/', $code), $others) as $constant) {
         defined($constant) || $unknown[] = $constant;
@@ -95,7 +102,7 @@ function unknown(string $text): array
         [$class, $name] = preg_split('/::|->/', $method);
         method_exists($class[0] === '$' ? 'Gearman' . ucfirst(substr($class, 1)) : $class, $name) || $unknown[] = $method;
     }
-    preg_match_all('/^(?:\S+\/)?(gearmand|gearman|gearadmin) .*/m', $code, $lines, PREG_SET_ORDER);
+    preg_match_all('/^(?:\S+\/)?(gearmand|gearman|gearadmin|gearman-runner) .*/m', $code, $lines, PREG_SET_ORDER);
     foreach ($lines as [$line, $program]) {
         foreach (words('/(?<= )--[a-z][a-z0-9-]+/', preg_replace('/ -- .*| #.*|\|.*/', '', $line)) as $option) {
             preg_match('/(?<![\w-])' . $option . '(?![\w-])/', help($program)) || $unknown[] = "$program $option";

@@ -28,9 +28,6 @@ impl Client {
         }
         at_once(async { self.core.borrow_mut().look().await })?;
         self.end_silent();
-        if in_fiber() {
-            self.rouse(); // should a callback suspend, the next turn takes what is left
-        }
         self.report_all()?;
         match self.tasks.failed.take() {
             Some(first) => Err((*first).into()),
@@ -41,7 +38,9 @@ impl Client {
     fn report_all(&self) -> Result<(), Failure> {
         let begun = Instant::now();
         while let Some((id, event)) = self.next_event() {
-            self.rouse(); // should the callback suspend
+            if in_fiber() {
+                self.rouse(); // should the callback suspend, the next turn takes what is left
+            }
             self.report(id, event, Reporter::Poll)?;
             // A destructor of what the task held may have thrown.
             if exception_pending() {
