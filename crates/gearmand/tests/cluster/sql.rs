@@ -55,9 +55,12 @@ impl Sql {
         self.number("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     }
 
-    /// So many servers renewed their leases since then.
+    /// How many servers renewed their leases since then.
+    pub(crate) fn heard_of(&self, since: i64) -> i64 {
+        self.number(&format!("SELECT count(*) FROM @.beat WHERE at > to_timestamp({since} / 1000.0)"))
+    }
+
     pub(crate) fn until_heard_of(&self, servers: i64, since: i64) {
-        let heard = "SELECT count(*) FROM @.beat WHERE at > to_timestamp";
-        self.until(&format!("{heard}({since} / 1000.0)"), servers);
+        until("leases are renewed", || (self.heard_of(since) == servers).then_some(()));
     }
 }
