@@ -2,7 +2,7 @@
 # What an event loop costs: 500 tasks in flight over two servers by poll(), beside runTasks(), and how late a timer of 10 ms comes
 # meanwhile. It measures and prints, and fails only where a task does.
 #
-#   LOOP_TASKS=500 LOOP_ROUNDS=50
+#   LOOP_TASKS=500 LOOP_ROUNDS=10
 # shellcheck source=interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -16,7 +16,7 @@ for port in "${ports[@]}"; do
     await has_workers echo 1
 done
 
-measure() { (php_with ours bench/loop.php "${ports[@]}" "${LOOP_TASKS:-500}" "${LOOP_ROUNDS:-50}"); }
+measure() { (php_with ours bench/loop.php "${ports[@]}" "${LOOP_TASKS:-500}" "${LOOP_ROUNDS:-10}"); }
 measured=$(measure 2>&1)
 echo "$measured"
 check 'both ways of both kinds' 2 "$(grep -c 'quotient .*longest turn' <<<"$measured")"

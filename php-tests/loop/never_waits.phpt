@@ -78,7 +78,7 @@ $workload = random_bytes(16 << 20);
 $client->addTask('f', $workload, null, 'key');
 settle([$client]);
 show('stuck', turn([$client], 0), $client->poll());
-loop([$client], function () use ($peer, &$packet) { return $packet = $peer->packet(); }, 60);
+loop([$client], function () use ($peer, &$packet) { return $packet = $peer->packet(); });
 show('sent', $packet[0], $packet[1] === "f\0key\0$workload");
 unset($client, $packet);
 
@@ -87,7 +87,7 @@ $worker = loop_worker(['f' => function () use ($workload, &$ended) { $ended = tr
 settle([$worker]);
 $peer = $accept();
 $next = function () use ($peer, $worker) {
-    loop([$worker], function () use ($peer, &$packet) { return $packet = $peer->packet(); }, 60);
+    loop([$worker], function () use ($peer, &$packet) { return $packet = $peer->packet(); });
     return $packet;
 };
 while (!in_array(($packet = $next())[0], [9, 30, 39])); // GRAB_JOB in one of its forms

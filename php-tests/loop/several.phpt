@@ -25,7 +25,7 @@ $run = function (int $each) use ($clients, $all, $f, &$done, &$failed, &$n) {
             $client->addTask($f, (string) ++$n, (string) $n);
         }
     }
-    loop($all, function () use (&$done, &$failed, $clients, $each) { return count($done) + count($failed) === $each * count($clients); }, 30);
+    loop($all, function () use (&$done, &$failed, $clients, $each) { return count($done) + count($failed) === $each * count($clients); });
     return [count(array_unique($done)), count($failed)];
 };
 show('both', ...$run(100));

@@ -50,7 +50,7 @@ $client->setCompleteCallback(function (GearmanTask $task) use (&$log) { $log[] =
 for ($i = 0; $i < 200; $i++) {
     $client->addTask($f, (string) ($i % 20 === 0 ? 1_000_000 + $i : $i));
 }
-loop([$client, $worker], function () use (&$log) { return count($log) === 200; }, 60);
+loop([$client, $worker], function () use (&$log) { return count($log) === 200; });
 show('results', count($log), array_sum($log));
 settle([$client, $worker]);
 show('rest', turn([$client, $worker], 0));
