@@ -83,7 +83,8 @@ function unknown(string $text): array
     preg_match_all('/^ *```(?:php|sh)\b.*?\n(.*?)^ *```$|`([^`\n]+)`/ms', $text, $found);
     $code = implode("\n", [...$found[1], ...$found[2]]);
     // Variables of the environment, and a code that has no constant.
-    $others = ['GEARMAN_SERVERS', 'GEARMAN_CLIENT_PEM', 'GEARMAN_CLIENT_KEY', 'GEARMAN_TEST_SEED', 'GEARMAN_FUZZ_SEED', 'GEARMAN_INVALID_ARGUMENT'];
+    $others = ['GEARMAN_SERVERS', 'GEARMAN_CLIENT_PEM', 'GEARMAN_CLIENT_KEY', 'GEARMAN_TEST_SEED', 'GEARMAN_FUZZ_SEED', 'GEARMAN_INVALID_ARGUMENT',
+        'GEARMAN_RUNNER_ID', 'GEARMAN_RUNNER_GROUP'];
     $unknown = [];
     foreach (array_diff(words('/(?<![\w-])GEARMAN_\w*[A-Z]\b/', $code), $others) as $constant) {
         defined($constant) || $unknown[] = $constant;
