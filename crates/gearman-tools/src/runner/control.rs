@@ -21,7 +21,7 @@ const MOST: usize = 16;
 /// Longest line.
 const LINE: u64 = 1024;
 /// Longest wait for a line, and for the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The socket. Its file goes with it.
 #[derive(Debug)]

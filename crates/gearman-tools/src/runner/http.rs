@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 /// Connections at once.
 const MOST: usize = 16;
 /// Longest wait for a request, and longest life of a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves for ever.
 pub async fn serve(listener: TcpListener, orders: Orders) {

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Far beyond what anything here takes.
-const LONG: Duration = Duration::from_secs(90);
+const LONG: Duration = Duration::from_secs(180);
 
 /// A program that runs until it is asked to end.
 const PATIENT: &str = r#"["sh", "-c", "trap 'exit 0' TERM; echo at work; sleep 1000 & wait $!"]"#;

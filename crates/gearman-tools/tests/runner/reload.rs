@@ -1,6 +1,6 @@
 //! New configurations, and new programs.
 
-use crate::runner::{PATIENT, Runner, lives};
+use crate::runner::{PATIENT, Runner, lives, until};
 use nix::sys::signal::Signal;
 
 fn group(processes: u32, word: &str) -> String {
@@ -34,8 +34,10 @@ fn all_are_replaced_and_there_are_never_fewer() {
     });
     assert_eq!(after["counts"]["stopped"], 3);
     assert!(!before.into_iter().any(lives));
+    // Lines come after what they tell of.
+    let count = |text: &str| runner.lines().iter().filter(|line| line.contains(text)).count();
+    until("all lines", || (count(" ended ("), count("]: two")), |counts| *counts == (3, 3));
     assert_eq!(fewest_and_most(&runner, 3), (3, 4));
-    assert_eq!(runner.lines().iter().filter(|line| line.ends_with("]: two")).count(), 3);
 }
 
 #[test]
@@ -47,7 +49,7 @@ fn groups_come_and_go() {
     runner.at_work("young", 1);
     runner.at_work("a", 2);
     runner.line_with(&format!("{} ended (exit status 0)", old[0]));
-    crate::runner::until("its end", || runner.status()["groups"].as_array().unwrap().len(), |n| *n == 2);
+    until("its end", || runner.status()["groups"].as_array().unwrap().len(), |n| *n == 2);
 }
 
 #[test]
