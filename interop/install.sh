@@ -7,8 +7,8 @@
 project="$scratch/ä b/project"
 mkdir -p "$project/target/release" "$project/target/man"
 cp -r scripts packaging contrib Cargo.toml "$project"
-cp "$GEARMAND" "$GEARMAN" "$GEARADMIN" "$MODULE" "$project/target/release"
-touch "$project/target/man/"{gearmand.8,gearman.1,gearadmin.1}
+cp "$GEARMAND" "$GEARMAN" "$GEARADMIN" "$built/gearman-runner" "$MODULE" "$project/target/release"
+touch "$project/target/man/"{gearmand.8,gearman.1,gearadmin.1,gearman-runner.1}
 cd "$project" || exit
 stage=$scratch/stage
 install() { DESTDIR=$stage PREFIX=/usr scripts/install.sh install >"$scratch/said" 2>&1; }

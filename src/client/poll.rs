@@ -22,10 +22,8 @@ impl Client {
     fn poll(&self) -> Result<(), Failure> {
         self.common.last_error.set(ReturnCode::Success);
         // What is added may be tried at servers that could not be reached before.
-        match self.send_added(Some(Instant::now())) {
-            true => self.core.borrow_mut().begin(),
-            false => self.core.borrow_mut().resume(),
-        }
+        let new = self.send_added(Some(Instant::now()));
+        self.core.borrow_mut().begin_look(new);
         at_once(async { self.core.borrow_mut().look().await })?;
         self.end_silent();
         self.report_all()?;

@@ -143,12 +143,12 @@ impl Worker {
     /// Prepares the core for a call.
     fn begin(&self) {
         self.rouse();
+        self.core.borrow_mut().begin();
         self.prepare();
     }
 
     fn prepare(&self) {
         let mut core = self.core.borrow_mut();
-        core.begin();
         core.classic = !self.direct || self.has(option::NON_BLOCKING);
         core.grab = match (self.has(option::GRAB_UNIQ), self.has(option::GRAB_ALL)) {
             (false, _) => Grab::Plain,

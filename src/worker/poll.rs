@@ -16,6 +16,7 @@ impl Worker {
     fn poll(&self, call: Call) -> Result<(), Failure> {
         let last_error = &self.common.last_error;
         last_error.set(ReturnCode::Success);
+        self.core.borrow_mut().begin_look();
         self.prepare();
         let job = at_once(async { self.core.borrow_mut().look().await })?;
         match job {

@@ -1,7 +1,7 @@
 //! Clients and workers in an event loop that knows nothing but their watch: it looks when that is ready, and only then.
 
 use crate::conversation::*;
-use crate::util::{Script, client, client_with, hanging, impatient, join, refusing, within, worker};
+use crate::util::{Script, client, client_with, hanging, impatient, join, refusing, within, worker, worker_with};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::error::Result;
@@ -29,7 +29,7 @@ async fn ready(watch: &mut Watch) {
 
 async fn look(client: &mut Client) {
     ready(&mut client.watch).await;
-    client.resume();
+    client.begin_look(false);
     client.look().await;
     client.rest(None).unwrap();
 }
@@ -47,7 +47,7 @@ async fn event(client: &mut Client) -> Event {
 
 async fn look_for_job(worker: &mut Worker) -> Result<Job> {
     ready(&mut worker.watch).await;
-    worker.begin();
+    worker.begin_look();
     let job = worker.look().await;
     worker.rest().unwrap();
     job
@@ -117,6 +117,22 @@ fn a_server_that_hangs_in_connecting_is_given_up_in_time() {
         client.begin();
         let Event::Error(error) = event(&mut client).await else { panic!() };
         assert!(error.to_string().ends_with("no answer within 50 ms"), "{error}");
+    });
+}
+
+/// The time between two looks was no part of a try, which so began again for ever.
+#[test]
+fn a_worker_gives_up_a_server_that_hangs_in_connecting_too() {
+    within(async || {
+        let (_listener, _filler, server) = hanging().await;
+        let mut worker = worker_with(impatient(), &[server], b"f");
+        let error = loop {
+            match look_for_job(&mut worker).await {
+                Err(Error::WouldBlock) => {}
+                ended => break ended.unwrap_err(),
+            }
+        };
+        assert!(error.to_string().contains("no answer within 50 ms"), "{error}");
     });
 }
 

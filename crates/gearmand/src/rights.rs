@@ -286,6 +286,7 @@ pub(crate) mod tests {
         "status",
         "prioritystatus",
         "workers",
+        "connections",
         "show jobs",
         "show unique jobs",
         "counters",

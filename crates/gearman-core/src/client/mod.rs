@@ -140,6 +140,11 @@ impl Client {
     /// [`crate::net::connection`]) and connections that ended between two calls. Where tasks are to be sent, each
     /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
     pub fn resume(&mut self) {
+        self.servers.iter_mut().for_each(|server| server.connection.refresh());
+        self.see_what_ended();
+    }
+
+    fn see_what_ended(&mut self) {
         let process = Process::this();
         let forked = std::mem::replace(&mut self.process, process) != process;
         let (now, sends) = (Instant::now(), !self.waiting.is_empty());
@@ -149,7 +154,6 @@ impl Client {
                 self.lose(i, &Error::lost("the server", "the connection belongs to the process that made it"));
                 continue;
             }
-            server.connection.refresh();
             let (idle, look) = (server.pending.is_idle(), sends || now.saturating_duration_since(server.used) > IDLE);
             // What came unasked must not be taken for the answer to what is asked next.
             let ended = |c: &mut Connection| match idle {

@@ -14,6 +14,11 @@ use crate::worker::server::Server;
 use tokio::time::Instant;
 
 impl Worker {
+    /// [`Worker::begin`] for loops: there a try to connect goes on between two calls, and runs out of time as well.
+    pub fn begin_look(&mut self) {
+        self.leave_foreign();
+    }
+
     /// [`Worker::try_next_job`] for loops. It never pauses: the watch is ready when the next try is due.
     ///
     /// # Errors

@@ -118,6 +118,11 @@ impl Worker {
     /// To be called once when a call of the user's begins: gives up what another process made (see
     /// [`crate::net::connection`]), its jobs among that.
     pub fn begin(&mut self) {
+        self.servers.iter_mut().for_each(|server| server.connection.refresh());
+        self.leave_foreign();
+    }
+
+    fn leave_foreign(&mut self) {
         let process = Process::this();
         let forked = std::mem::replace(&mut self.process, process) != process;
         if forked {
@@ -127,7 +132,6 @@ impl Worker {
             if forked && server.connection.drop_foreign() {
                 server.forget();
             }
-            server.connection.refresh();
         }
     }
 
