@@ -15,12 +15,12 @@ final class AdminText
     public static function counts(Options $options, string $function): array
     {
         $counts = [0, 0];
+        // A name, of this function or another, may have tabs and ends of lines in it.
+        $line = '/^' . preg_quote($function, '/') . '\t(\d+)\t(\d+)\t\d+$/m';
         foreach ($options->servers as $server) {
-            foreach (self::status($options, $server) as [$name, $total, $running]) {
-                if ($name === $function) {
-                    $counts[0] += (int) $total;
-                    $counts[1] += (int) $running;
-                }
+            if (preg_match($line, self::status($options, $server), $found) === 1) {
+                $counts[0] += (int) $found[1];
+                $counts[1] += (int) $found[2];
             }
         }
 
@@ -42,16 +42,14 @@ final class AdminText
         return new Counts($waiting, $delayed, $running, $waiting === 0 || in_array(null, $oldest, true) ? null : max($oldest));
     }
 
-    /** @return iterable<array{string, string, string}> */
-    private static function status(Options $options, string $server): iterable
+    private static function status(Options $options, string $server): string
     {
-        foreach (self::ask($options, $server, 'status') as $line) {
-            $fields = explode("\t", $line);
-            if (count($fields) < 3) {
-                throw new QueueException("The job server at $server does not tell how many jobs it has: $line");
-            }
-            yield [$fields[0], $fields[1], $fields[2]];
+        $lines = iterator_to_array(self::ask($options, $server, 'status'), false);
+        if (self::isError($lines[0] ?? '')) {
+            throw new QueueException("The job server at $server does not tell how many jobs it has: $lines[0]");
         }
+
+        return implode("\n", $lines);
     }
 
     /** @return array<string, string>|null Null where the server does not know the command. */
@@ -61,7 +59,7 @@ final class AdminText
         $told = [];
         foreach (self::ask($options, $server, 'counters') as $line) {
             $fields = explode("\t", $line);
-            if (str_starts_with($line, 'ERR ')) {
+            if (self::isError($line)) {
                 return null;
             }
             if (array_slice($fields, 0, 2) === ['function', $name]) {
@@ -85,13 +83,19 @@ final class AdminText
             if ($line !== '.') {
                 yield $line;
             }
-            if ($line === '.' || str_starts_with($line, 'ERR ')) {
+            if ($line === '.' || self::isError($line)) {
                 fclose($stream);
 
                 return;
             }
         }
         throw new QueueException("The job server at $server did not answer `$command` in $options->timeout s");
+    }
+
+    /** And not the line of a function whose name begins so. */
+    private static function isError(string $line): bool
+    {
+        return str_starts_with($line, 'ERR ') && !str_contains($line, "\t");
     }
 
     /** @return resource */

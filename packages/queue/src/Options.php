@@ -11,6 +11,9 @@ final class Options
         'servers', 'queues', 'tls', 'ca_file', 'certificate', 'key', 'wait', 'timeout', 'job_timeout', 'fail_rejected',
     ];
 
+    /** Of a number of seconds: as milliseconds they have 31 bits. */
+    private const LONGEST = 2_147_483;
+
     /**
      * @param non-empty-list<string> $servers Each as host:port.
      * @param list<string> $queues In the order in which they are looked at; none: that is for the framework to say.
@@ -81,8 +84,8 @@ final class Options
             self::text($options, 'certificate'),
             self::text($options, 'key'),
             self::number($options, 'wait', 0.0),
-            self::number($options, 'timeout', 5.0),
-            (int) self::number($options, 'job_timeout', 0.0),
+            self::number($options, 'timeout', 5.0) ?: throw new QueueException("The option 'timeout' for Gearman is more than 0 seconds"),
+            (int) ceil(self::number($options, 'job_timeout', 0.0)),
             self::yes($options, 'fail_rejected'),
         );
     }
@@ -97,7 +100,12 @@ final class Options
             throw new QueueException("'$server' is no server of Gearman: host:4730, or [::1]:4730");
         }
 
-        return [$parts[1] !== '' ? $parts[1] : $parts[2], (int) ($parts[3] ?? 4730)];
+        $port = (int) ($parts[3] ?? 4730);
+        if ($port > 65535) {
+            throw new QueueException("'$server' is no server of Gearman: ports end at 65535");
+        }
+
+        return [$parts[1] !== '' ? $parts[1] : $parts[2], $port];
     }
 
     /**
@@ -107,7 +115,10 @@ final class Options
     private static function words(array $options, string $name): array
     {
         $words = $options[$name] ?? [];
-        $words = is_string($words) ? explode(',', $words) : (array) $words;
+        $words = is_string($words) ? explode(',', $words) : (is_array($words) ? $words : [$words]);
+        if (array_filter($words, is_scalar(...)) !== $words) {
+            throw new QueueException("The option '$name' for Gearman is a list, or a text with commas");
+        }
 
         return array_values(array_filter(array_map(static fn ($word) => trim((string) $word), $words), static fn ($word) => $word !== ''));
     }
@@ -116,6 +127,9 @@ final class Options
     private static function text(array $options, string $name): ?string
     {
         $text = $options[$name] ?? null;
+        if ($text !== null && !is_scalar($text)) {
+            throw new QueueException("The option '$name' for Gearman is a text");
+        }
 
         return $text === null || $text === '' ? null : (string) $text;
     }
@@ -124,8 +138,8 @@ final class Options
     private static function number(array $options, string $name, float $default): float
     {
         $number = $options[$name] ?? $default;
-        if (!is_numeric($number) || $number < 0) {
-            throw new QueueException("The option '$name' for Gearman is a number of seconds, such as 5 or 0.5");
+        if (!is_numeric($number) || $number < 0 || $number > self::LONGEST) {
+            throw new QueueException("The option '$name' for Gearman is a number of seconds, such as 5 or 0.5, up to " . self::LONGEST);
         }
 
         return (float) $number;

@@ -12,6 +12,12 @@ final class Queue
     /** Seconds without a use, after which pecl's client may have lost its connection without having seen it. */
     private const STALE = 2.0;
 
+    /** The return code, for which neither module has a constant. */
+    private const INVALID_ARGUMENT = 49;
+
+    /** In seconds: some 30,000 years. */
+    private const LONGEST_DELAY = 1e12;
+
     private ?GearmanClient $client = null;
 
     private float $used = 0.0;
@@ -39,6 +45,9 @@ final class Queue
     ): string {
         if ($body === '') {
             throw new QueueException("A job of '$queue' may not be empty");
+        }
+        if (!($delaySeconds <= self::LONGEST_DELAY)) {
+            throw new QueueException("A job of '$queue' cannot have a delay of $delaySeconds s");
         }
         Worker::closeAbandoned();
         $client = $this->client();
@@ -155,6 +164,7 @@ final class Queue
             GEARMAN_COULD_NOT_CONNECT => 'Is gearmand started there, and may this host connect?',
             GEARMAN_TIMEOUT, GEARMAN_LOST_CONNECTION => 'It may have been queued nevertheless.',
             GEARMAN_JOB_QUEUE_FULL => "The queue's policy at the server has a max-queue: more workers are needed, or a larger one.",
+            self::INVALID_ARGUMENT => 'A queue has a name of 1 to 512 bytes, a unique key has up to 63 (or 64: gearman_rs), and neither has a NUL.',
             default => 'The log of gearmand may say more.',
         };
 

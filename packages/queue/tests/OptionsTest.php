@@ -43,6 +43,11 @@ final class OptionsTest extends TestCase
         self::assertEquals(new Options(['a:1', 'b:2'], ['x', 'y'], true, wait: 0.1), $options);
     }
 
+    public function testAPartOfASecondIsNotNever(): void
+    {
+        self::assertSame(1, Options::fromDsn('gearman://h?job_timeout=0.5')->jobTimeout);
+    }
+
     /** @dataProvider mistakes */
     #[\PHPUnit\Framework\Attributes\DataProvider('mistakes')]
     public function testMistakesAreNamed(string $dsn, string $text): void
@@ -61,6 +66,11 @@ final class OptionsTest extends TestCase
             'an unknown option' => ['gearman://h/q?pause=1', "no option 'pause'"],
             'no number' => ['gearman://h/q?wait=long', "'wait'"],
             'neither yes nor no' => ['gearman://h/q?fail_rejected=perhaps', "'fail_rejected'"],
+            'more than any clock' => ['gearman://h/q?timeout=1e999', "'timeout'"],
+            'no time to answer' => ['gearman://h/q?timeout=0', "'timeout'"],
+            'a list for a text' => ['gearman://h/q?ca_file[]=x', "'ca_file'"],
+            'a list in a list' => ['gearman:///q?servers[0][]=x', "'servers'"],
+            'no port' => ['gearman://h:65536/q', "'h:65536'"],
             'no server' => ['gearman://h:port/q', "'h:port'"],
         ];
     }

@@ -289,6 +289,38 @@ final class QueueTest extends TestCase
         }
     }
 
+    public function testQueuesHaveAnyNames(): void
+    {
+        foreach (["tab\t", "end\nof a line", 'ERR x', '.', "\xff \\x41"] as $name) {
+            $this->name = $name . random_int(0, PHP_INT_MAX);
+            $this->queue->put($this->name, 'body');
+            self::assertSame([1, 0], $this->counts(), $name);
+            self::assertSame(1, $this->queue->counts($this->name)->waiting, $name);
+            $this->take()->complete();
+            $this->awaitCounts(0, 0);
+        }
+    }
+
+    public function testADelayIsANumberThatTheServerHas(): void
+    {
+        foreach ([INF, NAN, 1e19] as $delay) {
+            try {
+                $this->queue->put($this->name, 'body', $delay);
+                self::fail("$delay");
+            } catch (QueueException $e) {
+                self::assertStringContainsString('delay', $e->getMessage());
+            }
+        }
+        self::assertSame(0, $this->queue->size($this->name));
+    }
+
+    public function testALongKeyIsNamed(): void
+    {
+        $this->expectException(QueueException::class);
+        $this->expectExceptionMessage('a unique key has up to 63');
+        $this->queue->put($this->name, 'body', 0, Priority::Normal, str_repeat('k', 65));
+    }
+
     public function testAnEmptyJobIsRefused(): void
     {
         $this->expectException(QueueException::class);
