@@ -317,15 +317,15 @@ impl RawGroup {
         }
         let (min, max) = self.bounds()?;
         let functions = match &self.functions {
-            Some(texts) => {
+            Some(texts) if min == max || !texts.get_ref().0.is_empty() => {
                 let patterns = texts.get_ref().0.iter().map(|text| Pattern::new(text));
                 patterns.collect::<Result<Vec<_>, _>>().map_err(|reason| Mistake::of(texts, reason))?
             }
-            None if min < max => {
+            _ if min < max => {
                 let reason = "it has min and max, so functions is wanted: those whose waiting jobs count, or \"*\"";
                 return Err(Mistake::of(name, reason));
             }
-            None => Vec::new(),
+            _ => Vec::new(),
         };
         if let Some((key, _)) = self.env.iter().find(|(key, value)| !is_variable(key.get_ref(), value)) {
             return Err(Mistake::of(key, "a variable has a name without =, and no NUL"));
@@ -376,7 +376,7 @@ impl RawGroup {
         let last = self.max.as_ref().or(self.min.as_ref()).or(self.processes.as_ref());
         let wrong = match (min, max) {
             (_, 0) => "at least 1 process is wanted",
-            (_, MAX_PROCESSES..) => "more than 10000 processes are too many",
+            (_, max) if max > MAX_PROCESSES => "more than 10000 processes are too many",
             (min, max) if min > max => "max is less than min",
             _ => return Ok((min, max)),
         };
@@ -517,6 +517,8 @@ mod tests {
             ("[group.a]\ncommand='x'\nmax-memory = '1T'\n", "3:14: 1T is not a size"),
             ("[group.a]\ncommand='x'\nmax-jobs = 0\n", "3:12: 0 is too little"),
             ("[group.a]\ncommand='x'\nmin = 5\nmax = 4\nfunctions='*'\n", "4:7: max is less than min"),
+            ("[group.a]\ncommand='x'\nmax = 4\nfunctions=[]\n", "1:8: it has min and max, so functions is wanted"),
+            ("[group.a]\ncommand='x'\nprocesses = 10001\n", "3:13: more than 10000 processes"),
             ("[group.a]\ncommand='x'\nmin = 1\nmax = 4\n", "1:8: it has min and max, so functions is wanted"),
             ("[group.a]\ncommand='x'\nmin = 1\nprocesses = 4\n", "4:13: either processes, or min and max"),
             ("[group.a]\ncommand='x'\nprocesses = 0\n", "3:13: at least 1 process"),

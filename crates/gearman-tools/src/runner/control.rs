@@ -49,7 +49,9 @@ impl Control {
         if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
             match StdStream::connect(path) {
                 Ok(_) => return Err(io::Error::other("another runner listens there")),
-                Err(_) => std::fs::remove_file(path)?,
+                // Nobody listens. Whatever else is wrong, it may be somebody's.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+                Err(error) => return Err(error),
             }
         }
         let listener = UnixListener::bind(path)?;

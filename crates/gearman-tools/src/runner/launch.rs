@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::{CString, OsString};
 use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -71,7 +72,9 @@ fn sink(sink: &Sink) -> io::Result<Stdio> {
         Sink::Null => Stdio::null(),
         Sink::Inherit => Stdio::inherit(),
         Sink::File(path) => {
-            let file = OpenOptions::new().append(true).create(true).open(path);
+            // A pipe that nobody reads is opened for both: else the runner would wait for a reader, where only who writes may.
+            let pipe = std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
+            let file = OpenOptions::new().read(pipe).append(true).create(true).open(path);
             file.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?.into()
         }
     })

@@ -16,9 +16,10 @@ impl Usage {
     /// Of this process; `None` where it is gone, or the system does not tell.
     pub fn of(pid: u32) -> Option<Usage> {
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|n| u64::try_from(n).ok()).unwrap_or(100);
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Its name need not be UTF-8.
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
         let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|n| u64::try_from(n).ok()).unwrap_or(4096);
-        Usage::read(&stat, ticks, page)
+        Usage::read(&String::from_utf8_lossy(&stat), ticks, page)
     }
 
     /// From the text of /proc/PID/stat: proc(5).
@@ -34,6 +35,9 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::process::Command;
 
     #[test]
     fn what_the_system_tells() {
@@ -42,5 +46,17 @@ mod tests {
         assert_eq!(Usage::read(stat, 100, 4096), Some(usage));
         assert!(Usage::of(std::process::id()).unwrap().memory > 100_000);
         assert_eq!(Usage::of(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_may_have_any_name() {
+        let name = format!("gearman-runner-{}-", std::process::id()).into_bytes();
+        let link = std::env::temp_dir().join(OsStr::from_bytes(&[b"\xff", &name[..]].concat()));
+        std::os::unix::fs::symlink("/bin/sleep", &link).unwrap();
+        let mut process = Command::new(&link).arg("1000").spawn().unwrap();
+        let usage = Usage::of(process.id());
+        process.kill().and_then(|()| process.wait()).unwrap();
+        std::fs::remove_file(&link).unwrap();
+        assert!(usage.is_some());
     }
 }

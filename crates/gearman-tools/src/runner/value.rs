@@ -56,6 +56,9 @@ impl Pattern {
     }
 }
 
+/// Longer times are a mistake, and could not be added to a moment.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+
 fn time(text: &str) -> Option<Duration> {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
@@ -67,7 +70,7 @@ fn time(text: &str) -> Option<Duration> {
         "d" => 86400.0,
         _ => return None,
     };
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok().filter(|time| *time <= LONGEST)
 }
 
 fn size(text: &str) -> Option<u64> {
@@ -198,7 +201,7 @@ mod tests {
         for (text, bytes) in [("0", 0), ("64K", 65536), ("1.5M", 3 << 19), ("2G", 2 << 30)] {
             assert_eq!(size(text), Some(bytes), "{text}");
         }
-        for text in ["", "s", "-1s", "1w", "1.2.3s", "1e9s", "99999999999999999999999d", "5 minutes", "1KB"] {
+        for text in ["", "s", "-1s", "1w", "1.2.3s", "1e9s", "36501d", "99999999999999999999999d", "5 minutes", "1KB"] {
             assert_eq!((time(text), size(text)), (None, None), "{text}");
         }
     }

@@ -3,6 +3,8 @@
 use crate::runner::{Folder, Runner, kill_9, lives, until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -78,6 +80,23 @@ fn output_that_nobody_reads() {
     runner.signal(Signal::SIGTERM);
     assert!(runner.ended().code().is_some());
     assert!(!before.into_iter().any(lives));
+}
+
+/// Nor does it where a named pipe has no reader yet.
+#[test]
+fn a_pipe_that_nobody_reads() {
+    let folder = Folder::new();
+    assert!(Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap().success());
+    folder.config(
+        "[group.a]\ncommand = ['sh', '-c', 'echo to a pipe; exec sleep 1000']\nstdout = 'pipe'\nsettle = '100ms'\n",
+    );
+    let mut runner = Runner::in_folder(folder, |_| {});
+    runner.at_work("a", 1);
+    let mut line = String::new();
+    BufReader::new(File::open(runner.folder.path("pipe")).unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "to a pipe\n");
+    runner.signal(Signal::SIGTERM);
+    assert_eq!(runner.ended().code(), Some(0));
 }
 
 #[test]
