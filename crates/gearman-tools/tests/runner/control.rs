@@ -73,6 +73,25 @@ fn one_runner_a_socket() {
 }
 
 #[test]
+fn a_runner_takes_its_own_socket_away_and_no_other() {
+    let mut first = Runner::start(&format!("[group.a]\ncommand = {PATIENT}\n"));
+    let socket = first.folder.path("runner.sock");
+    std::fs::remove_file(&socket).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
+    let mut second = command.arg("--config").arg(first.folder.path("runner.toml")).spawn().unwrap();
+    until("the second one", || first.ask_once("status").is_some(), |there| *there);
+    first.signal(nix::sys::signal::Signal::SIGTERM);
+    first.ended();
+    let stopped = first.ask_once("stop");
+    if stopped.is_none() {
+        second.kill().unwrap();
+    }
+    second.wait().unwrap();
+    assert!(stopped.is_some_and(|answer| answer.is_ok()));
+    assert!(!socket.exists());
+}
+
+#[test]
 fn metrics() {
     let runner = Runner::start("metrics = '127.0.0.1:0'\n[group.a]\ncommand = 'false'\n");
     let line = runner.line_with("metrics at http://");
