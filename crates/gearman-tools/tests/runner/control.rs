@@ -4,7 +4,7 @@ use crate::runner::{Folder, PATIENT, Runner, until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn program(folder: &Folder, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
@@ -78,7 +78,8 @@ fn a_runner_takes_its_own_socket_away_and_no_other() {
     let socket = first.folder.path("runner.sock");
     std::fs::remove_file(&socket).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
-    let mut second = command.arg("--config").arg(first.folder.path("runner.toml")).spawn().unwrap();
+    command.arg("--config").arg(first.folder.path("runner.toml")).stdout(Stdio::null());
+    let mut second = command.spawn().unwrap();
     until("the second one", || first.ask_once("status").is_some(), |there| *there);
     first.signal(nix::sys::signal::Signal::SIGTERM);
     first.ended();
