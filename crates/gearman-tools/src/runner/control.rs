@@ -6,7 +6,7 @@
 
 use crate::runner::orders::{Order, Orders};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,13 +31,30 @@ pub struct Control {
 }
 
 #[derive(Debug)]
-struct File(PathBuf);
+struct File {
+    path: PathBuf,
+    /// Device and number, which tell it from another of this name.
+    identity: (u64, u64),
+}
+
+impl File {
+    fn of(path: &Path) -> io::Result<File> {
+        Ok(File { path: path.into(), identity: identity(path)? })
+    }
+}
 
 impl Drop for File {
     fn drop(&mut self) {
-        // It may be gone, or its folder.
-        let _ = std::fs::remove_file(&self.0);
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            // It may be gone, or its folder.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
 }
 
 impl Control {
@@ -55,7 +72,7 @@ impl Control {
             }
         }
         let listener = UnixListener::bind(path)?;
-        let file = File(path.into());
+        let file = File::of(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Control { listener, _file: file })
     }

@@ -1,7 +1,7 @@
 //! Bytes of a program's output -> lines of text.
 //!
 //! Owns what has come of a line that has no end yet. Invariants: a line has at most [`LONGEST`] bytes of output, a longer
-//! one comes in pieces; no line holds a control character, whatever the program writes.
+//! one comes in pieces of whole characters; no line holds a control character, whatever the program writes.
 
 /// Bytes of output in a line.
 pub const LONGEST: usize = 16 * 1024;
@@ -27,9 +27,13 @@ impl Lines {
                     self.begun.extend_from_slice(&bytes[..room]);
                     bytes = &bytes[room..];
                     if self.begun.len() == LONGEST {
-                        // Where the line ends here, so does its last piece.
-                        bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+                        let rest = self.begun.split_off(LONGEST - character_begun(&self.begun));
                         line(self.cut());
+                        self.begun = rest;
+                        if self.begun.is_empty() {
+                            // Where the line ends here, so does its last piece.
+                            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+                        }
                     }
                 }
             }
@@ -46,6 +50,15 @@ impl Lines {
         self.begun.clear();
         line
     }
+}
+
+/// How many bytes at the end are the first of a character.
+fn character_begun(bytes: &[u8]) -> usize {
+    let begun = |n: &usize| {
+        let last = std::str::from_utf8(&bytes[bytes.len() - n..]);
+        last.is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    (1..=bytes.len().min(3)).find(begun).unwrap_or(0)
 }
 
 /// Bytes as text: what is no UTF-8, and control characters but tabs, as `\xHH`.
@@ -93,6 +106,15 @@ mod tests {
         }
         let exactly = [&[b'x'; LONGEST][..], b"\ny\n"].concat();
         assert_eq!(lines(&[&exactly]).len(), 2);
+    }
+
+    #[test]
+    fn pieces_hold_whole_characters() {
+        for (character, before) in [("\u{e9}", 1), ("\u{20ac}", 1), ("\u{20ac}", 2), ("\u{1f600}", 3)] {
+            let text = format!("{}{character}b\n", "a".repeat(LONGEST - before));
+            let last = format!("{character}b");
+            assert_eq!(lines(&[text.as_bytes()]), ["a".repeat(LONGEST - before), last]);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::runner::{Folder, PATIENT, Runner, until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn program(folder: &Folder, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
@@ -70,6 +70,26 @@ fn one_runner_a_socket() {
     std::fs::rename(runner.folder.path("runner.sock"), folder.path("runner.sock")).unwrap();
     folder.config(&format!("[group.a]\ncommand = {PATIENT}\n"));
     Runner::in_folder(folder, |_| {}).at_work("a", 1);
+}
+
+#[test]
+fn a_runner_takes_its_own_socket_away_and_no_other() {
+    let mut first = Runner::start(&format!("[group.a]\ncommand = {PATIENT}\n"));
+    let socket = first.folder.path("runner.sock");
+    std::fs::remove_file(&socket).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
+    command.arg("--config").arg(first.folder.path("runner.toml")).stdout(Stdio::null());
+    let mut second = command.spawn().unwrap();
+    until("the second one", || first.ask_once("status").is_some(), |there| *there);
+    first.signal(nix::sys::signal::Signal::SIGTERM);
+    first.ended();
+    let stopped = first.ask_once("stop");
+    if stopped.is_none() {
+        second.kill().unwrap();
+    }
+    second.wait().unwrap();
+    assert!(stopped.is_some_and(|answer| answer.is_ok()));
+    assert!(!socket.exists());
 }
 
 #[test]
