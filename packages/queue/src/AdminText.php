@@ -42,6 +42,19 @@ final class AdminText
         return new Counts($waiting, $delayed, $running, $waiting === 0 || in_array(null, $oldest, true) ? null : max($oldest));
     }
 
+    public static function answers(Options $options, string $server): bool
+    {
+        try {
+            foreach (self::ask($options, $server, 'status') as $line) {
+                break;
+            }
+        } catch (QueueException) {
+            return false;
+        }
+
+        return true;
+    }
+
     private static function status(Options $options, string $server): string
     {
         $lines = iterator_to_array(self::ask($options, $server, 'status'), false);

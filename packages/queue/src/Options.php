@@ -92,6 +92,15 @@ final class Options
 
     /**
      * @internal
+     * @param non-empty-list<string> $servers
+     */
+    public function withServers(array $servers): self
+    {
+        return new self(...(['servers' => $servers] + get_object_vars($this)));
+    }
+
+    /**
+     * @internal
      * @return array{string, int} Host and port.
      */
     public static function address(string $server): array

@@ -27,8 +27,11 @@ final class Queue
     /** @var array<string, Worker> By queue, a worker without a job: jobs that are taken at the same time have one each. */
     private array $idle = [];
 
+    private readonly Servers $servers;
+
     public function __construct(private readonly Options $options)
     {
+        $this->servers = new Servers($options);
     }
 
     /**
@@ -61,7 +64,11 @@ final class Queue
         $this->used = microtime(true);
         if (!is_string($handle) || $handle === '') {
             $this->client = null;
-            throw $this->refused($queue, $client);
+            $refused = $this->refused($queue, $client);
+            if ($client->returnCode() === GEARMAN_TIMEOUT) {
+                $this->servers->passOver();
+            }
+            throw $refused;
         }
 
         return $handle;
@@ -71,16 +78,17 @@ final class Queue
     public function take(string $queue, float $waitSeconds): ?TakenJob
     {
         Worker::closeAbandoned();
-        $worker = ($this->idle[$queue] ?? null)?->isOurs() ? $this->idle[$queue] : null;
+        $idle = ($this->idle[$queue] ?? null)?->isUsable($this->servers) ? $this->idle[$queue] : null;
         unset($this->idle[$queue]);
         try {
-            $job = $worker?->take($waitSeconds);
-        } catch (QueueException) {
-            // Its server was restarted, perhaps.
-            $worker = null;
-        }
-        if ($worker === null) {
-            $worker = new Worker($this->options, $queue);
+            $worker = $idle ?? new Worker($this->servers->options(), $queue);
+            $job = $worker->take($waitSeconds);
+        } catch (QueueException $e) {
+            // One of several does not answer; or the server of the idle one was restarted.
+            if (!$this->servers->passOver() && $idle === null) {
+                throw $e;
+            }
+            $worker = new Worker($this->servers->options(), $queue);
             $job = $worker->take($waitSeconds);
         }
         if ($job === null) {
@@ -140,11 +148,20 @@ final class Queue
     {
         $stale = Module::isPecl() && microtime(true) - $this->used > self::STALE;
         if ($this->client === null || $this->process !== getmypid() || ($stale && !@$this->client->ping('?'))) {
-            $this->client = Module::client($this->options);
+            $this->client = $this->newClient();
             $this->process = (int) getmypid();
         }
 
         return $this->client;
+    }
+
+    private function newClient(): GearmanClient
+    {
+        try {
+            return Module::client($this->servers->options());
+        } catch (QueueException $e) {
+            return $this->servers->passOver() ? Module::client($this->servers->options()) : throw $e;
+        }
     }
 
     private function putLater(GearmanClient $client, string $queue, string $body, float $delay, ?string $unique): string

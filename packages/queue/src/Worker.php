@@ -42,9 +42,12 @@ final class Worker
 
     private readonly int $process;
 
+    private readonly float $made;
+
     public function __construct(private readonly Options $options, private readonly string $function)
     {
         $this->process = (int) getmypid();
+        $this->made = microtime(true);
         $this->worker = Module::worker($options);
         $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING | GEARMAN_WORKER_GRAB_UNIQ);
         // The worker must not keep us, as nothing would end that but a search for cycles.
@@ -60,10 +63,11 @@ final class Worker
         }
     }
 
-    /** Was it made by this process, and not by one that was forked into it? */
-    public function isOurs(): bool
+    /** Was it made by this process, and not by one that was forked into it? And with all servers, as far as is known? */
+    public function isUsable(Servers $servers): bool
     {
-        return $this->process === getmypid();
+        return $this->process === getmypid()
+            && !$servers->mayLack(count($this->options->servers), microtime(true) - $this->made);
     }
 
     /** The job to be done, or null if there is none. When this throws, the worker is of no use any more. */

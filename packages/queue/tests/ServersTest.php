@@ -101,6 +101,32 @@ final class ServersTest extends TestCase
         self::assertNull($queue->take('q', 0));
     }
 
+    public function testOneOfSeveralServersDoesNotAnswer(): void
+    {
+        $servers = [GearmanTestServer::start(), GearmanTestServer::start()];
+        $addresses = array_map(static fn (GearmanTestServer $server) => $server->address(), $servers);
+        foreach ($servers as $silent => $server) {
+            $queue = new Queue(new Options($addresses, timeout: 1));
+            self::assertNull($queue->take("q$silent", 0));
+            (new Queue(new Options([$addresses[1 - $silent]])))->put("q$silent", 'body');
+            posix_kill($server->pid, SIGSTOP);
+            try {
+                $job = $queue->take("q$silent", 0);
+                self::assertSame('body', $job?->body);
+                $job->complete();
+                self::assertNull($queue->take("q$silent", 0));
+                try {
+                    $queue->put("q$silent", 'another');
+                } catch (QueueException $e) {
+                    self::assertStringContainsString('may have been queued', $e->getMessage());
+                }
+                $queue->put("q$silent", 'another');
+            } finally {
+                posix_kill($server->pid, SIGCONT);
+            }
+        }
+    }
+
     public function testFailedJobsAreTriedAgainIfThePolicySaysSo(): void
     {
         $policies = tempnam(sys_get_temp_dir(), 'policies');

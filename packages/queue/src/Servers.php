@@ -1,0 +1,58 @@
+<?php
+
+declare(strict_types=1);
+
+namespace GearmanRs\Queue;
+
+/**
+ * Which of several servers are used: one that takes connections and does not answer would hold up the jobs of the others, so it is
+ * passed over for a while.
+ *
+ * @internal
+ */
+final class Servers
+{
+    /** Seconds until a server is tried again. */
+    public const PAUSE = 10.0;
+
+    private Options $used;
+
+    private float $until = 0.0;
+
+    public function __construct(private readonly Options $all)
+    {
+        $this->used = $all;
+    }
+
+    /** For connections that are made now. */
+    public function options(): Options
+    {
+        if (microtime(true) > $this->until) {
+            $this->used = $this->all;
+        }
+
+        return $this->used;
+    }
+
+    /** After a failure: uses those that answer. False if these are the same ones, or none. */
+    public function passOver(): bool
+    {
+        if (count($this->all->servers) === 1) {
+            return false;
+        }
+        $before = $this->used->servers;
+        $answer = array_filter($this->all->servers, fn (string $server) => AdminText::answers($this->all, $server));
+        $this->used = $answer === [] ? $this->all : $this->all->withServers(array_values($answer));
+        $this->until = microtime(true) + self::PAUSE;
+
+        return $answer !== [] && $this->used->servers !== $before;
+    }
+
+    /** May a worker of that age go without a server that is there by now? pecl's passes over those that were down, too. */
+    public function mayLack(int $count, float $age): bool
+    {
+        $all = count($this->all->servers);
+
+        return $all > 1 && $age > self::PAUSE && ($count < $all || Module::isPecl());
+    }
+}
