@@ -3,7 +3,7 @@
 //! Owns the keys and their defaults. Must never know what is done with them. Invariants: a file is taken whole or not at
 //! all; paths are those of the file's folder, and within a group those of its directory.
 
-use crate::runner::value::{Pattern, Size, Texts, Time, Words};
+use crate::runner::value::{NameOrNumber, Pattern, Size, Texts, Time, Words};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
 use gearman_core::regular;
@@ -187,8 +187,8 @@ struct RawTls {
 struct RawGroup {
     command: Words,
     directory: Option<PathBuf>,
-    user: Option<Spanned<String>>,
-    group: Option<Spanned<String>>,
+    user: Option<Spanned<NameOrNumber>>,
+    group: Option<Spanned<NameOrNumber>>,
     #[serde(default)]
     env: BTreeMap<Spanned<String>, String>,
     stdout: Option<String>,
@@ -259,6 +259,9 @@ impl Config {
 impl RawConfig {
     fn config(self, folder: &Path) -> Result<Config, Mistake> {
         let servers = match &self.servers {
+            Some(texts) if texts.get_ref().0.is_empty() => {
+                return Err(Mistake::of(texts, "at least 1 server: leave the key out for localhost"));
+            }
             Some(texts) => {
                 let list = texts.get_ref().0.join(",");
                 ServerAddress::list(&list)
@@ -390,12 +393,12 @@ impl RawGroup {
                 None => Ok(None),
             };
         };
-        let found = match user.get_ref().parse::<u32>() {
+        let found = match user.get_ref().0.parse::<u32>() {
             Ok(uid) => User::from_uid(Uid::from_raw(uid)),
-            Err(_) => User::from_name(user.get_ref()),
+            Err(_) => User::from_name(&user.get_ref().0),
         };
-        let found = found.map_err(|e| Mistake::of(user, format!("{}: {e}", user.get_ref())))?;
-        let mut account = match (found, user.get_ref().parse::<u32>()) {
+        let found = found.map_err(|e| Mistake::of(user, format!("{}: {e}", user.get_ref().0)))?;
+        let mut account = match (found, user.get_ref().0.parse::<u32>()) {
             (Some(known), _) => Account {
                 name: Some(known.name),
                 home: Some(known.dir),
@@ -403,7 +406,7 @@ impl RawGroup {
                 gid: known.gid.as_raw(),
             },
             (None, Ok(uid)) => Account { name: None, home: None, uid, gid: uid },
-            (None, Err(_)) => return Err(Mistake::of(user, format!("there is no user {}", user.get_ref()))),
+            (None, Err(_)) => return Err(Mistake::of(user, format!("there is no user {}", user.get_ref().0))),
         };
         if let Some(group) = &self.group {
             account.gid = gid(group)?.as_raw();
@@ -415,12 +418,13 @@ impl RawGroup {
     }
 }
 
-fn gid(group: &Spanned<String>) -> Result<Gid, Mistake> {
-    if let Ok(number) = group.get_ref().parse() {
+fn gid(group: &Spanned<NameOrNumber>) -> Result<Gid, Mistake> {
+    let name = &group.get_ref().0;
+    if let Ok(number) = name.parse() {
         return Ok(Gid::from_raw(number));
     }
-    let found = SystemGroup::from_name(group.get_ref()).ok().flatten();
-    found.map(|found| found.gid).ok_or_else(|| Mistake::of(group, format!("there is no group {}", group.get_ref())))
+    let found = SystemGroup::from_name(name).ok().flatten();
+    found.map(|found| found.gid).ok_or_else(|| Mistake::of(group, format!("there is no group {name}")))
 }
 
 fn is_variable(name: &str, value: &str) -> bool {
@@ -430,7 +434,14 @@ fn is_variable(name: &str, value: &str) -> bool {
 fn stop_signal(name: Option<&Spanned<String>>) -> Result<Signal, Mistake> {
     let Some(name) = name else { return Ok(Signal::SIGTERM) };
     let long = format!("SIG{}", name.get_ref().trim_start_matches("SIG"));
-    long.parse().map_err(|_| Mistake::of(name, "there is no such signal: TERM, INT, QUIT and the like are meant"))
+    match long.parse() {
+        Ok(Signal::SIGSTOP | Signal::SIGTSTP | Signal::SIGTTIN | Signal::SIGTTOU | Signal::SIGCONT) => {
+            Err(Mistake::of(name, "nobody ends by that signal: TERM, INT, QUIT and the like are meant"))
+        }
+        signal => {
+            signal.map_err(|_| Mistake::of(name, "there is no such signal: TERM, INT, QUIT and the like are meant"))
+        }
+    }
 }
 
 /// A limit, where there is one.
@@ -473,7 +484,7 @@ mod tests {
             [group.mail]
             command = ["php", "a b.php"]
             directory = "app"
-            user = "0"
+            user = 0
             env = { APP_ENV = "prod" }
             functions = ["mail*", "x"]
             min = 2
@@ -525,7 +536,14 @@ mod tests {
             ("[group.a]\ncommand='x'\nfunctions='a*b*'\n", "3:11: a*b*: a pattern has one *"),
             ("[group.a]\ncommand='x'\nuser='no-such-user'\n", "3:6: there is no user no-such-user"),
             ("[group.a]\ncommand='x'\ngroup='root'\n", "3:7: a group without a user"),
+            ("[group.a]\ncommand='x'\nuser=-1\n", "3:6: there is no user -1"),
+            (
+                "[group.a]\ncommand='x'\nuser=1.5\n",
+                "3:6: invalid type: floating point `1.5`, expected a name or a number",
+            ),
             ("[group.a]\ncommand='x'\nstop-signal='HALT'\n", "3:13: there is no such signal"),
+            ("[group.a]\ncommand='x'\nstop-signal='STOP'\n", "3:13: nobody ends by that signal"),
+            ("servers = []\n[group.a]\ncommand='x'\n", "1:11: at least 1 server"),
             ("[group.\"a b\"]\ncommand='x'\n", "1:8: the name of a group is of letters"),
             ("servers = 'a:99999'\n[group.a]\ncommand='x'\n", "1:11: "),
             ("metrics = 9180\n[group.a]\ncommand='x'\n", "1:11: invalid type"),

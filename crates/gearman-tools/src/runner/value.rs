@@ -22,6 +22,10 @@ pub struct Words(pub Vec<String>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts(pub Vec<String>);
 
+/// A user or a group, by name or by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameOrNumber(pub String);
+
 /// Which functions: one name, or what is before and behind one `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -184,6 +188,28 @@ impl<'de> Deserialize<'de> for Words {
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Texts, D::Error> {
         from.deserialize_any(Many { one: |text| Ok(vec![text.into()]) }).map(Texts)
+    }
+}
+
+impl<'de> Deserialize<'de> for NameOrNumber {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<NameOrNumber, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = NameOrNumber;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a number")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<NameOrNumber, E> {
+                Ok(NameOrNumber(name.into()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<NameOrNumber, E> {
+                Ok(NameOrNumber(number.to_string()))
+            }
+        }
+        from.deserialize_any(Either)
     }
 }
 
