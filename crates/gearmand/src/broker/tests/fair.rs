@@ -85,12 +85,12 @@ fn low_jobs_of_many_functions() {
     let abilities: Vec<&str> = names.iter().map(String::as_str).chain(["urgent"]).collect();
     let mut worker = b.worker(&abilities);
     for name in &names {
-        for _ in 0..1000 {
+        for _ in 0..100 {
             b.send(client, of(2, name));
         }
     }
     let mut served = std::collections::HashMap::new();
-    let rounds = 200 * FUNCTIONS * usize::from(AHEAD);
+    let rounds = 50 * FUNCTIONS * usize::from(AHEAD);
     for n in 0..rounds {
         b.send(client, of(0, "urgent"));
         let got = b.ask(worker, GRAB);
