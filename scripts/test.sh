@@ -4,7 +4,7 @@
 #
 #   PROFILE=release   tests what users get, which takes minutes more to build (dev). Rust's own tests are always built by dev.
 #   ONLY=tls,fpm      of the interop scripts only these; patterns are good, too: 'tls*'
-#   JOBS=1            so many parts at a time, and so many of PHP's tests (2)
+#   JOBS=1            so many parts at a time (3), and so many of PHP's tests (2); RUST_TEST_THREADS=1: of Rust's (6)
 #
 # An interop script is any executable interop/*.sh. It finds the peers in the variables of
 # peers/interop.sh, and ends with a line "N passed, N failed"; without one it counts as one test.
@@ -32,7 +32,9 @@ chosen() {
 }
 scripts=()
 if wanted interop; then
-    for script in interop/*.sh; do
+    # Those that take long first, so that none of them is alone at the end.
+    for script in interop/{runner,page,api,packages-laravel}.sh interop/*.sh; do
+        if [[ " ${scripts[*]} " == *" $script "* ]]; then continue; fi
         if [ -x "$script" ] && chosen "$(basename "$script" .sh)"; then scripts+=("$script"); fi
     done
     [ ${#scripts[@]} -gt 0 ] || die "ONLY=$ONLY: no interop script has such a name"
@@ -71,6 +73,8 @@ eval "$databases"
 if wanted interop; then eval "$(peers/interop.sh)"; fi
 set +a
 
+# Rust's tests wait most of the time, for leases that end and servers that come back.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
 if wanted rust; then beside cargo cargo test --workspace --exclude gearman_rs --no-fail-fast; fi
 if wanted php; then beside phpt php-tests/run.sh; fi
 for script in "${scripts[@]}"; do beside "interop-$(basename "$script" .sh)" "$script"; done
