@@ -50,7 +50,7 @@ debian_folder() {
 
     sed "s|/usr/local/bin/gearmand|/usr/sbin/gearmand --config-file $conf|; s|/etc/gearmand.conf|$conf|" \
         contrib/gearmand.service >"$debian/gearmand-rs.gearmand.service"
-    sed 's|/usr/local/bin|/usr/bin|' contrib/gearman-runner.service >"$debian/gearman-runner.service"
+    sed 's|/usr/local/bin|/usr/bin|' contrib/gearman-runner.service >"$debian/gearman-rs-tools.gearman-runner.service"
     cp contrib/gearmand.socket "$debian/gearmand-rs.gearmand.socket"
     cp contrib/gearmand.logrotate "$debian/gearmand-rs.gearmand.logrotate"
     sed "s|/etc/gearmand.conf|$conf|; s|/etc/gearmand-|/etc/gearmand/|; s|gearmand --check|gearmand --config-file $conf --check|" \

@@ -51,7 +51,7 @@ upgrade() {
     stop $!
     install ./target/deb/*.deb
     apt-get purge -qy "${ours[@]}"
-    check 'purged, nothing is left' '' "$(find / -xdev ! -path '/var/cache/*' ! -path '/tmp/*' \( -name '*gearmand*' -o -name '*gearman_rs*' -o -name '*gearman-rs*' \))"
+    check 'purged, nothing is left' '' "$(find / -xdev ! -path '/var/cache/*' ! -path '/tmp/*' \( -name '*gearmand*' -o -name '*gearman_rs*' -o -name '*gearman-rs*' -o -name '*gearman-runner*' \))"
     check 'no user either' '' "$(grep -r gearmand /etc/passwd /etc/group /etc/shadow || true)"
 }
 

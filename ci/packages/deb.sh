@@ -11,13 +11,17 @@ conf=/etc/gearmand/gearmand.conf
 
 installed() {
     check 'the server, by its name' "gearmand $(project_version)" "$(gearmand --version | head -n 1)"
-    check_that 'its unit is good' systemd-analyze verify --man=no gearmand.service gearmand.socket
-    check 'it is enabled, its sockets are not' 'enabled disabled' "$(systemctl is-enabled gearmand.service gearmand.socket | tr '\n' ' ' | xargs)"
+    check_that 'the units are good' systemd-analyze verify --man=no gearmand.service gearmand.socket gearman-runner.service
+    check 'it is enabled, its sockets and the runner are not' 'enabled disabled disabled' \
+        "$(systemctl is-enabled gearmand.service gearmand.socket gearman-runner.service | xargs)"
     check_that 'its configuration is good' gearmand --config-file "$conf" --check-args
     check_that 'so is that of logrotate' logrotate --debug /etc/logrotate.d/gearmand
-    check 'nothing speaks of /usr/local' '' "$(grep -rl /usr/local "$conf" /usr/lib/systemd/system/gearmand* /lib/systemd/system/gearmand* || true)"
+    check 'nothing speaks of /usr/local' '' "$(grep -rl /usr/local "$conf" /usr/lib/systemd/system/gearman* /lib/systemd/system/gearman* || true)"
     check 'configuration files' "$conf
 /etc/logrotate.d/gearmand" "$(dpkg-query --show --showformat='${Conffiles}\n' gearmand-rs | awk '{ print $1 }' | sort | xargs -n 1)"
+    # Which programs it is to run, nobody knows yet.
+    check "the runner's file lacks groups alone" 'gearman-runner: /etc/gearman-runner.toml:1:1: there is no group: write [group.NAME] and command = [...]' \
+        "$(gearman-runner --check-config 2>&1)"
 }
 
 case ${1:-} in

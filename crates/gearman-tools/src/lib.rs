@@ -37,7 +37,8 @@
 //! runner::process     memory and time of a process
 //! runner::launch      a program is started
 //! runner::files       whether files have changed
-//! runner::load        what servers say
+//! runner::load        what a server says
+//! runner::servers     … all of them, at each look
 //! runner::notify      what the service manager is sent
 //! ---- all of it ----
 //! runner::child       one process

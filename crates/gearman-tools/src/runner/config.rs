@@ -21,6 +21,9 @@ const MAX_SIZE: u64 = 1 << 20;
 /// Most processes of a group.
 const MAX_PROCESSES: u32 = 10_000;
 
+/// Least time from look to look.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// How long a process lives at least that has not crashed.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -264,9 +267,16 @@ impl RawConfig {
             }
             Some(texts) => {
                 let list = texts.get_ref().0.join(",");
-                ServerAddress::list(&list)
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(|e| Mistake::of(texts, e.to_string()))?
+                let list = ServerAddress::list(&list).collect::<Result<Vec<_>, _>>();
+                let list = list.map_err(|e| Mistake::of(texts, e.to_string()))?;
+                // Its jobs would count twice.
+                if let Some((n, twice)) = list.iter().enumerate().find(|(n, server)| list[..*n].contains(server)) {
+                    return Err(Mistake::of(
+                        texts,
+                        format!("{twice} is there twice, the second time in place {}", n + 1),
+                    ));
+                }
+                list
             }
             None => ServerAddress::list("localhost").filter_map(Result::ok).collect(),
         };
@@ -275,8 +285,8 @@ impl RawConfig {
             parsed.map_err(|_| Mistake::of(at, "an address and a port are wanted, such as 127.0.0.1:9180"))
         });
         let look = match &self.look {
-            Some(look) if look.get_ref().0.is_zero() => {
-                return Err(Mistake::of(look, "0 is too often: 1s is usual"));
+            Some(look) if look.get_ref().0 < LOOK => {
+                return Err(Mistake::of(look, "more often than every 10ms is too often: 1s is usual"));
             }
             look => look.as_ref().map_or(Duration::from_secs(1), |look| look.get_ref().0),
         };
@@ -378,6 +388,7 @@ impl RawGroup {
         };
         let last = self.max.as_ref().or(self.min.as_ref()).or(self.processes.as_ref());
         let wrong = match (min, max) {
+            (0, 0) if self.min.is_some() && self.max.is_none() => "with min = 0 max is wanted, too",
             (_, 0) => "at least 1 process is wanted",
             (_, max) if max > MAX_PROCESSES => "more than 10000 processes are too many",
             (min, max) if min > max => "max is less than min",
@@ -548,7 +559,11 @@ mod tests {
             ("servers = 'a:99999'\n[group.a]\ncommand='x'\n", "1:11: "),
             ("metrics = 9180\n[group.a]\ncommand='x'\n", "1:11: invalid type"),
             ("metrics = 'x'\n[group.a]\ncommand='x'\n", "1:11: an address and a port"),
-            ("look = 0\n[group.a]\ncommand='x'\n", "1:8: 0 is too often"),
+            ("look = 0\n[group.a]\ncommand='x'\n", "1:8: more often than every 10ms is too often"),
+            ("look = 0.001\n[group.a]\ncommand='x'\n", "1:8: more often than every 10ms is too often"),
+            ("[group.a]\ncommand='x'\nmin = 0\n", "3:7: with min = 0 max is wanted, too"),
+            ("[group.a]\ncommand='x'\nmin = 0\nmax = 0\n", "4:7: at least 1 process"),
+            ("servers = ['a', 'b,a:4730']\n[group.a]\ncommand='x'\n", "1:11: a:4730 is there twice"),
             ("log = 'xml'\n[group.a]\ncommand='x'\n", "1:7: unknown variant `xml`, expected `text` or `json`"),
             ("[group.a\n", "1:9: "),
         ] {

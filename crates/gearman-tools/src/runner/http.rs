@@ -1,4 +1,4 @@
-//! `/metrics` over HTTP. Nothing else, and so many connections at once.
+//! `/metrics` over HTTP. Nothing else, and so many connections at once: where there would be more, the oldest ends.
 
 use crate::runner::metrics::{CONTENT_TYPE, text};
 use crate::runner::orders::{Order, Orders};
@@ -9,11 +9,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 /// Connections at once.
@@ -23,17 +23,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves for ever.
 pub async fn serve(listener: TcpListener, orders: Orders) {
-    let places = Arc::new(Semaphore::new(MOST));
+    let mut connections = VecDeque::new();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let orders = orders.clone();
-                tokio::spawn(async move {
-                    // Who is too slow is cut off; what it misses it knows itself.
-                    let _ = timeout(PATIENCE, connection(stream, orders)).await;
-                    drop(place);
-                });
+                connections.retain(|connection: &JoinHandle<_>| !connection.is_finished());
+                // Who takes long gives way: what is asked here is answered at once.
+                if connections.len() == MOST
+                    && let Some(oldest) = connections.pop_front()
+                {
+                    oldest.abort();
+                }
+                // Who is too slow is cut off; what it misses it knows itself.
+                connections.push_back(tokio::spawn(timeout(PATIENCE, connection(stream, orders.clone()))));
             }
             // There may be no descriptor left for it; others become free.
             Err(_) => sleep(Duration::from_millis(100)).await,

@@ -17,7 +17,12 @@ use gearman_core::protocol::answer::Refusal;
 use std::time::Duration;
 
 /// Longest silence of a server.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is said of one that is silent for longer: the same words each time.
+pub fn silent(server: &str) -> String {
+    format!("nothing was heard from {server} for {} s", PATIENCE.as_secs())
+}
 
 /// A server, and the connection to it while there is one.
 #[derive(Debug)]
@@ -74,16 +79,18 @@ impl Server {
         Server { address, tls, session: None }
     }
 
-    /// As it was given.
-    pub fn name(&self) -> String {
-        self.address.to_string()
-    }
-
     /// Asks, and waits for the answer. After a failure it connects anew.
     ///
     /// # Errors
-    /// As [`Session::connect`] and [`Session::ask`]; [`Error::Answer`] for nonsense, and what it refuses.
-    pub fn look(&mut self, connections: bool) -> Result<Load> {
+    /// Why there is no answer, in words.
+    pub fn look(&mut self, connections: bool) -> std::result::Result<Load, String> {
+        self.try_look(connections).map_err(|error| match error {
+            Error::Gearman(gearman_core::Error::Timeout { server, .. }) => silent(&server),
+            error => error.to_string(),
+        })
+    }
+
+    fn try_look(&mut self, connections: bool) -> Result<Load> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => Session::connect(&self.address, self.tls.clone(), PATIENCE)?,

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod process;
 pub mod run;
 pub mod scale;
+pub mod servers;
 pub mod status;
 pub mod supervisor;
 pub mod value;

@@ -6,10 +6,10 @@ use crate::runner::config::Config;
 use crate::runner::control::Control;
 use crate::runner::files::Files;
 use crate::runner::http;
-use crate::runner::load::{Load, Server};
 use crate::runner::log::{Log, Writer};
 use crate::runner::notify::{ALIVE, READY, STOPPING, notify, reloading, watchdog};
 use crate::runner::orders::{Order, Orders};
+use crate::runner::servers::{Asking, Look};
 use crate::runner::supervisor::Supervisor;
 use nix::sys::signal::Signal as Number;
 use std::io;
@@ -17,7 +17,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::sleep;
 
@@ -51,9 +50,10 @@ struct Loop {
     supervisor: Supervisor,
     log: Log,
     orders: Orders,
-    /// The tasks that look at servers and at files; begun anew by a reload.
+    /// The servers, where there is anything to ask.
+    asking: Option<Asking>,
+    /// The tasks that look at files; begun anew by a reload.
     tasks: Vec<JoinHandle<()>>,
-    looks: mpsc::Sender<Vec<Result<Load, String>>>,
     /// The end has begun.
     stopping: bool,
 }
@@ -82,7 +82,6 @@ impl Loop {
     async fn run(file: PathBuf, config: Config, log: Log) -> Result<bool, String> {
         let mut signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
         let (orders, mut ordered) = Orders::new();
-        let (looks, mut looked) = mpsc::channel(1);
         // Before any process is started: another runner may be at work.
         let control = config
             .socket
@@ -103,7 +102,7 @@ impl Loop {
             tokio::spawn(http::serve(listener, orders.clone()));
         }
         let supervisor = Supervisor::new(file, config, log.clone());
-        let mut this = Loop { supervisor, log, orders, tasks: Vec::new(), looks, stopping: false };
+        let mut this = Loop { supervisor, log, orders, asking: None, tasks: Vec::new(), stopping: false };
         this.watch();
         this.supervisor.step();
         this.tell(READY);
@@ -125,7 +124,7 @@ impl Loop {
                 _ = first.recv() => this.supervisor.signal(Number::SIGUSR1),
                 _ = second.recv() => this.supervisor.signal(Number::SIGUSR2),
                 Some(order) = ordered.recv() => this.order(order),
-                Some(said) = looked.recv() => this.supervisor.looked(said),
+                Some(look) = next_look(&mut this.asking) => this.supervisor.looked(look),
                 () = until(this.supervisor.due()) => {}
                 () = until(next_alive) => {
                     this.tell(ALIVE);
@@ -186,13 +185,13 @@ impl Loop {
 
     /// Begins to look at servers and files.
     fn watch(&mut self) {
+        let questions = self.supervisor.questions();
+        // What is asked as before goes on: else each of many reloads would ask a server once more that hangs.
+        if self.asking.as_ref().map(Asking::questions) != questions.as_ref() {
+            self.asking = questions.map(Asking::begin);
+        }
         self.tasks.drain(..).for_each(|task| task.abort());
         let config = self.supervisor.config();
-        if self.supervisor.asks() {
-            let servers = config.servers.iter().map(|server| Server::new(server.clone(), config.tls.clone())).collect();
-            let connections = config.groups.iter().any(|group| group.limits.jobs.is_some());
-            self.tasks.push(tokio::spawn(look(servers, connections, config.look, self.looks.clone())));
-        }
         for group in config.groups.iter().filter(|group| !group.watch.is_empty()) {
             let watching = watch_files(group.watch.clone(), group.name.clone(), self.orders.clone());
             self.tasks.push(tokio::spawn(watching));
@@ -207,37 +206,11 @@ async fn until(when: Option<Instant>) {
     }
 }
 
-/// Asks all servers, again and again.
-async fn look(
-    servers: Vec<Server>,
-    connections: bool,
-    every: Duration,
-    looks: mpsc::Sender<Vec<Result<Load, String>>>,
-) {
-    let mut servers: Vec<Option<Server>> = servers.into_iter().map(Some).collect();
-    loop {
-        let asked: Vec<_> = servers
-            .iter_mut()
-            .map(|place| {
-                place.take().map(|mut server| {
-                    spawn_blocking(move || {
-                        let said = server.look(connections).map_err(|e| e.to_string());
-                        (server, said)
-                    })
-                })
-            })
-            .collect();
-        let mut said = Vec::new();
-        for (place, asked) in servers.iter_mut().zip(asked) {
-            let Some(asked) = asked else { continue };
-            let Ok((server, answer)) = asked.await else { return };
-            *place = Some(server);
-            said.push(answer);
-        }
-        if looks.send(said).await.is_err() {
-            return;
-        }
-        sleep(every).await;
+/// What comes of the next look at servers, where they are asked.
+async fn next_look(asking: &mut Option<Asking>) -> Option<Look> {
+    match asking {
+        Some(asking) => asking.next().await,
+        None => std::future::pending().await,
     }
 }
 

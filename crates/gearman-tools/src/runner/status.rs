@@ -30,7 +30,7 @@ pub struct Status {
 pub struct ServerStatus {
     /// As it is given.
     pub server: String,
-    /// It answers; `None`: it was not asked yet.
+    /// It answers; `None`: it has not yet.
     pub up: Option<bool>,
     /// It tells how long jobs wait.
     pub ages: bool,
@@ -128,7 +128,7 @@ impl Status {
         for server in &self.servers {
             let state = match (&server.error, server.up, server.ages) {
                 (Some(error), ..) => error.as_str(),
-                (_, None, _) => "not asked yet",
+                (_, None, _) => "no answer yet",
                 (_, _, true) => "answers",
                 (_, _, false) => "answers, without ages",
             };

@@ -8,6 +8,7 @@ use crate::runner::config::Config;
 use crate::runner::group::{Group, Names};
 use crate::runner::load::{Load, demand};
 use crate::runner::log::{Level, Log};
+use crate::runner::servers::{Look, Questions};
 use crate::runner::status::{ServerStatus, Status};
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ impl Supervisor {
     }
 
     fn forget_servers(&mut self) {
-        let servers = if self.asks() { &self.config.servers[..] } else { &[] };
+        let servers = self.questions().map_or(Vec::new(), |questions| questions.servers);
         self.servers = servers.iter().map(|server| Asked { name: server.to_string(), said: None }).collect();
     }
 
@@ -66,9 +67,12 @@ impl Supervisor {
         &self.config
     }
 
-    /// Whether there is anything to ask servers.
-    pub fn asks(&self) -> bool {
-        self.config.groups.iter().any(|group| !group.functions.is_empty() || group.limits.jobs.is_some())
+    /// What servers are to be asked, where anything is.
+    pub fn questions(&self) -> Option<Questions> {
+        let Config { servers, tls, look, groups, .. } = &self.config;
+        let connections = groups.iter().any(|group| group.limits.jobs.is_some());
+        let asks = connections || groups.iter().any(|group| !group.functions.is_empty());
+        asks.then(|| Questions { servers: servers.clone(), tls: tls.clone(), connections, every: *look })
     }
 
     /// Does what is due.
@@ -92,9 +96,9 @@ impl Supervisor {
         bury_others(|pid| groups.iter().flat_map(|group| &group.processes).any(|process| process.pid == pid));
     }
 
-    /// What servers say, each in its place.
-    pub fn looked(&mut self, said: Vec<Result<Load, String>>) {
-        for (place, said) in said.into_iter().enumerate() {
+    /// What servers say. One that is not among them has said nothing new.
+    pub fn looked(&mut self, look: Look) {
+        for (place, said) in look {
             let Some(asked) = self.servers.get_mut(place) else { continue };
             match (&asked.said, &said) {
                 (Some(Err(before)), Err(reason)) if before == reason => {}
@@ -175,8 +179,11 @@ impl Supervisor {
             }
         }
         self.groups.sort_by(|a, b| a.config.name.cmp(&b.config.name));
+        let before = self.questions();
         self.config = config;
-        self.forget_servers();
+        if self.questions() != before {
+            self.forget_servers();
+        }
         let said = format!("{} is read, and all processes are replaced", self.file.display());
         self.log.info(None, &said);
         Ok(said)

@@ -90,12 +90,17 @@ fn size(text: &str) -> Option<u64> {
     Some((number.parse::<f64>().ok()? * f64::from(1 << shift)) as u64)
 }
 
-/// What only a shell understands.
-const SHELL: [&str; 10] = ["|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"];
+/// What only a shell understands: words, and how words begin.
+const SHELL: [&str; 4] = ["|", "||", "&", "&&"];
+const SHELL_BEGINS: [&str; 6] = [">", "<", "2>", "$", "`", "~/"];
 
 fn words(text: &str) -> Result<Vec<String>, String> {
     let words = shlex::split(text).ok_or_else(|| format!("{text}: a quote has no end"))?;
-    match words.iter().find(|word| SHELL.contains(&word.as_str()) || word.starts_with('$') || word.ends_with(';')) {
+    let for_a_shell = |word: &&String| {
+        let begins = SHELL_BEGINS.iter().any(|begin| word.starts_with(begin));
+        begins || word.ends_with(';') || SHELL.contains(&word.as_str())
+    };
+    match words.iter().find(for_a_shell) {
         Some(word) => Err(format!(
             "{word} means something to a shell, and there is none: write command = [\"sh\", \"-c\", \"exec ...\"]"
         )),
@@ -235,7 +240,17 @@ mod tests {
     #[test]
     fn commands_are_cut_into_words_without_a_shell() {
         assert_eq!(words("php 'a b.php' \"--x=1 2\" c\\ d").unwrap(), ["php", "a b.php", "--x=1 2", "c d"]);
-        for wrong in ["php worker.php | tee log", "cd /srv && php x", "php $FILE", "a; b", "php 'x"] {
+        for wrong in [
+            "php worker.php | tee log",
+            "cd /srv && php x",
+            "php $FILE",
+            "a; b",
+            "php 'x",
+            "php x >log",
+            "php x 2>>log",
+            "php ~/x.php",
+            "php `x`",
+        ] {
             words(wrong).unwrap_err();
         }
         assert!(words("a && b").unwrap_err().contains("\"sh\", \"-c\""));

@@ -92,23 +92,45 @@ fn a_runner_takes_its_own_socket_away_and_no_other() {
     assert!(!socket.exists());
 }
 
+fn metrics_address(runner: &Runner) -> String {
+    let line = runner.line_with("metrics at http://");
+    line.split("http://").nth(1).unwrap().strip_suffix("/metrics").unwrap().to_owned()
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
 #[test]
 fn metrics() {
     let runner = Runner::start("metrics = '127.0.0.1:0'\n[group.a]\ncommand = 'false'\n");
-    let line = runner.line_with("metrics at http://");
-    let address = line.split("http://").nth(1).unwrap().strip_suffix("/metrics").unwrap().to_owned();
-    let get = |path: &str| {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        reply
-    };
+    let address = metrics_address(&runner);
+    let get = |path| get(&address, path);
     until("failing", || get("/metrics"), |text| text.contains("gearman_runner_failing{group=\"a\"} 1.0\n"));
     let reply = get("/metrics");
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.contains("openmetrics-text"), "{reply}");
     assert!(reply.contains("gearman_runner_ended_total{group=\"a\",how=\"crashed\"} "), "{reply}");
     assert!(get("/").starts_with("HTTP/1.1 404"));
+}
+
+/// Sixteen who did not end their requests had all places for half a minute.
+#[test]
+fn slow_clients_do_not_keep_others_from_the_metrics() {
+    let runner = Runner::start(&format!("metrics = '127.0.0.1:0'\n[group.a]\ncommand = {PATIENT}\n"));
+    let address = metrics_address(&runner);
+    let mut slow: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    slow.iter_mut().for_each(|stream| stream.write_all(b"GET /metrics HT").unwrap());
+    assert!(get(&address, "/metrics").starts_with("HTTP/1.1 200 OK\r\n"));
+    // They were slow up to here; the oldest gave way.
+    for stream in &slow[slow.len() - 15..] {
+        stream.set_nonblocking(true).unwrap();
+        assert_eq!(stream.peek(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+    assert!(slow[0].read(&mut [0]).map_or(true, |n| n == 0));
 }
 
 #[test]

@@ -209,6 +209,8 @@ struct Answers {
     counters: Option<String>,
     status: Option<String>,
     connections: Option<String>,
+    /// So many commands have come.
+    asked: u32,
 }
 
 impl Server {
@@ -238,7 +240,8 @@ impl Server {
 fn answer(stream: TcpStream, answers: &Mutex<Answers>) {
     let mut writer = stream.try_clone().unwrap();
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
-        let answers = answers.lock().unwrap();
+        let mut answers = answers.lock().unwrap();
+        answers.asked += 1;
         let answer = match line.trim() {
             "counters" => answers.counters.clone(),
             "status" => answers.status.clone(),

@@ -1,6 +1,10 @@
 //! As many processes as there are jobs for.
 
 use crate::runner::{PATIENT, Runner, Server, until};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn config(servers: &[&Server], more: &str) -> String {
     let servers: Vec<String> = servers.iter().map(|server| format!("'127.0.0.1:{}'", server.port)).collect();
@@ -71,10 +75,77 @@ fn while_no_server_answers_nothing_changes() {
     runner.line_with("refused: no right to observe (PERMISSION_DENIED)");
     // For longer than it takes to shrink.
     let begun = std::time::Instant::now();
-    while begun.elapsed() < std::time::Duration::from_millis(900) {
+    while begun.elapsed() < Duration::from_millis(900) {
         assert_eq!(runner.at_work("a", 3), all);
     }
     server.counts(0, 0, 0);
     runner.line_with("answers again");
+    runner.at_work("a", 1);
+}
+
+/// A server that never comes to an end of its answer: it says so much to each question, and then waits for the other to go.
+fn endless(talk: impl Fn(&mut TcpStream) + Send + 'static) -> (u16, Arc<Mutex<Vec<bool>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let questions = Arc::new(Mutex::new(Vec::new()));
+    let shared = questions.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // Whether it is open still.
+            shared.lock().unwrap().push(true);
+            talk(&mut stream);
+            while stream.read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
+            *shared.lock().unwrap().last_mut().unwrap() = false;
+        }
+    });
+    (port, questions)
+}
+
+/// All others were asked again when a server that hangs had been waited for, each time.
+#[test]
+fn a_server_that_hangs_does_not_slow_down_the_others() {
+    let (bad, questions) = endless(|_| {});
+    let good = Server::start();
+    good.counts(50, 1, 5000);
+    let all = config(&[&good], "min = 1\nmax = 8\n");
+    let runner = Runner::start(&all.replace("servers = [", &format!("servers = ['127.0.0.1:{bad}', ")));
+    let open = || questions.lock().unwrap().clone();
+    let asked = || good.answers.lock().unwrap().asked;
+    // How often the good one was asked while the same question to the bad one was open.
+    let meanwhile = || {
+        let (before, first) = (open(), asked());
+        until("ten looks, or an end", || (open(), asked()), |now| now.0 != before || now.1 > first + 10);
+        if open() == before && before.last() == Some(&true) { asked() - first } else { 0 }
+    };
+    until("ten looks", meanwhile, |looks| *looks > 10);
+    runner.at_work("a", 8);
+    // One that has not answered yet is no server without jobs, and no failure; later it is.
+    let status = until("its failure", || runner.status(), |status| status["servers"][0]["up"] == false);
+    assert_eq!(status["servers"][0]["error"], format!("nothing was heard from 127.0.0.1:{bad} for 5 s"));
+    assert_eq!(status["groups"][0]["waiting"], 50);
+    // Each time for the same reason, which is told once.
+    until("more questions", || open().len(), |n| *n > 2);
+    assert_eq!(runner.lines().iter().filter(|line| line.contains("nothing was heard")).count(), 1);
+}
+
+/// It keeps talking, so no read ever takes too long; its last answer would have counted for ever.
+#[test]
+fn a_server_whose_answer_never_ends_has_failed() {
+    let (bad, questions) = endless(|stream| {
+        while stream.write_all(b"f\t9").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let all = config(&[], "min = 1\nmax = 8\n");
+    let runner = Runner::start(&all.replace("servers = [", &format!("servers = ['127.0.0.1:{bad}'")));
+    until("the question", || questions.lock().unwrap().clone(), |open| open[..] == [true]);
+    runner.line_with(&format!("warning: nothing was heard from 127.0.0.1:{bad} for 5 s"));
+    assert_eq!(questions.lock().unwrap()[..], [true]);
+    // Nor does a reload ask it once more meanwhile.
+    for _ in 0..3 {
+        runner.ask("reload").unwrap();
+    }
+    assert_eq!(runner.status()["servers"][0]["up"], false);
+    assert_eq!(questions.lock().unwrap()[..], [true]);
     runner.at_work("a", 1);
 }
