@@ -244,10 +244,12 @@ final class WorkTest extends LaravelTestCase
     public function testAnEncryptedJobIsReadByNobodyElse(): void
     {
         SecretNote::dispatch('a password', 'throw', 1);
-        $taken = (new Queue(new Options([$this->server->address()])))->take('default', 0);
+        $server = new Queue(new Options([$this->server->address()]));
+        $taken = $server->take('default', 0);
         self::assertStringContainsString('SecretNote', $taken->body);
         self::assertStringNotContainsString('password', $taken->body);
         unset($taken);
+        $server->take('none', 0); // pecl's module gives it back now
         $this->work('--tries=2');
         self::assertSame(['a password'], $this->done());
     }
