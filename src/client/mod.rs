@@ -182,7 +182,11 @@ impl Client {
                 };
             }
             if let Err(failure) = self.wait_for_news() {
-                self.core.borrow_mut().forget(id);
+                let mut core = self.core.borrow_mut();
+                core.forget(id);
+                if let Failure::Gearman(Error::Timeout { waited, .. }) = &failure {
+                    core.pass_over(&[id], Duration::from_millis(*waited));
+                }
                 return Err(failure);
             }
         }

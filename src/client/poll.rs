@@ -70,8 +70,12 @@ impl Client {
         }
         let (late, others): (Vec<_>, Vec<_>) =
             self.sent_since().into_iter().partition(|(since, _)| since.is_none_or(|since| since + limit <= now));
-        let error = self.core.borrow().timeout(limit);
-        late.into_iter().for_each(|(_, id)| self.core.borrow_mut().end(id, error.clone()));
+        let late: Vec<_> = late.into_iter().map(|(_, id)| id).collect();
+        let mut core = self.core.borrow_mut();
+        let error = core.timeout(limit);
+        late.iter().for_each(|id| core.end(*id, error.clone()));
+        core.pass_over(&late, limit);
+        drop(core);
         let oldest = others.into_iter().filter_map(|(since, _)| since).min();
         self.tasks.heard.set(Some((oldest.unwrap_or(now), reports)));
     }

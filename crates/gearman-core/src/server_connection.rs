@@ -41,6 +41,8 @@ impl Default for Settings {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between two tries. A connection that lasted longer was a good one.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// So long a server that took a request and did not answer comes after the others.
+const HANG_PAUSE: Duration = Duration::from_secs(10);
 
 /// One server of a client or a worker.
 #[derive(Debug)]
@@ -329,6 +331,12 @@ impl ServerConnection {
     pub fn prove(&mut self) {
         self.proven = true;
         self.error = None;
+    }
+
+    /// Gives the connection up: the server does not answer, though it would accept another one at once.
+    pub fn hangs(&mut self, error: Error) {
+        self.fail(error);
+        self.due = Instant::now() + HANG_PAUSE;
     }
 
     /// Gives the connection up. It may be made again at once.

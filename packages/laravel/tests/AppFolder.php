@@ -31,10 +31,12 @@ final class AppFolder
         $this->install();
         // Of commands that start others.
         putenv('PHP_BINARY=' . self::php());
-        // The table that `artisan queue:failed-table` makes.
+        // The tables that `artisan queue:failed-table` and `queue:batches-table` make.
         $database = new PDO("sqlite:$this->base/database/database.sqlite");
         $database->exec('CREATE TABLE failed_jobs (id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, connection TEXT, queue TEXT, payload TEXT,
             exception TEXT, failed_at TEXT DEFAULT CURRENT_TIMESTAMP)');
+        $database->exec('CREATE TABLE job_batches (id TEXT PRIMARY KEY, name TEXT, total_jobs INTEGER, pending_jobs INTEGER, failed_jobs INTEGER,
+            failed_job_ids TEXT, options TEXT, cancelled_at INTEGER, created_at INTEGER, finished_at INTEGER)');
     }
 
     /** As composer does; or it has done so, and PACKAGES_AUTOLOAD is its autoloader. */

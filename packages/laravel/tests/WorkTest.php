@@ -4,10 +4,15 @@ declare(strict_types=1);
 
 namespace GearmanRs\Laravel\Tests;
 
+use GearmanRs\Laravel\Tests\App\Jobs\BatchedNote;
 use GearmanRs\Laravel\Tests\App\Jobs\Legacy;
 use GearmanRs\Laravel\Tests\App\Jobs\Note;
+use GearmanRs\Laravel\Tests\App\Jobs\SecretNote;
 use GearmanRs\Laravel\Tests\App\Jobs\UniqueNote;
 use GearmanRs\Queue\Module;
+use GearmanRs\Queue\Options;
+use GearmanRs\Queue\Queue;
+use Illuminate\Support\Facades\Bus;
 
 /** The framework's own commands: queue:work and its like. */
 final class WorkTest extends LaravelTestCase
@@ -208,6 +213,47 @@ final class WorkTest extends LaravelTestCase
         self::assertSame(['closure', 'first', 'second', 'third'], $this->done());
     }
 
+    /** The batch is over when its last job is, also where one was tried again or released. */
+    public function testABatchWorks(): void
+    {
+        $jobs = [new BatchedNote('a'), new BatchedNote('b', 'throw', 1), new BatchedNote('c', 'release', 1)];
+        $batch = Bus::batch($jobs)->then(Note::closure('all'))->onQueue('batches')->dispatch();
+        self::assertSame(3, $this->queue()->size('batches'));
+        $this->work('--queue=batches', '--tries=3');
+        self::assertSame(['a', 'b', 'c', 'all'], $this->done());
+        $batch = $batch->fresh();
+        self::assertTrue($batch->finished());
+        self::assertSame([3, 0, 0], [$batch->totalJobs, $batch->pendingJobs, $batch->failedJobs]);
+    }
+
+    public function testABatchWhoseJobFailsIsCancelled(): void
+    {
+        $jobs = [new BatchedNote('a', 'throw'), new BatchedNote('b')];
+        $batch = Bus::batch($jobs)->catch(Note::closure('caught'))->dispatch();
+        $this->work('--tries=2');
+        self::assertSame(['b', 'caught'], $this->sorted($this->done()));
+        self::assertTrue($batch->fresh()->cancelled());
+        self::assertSame(1, $batch->fresh()->failedJobs);
+        touch(storage_path('healed'));
+        $this->folder->artisan('queue:retry-batch', $batch->id);
+        $this->work('--tries=2');
+        self::assertSame(['a', 'b', 'caught'], $this->sorted($this->done()));
+        self::assertSame(0, $batch->fresh()->pendingJobs);
+    }
+
+    public function testAnEncryptedJobIsReadByNobodyElse(): void
+    {
+        SecretNote::dispatch('a password', 'throw', 1);
+        $server = new Queue(new Options([$this->server->address()]));
+        $taken = $server->take('default', 0);
+        self::assertStringContainsString('SecretNote', $taken->body);
+        self::assertStringNotContainsString('password', $taken->body);
+        unset($taken);
+        $server->take('none', 0); // pecl's module gives it back now
+        $this->work('--tries=2');
+        self::assertSame(['a password'], $this->done());
+    }
+
     public function testListenAndMonitorWork(): void
     {
         Note::dispatch('a');
@@ -229,6 +275,16 @@ final class WorkTest extends LaravelTestCase
         self::assertSame(['a'], $this->done());
         $busy->signal(SIGKILL);
         $busy->status();
+    }
+
+    /**
+     * @param list<string> $names
+     * @return list<string>
+     */
+    private function sorted(array $names): array
+    {
+        sort($names);
+        return $names;
     }
 
     private function work(string ...$arguments): void

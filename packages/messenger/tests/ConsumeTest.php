@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace GearmanRs\Messenger\Tests;
 
+use App\Message\Gathered;
 use App\Message\Note;
 use GearmanRs\Messenger\GearmanTransport;
 use GearmanRs\Messenger\GearmanTransportFactory;
@@ -15,6 +16,7 @@ use PHPUnit\Framework\TestCase;
 use Symfony\Component\Filesystem\Filesystem;
 use Symfony\Component\Messenger\Envelope;
 use Symfony\Component\Messenger\Transport\Serialization\PhpSerializer;
+use Symfony\Component\Messenger\Worker;
 
 require_once __DIR__ . '/app/autoload.php';
 
@@ -125,6 +127,72 @@ final class ConsumeTest extends TestCase
         $this->succeeds($this->console('messenger:consume', 'failed', '--limit=1'));
         self::assertSame([1], $this->done());
         $this->await(fn () => $this->jobs('failed') === 0);
+    }
+
+    /** Messages of a batch are under way together; one of them fails. */
+    public function testABatchHandler(): void
+    {
+        foreach (range(1, 25) as $id) {
+            $this->transport->send(new Envelope(new Gathered($id)));
+        }
+        $console = $this->console('messenger:consume', 'async', '--sleep=0.1');
+        $gathered = fn () => preg_split('/\s+/', (string) @file_get_contents("$this->folder/batches"), -1, PREG_SPLIT_NO_EMPTY);
+        // The retries of 13 wait longer and longer; with pecl's they come at once.
+        $this->await(fn () => count(array_unique($gathered())) === 25 && $this->jobs('failed') === 1, $console);
+        $this->await(fn () => $this->jobs('messages') === 0, $console);
+        proc_terminate($console, SIGTERM);
+        $this->succeeds($console);
+        self::assertSame(implode(' ', range(1, 10)), trim(file("$this->folder/batches")[0]));
+        self::assertSame([13 => 4], array_filter(array_count_values($gathered()), static fn (int $times) => $times > 1));
+    }
+
+    /** What a worker holds that has not filled its batch goes to another when it is killed. */
+    public function testABatchOfAKilledWorker(): void
+    {
+        foreach (range(1, 5) as $id) {
+            $this->transport->send(new Envelope(new Gathered($id)));
+        }
+        $this->send(0);
+        $console = $this->console('messenger:consume', 'async');
+        $this->await(fn () => file_exists("$this->folder/begun"), $console);
+        self::assertSame(6, (new Queue(new Options([self::gearman()->address()])))->running('messages'));
+        proc_terminate($console, SIGKILL);
+        $this->end($console);
+        touch("$this->folder/go");
+        $this->succeeds($this->console('messenger:consume', 'async', '--limit=6'));
+        self::assertSame("1 2 3 4 5\n", file_get_contents("$this->folder/batches"));
+        self::assertSame([0], $this->done());
+        $this->await(fn () => $this->jobs('messages') === 0);
+    }
+
+    /** The first transport that is named comes first. */
+    public function testTwoTransports(): void
+    {
+        $this->send(1, 2);
+        $other = (new GearmanTransportFactory())->createTransport('gearman://' . self::gearman()->address() . '/other', [], new PhpSerializer());
+        foreach ([3, 4] as $id) {
+            $other->send(new Envelope(new Note($id, 0)));
+        }
+        $this->succeeds($this->console('messenger:consume', 'other', 'async', '--limit=4'));
+        self::assertSame([3, 4, 1, 2], $this->done());
+        $this->await(fn () => $this->jobs('messages') + $this->jobs('other') === 0);
+    }
+
+    /** The server hears that the message is still in good hands while its handler is at work. */
+    public function testKeepalive(): void
+    {
+        if (!method_exists(Worker::class, 'keepalive')) {
+            self::markTestSkipped('Symfony has that since 7.2.');
+        }
+        $this->send(0);
+        $console = $this->console('messenger:consume', 'async', '--limit=1', '--keepalive=1', '-vvv');
+        $said = fn () => (string) file_get_contents("$this->folder/output");
+        $this->await(fn () => substr_count($said(), 'Sending keepalive request') >= 2, $console);
+        touch("$this->folder/go");
+        $this->succeeds($console);
+        self::assertSame([0], $this->done());
+        self::assertStringNotContainsString('not ours any more', $said());
+        $this->await(fn () => $this->jobs('messages') === 0);
     }
 
     public function testSetup(): void

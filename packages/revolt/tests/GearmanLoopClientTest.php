@@ -154,6 +154,23 @@ final class GearmanLoopClientTest extends LoopTestCase
         }
     }
 
+    /** It takes connections, as its system does that for it, and says nothing. */
+    public function testAServerThatHangsIsPassedOver(): void
+    {
+        $silent = stream_socket_server('tcp://127.0.0.1:0');
+        $servers = new GearmanClient();
+        $servers->addServers(stream_socket_get_name($silent, false) . ',' . self::gearman()->address());
+        $servers->setTimeout(1000);
+        $client = new GearmanLoopClient($servers);
+        try {
+            self::within(10, fn () => $client->submit($this->f, 'abc')->await());
+            self::fail('nobody has answered');
+        } catch (JobFailed $e) {
+            self::assertSame(GEARMAN_TIMEOUT, $e->getCode());
+        }
+        self::assertSame('cba', self::within(10, fn () => $client->submit($this->f, 'abc')->await()));
+    }
+
     public function testWhatCannotBeSubmittedIsThrown(): void
     {
         $this->expectException(JobFailed::class);

@@ -51,6 +51,8 @@ const AHEAD: usize = 256 * 1024;
 const BATCH: usize = 1024;
 /// A connection that was silent for this long is looked at before it is used again.
 const IDLE: Duration = Duration::from_millis(1);
+/// A server that does not answer for a shorter time may be busy.
+const HANGS: Duration = Duration::from_secs(1);
 
 /// A client of one or more job servers.
 #[derive(Debug, Default)]
@@ -519,8 +521,29 @@ impl Client {
         if !server.connection.lost(error.clone()) {
             server.connection.down(); // it made sense before, and a client does not come back by itself
         }
-        for id in server.pending.end() {
+        self.end_pending(i, error);
+    }
+
+    fn end_pending(&mut self, i: usize, error: &Error) {
+        for id in self.servers[i].pending.end() {
             self.report(id, Event::Error(error.clone().into()), true);
+        }
+    }
+
+    /// These tasks, in order, were given up after `waited`. Where one of several servers still owes the answer to a request of theirs, it
+    /// hangs: its connection is given up as well, and what comes next goes to another. All else that waits there ends.
+    pub fn pass_over(&mut self, late: &[TaskId], waited: Duration) {
+        if self.servers.len() == 1 || waited < HANGS {
+            return;
+        }
+        for i in 0..self.servers.len() {
+            let server = &mut self.servers[i];
+            if server.pending.owes(late) {
+                let silent = format_args!("it did not answer within {} ms", waited.as_millis());
+                let error = Error::lost(server.connection.name(), silent);
+                server.connection.hangs(error.clone());
+                self.end_pending(i, &error);
+            }
         }
     }
 

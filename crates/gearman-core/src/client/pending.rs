@@ -70,6 +70,14 @@ impl Pending {
         self.asked.is_empty() && self.jobs.is_empty()
     }
 
+    /// Waits one of these, in order, for the answer to its request? Not for the end of a job: that may take long.
+    pub(crate) fn owes(&self, tasks: &[TaskId]) -> bool {
+        self.asked.iter().any(|asked| match asked {
+            Asked::Task(task, _) | Asked::Permission(task, _) => tasks.binary_search(task).is_ok(),
+            Asked::Option => false,
+        })
+    }
+
     /// Everyone who waits, in order; none of them will get an answer here any more.
     pub(crate) fn end(&mut self) -> Vec<TaskId> {
         let mut jobs: Vec<TaskId> = self.jobs.drain().flat_map(|(_, w)| w.tasks).collect();
