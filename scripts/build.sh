@@ -32,6 +32,13 @@ status=0
 cargo build --profile "$PROFILE" "${programs[@]}" || status=$?
 if [ "$needed" ]; then wait "$needed" || die "What building needs could not be installed: it is told above."; fi
 [ "$status" = 0 ] || exit "$status"
+# cargo does not see that behind the same path there is another PHP now, as after an upgrade of the system.
+php="$("$PHP_CONFIG" --vernum) $("$PHP_CONFIG" --extension-dir)"
+if [ "$php" != "$(cat "$built/php" 2>/dev/null)" ]; then
+    cargo clean --quiet --profile "$PROFILE" -p gearman_rs -p ext-php-rs
+    mkdir -p "$built"
+    echo "$php" >"$built/php"
+fi
 # Alone: built together with the server, it would get the server's features of tokio.
 cargo build --profile "$PROFILE" -p gearman_rs
 if [ "$PROFILE" = demo ]; then exit; fi
