@@ -11,7 +11,7 @@ wanted=peers/$(pinned api schemathesis)
 folder=$root/target/peers/api
 program=$folder/schemathesis
 
-python3 -m pip --version >/dev/null 2>&1 || exit 0
+has_pip || exit 0
 if ! cmp -s "$wanted" "$folder/wanted" || [ "$(sed -n 's/^export PYTHONPATH=//p' "$program")" != "$folder/python" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"

@@ -31,7 +31,7 @@ ready() {
         "$C_GEARADMIN" --help >/dev/null 2>&1 && "$PECL_PHP" -r 'exit((int) !extension_loaded("gearman"));' >/dev/null 2>&1 &&
         "${PEER_STUNNEL:-false}" -version >/dev/null 2>&1 && "${PEER_PERL:-false}" -MGearman::Client -MGearman::Worker -e 1 2>/dev/null &&
         { [ -z "${PEER_PROMTOOL-x}" ] || "${PEER_PROMTOOL:-false}" --version >/dev/null 2>&1; } &&
-        { [ -z "${PEER_PYTHON-x}" ] || "${PEER_PYTHON:-false}" -c 'import gear, prometheus_client' 2>/dev/null; }
+        { { [ -z "${PEER_PYTHON-x}" ] && ! has_pip; } || "${PEER_PYTHON:-false}" -c 'import gear, prometheus_client' 2>/dev/null; }
 }
 
 fetch_python() {
@@ -74,7 +74,7 @@ make_wrappers() {
 if ! ready; then
     begin
     python=""
-    if python3 -m pip --version >/dev/null 2>&1; then
+    if has_pip; then
         python=$peers/bin/python3
         fetch_python || die "pip could not fetch what $peers/python.txt has"
     fi

@@ -36,6 +36,7 @@ fi
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 
 # The version of PHP that we build for, such as 8.2.
 php_version() {

@@ -66,6 +66,7 @@ need_test() {
     have make || want make
     have curl || want curl
     have ip || want iproute2
+    has_pip || want python3-pip
 }
 
 # A browser, and what drives it.
