@@ -1,6 +1,7 @@
 //! The program: exit codes, `-d`, signals.
 
 use crate::util::LONG;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
@@ -101,8 +102,16 @@ impl Running {
         self.port = line.rsplit(':').next().unwrap().trim().parse().unwrap();
     }
 
+    /// Waits for a line. A test that waited for one that had been another server's to say hung for ever.
     pub(crate) fn line_with(&mut self, part: &str) -> String {
+        let deadline = Instant::now() + LONG * 2;
         loop {
+            if self.log.buffer().is_empty() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let mut log = [PollFd::new(self.log.get_ref().as_fd(), PollFlags::POLLIN)];
+                let some = poll(&mut log, PollTimeout::try_from(left).unwrap()).unwrap();
+                assert_ne!(some, 0, "waited in vain for \"{part}\": {:?}", self.seen);
+            }
             let mut line = String::new();
             let n = self.log.read_line(&mut line).unwrap();
             assert_ne!(n, 0, "the log ended without \"{part}\": {:?}", self.seen);

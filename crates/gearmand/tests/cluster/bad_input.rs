@@ -119,9 +119,11 @@ fn options_that_make_no_sense() {
 #[test]
 fn two_servers_with_one_name() {
     let Some(cluster) = Cluster::new("namesakes") else { return };
-    let (a, mut b) = (cluster.start("same"), cluster.start("same"));
-    b.line_with("another server of the cluster is called same");
+    let a = cluster.start("same");
+    // It has joined, now that it takes a job; and whoever joins later sees the other.
     let handle = submit(&mut peer(&a), "k", "x");
+    let mut b = cluster.start("same");
+    b.line_with("another server of the cluster is called same");
     assert_eq!(submit(&mut peer(&b), "k", "x"), handle);
     let mut worker = worker(&b, &["f"]);
     let job = grab(&mut worker);
