@@ -4,6 +4,7 @@
 . scripts/parts.sh
 
 declare -A running=() began=()
+limit=${PART_MINUTES:-45} # after which a part hangs: a test waits for what never comes
 
 # beside NAME COMMAND...: a part, as soon as fewer than JOBS of them run (3). Its lines are shown behind its name.
 beside() {
@@ -24,6 +25,10 @@ await_one() {
     while true; do
         for name in "${!running[@]}"; do
             if gone "${running[$name]}"; then break 2; fi
+            if [ $((SECONDS - began[$name])) -ge $((limit * 60)) ]; then
+                printf '%s: is ended, as it takes more than %d minutes; the last line of %s/%s.log says where it was\n' "$name" "$limit" "$logs" "$name"
+                kill -KILL -- "-${running[$name]}" 2>/dev/null || true
+            fi
         done
         sleep 0.1
     done
