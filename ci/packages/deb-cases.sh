@@ -35,7 +35,7 @@ upgrade() {
     check 'so are the settings of PHP' 7 "$(php -r 'echo ini_get("gearman.prefetch");')"
 
     apt-get remove -qy "${ours[@]}"
-    check 'removed, but for their configuration' 'rc rc' "$(state "${ours[@]}" | sed 's/un //')"
+    check 'removed, but for their configuration' 'rc rc rc' "$(state "${ours[@]}" | sed 's/un //')"
     check 'the queue is kept' /var/lib/gearmand/queue.db "$(ls /var/lib/gearmand/*)"
     check 'PHP is without it' no "$(loads_gearman && echo yes || echo no)"
     install ./target/deb/*.deb

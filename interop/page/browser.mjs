@@ -39,7 +39,7 @@ export class Window {
         const { page, faults } = this;
         page.on('console', message => {
             if (['error', 'warning'].includes(message.type()) && !this.expected.some(pattern => pattern.test(message.text()))) {
-                faults.push(`console: ${message.text()}`);
+                faults.push(`console: ${message.text()} at ${message.location().url}`);
             }
         });
         page.on('pageerror', error => faults.push(`thrown: ${error.message}`));

@@ -36,7 +36,7 @@ impl ListenOn {
         let scheme = schemes.iter().find_map(|(scheme, tls)| Some((word.strip_prefix(scheme)?, *tls)));
         let (rest, tls) = scheme.unwrap_or((word, None));
         let on = |host: String, port| ListenOn { name: word.into(), host, port, tls };
-        if scheme.is_none() && word.starts_with("unix://") {
+        if scheme.is_none() && is_file(word)? {
             return Ok(on(word.into(), None));
         }
         if rest.trim_end_matches('/').contains('/') {
@@ -57,7 +57,10 @@ impl ListenOn {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
             _ if word.is_empty() => return Err("an address, a name or unix:///PATH is wanted".into()),
-            _ => return Ok(ListenOn { name: word.into(), host: word.into(), port: None, tls: None }),
+            _ => {
+                is_file(word)?;
+                return Ok(ListenOn { name: word.into(), host: word.into(), port: None, tls: None });
+            }
         };
         if rest.contains('/') {
             return Err(match tls {
@@ -70,6 +73,17 @@ impl ListenOn {
             return Err("a host, a port or both are wanted: tls://HOST:PORT".into());
         }
         Ok(ListenOn { name: word.into(), host, port, tls: Some(tls) })
+    }
+}
+
+/// Whether it names a socket in the file system.
+///
+/// # Errors
+/// It does, but not which.
+fn is_file(word: &str) -> Result<bool, String> {
+    match word.strip_prefix("unix://") {
+        Some(path) if path.is_empty() || path.ends_with('/') => Err("the path of a file must follow unix://".into()),
+        path => Ok(path.is_some()),
     }
 }
 
@@ -108,7 +122,9 @@ mod tests {
         assert_eq!(parse("http://localhost:80/"), good("localhost", Some(80), Some(false)));
         assert_eq!(parse("https://[::]:443"), good("::", Some(443), Some(true)));
         assert_eq!(parse("unix:///run/x"), good("unix:///run/x", None, None));
-        for bad in ["", "localhost", "127.0.0.1", "::1", ":x", "http://", "http://a:1/path", "/run/x", "ftp://a:1"] {
+        for bad in
+            ["", "localhost", "127.0.0.1", "::1", ":x", "http://", "http://a:1/path", "/run/x", "ftp://a:1", "unix://"]
+        {
             assert_eq!(parse(bad), Err(()), "{bad}");
         }
     }
@@ -136,6 +152,8 @@ mod tests {
             "tls://a:x",
             "tls://a:65536",
             "tls://[::1]4730",
+            "unix://",
+            "unix:///run/",
         ] {
             assert_eq!(parse(bad), Err(()), "{bad}");
         }
