@@ -96,13 +96,17 @@ impl Running {
     }
 
     pub(crate) fn listens(&mut self) {
-        const TEXT: &str = "listening on 127.0.0.1:";
-        let seen = self.seen.iter().find(|line| line.contains(TEXT)).cloned();
-        let line = seen.unwrap_or_else(|| self.line_with(TEXT));
+        let line = self.said("listening on 127.0.0.1:");
         self.port = line.rsplit(':').next().unwrap().trim().parse().unwrap();
     }
 
-    /// Waits for a line. A test that waited for one that had been another server's to say hung for ever.
+    /// A line that was read already, or is yet to come.
+    pub(crate) fn said(&mut self, part: &str) -> String {
+        let seen = self.seen.iter().find(|line| line.contains(part)).cloned();
+        seen.unwrap_or_else(|| self.line_with(part))
+    }
+
+    /// Waits for the next such line. A test whose line had come before another that it waited for hung for ever.
     pub(crate) fn line_with(&mut self, part: &str) -> String {
         let deadline = Instant::now() + LONG * 2;
         loop {

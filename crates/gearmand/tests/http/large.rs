@@ -19,8 +19,7 @@ const TIMES: usize = 4;
 /// A server that listens for HTTP, and where.
 pub(crate) fn start(arguments: &[&str], folder: &Folder) -> (Running, SocketAddr) {
     let mut server = Running::start(&[&["--http-listen", "127.0.0.1:0"], arguments].concat(), folder);
-    let seen = server.seen.iter().find(|line| line.contains("HTTP at http://")).cloned();
-    let line = seen.unwrap_or_else(|| server.line_with("HTTP at http://"));
+    let line = server.said("HTTP at http://");
     let address = line.trim_end().rsplit("http://").next().unwrap().parse().unwrap();
     (server, address)
 }
