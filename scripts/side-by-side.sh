@@ -6,11 +6,11 @@
 declare -A running=() began=()
 limit=${PART_MINUTES:-45} # after which a part hangs: a test waits for what never comes
 
-# beside NAME COMMAND...: a part, as soon as fewer than JOBS of them run (3). Its lines are shown behind its name.
+# beside NAME COMMAND...: a part, as soon as fewer than JOBS of them run (4). Its lines are shown behind its name.
 beside() {
     local name=$1
     shift
-    while [ ${#running[@]} -ge "${JOBS:-3}" ]; do await_one; done
+    while [ ${#running[@]} -ge "${JOBS:-4}" ]; do await_one; done
     at=$((at + 1)) began[$name]=$SECONDS
     printf '\n== %d of %d: %s (%s since the start)\n' "$at" "$parts" "$name" "$(clock "$SECONDS")"
     # A process group of its own, so that all of it can be ended.

@@ -5,7 +5,7 @@
 #   PROFILE=release   tests what users get, which takes minutes more to build (dev). Rust's own tests are always built by dev.
 #   ONLY=tls,fpm      of the interop scripts only these; patterns are good, too: 'tls*'
 #   PART_MINUTES=9    a part that takes longer hangs, and is ended (45)
-#   JOBS=1            so many parts at a time (3), and so many of PHP's tests (2); RUST_TEST_THREADS=1: of Rust's (6)
+#   JOBS=1            so many parts at a time (4), and so many of PHP's tests (2); RUST_TEST_THREADS=1: of Rust's (6)
 #
 # An interop script is any executable interop/*.sh. It finds the peers in the variables of
 # peers/interop.sh, and ends with a line "N passed, N failed"; without one it counts as one test.
