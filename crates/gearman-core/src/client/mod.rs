@@ -589,14 +589,13 @@ impl Client {
         let answer = answer.await;
         let asked = self.inquiries.try_remove(inquiry);
         answer.unwrap_or_else(|| {
-            let (server, waited) =
-                (asked.map_or_else(|| "the servers".into(), |asked| asked.server().into()), begun.elapsed());
-            if waited >= HANGS {
-                // Its connection is another one, and may be good.
-                let silent = self.servers.iter_mut().filter(|other| other.connection.name() == server);
-                silent.for_each(|other| other.connection.pass_over());
+            // Its connection is another one, and may be good.
+            if let Some(hangs) = asked.as_ref().and_then(|asked| asked.hangs(HANGS)) {
+                let hanging = self.servers.iter_mut().filter(|server| server.connection.address() == hangs);
+                hanging.for_each(|server| server.connection.pass_over());
             }
-            Err(Error::Timeout { server, waited: waited.as_millis() as u64 })
+            let server = asked.map_or_else(|| "the servers".into(), |asked| asked.server().into());
+            Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 })
         })
     }
 
