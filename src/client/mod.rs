@@ -185,7 +185,9 @@ impl Client {
                 let mut core = self.core.borrow_mut();
                 core.forget(id);
                 if let Failure::Gearman(Error::Timeout { waited, .. }) = &failure {
-                    core.pass_over(&[id], Duration::from_millis(*waited));
+                    let waited = Duration::from_millis(*waited);
+                    // The first half may have gone by with connecting, or sending.
+                    core.pass_over(waited, waited / 2, None);
                 }
                 return Err(failure);
             }

@@ -63,7 +63,9 @@ impl Client {
         }
         let silent = self.tasks.heard.get().filter(|(_, before)| *before == reports);
         let Some((since, limit)) = silent.map(|(since, _)| since).zip(self.limit()) else {
-            return self.tasks.heard.set(Some((now, reports)));
+            self.tasks.heard.set(Some((now, reports)));
+            // Others are heard of, for as long as they please: who hangs is known by its own silence.
+            return self.limit().iter().for_each(|limit| self.core.borrow_mut().pass_over(*limit, *limit, None));
         };
         if since + limit > now {
             return;
@@ -74,7 +76,8 @@ impl Client {
         let mut core = self.core.borrow_mut();
         let error = core.timeout(limit);
         late.iter().for_each(|id| core.end(*id, error.clone()));
-        core.pass_over(&late, limit);
+        // The first half may have gone by with connecting, or sending.
+        core.pass_over(limit, limit / 2, Some(&late));
         drop(core);
         let oldest = others.into_iter().filter_map(|(since, _)| since).min();
         self.tasks.heard.set(Some((oldest.unwrap_or(now), reports)));

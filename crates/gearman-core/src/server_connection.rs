@@ -41,7 +41,7 @@ impl Default for Settings {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between two tries. A connection that lasted longer was a good one.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// So long a server that took a request and did not answer comes after the others.
+/// So long a server that took a request and did not answer comes after the others, unless it answers before.
 const HANG_PAUSE: Duration = Duration::from_secs(10);
 
 /// One server of a client or a worker.
@@ -68,6 +68,8 @@ pub struct ServerConnection {
     pub serial: u64,
     /// When the last connection came up.
     since: Instant,
+    /// Until when it is taken for one that hangs.
+    hangs: Option<Instant>,
     /// Something that makes sense came over the last connection.
     proven: bool,
 }
@@ -100,6 +102,7 @@ impl ServerConnection {
             kept: None,
             serial: 0,
             since: Instant::now(),
+            hangs: None,
             proven: false,
         }
     }
@@ -263,7 +266,8 @@ impl ServerConnection {
     /// Takes over a connection that is up and proven.
     pub fn adopt(&mut self, connection: Connection) {
         self.set_up(connection);
-        self.prove();
+        // That it made sense was before, and is no sign of life.
+        (self.proven, self.error) = (true, None);
     }
 
     /// Gives the connection out, if one is up.
@@ -329,14 +333,23 @@ impl ServerConnection {
 
     /// Something that makes sense came over the connection.
     pub fn prove(&mut self) {
-        self.proven = true;
-        self.error = None;
+        (self.proven, self.error, self.hangs) = (true, None, None);
     }
 
-    /// Gives the connection up: the server does not answer, though it would accept another one at once.
-    pub fn hangs(&mut self, error: Error) {
+    /// It took a request and did not answer, though it may accept another connection at once: what can go to others
+    /// does, for a while.
+    pub fn pass_over(&mut self) {
+        self.hangs = Some(Instant::now() + HANG_PAUSE);
+    }
+
+    /// Is it passed over?
+    pub fn hangs(&self) -> bool {
+        self.hangs.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Gives the connection up for a failure.
+    pub fn give_up(&mut self, error: Error) {
         self.fail(error);
-        self.due = Instant::now() + HANG_PAUSE;
     }
 
     /// Gives the connection up. It may be made again at once.

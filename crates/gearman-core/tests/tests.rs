@@ -9,6 +9,7 @@ mod codec;
 mod conversation;
 mod direct;
 mod golden;
+mod hangs;
 mod hostile;
 mod inquiries;
 mod liar;

@@ -3,10 +3,10 @@
 
 use crate::error::Result;
 use crate::tls::TlsStream;
-use gearman_core::Error;
 use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::net::tls::{Failure, TlsSettings};
 use gearman_core::protocol::{admin, answer};
+use gearman_core::{Error, MAX_PACKET};
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -22,6 +22,10 @@ pub struct Session {
     server: String,
     /// Longest silence.
     patience: Duration,
+    /// Largest answer, in bytes.
+    limit: usize,
+    /// When all answers have to be there.
+    deadline: Option<Instant>,
     /// What was read and belongs to no answer yet.
     inbox: Vec<u8>,
 }
@@ -44,7 +48,8 @@ impl Session {
         for address in server.resolve()? {
             match open(server, &address, tls.as_ref(), patience) {
                 Ok(stream) => {
-                    return Ok(Session { stream, server: name, patience, inbox: Vec::new() });
+                    let (limit, inbox) = (MAX_PACKET, Vec::new());
+                    return Ok(Session { stream, server: name, patience, limit, deadline: None, inbox });
                 }
                 Err(error) => failed = error,
             }
@@ -52,11 +57,18 @@ impl Session {
         Err(failed.into())
     }
 
+    /// From now on an answer has so many bytes at most, and all of them are there by then: silence alone does not bound what
+    /// says a little again and again.
+    pub fn bound(&mut self, limit: usize, deadline: Instant) {
+        (self.limit, self.deadline) = (limit, Some(deadline));
+    }
+
     /// Sends a command and waits for the whole answer, which comes as it was sent.
     ///
     /// # Errors
     /// [`Error::Argument`] for what is more than one line; [`Error::Timeout`] when the server says nothing for
-    /// longer than the session's patience; [`Error::Lost`] when it closes the connection or sends half an answer.
+    /// longer than the session's patience, or has not come to an end by its deadline; [`Error::Lost`] when it closes the connection,
+    /// sends half an answer, or one that is too large.
     pub fn ask(&mut self, command: &str) -> Result<Vec<u8>> {
         if command.contains(['\r', '\n', '\0']) {
             return Err(Error::Argument("a name in a text command holds no line ends and no NUL bytes").into());
@@ -70,13 +82,20 @@ impl Session {
             };
         }
         // Up to here no end was found, so that long lists are looked through once.
-        let mut seen = 0;
+        let (mut seen, begun) = (0, Instant::now());
         loop {
             if let Some(end) = answer::end(&self.inbox, seen, admin::is_listing(command)) {
                 let rest = self.inbox.split_off(end);
                 return Ok(std::mem::replace(&mut self.inbox, rest));
             }
             seen = self.inbox.len();
+            if seen > self.limit {
+                let reason = format_args!("it was given up: an answer of more than {} bytes is none", self.limit);
+                return Err(Error::lost(&self.server, reason).into());
+            }
+            if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(self.silent(begun).into());
+            }
             self.read()?;
         }
     }
@@ -100,15 +119,15 @@ impl Session {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted && begun.elapsed() < self.patience => {}
                 // What SO_RCVTIMEO reports.
                 Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    return Err(Error::Timeout {
-                        server: self.server.clone(),
-                        waited: begun.elapsed().as_millis() as u64,
-                    }
-                    .into());
+                    return Err(self.silent(begun).into());
                 }
                 Err(e) => return Err(self.broken(&e).into()),
             }
         }
+    }
+
+    fn silent(&self, begun: Instant) -> Error {
+        Error::Timeout { server: self.server.clone(), waited: begun.elapsed().as_millis() as u64 }
     }
 
     fn broken(&self, e: &io::Error) -> Error {

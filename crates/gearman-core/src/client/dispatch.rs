@@ -6,6 +6,7 @@
 use super::Client;
 use crate::client::ongoing::Listener;
 use crate::client::search::Search;
+use crate::client::server::Server;
 use crate::client::task::{Event, TaskId};
 use crate::error::{Error, Result};
 use std::task::{Context, Poll};
@@ -86,7 +87,7 @@ impl Client {
         }
     }
 
-    /// The next server to be asked about a job: one that is up, else the next one in order.
+    /// The next server to be asked about a job: one that is up, else the next one in order; last those that hang.
     ///
     /// # Errors
     /// That of the first server that could not answer, where no other is left.
@@ -95,7 +96,8 @@ impl Client {
         let begin = || Box::new(Search::begin(task.kind, &task.packet, &self.origins, self.servers.len()));
         let mut search = task.search.take().unwrap_or_else(begin);
         let server = loop {
-            let Some(i) = search.next(|i| self.servers[i].connection.is_up()) else {
+            let rank = |i: usize| (self.servers[i].connection.hangs(), !self.servers[i].connection.is_up());
+            let Some(i) = search.next(rank) else {
                 break Poll::Ready(Err(search.failure()));
             };
             match self.poll_server(i, cx) {
@@ -109,28 +111,39 @@ impl Client {
         server
     }
 
-    /// The first server in order that is up; else they are tried in order, those that failed lately
-    /// last.
+    /// The first server in order that is up; else they are tried in order, those that failed lately last. After all
+    /// of them those that hang.
     fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        if let Some(first) = self.servers.iter().position(|r| r.connection.is_up()) {
-            return Poll::Ready(Ok(first));
-        }
-        let now = Instant::now();
-        for patient in [true, false] {
-            for i in 0..self.servers.len() {
-                let server = &self.servers[i];
-                let due = server.connection.is_connecting() || !patient || server.connection.due() <= now;
-                if server.tried == Some(self.call) || !due {
-                    continue;
-                }
-                match self.poll_connect(i, cx) {
-                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(i)),
-                    Poll::Ready(Err(_)) => {} // the next one
-                    Poll::Pending => return Poll::Pending,
-                }
+        for hangs in [false, true] {
+            let is_up = |s: &Server| s.connection.is_up() && s.connection.hangs() == hangs;
+            if let Some(first) = self.servers.iter().position(is_up) {
+                return Poll::Ready(Ok(first));
+            }
+            if let Some(done) = self.poll_connect_any(hangs, cx) {
+                return done;
             }
         }
         let error = self.servers.iter().find_map(|r| r.connection.error().cloned());
         Poll::Ready(Err(error.unwrap_or(Error::NoServers)))
+    }
+
+    /// `None`: none of those that hang, or do not, can be reached.
+    fn poll_connect_any(&mut self, hangs: bool, cx: &mut Context<'_>) -> Option<Poll<Result<usize>>> {
+        let now = Instant::now();
+        for patient in [true, false] {
+            for i in 0..self.servers.len() {
+                let Server { connection, tried, .. } = &self.servers[i];
+                let due = connection.is_connecting() || !patient || connection.due() <= now;
+                if connection.hangs() != hangs || *tried == Some(self.call) || !due {
+                    continue;
+                }
+                match self.poll_connect(i, cx) {
+                    Poll::Ready(Ok(())) => return Some(Poll::Ready(Ok(i))),
+                    Poll::Ready(Err(_)) => {} // the next one
+                    Poll::Pending => return Some(Poll::Pending),
+                }
+            }
+        }
+        None
     }
 }

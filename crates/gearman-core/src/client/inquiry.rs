@@ -20,6 +20,8 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The answer of a server that does not know the job.
 const UNKNOWN_JOB: &[u8] = b"UNKNOWN_JOB";
@@ -140,6 +142,7 @@ pub(super) struct Inquiry {
     left: VecDeque<Target>,
     present: Option<Asking>,
     failed: Option<Error>,
+    begun: Instant,
 }
 
 /// A server that is being asked.
@@ -147,6 +150,8 @@ pub(super) struct Inquiry {
 struct Asking {
     server: ServerConnection,
     sent: bool,
+    /// When its turn came.
+    since: Instant,
     /// So much of what came holds no end of the answer.
     seen: usize,
 }
@@ -154,17 +159,24 @@ struct Asking {
 impl Inquiry {
     /// Nobody was asked yet.
     pub(super) fn new(question: Question, targets: impl IntoIterator<Item = Target>) -> Inquiry {
-        Inquiry { question, left: targets.into_iter().collect(), present: None, failed: None }
+        Inquiry { question, left: targets.into_iter().collect(), present: None, failed: None, begun: Instant::now() }
     }
 
     /// When to look at it though its socket is not ready.
-    pub(super) fn wake(&self) -> Option<tokio::time::Instant> {
+    pub(super) fn wake(&self) -> Option<Instant> {
         self.present.as_ref().and_then(|asking| asking.server.connect_deadline())
     }
 
     /// Whom a wait is for, for its timeout.
     pub(super) fn server(&self) -> &str {
         self.present.as_ref().map_or("the servers", |asking| asking.server.name())
+    }
+
+    /// Where all of it took so long, the server that most of that time was spent with.
+    pub(super) fn hangs(&self, long: Duration) -> Option<&ServerAddress> {
+        let all = self.begun.elapsed();
+        let most = self.present.as_ref().filter(|asking| all >= long && asking.since.elapsed() >= all / 2);
+        most.map(|asking| asking.server.address())
     }
 
     /// The answer of the first server that knows the job; `None`: all have answered, and none does.
@@ -175,7 +187,7 @@ impl Inquiry {
                     return Poll::Ready(self.failed.take().map_or(Ok(None), Err));
                 };
                 let server = ServerConnection::new(address, Vec::new(), &tls);
-                self.present = Some(Asking { server, sent: false, seen: 0 });
+                self.present = Some(Asking { server, sent: false, since: Instant::now(), seen: 0 });
             }
             let Some(asking) = &mut self.present else { continue };
             let answer = ready!(asking.poll(cx, &self.question, settings));

@@ -51,7 +51,7 @@ const AHEAD: usize = 256 * 1024;
 const BATCH: usize = 1024;
 /// A connection that was silent for this long is looked at before it is used again.
 const IDLE: Duration = Duration::from_millis(1);
-/// A server that does not answer for a shorter time may be busy.
+/// Who waits for a shorter time takes no server for one that hangs.
 const HANGS: Duration = Duration::from_secs(1);
 
 /// A client of one or more job servers.
@@ -364,6 +364,7 @@ impl Client {
     fn send(&mut self, i: usize, id: TaskId) -> bool {
         let server = &mut self.servers[i];
         let long_keys = server.long_keys;
+        server.is_asked();
         let Some(connection) = server.for_request(self.exceptions) else {
             return false;
         };
@@ -390,9 +391,11 @@ impl Client {
     /// Writes and reads what can be without waiting. True: something became known.
     fn exchange(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
         let news = self.write_and_read(i, cx);
+        let server = &mut self.servers[i];
         if news {
-            self.servers[i].used = Instant::now();
+            server.used = Instant::now();
         }
+        server.note_progress();
         news
     }
 
@@ -530,19 +533,23 @@ impl Client {
         }
     }
 
-    /// These tasks, in order, were given up after `waited`. Where one of several servers still owes the answer to a request of theirs, it
-    /// hangs: its connection is given up as well, and what comes next goes to another. All else that waits there ends.
-    pub fn pass_over(&mut self, late: &[TaskId], waited: Duration) {
-        if self.servers.len() == 1 || waited < HANGS {
+    /// Who waits for `limit` at most has waited in vain. Of several servers, one that owes the answer to a request, to one of `only`,
+    /// in order, where that is given, and gave no sign of life for as long as `silent`, hangs: its connection is given up, with all
+    /// that waits there, and what comes next goes to another. A job that runs is nothing that a server owes, and one that sends,
+    /// or makes room for what is sent to it, is at work.
+    pub fn pass_over(&mut self, limit: Duration, silent: Duration, only: Option<&[TaskId]>) {
+        if self.servers.len() == 1 || limit < HANGS {
             return;
         }
         for i in 0..self.servers.len() {
             let server = &mut self.servers[i];
-            if server.pending.owes(late) {
-                let silent = format_args!("it did not answer within {} ms", waited.as_millis());
-                let error = Error::lost(server.connection.name(), silent);
-                server.connection.hangs(error.clone());
+            if server.is_silent(silent, only) {
+                let reason = format_args!("it did not answer within {} ms", limit.as_millis());
+                let error = Error::lost(server.connection.name(), reason);
+                server.connection.give_up(error.clone());
+                server.connection.pass_over();
                 self.end_pending(i, &error);
+                self.again |= !self.waiting.is_empty(); // for those that wait for room there
             }
         }
     }
@@ -559,6 +566,7 @@ impl Client {
         let mut order = question.handle.as_ref().map_or_else(Vec::new, |handle| self.origins.of(handle));
         if order.is_empty() {
             order.extend(0..self.servers.len());
+            order.sort_by_key(|i| self.servers[*i].connection.hangs());
         }
         let servers = order.into_iter().filter_map(|i| self.servers.get(i)).map(|server| &server.connection);
         let targets = servers.map(|connection| (connection.address().clone(), self.tls.clone()));
@@ -581,6 +589,11 @@ impl Client {
         let answer = answer.await;
         let asked = self.inquiries.try_remove(inquiry);
         answer.unwrap_or_else(|| {
+            // Its connection is another one, and may be good.
+            if let Some(hangs) = asked.as_ref().and_then(|asked| asked.hangs(HANGS)) {
+                let hanging = self.servers.iter_mut().filter(|server| server.connection.address() == hangs);
+                hanging.for_each(|server| server.connection.pass_over());
+            }
             let server = asked.map_or_else(|| "the servers".into(), |asked| asked.server().into());
             Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 })
         })

@@ -70,10 +70,12 @@ impl Pending {
         self.asked.is_empty() && self.jobs.is_empty()
     }
 
-    /// Waits one of these, in order, for the answer to its request? Not for the end of a job: that may take long.
-    pub(crate) fn owes(&self, tasks: &[TaskId]) -> bool {
+    /// Waits someone, or one of these, in order, for the answer to a request? Not for the end of a job: that may take long.
+    pub(crate) fn owes(&self, only: Option<&[TaskId]>) -> bool {
         self.asked.iter().any(|asked| match asked {
-            Asked::Task(task, _) | Asked::Permission(task, _) => tasks.binary_search(task).is_ok(),
+            Asked::Task(task, _) | Asked::Permission(task, _) => {
+                only.is_none_or(|only| only.binary_search(task).is_ok())
+            }
             Asked::Option => false,
         })
     }

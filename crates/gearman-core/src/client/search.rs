@@ -88,10 +88,9 @@ impl Search {
         Search { question: question.clone(), left, asked: false, failed: None }
     }
 
-    /// Who is to be asked next: one that is up, else the next one in order.
-    pub(crate) fn next(&self, is_up: impl Fn(usize) -> bool) -> Option<usize> {
-        let up = self.left.iter().find(|i| is_up(**i));
-        up.or(self.left.first()).copied()
+    /// Who is to be asked next: the first in order of those with the least rank.
+    pub(crate) fn next<R: Ord>(&self, rank: impl Fn(usize) -> R) -> Option<usize> {
+        self.left.iter().copied().min_by_key(|i| rank(*i))
     }
 
     /// This server is being asked.

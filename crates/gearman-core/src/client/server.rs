@@ -5,9 +5,11 @@
 
 use crate::client::pending::Pending;
 use crate::client::pool::Pool;
+use crate::client::task::TaskId;
 use crate::net::connection::Connection;
 use crate::protocol::message::Request;
 use crate::server_connection::{ServerConnection, Settings};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// One server of a client.
@@ -19,6 +21,10 @@ pub(crate) struct Server {
     pub(crate) tried: Option<u64>,
     /// When something last went over it.
     pub(crate) used: Instant,
+    /// When it gave its last sign of life, or was asked while it owed no answer.
+    silent: Instant,
+    /// How far the connection had got by then.
+    progress: u64,
     /// The option `exceptions` was sent.
     exceptions_sent: bool,
     /// The server answered that it can be asked about keys of [`crate::MAX_UNIQUE`] bytes.
@@ -34,6 +40,8 @@ impl Server {
             pending: Pending::default(),
             tried: None,
             used: Instant::now(),
+            silent: Instant::now(),
+            progress: 0,
             exceptions_sent: false,
             long_keys: false,
             pool,
@@ -62,6 +70,26 @@ impl Server {
         if let Some(pool) = &self.pool {
             pool.made();
         }
+    }
+
+    /// Takes note of signs of life.
+    pub(crate) fn note_progress(&mut self) {
+        let Some(progress) = self.connection.up().map(|connection| connection.progress()) else { return };
+        if std::mem::replace(&mut self.progress, progress) != progress {
+            self.silent = Instant::now();
+        }
+    }
+
+    /// Something is about to be asked.
+    pub(crate) fn is_asked(&mut self) {
+        if !self.pending.owes(None) {
+            self.silent = Instant::now();
+        }
+    }
+
+    /// Does it owe an answer, to one of `only` where that is given, and gave no sign of life for so long?
+    pub(crate) fn is_silent(&self, long: Duration, only: Option<&[TaskId]>) -> bool {
+        self.silent.elapsed() >= long && self.pending.owes(only)
     }
 
     /// The connection, to append a request. The option `exceptions` is sent before the first

@@ -65,6 +65,10 @@ pub struct Connection {
     write_buffer: WriteBuffer,
     /// Largest packet body to accept.
     limit: usize,
+    /// See [`Connection::progress`].
+    progress: u64,
+    /// The socket took no more.
+    full: bool,
 }
 
 impl Connection {
@@ -84,7 +88,7 @@ impl Connection {
         match Stream::open(address, session) {
             Ok(stream) => {
                 let (read_buffer, write_buffer) = (BytesMut::new(), WriteBuffer::new());
-                Ok(Connection { stream, server, read_buffer, write_buffer, limit })
+                Ok(Connection { stream, server, read_buffer, write_buffer, limit, progress: 0, full: false })
             }
             Err(e) => Err(Error::Connect { server, reason: system_text(&e) }),
         }
@@ -136,12 +140,22 @@ impl Connection {
         self.read_buffer.len()
     }
 
+    /// Bytes that the server has sent, or made room for: what a socket takes at once is no sign of life.
+    pub fn progress(&self) -> u64 {
+        self.progress
+    }
+
     /// Writes what the socket takes; ready when nothing is left.
     ///
     /// # Errors
     /// [`Error::Lost`] with the system's reason; [`Error::Tls`] where the server refuses us.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let written = ready!(self.stream.poll_write(cx, &mut self.write_buffer));
+        let before = self.write_buffer.len();
+        let written = self.stream.poll_write(cx, &mut self.write_buffer);
+        if std::mem::replace(&mut self.full, written.is_pending()) {
+            self.progress += (before - self.write_buffer.len()) as u64;
+        }
+        let written = ready!(written);
         self.write_buffer.shrink();
         Poll::Ready(written.map_err(|e| self.broken(&e)))
     }
@@ -181,7 +195,7 @@ impl Connection {
             self.read_buffer.reserve(room);
             match ready!(self.stream.poll_read(cx, &mut self.read_buffer)) {
                 Ok(0) => return Poll::Ready(Err(self.closed())),
-                Ok(_) => {}
+                Ok(n) => self.progress += n as u64,
                 Err(e) => return Poll::Ready(Err(self.broken(&e))),
             }
         }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use gearman_tools::flags::parse;
+use gearman_tools::runner::check::check;
 use gearman_tools::runner::config::Config;
 use gearman_tools::runner::control::ask;
 use gearman_tools::runner::flags::{Ask, Runner};
@@ -36,6 +37,11 @@ fn runs(flags: &Runner) -> ExitCode {
         Err(error) => return failed(error),
     };
     if flags.check_config {
+        let wrong = check(&config);
+        if !wrong.is_empty() {
+            wrong.iter().for_each(|reason| report(NAME, format!("{}: {reason}", flags.config.display())));
+            return ExitCode::FAILURE;
+        }
         let text = format!("{}: good, {} groups\n", flags.config.display(), config.groups.len());
         return ended(NAME, print(&[text.as_bytes()]).map(|()| true));
     }

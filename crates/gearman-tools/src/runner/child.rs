@@ -115,7 +115,7 @@ impl Jobs {
     pub fn told(&mut self, server: usize, connection: &str, jobs: u64) {
         self.known = true;
         let last = self.last.insert((server, connection.into()), jobs).unwrap_or_default();
-        self.done += jobs.checked_sub(last).unwrap_or(jobs);
+        self.done = self.done.saturating_add(jobs.checked_sub(last).unwrap_or(jobs));
     }
 
     /// How many; `None`: no server knows it.

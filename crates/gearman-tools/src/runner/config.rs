@@ -266,9 +266,8 @@ impl RawConfig {
                 return Err(Mistake::of(texts, "at least 1 server: leave the key out for localhost"));
             }
             Some(texts) => {
-                let list = texts.get_ref().0.join(",");
-                let list = ServerAddress::list(&list).collect::<Result<Vec<_>, _>>();
-                let list = list.map_err(|e| Mistake::of(texts, e.to_string()))?;
+                let list = texts.get_ref().0.iter().map(|text| server(text)).collect::<Result<Vec<_>, _>>();
+                let list = list.map_err(|reason| Mistake::of(texts, reason))?;
                 // Its jobs would count twice.
                 if let Some((n, twice)) = list.iter().enumerate().find(|(n, server)| list[..*n].contains(server)) {
                     return Err(Mistake::of(
@@ -429,6 +428,18 @@ impl RawGroup {
     }
 }
 
+/// One server a text: a path may hold a comma, and what is behind it is no other server.
+fn server(text: &str) -> Result<ServerAddress, String> {
+    if !text.starts_with("unix://") && text.contains(',') {
+        return Err(format!("{text} is more than one server: write a list, such as [\"a:4730\", \"b:4730\"]"));
+    }
+    let one = match text.strip_prefix("unix://") {
+        Some(_) => ServerAddress::new(text, 0),
+        None => ServerAddress::list(text).next().unwrap_or_else(|| ServerAddress::new(text, 0)),
+    };
+    one.map_err(|e| e.to_string())
+}
+
 fn gid(group: &Spanned<NameOrNumber>) -> Result<Gid, Mistake> {
     let name = &group.get_ref().0;
     if let Ok(number) = name.parse() {
@@ -479,6 +490,13 @@ mod tests {
         assert_eq!(group.command, ["php", "worker.php"]);
         assert_eq!((group.min, group.max, group.directory.to_str()), (1, 1, Some("/srv")));
         assert_eq!((group.stop_signal, group.stop_timeout), (Signal::SIGTERM, Duration::from_secs(60)));
+    }
+
+    /// It was cut at the comma, and the rest of it was a host.
+    #[test]
+    fn a_path_may_hold_a_comma() {
+        let config = parse("servers = 'unix:///run/a,b.sock'\n[group.a]\ncommand = 'x'\n").unwrap();
+        assert_eq!(config.servers, [ServerAddress::Unix("/run/a,b.sock".into())]);
     }
 
     #[test]
@@ -563,7 +581,8 @@ mod tests {
             ("look = 0.001\n[group.a]\ncommand='x'\n", "1:8: more often than every 10ms is too often"),
             ("[group.a]\ncommand='x'\nmin = 0\n", "3:7: with min = 0 max is wanted, too"),
             ("[group.a]\ncommand='x'\nmin = 0\nmax = 0\n", "4:7: at least 1 process"),
-            ("servers = ['a', 'b,a:4730']\n[group.a]\ncommand='x'\n", "1:11: a:4730 is there twice"),
+            ("servers = ['a', 'b', 'a:4730']\n[group.a]\ncommand='x'\n", "1:11: a:4730 is there twice"),
+            ("servers = 'a,b'\n[group.a]\ncommand='x'\n", "1:11: a,b is more than one server: write a list"),
             ("log = 'xml'\n[group.a]\ncommand='x'\n", "1:7: unknown variant `xml`, expected `text` or `json`"),
             ("[group.a\n", "1:9: "),
         ] {

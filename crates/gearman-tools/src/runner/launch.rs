@@ -7,14 +7,14 @@
 use crate::runner::config::{Account, Group, Sink};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::unistd::{Gid, Uid, geteuid, getppid, initgroups, setgid, setsid, setuid};
+use nix::unistd::{AccessFlags, Gid, Uid, access, geteuid, getppid, initgroups, setgid, setsid, setuid};
 use serde::{Deserialize, Serialize};
 use std::ffi::{CString, OsString};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The first argument of a runner that is to become another program.
@@ -33,6 +33,8 @@ struct Plan {
     signal: i32,
     /// The runner.
     parent: u32,
+    /// It is only to be seen whether it could.
+    check: bool,
 }
 
 /// Starts a program of this group, with this name for the job server. Must be called by the thread whose end is the end of
@@ -41,6 +43,24 @@ struct Plan {
 /// # Errors
 /// The system's. A program that is not there is no error here: it says so itself, and ends.
 pub fn start(group: &Group, id: &str) -> io::Result<Child> {
+    let mut command = command(group, id, false)?;
+    command.stdout(sink(&group.stdout)?).stderr(sink(&group.stderr)?);
+    command.spawn()
+}
+
+/// Whether it could be started: as its user, in its folder, the program found.
+///
+/// # Errors
+/// Why not, in words.
+pub fn check(group: &Group) -> Result<(), String> {
+    let tried = command(group, "", true).and_then(|mut command| command.output());
+    let tried = tried.map_err(|e| format!("cannot be checked: {e}"))?;
+    let said = String::from_utf8_lossy(&tried.stderr);
+    if tried.status.success() { Ok(()) } else { Err(said.trim().trim_start_matches("gearman-runner: ").into()) }
+}
+
+/// This program, which becomes that of the group.
+fn command(group: &Group, id: &str, check: bool) -> io::Result<Command> {
     let account = group.user.as_ref().map(|Account { name, uid, gid, .. }| (name.clone(), *uid, *gid));
     let plan = Plan {
         command: group.command.clone(),
@@ -48,11 +68,11 @@ pub fn start(group: &Group, id: &str) -> io::Result<Child> {
         account,
         signal: group.stop_signal as i32,
         parent: std::process::id(),
+        check,
     };
     // The file that runs, also after another one has taken its place.
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("gearman-runner").arg(BECOME).arg(serde_json::to_string(&plan)?);
-    command.stdin(Stdio::null()).stdout(sink(&group.stdout)?).stderr(sink(&group.stderr)?);
+    command.arg0("gearman-runner").arg(BECOME).arg(serde_json::to_string(&plan)?).stdin(Stdio::null());
     for ours in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"] {
         command.env_remove(ours);
     }
@@ -63,7 +83,7 @@ pub fn start(group: &Group, id: &str) -> io::Result<Child> {
         home.iter().for_each(|home| _ = command.env("HOME", home));
     }
     command.env("GEARMAN_RUNNER_GROUP", &group.name).env("GEARMAN_RUNNER_ID", id).envs(&group.env);
-    command.spawn()
+    Ok(command)
 }
 
 fn sink(sink: &Sink) -> io::Result<Stdio> {
@@ -80,7 +100,8 @@ fn sink(sink: &Sink) -> io::Result<Stdio> {
     })
 }
 
-/// Becomes the program; only what is wrong comes back, in words, with the exit status.
+/// Becomes the program; only what is wrong comes back, in words, with the exit status. Where it is only to be seen whether it
+/// could, it ends well.
 pub fn become_program(plan: Option<OsString>) -> (String, u8) {
     let plan = plan.and_then(|plan| serde_json::from_str::<Plan>(&plan.into_string().ok()?).ok());
     let Some(plan) = plan else { return (format!("{BECOME} is for the runner itself"), 1) };
@@ -88,8 +109,32 @@ pub fn become_program(plan: Option<OsString>) -> (String, u8) {
         return (what, NOT_FOUND);
     }
     let [program, arguments @ ..] = &plan.command[..] else { return ("there is no program".into(), NOT_FOUND) };
+    if plan.check {
+        match found(program) {
+            true => std::process::exit(0),
+            false => {
+                return (
+                    format!(
+                        "command = {program:?} is not found, or cannot be run, in {}: name another",
+                        plan.directory.display()
+                    ),
+                    NOT_FOUND,
+                );
+            }
+        }
+    }
     let error = Command::new(program).args(arguments).exec();
     (format!("cannot run {program} in {}: {error}", plan.directory.display()), NOT_FOUND)
+}
+
+/// Where the system looks for it.
+fn found(program: &str) -> bool {
+    let runs = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
+    if program.contains('/') {
+        return runs(Path::new(program));
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    std::env::split_paths(&folders).any(|folder| runs(&folder.join(program)))
 }
 
 fn prepare(plan: &Plan) -> Result<(), String> {

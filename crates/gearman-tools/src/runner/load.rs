@@ -14,14 +14,16 @@ use crate::text::Session;
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
 use gearman_core::protocol::answer::Refusal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Longest silence of a server.
+/// So long a server may take for all that it is asked at a look.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Largest answer: some hundred bytes for each of a hundred thousand functions.
+const LARGEST: usize = 64 << 20;
 
-/// What is said of one that is silent for longer: the same words each time.
+/// What is said of one that takes longer: the same words each time.
 pub fn silent(server: &str) -> String {
-    format!("nothing was heard from {server} for {} s", PATIENCE.as_secs())
+    format!("{server} has not answered within {} s", PATIENCE.as_secs())
 }
 
 /// A server, and the connection to it while there is one.
@@ -30,6 +32,12 @@ pub struct Server {
     address: ServerAddress,
     tls: Option<TlsSettings>,
     session: Option<Session>,
+}
+
+/// How TLS is spoken with a server, if it is: as the file says, or the environment where the server's name asks for TLS.
+pub fn tls(server: &ServerAddress, file: Option<&TlsSettings>) -> Option<TlsSettings> {
+    let environment = || server.asks_for_tls().then(|| TlsSettings::from_environment(|name| std::env::var_os(name)));
+    file.cloned().or_else(environment).filter(|_| !matches!(server, ServerAddress::Unix(_)))
 }
 
 /// What a server says.
@@ -72,10 +80,7 @@ pub struct Done {
 impl Server {
     /// Nothing is asked yet.
     pub fn new(address: ServerAddress, tls: Option<TlsSettings>) -> Server {
-        let by_name = matches!(&address, ServerAddress::Tcp { tls: true, .. });
-        let unix = matches!(&address, ServerAddress::Unix(_));
-        let environment = || by_name.then(|| TlsSettings::from_environment(|name| std::env::var_os(name)));
-        let tls = tls.or_else(environment).filter(|_| !unix);
+        let tls = self::tls(&address, tls.as_ref());
         Server { address, tls, session: None }
     }
 
@@ -84,17 +89,22 @@ impl Server {
     /// # Errors
     /// Why there is no answer, in words.
     pub fn look(&mut self, connections: bool) -> std::result::Result<Load, String> {
-        self.try_look(connections).map_err(|error| match error {
-            Error::Gearman(gearman_core::Error::Timeout { server, .. }) => silent(&server),
-            error => error.to_string(),
-        })
+        let deadline = Instant::now() + PATIENCE;
+        match self.try_look(connections, deadline) {
+            // It was said to be silent, and would be each time.
+            Ok(_) if deadline <= Instant::now() => Err(silent(&self.address.to_string())),
+            Ok(load) => Ok(load),
+            Err(Error::Gearman(gearman_core::Error::Timeout { server, .. })) => Err(silent(&server)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
-    fn try_look(&mut self, connections: bool) -> Result<Load> {
+    fn try_look(&mut self, connections: bool, deadline: Instant) -> Result<Load> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => Session::connect(&self.address, self.tls.clone(), PATIENCE)?,
         };
+        session.bound(LARGEST, deadline);
         let mut load = self.functions(&mut session)?;
         if connections && load.ours {
             let answer = session.ask("connections")?;
@@ -145,7 +155,8 @@ fn of_counters(answer: &[u8]) -> Result<Vec<FunctionLoad>> {
         };
         // Jobs that a policy holds back wait for nobody.
         let may_run = number("paused") == 0;
-        let waiting = if may_run { number("high") + number("normal") + number("low") } else { 0 };
+        let waiting =
+            if may_run { ["high", "normal", "low"].map(number).into_iter().fold(0, u64::saturating_add) } else { 0 };
         let shared = if may_run { number("free") } else { 0 };
         let oldest = (waiting > 0).then(|| Duration::from_micros(number("oldest_us")));
         FunctionLoad { waiting, shared, running: number("running"), oldest, function: f.function }
@@ -170,14 +181,15 @@ pub fn demand<'a>(loads: impl IntoIterator<Item = &'a Load>, functions: &[Patter
     let mut shared = std::collections::BTreeMap::<&str, u64>::new();
     for load in loads {
         for f in load.functions.iter().filter(|f| functions.iter().any(|pattern| pattern.matches(&f.function))) {
-            demand.waiting += f.waiting;
-            demand.running += f.running;
+            // Numbers of others: any are possible.
+            demand.waiting = demand.waiting.saturating_add(f.waiting);
+            demand.running = demand.running.saturating_add(f.running);
             demand.oldest = demand.oldest.max(f.oldest);
             let most = shared.entry(&f.function).or_default();
             *most = f.shared.max(*most);
         }
     }
-    demand.waiting += shared.values().sum::<u64>();
+    demand.waiting = shared.values().fold(demand.waiting, |sum, shared| sum.saturating_add(*shared));
     demand
 }
 
@@ -197,6 +209,11 @@ mod tests {
         // What is shared is there once, though both tell of it.
         assert_eq!(demand([&one, &one], &mail), Demand { waiting: 3 + 3 + 5, running: 8, oldest });
         assert_eq!(demand([&one], &[]), Demand::default());
+        // They wrapped around, and so there was nothing to do.
+        let counters = format!("function\tmail\thigh={0}\tnormal={0}\tlow=1\trunning={0}\tfree={0}\n.\n", u64::MAX);
+        let most = Load { ours: true, functions: of_counters(counters.as_bytes()).unwrap(), connections: None };
+        let all = demand([&most, &most], &mail);
+        assert_eq!((all.waiting, all.running), (u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn the_command_line() {
 #[test]
 fn a_configuration_is_checked() {
     let folder = Folder::new();
-    folder.config("[group.a]\ncommand = 'x'\n");
+    folder.config("[group.a]\ncommand = 'true'\n");
     let good = program(&folder, &["--check-config"]);
     assert!(good.status.success() && text(&good.stdout).ends_with("runner.toml: good, 1 groups\n"), "{good:?}");
     folder.config("[group.a]\ncommand = 'x'\nmax-age = 'soon'\n");
@@ -51,6 +51,41 @@ fn a_configuration_is_checked() {
         assert_eq!(bad.status.code(), Some(1));
         assert!(text(&bad.stderr).contains("runner.toml:4:11: soon is not a time, such as 500ms"), "{bad:?}");
     }
+}
+
+/// A file was good whatever it named, and a start told of each of these in another way, some of them again and again.
+#[test]
+fn what_a_configuration_names_is_looked_for() {
+    let folder = Folder::new();
+    folder.write("bad.pem", "no certificate");
+    folder.config(
+        "servers = ['tls://127.0.0.1', 'unix:///run/x']\ntls = { ca-file = 'bad.pem' }\n\
+         [group.a]\ncommand = 'true'\ndirectory = 'none'\n\
+         [group.b]\ncommand = 'no-such-program'\nstdout = 'none/log'\n\
+         [group.c]\ncommand = 'true'\ndirectory = 'runner.toml'\n\
+         [group.d]\ncommand = './bad.pem'\nstderr = '.'\n\
+         [group.e]\ncommand = 'sh -c true'\nstderr = 'log'\n",
+    );
+    let bad = program(&folder, &["--check-config"]);
+    assert_eq!((bad.status.code(), &*bad.stdout), (Some(1), &b""[..]));
+    let all = text(&bad.stderr);
+    for (line, wanted) in [
+        "[tls]: no TLS connection to tls://127.0.0.1:4730: ",
+        "[group.a]: directory = ",
+        "[group.b]: command = \"no-such-program\" is not found, or cannot be run, in ",
+        "[group.b]: stdout = ",
+        "[group.c]: directory = ",
+        "[group.d]: command = \"./bad.pem\" is not found, or cannot be run, in ",
+        "[group.d]: stderr = ",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let said = all.lines().nth(line).unwrap_or_default();
+        assert!(said.contains(&format!("runner.toml: {wanted}")), "{wanted} in {all}");
+    }
+    assert_eq!(all.lines().count(), 7, "{all}");
+    assert!(!folder.path("log").exists(), "it only looks");
 }
 
 #[test]
