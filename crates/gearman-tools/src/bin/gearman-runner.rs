@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use gearman_tools::flags::parse;
+use gearman_tools::runner::check::missing;
 use gearman_tools::runner::config::Config;
 use gearman_tools::runner::control::ask;
 use gearman_tools::runner::flags::{Ask, Runner};
@@ -36,6 +37,7 @@ fn runs(flags: &Runner) -> ExitCode {
         Err(error) => return failed(error),
     };
     if flags.check_config {
+        missing(&config).iter().for_each(|what| report(NAME, format_args!("warning: {what}")));
         let text = format!("{}: good, {} groups\n", flags.config.display(), config.groups.len());
         return ended(NAME, print(&[text.as_bytes()]).map(|()| true));
     }

@@ -4,6 +4,7 @@
 //! values alone, in `scale`, `backoff` and `plan`.
 
 pub mod backoff;
+pub mod check;
 pub mod child;
 pub mod config;
 pub mod control;

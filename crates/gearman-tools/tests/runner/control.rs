@@ -45,6 +45,8 @@ fn a_configuration_is_checked() {
     folder.config("[group.a]\ncommand = 'x'\n");
     let good = program(&folder, &["--check-config"]);
     assert!(good.status.success() && text(&good.stdout).ends_with("runner.toml: good, 1 groups\n"), "{good:?}");
+    // A program that is not there was said to be good, and nothing else.
+    assert_eq!(text(&good.stderr), "gearman-runner: warning: a: there is no program x in PATH\n");
     folder.config("[group.a]\ncommand = 'x'\nmax-age = 'soon'\n");
     for arguments in [&["--check-config"][..], &[]] {
         let bad = program(&folder, arguments);
