@@ -94,5 +94,5 @@ check 'its worker works' olleh "$("$GEARMAN" -h 127.0.0.1 -p "$port" -f reverse 
 stop_runner 0
 check 'the file as it is' "$example/runner.toml: good, 1 groups" "$("$RUNNER" --config "$example/runner.toml" --check-config)"
 sed 's/^#\([a-z[]\)/\1/; /^user/d' contrib/gearman-runner.toml >"$scratch/runner.toml"
-check 'the file of contrib, with its group' "$scratch/runner.toml: good, 1 groups" "$("$RUNNER" --config "$scratch/runner.toml" --check-config)"
+check 'the file of contrib, with its group' "$scratch/runner.toml: good, 1 groups" "$("$RUNNER" --config "$scratch/runner.toml" --check-config 2>>"$log")"
 finish
