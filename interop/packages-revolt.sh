@@ -4,6 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=interop/packages-lib.sh
 . "$(dirname "$0")/packages-lib.sh"
+# shellcheck source=interop/packages/install.sh
+. interop/packages/install.sh
 
 if revolt=$(peers/revolt.sh); then
     eval "$revolt"
@@ -23,8 +25,27 @@ example() {
     check 'results' 'eno owt eerht' "$(sed -n 's/^results: //p' <<<"$said")"
     check_that 'a timer went on' grep -q '^ticks: [1-9]' <<<"$said"
 }
+# pages: composer installs the package, and the worker and the client that the page shows do their jobs. Revolt is Debian's, which composer
+# does not know.
+pages() {
+    local page=packages/revolt/README.md name
+    context=''
+    install_as "$page" revolt/event-loop:1.0.0
+    for name in worker client; do
+        "$TEST_PHP" interop/packages/shown.php program "$page" "// $name.php" | sed "s/:4730/:$port/" >"$scratch/project/$name.php"
+    done
+    background shown worker
+    await has_workers reverse 1
+    check "$page: what its client prints" $'eno\nowt\neerht' "$(shown client 2>>"$log")"
+    check_that "$page: its worker ends by SIGTERM" end_worker
+}
+shown() { cd "$scratch/project" && exec "$TEST_PHP" -d auto_prepend_file="$root/packages/revolt/tests/autoload.php" "$1.php"; }
+# It did not: what waits for the signal kept the loop going.
+end_worker() { kill -TERM "$pid" && wait_for 60 gone "$pid" && wait "$pid"; }
+
 php_script ours
 start_server ours
+if [ "${REVOLT_CLASSES:-}" ]; then pages; fi
 background "$TEST_PHP" "$root/examples/loops/worker.php" "127.0.0.1:$port"
 await has_workers reverse 1
 example select

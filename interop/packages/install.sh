@@ -10,7 +10,7 @@ install_as() {
     printf '#!/bin/sh\nexec %q %q "$@"\n' "$TEST_PHP" "$PACKAGES_COMPOSER" >"$scratch/bin/composer"
     chmod +x "$scratch/bin/composer"
     # The framework is Debian's, which composer does not know.
-    provided=$(printf ', "%s"' "${@:2}")
+    provided=$([ $# = 1 ] || printf ', "%s"' "${@:2}")
     provided=${provided#, }
     printf '{"name": "app/app", "provide": {%s}, "repositories": {"packagist.org": false}}' "${provided//:/\": \"}" >"$project/composer.json"
     "$TEST_PHP" interop/packages/shown.php commands "$1" 'composer require' >"$scratch/commands"

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace GearmanRs\Queue;
 
+use Closure;
+
 /**
  * What servers answer to the text commands `status`, and to `counters`, which only gearman_rs's has.
  *
@@ -90,8 +92,10 @@ final class AdminText
     private static function ask(Options $options, string $server, string $command): iterable
     {
         $stream = self::connect($options, $server);
-        fwrite($stream, "$command\n");
-        while (($line = fgets($stream)) !== false) {
+        $warnings = [];
+        self::noting($warnings, static fn () => fwrite($stream, "$command\n"));
+        // A server that wants a certificate says so only now, with TLS 1.3.
+        while (($line = self::noting($warnings, static fn () => fgets($stream))) !== false) {
             $line = rtrim($line, "\r\n");
             if ($line !== '.') {
                 yield $line;
@@ -102,7 +106,9 @@ final class AdminText
                 return;
             }
         }
-        throw new QueueException("The job server at $server did not answer `$command` in $options->timeout s");
+        throw $warnings === []
+            ? new QueueException("The job server at $server did not answer `$command` in $options->timeout s")
+            : Module::unreachable($options, "$server: $warnings[0]");
     }
 
     /** And not the line of a function whose name begins so. */
@@ -111,21 +117,44 @@ final class AdminText
         return str_starts_with($line, 'ERR ') && !str_contains($line, "\t");
     }
 
+    /**
+     * What is wrong with TLS is said by the first of several warnings of PHP alone.
+     *
+     * @template T
+     * @param list<string> $warnings
+     * @param Closure(): T $call
+     * @return T
+     */
+    private static function noting(array &$warnings, Closure $call): mixed
+    {
+        set_error_handler(static function (int $level, string $text) use (&$warnings): bool {
+            $warnings[] = trim(strtr((string) preg_replace('/^\w+\(\): /', '', $text), "\n", ' '));
+
+            return true;
+        });
+        try {
+            return $call();
+        } finally {
+            restore_error_handler();
+        }
+    }
+
     /** @return resource */
     private static function connect(Options $options, string $server): mixed
     {
         [$host, $port] = Options::address($server);
         $tls = array_filter(['cafile' => $options->caFile, 'local_cert' => $options->certificate, 'local_pk' => $options->key]);
-        $stream = @stream_socket_client(
+        $warnings = [];
+        $stream = self::noting($warnings, static fn () => stream_socket_client(
             sprintf(str_contains($host, ':') ? '%s://[%s]:%d' : '%s://%s:%d', $options->tls ? 'ssl' : 'tcp', $host, $port),
             $code,
             $error,
             $options->timeout,
             STREAM_CLIENT_CONNECT,
             stream_context_create(['ssl' => $tls + ['peer_name' => $host]]),
-        );
+        ));
         if ($stream === false) {
-            throw Module::unreachable($options, "$server: " . ($error ?: error_get_last()['message'] ?? 'no connection'));
+            throw Module::unreachable($options, "$server: " . ($warnings[0] ?? 'no connection'));
         }
         $seconds = (int) $options->timeout;
         stream_set_timeout($stream, $seconds, (int) (($options->timeout - $seconds) * 1e6));

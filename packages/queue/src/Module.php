@@ -30,10 +30,11 @@ final class Module
 
     public static function client(Options $options): GearmanClient
     {
-        return self::make(GearmanClient::class, $options);
+        return self::make(GearmanClient::class, $options)[0];
     }
 
-    public static function worker(Options $options): GearmanWorker
+    /** @return array{GearmanWorker, positive-int} With so many of the servers. */
+    public static function worker(Options $options): array
     {
         return self::make(GearmanWorker::class, $options);
     }
@@ -41,9 +42,9 @@ final class Module
     /**
      * @template T of GearmanClient|GearmanWorker
      * @param class-string<T> $class
-     * @return T
+     * @return array{T, positive-int}
      */
-    private static function make(string $class, Options $options): object
+    private static function make(string $class, Options $options): array
     {
         $before = [];
         foreach (self::SETTINGS as $name => $value) {
@@ -60,9 +61,8 @@ final class Module
             self::encrypt($made, $options);
         }
         $made->setTimeout((int) ceil($options->timeout * 1000));
-        self::addServers($made, $options);
 
-        return $made;
+        return [$made, self::addServers($made, $options)];
     }
 
     private static function encrypt(GearmanClient|GearmanWorker $made, Options $options): void
@@ -75,17 +75,30 @@ final class Module
         }
     }
 
-    private static function addServers(GearmanClient|GearmanWorker $made, Options $options): void
+    /**
+     * One of several whose name cannot be looked up is passed over, as one that is down.
+     *
+     * @return positive-int How many there are.
+     */
+    private static function addServers(GearmanClient|GearmanWorker $made, Options $options): int
     {
+        $count = 0;
+        $why = '';
         // false: without connecting at once.
         $lazily = (new ReflectionMethod($made, 'addServer'))->getNumberOfParameters() > 2 ? [false] : [];
         try {
             foreach ($lazily === [] ? self::thatListen($options) : $options->servers as $server) {
-                $made->addServer(...Options::address($server), ...$lazily);
+                if (@$made->addServer(...Options::address($server), ...$lazily)) {
+                    $count++;
+                } else {
+                    $why = (string) $made->error();
+                }
             }
         } catch (GearmanException $e) {
             throw self::unreachable($options, $e->getMessage());
         }
+
+        return $count ?: throw self::unreachable($options, $why);
     }
 
     /**

@@ -38,6 +38,12 @@ final class Options
         public readonly bool $failRejected = false,
     ) {
         array_map(self::address(...), $servers);
+        // Without it all would go over the network in the clear, though somebody had files made for that.
+        foreach ($tls ? [] : ['ca_file' => $caFile, 'certificate' => $certificate, 'key' => $key] as $name => $file) {
+            if ($file !== null) {
+                throw new QueueException("The option '$name' for Gearman wants TLS: the DSN begins with gearmans://, or 'tls' is 1");
+            }
+        }
     }
 
     /**
@@ -49,7 +55,9 @@ final class Options
     {
         if (preg_match('~^gearman(s?)://([^/?#@]*)(?:/([^?#]*))?(?:\?([^#]*))?$~D', $dsn, $parts) !== 1) {
             // It may have a password in it, so it is not shown.
-            throw new QueueException('This is no DSN of Gearman: gearman://host:4730,host2:4730/queue?option=value; gearmans:// for TLS');
+            throw new QueueException(
+                'This is no DSN of Gearman: gearman://host:4730,host2:4730/queue?option=value; gearmans:// for TLS. There is no user and no password',
+            );
         }
         [, $tls, $servers, $queues, $query] = $parts + ['', '', '', '', ''];
         parse_str($query, $said);

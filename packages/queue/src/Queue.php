@@ -185,6 +185,6 @@ final class Queue
             default => 'The log of gearmand may say more.',
         };
 
-        return new QueueException("A job of '$queue' was not queued at $servers: $why. $mend");
+        return new QueueException("A job of '$queue' was not queued at $servers ($why). $mend");
     }
 }

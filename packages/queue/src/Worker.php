@@ -29,7 +29,10 @@ final class Worker
 
     private static bool $endsWithProcess = false;
 
-    private GearmanWorker $worker;
+    private readonly GearmanWorker $worker;
+
+    /** How many of the servers it has. */
+    private readonly int $servers;
 
     /** @var Fiber<float, Closure(GearmanJob): string, int|null, GearmanJob>|null In the midst of work(), which has a job. */
     private ?Fiber $fiber = null;
@@ -48,7 +51,7 @@ final class Worker
     {
         $this->process = (int) getmypid();
         $this->made = microtime(true);
-        $this->worker = Module::worker($options);
+        [$this->worker, $this->servers] = Module::worker($options);
         $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING | GEARMAN_WORKER_GRAB_UNIQ);
         // The worker must not keep us, as nothing would end that but a search for cycles.
         $returned = &$this->returned;
@@ -67,7 +70,7 @@ final class Worker
     public function isUsable(Servers $servers): bool
     {
         return $this->process === getmypid()
-            && !$servers->mayLack(count($this->options->servers), microtime(true) - $this->made);
+            && !$servers->mayLack($this->servers, microtime(true) - $this->made);
     }
 
     /** The job to be done, or null if there is none. When this throws, the worker is of no use any more. */

@@ -62,7 +62,7 @@ final class OptionsTest extends TestCase
     {
         return [
             'another scheme' => ['redis://h', 'no DSN of Gearman'],
-            'a password' => ['gearman://me:secret@h/q', 'no DSN of Gearman'],
+            'a password' => ['gearman://me:secret@h/q', 'no user and no password'],
             'an unknown option' => ['gearman://h/q?pause=1', "no option 'pause'"],
             'no number' => ['gearman://h/q?wait=long', "'wait'"],
             'neither yes nor no' => ['gearman://h/q?fail_rejected=perhaps', "'fail_rejected'"],
@@ -71,6 +71,7 @@ final class OptionsTest extends TestCase
             'a list for a text' => ['gearman://h/q?ca_file[]=x', "'ca_file'"],
             'a list in a list' => ['gearman:///q?servers[0][]=x', "'servers'"],
             'no port' => ['gearman://h:65536/q', "'h:65536'"],
+            'a CA, and all in the clear' => ['gearman://h/q?ca_file=/ca.pem', "'ca_file' for Gearman wants TLS"],
             'no server' => ['gearman://h:port/q', "'h:port'"],
         ];
     }

@@ -101,6 +101,25 @@ final class ServersTest extends TestCase
         self::assertNull($queue->take('q', 0));
     }
 
+    /** It was a warning of PHP, which frameworks make an exception of, and an error that told to call addServer(). */
+    public function testAServerWhoseNameIsNotKnown(): void
+    {
+        $unknown = new Queue(new Options(['no..name']));
+        foreach ([fn () => $unknown->put('q', 'x'), fn () => $unknown->take('q', 0), fn () => $unknown->size('q')] as $call) {
+            try {
+                $call();
+                self::fail('there is no such name');
+            } catch (QueueException $e) {
+                self::assertStringContainsString('No job server of Gearman answers at no..name', $e->getMessage());
+                self::assertMatchesRegularExpression('/not known|resolve/', $e->getMessage());
+            }
+        }
+        $server = GearmanTestServer::start();
+        $queue = new Queue(new Options(['no..name', $server->address()]));
+        $queue->put('q', 'body');
+        self::assertSame('body', $queue->take('q', 10)?->body);
+    }
+
     public function testOneOfSeveralServersDoesNotAnswer(): void
     {
         $servers = [GearmanTestServer::start(), GearmanTestServer::start()];
@@ -170,6 +189,24 @@ final class ServersTest extends TestCase
             $job = $queue->take('q', 10);
             self::assertSame('secret', $job?->body);
             $job->complete();
+            // It was "Unknown error", or a warning of PHP where the server says it by TLS 1.3.
+            $strict = GearmanTestServer::start(
+                '--listen=tls://127.0.0.1:0', "--ssl-certificate=$certificate->file", "--ssl-key=$certificate->key", "--ssl-ca-file=$certificate->file",
+            );
+            foreach (
+                [
+                    ["127.0.0.1:$server->tlsPort/q?ca_file=$folder/none.pem", "$folder/none.pem"],
+                    ["127.0.0.1:$server->tlsPort/q", 'certificate verify failed'],
+                    ["127.0.0.1:$strict->tlsPort/q?ca_file=$certificate->file", 'certificate required'],
+                ] as [$dsn, $reason]
+            ) {
+                try {
+                    (new Queue(Options::fromDsn("gearmans://$dsn")))->size('q');
+                    self::fail($reason);
+                } catch (QueueException $e) {
+                    self::assertStringContainsString($reason, $e->getMessage());
+                }
+            }
         } finally {
             array_map(unlink(...), glob("$folder/*") ?: []);
             rmdir($folder);

@@ -52,7 +52,7 @@ final class GearmanTestServer
         $process = @proc_open($command, [['file', '/dev/null', 'r'], $output, $output], $pipes);
         if ($process === false) {
             @unlink($this->log);
-            throw new RuntimeException("$program cannot be started: name gearman_rs's gearmand by the environment variable GEARMAND");
+            throw self::notThere($program);
         }
         $this->process = $process;
         $this->pid = proc_get_status($process)['pid'];
@@ -166,7 +166,13 @@ final class GearmanTestServer
         $said = $this->output();
         $this->kill();
         @unlink($this->log);
-        throw new RuntimeException("$program does not start; is it gearman_rs's? It said:\n$said");
+        throw $said === '' ? self::notThere($program) : new RuntimeException("$program does not start; is it gearman_rs's? It said:\n$said");
+    }
+
+    /** proc_open() succeeds before PHP 8.3 where there is no such program. */
+    private static function notThere(string $program): RuntimeException
+    {
+        return new RuntimeException("There is no program $program: install gearman_rs's gearmand, or name it by the environment variable GEARMAND");
     }
 
     private function end(int $signal): void

@@ -72,6 +72,20 @@ final class GearmanTestServerTest extends TestCase
         GearmanTestServer::start('--no-such-option');
     }
 
+    /** It said that the program does not start, and nothing behind that. */
+    public function testAProgramThatIsNotThereIsNamed(): void
+    {
+        $before = (string) getenv('GEARMAND');
+        putenv('GEARMAND=/no/such/gearmand');
+        try {
+            $this->expectException(RuntimeException::class);
+            $this->expectExceptionMessage('There is no program /no/such/gearmand');
+            GearmanTestServer::start();
+        } finally {
+            putenv("GEARMAND=$before");
+        }
+    }
+
     /** PHP would otherwise wait for the server for ever. */
     public function testItEndsWithAProcessThatDies(): void
     {

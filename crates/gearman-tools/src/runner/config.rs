@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
+/// Least memory that can be a limit, a page: whoever writes 128 means 128M, and each process would be replaced for ever.
+const MEMORY: u64 = 4096;
+
 /// Longest file.
 const MAX_SIZE: u64 = 1 << 20;
 /// Most processes of a group.
@@ -346,7 +349,7 @@ impl RawGroup {
         let limits = Limits {
             jobs: positive(&self.max_jobs, |n| *n > 0)?.copied(),
             age: positive(&self.max_age, |time| !time.0.is_zero())?.map(|time| time.0),
-            memory: positive(&self.max_memory, |size| size.0 > 0)?.map(|size| size.0),
+            memory: memory(&self.max_memory)?,
             cpu: positive(&self.max_cpu, |time| !time.0.is_zero())?.map(|time| time.0),
         };
         let directory = self.directory.map_or(folder.into(), |path| folder.join(path));
@@ -466,6 +469,15 @@ fn stop_signal(name: Option<&Spanned<String>>) -> Result<Signal, Mistake> {
     }
 }
 
+fn memory(limit: &Option<Spanned<Size>>) -> Result<Option<u64>, Mistake> {
+    match limit {
+        Some(limit) if limit.get_ref().0 < MEMORY => {
+            Err(Mistake::of(limit, "so few bytes no process has: write 128M, for example"))
+        }
+        limit => Ok(limit.as_ref().map(|limit| limit.get_ref().0)),
+    }
+}
+
 /// A limit, where there is one.
 fn positive<T>(limit: &Option<Spanned<T>>, is: impl Fn(&T) -> bool) -> Result<Option<&T>, Mistake> {
     match limit {
@@ -555,6 +567,7 @@ mod tests {
             ("[group.a]\ncommand = 3\n", "2:11: invalid type: integer `3`, expected a text, or a list of texts"),
             ("[group.a]\ncommand='x'\nmax-age = 'soon'\n", "3:11: soon is not a time, such as 500ms"),
             ("[group.a]\ncommand='x'\nmax-memory = '1T'\n", "3:14: 1T is not a size"),
+            ("[group.a]\ncommand='x'\nmax-memory = 128\n", "3:14: so few bytes no process has"),
             ("[group.a]\ncommand='x'\nmax-jobs = 0\n", "3:12: 0 is too little"),
             ("[group.a]\ncommand='x'\nmin = 5\nmax = 4\nfunctions='*'\n", "4:7: max is less than min"),
             ("[group.a]\ncommand='x'\nmax = 4\nfunctions=[]\n", "1:8: it has min and max, so functions is wanted"),

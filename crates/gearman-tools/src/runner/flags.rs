@@ -15,7 +15,7 @@ pub struct Runner {
     /// The configuration
     #[arg(short, long, value_name = "FILE", default_value = "/etc/gearman-runner.toml", global = true)]
     pub config: PathBuf,
-    /// Say whether the configuration is good, and end
+    /// Say whether the configuration is good, and what it names that is not there, and end
     #[arg(long)]
     pub check_config: bool,
     /// Socket of the runner that is asked [default: that of the configuration]
