@@ -39,6 +39,7 @@
 //! runner::launch      a program is started
 //! runner::files       whether files have changed
 //! runner::load        what a server says
+//! runner::check       whether what a configuration names is there
 //! runner::servers     … all of them, at each look
 //! runner::notify      what the service manager is sent
 //! ---- all of it ----
