@@ -12,15 +12,14 @@ pub fn end(received: &[u8], seen: usize, listing: bool) -> Option<usize> {
     let line_end = |from: usize| memchr::memchr(b'\n', &received[from..]).map(|i| from + i + 1);
     // A line of a list may begin with ERR as well, where a function is called so; then it has columns.
     let first = |line: &[u8]| !listing || line.starts_with(b"ERR ") && !line.contains(&b'\t');
-    let mut line = match memchr::memrchr(b'\n', &received[..seen]) {
-        Some(i) => i + 1,
-        None => 0,
-    };
-    while let Some(end) = line_end(line.max(seen.min(received.len()))) {
+    let mut next = line_end(seen.min(received.len()));
+    // Only where there is an end to a line: who looks back for the start of a long one with each part of it never comes to its end.
+    let mut line = next.and_then(|_| memchr::memrchr(b'\n', &received[..seen])).map_or(0, |i| i + 1);
+    while let Some(end) = next {
         if line == 0 && first(&received[..end]) || listing && matches!(&received[line..end], b".\n" | b".\r\n") {
             return Some(end);
         }
-        line = end;
+        (line, next) = (end, line_end(end));
     }
     None
 }
