@@ -48,8 +48,8 @@ for ($n = 0; $n < $jobs;) {
         unset($short);
         gc_collect_cycles(); // PHP does so by itself after 10,000 of them
     }
-    if ($before === 0 && $n >= $jobs / 20) {
-        $before = rss();
+    if ($before === 0 && $n >= $jobs / 2) {
+        $before = resident();
     }
     if (intdiv($n * 100, (int) $jobs) > $percent) {
         $percent = intdiv($n * 100, (int) $jobs);

@@ -6,8 +6,8 @@ $worker = new GearmanWorker();
 $worker->addServer('127.0.0.1', (int) $port);
 $done = $before = 0;
 $worker->addFunction('soak', function (GearmanJob $job) use (&$done, &$before, $jobs) {
-    if (++$done === intdiv((int) $jobs, 20)) {
-        $before = rss();
+    if (++$done === intdiv((int) $jobs, 2)) {
+        $before = resident();
     }
     switch ($job->workload()[0]) {
         case 't':
