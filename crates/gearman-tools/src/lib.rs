@@ -24,7 +24,6 @@
 //! daemon      gearman -d and -i: detaching, and the pid file
 //! runner::value       gearman-runner: values of its configuration
 //! runner::config      … the configuration: a file -> settings
-//! runner::check       … whether what it names is there
 //! runner::flags       … its options
 //! ---- decisions: values in, values out ----
 //! runner::backoff     when a program that crashes is started again
