@@ -24,6 +24,8 @@ while_php_works() {
         context="$kind server, worker in PHP ($php): "
         check 'gearadmin --workers' "$(connections "${C_GEARADMIN:?}")" "$(connections "$GEARADMIN")"
         end "$pid"
+        # Else it may be taken for the next one.
+        await has_workers story 0 || fail 'the server sees its end'
     done
     context="$kind server: "
 }
