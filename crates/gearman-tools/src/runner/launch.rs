@@ -109,22 +109,16 @@ pub fn become_program(plan: Option<OsString>) -> (String, u8) {
         return (what, NOT_FOUND);
     }
     let [program, arguments @ ..] = &plan.command[..] else { return ("there is no program".into(), NOT_FOUND) };
+    let folder = plan.directory.display();
     if plan.check {
-        match found(program) {
-            true => std::process::exit(0),
-            false => {
-                return (
-                    format!(
-                        "command = {program:?} is not found, or cannot be run, in {}: name another",
-                        plan.directory.display()
-                    ),
-                    NOT_FOUND,
-                );
-            }
+        if found(program) {
+            std::process::exit(0);
         }
+        let what = format!("command = {program:?} is not found, or cannot be run, in {folder}: name another");
+        return (what, NOT_FOUND);
     }
     let error = Command::new(program).args(arguments).exec();
-    (format!("cannot run {program} in {}: {error}", plan.directory.display()), NOT_FOUND)
+    (format!("cannot run {program} in {folder}: {error}"), NOT_FOUND)
 }
 
 /// Where the system looks for it.
