@@ -23,9 +23,7 @@ while_php_works() {
         await has_workers story 1 || fail 'the PHP worker comes'
         context="$kind server, worker in PHP ($php): "
         check 'gearadmin --workers' "$(connections "${C_GEARADMIN:?}")" "$(connections "$GEARADMIN")"
-        end "$pid"
-        # Else it may be taken for the next one.
-        await has_workers story 0 || fail 'the server sees its end'
+        end_workers "$pid"
     done
     context="$kind server: "
 }

@@ -71,7 +71,7 @@ end() {
 }
 
 # await CONDITION...: for so long as a working program may need on a busy machine.
-await() { wait_for 10 "$@" || { say "waited in vain: $*"; return 1; }; }
+await() { wait_for 60 "$@" || { say "waited in vain: $*"; return 1; }; }
 lines_in() { [ -f "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 exists() { [ -e "$1" ]; }
 

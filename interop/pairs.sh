@@ -28,7 +28,7 @@ for kind in ours C; do
             mkdir "$scratch/$kind-$worker-$client"
             add_up php_with "$client" interop/client.php "$port" "$scratch/$kind-$worker-$client"
         done
-        end "${workers[@]}"
+        end_workers "${workers[@]}"
     done
     context="$kind server: "
     check_that 'still runs at the end' kill -0 "$server"

@@ -26,7 +26,7 @@ for kind in C ours; do
             mkdir "$scratch/$kind-$worker-$client"
             add_up php_with "$client" interop/client.php "$here" "$scratch/$kind-$worker-$client"
         done
-        end "${workers[@]}"
+        end_workers "${workers[@]}"
     done
 
     context="$kind server, tools: "

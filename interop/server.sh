@@ -34,6 +34,12 @@ admin() (
 jobs_of() { admin status | awk -F '\t' -v f="$1" '$1 == f { print $2, $3, $4; found = 1 } END { if (!found) print "0 0 0" }'; }
 jobs_are() { [ "$(jobs_of "$1")" = "$2" ]; }
 has_workers() { [[ "$(jobs_of "$1")" == *" $2" ]]; }
+# end_workers PID...: all of the server's. Until it has seen their end it counts them, and one could be taken for the next that comes.
+end_workers() {
+    end "$@"
+    await is_deserted || fail 'the server sees its workers end'
+}
+is_deserted() { admin status | awk -F '\t' '$4 > 0 { exit 1 }'; }
 
 # tool_worker KIND FUNCTION ARGUMENT...: a command line tool as worker, which the server knows then. Sets pid, and adds it to workers.
 tool_worker() {

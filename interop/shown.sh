@@ -33,7 +33,7 @@ for kind in ours C; do
             timeout 30 "$(tool "$c")" -h 127.0.0.1 -p "$port" -f echo <"$scratch/large" >"$scratch/large.back"
             check_that "1 MB with NUL bytes, $c tool" cmp -s "$scratch/large" "$scratch/large.back"
         done
-        end "$worker"
+        end_workers "$worker"
     done
     end "$server"
 done

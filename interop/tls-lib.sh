@@ -88,5 +88,5 @@ php_run() {
     # libgearman copies all that it has again and again: half a minute for 64 MB.
     if [ "$1$2" != oursours ]; then megabytes=8; fi
     add_up php_with "$2" -d memory_limit=1G interop/large.php "$4" echo "$megabytes" "${own_files[@]}"
-    end "${workers[@]}"
+    end_workers "${workers[@]}"
 }
