@@ -7,6 +7,7 @@
 //! A handle is no address: servers on one host give the same ones. Where a client has got it from one of its servers, that one
 //! alone is asked, see `search`.
 
+use crate::client::{Client, HANGS};
 use crate::error::{Error, Result};
 use crate::net::address::ServerAddress;
 use crate::net::tls::TlsChoice;
@@ -14,7 +15,7 @@ use crate::protocol::admin::unspeakable;
 use crate::protocol::answer::{Refusal, fields};
 use crate::protocol::codec::Sink;
 use crate::protocol::names::{check_function, check_unique};
-use crate::server_connection::{ServerConnection, Settings};
+use crate::server_connection::{ServerConnection, Settings, drive};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -219,6 +220,58 @@ impl Asking {
             (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
             (answer, _) => answer,
         }
+    }
+}
+
+impl Client {
+    /// A text command about one job, to be put to the server that gave its handle, if that is remembered; else to all, one
+    /// after another, until one knows the job. Its answer is to be waited for by [`Client::answer_to`].
+    ///
+    /// # Errors
+    /// [`Error::NoServers`].
+    pub fn inquire(&mut self, question: Question) -> Result<usize> {
+        if self.servers.is_empty() {
+            return Err(Error::NoServers);
+        }
+        let mut order = question.handle.as_ref().map_or_else(Vec::new, |handle| self.origins.of(handle));
+        if order.is_empty() {
+            order.extend(0..self.servers.len());
+            order.sort_by_key(|i| self.servers[*i].connection.hangs());
+        }
+        let servers = order.into_iter().filter_map(|i| self.servers.get(i)).map(|server| &server.connection);
+        let targets = servers.map(|connection| (connection.address().clone(), self.tls.clone()));
+        Ok(self.inquiries.insert(Inquiry::new(question, targets)))
+    }
+
+    /// Waits for the answer to [`Client::inquire`]; `None`: no server knows the job. Can be dropped and called again.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at `until`. Where no server knows the job, and one could not say so, that one's:
+    /// [`Error::Connect`] and its kin, [`Error::Lost`], [`Error::Protocol`], [`Error::Server`] where it does not know the
+    /// command or does not allow it.
+    pub async fn answer_to(&mut self, inquiry: usize, until: Option<Instant>) -> Result<Option<Bytes>> {
+        let begun = Instant::now();
+        let wake = |c: &Client| c.inquiries.get(inquiry).and_then(Inquiry::wake);
+        let answer = drive(self, until, wake, |c, cx| match c.inquiries.get_mut(inquiry) {
+            Some(asked) => asked.poll(cx, &c.settings),
+            None => Poll::Ready(Err(Error::NothingToWaitFor)),
+        });
+        let answer = answer.await;
+        let asked = self.inquiries.try_remove(inquiry);
+        answer.unwrap_or_else(|| {
+            // Its connection is another one, and may be good.
+            if let Some(hangs) = asked.as_ref().and_then(|asked| asked.hangs(HANGS)) {
+                let hanging = self.servers.iter_mut().filter(|server| server.connection.address() == hangs);
+                hanging.for_each(|server| server.connection.pass_over());
+            }
+            let server = asked.map_or_else(|| "the servers".into(), |asked| asked.server().into());
+            Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 })
+        })
+    }
+
+    /// Nobody waits for this answer any more.
+    pub fn forget_inquiry(&mut self, inquiry: usize) {
+        self.inquiries.try_remove(inquiry);
     }
 }
 

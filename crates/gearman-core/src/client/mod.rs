@@ -11,6 +11,7 @@
 //! Each task ends exactly once: by an answer, or because it was sent and its connection was lost.
 
 mod dispatch;
+mod exchange;
 pub mod inquiry;
 mod look;
 mod ongoing;
@@ -21,22 +22,20 @@ mod server;
 pub mod task;
 pub mod unique;
 
-use crate::client::inquiry::{Inquiry, Question};
+use crate::client::inquiry::Inquiry;
 use crate::client::ongoing::{Listener, Ongoing, Parts};
-use crate::client::pending::Received;
 use crate::client::pool::Pool;
-use crate::client::search::{Answer, Origins};
+use crate::client::search::Origins;
 use crate::client::server::Server;
-use crate::client::task::{Ask, Event, Kind, LONG_KEYS, TaskId};
+use crate::client::task::{Ask, Event, TaskId};
 use crate::client::unique::Unique;
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
-use crate::net::connection::{Connection, Packet};
+use crate::net::connection::Connection;
 use crate::net::fork::Process;
 use crate::net::tls::TlsChoice;
 use crate::net::watch::Watch;
 use crate::protocol::codec::Sink;
-use crate::protocol::message::{Request, Response};
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
@@ -45,10 +44,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Requests are handed to a connection as long as less than this waits to be written.
-const AHEAD: usize = 256 * 1024;
-/// Packets taken off a connection in one go, so that requests keep flowing meanwhile.
-const BATCH: usize = 1024;
 /// A connection that was silent for this long is looked at before it is used again.
 const IDLE: Duration = Duration::from_millis(1);
 /// Who waits for a shorter time takes no server for one that hangs.
@@ -360,179 +355,6 @@ impl Client {
         if news { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// False: enough waits to be written there already.
-    fn send(&mut self, i: usize, id: TaskId) -> bool {
-        let server = &mut self.servers[i];
-        let long_keys = server.long_keys;
-        server.is_asked();
-        let Some(connection) = server.for_request(self.exceptions) else {
-            return false;
-        };
-        if connection.write_buffer().len() >= AHEAD {
-            return false;
-        }
-        let Some(task) = self.tasks.get_mut(id.index as usize) else {
-            return true;
-        };
-        if let Some(search) = &mut task.search {
-            search.asks(i);
-        }
-        let packet = std::mem::take(&mut task.packet);
-        if task.kind.needs_permission(&packet) && !long_keys {
-            Request::Option(LONG_KEYS).encode(connection.write_buffer());
-            server.pending.asked_permission(id, packet);
-        } else {
-            connection.write_buffer().share(packet);
-            server.pending.sent(id, task.kind);
-        }
-        true
-    }
-
-    /// Writes and reads what can be without waiting. True: something became known.
-    fn exchange(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
-        let news = self.write_and_read(i, cx);
-        let server = &mut self.servers[i];
-        if news {
-            server.used = Instant::now();
-        }
-        server.note_progress();
-        news
-    }
-
-    fn write_and_read(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
-        let mut received = 0;
-        loop {
-            let server = &mut self.servers[i];
-            let idle = server.pending.is_idle();
-            let Some(connection) = server.connection.up() else {
-                return received > 0;
-            };
-            if idle && !connection.has_output() {
-                return received > 0; // nothing is expected: an idle connection is looked at in begin()
-            }
-            let flushed = connection.poll_flush(cx);
-            // Read also after a failed write: the server may have sent the reason before it closed.
-            while let Poll::Ready(next) = self.poll_packet(i, cx) {
-                if let Err(error) = next.and_then(|packet| self.receive(i, &packet)) {
-                    self.lose(i, &error);
-                    return true;
-                }
-                received += 1;
-                if received >= BATCH {
-                    cx.waker().wake_by_ref();
-                    return true;
-                }
-            }
-            match flushed {
-                Poll::Ready(Err(error)) => {
-                    self.lose(i, &error);
-                    return true;
-                }
-                // There is room again: hand over more, and go on while that is taken.
-                Poll::Ready(Ok(())) if !self.waiting.is_empty() => {
-                    // No error: that is for when no server is up.
-                    received += usize::from(self.dispatch(cx).unwrap_or(false));
-                    if !self.servers[i].connection.up().is_some_and(|c| c.has_output()) {
-                        return received > 0;
-                    }
-                }
-                _ => return received > 0,
-            }
-        }
-    }
-
-    fn poll_packet(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<Packet>> {
-        let server = &mut self.servers[i];
-        if server.pending.is_idle() {
-            return Poll::Pending;
-        }
-        match server.connection.up() {
-            Some(connection) => connection.poll_packet(cx),
-            None => Poll::Pending,
-        }
-    }
-
-    fn receive(&mut self, i: usize, packet: &Packet) -> Result<()> {
-        let server = &mut self.servers[i];
-        let name = server.connection.name();
-        let frame = packet.frame();
-        let response = Response::parse(&frame).map_err(|e| e.at(name))?;
-        let received = server.pending.receive(response, name, |part| packet.keep(part)).map_err(|e| e.at(name))?;
-        server.connection.prove();
-        match received {
-            Received::Event(id, event, last) => {
-                if self.servers.len() > 1
-                    && let Event::Created(handle) = &event
-                {
-                    self.origins.remember(handle, i);
-                }
-                self.report(id, event, last);
-            }
-            Received::Permitted(id, question) => {
-                server.long_keys = true;
-                if let Some(connection) = server.connection.up() {
-                    connection.write_buffer().share(question);
-                    server.pending.sent(id, Kind::StatusUnique);
-                }
-            }
-            Received::Nothing => {}
-        }
-        Ok(())
-    }
-
-    fn report(&mut self, id: TaskId, event: Event, last: bool) {
-        let limit = self.settings.max_packet;
-        self.reports += 1;
-        let Some(task) = self.task(id).filter(|t| !t.ended) else {
-            return;
-        };
-        let event = match &mut task.search {
-            None => event,
-            Some(search) => match search.receive(event) {
-                Answer::Final(event) => event,
-                Answer::AskNext(question) => {
-                    task.packet = question;
-                    self.waiting.push_back(id);
-                    return;
-                }
-            },
-        };
-        match &mut task.listener {
-            Listener::Nobody => {}
-            Listener::Events => {
-                self.running -= usize::from(last);
-                self.events.push_back((id, event));
-            }
-            Listener::Call(parts) => {
-                match event {
-                    Event::Data(data) => parts.add(data, limit),
-                    event if last => parts.end = Some(event),
-                    _ => {}
-                }
-                task.ended = parts.end.is_some();
-                return; // kept until the call takes its end
-            }
-        }
-        if last {
-            self.tasks.remove(id.index as usize);
-        }
-    }
-
-    /// The connection is of no use any more; every task that waited for it ends.
-    fn lose(&mut self, i: usize, error: &Error) {
-        let server = &mut self.servers[i];
-        if !server.connection.lost(error.clone()) {
-            server.connection.down(); // it made sense before, and a client does not come back by itself
-        }
-        self.end_pending(i, error);
-    }
-
-    fn end_pending(&mut self, i: usize, error: &Error) {
-        for id in self.servers[i].pending.end() {
-            self.report(id, Event::Error(error.clone().into()), true);
-        }
-    }
-
     /// Who waits for `limit` at most has waited in vain. Of several servers, one that owes the answer to a request, to one of `only`,
     /// in order, where that is given, and gave no sign of life for as long as `silent`, hangs: its connection is given up, with all
     /// that waits there, and what comes next goes to another. A job that runs is nothing that a server owes, and one that sends,
@@ -552,56 +374,6 @@ impl Client {
                 self.again |= !self.waiting.is_empty(); // for those that wait for room there
             }
         }
-    }
-
-    /// A text command about one job, to be put to the server that gave its handle, if that is remembered; else to all, one
-    /// after another, until one knows the job. Its answer is to be waited for by [`Client::answer_to`].
-    ///
-    /// # Errors
-    /// [`Error::NoServers`].
-    pub fn inquire(&mut self, question: Question) -> Result<usize> {
-        if self.servers.is_empty() {
-            return Err(Error::NoServers);
-        }
-        let mut order = question.handle.as_ref().map_or_else(Vec::new, |handle| self.origins.of(handle));
-        if order.is_empty() {
-            order.extend(0..self.servers.len());
-            order.sort_by_key(|i| self.servers[*i].connection.hangs());
-        }
-        let servers = order.into_iter().filter_map(|i| self.servers.get(i)).map(|server| &server.connection);
-        let targets = servers.map(|connection| (connection.address().clone(), self.tls.clone()));
-        Ok(self.inquiries.insert(Inquiry::new(question, targets)))
-    }
-
-    /// Waits for the answer to [`Client::inquire`]; `None`: no server knows the job. Can be dropped and called again.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] at `until`. Where no server knows the job, and one could not say so, that one's:
-    /// [`Error::Connect`] and its kin, [`Error::Lost`], [`Error::Protocol`], [`Error::Server`] where it does not know the
-    /// command or does not allow it.
-    pub async fn answer_to(&mut self, inquiry: usize, until: Option<Instant>) -> Result<Option<Bytes>> {
-        let begun = Instant::now();
-        let wake = |c: &Client| c.inquiries.get(inquiry).and_then(Inquiry::wake);
-        let answer = drive(self, until, wake, |c, cx| match c.inquiries.get_mut(inquiry) {
-            Some(asked) => asked.poll(cx, &c.settings),
-            None => Poll::Ready(Err(Error::NothingToWaitFor)),
-        });
-        let answer = answer.await;
-        let asked = self.inquiries.try_remove(inquiry);
-        answer.unwrap_or_else(|| {
-            // Its connection is another one, and may be good.
-            if let Some(hangs) = asked.as_ref().and_then(|asked| asked.hangs(HANGS)) {
-                let hanging = self.servers.iter_mut().filter(|server| server.connection.address() == hangs);
-                hanging.for_each(|server| server.connection.pass_over());
-            }
-            let server = asked.map_or_else(|| "the servers".into(), |asked| asked.server().into());
-            Err(Error::Timeout { server, waited: begun.elapsed().as_millis() as u64 })
-        })
-    }
-
-    /// Nobody waits for this answer any more.
-    pub fn forget_inquiry(&mut self, inquiry: usize) {
-        self.inquiries.try_remove(inquiry);
     }
 
     /// The key to send for what the user gave: `None` and empty become one that no other job has,

@@ -19,10 +19,8 @@ pub(crate) struct Server {
     pub(crate) pending: Pending,
     /// The call in which connecting last failed.
     pub(crate) tried: Option<u64>,
-    /// When something last went over it.
-    pub(crate) used: Instant,
     /// When it gave its last sign of life, or was asked while it owed no answer.
-    silent: Instant,
+    pub(crate) used: Instant,
     /// How far the connection had got by then.
     progress: u64,
     /// The option `exceptions` was sent.
@@ -40,7 +38,6 @@ impl Server {
             pending: Pending::default(),
             tried: None,
             used: Instant::now(),
-            silent: Instant::now(),
             progress: 0,
             exceptions_sent: false,
             long_keys: false,
@@ -76,20 +73,20 @@ impl Server {
     pub(crate) fn note_progress(&mut self) {
         let Some(progress) = self.connection.up().map(|connection| connection.progress()) else { return };
         if std::mem::replace(&mut self.progress, progress) != progress {
-            self.silent = Instant::now();
+            self.used = Instant::now();
         }
     }
 
     /// Something is about to be asked.
     pub(crate) fn is_asked(&mut self) {
         if !self.pending.owes(None) {
-            self.silent = Instant::now();
+            self.used = Instant::now();
         }
     }
 
     /// Does it owe an answer, to one of `only` where that is given, and gave no sign of life for so long?
     pub(crate) fn is_silent(&self, long: Duration, only: Option<&[TaskId]>) -> bool {
-        self.silent.elapsed() >= long && self.pending.owes(only)
+        self.used.elapsed() >= long && self.pending.owes(only)
     }
 
     /// The connection, to append a request. The option `exceptions` is sent before the first
