@@ -161,6 +161,7 @@
 //! net::stream             bytes to and from a server, TCP, Unix or TLS: the only file with sockets
 //! net::connection         packets out of a stream, requests into it
 //! server_connection       a server and the way to it: connecting, waiting after failures
+//! silence                 for how long a server has said nothing
 //! client                  any number of tasks over any number of servers; yields events
 //! client::unique          keys for jobs that were given none
 //! client::pool            idle connections, for the next client
@@ -171,6 +172,7 @@
 //! client::pending         requests whose answers are due on one connection; pure
 //! client::server          a server as a client uses it
 //! client::dispatch        which server a waiting task goes to
+//! client::exchange        what goes to a server and comes from it
 //! client::look            a client in an event loop of somebody else's
 //! worker                  jobs of any number of servers, one at a time
 //! worker::job             a job that was given to this worker
@@ -180,6 +182,7 @@
 //! worker::notices         what servers tell of jobs unasked
 //! worker::direct          jobs without a grab, and jobs ahead
 //! worker::echo            ECHO_REQ: does a server answer?
+//! worker::hangs           of several servers one that does not answer
 //! worker::pace            calls that fail at once are slowed down
 //! worker::look            a worker in an event loop of somebody else's
 //! ```
@@ -202,6 +205,8 @@ pub mod fuzzing;
 mod random;
 #[cfg(feature = "client")]
 pub mod server_connection;
+#[cfg(feature = "client")]
+mod silence;
 #[cfg(feature = "client")]
 pub mod worker;
 

@@ -1,7 +1,8 @@
-//! Of several servers one that takes requests and does not answer: which one that is, and where all else goes then.
+//! Of several servers one that takes requests and does not answer: which one that is, and where all else goes then; and workers, which
+//! others still give jobs.
 
 use crate::conversation::*;
-use crate::util::{Script, ask, client, end, events, join, pass, req, res, within};
+use crate::util::{Script, ask, client, end, events, join, pass, poll_times, req, res, within, worker};
 use gearman_core::client::Client;
 use gearman_core::client::inquiry::Question;
 use gearman_core::client::task::{Ask, Event};
@@ -11,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 const LIMIT: Duration = Duration::from_secs(2);
+/// For so long a worker waits for one server alone.
+const ALONE: Duration = Duration::from_secs(1);
 
 fn job(background: bool, key: &str, workload: &[u8]) -> Ask {
     Ask::submit(Priority::Normal, background, b"f", key.as_bytes(), workload).unwrap()
@@ -224,5 +227,100 @@ fn text_commands_go_to_others_too() {
             client.answer_to(id, None).await.unwrap().unwrap();
         };
         join(servers, calls).await;
+    });
+}
+
+/// A worker waited for such a server, and had no job of any other.
+#[test]
+fn a_worker_asks_the_others() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = worker(&[first.server(), second.server()], b"f");
+        let servers = async {
+            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+            hangs.greeted("f").await;
+            good.expect(CAN_DO, "f").await;
+            pass(ALONE).await;
+            good.expect(GRAB_JOB_ALL, "").await;
+            good.assign("H:good:1").await;
+            good.done("H:good:1").await;
+            // It is not waited for once more.
+            good.expect(GRAB_JOB_ALL, "").await;
+            good.no_job().await;
+            good.wake().await;
+            good.assign("H:good:2").await;
+            good.done("H:good:2").await;
+            good.expect(GRAB_JOB_ALL, "").await;
+            good.no_job().await;
+            // What it was asked stands: it answers late, and then as ever.
+            hangs.assign("H:late:1").await;
+            hangs.done("H:late:1").await;
+            hangs.expect(GRAB_JOB_ALL, "").await;
+            hangs.no_job().await;
+            hangs.wake().await;
+            hangs.assign("H:late:2").await;
+            (hangs, good)
+        };
+        let work = async {
+            for handle in ["H:good:1", "H:good:2", "H:late:1", "H:late:2"] {
+                run(&mut worker, handle).await;
+            }
+        };
+        join(servers, work).await;
+    });
+}
+
+/// One that sends a job little by little is at work, until it stops.
+#[test]
+fn a_worker_waits_for_who_is_at_work() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = worker(&[first.server(), second.server()], b"f");
+        let servers = async {
+            let (mut slow, mut other) = join(first.conversation(), second.conversation()).await;
+            slow.greeted("f").await;
+            let assignment = crate::conversation::job("H:slow").answer();
+            let (most, rest) = assignment.split_at(assignment.len() - 1);
+            for byte in most {
+                slow.send([*byte]).await;
+                pass(ALONE / 4).await; // it may see two at once
+            }
+            other.expect(CAN_DO, "f").await;
+            assert!(poll_times(1, other.receive(GRAB_JOB_ALL)).await.is_none());
+            pass(ALONE).await;
+            other.expect(GRAB_JOB_ALL, "").await;
+            other.assign("H:other").await;
+            other.done("H:other").await;
+            slow.send(rest).await;
+            slow.done("H:slow").await;
+            (slow, other)
+        };
+        let work = async {
+            run(&mut worker, "H:other").await;
+            run(&mut worker, "H:slow").await;
+        };
+        join(servers, work).await;
+    });
+}
+
+/// What nobody else could answer is waited for.
+#[test]
+fn a_worker_waits_for_who_is_alone() {
+    within(async || {
+        let (first, gone) = (Script::tcp().await, Script::unix());
+        let mut worker = worker(&[first.server(), gone.server()], b"f");
+        drop(gone);
+        let server = async {
+            let mut server = first.conversation().await;
+            server.greeted("f").await;
+            pass(3 * ALONE).await;
+            server.assign("H:1").await;
+            server
+        };
+        let grab = async {
+            let job = worker.grab_job(None).await.unwrap();
+            assert_eq!(job.handle, "H:1");
+        };
+        join(server, grab).await;
     });
 }

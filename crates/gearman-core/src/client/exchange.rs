@@ -50,7 +50,8 @@ impl Client {
     /// Writes and reads what can be without waiting. True: something became known.
     pub(super) fn exchange(&mut self, i: usize, cx: &mut Context<'_>) -> bool {
         let news = self.write_and_read(i, cx);
-        self.servers[i].note_progress();
+        let server = &mut self.servers[i];
+        server.silence.observe(&mut server.connection);
         news
     }
 

@@ -151,7 +151,8 @@ impl Client {
                 self.lose(i, &Error::lost("the server", "the connection belongs to the process that made it"));
                 continue;
             }
-            let (idle, look) = (server.pending.is_idle(), sends || now.saturating_duration_since(server.used) > IDLE);
+            let (idle, look) =
+                (server.pending.is_idle(), sends || now.saturating_duration_since(server.silence.since()) > IDLE);
             // What came unasked must not be taken for the answer to what is asked next.
             let ended = |c: &mut Connection| match idle {
                 true => c.has_input() || look && c.is_stale(),

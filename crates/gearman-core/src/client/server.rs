@@ -9,8 +9,8 @@ use crate::client::task::TaskId;
 use crate::net::connection::Connection;
 use crate::protocol::message::Request;
 use crate::server_connection::{ServerConnection, Settings};
+use crate::silence::Silence;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// One server of a client.
 #[derive(Debug)]
@@ -19,10 +19,8 @@ pub(crate) struct Server {
     pub(crate) pending: Pending,
     /// The call in which connecting last failed.
     pub(crate) tried: Option<u64>,
-    /// When it gave its last sign of life, or was asked while it owed no answer.
-    pub(crate) used: Instant,
-    /// How far the connection had got by then.
-    progress: u64,
+    /// Since its last sign of life, or since it was asked while it owed no answer.
+    pub(crate) silence: Silence,
     /// The option `exceptions` was sent.
     exceptions_sent: bool,
     /// The server answered that it can be asked about keys of [`crate::MAX_UNIQUE`] bytes.
@@ -37,8 +35,7 @@ impl Server {
             connection,
             pending: Pending::default(),
             tried: None,
-            used: Instant::now(),
-            progress: 0,
+            silence: Silence::default(),
             exceptions_sent: false,
             long_keys: false,
             pool,
@@ -55,7 +52,7 @@ impl Server {
             self.connection.adopt(connection);
             self.exceptions_sent = exceptions_sent;
             self.long_keys = false;
-            self.used = Instant::now();
+            self.silence.begin();
         }
     }
 
@@ -63,30 +60,22 @@ impl Server {
     pub(crate) fn made(&mut self) {
         self.exceptions_sent = false;
         self.long_keys = false;
-        self.used = Instant::now();
+        self.silence.begin();
         if let Some(pool) = &self.pool {
             pool.made();
-        }
-    }
-
-    /// Takes note of signs of life.
-    pub(crate) fn note_progress(&mut self) {
-        let Some(progress) = self.connection.up().map(|connection| connection.progress()) else { return };
-        if std::mem::replace(&mut self.progress, progress) != progress {
-            self.used = Instant::now();
         }
     }
 
     /// Something is about to be asked.
     pub(crate) fn is_asked(&mut self) {
         if !self.pending.owes(None) {
-            self.used = Instant::now();
+            self.silence.begin();
         }
     }
 
     /// Does it owe an answer, to one of `only` where that is given, and gave no sign of life for so long?
     pub(crate) fn is_silent(&self, long: Duration, only: Option<&[TaskId]>) -> bool {
-        self.used.elapsed() >= long && self.pending.owes(only)
+        self.silence.lasts(long) && self.pending.owes(only)
     }
 
     /// The connection, to append a request. The option `exceptions` is sent before the first

@@ -164,9 +164,8 @@ impl Worker {
         // Other servers than ours count a job's time from the moment they gave it.
         let timed = self.abilities.have_timeout() && server.protocol.assignment != Assignment::Direct;
         let more = !server.protocol.last_was_empty && matches!(server.protocol.state, State::Awake | State::Grabbing);
-        let Some(connection) = server.connection.up().filter(|_| more && !timed) else { return };
-        for _ in ahead..self.prefetch {
-            server.protocol.grab(self.grab, connection.write_buffer());
+        if more && !timed {
+            (ahead..self.prefetch).for_each(|_| server.grab(self.grab));
         }
     }
 }

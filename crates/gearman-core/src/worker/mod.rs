@@ -7,7 +7,7 @@
 //! answers with [`Worker::send`]. Every await can be dropped and begun again.
 //!
 //! One server is asked at a time, so that never more than one job is on its way here, unless more are wanted
-//! ([`Worker::prefetch`]). A server that has none is asked to wake us (PRE_SLEEP, NOOP) and is left alone until
+//! ([`Worker::prefetch`]), or a server does not answer: see `worker/hangs.rs`. A server that has none is asked to wake us (PRE_SLEEP, NOOP) and is left alone until
 //! it does. Where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
 //! server can be reached, calls that fail at once are slowed down: see `worker/pace.rs`.
 
@@ -30,6 +30,7 @@ use tokio::time::Instant;
 
 mod direct;
 mod echo;
+mod hangs;
 pub mod job;
 mod look;
 mod notices;
@@ -268,15 +269,20 @@ impl Worker {
         }
     }
 
-    /// Has every connected server answered that it has no job?
+    /// Has every connected server answered that it has no job, but for those that hang?
     fn is_answered(&self) -> bool {
-        let mut up = self.servers.iter().filter(|p| p.connection.is_up()).peekable();
+        let mut up = self.servers.iter().filter(|p| p.connection.is_up() && !p.hangs).peekable();
         up.peek().is_some() && up.all(|p| matches!(p.protocol.state, State::NoJob | State::Asleep))
     }
 
     /// When to go on though no socket is ready.
     fn wake(&self) -> Option<Instant> {
-        self.servers.iter().filter_map(|p| p.connection.wake()).chain(self.answer_by()).min()
+        self.servers
+            .iter()
+            .filter_map(|p| p.connection.wake())
+            .chain(self.answer_by())
+            .chain(self.patience_ends())
+            .min()
     }
 
     /// A job, if one can be had without waiting for longer than a server takes to answer.
@@ -382,6 +388,7 @@ impl Worker {
                     return self.found(job, when_idle, cx);
                 }
             }
+            self.see_who_hangs();
             let asked = self.ask(when_idle);
             for i in 0..self.servers.len() {
                 self.flush(i, cx);
@@ -414,12 +421,6 @@ impl Worker {
         }
         self.try_flush(job.server);
         Poll::Ready(Some(Ok(job)))
-    }
-
-    /// Has a server something to answer that has to do with jobs?
-    fn is_asking(&self) -> bool {
-        let asked = |p: &Server| p.connection.is_up() && matches!(p.protocol.state, State::Grabbing | State::Waking);
-        self.servers.iter().any(asked)
     }
 
     /// Every server once, beginning with [`Worker::next_server`].
@@ -465,7 +466,7 @@ impl Worker {
                     if may_ask {
                         server.protocol.ask_directly(connection.write_buffer());
                     }
-                    server.protocol.grab(self.grab, connection.write_buffer());
+                    server.grab(self.grab);
                     (busy, asked) = (true, true);
                 }
                 State::NoJob if when_idle != WhenIdle::Never => server.protocol.sleep(connection.write_buffer()),

@@ -3,7 +3,9 @@
 //! Must never know the jobs themselves, but for what was told of some. All but the connection's own state is forgotten with
 //! the connection.
 
+use crate::protocol::message::Grab;
 use crate::server_connection::ServerConnection;
+use crate::silence::Silence;
 use crate::worker::protocol::Protocol;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -23,6 +25,10 @@ pub(super) struct Server {
     pub(super) unfinished: usize,
     /// When it must have answered that we stopped waiting, if that was sent.
     pub(super) answer_by: Option<Instant>,
+    /// Since its last sign of life, or since it was asked for a job while it owed no answer.
+    pub(super) silence: Silence,
+    /// It owes an answer, and others are asked meanwhile.
+    pub(super) hangs: bool,
     /// What it said of jobs unasked.
     pub(super) told: Told,
 }
@@ -30,13 +36,25 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(connection: ServerConnection) -> Server {
         let (protocol, told) = (Protocol::default(), Told::default());
-        Server { connection, protocol, introduced: 0, unfinished: 0, answer_by: None, told }
+        let silence = Silence::default();
+        Server { connection, protocol, introduced: 0, unfinished: 0, answer_by: None, silence, hangs: false, told }
     }
 
     /// The connection is gone, and all that belonged to it.
     pub(super) fn forget(&mut self) {
         (self.protocol, self.unfinished, self.answer_by) = (Protocol::default(), 0, None);
         self.told = Told::default();
+        self.hangs = false;
+    }
+
+    /// Asks for a job, over a connection that is up.
+    pub(super) fn grab(&mut self, form: Grab) {
+        if self.protocol.grabs == 0 {
+            self.silence.begin();
+        }
+        if let Some(connection) = self.connection.up() {
+            self.protocol.grab(form, connection.write_buffer());
+        }
     }
 
     pub(super) fn has_output(&mut self) -> bool {
