@@ -2,8 +2,13 @@
 //!
 //! Owns the way there. Must never know who asks.
 
+use crate::runner::config::Config;
+use crate::runner::files::Files;
 use crate::runner::status::Status;
 use tokio::sync::{mpsc, oneshot};
+
+/// Where the answer to an order goes: what was done, or why it was not.
+pub type Answer = oneshot::Sender<Result<String, String>>;
 
 /// What is asked, and where the answer goes.
 #[derive(Debug)]
@@ -11,11 +16,13 @@ pub enum Order {
     /// What there is to be seen.
     Status(oneshot::Sender<Status>),
     /// The file is read again.
-    Reload(oneshot::Sender<Result<String, String>>),
+    Reload(Answer),
     /// All processes of a group are replaced.
-    Restart(String, oneshot::Sender<Result<String, String>>),
+    Restart(String, Answer),
     /// All end.
-    Stop(oneshot::Sender<Result<String, String>>),
+    Stop(Answer),
+    /// The file was read: what it says, and the files of each group as they were then.
+    Apply(Box<Config>, Vec<(String, Files)>),
     /// Files of a group have changed.
     Changed(String),
 }

@@ -8,10 +8,11 @@ use crate::runner::files::Files;
 use crate::runner::http;
 use crate::runner::log::{Log, Writer};
 use crate::runner::notify::{ALIVE, READY, STOPPING, notify, reloading, watchdog};
-use crate::runner::orders::{Order, Orders};
+use crate::runner::orders::{Answer, Order, Orders};
 use crate::runner::servers::{Asking, Look};
 use crate::runner::supervisor::Supervisor;
 use nix::sys::signal::Signal as Number;
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -54,6 +55,8 @@ struct Loop {
     asking: Option<Asking>,
     /// The tasks that look at files; begun anew by a reload.
     tasks: Vec<JoinHandle<()>>,
+    /// Reloads that are not done, each with whom the outcome is for.
+    reloads: VecDeque<Option<Answer>>,
     /// The end has begun.
     stopping: bool,
 }
@@ -101,9 +104,19 @@ impl Loop {
             }
             tokio::spawn(http::serve(listener, orders.clone()));
         }
+        // Before any process is started: what changes from then on is news to it.
+        let files = files_of(&config).await;
         let supervisor = Supervisor::new(file, config, log.clone());
-        let mut this = Loop { supervisor, log, orders, asking: None, tasks: Vec::new(), stopping: false };
-        this.watch();
+        let mut this = Loop {
+            supervisor,
+            log,
+            orders,
+            asking: None,
+            tasks: Vec::new(),
+            reloads: VecDeque::new(),
+            stopping: false,
+        };
+        this.watch(files);
         this.supervisor.step();
         this.tell(READY);
         let alive = watchdog();
@@ -117,10 +130,7 @@ impl Loop {
                 _ = terminate.recv() => this.stop("SIGTERM"),
                 _ = interrupt.recv() => this.stop("SIGINT"),
                 _ = quit.recv() => this.stop("SIGQUIT"),
-                _ = signals.hangup.recv() => {
-                    // It has said itself what is wrong.
-                    let _ = this.reload();
-                }
+                _ = signals.hangup.recv() => this.reload(None),
                 _ = first.recv() => this.supervisor.signal(Number::SIGUSR1),
                 _ = second.recv() => this.supervisor.signal(Number::SIGUSR2),
                 Some(order) = ordered.recv() => this.order(order),
@@ -157,23 +167,55 @@ impl Loop {
         self.supervisor.stop(why);
     }
 
-    fn reload(&mut self) -> Result<String, String> {
-        self.tell(&reloading());
-        let reloaded = self.supervisor.reload();
-        if reloaded.is_ok() {
-            self.watch();
+    /// One after the other: what was read first is begun first.
+    fn reload(&mut self, answer: Option<Answer>) {
+        self.reloads.push_back(answer);
+        if self.reloads.len() == 1 {
+            self.read();
         }
+    }
+
+    /// Reads the file. What it says is begun by [`Order::Apply`], once the files of its groups were looked at.
+    fn read(&mut self) {
+        self.tell(&reloading());
+        match self.supervisor.read() {
+            Ok(config) => {
+                let orders = self.orders.clone();
+                tokio::spawn(async move {
+                    let files = files_of(&config).await;
+                    orders.tell(Order::Apply(config.into(), files)).await
+                });
+            }
+            Err(error) => self.reloaded(Err(error)),
+        }
+    }
+
+    fn apply(&mut self, config: Config, files: Vec<(String, Files)>) {
+        let outcome = self.supervisor.apply(config);
+        if outcome.is_ok() {
+            self.watch(files);
+        }
+        self.reloaded(outcome);
+    }
+
+    fn reloaded(&mut self, outcome: Result<String, String>) {
         if !self.stopping {
             self.tell(READY);
         }
-        reloaded
+        if let Some(Some(answer)) = self.reloads.pop_front() {
+            let _ = answer.send(outcome); // who has asked may have gone
+        }
+        if !self.reloads.is_empty() {
+            self.read();
+        }
     }
 
     fn order(&mut self, order: Order) {
         // Who has asked may have gone.
         let _ = match order {
             Order::Status(answer) => answer.send(self.supervisor.status()).is_ok(),
-            Order::Reload(answer) => answer.send(self.reload()).is_ok(),
+            Order::Reload(answer) => return self.reload(Some(answer)),
+            Order::Apply(config, files) => return self.apply(*config, files),
             Order::Restart(group, answer) => answer.send(self.supervisor.restart(&group, "restart")).is_ok(),
             Order::Stop(answer) => {
                 self.stop("it was asked to stop");
@@ -183,20 +225,26 @@ impl Loop {
         };
     }
 
-    /// Begins to look at servers and files.
-    fn watch(&mut self) {
+    /// Begins to look at servers, and at files.
+    fn watch(&mut self, files: Vec<(String, Files)>) {
         let questions = self.supervisor.questions();
         // What is asked as before goes on: else each of many reloads would ask a server once more that hangs.
         if self.asking.as_ref().map(Asking::questions) != questions.as_ref() {
             self.asking = questions.map(Asking::begin);
         }
         self.tasks.drain(..).for_each(|task| task.abort());
-        let config = self.supervisor.config();
-        for group in config.groups.iter().filter(|group| !group.watch.is_empty()) {
-            let watching = watch_files(group.watch.clone(), group.name.clone(), self.orders.clone());
-            self.tasks.push(tokio::spawn(watching));
-        }
+        let watching =
+            files.into_iter().map(|(group, files)| tokio::spawn(watch_files(files, group, self.orders.clone())));
+        self.tasks.extend(watching);
     }
+}
+
+/// The files of each group that has some, as they are now.
+async fn files_of(config: &Config) -> Vec<(String, Files)> {
+    let groups = config.groups.iter().filter(|group| !group.watch.is_empty());
+    let groups: Vec<_> = groups.map(|group| (group.name.clone(), group.watch.clone())).collect();
+    let looked = spawn_blocking(|| groups.into_iter().map(|(group, paths)| (group, Files::new(paths))).collect());
+    looked.await.unwrap_or_default()
 }
 
 async fn until(when: Option<Instant>) {
@@ -215,8 +263,7 @@ async fn next_look(asking: &mut Option<Asking>) -> Option<Look> {
 }
 
 /// Looks at files, again and again.
-async fn watch_files(paths: Vec<PathBuf>, group: String, orders: Orders) {
-    let Ok(mut files) = spawn_blocking(move || Files::new(paths)).await else { return };
+async fn watch_files(mut files: Files, group: String, orders: Orders) {
     loop {
         sleep(FILES).await;
         let looked = spawn_blocking(move || {

@@ -142,20 +142,27 @@ impl Supervisor {
         self.groups.iter().any(Group::measures)
     }
 
-    /// Reads the file again, and replaces all processes.
+    /// Reads the file again.
     ///
     /// # Errors
-    /// What is wrong with the file; then all goes on as before.
-    pub fn reload(&mut self) -> Result<String, String> {
-        if self.stopping {
-            return Err("the runner is stopping".into());
-        }
-        let config = Config::read(&self.file).map_err(|error| {
+    /// What is wrong with it; then all goes on as before.
+    pub fn read(&mut self) -> Result<Config, String> {
+        Config::read(&self.file).map_err(|error| {
             let error = error.to_string();
             self.log.say(Level::Error, None, &format!("not reloaded: {error}"));
             self.config_error = Some(error.clone());
             error
-        })?;
+        })
+    }
+
+    /// Goes on by what was read, and replaces all processes.
+    ///
+    /// # Errors
+    /// The end has begun.
+    pub fn apply(&mut self, config: Config) -> Result<String, String> {
+        if self.stopping {
+            return Err("the runner is stopping".into());
+        }
         for (key, old, new) in [
             ("socket", format!("{:?}", self.config.socket), format!("{:?}", config.socket)),
             ("metrics", format!("{:?}", self.config.metrics), format!("{:?}", config.metrics)),
