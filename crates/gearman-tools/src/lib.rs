@@ -22,33 +22,35 @@
 //! client      gearman: submits jobs and shows what comes back
 //! worker      gearman -w: runs a command for each job
 //! daemon      gearman -d and -i: detaching, and the pid file
-//! runner::value       gearman-runner: values of its configuration
-//! runner::config      … the configuration: a file -> settings
-//! runner::flags       … its options
+//! runner::value            gearman-runner: values of its configuration
+//! runner::config::account  … as whom a program runs
+//! runner::config::keys     … its keys -> settings
+//! runner::config           … the configuration: a file -> settings
+//! runner::flags            … its options
 //! ---- decisions: values in, values out ----
-//! runner::backoff     when a program that crashes is started again
-//! runner::scale       how many processes there should be, by the jobs that there are
-//! runner::plan        which of them are started, and which end
-//! runner::status      what there is to be seen
-//! runner::metrics     … as Prometheus reads it
+//! runner::backoff          when a program that crashes is started again
+//! runner::scale            how many processes there should be, by the jobs that there are
+//! runner::plan             which of them are started, and which end
+//! runner::status           what there is to be seen
+//! runner::metrics          … as Prometheus reads it
 //! ---- the world outside ----
-//! runner::lines       bytes -> lines
-//! runner::log         what is written, and who writes it
-//! runner::process     memory and time of a process
-//! runner::launch      a program is started
-//! runner::files       whether files have changed
-//! runner::load        what a server says
-//! runner::check       whether what a configuration names is there
-//! runner::servers     … all of them, at each look
-//! runner::notify      what the service manager is sent
+//! runner::lines            bytes -> lines
+//! runner::log              what is written, and who writes it
+//! runner::process          memory and time of a process
+//! runner::launch           a program is started
+//! runner::files            whether files have changed
+//! runner::load             what a server says
+//! runner::check            whether what a configuration names is there
+//! runner::servers          … all of them, at each look
+//! runner::notify           what the service manager is sent
 //! ---- all of it ----
-//! runner::child       one process
-//! runner::group       those that run the same program
-//! runner::supervisor  all groups
-//! runner::orders      what others ask of it
-//! runner::http        … over HTTP
-//! runner::control     … over a socket
-//! runner::run         the loop
+//! runner::child            one process
+//! runner::group            those that run the same program
+//! runner::supervisor       all groups
+//! runner::orders           what others ask of it
+//! runner::http             … over HTTP
+//! runner::control          … over a socket
+//! runner::run              the loop
 //! bin/        main functions
 //! ```
 
