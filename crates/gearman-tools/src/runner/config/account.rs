@@ -2,7 +2,7 @@
 //!
 //! Asks the system for users and groups. Must never change this process.
 
-use super::keys::Mistake;
+use super::Mistake;
 use crate::runner::value::NameOrNumber;
 use nix::unistd::{Gid, Group as SystemGroup, Uid, User, geteuid};
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 //!
 //! Owns the defaults. Must never read a file.
 
-use super::{Account, Config, Group, Limits, LogFormat, Sink};
+use super::{Account, Config, Group, Limits, LogFormat, Mistake, Sink};
 use crate::runner::value::{NameOrNumber, Pattern, Size, Texts, Time, Words};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
@@ -75,21 +75,6 @@ struct RawGroup {
     max_memory: Option<Spanned<Size>>,
     max_cpu: Option<Spanned<Time>>,
     watch: Option<Texts>,
-}
-
-/// Something wrong: at which byte, and what.
-pub(super) struct Mistake(pub(super) usize, pub(super) String);
-
-impl Mistake {
-    pub(super) fn of<T>(part: &Spanned<T>, reason: impl Into<String>) -> Mistake {
-        Mistake(part.span().start, reason.into())
-    }
-}
-
-impl From<toml::de::Error> for Mistake {
-    fn from(error: toml::de::Error) -> Mistake {
-        Mistake(error.span().map_or(0, |span| span.start), error.message().to_owned())
-    }
 }
 
 impl RawConfig {

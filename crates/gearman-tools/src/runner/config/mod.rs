@@ -12,13 +12,14 @@ use crate::runner::value::Pattern;
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
 use gearman_core::regular;
-use keys::{Mistake, RawConfig};
+use keys::RawConfig;
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use toml::Spanned;
 
 /// Longest file.
 const MAX_SIZE: u64 = 1 << 20;
@@ -142,6 +143,21 @@ pub enum ConfigError {
         /// What is wrong, and how to mend it.
         reason: String,
     },
+}
+
+/// Something wrong: at which byte, and what.
+struct Mistake(usize, String);
+
+impl Mistake {
+    fn of<T>(part: &Spanned<T>, reason: impl Into<String>) -> Mistake {
+        Mistake(part.span().start, reason.into())
+    }
+}
+
+impl From<toml::de::Error> for Mistake {
+    fn from(error: toml::de::Error) -> Mistake {
+        Mistake(error.span().map_or(0, |span| span.start), error.message().to_owned())
+    }
 }
 
 impl Config {
