@@ -62,10 +62,7 @@ final class GearmanTestServer
 
     public function __destruct()
     {
-        $this->stop();
-        if (getmypid() === $this->owner) {
-            @unlink($this->log);
-        }
+        $this->leaveNothing();
     }
 
     /**
@@ -194,6 +191,14 @@ final class GearmanTestServer
     private function endWithProcess(): void
     {
         $server = WeakReference::create($this);
-        register_shutdown_function(static fn () => $server->get()?->stop());
+        register_shutdown_function(static fn () => $server->get()?->leaveNothing());
+    }
+
+    private function leaveNothing(): void
+    {
+        $this->stop();
+        if (getmypid() === $this->owner) {
+            @unlink($this->log);
+        }
     }
 }

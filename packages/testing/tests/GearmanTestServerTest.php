@@ -86,9 +86,11 @@ final class GearmanTestServerTest extends TestCase
         }
     }
 
-    /** PHP would otherwise wait for the server for ever. */
+    /** PHP would otherwise wait for the server for ever. What it has written was left behind. */
     public function testItEndsWithAProcessThatDies(): void
     {
+        $folder = sys_get_temp_dir() . '/testing-' . getmypid();
+        mkdir($folder);
         $code = <<<'PHP'
             require getenv('AUTOLOAD');
             $server = GearmanRs\Testing\GearmanTestServer::start();
@@ -102,11 +104,12 @@ final class GearmanTestServerTest extends TestCase
             [1 => ['pipe', 'w']],
             $pipes,
             null,
-            ['AUTOLOAD' => dirname(__DIR__, 2) . '/autoload.php'] + getenv(),
+            ['AUTOLOAD' => dirname(__DIR__, 2) . '/autoload.php', 'TMPDIR' => $folder] + getenv(),
         );
         $pid = (int) stream_get_contents($pipes[1]);
         self::assertSame(255, proc_close($process));
         self::assertGreaterThan(0, $pid);
         self::assertFalse(posix_kill($pid, 0));
+        self::assertTrue(rmdir($folder), 'it is empty');
     }
 }
