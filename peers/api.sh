@@ -12,6 +12,7 @@ folder=$root/target/peers/api
 program=$folder/schemathesis
 
 has_pip || exit 0
+alone
 if ! cmp -s "$wanted" "$folder/wanted" || [ "$(sed -n 's/^export PYTHONPATH=//p' "$program")" != "$folder/python" ]; then
     rm -rf "$folder"
     mkdir -p "$folder"

@@ -4,10 +4,13 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=peers/table.sh
+. peers/table.sh
 
 from=peers/page
 to=$root/target/peers/page
 
+alone
 if ! cmp -s "$from/package-lock.json" "$to/fetched"; then
     rm -rf "$to"
     mkdir -p "$to"

@@ -31,6 +31,7 @@ fetch() {
     rows revolt >"$peers/listed"
 }
 
+alone
 if ! as_listed; then
     have apt-get || die "Missing, and there is no apt-get to fetch it: ${packages[*]} (named as in Debian)"
     rm -rf "$peers"

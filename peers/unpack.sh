@@ -11,6 +11,7 @@ files=$peers/root # the unpacked packages
 # shellcheck disable=SC2034
 vars=$peers/vars
 mapfile -t packages < <(listed "$group" debian)
+alone
 
 # What is there was fetched by the table as it is now.
 as_listed() { [ "$(rows "$group")" = "$(cat "$peers/listed" 2>/dev/null)" ]; }
