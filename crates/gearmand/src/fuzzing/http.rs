@@ -66,14 +66,17 @@ async fn answer(how: u8, pace: usize, sent: &[u8]) -> Vec<u8> {
             _ = &mut serving => return talking.await,
             answer = &mut talking => answer,
         };
-        // Events go on until it is seen that nobody is there to read them.
-        let events = answer.windows(EVENTS.len()).any(|part| part == EVENTS);
-        if !events {
+        // They go on until it is seen that nobody is there to read them.
+        if !has_events(&answer) {
             let _ = serving.await;
         }
         answer
     };
     tokio::time::timeout(LONG, both).await.unwrap_or_else(|_| panic!("it goes on"))
+}
+
+fn has_events(answer: &[u8]) -> bool {
+    answer.windows(EVENTS.len()).any(|part| part == EVENTS)
 }
 
 fn http(with_tokens: bool) -> Http {
@@ -109,8 +112,16 @@ async fn talk(peer: DuplexStream, sent: &[u8]) -> Vec<u8> {
         }
     };
     let sending = async {
-        // The other end may have had enough.
-        let _ = writer.write_all(sent).await;
+        // What is behind a question for events is not read.
+        let events = async {
+            while !has_events(&answer.borrow()) {
+                silence().await;
+            }
+        };
+        tokio::select! {
+            _ = writer.write_all(sent) => {} // the other end may have had enough
+            () = events => {}
+        }
         silence().await;
         let _ = writer.shutdown().await;
         silence().await;
