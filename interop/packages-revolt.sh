@@ -49,6 +49,6 @@ if [ "${REVOLT_CLASSES:-}" ]; then pages; fi
 background "$TEST_PHP" "$root/examples/loops/worker.php" "127.0.0.1:$port"
 await has_workers reverse 1
 example select
-example amp
+if "$TEST_PHP" -r 'exit((int) !stream_resolve_include_path("Amp/autoload.php"));'; then example amp; else skip 'amp: the system has no php-amphp-amp'; fi
 if [ "${REVOLT_CLASSES:-}" ]; then example revolt; fi
 finish

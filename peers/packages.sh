@@ -44,6 +44,7 @@ make_wrappers() {
 if ! ready; then
     begin
     make_wrappers
-    ready || die "PHPUnit or composer does not start: try ${peers#"$root"/}/bin/php /usr/bin/phpunit --version"
+    # Debian 13's want to be where they are installed.
+    ready || die "PHPUnit or composer does not start from ${peers#"$root"/}: apt-get install ${packages[*]}"
 fi
 cat "$vars"
