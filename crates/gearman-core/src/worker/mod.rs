@@ -7,8 +7,8 @@
 //! answers with [`Worker::send`]. Every await can be dropped and begun again.
 //!
 //! One server is asked at a time, so that never more than one job is on its way here, unless more are wanted
-//! ([`Worker::prefetch`]), or a server does not answer: see `worker/hangs.rs`. A server that has none is asked to wake us (PRE_SLEEP, NOOP) and is left alone until
-//! it does. Where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
+//! ([`Worker::prefetch`]), or a server does not answer: see `worker/hangs.rs`. A server that has none is asked to
+//! wake us (PRE_SLEEP, NOOP) and is left alone until it does. Where it is the only one and can do so, it gives us the job itself: see `worker/direct.rs`. Where no
 //! server can be reached, calls that fail at once are slowed down: see `worker/pace.rs`.
 
 use crate::error::{Error, Result};
