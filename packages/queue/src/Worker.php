@@ -37,9 +37,6 @@ final class Worker
     /** @var Fiber<float, Closure(GearmanJob): string, int|null, GearmanJob>|null In the midst of work(), which has a job. */
     private ?Fiber $fiber = null;
 
-    /** It was told that there is no job, and will be woken for one. */
-    private bool $asleep = false;
-
     /** The function of work() was called, and has returned. */
     private bool $returned = false;
 
@@ -137,9 +134,9 @@ final class Worker
     /** What runs in the fiber. Returns null if no job came, else the return code of its end. */
     private function work(float $deadline): ?int
     {
-        // pecl's does not ask again before it has looked whether the server woke it, and is still there.
-        $looked = !$this->asleep || !Module::isPecl();
-        $this->asleep = false;
+        // pecl's says that there is no job where there is no server, too; and of a server that it sleeps at it asks nothing before
+        // wait() has seen that it was woken. wait() tells the one, and sees the other.
+        $looked = !Module::isPecl();
         $answerDue = microtime(true) + $this->options->timeout;
         while (true) {
             $this->worker->setTimeout((int) ceil($this->options->timeout * 1000));
@@ -152,8 +149,6 @@ final class Worker
                 // With that answer and nothing else: a job on its way would belong to nobody.
                 $left = $deadline - microtime(true);
                 if ($left <= 0 && $looked) {
-                    $this->asleep = true;
-
                     return null;
                 }
                 $this->wait(max(0, $left));
