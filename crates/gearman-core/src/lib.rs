@@ -146,6 +146,7 @@
 //! net::address            "host:port,…", tls://host:port and unix:///path
 //! ---- feature "tls" ----
 //! regular                 the bytes of a regular file
+//! settings_file           the text of a file of settings, and a place in it
 //! net::pem                certificates and keys out of PEM files
 //! net::x509               what a certificate is for, and whether it names itself as who signed it
 //! net::authorities        whom a CA file trusts: certificates of its CAs, and those that it holds itself
@@ -195,6 +196,8 @@ pub mod protocol;
 #[cfg(feature = "tls")]
 pub mod regular;
 pub mod return_code;
+#[cfg(feature = "tls")]
+pub mod settings_file;
 
 #[cfg(feature = "client")]
 pub mod client;

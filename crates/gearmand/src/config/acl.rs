@@ -6,9 +6,10 @@
 //!
 //! Invariants: a file is taken whole or not at all; all that a peer needs to be matched is in it, nothing is looked up.
 
-use crate::config::rule_file::{self, FileError, Mistake};
+use crate::config::rule_file::Mistake;
 use crate::net::peer::Peer;
 use crate::rights::{Pattern, Rights};
+use gearman_core::settings_file::{self, SettingsError};
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -39,16 +40,16 @@ impl Acl {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`FileError`], which names it.
-    pub fn read(file: &Path) -> Result<Acl, FileError> {
-        Acl::parse(&rule_file::read(file)?, file)
+    /// [`SettingsError`], which names it.
+    pub fn read(file: &Path) -> Result<Acl, SettingsError> {
+        Acl::parse(&settings_file::read(file)?, file)
     }
 
     /// Reads the text of a file; the name is for errors.
     ///
     /// # Errors
-    /// [`FileError::Wrong`], with the place.
-    pub fn parse(text: &str, file: &Path) -> Result<Acl, FileError> {
+    /// [`SettingsError::Wrong`], with the place.
+    pub fn parse(text: &str, file: &Path) -> Result<Acl, SettingsError> {
         let parsed: File = toml::from_str(text).map_err(|e| Mistake::from(e).of(text, file))?;
         if parsed.rule.is_empty() {
             return Err(Mistake::at(0, "there is no [[rule]]: nobody could do anything").of(text, file));

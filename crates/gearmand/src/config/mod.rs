@@ -19,7 +19,6 @@ pub use listen::ListenOn;
 pub use options::{DEFAULT_FILE, DEFAULT_LOG, DEFAULT_PID, Options, Switch};
 pub use policies::Policies;
 pub use queues::{Queue, QueueOptions, Secret};
-pub use rule_file::FileError;
 pub(crate) use tokens::Token;
 pub use tokens::Tokens;
 pub use usage::Usage;

@@ -8,8 +8,9 @@
 
 use crate::broker::policy::{MAX_RULES, Policy, Rule, Source};
 use crate::broker::recurring::Schedule;
-use crate::config::rule_file::{self, Entry, FileError, Mistake, entries, in_order, scalar};
+use crate::config::rule_file::{Entry, Mistake, entries, in_order, scalar};
 use crate::config::schedules::schedules;
+use gearman_core::settings_file::{self, SettingsError};
 use std::path::Path;
 use toml::de::DeTable;
 
@@ -24,16 +25,16 @@ impl Policies {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`FileError`], which names it.
-    pub fn read(file: &Path) -> Result<Policies, FileError> {
-        Policies::parse(&rule_file::read(file)?, file)
+    /// [`SettingsError`], which names it.
+    pub fn read(file: &Path) -> Result<Policies, SettingsError> {
+        Policies::parse(&settings_file::read(file)?, file)
     }
 
     /// Reads the text of a file; the name is for errors.
     ///
     /// # Errors
-    /// [`FileError::Wrong`], with the place.
-    pub fn parse(text: &str, file: &Path) -> Result<Policies, FileError> {
+    /// [`SettingsError::Wrong`], with the place.
+    pub fn parse(text: &str, file: &Path) -> Result<Policies, SettingsError> {
         let parsed = DeTable::parse(text).map_err(Mistake::from);
         parsed
             .and_then(|tables| Policies::of_tables(tables.get_ref(), text, file))

@@ -1,60 +1,15 @@
-//! A file of rules in TOML: its text, and the place in it where something is wrong.
+//! A file of rules in TOML: its entries, and the place of each in its text.
 //!
 //! Owns what all such files have in common. Must never know what one of them says.
 //!
-//! Invariants: only a regular file of a bounded size is read; every mistake has its line and column.
+//! Invariants: every mistake has its line and column.
 
-use gearman_core::regular;
+use gearman_core::settings_file::SettingsError;
 use std::fmt::Display;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
-
-/// No file that a person writes is larger.
-const MAX_SIZE: u64 = 1024 * 1024;
-
-/// Why a file is not taken.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileError {
-    /// It cannot be read.
-    #[error("{}: {reason}", .file.display())]
-    Unreadable {
-        /// Its name.
-        file: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-    /// It says something that cannot be.
-    #[error("{}:{line}:{column}: {reason}", .file.display())]
-    Wrong {
-        /// Its name.
-        file: PathBuf,
-        /// The line, from 1 on.
-        line: usize,
-        /// The character in it, from 1 on.
-        column: usize,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-/// The text of a file.
-pub(super) fn read(file: &Path) -> Result<String, FileError> {
-    let unreadable = |reason: String| FileError::Unreadable { file: file.into(), reason };
-    let text = text_of(file).map_err(|e| unreadable(e.to_string()))?;
-    String::from_utf8(text).map_err(|e| unreadable(e.utf8_error().to_string()))
-}
-
-/// The text of a file that is not too large.
-fn text_of(file: &Path) -> std::io::Result<Vec<u8>> {
-    let text = regular::read(file, MAX_SIZE)?;
-    match text.len() as u64 > MAX_SIZE {
-        true => Err(std::io::Error::other(format!("it is larger than {MAX_SIZE} bytes"))),
-        false => Ok(text),
-    }
-}
 
 /// Something wrong in a text.
 #[derive(Debug)]
@@ -75,10 +30,8 @@ impl Mistake {
     }
 
     /// With its place in the text of this file.
-    pub(super) fn of(self, text: &str, file: &Path) -> FileError {
-        let (line, column) = place(text, self.at);
-        let reason = self.reason.trim().replace('\n', "; ").replace(char::is_control, " ");
-        FileError::Wrong { file: file.into(), line, column, reason }
+    pub(super) fn of(self, text: &str, file: &Path) -> SettingsError {
+        SettingsError::wrong(file, text, self.at, &self.reason)
     }
 }
 
@@ -86,13 +39,6 @@ impl From<toml::de::Error> for Mistake {
     fn from(error: toml::de::Error) -> Mistake {
         Mistake::at(error.span().map_or(0, |Range { start, .. }| start), error.message())
     }
-}
-
-/// Line and column of a byte.
-pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 /// A key, and what stands behind it.
@@ -153,13 +99,13 @@ pub(super) mod tests {
         mut text: String,
         noise: &str,
         at: &Index,
-        read: impl Fn(&str) -> Option<FileError>,
+        read: impl Fn(&str) -> Option<SettingsError>,
     ) -> Result<(), TestCaseError> {
         let at = at.index(text.len() + 1);
         let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         for noise in ["", noise] {
             text.insert_str(at, noise);
-            if let Some(FileError::Wrong { line, column, reason, .. }) = read(&text) {
+            if let Some(SettingsError::Wrong { line, column, reason, .. }) = read(&text) {
                 prop_assert!(line <= text.matches('\n').count() + 1 && column <= text.chars().count() + 1);
                 prop_assert!(!reason.contains(char::is_control) && !reason.is_empty(), "{:?}", reason);
             }

@@ -9,10 +9,11 @@
 //! - all tokens are looked at, whichever fits, and compared in constant time.
 
 use crate::config::acl::{Granted, Name};
-use crate::config::rule_file::{self, FileError, Mistake};
+use crate::config::rule_file::Mistake;
 use crate::rights::Rights;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use gearman_core::settings_file::{self, SettingsError};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use serde::de::{Error as _, IgnoredAny};
@@ -61,9 +62,9 @@ impl Tokens {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`FileError`], which names it.
-    pub fn read(file: &Path) -> Result<Tokens, FileError> {
-        let mut tokens = Tokens::parse(&rule_file::read(file)?, file)?;
+    /// [`SettingsError`], which names it.
+    pub fn read(file: &Path) -> Result<Tokens, SettingsError> {
+        let mut tokens = Tokens::parse(&settings_file::read(file)?, file)?;
         let open = std::fs::metadata(file).is_ok_and(|found| found.mode() & 0o004 != 0);
         if open && tokens.plain {
             let how = "chmod o-r, or sha256 in place of token";
@@ -75,8 +76,8 @@ impl Tokens {
     /// Reads the text of a file; the name is for errors.
     ///
     /// # Errors
-    /// [`FileError::Wrong`], with the place.
-    pub fn parse(text: &str, file: &Path) -> Result<Tokens, FileError> {
+    /// [`SettingsError::Wrong`], with the place.
+    pub fn parse(text: &str, file: &Path) -> Result<Tokens, SettingsError> {
         let parsed: File = toml::from_str(text).map_err(|e| Mistake::from(e).of(text, file))?;
         if parsed.token.is_empty() {
             return Err(Mistake::at(0, "there is no [[token]]: nobody could do anything").of(text, file));

@@ -2,8 +2,9 @@
 //! stood goes on. What they say is not known here.
 
 use crate::process::reload::Reload;
+use gearman_core::settings_file::SettingsError;
 use gearmand::Config;
-use gearmand::config::{Acl, FileError, Options, Policies, Tokens};
+use gearmand::config::{Acl, Options, Policies, Tokens};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -65,7 +66,7 @@ impl RuleFiles {
 struct RuleFile<T> {
     option: &'static str,
     path: PathBuf,
-    read: fn(&Path) -> Result<T, FileError>,
+    read: fn(&Path) -> Result<T, SettingsError>,
     /// What is in it, for the log.
     summary: fn(&T) -> String,
     content: Arc<watch::Sender<Arc<T>>>,
@@ -82,7 +83,7 @@ impl<T> RuleFile<T> {
     fn open(
         option: &'static str,
         path: &str,
-        read: fn(&Path) -> Result<T, FileError>,
+        read: fn(&Path) -> Result<T, SettingsError>,
         summary: fn(&T) -> String,
     ) -> Result<RuleFile<T>, String> {
         // The folder that a name begins at may be another later.

@@ -11,7 +11,7 @@ pub use account::Account;
 use crate::runner::value::Pattern;
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
-use gearman_core::regular;
+use gearman_core::settings_file::{self, SettingsError};
 use keys::RawConfig;
 use nix::sys::signal::Signal;
 use serde::Deserialize;
@@ -20,9 +20,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
-
-/// Longest file.
-const MAX_SIZE: u64 = 1 << 20;
 
 /// What a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,31 +117,6 @@ pub enum Sink {
     File(PathBuf),
 }
 
-/// Why there is no configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// It cannot be read.
-    #[error("{}: {reason}", .file.display())]
-    Unreadable {
-        /// Its name.
-        file: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-    /// It says something that cannot be.
-    #[error("{}:{line}:{column}: {reason}", .file.display())]
-    Wrong {
-        /// Its name.
-        file: PathBuf,
-        /// From 1 on.
-        line: usize,
-        /// From 1 on.
-        column: usize,
-        /// What is wrong, and how to mend it.
-        reason: String,
-    },
-}
-
 /// Something wrong: at which byte, and what.
 struct Mistake(usize, String);
 
@@ -164,31 +136,22 @@ impl Config {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`ConfigError`], which names it.
-    pub fn read(file: &Path) -> Result<Config, ConfigError> {
-        let unreadable = |reason: String| ConfigError::Unreadable { file: file.into(), reason };
-        let bytes = regular::read(file, MAX_SIZE).map_err(|e| unreadable(e.to_string()))?;
-        if bytes.len() as u64 > MAX_SIZE {
-            return Err(unreadable(format!("it is larger than {MAX_SIZE} bytes")));
-        }
-        let text = String::from_utf8(bytes).map_err(|e| unreadable(e.utf8_error().to_string()))?;
+    /// [`SettingsError`], which names it.
+    pub fn read(file: &Path) -> Result<Config, SettingsError> {
+        let text = settings_file::read(file)?;
         Config::parse(&text, file)
     }
 
     /// Reads the text of a file; the name is for errors, and its folder for paths.
     ///
     /// # Errors
-    /// [`ConfigError::Wrong`], with the place.
-    pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
+    /// [`SettingsError::Wrong`], with the place.
+    pub fn parse(text: &str, file: &Path) -> Result<Config, SettingsError> {
         let folder = std::path::absolute(file).unwrap_or_else(|_| file.into());
         let folder = folder.parent().unwrap_or(Path::new("/"));
         let raw = toml::from_str::<RawConfig>(text).map_err(Mistake::from);
-        raw.and_then(|raw| raw.config(folder)).map_err(|Mistake(at, reason)| {
-            let before = text.get(..at).unwrap_or(text);
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let reason = reason.trim().replace('\n', "; ").replace(char::is_control, " ");
-            ConfigError::Wrong { file: file.into(), line: before.matches('\n').count() + 1, column, reason }
-        })
+        let config = raw.and_then(|raw| raw.config(folder));
+        config.map_err(|Mistake(at, reason)| SettingsError::wrong(file, text, at, &reason))
     }
 }
 
