@@ -97,13 +97,17 @@ impl Job {
             if !self.waits.get() {
                 worker.watch.rouse(); // a server takes whoever speaks for awake
             }
-            !(self.waits.get() && worker.has_output())
+            !(self.waits.get() && worker.has_output(job))
         };
         match written {
             true => Ok(()),
             // The worker is looked up anew each time: a reference held here would outlive a longjmp out of a signal
             // handler, and keep its connections open.
-            false => wait_for(OnSignal::Resume, || async { worker()?.borrow_mut().flush_all(None).await }),
+            false => wait_for(OnSignal::Resume, || async {
+                let (worker, job) = (worker()?, self.job.borrow());
+                let Some(job) = job.as_ref() else { return Ok(()) };
+                worker.borrow_mut().flush(job).await
+            }),
         }
     }
 

@@ -121,7 +121,7 @@
 //! let mut job = runtime.block_on(worker.next_job(None))?;
 //! let result: Vec<u8> = job.workload.iter().rev().copied().collect();
 //! worker.send(&mut job, Update::Complete(&result))?;
-//! runtime.block_on(worker.flush_all(None))?;
+//! runtime.block_on(worker.flush(&job))?;
 //! # assert_eq!(results.recv()?, b"hello");
 //! # drop(worker);
 //! # server.join().expect("the server does not panic")?;

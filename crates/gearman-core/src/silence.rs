@@ -14,16 +14,20 @@ pub(crate) struct Silence {
 }
 
 impl Silence {
-    /// It begins now, whatever was before: where something is asked of a server that owed nothing, and with a new connection.
-    pub(crate) fn begin(&mut self) {
+    /// It begins now, and what was before is no sign of life: where something is asked of a server that owed nothing, and with
+    /// a new connection.
+    pub(crate) fn begin(&mut self, server: &mut ServerConnection) {
         self.since = Instant::now();
+        if let Some(connection) = server.up() {
+            self.progress = connection.progress();
+        }
     }
 
     /// It begins anew where there was a sign of life since this was last called.
     pub(crate) fn observe(&mut self, server: &mut ServerConnection) {
         let Some(progress) = server.up().map(|connection| connection.progress()) else { return };
         if std::mem::replace(&mut self.progress, progress) != progress {
-            self.begin();
+            self.since = Instant::now();
         }
     }
 

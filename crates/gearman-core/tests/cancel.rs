@@ -167,7 +167,7 @@ async fn dropped_waits(worker: &mut Worker, mut polls: Cycle) {
         }
         let workload = job.workload.clone();
         worker.send(&mut job, Update::Complete(&workload)).unwrap();
-        worker.flush_all(None).await.unwrap();
+        worker.flush(&job).await.unwrap();
     }
 }
 

@@ -6,10 +6,13 @@ use crate::util::{Script, ask, client, end, events, join, pass, poll_times, req,
 use gearman_core::client::Client;
 use gearman_core::client::inquiry::Question;
 use gearman_core::client::task::{Ask, Event};
-use gearman_core::protocol::message::Priority;
+use gearman_core::protocol::message::{Priority, Update};
+use gearman_core::worker::Worker;
+use gearman_core::worker::job::Job;
 use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 const LIMIT: Duration = Duration::from_secs(2);
 /// For so long a worker waits for one server alone.
@@ -230,6 +233,17 @@ fn text_commands_go_to_others_too() {
     });
 }
 
+/// The next job of a worker that looks again and again, with which no time passes.
+async fn look_for(worker: &mut Worker, handle: &str) -> Job {
+    loop {
+        match worker.look().await {
+            Ok(job) if job.handle == handle => return job,
+            Ok(job) => panic!("{job:?}"),
+            Err(_) => yield_now().await,
+        }
+    }
+}
+
 /// A worker waited for such a server, and had no job of any other.
 #[test]
 fn a_worker_asks_the_others() {
@@ -267,6 +281,63 @@ fn a_worker_asks_the_others() {
             }
         };
         join(servers, work).await;
+    });
+}
+
+/// What it had sent before it was asked again was taken for a sign of life after that: a worker that looks seldom, as in an event
+/// loop, waited for two seconds.
+#[test]
+fn what_was_before_is_no_sign_of_life() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = worker(&[first.server(), second.server()], b"f");
+        tokio::time::pause(); // it goes on where it is told to: nobody here waits for it
+        let servers = async {
+            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+            hangs.greeted("f").await;
+            hangs.assign("H:1").await;
+            hangs.done("H:1").await;
+            good.greeted("f").await;
+            good.no_job().await;
+            hangs.expect(GRAB_JOB_ALL, "").await;
+            good.reply(NOOP, "").await;
+            tokio::time::advance(ALONE).await;
+            good.expect(GRAB_JOB_ALL, "").await;
+            good.assign("H:good").await;
+            (hangs, good)
+        };
+        let work = async {
+            for handle in ["H:1", "H:good"] {
+                let mut job = look_for(&mut worker, handle).await;
+                worker.send(&mut job, Update::Complete(b"r")).unwrap();
+            }
+        };
+        join(servers, work).await;
+    });
+}
+
+/// A call that began more than a second after the one that asked judged by the clock alone, and had not looked at what had come:
+/// two jobs for a worker that can run one.
+#[test]
+fn who_has_answered_by_the_next_call_does_not_hang() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = worker(&[first.server(), second.server()], b"f");
+        let greeted = async {
+            let (mut one, mut other) = join(first.conversation(), second.conversation()).await;
+            one.greeted("f").await;
+            other.expect(CAN_DO, "f").await;
+            (one, other)
+        };
+        let (mut one, mut other) = tokio::select! {
+            both = greeted => both,
+            job = worker.next_job(None) => panic!("{job:?}"),
+        };
+        pass(2 * ALONE).await;
+        one.assign("H:1").await;
+        run(&mut worker, "H:1").await;
+        one.done("H:1").await;
+        assert!(poll_times(1, other.receive(GRAB_JOB_ALL)).await.is_none());
     });
 }
 
@@ -322,5 +393,46 @@ fn a_worker_waits_for_who_is_alone() {
             assert_eq!(job.handle, "H:1");
         };
         join(server, grab).await;
+    });
+}
+
+/// Its result, which it did not take, kept the worker waiting for two minutes; and after a signal had ended that wait, each small
+/// result for another server waited as well.
+#[test]
+fn a_result_that_is_not_taken_keeps_no_other_server_waiting() {
+    within(async || {
+        const LARGE: usize = 16 << 20; // more than sockets hold
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = worker(&[first.server(), second.server()], b"f");
+        tokio::time::pause(); // it goes on where nobody has anything to do but to wait
+        let servers = async {
+            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+            hangs.greeted("f").await;
+            hangs.assign("H:large").await;
+            good.greeted("f").await;
+            good.assign("H:small").await;
+            good.done("H:small").await;
+            // It is asked for no job before it has taken the result.
+            good.expect(GRAB_JOB_ALL, "").await;
+            good.assign("H:next").await;
+            good.expect(GRAB_JOB_ALL, "").await;
+            assert_eq!(hangs.receive(WORK_COMPLETE).await.len(), "H:large\0".len() + LARGE);
+            good.no_job().await;
+            hangs.expect(GRAB_JOB_ALL, "").await;
+            hangs.assign("H:back").await;
+            (hangs, good)
+        };
+        let work = async {
+            let mut large = look_for(&mut worker, "H:large").await;
+            worker.send(&mut large, Update::Complete(&vec![b'r'; LARGE])).unwrap();
+            worker.flush(&large).await.unwrap();
+            assert!(worker.has_output(&large));
+            let mut small = look_for(&mut worker, "H:small").await;
+            worker.send(&mut small, Update::Complete(b"r")).unwrap();
+            worker.flush(&small).await.unwrap();
+            look_for(&mut worker, "H:next").await;
+            look_for(&mut worker, "H:back").await;
+        };
+        join(servers, work).await;
     });
 }

@@ -55,7 +55,7 @@ async fn until_cancelled(worker: &mut Worker, job: &mut Job) {
 
 async fn complete(worker: &mut Worker, job: &mut Job) {
     worker.send(job, Update::Complete(b"r")).unwrap();
-    worker.flush_all(None).await.unwrap();
+    worker.flush(job).await.unwrap();
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Jobs asked for in advance.
 
 use crate::conversation::*;
-use crate::util::Script;
+use crate::util::{Script, join, pass, within, worker};
 use gearman_core::ReturnCode;
 use gearman_core::protocol::message::Update;
 use gearman_core::worker::Worker;
+use std::time::Duration;
+use tokio::task::yield_now;
 
 /// A worker that asks for so many jobs in advance, and its server.
 fn worker_with_prefetch_meets<T>(
@@ -94,13 +96,92 @@ fn jobs_in_advance_are_taken_in_while_a_large_result_is_written() {
         async |worker| {
             let mut one = worker.next_job(None).await.unwrap();
             worker.send(&mut one, Update::Data(&vec![b'd'; LARGE])).unwrap();
-            worker.flush_all(None).await.unwrap();
+            worker.flush(&one).await.unwrap();
             worker.send(&mut one, Update::Complete(b"r")).unwrap();
             run(worker, "H:x:2").await;
-            run(worker, "H:x:3").await;
-            worker.flush_all(None).await.unwrap(); // the server may be at the large one still
+            let mut three = worker.next_job(None).await.unwrap();
+            worker.send(&mut three, Update::Complete(b"r")).unwrap();
+            worker.flush(&three).await.unwrap(); // the server may be at the large one still
         },
     );
+}
+
+/// The first of several servers was asked again and again while it had jobs, and the others never: not for a job, and not whether
+/// one that had been waited for in vain had answered meanwhile.
+#[test]
+fn servers_take_turns() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = worker(&[first.server(), second.server()], b"f");
+        worker.prefetch = 2;
+        let servers = async {
+            let (mut first, mut second) = join(first.conversation(), second.conversation()).await;
+            second.expect(CAN_DO, "f").await;
+            first.expect(CAN_DO, "f").await;
+            for n in ["1", "2"] {
+                for (name, server) in [("a", &mut first), ("b", &mut second)] {
+                    let [one, two, three] = [1, 2, 3].map(|i| format!("H:{name}:{n}:{i}"));
+                    server.grabs(1).await;
+                    server.assign(&one).await;
+                    server.grabs(2).await;
+                    server.done(&one).await;
+                    server.reply_at_once(&[job(&two), job(&three)]).await;
+                    server.done(&two).await;
+                    server.done(&three).await;
+                }
+            }
+            (first, second)
+        };
+        let work = async {
+            for (n, name) in [("1", "a"), ("1", "b"), ("2", "a"), ("2", "b")] {
+                for i in 1..=3 {
+                    run(&mut worker, &format!("H:{name}:{n}:{i}")).await;
+                }
+            }
+        };
+        join(servers, work).await;
+    });
+}
+
+/// It came only when the other had no job left, and was as good as lost: its server had given it. And while it was waited for,
+/// no jobs were asked for in advance.
+#[test]
+fn a_late_job_does_not_wait_for_all_jobs_of_others() {
+    within(async || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = worker(&[first.server(), second.server()], b"f");
+        worker.prefetch = 4;
+        let servers = async {
+            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+            hangs.greeted("f").await;
+            good.expect(CAN_DO, "f").await;
+            pass(Duration::from_secs(1)).await;
+            good.grabs(1).await;
+            good.assign("H:1").await;
+            good.grabs(4).await;
+            good.done("H:1").await;
+            good.reply_at_once(&["H:2", "H:3", "H:4", "H:5"].map(job)).await;
+            good.done("H:2").await;
+            good.grabs(2).await;
+            hangs.assign("H:late").await;
+            good.done("H:3").await;
+            good.reply_at_once(&["H:6", "H:7"].map(job)).await;
+            good.done("H:4").await;
+            good.done("H:5").await;
+            hangs.done("H:late").await;
+            (hangs, good)
+        };
+        let work = async {
+            for handle in ["H:1", "H:2", "H:3", "H:4", "H:5", "H:late"] {
+                // Programs do something else meanwhile, in the same runtime.
+                for _ in 0..10 {
+                    yield_now().await;
+                }
+                run(&mut worker, handle).await;
+            }
+        };
+        join(servers, work).await;
+    });
 }
 
 #[test]

@@ -539,15 +539,34 @@ fn large_results_are_written_as_the_server_takes_them() {
             server
         };
         let (mut server, job) = join(asked, worker.next_job(None)).await;
-        worker.send(&mut job.unwrap(), Update::Complete(&vec![7; LARGE])).unwrap();
-        assert!(worker.has_output());
-        let (timeout, ()) = join(worker.flush_all(until_told()), time_is_up()).await;
-        assert_eq!(timeout.unwrap_err().code(), ReturnCode::Timeout);
-        let (result, flushed) = join(server.receive(WORK_COMPLETE), worker.flush_all(None)).await;
+        let mut job = job.unwrap();
+        worker.send(&mut job, Update::Complete(&vec![7; LARGE])).unwrap();
+        assert!(worker.has_output(&job));
+        assert!(poll_times(1, worker.flush(&job)).await.is_none());
+        let (result, flushed) = join(server.receive(WORK_COMPLETE), worker.flush(&job)).await;
         assert_eq!(result.len(), "H:x:1\0".len() + LARGE);
         flushed.unwrap();
-        assert!(!worker.has_output());
+        assert!(!worker.has_output(&job));
     });
+}
+
+/// It was told with the next update of the job, of which there is none after its result: work() said that all was well.
+#[test]
+fn a_result_whose_connection_ends_in_its_midst_is_lost() {
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:x:1").await;
+        },
+        async |worker| {
+            let mut job = worker.next_job(None).await.unwrap();
+            worker.send(&mut job, Update::Complete(&vec![7; 16 << 20])).unwrap();
+            let lost = worker.flush(&job).await.unwrap_err();
+            assert_eq!(lost.code(), ReturnCode::LostConnection);
+            assert_eq!(worker.flush(&job).await.unwrap_err().code(), ReturnCode::LostConnection);
+        },
+    );
 }
 
 #[test]

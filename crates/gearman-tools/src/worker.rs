@@ -145,7 +145,7 @@ async fn run_job(worker: &mut Worker, job: &mut Job, options: &WorkOptions) -> R
 /// Sends an update, and waits until it is written.
 async fn send(worker: &mut Worker, job: &mut Job, update: Update<'_>) -> Result<()> {
     worker.send(job, update)?;
-    Ok(worker.flush_all(None).await?)
+    Ok(worker.flush(job).await?)
 }
 
 /// A command that works on a job.

@@ -52,7 +52,7 @@ impl Server {
             self.connection.adopt(connection);
             self.exceptions_sent = exceptions_sent;
             self.long_keys = false;
-            self.silence.begin();
+            self.silence.begin(&mut self.connection);
         }
     }
 
@@ -60,7 +60,7 @@ impl Server {
     pub(crate) fn made(&mut self) {
         self.exceptions_sent = false;
         self.long_keys = false;
-        self.silence.begin();
+        self.silence.begin(&mut self.connection);
         if let Some(pool) = &self.pool {
             pool.made();
         }
@@ -69,7 +69,7 @@ impl Server {
     /// Something is about to be asked.
     pub(crate) fn is_asked(&mut self) {
         if !self.pending.owes(None) {
-            self.silence.begin();
+            self.silence.begin(&mut self.connection);
         }
     }
 

@@ -135,6 +135,11 @@ impl Connection {
         self.write_buffer.len()
     }
 
+    /// Did the socket take no more when it was last written to?
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
     /// How many bytes were read and not taken yet: it grows while a large packet comes.
     pub fn input(&self) -> usize {
         self.read_buffer.len()

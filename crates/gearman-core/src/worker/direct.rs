@@ -135,7 +135,7 @@ impl Worker {
             if !ours || server.protocol.state != State::Waking {
                 continue;
             }
-            self.flush(i, cx);
+            self.poll_flush(i, cx);
             self.receive_all(i, cx);
             if self.servers[i].protocol.state == State::Waking {
                 stopped = Poll::Pending;
@@ -152,12 +152,14 @@ impl Worker {
         }
     }
 
-    /// Asks the server that gave the last job for some in advance: seldom, and for many at once.
+    /// Asks the server that gave the last job for some in advance: seldom, and for many at once. Of several servers, each gives
+    /// those of one such question in its turn.
     pub(super) fn ask_ahead(&mut self, i: usize, cx: &mut Context<'_>) {
         // Those that came together with that one, and NO_JOB.
         self.receive_all(i, cx);
-        let ahead = self.arrived.len() + self.servers.iter().map(|p| p.protocol.grabs).sum::<usize>();
-        if ahead > self.prefetch / 2 {
+        let ahead = self.arrived.len() + self.on_their_way();
+        let begins = std::mem::take(&mut self.turn_begins);
+        if ahead > self.prefetch / 2 || !begins && self.is_turn_of_another(i) {
             return;
         }
         let server = &mut self.servers[i];

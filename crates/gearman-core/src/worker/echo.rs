@@ -62,7 +62,7 @@ impl Worker {
                 server.protocol.echo(self.echoes, data, connection.write_buffer());
             }
         }
-        self.flush(i, cx);
+        self.poll_flush(i, cx);
         while let Some(job) = self.receive_job(i, cx) {
             self.arrived.push_back(job);
         }

@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::server_connection::look_once;
 use crate::worker::direct::WhenIdle;
 use crate::worker::job::Job;
-use crate::worker::protocol::State;
 use crate::worker::server::Server;
 use tokio::time::Instant;
 
@@ -60,8 +59,7 @@ impl Worker {
     }
 
     /// Is a server to be asked for a job?
-    fn is_to_ask(&self) -> bool {
-        let awake = |p: &Server| p.connection.is_up() && p.protocol.state == State::Awake;
-        self.servers.iter().any(awake) && !self.is_asking()
+    fn is_to_ask(&mut self) -> bool {
+        self.servers.iter_mut().any(Server::may_be_asked) && !self.is_asking()
     }
 }

@@ -67,6 +67,8 @@ pub struct Worker {
     exceptions: bool,
     /// The server to ask first: the one after that which gave the last job.
     next_server: usize,
+    /// It was asked for one job, and for none ahead yet.
+    turn_begins: bool,
     /// The echo that a call waits for.
     echo: Option<Echo>,
     /// Counts echoes.
@@ -216,6 +218,7 @@ impl Worker {
 
     async fn wait_for_next(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
+        self.see_what_came().await;
         let begun = Instant::now();
         if let Some(job) = drive(self, until, Worker::wake, |w, cx| w.poll_job(cx)).await {
             return job;
@@ -296,6 +299,7 @@ impl Worker {
     async fn ask_all(&mut self, until: Option<Instant>) -> Result<Job> {
         self.check()?;
         self.leave_direct();
+        self.see_what_came().await;
         let begun = Instant::now();
         for server in &mut self.servers {
             // Those who sleep are asked as well: their NOOP may be on its way.
@@ -368,6 +372,7 @@ impl Worker {
             return Poll::Ready(Some(Err(refused)));
         }
         if let Some(job) = self.arrived.pop_front() {
+            self.look_at_others(&job, cx);
             return self.found(job, when_idle, cx);
         }
         self.failed = None;
@@ -391,7 +396,7 @@ impl Worker {
             self.see_who_hangs();
             let asked = self.ask(when_idle);
             for i in 0..self.servers.len() {
-                self.flush(i, cx);
+                self.poll_flush(i, cx);
             }
             // Not one that failed, and whose pause has ended meanwhile: its error is reported first.
             if self.servers.iter().any(|p| p.connection.is_due() && p.connection.error().is_none()) {
@@ -456,18 +461,19 @@ impl Worker {
         let mut asked = false;
         for i in self.order() {
             let server = &mut self.servers[i];
-            let may_ask = when_idle == WhenIdle::Direct && server.may_ask();
+            let (asks_directly, may_be_asked) =
+                (when_idle == WhenIdle::Direct && server.may_ask(), server.may_be_asked());
             let Some(connection) = server.connection.up() else { continue };
             match server.protocol.state {
                 State::Awake if when_idle.is_patient() && server.protocol.may_sleep(self.grab) => {
                     server.protocol.sleep(connection.write_buffer());
                 }
-                State::Awake if !busy => {
-                    if may_ask {
+                State::Awake if may_be_asked && !busy => {
+                    if asks_directly {
                         server.protocol.ask_directly(connection.write_buffer());
                     }
                     server.grab(self.grab);
-                    (busy, asked) = (true, true);
+                    (busy, asked, self.turn_begins) = (true, true, true);
                 }
                 State::NoJob if when_idle != WhenIdle::Never => server.protocol.sleep(connection.write_buffer()),
                 _ => {}

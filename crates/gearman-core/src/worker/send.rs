@@ -3,18 +3,18 @@
 //! Must never send over another connection than that over which the job came: the server has given it to another worker then.
 
 use crate::error::{Error, Result};
+use crate::net::connection::Connection;
 use crate::protocol::message::{Request, Update, Work};
 use crate::server_connection::with_deadline;
-use crate::worker::Worker;
 use crate::worker::job::Job;
-use crate::worker::server::Server;
+use crate::worker::{Worker, hangs};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 impl Worker {
-    /// Sends an update of a job, and writes it if the socket takes it; else the next
-    /// [`Worker::flush_all`] does. After an update that ends the job nothing more is sent of it, and
+    /// Sends an update of a job, and writes it if the socket takes it; else
+    /// [`Worker::flush`] does, or the next call. After an update that ends the job nothing more is sent of it, and
     /// no error results from trying.
     ///
     /// # Errors
@@ -33,11 +33,9 @@ impl Worker {
         if !request.fits() {
             return Err(Error::Argument("the data is larger than a packet can be, 4 GiB"));
         }
-        let server = self.servers.get_mut(job.server).ok_or(Error::JobGone("its server is not known"))?;
-        let same = server.connection.serial == job.serial;
-        let Some(connection) = server.connection.up().filter(|_| same) else {
-            return Err(Error::lost(server.connection.name(), "the connection over which the job came has ended"));
-        };
+        let server = self.servers.get_mut(job.server).filter(|p| p.connection.serial == job.serial);
+        let Some(server) = server else { return Err(self.ended_before(job)) };
+        let Some(connection) = server.connection.up() else { return Err(self.ended_before(job)) };
         server.protocol.interrupt_sleep(connection.write_buffer());
         request.encode(connection.write_buffer());
         job.ended |= last;
@@ -52,28 +50,60 @@ impl Worker {
         Ok(())
     }
 
-    /// Does something of [`Worker::send`] wait for its socket?
-    pub fn has_output(&mut self) -> bool {
-        self.servers.iter_mut().any(Server::has_output)
+    /// Does something of [`Worker::send`] wait for the socket of this job's server?
+    pub fn has_output(&mut self, job: &Job) -> bool {
+        self.connection_of(job).is_some_and(|c| c.has_output())
     }
 
-    /// Waits until all that was sent is written. Takes in meanwhile what comes: a server may stop reading from
-    /// a worker that does not take the jobs it asked for in advance.
+    /// Waits until all that was sent of a job is written. Of one that has ended, the rest is left to later calls where other servers
+    /// may have jobs, and its own takes nothing for a second.
     ///
     /// # Errors
-    /// [`Error::Timeout`] at `until`. A lost connection is no error here: the job's next send returns it.
-    pub async fn flush_all(&mut self, until: Option<Instant>) -> Result<()> {
-        let begun = Instant::now();
-        let flushed = poll_fn(|cx| {
-            for i in 0..self.servers.len() {
-                self.flush(i, cx);
-                if self.servers[i].has_output() {
-                    self.receive_all(i, cx);
-                }
+    /// [`Error::Lost`] when the connection ends before, so that the server has given the job to another worker.
+    pub async fn flush(&mut self, job: &Job) -> Result<()> {
+        let leaves = job.ended && self.servers.len() > 1;
+        loop {
+            let taken = self.taken_of(job);
+            let until = leaves.then(|| Instant::now() + hangs::PATIENCE);
+            match with_deadline(until, poll_fn(|cx| self.poll_written(job, cx))).await {
+                Some(written) => return written,
+                None if self.taken_of(job) == taken => return Ok(()),
+                None => {}
             }
-            if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
-        });
-        with_deadline(until, flushed).await.ok_or_else(|| self.timeout(begun.elapsed()))
+        }
+    }
+
+    /// Takes in meanwhile what comes: a server may stop reading from a worker that does not take the jobs it asked for in
+    /// advance.
+    fn poll_written(&mut self, job: &Job, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        match self.connection_of(job).map(|c| c.poll_flush(cx)) {
+            Some(Poll::Ready(Err(error))) => {
+                self.lose(job.server, error.clone());
+                return Poll::Ready(Err(error));
+            }
+            Some(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
+            Some(Poll::Pending) => self.receive_all(job.server, cx),
+            None => {}
+        }
+        match self.connection_of(job) {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(Err(self.ended_before(job))),
+        }
+    }
+
+    /// How much its server has made room for.
+    fn taken_of(&mut self, job: &Job) -> Option<u64> {
+        self.connection_of(job).map(|c| c.progress())
+    }
+
+    /// The connection over which it came, unless that has ended.
+    fn connection_of(&mut self, job: &Job) -> Option<&mut Connection> {
+        self.servers.get_mut(job.server).filter(|p| p.connection.serial == job.serial)?.connection.up()
+    }
+
+    fn ended_before(&self, job: &Job) -> Error {
+        let name = self.servers.get(job.server).map_or("the server", |p| p.connection.name());
+        Error::lost(name, "the connection over which the job came has ended")
     }
 
     /// Closes the connection over which this job came, so that the server gives it to another worker. Other jobs of
@@ -94,7 +124,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn flush(&mut self, i: usize, cx: &mut Context<'_>) {
+    pub(super) fn poll_flush(&mut self, i: usize, cx: &mut Context<'_>) {
         let connection = self.servers[i].connection.up().filter(|c| c.has_output());
         if let Some(Poll::Ready(Err(error))) = connection.map(|c| c.poll_flush(cx)) {
             self.lose(i, error);

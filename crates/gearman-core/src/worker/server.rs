@@ -6,7 +6,7 @@
 use crate::protocol::message::Grab;
 use crate::server_connection::ServerConnection;
 use crate::silence::Silence;
-use crate::worker::protocol::Protocol;
+use crate::worker::protocol::{Protocol, State};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use tokio::time::Instant;
@@ -50,15 +50,16 @@ impl Server {
     /// Asks for a job, over a connection that is up.
     pub(super) fn grab(&mut self, form: Grab) {
         if self.protocol.grabs == 0 {
-            self.silence.begin();
+            self.silence.begin(&mut self.connection);
         }
         if let Some(connection) = self.connection.up() {
             self.protocol.grab(form, connection.write_buffer());
         }
     }
 
-    pub(super) fn has_output(&mut self) -> bool {
-        self.connection.up().is_some_and(|c| c.has_output())
+    /// Is there a job to be asked for, and does its socket take the question?
+    pub(super) fn may_be_asked(&mut self) -> bool {
+        self.protocol.state == State::Awake && self.connection.up().is_some_and(|c| !c.is_full())
     }
 }
 

@@ -143,7 +143,7 @@ fn a_worker_over_tls() {
         let work = async {
             let mut job = worker.next_job(None).await.unwrap();
             worker.send(&mut job, Update::Data(&large)).unwrap();
-            worker.flush_all(None).await.unwrap();
+            worker.flush(&job).await.unwrap();
             worker.send(&mut job, Update::Complete(b"r")).unwrap();
             assert_eq!(next(&mut worker).await, "H:x:2");
         };
