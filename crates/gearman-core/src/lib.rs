@@ -179,11 +179,11 @@
 //! worker::job             a job that was given to this worker
 //! worker::protocol        abilities, grab / pre-sleep / noop on one connection; pure
 //! worker::server          a server as a worker uses it
+//! worker::hangs           of several servers one that does not answer
 //! worker::send            what is sent of jobs, and what of that waits for a socket
 //! worker::notices         what servers tell of jobs unasked
 //! worker::direct          jobs without a grab, and jobs ahead
 //! worker::echo            ECHO_REQ: does a server answer?
-//! worker::hangs           of several servers one that does not answer
 //! worker::pace            calls that fail at once are slowed down
 //! worker::look            a worker in an event loop of somebody else's
 //! ```
