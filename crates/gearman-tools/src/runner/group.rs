@@ -143,9 +143,7 @@ impl Group {
     /// All end.
     pub fn leave(&mut self, now: Instant) {
         self.leaving = true;
-        self.processes.iter_mut().for_each(|process| {
-            process.stop(self.config.stop_signal, self.config.stop_timeout, now);
-        });
+        self.processes.iter_mut().for_each(|process| process.stop(now));
     }
 
     /// Does what is due.
@@ -162,7 +160,7 @@ impl Group {
             if let Some(why) = process.outdated {
                 log.info(Some(&self.config.name), &format!("{} is replaced: {why}", process.pid));
             }
-            process.stop(self.config.stop_signal, self.config.stop_timeout, now);
+            process.stop(now);
         }
         for _ in 0..steps.start {
             self.start(names, log, now);
