@@ -132,8 +132,10 @@ impl Process {
     ///
     /// # Errors
     /// The system's.
-    pub fn start(group: &Group, name: Name, log: &Log, now: Instant) -> io::Result<Process> {
+    pub fn start(group: &Group, name: Name, log: &Log) -> io::Result<Process> {
         let mut child = launch::start(group, &name.id)?;
+        // Many that are started one after the other do not all begin at the same time.
+        let started = Instant::now();
         let pid = child.id();
         let pipes = pipes(&mut child).inspect_err(|_| {
             // Nobody would watch it.
@@ -147,7 +149,7 @@ impl Process {
             number: name.number,
             id: name.id,
             pid,
-            started: now,
+            started,
             settled: false,
             outdated: None,
             stopping: false,
@@ -155,7 +157,7 @@ impl Process {
             killed: false,
             jobs: Jobs::default(),
             // Not all at the same time, where all were started so.
-            too_old: group.limits.age.map(|age| now + age + age.mul_f64(name.spread / 10.0)),
+            too_old: group.limits.age.map(|age| started + age + age.mul_f64(name.spread / 10.0)),
             stop_signal: group.stop_signal,
             stop_timeout: group.stop_timeout,
             child,
