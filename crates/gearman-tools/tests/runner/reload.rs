@@ -52,6 +52,30 @@ fn groups_come_and_go() {
     until("its end", || runner.status()["groups"].as_array().unwrap().len(), |n| *n == 2);
 }
 
+/// A group that was renamed by mistake had no more processes, once its name was right again, than those of before left room for
+/// until they had ended their jobs.
+#[test]
+fn a_group_that_comes_back_does_not_wait_for_its_old_processes() {
+    let busy = "trap 'until [ -e done ]; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+    let config = |name| {
+        format!(
+            "[group.{name}]\ncommand = [\"sh\", \"-c\", \"{busy}\"]\nprocesses = 3\nsettle = '200ms'\nstop-timeout = '1d'\n"
+        )
+    };
+    let runner = Runner::start(&config("mail"));
+    let old = runner.at_work("mail", 3);
+    until("all traps", || runner.lines(), |lines| lines.iter().filter(|line| line.ends_with("ready")).count() == 3);
+    for name in ["mial", "mail"] {
+        runner.folder.config(&config(name));
+        runner.ask("reload").unwrap();
+    }
+    let group = runner.group("mail", |group| group["running"] == 3);
+    assert_eq!((&group["stopping"], &group["counts"]["started"]), (&3.into(), &6.into()), "{group}");
+    assert!(old.into_iter().all(lives));
+    runner.folder.write("done", "");
+    runner.at_work("mail", 3);
+}
+
 /// The old one was sent the signal of the new program, which ended it in the midst of its job; and it had no more time for that than
 /// the new one needs.
 #[test]
