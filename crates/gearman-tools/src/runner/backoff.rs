@@ -17,14 +17,14 @@ pub const FAILING: u32 = 5;
 pub struct Backoff {
     crashes: u32,
     last: Option<Instant>,
-    /// No start before this.
+    /// No start before this. It is there until somebody has noticed that it is over.
     until: Option<Instant>,
 }
 
 impl Backoff {
     /// A process that was started then has crashed. Those that were started together count once.
     pub fn crashed(&mut self, started: Instant, now: Instant) {
-        if self.last.is_some_and(|last| started < last) {
+        if self.last.is_some_and(|last| started <= last) {
             return;
         }
         self.crashes = self.crashes.saturating_add(1);
@@ -34,9 +34,14 @@ impl Backoff {
 
     /// A process that was started then has settled.
     pub fn settled(&mut self, started: Instant) {
-        if self.last.is_none_or(|last| started >= last) {
+        if self.last.is_none_or(|last| started > last) {
             *self = Backoff::default();
         }
+    }
+
+    /// Notices whether the pause is over.
+    pub fn note_time(&mut self, now: Instant) {
+        self.until = self.until.filter(|until| now < *until);
     }
 
     /// How many crashes there were, one after the other.
@@ -49,17 +54,17 @@ impl Backoff {
         self.crashes >= FAILING
     }
 
-    /// The end of the pause.
+    /// The end of the pause; `None`: it is over, and that was noticed. So who waits for it does not miss it.
     pub fn until(&self) -> Option<Instant> {
         self.until
     }
 
     /// How many may be started now: after a crash one alone, to see how that goes. `starting`: so many have not settled.
-    pub fn may_start(&self, now: Instant, starting: usize) -> usize {
-        match self.until {
-            None => usize::MAX,
-            Some(until) if now < until => 0,
-            Some(_) => usize::from(starting == 0),
+    pub fn may_start(&self, starting: usize) -> usize {
+        match (self.until, self.crashes) {
+            (Some(_), _) => 0,
+            (None, 0) => usize::MAX,
+            (None, _) => usize::from(starting == 0),
         }
     }
 }
@@ -74,18 +79,22 @@ mod tests {
         let mut now = Instant::now();
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            assert_eq!(backoff.may_start(now, 0), if pauses.is_empty() { usize::MAX } else { 1 });
+            assert_eq!(backoff.may_start(0), if pauses.is_empty() { usize::MAX } else { 1 });
             backoff.crashed(now, now);
-            assert_eq!(backoff.may_start(now, 0), 0);
+            assert_eq!(backoff.may_start(0), 0);
             let until = backoff.until().unwrap();
             pauses.push((until - now).as_millis());
+            backoff.note_time(until - Duration::from_millis(1));
+            assert_eq!((backoff.until(), backoff.may_start(0)), (Some(until), 0));
+            backoff.note_time(until);
+            assert_eq!(backoff.until(), None, "nothing is left to wait for");
             now = until;
         }
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]);
         assert!(backoff.is_failing());
-        assert_eq!(backoff.may_start(now, 1), 0, "one at a time");
+        assert_eq!(backoff.may_start(1), 0, "one at a time");
         backoff.settled(now);
-        assert_eq!((backoff.crashes(), backoff.may_start(now, 0)), (0, usize::MAX));
+        assert_eq!((backoff.crashes(), backoff.may_start(0)), (0, usize::MAX));
     }
 
     #[test]
@@ -96,5 +105,15 @@ mod tests {
         assert_eq!(backoff.crashes(), 1);
         backoff.settled(now);
         assert_eq!(backoff.crashes(), 1);
+    }
+
+    /// Ten starts that the system refused at the same moment were ten crashes, and a pause of half a minute.
+    #[test]
+    fn what_fails_at_the_moment_of_its_start_counts_once_too() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        (0..10).for_each(|_| backoff.crashed(now, now));
+        assert_eq!((backoff.crashes(), backoff.until()), (1, Some(now + FIRST)));
+        backoff.settled(now);
+        assert_eq!(backoff.crashes(), 1, "nor is it known from those that were started with it how the next one goes");
     }
 }

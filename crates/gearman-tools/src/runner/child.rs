@@ -50,6 +50,9 @@ pub struct Process {
     pub jobs: Jobs,
     /// When it has lived for too long.
     pub too_old: Option<Instant>,
+    /// How its program is asked to end, and how long that may take: what the file says now may be about another one.
+    stop_signal: Signal,
+    stop_timeout: Duration,
     child: Child,
     /// Who reads its output learns by the end of this that it has ended.
     _output: watch::Sender<()>,
@@ -129,8 +132,10 @@ impl Process {
     ///
     /// # Errors
     /// The system's.
-    pub fn start(group: &Group, name: Name, log: &Log, now: Instant) -> io::Result<Process> {
+    pub fn start(group: &Group, name: Name, log: &Log) -> io::Result<Process> {
         let mut child = launch::start(group, &name.id)?;
+        // Many that are started one after the other do not all begin at the same time.
+        let started = Instant::now();
         let pid = child.id();
         let pipes = pipes(&mut child).inspect_err(|_| {
             // Nobody would watch it.
@@ -144,7 +149,7 @@ impl Process {
             number: name.number,
             id: name.id,
             pid,
-            started: now,
+            started,
             settled: false,
             outdated: None,
             stopping: false,
@@ -152,7 +157,9 @@ impl Process {
             killed: false,
             jobs: Jobs::default(),
             // Not all at the same time, where all were started so.
-            too_old: group.limits.age.map(|age| now + age + age.mul_f64(name.spread / 10.0)),
+            too_old: group.limits.age.map(|age| started + age + age.mul_f64(name.spread / 10.0)),
+            stop_signal: group.stop_signal,
+            stop_timeout: group.stop_timeout,
             child,
             _output: output,
         })
@@ -164,10 +171,10 @@ impl Process {
     }
 
     /// Asks it to end. It gets the signal alone: what it has started itself may belong to its job.
-    pub fn stop(&mut self, signal: Signal, patience: Duration, now: Instant) {
+    pub fn stop(&mut self, now: Instant) {
         if !std::mem::replace(&mut self.stopping, true) {
-            self.deadline = now.checked_add(patience);
-            self.signal(signal);
+            self.deadline = now.checked_add(self.stop_timeout);
+            self.signal(self.stop_signal);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::runner::status::{Counts, GroupStatus, ProcessStatus};
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::time::{Duration, Instant};
 
 /// See the module.
@@ -143,9 +144,7 @@ impl Group {
     /// All end.
     pub fn leave(&mut self, now: Instant) {
         self.leaving = true;
-        self.processes.iter_mut().for_each(|process| {
-            process.stop(self.config.stop_signal, self.config.stop_timeout, now);
-        });
+        self.processes.iter_mut().for_each(|process| process.stop(now));
     }
 
     /// Does what is due.
@@ -157,30 +156,32 @@ impl Group {
         let members: Vec<Member> = self.processes.iter().map(member).collect();
         let starting = members.iter().filter(|member| !member.stopping && !member.settled).count();
         let bounds = Bounds { min: self.config.min, max: self.config.max, wanted: self.scale.wanted() };
-        let steps = plan(&members, bounds, self.backoff.may_start(now, starting));
+        let steps = plan(&members, bounds, self.backoff.may_start(starting));
         for process in self.processes.iter_mut().filter(|process| steps.stop.contains(&process.number)) {
             if let Some(why) = process.outdated {
                 log.info(Some(&self.config.name), &format!("{} is replaced: {why}", process.pid));
             }
-            process.stop(self.config.stop_signal, self.config.stop_timeout, now);
+            process.stop(now);
         }
         for _ in 0..steps.start {
-            self.start(names, log, now);
+            if let Err(error) = self.start(names, log) {
+                // The next one would be refused as well. Those that were started meanwhile are older than this.
+                let now = Instant::now();
+                return self.crashed(now, now, &format!("cannot start a process: {error}"), log);
+            }
         }
     }
 
-    fn start(&mut self, names: &mut Names, log: &Log, now: Instant) {
-        match Process::start(&self.config, names.next(&self.config.name), log, now) {
-            Ok(process) => {
-                self.counts.started += 1;
-                log.info(Some(&self.config.name), &format!("{} started", process.pid));
-                self.processes.push(process);
-            }
-            Err(error) => self.crashed(now, now, &format!("cannot start a process: {error}"), log),
-        }
+    fn start(&mut self, names: &mut Names, log: &Log) -> io::Result<()> {
+        let process = Process::start(&self.config, names.next(&self.config.name), log)?;
+        self.counts.started += 1;
+        log.info(Some(&self.config.name), &format!("{} started", process.pid));
+        self.processes.push(process);
+        Ok(())
     }
 
     fn note_time(&mut self, log: &Log, now: Instant) {
+        self.backoff.note_time(now);
         for process in &mut self.processes {
             if !process.settled && now >= process.started + self.config.settle && !process.has_ended() {
                 process.settled = true;
@@ -245,13 +246,13 @@ impl Group {
         }
     }
 
-    /// When something is due; `None`: nothing, unless something happens.
+    /// When something is due; `None`: nothing, unless something happens. No clock is asked here: what has become due since the last
+    /// step is due at once.
     pub fn due(&self) -> Option<Instant> {
         let settle = |process: &Process| (!process.settled).then(|| process.started + self.config.settle);
         let old = |process: &Process| process.too_old.filter(|_| process.outdated.is_none());
         let processes = self.processes.iter().flat_map(|process| [settle(process), old(process), process.deadline]);
-        let pause = self.backoff.until().filter(|until| !self.leaving && *until > Instant::now());
-        processes.flatten().chain(pause).min()
+        processes.flatten().chain(self.backoff.until()).min()
     }
 
     /// Sends all a signal.
@@ -322,5 +323,60 @@ fn process_status(process: &Process, now: Instant) -> ProcessStatus {
         memory: usage.map(|usage| usage.memory),
         cpu: usage.map(|usage| usage.cpu.as_secs_f64()),
         jobs: process.jobs.done(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::backoff::FAILING;
+    use crate::runner::config::{Config, LogFormat};
+    use std::path::Path;
+
+    /// A group, and what it is stepped with.
+    fn group(keys: &str) -> (Group, Names, Log) {
+        let text = format!("[group.a]\ncommand = '/no/such/program'\n{keys}");
+        let mut config = Config::parse(&text, Path::new("/runner.toml")).unwrap();
+        (Group::new(config.groups.remove(0)), Names::new(), Log::start(LogFormat::Text).unwrap().0)
+    }
+
+    /// All ten were tried in the same moment, and each was a crash: the group was failing, and its pause half a minute, before
+    /// anybody could have made the folder.
+    #[test]
+    fn what_cannot_be_started_is_tried_again_after_each_pause() {
+        let (mut group, mut names, log) = group("processes = 10\nstdout = '/no/such/folder/a.log'\n");
+        let mut now = Instant::now();
+        for crashes in 1..=FAILING {
+            group.step(&mut names, &log, now);
+            let status = group.status(now);
+            assert_eq!((status.crashing, status.state == "failing"), (crashes, crashes == FAILING));
+            now = group.due().unwrap();
+            group.step(&mut names, &log, now - Duration::from_millis(1));
+            assert_eq!(group.status(now).crashing, crashes, "its pause is not over");
+        }
+    }
+
+    /// Its pause had ended while processes of other groups were started, and was forgotten: it was not started until something else
+    /// happened.
+    #[test]
+    fn a_pause_that_is_over_is_due_until_it_was_noticed() {
+        let (mut group, mut names, log) = group("min = 0\nmax = 1\nfunctions = 'f'\n");
+        let then = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        group.backoff.crashed(then, then);
+        let due = group.due().unwrap();
+        assert!(due < Instant::now(), "at once");
+        group.step(&mut names, &log, due);
+        assert_eq!(group.due(), None);
+    }
+
+    /// The last of many began to live when the first was started, or earlier: it had settled, and its crash was none.
+    #[test]
+    fn a_process_has_not_lived_before_it_was_started() {
+        let (mut group, mut names, log) = group("settle = '1h'\nstdout = 'null'\nstderr = 'null'\n");
+        // So long took the others.
+        let turn = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        group.step(&mut names, &log, turn);
+        assert!(group.due().unwrap() >= turn + Duration::from_secs(3601));
+        group.kill();
     }
 }

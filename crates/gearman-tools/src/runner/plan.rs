@@ -1,8 +1,8 @@
 //! Which processes of a group are started and which are asked to end: a decision, made anew whenever something has changed.
 //!
 //! Owns the rules. Must never know why a process is to be replaced, nor time. Invariants: so many as are wanted have settled
-//! before one is asked to end, except where `max` leaves no room, and then `min` of them; there are never more than `max`, except one
-//! where otherwise `min` could not be kept.
+//! before one is asked to end, except where `max` leaves no room, and then `min` of them; with those that are about to end, there are
+//! never more than `max`, except one where `min` is `max`, and except up to `min`: what ends keeps nobody from that.
 
 /// A process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +46,12 @@ pub fn plan(members: &[Member], bounds: Bounds, may_start: usize) -> Steps {
     let replace = working.iter().any(|member| member.outdated);
     let starting = working.len() > settled.len();
 
-    // One more than max, where there would be fewer than min.
-    let room = |floor: usize| if floor < min { max + 1 } else { max }.saturating_sub(members.len());
+    // Those that are about to end have their memory still, and their connections.
+    let room = |most: usize| most.saturating_sub(members.len());
     let start = match wanted.saturating_sub(working.len()) {
-        0 if replace && !starting && working.len() == wanted => room(settled.len().saturating_sub(1)).min(1),
-        missing => room(working.len()).min(missing),
+        // Where min is max, only one more than that can take the place of another.
+        0 if replace && !starting && working.len() == wanted => room(max.max(min + 1)).min(1),
+        missing => room(max).max(min.saturating_sub(working.len())).min(missing),
     };
 
     let surplus = settled.len().saturating_sub(wanted);
@@ -132,6 +133,32 @@ mod tests {
         assert_eq!(world.step(bounds(1, 4, 4)).start, 1);
     }
 
+    /// While those that were about to end took up all of `max`, there were none, for as long as their jobs took.
+    #[test]
+    fn what_is_about_to_end_keeps_nobody_from_min() {
+        let mut world = World::with(4);
+        assert_eq!(world.step(bounds(1, 1, 1)).stop, [4, 3, 2]);
+        world.members.retain(|member| member.stopping);
+        assert_eq!(world.step(bounds(1, 1, 1)).start, 1);
+        // All of a group that was away for a moment.
+        world.members.iter_mut().for_each(|member| member.stopping = true);
+        assert_eq!(world.step(bounds(2, 5, 5)).start, 2, "more than min only where max leaves room");
+        assert_eq!(world.step(bounds(2, 5, 5)), Steps::default());
+        world.pass();
+        assert_eq!(world.step(bounds(2, 5, 5)).start, 3);
+    }
+
+    /// Another took the place of an old one while one was about to end: three of two.
+    #[test]
+    fn one_more_than_max_only_where_that_is_min() {
+        let mut world = World::with(2);
+        world.step(bounds(1, 2, 1));
+        world.members.iter_mut().for_each(|member| member.outdated = true);
+        assert_eq!(world.step(bounds(1, 2, 1)), Steps::default());
+        world.reload(bounds(1, 2, 1));
+        assert_eq!((world.most, world.fewest), (2, 1));
+    }
+
     #[test]
     fn a_reload_starts_before_it_ends() {
         for (min, max, wanted) in [(1, 1, 1), (4, 4, 4), (1, 4, 3), (2, 8, 2), (0, 3, 2)] {
@@ -176,7 +203,7 @@ mod tests {
             for _ in 0..60 {
                 let bounds = bounds(min, max, *wanted.back().unwrap());
                 world.step(bounds);
-                assert!(world.members.len() <= max as usize + 1);
+                assert!(world.members.len() <= max.max(min + 1) as usize);
                 match random(5) {
                     0 => world.pass(),
                     1 => world.members.iter_mut().for_each(|member| member.outdated = true),

@@ -71,8 +71,8 @@ impl Scale {
         let need = need.clamp(rules.min, rules.max);
         self.remember(need, rules, now);
         let waits = self.waits(demand, now).is_some_and(|waits| waits >= rules.grow_after);
-        // Where there is nobody, there is nothing to wait for.
-        if need > self.wanted && (waits || self.wanted == 0) {
+        // Where there is nobody, there is nothing to wait for. A job that runs has somebody, elsewhere or about to end.
+        if need > self.wanted && (waits || self.wanted == 0 && demand.waiting > 0) {
             self.wanted = need.min(self.wanted.saturating_mul(2).max(1));
         }
         let most = self.needed.front().map_or(need, |(_, most)| *most);
@@ -132,6 +132,13 @@ mod tests {
     fn the_first_job_need_not_wait() {
         let rules = Rules { min: 0, ..RULES };
         assert_eq!(after([(0, 0, None), (1, 0, Some(1))], &rules), [0, 1]);
+    }
+
+    /// One was started for each job that another host had, or a process that was about to end, and stayed while that ran.
+    #[test]
+    fn a_job_that_runs_needs_nobody_more() {
+        let rules = Rules { min: 0, ..RULES };
+        assert_eq!(after([(0, 1, None), (0, 2, None), (1, 2, Some(1))], &rules), [0, 0, 1]);
     }
 
     #[test]

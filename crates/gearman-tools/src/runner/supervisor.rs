@@ -77,8 +77,8 @@ impl Supervisor {
 
     /// Does what is due.
     pub fn step(&mut self) {
-        let now = Instant::now();
-        self.groups.iter_mut().for_each(|group| group.step(&mut self.names, &self.log, now));
+        // To start the processes of one takes its time, which is none of the next one's.
+        self.groups.iter_mut().for_each(|group| group.step(&mut self.names, &self.log, Instant::now()));
         let stopping = self.stopping;
         self.groups.retain(|group| stopping || !group.leaving || !group.processes.is_empty());
     }

@@ -34,6 +34,19 @@ fn a_crash_loop_is_slow_and_seen_and_goes_on_until_it_works() {
     runner.line_with("it does not crash any more");
 }
 
+/// Of many groups that crashed together some were not started again: their pause ended while others were being started, and nobody
+/// waited for its end any more.
+#[test]
+fn each_of_many_groups_is_started_again() {
+    let group = |n: u32| {
+        let program = format!("test -e up.{n} || {{ touch up.{n}; exit 1; }}; echo works again; exec sleep 1000");
+        format!("[group.g{n}]\ncommand = ['sh', '-c', '{program}']\nsettle = '1h'\n")
+    };
+    let runner = Runner::start(&(0..40).map(group).collect::<String>());
+    // To ask it would wake it.
+    until("all", || runner.lines(), |lines| lines.iter().filter(|l| l.ends_with("works again")).count() == 40);
+}
+
 #[test]
 fn a_program_that_is_not_there_says_so() {
     let runner = Runner::start("[group.a]\ncommand = '/no/such/program'\n[group.b]\ncommand = 'sleep 1000'\n");

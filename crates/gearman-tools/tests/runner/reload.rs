@@ -52,6 +52,55 @@ fn groups_come_and_go() {
     until("its end", || runner.status()["groups"].as_array().unwrap().len(), |n| *n == 2);
 }
 
+/// A group that was renamed by mistake had no more processes, once its name was right again, than those of before left room for
+/// until they had ended their jobs.
+#[test]
+fn a_group_that_comes_back_does_not_wait_for_its_old_processes() {
+    let busy = "trap 'until [ -e done ]; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+    let config = |name| {
+        format!(
+            "[group.{name}]\ncommand = [\"sh\", \"-c\", \"{busy}\"]\nprocesses = 3\nsettle = '200ms'\nstop-timeout = '1d'\n"
+        )
+    };
+    let runner = Runner::start(&config("mail"));
+    let old = runner.at_work("mail", 3);
+    until("all traps", || runner.lines(), |lines| lines.iter().filter(|line| line.ends_with("ready")).count() == 3);
+    for name in ["mial", "mail"] {
+        runner.folder.config(&config(name));
+        runner.ask("reload").unwrap();
+    }
+    let group = runner.group("mail", |group| group["running"] == 3);
+    assert_eq!((&group["stopping"], &group["counts"]["started"]), (&3.into(), &6.into()), "{group}");
+    assert!(old.into_iter().all(lives));
+    runner.folder.write("done", "");
+    runner.at_work("mail", 3);
+}
+
+/// The old one was sent the signal of the new program, which ended it in the midst of its job; and it had no more time for that than
+/// the new one needs.
+#[test]
+fn a_process_is_ended_as_the_file_said_when_it_was_started() {
+    let config = |signal: &str, timeout: &str| {
+        let program = format!(
+            "trap 'until [ -e done ]; do sleep 0.05; done; echo ends its job; exit 0' {signal}; echo heeds {signal}; while :; do sleep 0.05; done"
+        );
+        format!(
+            "[group.a]\ncommand = [\"sh\", \"-c\", \"{program}\"]\nstop-signal = '{signal}'\nstop-timeout = '{timeout}'\nsettle = '200ms'\n"
+        )
+    };
+    let runner = Runner::start(&config("TERM", "1d"));
+    let [old] = runner.at_work("a", 1)[..] else { panic!() };
+    runner.line_with("heeds TERM");
+    runner.folder.config(&config("USR1", "1ms"));
+    runner.ask("reload").unwrap();
+    runner.group("a", |group| group["running"] == 1 && group["stopping"] == 1);
+    runner.folder.write("done", "");
+    runner.line_with(&format!("a[{old}]: ends its job"));
+    runner.line_with(&format!("{old} ended (exit status 0)"));
+    let [new] = runner.at_work("a", 1)[..] else { panic!() };
+    assert_ne!(new, old);
+}
+
 #[test]
 fn a_bad_configuration_changes_nothing_and_is_shown() {
     let runner = Runner::start(&format!("metrics = '127.0.0.1:0'\n{}", group(2, "one")));
