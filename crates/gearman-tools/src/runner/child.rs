@@ -50,9 +50,8 @@ pub struct Process {
     pub jobs: Jobs,
     /// When it has lived for too long.
     pub too_old: Option<Instant>,
-    /// How its program is asked to end, and how long that may take: what the file says now may be about another one.
+    /// How its program is asked to end: what the file says now may be about another one.
     stop_signal: Signal,
-    stop_timeout: Duration,
     child: Child,
     /// Who reads its output learns by the end of this that it has ended.
     _output: watch::Sender<()>,
@@ -159,7 +158,6 @@ impl Process {
             // Not all at the same time, where all were started so.
             too_old: group.limits.age.map(|age| started + age + age.mul_f64(name.spread / 10.0)),
             stop_signal: group.stop_signal,
-            stop_timeout: group.stop_timeout,
             child,
             _output: output,
         })
@@ -171,9 +169,9 @@ impl Process {
     }
 
     /// Asks it to end. It gets the signal alone: what it has started itself may belong to its job.
-    pub fn stop(&mut self, now: Instant) {
+    pub fn stop(&mut self, patience: Duration, now: Instant) {
         if !std::mem::replace(&mut self.stopping, true) {
-            self.deadline = now.checked_add(self.stop_timeout);
+            self.deadline = now.checked_add(patience);
             self.signal(self.stop_signal);
         }
     }

@@ -144,7 +144,7 @@ impl Group {
     /// All end.
     pub fn leave(&mut self, now: Instant) {
         self.leaving = true;
-        self.processes.iter_mut().for_each(|process| process.stop(now));
+        self.processes.iter_mut().for_each(|process| process.stop(self.config.stop_timeout, now));
     }
 
     /// Does what is due.
@@ -161,7 +161,7 @@ impl Group {
             if let Some(why) = process.outdated {
                 log.info(Some(&self.config.name), &format!("{} is replaced: {why}", process.pid));
             }
-            process.stop(now);
+            process.stop(self.config.stop_timeout, now);
         }
         for _ in 0..steps.start {
             if let Err(error) = self.start(names, log) {
