@@ -157,7 +157,7 @@ fails('doLow, threw', client(...), 'doLow', $throws, 'x');
 $impatient = function () {
     $client = client();
     $client->ping('x');
-    $client->setTimeout(200);
+    $client->setTimeout(1000);
     return $client;
 };
 fails('doNormal, timeout', $impatient, 'doNormal', $nobody, 'x');
@@ -250,7 +250,8 @@ $idle = function () use ($nobody, $f) {
 };
 fails('work, timeout', $idle, 'work');
 fails('wait, timeout', $idle, 'wait');
-fails('grabJob, none', $idle, 'grabJob');
+// Without a timeout: for the answer that there is none.
+fails('grabJob, none', fn() => worker([unique_function_name() => $f]), 'grabJob');
 fails('work, timeout 0', function () use ($idle) {
     $worker = $idle();
     $worker->setTimeout(0);
