@@ -37,6 +37,7 @@ show('done', end($done));
 $worker->removeOptions(GEARMAN_WORKER_NON_BLOCKING);
 $worker->setTimeout(20);
 show('blocking', $worker->work(), code($worker));
+$worker->setTimeout(-1); // for the answer that there is none
 show('grabJob', @$worker->grabJob(), code($worker));
 --EXPECT--
 nothing to do: false, true
