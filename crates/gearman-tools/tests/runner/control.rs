@@ -39,6 +39,25 @@ fn the_command_line() {
     assert!(text(&gone.stderr).contains("no runner answers at "), "{gone:?}");
 }
 
+/// They wanted a file that can be used, though the runner was to be asked what is wrong with it, or to be stopped.
+#[test]
+fn a_runner_is_found_by_a_file_that_cannot_be_used() {
+    let mut runner = Runner::start(&format!("[group.a]\ncommand = {PATIENT}\n"));
+    for (broken, reason) in [("[group.a]\ncomand = 'x'\n", ":3:1: unknown field `comand`"), ("[group.a\n", ":2:9: ")] {
+        runner.folder.config(broken);
+        let reload = program(&runner.folder, &["reload"]);
+        assert!(!reload.status.success() && text(&reload.stderr).contains(reason), "{reload:?}");
+        runner.line_with(&format!("error: not reloaded: {}{reason}", runner.folder.path("runner.toml").display()));
+        let status = program(&runner.folder, &["status"]);
+        assert!(status.status.success() && text(&status.stdout).contains(reason), "{status:?}");
+    }
+    assert!(program(&runner.folder, &["stop"]).status.success());
+    assert!(runner.ended().success());
+    runner.folder.write("runner.toml", "[group.a\n");
+    let unknown = program(&runner.folder, &["status"]);
+    assert!(text(&unknown.stderr).ends_with("; with --socket the file is not needed\n"), "{unknown:?}");
+}
+
 #[test]
 fn a_configuration_is_checked() {
     let folder = Folder::new();
