@@ -6,7 +6,7 @@ use crate::runner::config::Config;
 use crate::runner::control::Control;
 use crate::runner::files::Files;
 use crate::runner::http;
-use crate::runner::log::{Log, Writer};
+use crate::runner::log::Log;
 use crate::runner::notify::{ALIVE, READY, STOPPING, notify, reloading, watchdog};
 use crate::runner::orders::{Answer, Order, Orders};
 use crate::runner::servers::{Asking, Look};
@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How often files are looked at.
 const FILES: Duration = Duration::from_secs(2);
-/// How long the end waits for a reader of the last lines, and for a server that is silent.
-const LAST: Duration = Duration::from_secs(1);
+/// How long the end waits for the last lines: for what is in the pipes of processes, and for who reads them.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Runs until it is told to end. True: all processes have ended when they were asked to.
 ///
@@ -34,17 +34,15 @@ pub fn run(file: &Path, config: Config) -> Result<bool, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
     let (log, writer) = Log::start(config.log).map_err(|e| format!("cannot start: {e}"))?;
-    let ended = runtime.block_on(Loop::run(file.into(), config, log));
-    runtime.shutdown_timeout(LAST);
-    flushed(&writer);
+    let ended = runtime.block_on(async {
+        let ended = Loop::run(file.into(), config, log).await;
+        // Where nobody reads them, they are lost.
+        let _ = timeout(LAST, writer.done()).await;
+        ended
+    });
+    // A server that is silent, or a file that does not answer, is not waited for.
+    runtime.shutdown_background();
     ended
-}
-
-fn flushed(writer: &Writer) {
-    let deadline = Instant::now() + LAST;
-    while !writer.is_done() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 struct Loop {
