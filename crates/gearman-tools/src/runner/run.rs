@@ -51,6 +51,8 @@ struct Loop {
     orders: Orders,
     /// The servers, where there is anything to ask.
     asking: Option<Asking>,
+    /// When processes were looked at.
+    measured: Option<Instant>,
     /// The tasks that look at files; begun anew by a reload.
     tasks: Vec<JoinHandle<()>>,
     /// Reloads that are not done, each with whom the outcome is for.
@@ -110,6 +112,7 @@ impl Loop {
             log,
             orders,
             asking: None,
+            measured: None,
             tasks: Vec::new(),
             reloads: VecDeque::new(),
             stopping: false,
@@ -120,9 +123,9 @@ impl Loop {
         let alive = watchdog();
         let [terminate, interrupt, quit] = &mut signals.ends;
         let [first, second] = &mut signals.passed;
-        let mut next_measure = Some(Instant::now());
         let mut next_alive = alive.map(|every| Instant::now() + every);
         loop {
+            let next_measure = this.next_measure();
             tokio::select! {
                 _ = signals.child.recv() => this.supervisor.bury(),
                 _ = terminate.recv() => this.stop("SIGTERM"),
@@ -138,9 +141,9 @@ impl Loop {
                     this.tell(ALIVE);
                     next_alive = alive.map(|every| Instant::now() + every);
                 }
-                () = until(next_measure.filter(|_| this.supervisor.measures())) => {
+                () = until(next_measure) => {
                     this.supervisor.measure();
-                    next_measure = Some(Instant::now() + this.supervisor.config().look);
+                    this.measured = Some(Instant::now());
                 }
             }
             this.supervisor.step();
@@ -150,6 +153,12 @@ impl Loop {
                 return Ok(well);
             }
         }
+    }
+
+    /// `None`: nobody's memory or time matters.
+    fn next_measure(&self) -> Option<Instant> {
+        let next = self.measured.map_or_else(Instant::now, |last| last + self.supervisor.config().look);
+        self.supervisor.measures().then_some(next)
     }
 
     fn tell(&self, state: &str) {
