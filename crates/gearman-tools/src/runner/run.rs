@@ -3,7 +3,7 @@
 //! Owns the loop. Must never decide. Invariant: nothing in the loop waits for anything but the next event.
 
 use crate::runner::config::Config;
-use crate::runner::control::Control;
+use crate::runner::control::{Control, Socket};
 use crate::runner::files::Files;
 use crate::runner::http;
 use crate::runner::log::Log;
@@ -86,13 +86,8 @@ impl Loop {
         let mut signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
         let (orders, mut ordered) = Orders::new();
         // Before any process is started: another runner may be at work.
-        let control = config
-            .socket
-            .as_deref()
-            .map(|path| Control::open(path).map_err(|e| format!("cannot open the socket {}: {e}", path.display())));
-        if let Some(control) = control.transpose()? {
-            tokio::spawn(control.serve(orders.clone()));
-        }
+        let socket = config.socket.as_deref().map(Socket::open).transpose()?;
+        let control = socket.map(|socket| Control::serve(socket, orders.clone()));
         if let Some(address) = config.metrics {
             let listener = TcpListener::bind(address).await;
             let listener = listener.map_err(|e| format!("cannot listen on {address} for metrics: {e}"))?;
@@ -150,6 +145,11 @@ impl Loop {
             if let Some(well) = this.supervisor.over() {
                 this.tasks.iter().for_each(JoinHandle::abort);
                 this.log.info(None, "all processes have ended");
+                // Who has asked has an answer, or hears that there is none.
+                drop((this, ordered));
+                if let Some(control) = control {
+                    control.close().await;
+                }
                 return Ok(well);
             }
         }

@@ -39,6 +39,19 @@ fn the_command_line() {
     assert!(text(&gone.stderr).contains("no runner answers at "), "{gone:?}");
 }
 
+/// Where no process had to be waited for, the runner was gone before it had answered, and the client said that it was not understood.
+#[test]
+fn a_stop_is_answered_where_nothing_runs() {
+    for group in ["command = 'false'", "command = 'true'\nfunctions = 'f'\nmin = 0\nmax = 1"] {
+        let mut runner = Runner::start(&format!("servers = 'unix:///none'\n[group.a]\n{group}\n"));
+        runner.group("a", |group| group["processes"].as_array().unwrap().is_empty());
+        let stopped = program(&runner.folder, &["stop"]);
+        assert!(stopped.status.success(), "{stopped:?}");
+        assert_eq!(text(&stopped.stdout), "all processes are asked to end\n");
+        assert!(runner.ended().success());
+    }
+}
+
 /// They wanted a file that can be used, though the runner was to be asked what is wrong with it, or to be stopped.
 #[test]
 fn a_runner_is_found_by_a_file_that_cannot_be_used() {
