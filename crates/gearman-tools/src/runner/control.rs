@@ -99,8 +99,8 @@ impl Socket {
     }
 }
 
-/// Of two runners that find the same file left behind, one at a time looks at it and replaces it. `None`: the folder cannot be locked, or
-/// who has locked it is no runner, which has it for a moment.
+/// Of two runners that find the same file left behind, one at a time looks at it and replaces it. `None`: the folder cannot be
+/// locked, or who has locked it is no runner, which has it for a moment.
 fn lock(folder: &Path) -> Option<Flock<std::fs::File>> {
     let deadline = Instant::now() + SHORT;
     let mut folder = std::fs::File::open(folder).ok()?;

@@ -2,8 +2,8 @@
 //!
 //! Owns the form of a line, and the thread that writes. Nobody who supervises may wait for a reader: a thread writes, and the
 //! runner's own lines are left out, and counted, where it cannot keep up. Lines of processes are not: their pipes fill up, and they
-//! wait themselves, as at a terminal. Invariant: the runner's own lines have places of their own, and come first; else programs that
-//! write much would leave them none.
+//! wait themselves, as at a terminal. Invariant: the runner's own lines have places of their own, and come first; else programs
+//! that write much would leave them none.
 
 use crate::runner::config::LogFormat;
 use jiff::Timestamp;
@@ -213,8 +213,9 @@ mod tests {
         lines.iter().map(|line| line.split_once(' ').unwrap().1.trim_end().into()).collect()
     }
 
-    /// Processes that write much had each place as it became free, and what the runner said of crashes and of a file that cannot be used was
-    /// left out, though somebody read all the time; of 600 processes that ended together half the ends were missing.
+    /// Processes that write much had each place as it became free, and what the runner said of crashes and of a file that
+    /// cannot be used was left out, though somebody read all the time; of 600 processes that ended together half the ends were
+    /// missing.
     #[test]
     fn the_runner_is_heard_above_its_processes() {
         let lines = written(async |log, _| {
