@@ -50,6 +50,8 @@
 //! runner::orders           what others ask of it
 //! runner::http             … over HTTP
 //! runner::control          … over a socket
+//! runner::watching         … by changed files
+//! runner::reload           the file is read again
 //! runner::run              the loop
 //! bin/        main functions
 //! ```

@@ -55,7 +55,7 @@ fn runs(flags: &Runner) -> ExitCode {
 fn asked(flags: &Runner, question: &Ask) -> ExitCode {
     let socket = match &flags.socket {
         Some(socket) => socket.clone(),
-        None => match Config::read(&flags.config).map(|config| config.socket) {
+        None => match Config::read_socket(&flags.config) {
             Ok(Some(socket)) => socket,
             Ok(None) => {
                 let text = "has no socket: write socket = \"/run/gearman-runner/runner.sock\", or give --socket";

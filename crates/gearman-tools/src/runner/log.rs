@@ -2,7 +2,8 @@
 //!
 //! Owns the form of a line, and the thread that writes. Nobody who supervises may wait for a reader: a thread writes, and the
 //! runner's own lines are left out, and counted, where it cannot keep up. Lines of processes are not: their pipes fill up, and they
-//! wait themselves, as at a terminal.
+//! wait themselves, as at a terminal. Invariant: the runner's own lines have places of their own, and come first; else programs
+//! that write much would leave them none.
 
 use crate::runner::config::LogFormat;
 use jiff::Timestamp;
@@ -10,11 +11,12 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-/// Lines that wait for the thread.
+/// Lines of processes that wait for the thread.
 const WAITING: usize = 256;
+/// And of our own: all processes of a large group may end at once.
+const OWN: usize = 16 * 1024;
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -77,6 +79,7 @@ impl Line<'_> {
 #[derive(Clone, Debug)]
 pub struct Log {
     lines: mpsc::Sender<Vec<u8>>,
+    own: mpsc::Sender<Vec<u8>>,
     json: Arc<AtomicBool>,
     /// Of our own, so many were left out since the last that was not.
     omitted: Arc<AtomicU64>,
@@ -84,12 +87,13 @@ pub struct Log {
 
 /// The thread that writes.
 #[derive(Debug)]
-pub struct Writer(JoinHandle<()>);
+pub struct Writer(oneshot::Receiver<()>);
 
 impl Writer {
-    /// Whether all has been written. It has been, soon after the last [`Log`] is gone, unless nobody reads.
-    pub fn is_done(&self) -> bool {
-        self.0.is_finished()
+    /// Waits until all has been written. It has been, soon after the last [`Log`] is gone, unless nobody reads.
+    pub async fn done(self) {
+        // The thread sends nothing: it ends.
+        let _ = self.0.await;
     }
 }
 
@@ -99,16 +103,20 @@ impl Log {
     /// # Errors
     /// The system's, where there is no thread.
     pub fn start(format: LogFormat) -> io::Result<(Log, Writer)> {
-        let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
-        let thread = std::thread::Builder::new().name("log".into()).spawn(move || {
-            let mut out = io::stdout();
-            while let Some(line) = waiting.blocking_recv() {
-                // Where nobody can read it any more, what is written is nobody's loss; programs go on.
-                let _ = out.write_all(&line).and_then(|()| out.flush());
-            }
+        Log::to(io::stdout(), format)
+    }
+
+    fn to(out: impl Write + Send + 'static, format: LogFormat) -> io::Result<(Log, Writer)> {
+        let (lines, of_processes) = mpsc::channel(WAITING);
+        let (own, ours) = mpsc::channel(OWN);
+        let (done, written) = oneshot::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        std::thread::Builder::new().name("log".into()).spawn(move || {
+            runtime.block_on(write(out, ours, of_processes));
+            drop(done);
         })?;
         let json = Arc::new(AtomicBool::new(format == LogFormat::Json));
-        Ok((Log { lines, json, omitted: Arc::default() }, Writer(thread)))
+        Ok((Log { lines, own, json, omitted: Arc::default() }, Writer(written)))
     }
 
     /// From here on lines have this form.
@@ -125,7 +133,7 @@ impl Log {
         };
         let text = &format!("{text}{more}");
         let line = Line { time: now(), level: Some(level), group, pid: None, stream: None, text };
-        if self.lines.try_send(line.write(self.json.load(Ordering::Relaxed))).is_err() {
+        if self.own.try_send(line.write(self.json.load(Ordering::Relaxed))).is_err() {
             self.omitted.fetch_add(omitted + 1, Ordering::Relaxed);
         }
     }
@@ -148,6 +156,20 @@ impl Log {
     }
 }
 
+/// Writes until there is nobody any more who says something: the runner's own lines first.
+async fn write(mut out: impl Write, mut ours: mpsc::Receiver<Vec<u8>>, mut of_processes: mpsc::Receiver<Vec<u8>>) {
+    loop {
+        let line = tokio::select! {
+            biased;
+            Some(line) = ours.recv() => line,
+            Some(line) = of_processes.recv() => line,
+            else => return,
+        };
+        // Where nobody can read it any more, what is written is nobody's loss; programs go on.
+        let _ = out.write_all(&line).and_then(|()| out.flush());
+    }
+}
+
 fn now() -> String {
     format!("{:.3}", Timestamp::now())
 }
@@ -155,6 +177,87 @@ fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Mutex, mpsc as gate};
+    use std::time::{Duration, Instant};
+
+    /// A reader that takes lines from when on it is told to.
+    struct Slow {
+        begins: Option<gate::Receiver<()>>,
+        lines: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.begins.take().map(|begins| begins.recv());
+            self.lines.lock().unwrap().push(String::from_utf8(line.into()).unwrap());
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written, in the end, of all that is said: while nobody reads, until that begins.
+    fn written(said: impl AsyncFnOnce(Log, &gate::Sender<()>)) -> Vec<String> {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (begin, begins) = gate::channel();
+        let (log, writer) = Log::to(Slow { begins: Some(begins), lines: lines.clone() }, LogFormat::Text).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            said(log, &begin).await;
+            drop(begin);
+            writer.done().await;
+        });
+        let lines = lines.lock().unwrap();
+        lines.iter().map(|line| line.split_once(' ').unwrap().1.trim_end().into()).collect()
+    }
+
+    /// Processes that write much had each place as it became free, and what the runner said of crashes and of a file that
+    /// cannot be used was left out, though somebody read all the time; of 600 processes that ended together half the ends were
+    /// missing.
+    #[test]
+    fn the_runner_is_heard_above_its_processes() {
+        let lines = written(async |log, _| {
+            loop {
+                let mut line = std::pin::pin!(log.line("a", 1, Stream::Stdout, "x"));
+                let waits = tokio::select! {
+                    biased;
+                    () = &mut line => false,
+                    () = std::future::ready(()) => true,
+                };
+                if waits {
+                    return (0..2000).for_each(|n| log.warning(None, &n.to_string()));
+                }
+                // Else tokio lets it wait after a while for the sake of others.
+                tokio::task::yield_now().await;
+            }
+        });
+        let own: Vec<_> = lines.iter().enumerate().filter(|(_, line)| line.starts_with("gearman-runner: ")).collect();
+        let wanted: Vec<_> = (0..2000).map(|n| format!("gearman-runner: warning: {n}")).collect();
+        assert!(own.iter().map(|(_, line)| *line).eq(&wanted), "{own:?}");
+        // But for one that was being written.
+        assert!(own[0].0 <= 1 && lines.len() >= 2000 + WAITING, "{} of {}", own[0].0, lines.len());
+    }
+
+    #[test]
+    fn what_nobody_reads_is_counted() {
+        let lines = written(async |log, begin| {
+            (0..OWN + 10).for_each(|n| log.info(None, &n.to_string()));
+            begin.send(()).unwrap();
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while log.own.capacity() < OWN {
+                assert!(Instant::now() < deadline, "they are not written");
+                std::thread::yield_now();
+            }
+            log.info(None, "last");
+        });
+        // One more may have been with the writer.
+        let left_out = OWN + 10 + 1 - lines.len();
+        assert!([9, 10].contains(&left_out), "{left_out}");
+        let last = format!("gearman-runner: last ({left_out} lines before this were left out, as nobody read them)");
+        assert_eq!(lines.last(), Some(&last));
+    }
 
     #[test]
     fn text_and_json() {

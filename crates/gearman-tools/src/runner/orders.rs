@@ -2,8 +2,6 @@
 //!
 //! Owns the way there. Must never know who asks.
 
-use crate::runner::config::Config;
-use crate::runner::files::Files;
 use crate::runner::status::Status;
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,8 +19,6 @@ pub enum Order {
     Restart(String, Answer),
     /// All end.
     Stop(Answer),
-    /// The file was read: what it says, and the files of each group as they were then.
-    Apply(Box<Config>, Vec<(String, Files)>),
     /// Files of a group have changed.
     Changed(String),
 }

@@ -3,28 +3,28 @@
 //! Owns the loop. Must never decide. Invariant: nothing in the loop waits for anything but the next event.
 
 use crate::runner::config::Config;
-use crate::runner::control::Control;
-use crate::runner::files::Files;
+use crate::runner::control::{Control, Socket};
 use crate::runner::http;
-use crate::runner::log::{Log, Writer};
+use crate::runner::log::Log;
 use crate::runner::notify::{ALIVE, READY, STOPPING, notify, reloading, watchdog};
 use crate::runner::orders::{Answer, Order, Orders};
+use crate::runner::reload::{Outcome, Reload, Reloads};
 use crate::runner::servers::{Asking, Look};
 use crate::runner::supervisor::Supervisor;
+use crate::runner::watching::Watching;
 use nix::sys::signal::Signal as Number;
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::sleep;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-/// How often files are looked at.
-const FILES: Duration = Duration::from_secs(2);
-/// How long the end waits for a reader of the last lines, and for a server that is silent.
-const LAST: Duration = Duration::from_secs(1);
+/// How long the end waits for the last lines: for what is in the pipes of processes, and for who reads them.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Runs until it is told to end. True: all processes have ended when they were asked to.
 ///
@@ -34,27 +34,31 @@ pub fn run(file: &Path, config: Config) -> Result<bool, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("cannot start: {e}"))?;
     let (log, writer) = Log::start(config.log).map_err(|e| format!("cannot start: {e}"))?;
-    let ended = runtime.block_on(Loop::run(file.into(), config, log));
-    runtime.shutdown_timeout(LAST);
-    flushed(&writer);
+    let ended = runtime.block_on(async {
+        let ended = run_loop(file.into(), config, log).await;
+        // Where nobody reads them, they are lost.
+        let _ = timeout(LAST, writer.done()).await;
+        ended
+    });
+    // A server that is silent, or a file that does not answer, is not waited for.
+    runtime.shutdown_background();
     ended
-}
-
-fn flushed(writer: &Writer) {
-    let deadline = Instant::now() + LAST;
-    while !writer.is_done() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 struct Loop {
     supervisor: Supervisor,
     log: Log,
     orders: Orders,
+    /// The socket that is open.
+    control: Option<Control>,
+    /// Where metrics are.
+    metrics: Option<SocketAddr>,
     /// The servers, where there is anything to ask.
     asking: Option<Asking>,
-    /// The tasks that look at files; begun anew by a reload.
-    tasks: Vec<JoinHandle<()>>,
+    /// When processes were looked at.
+    measured: Option<Instant>,
+    /// Who reads the file again.
+    reading: Reloads,
     /// Reloads that are not done, each with whom the outcome is for.
     reloads: VecDeque<Option<Answer>>,
     /// The end has begun.
@@ -81,77 +85,92 @@ impl Signals {
     }
 }
 
+async fn run_loop(file: PathBuf, config: Config, log: Log) -> Result<bool, String> {
+    let signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
+    let (orders, ordered) = Orders::new();
+    // Before any process is started: another runner may be at work.
+    let socket = config.socket.as_deref().map(Socket::open).transpose()?;
+    let control = socket.map(|socket| Control::serve(socket, orders.clone()));
+    if let Some(address) = config.metrics {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|e| format!("cannot listen on {address} for metrics: {e}"))?;
+        if !address.ip().is_loopback() {
+            log.warning(None, &format!("whoever reaches {address} can read the metrics"));
+        }
+        if let Ok(address) = listener.local_addr() {
+            log.info(None, &format!("metrics at http://{address}/metrics"));
+        }
+        tokio::spawn(http::serve(listener, orders.clone()));
+    }
+    // Before any process is started: what changes from then on is news to it.
+    let mut watching = Watching::new(orders.clone(), log.clone());
+    watching.follow(&config.groups).await;
+    let work = Loop {
+        control,
+        metrics: config.metrics,
+        reading: Reloads::new(file.clone(), watching),
+        supervisor: Supervisor::new(file, config, log.clone()),
+        log,
+        orders,
+        asking: None,
+        measured: None,
+        reloads: VecDeque::new(),
+        stopping: false,
+    };
+    Ok(work.run(signals, ordered).await)
+}
+
 impl Loop {
-    async fn run(file: PathBuf, config: Config, log: Log) -> Result<bool, String> {
-        let mut signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
-        let (orders, mut ordered) = Orders::new();
-        // Before any process is started: another runner may be at work.
-        let control = config
-            .socket
-            .as_deref()
-            .map(|path| Control::open(path).map_err(|e| format!("cannot open the socket {}: {e}", path.display())));
-        if let Some(control) = control.transpose()? {
-            tokio::spawn(control.serve(orders.clone()));
-        }
-        if let Some(address) = config.metrics {
-            let listener = TcpListener::bind(address).await;
-            let listener = listener.map_err(|e| format!("cannot listen on {address} for metrics: {e}"))?;
-            if !address.ip().is_loopback() {
-                log.warning(None, &format!("whoever reaches {address} can read the metrics"));
-            }
-            if let Ok(address) = listener.local_addr() {
-                log.info(None, &format!("metrics at http://{address}/metrics"));
-            }
-            tokio::spawn(http::serve(listener, orders.clone()));
-        }
-        // Before any process is started: what changes from then on is news to it.
-        let files = files_of(&config).await;
-        let supervisor = Supervisor::new(file, config, log.clone());
-        let mut this = Loop {
-            supervisor,
-            log,
-            orders,
-            asking: None,
-            tasks: Vec::new(),
-            reloads: VecDeque::new(),
-            stopping: false,
-        };
-        this.watch(files);
-        this.supervisor.step();
-        this.tell(READY);
+    async fn run(mut self, mut signals: Signals, mut ordered: mpsc::Receiver<Order>) -> bool {
+        self.ask();
+        self.supervisor.step();
+        self.tell(READY);
         let alive = watchdog();
         let [terminate, interrupt, quit] = &mut signals.ends;
         let [first, second] = &mut signals.passed;
-        let mut next_measure = Some(Instant::now());
         let mut next_alive = alive.map(|every| Instant::now() + every);
-        loop {
+        let well = loop {
+            let next_measure = self.next_measure();
             tokio::select! {
-                _ = signals.child.recv() => this.supervisor.bury(),
-                _ = terminate.recv() => this.stop("SIGTERM"),
-                _ = interrupt.recv() => this.stop("SIGINT"),
-                _ = quit.recv() => this.stop("SIGQUIT"),
-                _ = signals.hangup.recv() => this.reload(None),
-                _ = first.recv() => this.supervisor.signal(Number::SIGUSR1),
-                _ = second.recv() => this.supervisor.signal(Number::SIGUSR2),
-                Some(order) = ordered.recv() => this.order(order),
-                Some(look) = next_look(&mut this.asking) => this.supervisor.looked(look),
-                () = until(this.supervisor.due()) => {}
+                _ = signals.child.recv() => self.supervisor.bury(),
+                _ = terminate.recv() => self.stop("SIGTERM"),
+                _ = interrupt.recv() => self.stop("SIGINT"),
+                _ = quit.recv() => self.stop("SIGQUIT"),
+                _ = signals.hangup.recv() => self.reload(None),
+                _ = first.recv() => self.supervisor.signal(Number::SIGUSR1),
+                _ = second.recv() => self.supervisor.signal(Number::SIGUSR2),
+                Some(order) = ordered.recv() => self.order(order),
+                Some(look) = next_look(&mut self.asking) => self.supervisor.looked(look),
+                Some(outcome) = self.reading.next() => self.reloaded(outcome),
+                () = until(self.supervisor.due()) => {}
                 () = until(next_alive) => {
-                    this.tell(ALIVE);
+                    self.tell(ALIVE);
                     next_alive = alive.map(|every| Instant::now() + every);
                 }
-                () = until(next_measure.filter(|_| this.supervisor.measures())) => {
-                    this.supervisor.measure();
-                    next_measure = Some(Instant::now() + this.supervisor.config().look);
+                () = until(next_measure) => {
+                    self.supervisor.measure();
+                    self.measured = Some(Instant::now());
                 }
             }
-            this.supervisor.step();
-            if let Some(well) = this.supervisor.over() {
-                this.tasks.iter().for_each(JoinHandle::abort);
-                this.log.info(None, "all processes have ended");
-                return Ok(well);
+            self.supervisor.step();
+            if let Some(well) = self.supervisor.over() {
+                break well;
             }
+        };
+        self.log.info(None, "all processes have ended");
+        // Who has asked has an answer, or hears that there is none.
+        let control = self.control.take();
+        drop((self, ordered));
+        if let Some(control) = control {
+            control.close().await;
         }
+        well
+    }
+
+    /// `None`: nobody's memory or time matters.
+    fn next_measure(&self) -> Option<Instant> {
+        let next = self.measured.map_or_else(Instant::now, |last| last + self.supervisor.config().look);
+        self.supervisor.measures().then_some(next)
     }
 
     fn tell(&self, state: &str) {
@@ -175,30 +194,20 @@ impl Loop {
         }
     }
 
-    /// Reads the file. What it says is begun by [`Order::Apply`], once the files of its groups were looked at.
     fn read(&mut self) {
         self.tell(&reloading());
-        match self.supervisor.read() {
-            Ok(config) => {
-                let orders = self.orders.clone();
-                tokio::spawn(async move {
-                    let files = files_of(&config).await;
-                    orders.tell(Order::Apply(config.into(), files)).await
-                });
+        self.reading.begin(self.control.as_ref().map(|control| control.place().clone()));
+    }
+
+    /// What has come of a reload.
+    fn reloaded(&mut self, outcome: Outcome) {
+        let outcome = match outcome {
+            Ok(reload) => self.apply(reload),
+            Err(error) => {
+                self.supervisor.refuse(&error);
+                Err(error)
             }
-            Err(error) => self.reloaded(Err(error)),
-        }
-    }
-
-    fn apply(&mut self, config: Config, files: Vec<(String, Files)>) {
-        let outcome = self.supervisor.apply(config);
-        if outcome.is_ok() {
-            self.watch(files);
-        }
-        self.reloaded(outcome);
-    }
-
-    fn reloaded(&mut self, outcome: Result<String, String>) {
+        };
         if !self.stopping {
             self.tell(READY);
         }
@@ -210,12 +219,29 @@ impl Loop {
         }
     }
 
+    fn apply(&mut self, Reload { config, socket }: Reload) -> Result<String, String> {
+        let (metrics, closed) = (config.metrics, config.socket.is_none());
+        let said = self.supervisor.apply(config)?;
+        if metrics != self.metrics {
+            self.log.warning(None, "metrics is another one in the file: a restart of the runner alone brings it about");
+        }
+        if closed {
+            self.control = None;
+        }
+        match socket {
+            Some(Ok(socket)) => self.control = Some(Control::serve(socket, self.orders.clone())),
+            Some(Err(reason)) => self.log.warning(None, &reason),
+            None => {}
+        }
+        self.ask();
+        Ok(said)
+    }
+
     fn order(&mut self, order: Order) {
         // Who has asked may have gone.
         let _ = match order {
             Order::Status(answer) => answer.send(self.supervisor.status()).is_ok(),
             Order::Reload(answer) => return self.reload(Some(answer)),
-            Order::Apply(config, files) => return self.apply(*config, files),
             Order::Restart(group, answer) => answer.send(self.supervisor.restart(&group, "restart")).is_ok(),
             Order::Stop(answer) => {
                 self.stop("it was asked to stop");
@@ -225,26 +251,14 @@ impl Loop {
         };
     }
 
-    /// Begins to look at servers, and at files.
-    fn watch(&mut self, files: Vec<(String, Files)>) {
+    /// Begins to ask servers.
+    fn ask(&mut self) {
         let questions = self.supervisor.questions();
         // What is asked as before goes on: else each of many reloads would ask a server once more that hangs.
         if self.asking.as_ref().map(Asking::questions) != questions.as_ref() {
             self.asking = questions.map(Asking::begin);
         }
-        self.tasks.drain(..).for_each(|task| task.abort());
-        let watching =
-            files.into_iter().map(|(group, files)| tokio::spawn(watch_files(files, group, self.orders.clone())));
-        self.tasks.extend(watching);
     }
-}
-
-/// The files of each group that has some, as they are now.
-async fn files_of(config: &Config) -> Vec<(String, Files)> {
-    let groups = config.groups.iter().filter(|group| !group.watch.is_empty());
-    let groups: Vec<_> = groups.map(|group| (group.name.clone(), group.watch.clone())).collect();
-    let looked = spawn_blocking(|| groups.into_iter().map(|(group, paths)| (group, Files::new(paths))).collect());
-    looked.await.unwrap_or_default()
 }
 
 async fn until(when: Option<Instant>) {
@@ -259,21 +273,5 @@ async fn next_look(asking: &mut Option<Asking>) -> Option<Look> {
     match asking {
         Some(asking) => asking.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Looks at files, again and again.
-async fn watch_files(mut files: Files, group: String, orders: Orders) {
-    loop {
-        sleep(FILES).await;
-        let looked = spawn_blocking(move || {
-            let changed = files.have_changed();
-            (files, changed)
-        });
-        let Ok((same, changed)) = looked.await else { return };
-        files = same;
-        if changed && !orders.tell(Order::Changed(group.clone())).await {
-            return;
-        }
     }
 }

@@ -142,17 +142,10 @@ impl Supervisor {
         self.groups.iter().any(Group::measures)
     }
 
-    /// Reads the file again.
-    ///
-    /// # Errors
-    /// What is wrong with it; then all goes on as before.
-    pub fn read(&mut self) -> Result<Config, String> {
-        Config::read(&self.file).map_err(|error| {
-            let error = error.to_string();
-            self.log.say(Level::Error, None, &format!("not reloaded: {error}"));
-            self.config_error = Some(error.clone());
-            error
-        })
+    /// The file cannot be used: all goes on as before.
+    pub fn refuse(&mut self, error: &str) {
+        self.log.say(Level::Error, None, &format!("not reloaded: {error}"));
+        self.config_error = Some(error.into());
     }
 
     /// Goes on by what was read, and replaces all processes.
@@ -162,14 +155,6 @@ impl Supervisor {
     pub fn apply(&mut self, config: Config) -> Result<String, String> {
         if self.stopping {
             return Err("the runner is stopping".into());
-        }
-        for (key, old, new) in [
-            ("socket", format!("{:?}", self.config.socket), format!("{:?}", config.socket)),
-            ("metrics", format!("{:?}", self.config.metrics), format!("{:?}", config.metrics)),
-        ] {
-            if old != new {
-                self.log.warning(None, &format!("{key} has changed, which a restart of the runner alone brings about"));
-            }
         }
         self.config_error = None;
         self.log.set_format(config.log);

@@ -1,8 +1,10 @@
 //! Those who ask: the command line, Prometheus, the service manager.
 
 use crate::runner::{Folder, PATIENT, Runner, until};
+use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 
@@ -37,6 +39,76 @@ fn the_command_line() {
     let gone = program(&runner.folder, &["status"]);
     assert_eq!(gone.status.code(), Some(1));
     assert!(text(&gone.stderr).contains("no runner answers at "), "{gone:?}");
+}
+
+/// Where no process had to be waited for, the runner was gone before it had answered, and the client said that it was not
+/// understood.
+#[test]
+fn a_stop_is_answered_where_nothing_runs() {
+    for group in ["command = 'false'", "command = 'true'\nfunctions = 'f'\nmin = 0\nmax = 1"] {
+        let mut runner = Runner::start(&format!("servers = 'unix:///none'\n[group.a]\n{group}\n"));
+        runner.group("a", |group| group["processes"].as_array().unwrap().is_empty());
+        let stopped = program(&runner.folder, &["stop"]);
+        assert!(stopped.status.success(), "{stopped:?}");
+        assert_eq!(text(&stopped.stdout), "all processes are asked to end\n");
+        assert!(runner.ended().success());
+    }
+}
+
+/// They wanted a file that can be used, though the runner was to be asked what is wrong with it, or to be stopped.
+#[test]
+fn a_runner_is_found_by_a_file_that_cannot_be_used() {
+    let mut runner = Runner::start(&format!("[group.a]\ncommand = {PATIENT}\n"));
+    for (broken, reason) in [("[group.a]\ncomand = 'x'\n", ":3:1: unknown field `comand`"), ("[group.a\n", ":2:9: ")] {
+        runner.folder.config(broken);
+        let reload = program(&runner.folder, &["reload"]);
+        assert!(!reload.status.success() && text(&reload.stderr).contains(reason), "{reload:?}");
+        runner.line_with(&format!("error: not reloaded: {}{reason}", runner.folder.path("runner.toml").display()));
+        let status = program(&runner.folder, &["status"]);
+        assert!(status.status.success() && text(&status.stdout).contains(reason), "{status:?}");
+    }
+    assert!(program(&runner.folder, &["stop"]).status.success());
+    assert!(runner.ended().success());
+    runner.folder.write("runner.toml", "[group.a\n");
+    let unknown = program(&runner.folder, &["status"]);
+    assert!(text(&unknown.stderr).ends_with("; with --socket the file is not needed\n"), "{unknown:?}");
+}
+
+/// A socket that was deleted came back by a restart alone, and until then another runner could be started beside the first; one
+/// that had another name in the file was said to have changed, once, and not where it had.
+#[test]
+fn a_reload_opens_the_socket_where_it_is_to_be() {
+    let config = |metrics| format!("{metrics}[group.a]\ncommand = {PATIENT}\nsettle = '1ms'\n");
+    let mut runner = Runner::start(&config(""));
+    let (socket, other) = (runner.folder.path("runner.sock"), runner.folder.path("other.sock"));
+    std::fs::remove_file(&socket).unwrap();
+    runner.signal(Signal::SIGHUP);
+    until("the socket", || runner.ask_once("status").is_some(), |there| *there);
+    let second = program(&runner.folder, &[]);
+    assert!(text(&second.stderr).contains("another runner listens there"), "{second:?}");
+    // What is there stays open.
+    let inode = |path: &std::path::Path| std::fs::metadata(path).unwrap().ino();
+    let before = inode(&socket);
+    runner.ask("reload").unwrap();
+    assert_eq!(inode(&socket), before);
+    runner.folder.write("runner.toml", &format!("socket = 'other.sock'\n{}", config("metrics = '127.0.0.1:0'\n")));
+    runner.ask("reload").unwrap();
+    assert!(!socket.exists());
+    for _ in 0..2 {
+        assert!(program(&runner.folder, &["reload"]).status.success());
+    }
+    runner.folder.write("runner.toml", &format!("socket = 'other.sock'\n{}", config("")));
+    assert!(program(&runner.folder, &["reload"]).status.success());
+    // What is somebody else's is left alone, and the other one stays.
+    let _somebody = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    runner.folder.config(&config(""));
+    runner.signal(Signal::SIGHUP);
+    runner.line_with(&format!("warning: cannot open the socket {}: another runner listens there", socket.display()));
+    gearman_tools::runner::control::ask(&other, "stop").unwrap().unwrap();
+    assert!(runner.ended().success());
+    assert!(socket.exists() && !other.exists());
+    let warnings = runner.lines().iter().filter(|line| line.contains("warning: metrics is another one")).count();
+    assert_eq!(warnings, 3, "one for each reload with another address");
 }
 
 #[test]
@@ -99,7 +171,7 @@ fn one_runner_a_socket() {
     assert!(nonsense.contains("the commands are status"), "{nonsense}");
     // Many who ask nothing keep nobody out for ever, and a runner that was killed leaves a file that is in nobody's way.
     let mut runner = runner;
-    runner.signal(nix::sys::signal::Signal::SIGKILL);
+    runner.signal(Signal::SIGKILL);
     runner.ended();
     let folder = Folder::new();
     std::fs::rename(runner.folder.path("runner.sock"), folder.path("runner.sock")).unwrap();
@@ -116,7 +188,7 @@ fn a_runner_takes_its_own_socket_away_and_no_other() {
     command.arg("--config").arg(first.folder.path("runner.toml")).stdout(Stdio::null());
     let mut second = command.spawn().unwrap();
     until("the second one", || first.ask_once("status").is_some(), |there| *there);
-    first.signal(nix::sys::signal::Signal::SIGTERM);
+    first.signal(Signal::SIGTERM);
     first.ended();
     let stopped = first.ask_once("stop");
     if stopped.is_none() {
@@ -193,11 +265,11 @@ fn the_service_manager() {
     assert_eq!(next(""), "WATCHDOG=1");
     runner.line_with("]: socket=");
     assert!(!runner.lines().iter().any(|line| line.contains("socket=/")));
-    runner.signal(nix::sys::signal::Signal::SIGHUP);
+    runner.signal(Signal::SIGHUP);
     let reloading = next("WATCHDOG=1");
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
     assert_eq!(next("WATCHDOG=1"), "READY=1");
-    runner.signal(nix::sys::signal::Signal::SIGTERM);
+    runner.signal(Signal::SIGTERM);
     assert_eq!(next("WATCHDOG=1"), "STOPPING=1");
     assert!(runner.ended().success());
 }

@@ -26,6 +26,17 @@ fn memory() {
     replaced(&Runner::start(&config), "memory");
 }
 
+/// Memory was looked at for the first time when the time from look to look was over that counted before.
+#[test]
+fn a_shorter_look_counts_at_once() {
+    let config = |look| format!("look = '{look}'\n[group.a]\ncommand = {PATIENT}\nsettle = '100ms'\n");
+    let runner = Runner::start(&format!("{}max-memory = '1G'\n", config("1h")));
+    runner.at_work("a", 1);
+    runner.folder.config(&format!("{}max-memory = '10K'\n", config("100ms")));
+    runner.ask("reload").unwrap();
+    runner.line_with(" is replaced: memory");
+}
+
 #[test]
 fn cpu() {
     let config = "look = '100ms'\n[group.a]\ncommand = ['sh', '-c', 'while :; do :; done']\nsettle = '100ms'\nmax-cpu = '200ms'\n";

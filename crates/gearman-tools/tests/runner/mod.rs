@@ -2,6 +2,7 @@
 
 mod control;
 mod first;
+mod hung;
 mod limits;
 mod output;
 mod processes;

@@ -61,6 +61,19 @@ stdout = "b.log"
     assert!(!runner.lines().iter().any(|line| line.ends_with("err")));
 }
 
+/// The runner ended together with the last process, and what was in the pipes by then was lost: the reason of an end, for example.
+#[test]
+fn last_lines() {
+    let program = "trap 'seq 1 500; echo last; exit 0' TERM; echo first; sleep 1000 & wait $!";
+    let mut runner = Runner::start(&format!("[group.a]\ncommand = [\"sh\", \"-c\", \"{program}\"]\nprocesses = 4\n"));
+    let count = |text: &str| runner.lines().iter().filter(|line| line.ends_with(text)).count();
+    until("all of them", || count("]: first"), |n| *n == 4);
+    runner.signal(Signal::SIGTERM);
+    assert!(runner.ended().success());
+    let all = || runner.lines().iter().filter(|line| line.contains(" a[")).count();
+    until("all lines", all, |n| *n == 4 * 502);
+}
+
 /// Whoever writes waits; who supervises does not.
 #[test]
 fn output_that_nobody_reads() {

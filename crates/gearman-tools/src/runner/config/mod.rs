@@ -142,17 +142,46 @@ impl Config {
         Config::parse(&text, file)
     }
 
+    /// The socket alone, for who asks a runner what is wrong with its file: also where that cannot be used, as far as it is TOML.
+    ///
+    /// # Errors
+    /// [`SettingsError`], where no socket is found and something is wrong.
+    pub fn read_socket(file: &Path) -> Result<Option<PathBuf>, SettingsError> {
+        Config::parse_socket(&settings_file::read(file)?, file)
+    }
+
+    fn parse_socket(text: &str, file: &Path) -> Result<Option<PathBuf>, SettingsError> {
+        #[derive(Deserialize)]
+        struct Socket {
+            socket: PathBuf,
+        }
+        let read = |text| toml::from_str::<Socket>(text);
+        let found = read(text).or_else(|error| {
+            // What is before the line of the mistake may be TOML.
+            let good = error.span().and_then(|span| text.get(..span.start)).and_then(|before| before.rfind('\n'));
+            read(&text[..good.unwrap_or(0)])
+        });
+        match found {
+            Ok(Socket { socket }) => Ok(Some(folder(file).join(socket))),
+            Err(_) => Config::parse(text, file).map(|config| config.socket),
+        }
+    }
+
     /// Reads the text of a file; the name is for errors, and its folder for paths.
     ///
     /// # Errors
     /// [`SettingsError::Wrong`], with the place.
     pub fn parse(text: &str, file: &Path) -> Result<Config, SettingsError> {
-        let folder = std::path::absolute(file).unwrap_or_else(|_| file.into());
-        let folder = folder.parent().unwrap_or(Path::new("/"));
         let raw = toml::from_str::<RawConfig>(text).map_err(Mistake::from);
-        let config = raw.and_then(|raw| raw.config(folder));
+        let config = raw.and_then(|raw| raw.config(&folder(file)));
         config.map_err(|Mistake(at, reason)| SettingsError::wrong(file, text, at, &reason))
     }
+}
+
+/// Where its paths begin.
+fn folder(file: &Path) -> PathBuf {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    file.parent().unwrap_or(Path::new("/")).into()
 }
 
 #[cfg(test)]
@@ -222,6 +251,29 @@ mod tests {
         assert_eq!((&group.stdout, &group.stderr), (&Sink::File("/srv/app/out.log".into()), &Sink::Inherit));
         assert_eq!(group.limits.memory, Some(128 << 20));
         assert_eq!(group.user.as_ref().unwrap().name.as_deref(), Some("root"));
+    }
+
+    /// Whoever asked a runner why its file is not taken was told by the client, which did not find the runner.
+    #[test]
+    fn the_socket_is_found_in_a_file_that_cannot_be_used() {
+        for (text, wanted) in [
+            ("socket = 's'\n[group.a]\ncommand = 'x'\n", Ok(Some("/srv/s"))),
+            ("socket = 's'\n[group.a]\ncomand = 'x'\n", Ok(Some("/srv/s"))),
+            ("look = 'soon'\nsocket = '/run/s'\n", Ok(Some("/run/s"))),
+            ("socket = 's'\n[group.a]\ncommand = [\n", Ok(Some("/srv/s"))),
+            ("socket = 's'\nlook = 1\n[group.a\ncommand = 'x'\n", Ok(Some("/srv/s"))),
+            ("[group.a]\ncommand = 'x'\n", Ok(None)),
+            ("[group.a]\ncomand = 'x'\n", Err("/srv/runner.toml:2:1: unknown field")),
+            ("[group.a\nsocket = 's'\n", Err("/srv/runner.toml:1:9: ")),
+            ("socket = 3\n", Err("/srv/runner.toml:1:10: invalid type")),
+        ] {
+            let found = Config::parse_socket(text, Path::new("/srv/runner.toml")).map_err(|e| e.to_string());
+            match (&found, wanted) {
+                (Ok(found), Ok(wanted)) => assert_eq!(found.as_deref(), wanted.map(Path::new), "{text}"),
+                (Err(error), Err(wanted)) => assert!(error.starts_with(wanted), "{text}: {error}"),
+                _ => panic!("{text}: {found:?}"),
+            }
+        }
     }
 
     #[test]
