@@ -37,7 +37,7 @@ pages() {
 }
 work() { cd "$1" && PATH=$scratch/bin:$PATH exec bash -c "exec $(cat "$scratch/commands")"; }
 is_done() { grep -qx 'shown done' "$1/storage/journal" 2>/dev/null; }
-end_worker() { kill -TERM "$pid" 2>/dev/null; wait "$pid"; }
+end_worker() { ends_by TERM "$pid" gone "$pid" && wait "$pid"; }
 
 pages
 for module in ours pecl; do

@@ -20,6 +20,18 @@ php_script() {
     export TEST_PHP
 }
 
+# ends_by SIGNAL PID CONDITION...: sends the signal until the condition holds, three times at most. PHP forgets one that comes while an
+# exception is on its way to its catch, and frameworks throw some in each turn.
+ends_by() {
+    local signal=$1 pid=$2
+    shift 2
+    for _ in 1 2 3; do
+        kill "-$signal" "$pid" 2>/dev/null
+        if wait_for 20 "$@"; then return 0; fi
+    done
+    return 1
+}
+
 # unit_tests PACKAGE ours|pecl: its PHPUnit tests; each of them counts as one.
 unit_tests() {
     local results=$scratch/results.xml

@@ -41,7 +41,7 @@ pages() {
 }
 shown() { cd "$scratch/project" && exec "$TEST_PHP" -d auto_prepend_file="$root/packages/revolt/tests/autoload.php" "$1.php"; }
 # It did not: what waits for the signal kept the loop going.
-end_worker() { kill -TERM "$pid" && wait_for 60 gone "$pid" && wait "$pid"; }
+end_worker() { ends_by TERM "$pid" gone "$pid" && wait "$pid"; }
 
 php_script ours
 start_server ours

@@ -18,17 +18,16 @@ run_again() {
 end_kept() {
     local pid
     pid=$(cat "$scratch/kept-$2")
-    kill "-$1" "$pid" 2>/dev/null
-    await other_pid "$2" "$pid"
+    ends_by "$1" "$pid" other_pid "$2" "$pid"
 }
 other_pid() { [ "$(cat "$scratch/kept-$1")" != "$2" ]; }
 
 # stop_kept: all of them, as an operator does; fails where one does not end.
 stop_kept() {
-    local file
+    local file pid
     touch "$scratch/stop"
     for file in "$scratch"/kept-*; do
-        kill -TERM "$(cat "$file")" 2>/dev/null
-        wait_for 60 gone "$(cat "$file")" || return 1
+        pid=$(cat "$file")
+        ends_by TERM "$pid" gone "$pid" || return 1
     done
 }

@@ -34,8 +34,7 @@ final class ManyTest extends LaravelTestCase
         $this->awaitDone($many);
         $this->awaitWorkers();
         foreach ($this->workers as $worker) {
-            $worker->signal(SIGTERM);
-            self::assertSame(0, $worker->status());
+            self::assertSame(0, $worker->stop());
         }
         Await::that(fn () => $this->left() === 0, fn () => "{$this->left()} are left");
         $done = preg_grep('/ done$/', $this->folder->journal());
@@ -84,9 +83,14 @@ final class ManyTest extends LaravelTestCase
         $this->awaitDone((int) $when);
         $worker = $this->workers[$which];
         $this->awaitWorkers();
-        $worker->signal($signal);
-        self::assertSame($signal === SIGTERM ? 0 : 128 + SIGKILL, $worker->status());
-        $signal === SIGTERM ? $this->stopped++ : $this->killed++;
+        if ($signal === SIGTERM) {
+            self::assertSame(0, $worker->stop());
+            $this->stopped++;
+        } else {
+            $worker->signal($signal);
+            self::assertSame(128 + SIGKILL, $worker->status());
+            $this->killed++;
+        }
         $this->workers[$which] = $this->worker();
     }
 

@@ -47,6 +47,23 @@ final class Program
         proc_terminate($this->process, $signal);
     }
 
+    /**
+     * Asks it to end, and again each 20 seconds: PHP forgets a signal that comes while an exception is on its way to its catch, and
+     * Laravel throws one in each turn.
+     */
+    public function stop(): int
+    {
+        $asked = 0;
+        Await::that(function () use (&$asked) {
+            if (microtime(true) - $asked > 20) {
+                $asked = microtime(true);
+                $this->signal(SIGTERM);
+            }
+            return !$this->runs();
+        }, fn () => "it does not stop: {$this->printed()}", self::PATIENCE);
+        return $this->status;
+    }
+
     /** Waits for its end. */
     public function status(): int
     {

@@ -55,8 +55,7 @@ final class WorkTest extends LaravelTestCase
         $this->awaitJournal(['a try 1', 'a done']);
         Note::dispatch('b')->onQueue('high');
         $this->awaitJournal(['a try 1', 'a done', 'b try 1', 'b done']);
-        $worker->signal(SIGTERM);
-        self::assertSame(0, $worker->status());
+        self::assertSame(0, $worker->stop());
     }
 
     public function testAtSigtermItDoesItsJobAndStops(): void
@@ -65,8 +64,7 @@ final class WorkTest extends LaravelTestCase
         Note::dispatch('b');
         $worker = $this->folder->start('queue:work');
         $this->awaitJournal(['a try 1']);
-        $worker->signal(SIGTERM);
-        self::assertSame(0, $worker->status());
+        self::assertSame(0, $worker->stop());
         self::assertSame(['a'], $this->done());
         self::assertSame(1, $this->queue()->size());
     }
@@ -80,8 +78,7 @@ final class WorkTest extends LaravelTestCase
         $this->server = $this->server->startAgain();
         Note::dispatch('a');
         $this->awaitJournal(['a try 1', 'a done']);
-        $worker->signal(SIGTERM);
-        self::assertSame(0, $worker->status());
+        self::assertSame(0, $worker->stop());
     }
 
     public function testItStopsAtARestart(): void
@@ -260,8 +257,7 @@ final class WorkTest extends LaravelTestCase
         self::assertMatchesRegularExpression('/default\W+1\W/', $this->folder->artisan('queue:monitor', 'gearman:default'));
         $listener = $this->folder->start('queue:listen', '--sleep=0');
         $this->awaitJournal(['a try 1', 'a done']);
-        $listener->signal(SIGTERM);
-        $listener->status();
+        $listener->stop();
     }
 
     /** A worker that has looked at a queue, and does a job of another, is in nobody's way. */
