@@ -73,10 +73,11 @@ impl Worker {
     }
 
     /// A server that was asked for direct assignment gives jobs to a worker that does not wait for them, so another
-    /// connection is made. Not while jobs are unfinished, which would go back with it.
+    /// connection is made. Not while jobs are unfinished, which would go back with it, or a result is not written.
     pub(super) fn leave_direct(&mut self) {
         for server in &mut self.servers {
-            if matches!(server.protocol.assignment, Assignment::Asked | Assignment::Direct) && server.unfinished == 0 {
+            let direct = matches!(server.protocol.assignment, Assignment::Asked | Assignment::Direct);
+            if direct && server.unfinished == 0 && !server.is_full() {
                 server.connection.down();
                 server.forget();
             }
@@ -166,7 +167,7 @@ impl Worker {
         // Other servers than ours count a job's time from the moment they gave it.
         let timed = self.abilities.have_timeout() && server.protocol.assignment != Assignment::Direct;
         let more = !server.protocol.last_was_empty && matches!(server.protocol.state, State::Awake | State::Grabbing);
-        if more && !timed {
+        if more && !timed && !server.is_full() {
             (ahead..self.prefetch).for_each(|_| server.grab(self.grab));
         }
     }

@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 /// How long a server is waited for alone.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Owes it an answer that has to do with jobs?
@@ -32,9 +32,10 @@ impl Worker {
     }
 
     /// Takes in what other servers than that of this job sent, while jobs that are here already keep the worker from asking: a
-    /// late answer, or that there are jobs.
+    /// late answer, or that there are jobs. And what they were sent is written on.
     pub(super) fn look_at_others(&mut self, job: &Job, cx: &mut Context<'_>) {
         for i in (0..self.servers.len()).filter(|i| *i != job.server) {
+            self.poll_flush(i, cx);
             self.receive_all(i, cx);
         }
     }

@@ -394,6 +394,12 @@ impl Worker {
                 }
             }
             self.see_who_hangs();
+            // One that has taken all of a large result may be asked again.
+            for i in 0..self.servers.len() {
+                if self.servers[i].is_full() {
+                    self.poll_flush(i, cx);
+                }
+            }
             let asked = self.ask(when_idle);
             for i in 0..self.servers.len() {
                 self.poll_flush(i, cx);
@@ -465,10 +471,11 @@ impl Worker {
                 (when_idle == WhenIdle::Direct && server.may_ask(), server.may_be_asked());
             let Some(connection) = server.connection.up() else { continue };
             match server.protocol.state {
+                State::Awake if !may_be_asked => {}
                 State::Awake if when_idle.is_patient() && server.protocol.may_sleep(self.grab) => {
                     server.protocol.sleep(connection.write_buffer());
                 }
-                State::Awake if may_be_asked && !busy => {
+                State::Awake if !busy => {
                     if asks_directly {
                         server.protocol.ask_directly(connection.write_buffer());
                     }

@@ -5,12 +5,10 @@
 use crate::error::{Error, Result};
 use crate::net::connection::Connection;
 use crate::protocol::message::{Request, Update, Work};
-use crate::server_connection::with_deadline;
+use crate::worker::Worker;
 use crate::worker::job::Job;
-use crate::worker::{Worker, hangs};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use tokio::time::Instant;
 
 impl Worker {
     /// Sends an update of a job, and writes it if the socket takes it; else
@@ -55,22 +53,12 @@ impl Worker {
         self.connection_of(job).is_some_and(|c| c.has_output())
     }
 
-    /// Waits until all that was sent of a job is written. Of one that has ended, the rest is left to later calls where other servers
-    /// may have jobs, and its own takes nothing for a second.
+    /// Waits until all that was sent of a job is written. Where the wait is given up, the calls that follow write the rest.
     ///
     /// # Errors
     /// [`Error::Lost`] when the connection ends before, so that the server has given the job to another worker.
     pub async fn flush(&mut self, job: &Job) -> Result<()> {
-        let leaves = job.ended && self.servers.len() > 1;
-        loop {
-            let taken = self.taken_of(job);
-            let until = leaves.then(|| Instant::now() + hangs::PATIENCE);
-            match with_deadline(until, poll_fn(|cx| self.poll_written(job, cx))).await {
-                Some(written) => return written,
-                None if self.taken_of(job) == taken => return Ok(()),
-                None => {}
-            }
-        }
+        poll_fn(|cx| self.poll_written(job, cx)).await
     }
 
     /// Takes in meanwhile what comes: a server may stop reading from a worker that does not take the jobs it asked for in
@@ -89,11 +77,6 @@ impl Worker {
             Some(_) => Poll::Pending,
             None => Poll::Ready(Err(self.ended_before(job))),
         }
-    }
-
-    /// How much its server has made room for.
-    fn taken_of(&mut self, job: &Job) -> Option<u64> {
-        self.connection_of(job).map(|c| c.progress())
     }
 
     /// The connection over which it came, unless that has ended.

@@ -59,7 +59,12 @@ impl Server {
 
     /// Is there a job to be asked for, and does its socket take the question?
     pub(super) fn may_be_asked(&mut self) -> bool {
-        self.protocol.state == State::Awake && self.connection.up().is_some_and(|c| !c.is_full())
+        self.protocol.state == State::Awake && self.connection.is_up() && !self.is_full()
+    }
+
+    /// Does it still take what it was sent?
+    pub(super) fn is_full(&mut self) -> bool {
+        self.connection.up().is_some_and(|c| c.is_full())
     }
 }
 
