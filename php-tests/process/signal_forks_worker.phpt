@@ -10,8 +10,11 @@ memory_limit=512M
 <?php
 require __DIR__ . '/signals.inc';
 
-/** Forks in the handler during $call; the child tells what came of it in its process, and ends. */
-function forked(string $name, callable $call, callable $in_parent): void
+/**
+ * Forks in the handler during $call; the child tells what came of it in its process, and ends. The signal comes in the first wait, or
+ * in the first after what $call is given was called.
+ */
+function forked(string $name, callable $call, callable $in_parent, bool $first = true): void
 {
     $top = getmypid();
     $forked = null;
@@ -30,8 +33,10 @@ function forked(string $name, callable $call, callable $in_parent): void
             }
         }
     });
-    $child = signal_when_asleep(SIGUSR1);
-    [$result, $warnings] = heard($call);
+    $child = null;
+    $signal = function () use (&$child) { $child = signal_when_asleep(SIGUSR1); };
+    $first && $signal();
+    [$result, $warnings] = heard(fn () => $call($signal));
     if (getmypid() !== $top) {
         fwrite($theirs, json_encode($result) . ' ' . preg_replace('/\d{4,}/', 'PORT', implode(' | ', $warnings)));
         posix_kill(getmypid(), SIGKILL);
@@ -96,12 +101,13 @@ $server = fake_server(function (FakePeer $peer) use ($counted, $size) {
 $result = substr(str_repeat(random_bytes(1000), intdiv($size, 1000) + 1), 0, $size);
 $worker = new GearmanWorker();
 $worker->addServer(HOST, $server->port, false);
-$worker->addFunction('f', fn () => $result);
 $worker->setTimeout(2000);
 $top = getmypid();
-forked('a large result', function () use ($worker, $top) {
+forked('a large result', function (Closure $signal) use ($worker, $top, $result) {
+    // Not while it waits for the job: then that would be left to the next work().
+    $worker->addFunction('f', function () use ($signal, $result) { $signal(); return $result; });
     return $worker->work() && (getmypid() !== $top || $worker->setTimeout(20000) && $worker->ping('one packet more'));
-}, fn () => fwrite($count, "\n"));
+}, fn () => fwrite($count, "\n"), first: false);
 echo fgets($count) === $size . ' ' . md5($result) . ' ' . GEARMAN_COMMAND_ECHO_REQ . "\n" ? "written once\n" : "written otherwise\n";
 ?>
 --EXPECT--
