@@ -245,6 +245,22 @@ pub(crate) fn worker_meets<T>(
     });
 }
 
+/// The same for a worker of two servers.
+pub(crate) fn worker_meets_two<T>(
+    servers: impl AsyncFnOnce(Conversation, Conversation) -> T + Send + 'static,
+    work: impl AsyncFnOnce(&mut Worker) + Send + 'static,
+) {
+    within(async move || {
+        let (first, second) = (Script::tcp().await, Script::tcp().await);
+        let mut worker = crate::util::worker(&[first.server(), second.server()], b"f");
+        let talk = async {
+            let (first, second) = join(first.conversation(), second.conversation()).await;
+            servers(first, second).await
+        };
+        join(talk, work(&mut worker)).await;
+    });
+}
+
 /// The same for a client.
 pub(crate) fn client_meets<T>(
     server: impl AsyncFnOnce(&Script) -> T + Send + 'static,

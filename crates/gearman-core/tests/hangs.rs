@@ -247,11 +247,8 @@ async fn look_for(worker: &mut Worker, handle: &str) -> Job {
 /// A worker waited for such a server, and had no job of any other.
 #[test]
 fn a_worker_asks_the_others() {
-    within(async || {
-        let (first, second) = (Script::tcp().await, Script::tcp().await);
-        let mut worker = worker(&[first.server(), second.server()], b"f");
-        let servers = async {
-            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+    worker_meets_two(
+        async |mut hangs, mut good| {
             hangs.greeted("f").await;
             good.expect(CAN_DO, "f").await;
             pass(ALONE).await;
@@ -274,26 +271,21 @@ fn a_worker_asks_the_others() {
             hangs.wake().await;
             hangs.assign("H:late:2").await;
             (hangs, good)
-        };
-        let work = async {
+        },
+        async |worker| {
             for handle in ["H:good:1", "H:good:2", "H:late:1", "H:late:2"] {
-                run(&mut worker, handle).await;
+                run(worker, handle).await;
             }
-        };
-        join(servers, work).await;
-    });
+        },
+    );
 }
 
 /// What it had sent before it was asked again was taken for a sign of life after that: a worker that looks seldom, as in an event
 /// loop, waited for two seconds.
 #[test]
 fn what_was_before_is_no_sign_of_life() {
-    within(async || {
-        let (first, second) = (Script::tcp().await, Script::tcp().await);
-        let mut worker = worker(&[first.server(), second.server()], b"f");
-        tokio::time::pause(); // it goes on where it is told to: nobody here waits for it
-        let servers = async {
-            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+    worker_meets_two(
+        async |mut hangs, mut good| {
             hangs.greeted("f").await;
             hangs.assign("H:1").await;
             hangs.done("H:1").await;
@@ -305,15 +297,15 @@ fn what_was_before_is_no_sign_of_life() {
             good.expect(GRAB_JOB_ALL, "").await;
             good.assign("H:good").await;
             (hangs, good)
-        };
-        let work = async {
+        },
+        async |worker| {
+            tokio::time::pause(); // it goes on where it is told to: nobody here waits for it
             for handle in ["H:1", "H:good"] {
-                let mut job = look_for(&mut worker, handle).await;
+                let mut job = look_for(worker, handle).await;
                 worker.send(&mut job, Update::Complete(b"r")).unwrap();
             }
-        };
-        join(servers, work).await;
-    });
+        },
+    );
 }
 
 /// A call that began more than a second after the one that asked judged by the clock alone, and had not looked at what had come:
@@ -344,11 +336,8 @@ fn who_has_answered_by_the_next_call_does_not_hang() {
 /// One that sends a job little by little is at work, until it stops.
 #[test]
 fn a_worker_waits_for_who_is_at_work() {
-    within(async || {
-        let (first, second) = (Script::tcp().await, Script::tcp().await);
-        let mut worker = worker(&[first.server(), second.server()], b"f");
-        let servers = async {
-            let (mut slow, mut other) = join(first.conversation(), second.conversation()).await;
+    worker_meets_two(
+        async |mut slow, mut other| {
             slow.greeted("f").await;
             let assignment = crate::conversation::job("H:slow").answer();
             let (most, rest) = assignment.split_at(assignment.len() - 1);
@@ -365,13 +354,12 @@ fn a_worker_waits_for_who_is_at_work() {
             slow.send(rest).await;
             slow.done("H:slow").await;
             (slow, other)
-        };
-        let work = async {
-            run(&mut worker, "H:other").await;
-            run(&mut worker, "H:slow").await;
-        };
-        join(servers, work).await;
-    });
+        },
+        async |worker| {
+            run(worker, "H:other").await;
+            run(worker, "H:slow").await;
+        },
+    );
 }
 
 /// What nobody else could answer is waited for.
@@ -399,13 +387,9 @@ fn a_worker_waits_for_who_is_alone() {
 /// After a signal handler had thrown out of the wait for its socket, each small result for another server waited for that, too.
 #[test]
 fn a_result_that_is_not_taken_keeps_no_other_server_waiting() {
-    within(async || {
-        const LARGE: usize = 16 << 20; // more than sockets hold
-        let (first, second) = (Script::tcp().await, Script::tcp().await);
-        let mut worker = worker(&[first.server(), second.server()], b"f");
-        tokio::time::pause(); // it goes on where nobody has anything to do but to wait
-        let servers = async {
-            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+    const LARGE: usize = 16 << 20; // more than sockets hold
+    worker_meets_two(
+        async |mut hangs, mut good| {
             hangs.greeted("f").await;
             hangs.assign("H:large").await;
             good.greeted("f").await;
@@ -420,18 +404,18 @@ fn a_result_that_is_not_taken_keeps_no_other_server_waiting() {
             hangs.expect(GRAB_JOB_ALL, "").await;
             hangs.assign("H:back").await;
             (hangs, good)
-        };
-        let work = async {
-            let mut large = look_for(&mut worker, "H:large").await;
+        },
+        async |worker| {
+            tokio::time::pause(); // it goes on where nobody has anything to do but to wait
+            let mut large = look_for(worker, "H:large").await;
             worker.send(&mut large, Update::Complete(&vec![b'r'; LARGE])).unwrap();
             assert!(poll_times(1, worker.flush(&large)).await.is_none());
             assert!(worker.has_output(&large));
-            let mut small = look_for(&mut worker, "H:small").await;
+            let mut small = look_for(worker, "H:small").await;
             worker.send(&mut small, Update::Complete(b"r")).unwrap();
             worker.flush(&small).await.unwrap();
-            look_for(&mut worker, "H:next").await;
-            run(&mut worker, "H:back").await;
-        };
-        join(servers, work).await;
-    });
+            look_for(worker, "H:next").await;
+            run(worker, "H:back").await;
+        },
+    );
 }

@@ -1,7 +1,7 @@
 //! Jobs asked for in advance.
 
 use crate::conversation::*;
-use crate::util::{Script, join, pass, within, worker};
+use crate::util::{Script, pass};
 use gearman_core::ReturnCode;
 use gearman_core::protocol::message::Update;
 use gearman_core::worker::Worker;
@@ -110,12 +110,8 @@ fn jobs_in_advance_are_taken_in_while_a_large_result_is_written() {
 /// one that had been waited for in vain had answered meanwhile.
 #[test]
 fn servers_take_turns() {
-    within(async || {
-        let (first, second) = (Script::tcp().await, Script::tcp().await);
-        let mut worker = worker(&[first.server(), second.server()], b"f");
-        worker.prefetch = 2;
-        let servers = async {
-            let (mut first, mut second) = join(first.conversation(), second.conversation()).await;
+    worker_meets_two(
+        async |mut first, mut second| {
             second.expect(CAN_DO, "f").await;
             first.expect(CAN_DO, "f").await;
             for n in ["1", "2"] {
@@ -131,28 +127,24 @@ fn servers_take_turns() {
                 }
             }
             (first, second)
-        };
-        let work = async {
+        },
+        async |worker| {
+            worker.prefetch = 2;
             for (n, name) in [("1", "a"), ("1", "b"), ("2", "a"), ("2", "b")] {
                 for i in 1..=3 {
-                    run(&mut worker, &format!("H:{name}:{n}:{i}")).await;
+                    run(worker, &format!("H:{name}:{n}:{i}")).await;
                 }
             }
-        };
-        join(servers, work).await;
-    });
+        },
+    );
 }
 
 /// It came only when the other had no job left, and was as good as lost: its server had given it. And while it was waited for,
 /// no jobs were asked for in advance.
 #[test]
 fn a_late_job_does_not_wait_for_all_jobs_of_others() {
-    within(async || {
-        let (first, second) = (Script::tcp().await, Script::tcp().await);
-        let mut worker = worker(&[first.server(), second.server()], b"f");
-        worker.prefetch = 4;
-        let servers = async {
-            let (mut hangs, mut good) = join(first.conversation(), second.conversation()).await;
+    worker_meets_two(
+        async |mut hangs, mut good| {
             hangs.greeted("f").await;
             good.expect(CAN_DO, "f").await;
             pass(Duration::from_secs(1)).await;
@@ -170,18 +162,18 @@ fn a_late_job_does_not_wait_for_all_jobs_of_others() {
             good.done("H:5").await;
             hangs.done("H:late").await;
             (hangs, good)
-        };
-        let work = async {
+        },
+        async |worker| {
+            worker.prefetch = 4;
             for handle in ["H:1", "H:2", "H:3", "H:4", "H:5", "H:late"] {
                 // Programs do something else meanwhile, in the same runtime.
                 for _ in 0..10 {
                     yield_now().await;
                 }
-                run(&mut worker, handle).await;
+                run(worker, handle).await;
             }
-        };
-        join(servers, work).await;
-    });
+        },
+    );
 }
 
 #[test]

@@ -39,6 +39,7 @@
 //! runner::process          memory and time of a process
 //! runner::launch           a program is started
 //! runner::files            whether files have changed
+//! runner::task             a task that ends with who began it
 //! runner::load             what a server says
 //! runner::check            whether what a configuration names is there
 //! runner::servers          … all of them, at each look

@@ -27,5 +27,6 @@ pub mod scale;
 pub mod servers;
 pub mod status;
 pub mod supervisor;
+pub mod task;
 pub mod value;
 pub mod watching;

@@ -6,11 +6,12 @@
 
 use crate::runner::config::Config;
 use crate::runner::control::{Place, Socket};
+use crate::runner::task::Task;
 use crate::runner::watching::Watching;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinHandle, spawn_blocking};
+use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
 /// Longest wait for the file.
@@ -33,13 +34,7 @@ pub struct Reload {
 pub struct Reloads {
     wanted: mpsc::Sender<Option<Place>>,
     outcomes: mpsc::Receiver<Outcome>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Reloads {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: Task,
 }
 
 impl Reloads {
@@ -47,7 +42,7 @@ impl Reloads {
     pub fn new(file: PathBuf, watching: Watching) -> Reloads {
         let (wanted, wants) = mpsc::channel(1);
         let (sender, outcomes) = mpsc::channel(1);
-        Reloads { wanted, outcomes, task: tokio::spawn(read_again(file, watching, wants, sender)) }
+        Reloads { wanted, outcomes, _task: Task::begin(read_again(file, watching, wants, sender)) }
     }
 
     /// Begins to read; `open`: the socket that is open. What was wanted before must have come.

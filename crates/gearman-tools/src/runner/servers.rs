@@ -4,11 +4,12 @@
 //! what has come of a look is told at once, and no later than the next look begins.
 
 use crate::runner::load::{Load, PATIENCE, Server, silent};
+use crate::runner::task::Task;
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::TlsSettings;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Who is asked what, and how often.
@@ -32,21 +33,15 @@ pub type Look = Vec<(usize, Result<Load, String>)>;
 pub struct Asking {
     questions: Questions,
     looks: mpsc::Receiver<Look>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: Task,
 }
 
 impl Asking {
     /// Begins. Must be called in a tokio runtime.
     pub fn begin(questions: Questions) -> Asking {
         let (sender, looks) = mpsc::channel(1);
-        let task = tokio::spawn(ask(questions.clone(), sender));
-        Asking { questions, looks, task }
+        let task = Task::begin(ask(questions.clone(), sender));
+        Asking { questions, looks, _task: task }
     }
 
     /// What is asked.

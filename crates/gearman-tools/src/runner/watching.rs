@@ -8,10 +8,11 @@ use crate::runner::config::Group;
 use crate::runner::files::Files;
 use crate::runner::log::Log;
 use crate::runner::orders::{Order, Orders};
+use crate::runner::task::Task;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 /// From look to look.
@@ -65,20 +66,15 @@ struct Watch {
     group: String,
     paths: Vec<PathBuf>,
     anew: mpsc::Sender<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: Task,
 }
 
 impl Watch {
     fn begin(group: &str, paths: &[PathBuf], orders: Orders, log: Log) -> Watch {
         let (anew, wanted) = mpsc::channel(1);
         let looks = Looks { group: group.into(), paths: paths.into(), wrong: None, log };
-        Watch { group: group.into(), paths: paths.into(), anew, task: tokio::spawn(looks.go_on(wanted, orders)) }
+        let task = Task::begin(looks.go_on(wanted, orders));
+        Watch { group: group.into(), paths: paths.into(), anew, _task: task }
     }
 
     /// As files are at the next look they are used; what is given ends with that look. `None`: one that was wanted before has
