@@ -89,10 +89,11 @@ stop() {
 }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# free_port: a TCP port of 127.0.0.1 that was free a moment ago.
+# free_port: a TCP port of 127.0.0.1 that nobody listens at. It is below those that the system gives to whoever asks for any, so
+# no connection and no listener of another program gets it meanwhile.
 free_port() {
     # shellcheck disable=SC2016
-    "$PHP" -n -r '$s = stream_socket_server("tcp://127.0.0.1:0"); echo explode(":", stream_socket_get_name($s, false))[1];'
+    "$PHP" -n -r 'do $port = random_int(10000, 32767); while (!@stream_socket_server("tcp://127.0.0.1:$port")); echo $port;'
 }
 
 # make_certificates FOLDER: ca.pem, server.pem, client.pem and their keys, by the very lines of docs/tls.md.

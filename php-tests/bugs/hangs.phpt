@@ -7,19 +7,13 @@ What made pecl gearman hang, or broke its connections
 require __DIR__ . '/bugs.inc';
 
 /** A port where nobody listens. */
-function dead_port(): int
-{
-    $socket = stream_socket_server('tcp://' . HOST . ':0');
-    return (int) substr(strrchr(stream_socket_get_name($socket, false), ':'), 1);
-}
-
 entry(10, 'a job after jobStatusByUniqueKey()', function ($name) {
     $client = client();
     return [$client->jobStatusByUniqueKey($name), $client->doBackground($name, 'x') !== ''];
 });
 entry(11, 'jobStatus() after jobStatusByUniqueKey() could not connect', function () {
     $client = new GearmanClient();
-    $client->addServer(HOST, dead_port(), false);
+    $client->addServer(HOST, free_port(), false);
     return [@$client->jobStatusByUniqueKey('k'), @$client->jobStatus('H:x:1'), $client->returnCode() === GEARMAN_COULD_NOT_CONNECT];
 });
 entry(12, 'an exception, and a client without the option', function ($name) {
@@ -66,7 +60,7 @@ entry(16, 'a client of two servers, 200 calls', function ($name) {
 entry(17, 'runTasks() with a server that is down', function ($name) {
     serve($name, fn($job) => 'x', 2);
     $client = new GearmanClient();
-    $client->addServer(HOST, dead_port(), false);
+    $client->addServer(HOST, free_port(), false);
     $client->addServer(HOST, PORT, false);
     $client->setTimeout(10000);
     $client->setCompleteCallback(function ($task) use (&$done) { $done[] = $task->data(); });

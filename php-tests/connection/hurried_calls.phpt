@@ -11,9 +11,7 @@ require __DIR__ . '/../fake_server.inc';
 
 $gone = start_gearmand();
 $closes = fake_server(fn(FakePeer $peer) => null);
-$taken = stream_socket_server('tcp://' . HOST . ':0');
-$never = (int) substr(strrchr(stream_socket_get_name($taken, false), ':'), 1);
-fclose($taken);
+$never = free_port();
 $servers = [
     'never up' => [$never],
     'gone' => [$gone->port],

@@ -58,9 +58,7 @@ show('worker', $worker->work());
 // Said with brackets where it cannot be reached.
 fclose($listener);
 $client = new GearmanClient();
-$dead = stream_socket_server('tcp://[::1]:0');
-$name = stream_socket_get_name($dead, false);
-fclose($dead);
+$name = '[::1]:' . free_port();
 $client->addServers($name, false);
 [, $warnings] = heard(fn () => $client->doNormal('f', 'x'));
 show('nobody there', str_replace($name, '[::1]:PORT', $warnings[0]), code($client));

@@ -72,9 +72,7 @@ $served = serve_all([
     ($echo = unique_function_name()) => fn($job) => $job->workload(),
 ]);
 $nobody = unique_function_name();
-$dead = start_gearmand();
-$dead_port = $dead->port;
-$dead->stop();
+$dead_port = free_port();
 
 echo "-- the first that was found\n";
 fails('work, registered only', function () {

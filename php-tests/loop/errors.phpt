@@ -17,9 +17,7 @@ function reason(string $text): string
     return preg_replace('/(lost connection|could not connect).*/', 'the server is gone', $text);
 }
 $f = unique_function_name();
-$probe = stream_socket_server('tcp://' . HOST . ':0');
-$port = (int) substr(strrchr(stream_socket_get_name($probe, false), ':'), 1);
-fclose($probe);
+$port = free_port();
 
 // A client whose server is not there.
 $client = loop_client($port);

@@ -74,9 +74,7 @@ run('around it', $client);
 // Nobody there, without waiting: told by runTasks(), and waiting for it comes to an end.
 $server->close();
 unset($server);
-$gone = stream_socket_server('tcp://' . HOST . ':0');
-$port = (int) substr(strrchr(stream_socket_get_name($gone, false), ':'), 1);
-fclose($gone);
+$port = free_port();
 $client = tasks($port, 'yes');
 $client->addOptions(GEARMAN_CLIENT_NON_BLOCKING);
 $waits = 0;

@@ -19,22 +19,12 @@ final class OpensslServer
     {
         $this->owner = getmypid();
         $this->log = tls_folder() . '/' . unique_function_name('log');
-        for ($try = 1; $try <= 5; $try++) { // a free port may be taken by another meanwhile
-            $probe = stream_socket_server('tcp://' . HOST . ':0');
-            $port = (int) substr(strrchr(stream_socket_get_name($probe, false), ':'), 1);
-            fclose($probe);
-            $command = ['openssl', 's_server', '-accept', HOST . ":$port", '-cert', $certificate->file, '-key', $certificate->key];
-            $command = [...$command, '-verify', '2', '-CAfile', $ca, ...$options];
-            $this->process = proc_open($command, [['pipe', 'r'], ['file', $this->log, 'w'], ['file', $this->log, 'a']], $pipes);
-            $this->input = $pipes[0];
-            $running = fn () => proc_get_status($this->process)['running'];
-            wait_until(fn () => str_contains($this->said(), 'ACCEPT') || !$running(), 10, 'openssl s_server');
-            if ($running()) {
-                $this->port = $port;
-                return;
-            }
-        }
-        throw new RuntimeException($this->said());
+        $this->port = free_port();
+        $command = ['openssl', 's_server', '-accept', HOST . ":$this->port", '-cert', $certificate->file, '-key', $certificate->key];
+        $command = [...$command, '-verify', '2', '-CAfile', $ca, ...$options];
+        $this->process = proc_open($command, [['pipe', 'r'], ['file', $this->log, 'w'], ['file', $this->log, 'a']], $pipes);
+        $this->input = $pipes[0];
+        wait_until(fn () => str_contains($this->said(), 'ACCEPT'), 10, fn () => "openssl s_server, which says {$this->said()}");
     }
 
     private function said(): string

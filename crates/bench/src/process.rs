@@ -1,6 +1,7 @@
 //! Child processes that cannot outlive the measurement, nor stall it.
 
 use crate::Result;
+use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -93,9 +94,13 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free just now.
+/// A port that nobody listens at. It is below those that the system gives to whoever asks for any, so no connection gets it
+/// meanwhile.
 pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    const PORTS: std::ops::Range<u16> = 10_000..32_768;
+    let any = RandomState::new().hash_one(()) as usize % PORTS.len();
+    let mut ports = PORTS.cycle().skip(any).take(PORTS.len());
+    ports.find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()).ok_or("no port is free".into())
 }
 
 /// Asks until it is so.
