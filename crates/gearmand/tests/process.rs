@@ -504,6 +504,31 @@ fn the_log_has_why_a_connection_was_closed() {
     assert_eq!(ask(&mut server.connect(), "version\n"), format!("OK {}\n", gearmand::VERSION));
 }
 
+/// It took connections until the system gave no descriptor: nothing was refused, counted or to be seen, since HTTP got none either.
+#[test]
+fn a_full_server_refuses_connections_and_can_be_looked_at() {
+    let folder = Folder::new("full");
+    let mut server = Running::start(&["--file-descriptors=400", "--http-listen=127.0.0.1:0"], &folder);
+    let line = server.said("HTTP at http://");
+    let http = line.rsplit("http://").next().unwrap().trim().to_owned();
+    let mut many: Vec<TcpStream> = (0..336).map(|_| server.connect()).collect();
+    assert!(many.iter_mut().all(|one| ask(one, "version\n").starts_with("OK ")));
+    assert_eq!(server.connect().read(&mut [0]).unwrap(), 0, "one too many");
+    server.line_with("refused, there are 336 already");
+    let mut looking = TcpStream::connect(http).unwrap();
+    looking.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut metrics = String::new();
+    looking.read_to_string(&mut metrics).unwrap();
+    for value in ["connections 336", "connections_limit 336", "connections_refused_total 1"] {
+        assert!(metrics.lines().any(|line| line == format!("gearmand_{value}")), "{value} in {metrics}");
+    }
+    many.clear();
+    until(|| {
+        let mut one = server.connect();
+        one.write_all(b"version\n").is_ok() && one.read(&mut [0]).is_ok_and(|n| n > 0)
+    });
+}
+
 #[test]
 fn more_connections_than_the_system_has_descriptors() {
     let folder = Folder::new("descriptors");

@@ -17,11 +17,11 @@ use ReflectionMethod;
  */
 final class Module
 {
-    /**
-     * php.ini may say otherwise. A worker here has one job and no more, and may stay away for long between two; and servers are
-     * those of the options alone.
-     */
+    /** php.ini may say otherwise. A worker here has one job and no more, and may stay away for long between two. */
     private const SETTINGS = ['gearman.direct_assignment' => '0', 'gearman.prefetch' => '0', 'gearman.servers' => ''];
+
+    /** Servers are those of the options alone: not of php.ini, nor of the environment, where both modules look. */
+    private const SERVERS = 'GEARMAN_SERVERS';
 
     public static function isPecl(): bool
     {
@@ -50,9 +50,12 @@ final class Module
         foreach (self::SETTINGS as $name => $value) {
             $before[$name] = @ini_set($name, $value);
         }
+        $servers = getenv(self::SERVERS, true);
+        $servers === false || putenv(self::SERVERS);
         try {
             $made = new $class();
         } finally {
+            $servers === false || putenv(self::SERVERS . "=$servers");
             foreach (array_filter($before, is_string(...)) as $name => $value) {
                 ini_set($name, $value);
             }

@@ -89,6 +89,24 @@ final class ServersTest extends TestCase
         self::assertSame($addresses, $bodies);
     }
 
+    /** Jobs went to a server of the environment, where nobody looked for them. */
+    public function testServersOfTheEnvironmentAreOthers(): void
+    {
+        [$ours, $other] = [GearmanTestServer::start(), GearmanTestServer::start()];
+        foreach ([$other->address(), 'no..name'] as $servers) {
+            putenv("GEARMAN_SERVERS=$servers");
+            try {
+                $queue = new Queue(new Options([$ours->address()]));
+                $queue->put('q', $servers);
+                self::assertSame(1, $queue->size('q'));
+                $queue->take('q', 10)->complete();
+                self::assertSame($servers, getenv('GEARMAN_SERVERS'));
+            } finally {
+                putenv('GEARMAN_SERVERS');
+            }
+        }
+    }
+
     public function testOneOfSeveralServersIsDown(): void
     {
         [$up, $down] = [GearmanTestServer::start(), GearmanTestServer::start()];

@@ -67,6 +67,8 @@ pub(crate) async fn start(
     let mut config = options.config();
     rules.follow(&mut config);
     config.trim = crate::trim;
+    // Some are left for files, databases and HTTP, so that a server that is full can be looked at.
+    config.max_connections = (descriptors - KEPT.min(descriptors / 4)) as usize;
     // They may not take the descriptors of those who are connected.
     config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);
     // Who waits for a job over HTTP takes four.
@@ -156,6 +158,9 @@ async fn open_queue(options: &Options) -> Result<Queue, Refused> {
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("cannot start: {e}"))
 }
+
+/// Descriptors that connections do not get, or a quarter where that is less.
+const KEPT: u64 = 64;
 
 /// As many descriptors as were asked for, or as the user may have. How many that is.
 fn descriptors(options: &Options) -> Result<u64, String> {

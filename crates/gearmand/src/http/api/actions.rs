@@ -214,7 +214,7 @@ fn unknown_letter() -> Problem {
 }
 
 fn too_many_functions() -> Problem {
-    unavailable("there are too many functions (--max-functions); those that are not used can be dropped")
+    unavailable("there are too many functions; those that are not used can be dropped")
 }
 
 fn unavailable(detail: &str) -> Problem {
