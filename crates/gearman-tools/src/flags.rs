@@ -263,7 +263,7 @@ Policies:
                        more or less by chance
   dead-letters=N,TIME  so many jobs that ran out of tries are kept, so long
   timeout=TIME         a job may run so long
-  max-queue=N          so many may wait, of each priority
+  max-queue=N          so many there may be, running and delayed ones too
   concurrency=N        so many may run at once
   rate=N/s+BURST       so many may begin in a second; /m, /h and /d, too
   paused=yes           jobs are taken, none is handed out
@@ -304,9 +304,9 @@ Environment:
     TLS
 
 Exit status:
-  0  the server answered, even if it refused
-  1  the server could not be asked, does not know the command, or has no result;
-     or the options were wrong
+  0  the server answered, even if it refused what C's gearadmin asks for, too
+  1  the server could not be asked, does not know the command, refused one that
+     C's does not have, or has no result; or the options were wrong
   141  nobody reads its output any more, as in gearadmin ... | head
 
 Names:
