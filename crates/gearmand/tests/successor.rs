@@ -70,6 +70,27 @@ fn its_files_stay_when_the_one_before_it_ends() {
     assert!(!Path::new(&folder.file("pid")).exists() && !Path::new(&folder.file("socket")).exists());
 }
 
+/// A server that drains keeps its port of HTTP. The next one listened for workers at once, accepted none, and waited for that port.
+#[test]
+fn it_listens_for_nobody_before_it_has_the_port_of_http() {
+    let folder = Folder::new("http-port");
+    let mut old = Running::start(&["--http-listen=127.0.0.1:0"], &folder);
+    let http = old.said("HTTP at http://").rsplit("http://").next().unwrap().trim().to_owned();
+    let mut job = AtWork::begin(&old);
+    old.signal(Signal::SIGUSR1);
+    old.line_with("draining");
+    let (http, port) = (format!("--http-listen={http}"), old.port.to_string());
+    let mut new = Running::begin(gearmand(), &[&http, "-p", &port], &folder);
+    new.line_with("waiting for it");
+    let refused = std::net::TcpStream::connect(("127.0.0.1", old.port)).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    job.finish();
+    assert!(old.child.wait().unwrap().success());
+    new.listens();
+    assert!(ask(&mut new.connect(), "version\n").starts_with("OK "));
+    new.stop();
+}
+
 /// It wrote its process id over that of the server that runs, and then found that it could not start.
 #[test]
 fn who_cannot_start_leaves_the_files_of_the_one_that_runs() {

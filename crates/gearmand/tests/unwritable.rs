@@ -2,9 +2,10 @@
 //!
 //! A remark on such a stderr ended the server with a panic (exit status 101).
 
-use crate::process::{Folder, ask, gearmand, stderr};
+use crate::process::{Folder, ask, gearmand, stderr, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -157,10 +158,35 @@ fn a_stderr_that_nobody_reads_stops_nothing() {
 
 fn ask_local(path: &str) {
     let mut stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(b"version\n").unwrap();
     let mut answer = String::new();
     BufReader::new(&stream).read_line(&mut answer).unwrap();
     assert!(answer.starts_with("OK "), "{answer}");
+}
+
+/// SIGHUP waited until somebody read the pipe, and meanwhile nobody was served and no other signal heard.
+#[test]
+fn a_log_that_is_a_pipe_without_a_reader_stops_nothing_when_it_is_opened_anew() {
+    let folder = Folder::new("no-reader");
+    let (log, path) = (folder.file("log"), folder.file("socket"));
+    nix::unistd::mkfifo(log.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = std::thread::spawn({
+        let log = log.clone();
+        move || File::open(log).unwrap()
+    });
+    let listen = format!("--listen=unix://{path}");
+    let server = Ended(gearmand().args(["--verbose=INFO", "-P", "", "-l", &log, &listen]).spawn().unwrap());
+    let reader = reader.join().unwrap();
+    BufReader::new(&reader).read_line(&mut String::new()).unwrap();
+    drop(reader);
+    let id = Pid::from_raw(server.0.id() as i32);
+    kill(id, Signal::SIGHUP).unwrap();
+    ask_local(&path);
+    kill(id, Signal::SIGTERM).unwrap();
+    let server = RefCell::new(server);
+    until(|| server.borrow_mut().0.try_wait().unwrap().is_some());
+    assert_eq!(server.into_inner().0.wait().unwrap().code(), Some(0));
 }
 
 /// What a daemon writes before it lets go of the terminal.

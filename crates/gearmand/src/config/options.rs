@@ -283,6 +283,12 @@ fn variable() -> String {
     std::env::var_os("GEARMAND_PORT").unwrap_or_default().to_string_lossy().trim().to_owned()
 }
 
+/// A file that is still found when a daemon has gone to /.
+fn absolute(file: impl Into<PathBuf>) -> PathBuf {
+    let file = file.into();
+    std::path::absolute(&file).unwrap_or(file)
+}
+
 /// `tcp://10.96.0.1:4730` is in the environment of every container beside a service named gearmand.
 fn is_of_kubernetes(port: &str) -> bool {
     port.contains("://")
@@ -367,8 +373,9 @@ impl Options {
         match &self.ssl_ca_file {
             None => TlsChoice::Environment,
             Some(file) => {
-                let settings = TlsSettings::from_environment(|name| std::env::var_os(name));
-                TlsChoice::named(TlsSettings { ca_file: Some(file.into()), ..settings })
+                let settings =
+                    TlsSettings::from_environment(|name| std::env::var_os(name).map(|file| absolute(file).into()));
+                TlsChoice::named(TlsSettings { ca_file: Some(absolute(file)), ..settings })
             }
         }
     }
@@ -387,7 +394,7 @@ impl Options {
         };
         let named = |given: &Option<String>, variable: &str| {
             let found = given.clone().or_else(|| std::env::var(variable).ok());
-            found.filter(|name| !name.is_empty()).map(PathBuf::from)
+            found.filter(|name| !name.is_empty()).map(absolute)
         };
         let wanted = |what: &str, option: &str, variable: &str| {
             Usage::option(&*asks, format!("which {what}? Name it by {option}, or by {variable}"))

@@ -7,8 +7,10 @@
 use crate::process::output::{self, Output};
 use crate::process::syslog::Syslog;
 use gearmand::config::Level;
+use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{Event, Metadata, Subscriber};
@@ -55,14 +57,15 @@ impl Log {
     }
 
     pub(crate) fn file(path: &Path) -> io::Result<Log> {
-        let file = open(path)?;
+        let file = open(path, OFlag::empty())?;
         Ok(Log::new(Target::File(std::path::absolute(path)?, Mutex::new(file))))
     }
 
-    /// The file's name may mean another file now: logrotate(8) moved the old one away.
+    /// The file's name may mean another file now: logrotate(8) moved the old one away. It is not waited until somebody reads a
+    /// pipe: nobody would be served meanwhile.
     pub(crate) fn reopen(&self) {
         if let Target::File(path, file) = &*self.target {
-            match open(path) {
+            match open(path, OFlag::O_NONBLOCK) {
                 Ok(new) => *file.lock().unwrap_or_else(PoisonError::into_inner) = new,
                 Err(error) => tracing::error!("cannot open {} anew: {error}", path.display()),
             }
@@ -103,8 +106,8 @@ impl Log {
     }
 }
 
-fn open(path: &Path) -> io::Result<Output<File>> {
-    Output::file(OpenOptions::new().create(true).append(true).open(path)?)
+fn open(path: &Path, flags: OFlag) -> io::Result<Output<File>> {
+    Output::file(OpenOptions::new().create(true).append(true).custom_flags(flags.bits()).open(path)?)
 }
 
 impl Write for &Log {

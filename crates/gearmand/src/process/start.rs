@@ -9,7 +9,7 @@ use crate::process::reload::Reload;
 use crate::process::rule_files::RuleFiles;
 use crate::process::socket_file::Others;
 use crate::process::wait::{Refused, Wait};
-use gearmand::config::Options;
+use gearmand::config::{Config, Options};
 use gearmand::{Listener, Queue, Server, Stop, Tls};
 use std::path::Path;
 use tokio::sync::watch;
@@ -53,10 +53,11 @@ pub(crate) async fn start(
         wait.until(&report, async || open_queue(options).await).await?
     };
     let mut others = Others::default();
-    let bind = async || bind::bind(&endpoints, port, options.backlog, tls.as_ref(), &mut others);
-    let bound = if given.is_empty() { wait.until(&report, bind).await? } else { Bound::given(given, tls.as_ref()) };
+    // HTTP first: a server that drains keeps its port of that, and who connects to this one should not wait meanwhile.
     let bind_http = async || bind::bind(&http, 0, options.backlog, tls.as_ref(), &mut others);
     let http = if http.is_empty() { Bound::default() } else { wait.until(&report, bind_http).await? };
+    let bind = async || bind::bind(&endpoints, port, options.backlog, tls.as_ref(), &mut others);
+    let bound = if given.is_empty() { wait.until(&report, bind).await? } else { Bound::given(given, tls.as_ref()) };
     http.skipped.iter().for_each(|skipped| report(skipped));
     for skipped in &bound.skipped {
         match options.listen.is_empty() {
@@ -67,12 +68,7 @@ pub(crate) async fn start(
     let mut config = options.config();
     rules.follow(&mut config);
     config.trim = crate::trim;
-    // Some are left for files, databases and HTTP, so that a server that is full can be looked at.
-    config.max_connections = (descriptors - KEPT.min(descriptors / 4)) as usize;
-    // They may not take the descriptors of those who are connected.
-    config.max_handshakes = config.max_handshakes.min((descriptors / 4) as usize);
-    // Who waits for a job over HTTP takes four.
-    config.http.connections = config.http.connections.min((descriptors / 8) as usize);
+    share(descriptors as usize, tls.is_some(), !http.listeners.is_empty(), &mut config);
     let server = {
         let _as_other = as_other()?;
         let stop = stop.clone();
@@ -159,8 +155,19 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("cannot start: {e}"))
 }
 
-/// Descriptors that connections do not get, or a quarter where that is less.
-const KEPT: u64 = 64;
+/// What may take how many descriptors. What others may have is not left to connections, so that a server that is full is still heard
+/// of over HTTP, and who connects and says nothing keeps nobody out.
+fn share(descriptors: usize, tls: bool, http: bool, config: &mut Config) {
+    /// For files, databases and listeners.
+    const OTHERS: usize = 64;
+    /// Who waits for a job over HTTP takes so many more than one connection.
+    const OF_HTTP: usize = 3;
+    config.max_handshakes = config.max_handshakes.min(descriptors / 8);
+    config.http.connections = config.http.connections.min(descriptors / 16);
+    let handshakes = if tls { config.max_handshakes } else { 0 };
+    let http = if http { OF_HTTP * config.http.connections } else { 0 };
+    config.max_connections = descriptors - OTHERS.min(descriptors / 4) - handshakes - http;
+}
 
 /// As many descriptors as were asked for, or as the user may have. How many that is.
 fn descriptors(options: &Options) -> Result<u64, String> {

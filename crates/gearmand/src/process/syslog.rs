@@ -11,7 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Facility "daemon".
 const DAEMON: u8 = 3 << 3;
-/// All connections wait while a line is written, so a daemon that does not read loses lines.
+/// All connections wait while a line is written, so a daemon that does not read loses lines. After the first, none waits until one is
+/// taken again.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A connection that is made anew when the daemon was restarted.
@@ -32,8 +33,11 @@ impl Syslog {
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = &*socket {
             match open.send(&message) {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Ok(_) => return open.set_nonblocking(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    open.set_nonblocking(true)?;
+                    return Err(error);
+                }
                 Err(_) => *socket = None,
             }
         }
@@ -94,6 +98,7 @@ impl<'a> MakeWriter<'a> for Syslog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
     fn daemon(path: &Path) -> UnixDatagram {
         let socket = UnixDatagram::bind(path).unwrap();
@@ -129,10 +134,22 @@ mod tests {
     fn a_daemon_that_does_not_read_loses_lines() {
         let path = std::env::temp_dir().join(format!("gearmand-deaf-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
-        let _deaf = daemon(&path);
+        let deaf = daemon(&path);
         let syslog = Syslog::connect(&path).unwrap();
-        let error = (0..100_000).find_map(|_| syslog.send(6, &[b'x'; 1000]).err()).unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let full = || (0..100_000).find_map(|_| syslog.send(6, &[b'x'; 1000]).err()).unwrap();
+        // Each line waited, so that ten connections a second stopped all.
+        let waits = || {
+            let flags = fcntl(syslog.socket.lock().unwrap().as_ref().unwrap(), FcntlArg::F_GETFL).unwrap();
+            !OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK)
+        };
+        assert!(waits());
+        for _ in 0..2 {
+            assert_eq!(full().kind(), io::ErrorKind::WouldBlock);
+            assert!(!waits());
+        }
+        next(&deaf);
+        syslog.send(6, b"heard again").unwrap();
+        assert!(waits());
         std::fs::remove_file(&path).unwrap();
     }
 }

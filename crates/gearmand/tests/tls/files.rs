@@ -1,8 +1,9 @@
 //! The program's options and files: what is wrong with them is said, and no byte of a key.
 
-use crate::process::{Folder, Running, ask, gearmand, stderr};
+use crate::process::{Folder, Running, ask, gearmand, stderr, until};
 use crate::tls::{Ca, Files, server_name};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rcgen::date_time_ymd;
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Write};
@@ -230,6 +231,24 @@ fn one_address_cannot_be_both() {
     let output = gearmand().args(options).args(["-L", "127.0.0.1", "-p", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("it is to speak TLS, and not to speak it"), "{}", stderr(&output));
+}
+
+/// It had gone to the folder /, where no file of theirs was found again.
+#[test]
+fn sighup_of_a_daemon_finds_files_that_were_named_from_another_folder() {
+    let files = Files::new("tls-daemon");
+    let names =
+        ["--ssl-certificate=server.pem", "--ssl-key=server.key", "--ssl-ca-file=ca.pem", "-l", "log", "-P", "pid"];
+    let fixed = ["-d", "--ssl", "-p", "0", "-L", "127.0.0.1", "--verbose=NOTICE"];
+    let output = gearmand().args(fixed).args(names).current_dir(files.folder.file("")).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let id = Pid::from_raw(files.folder.read("pid").trim().parse().unwrap());
+    kill(id, Signal::SIGHUP).unwrap();
+    until(|| files.folder.read("log").contains("read anew"));
+    kill(id, Signal::SIGTERM).unwrap();
+    until(|| !files.path("pid").exists());
+    let log = files.folder.read("log");
+    assert!(log.contains("the files of TLS are read anew"), "{log}");
 }
 
 #[test]
