@@ -180,6 +180,33 @@ fn a_job_in_advance_that_was_cancelled_is_not_run() {
     );
 }
 
+/// What was read with the job said that it was cancelled, and it was run all the same.
+#[test]
+fn a_job_that_was_cancelled_on_its_way_is_not_run() {
+    told_worker_meets(
+        async |script| {
+            let mut server = telling(script).await;
+            server.assign("H:x:1").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.done("H:x:1").await;
+            server.reply_at_once(&[job("H:x:2"), cancelled("H:x:2"), job("H:x:3")]).await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.done("H:x:3").await;
+            server
+        },
+        async |worker| {
+            worker.prefetch = 2;
+            for handle in ["H:x:1", "H:x:3"] {
+                let mut job = next_job(worker).await;
+                assert_eq!(job.handle, handle);
+                complete(worker, &mut job).await;
+            }
+        },
+    );
+}
+
 #[test]
 fn a_lost_connection_is_no_cancellation() {
     told_worker_meets(

@@ -341,7 +341,7 @@ fn a_job_whose_connection_ends_right_after_it_is_waited_for_again() {
             server
         },
         async |worker| {
-            worker.wait_for_job(None).await.unwrap();
+            assert_eq!(worker.wait_for_job(None).await.unwrap_err().code(), ReturnCode::InvalidMagic);
             run(worker, "H:x:2").await;
         },
     );

@@ -526,6 +526,29 @@ fn an_echo_that_was_given_up_is_not_the_next_ones() {
     );
 }
 
+/// An exception of a signal handler ended the first. The second sent nothing, and was answered by what the first had sent.
+#[test]
+fn an_echo_that_was_given_up_is_not_that_of_another_call() {
+    worker_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.echo("connects").await;
+            server.expect(ECHO_REQ, "x").await;
+            server.reply(ECHO_RES, "x").await;
+            server.expect(ECHO_REQ, "x").await;
+            server.reply(ECHO_RES, "other").await;
+            server
+        },
+        async |worker| {
+            worker.echo(0, b"connects", None).await.unwrap();
+            assert!(poll_times(1, worker.echo(0, b"x", None)).await.is_none());
+            worker.begin();
+            let corrupted = worker.echo(0, b"x", None).await.unwrap_err();
+            assert_eq!(corrupted.code(), ReturnCode::EchoDataCorruption);
+        },
+    );
+}
+
 #[test]
 fn large_results_are_written_as_the_server_takes_them() {
     within(async || {

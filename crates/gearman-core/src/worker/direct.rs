@@ -153,12 +153,12 @@ impl Worker {
         }
     }
 
-    /// Asks the server that gave the last job for some in advance: seldom, and for many at once. Of several servers, each gives
+    /// Asks the server that gave the next job for some in advance: seldom, and for many at once. Of several servers, each gives
     /// those of one such question in its turn.
     pub(super) fn ask_ahead(&mut self, i: usize, cx: &mut Context<'_>) {
         // Those that came together with that one, and NO_JOB.
         self.receive_all(i, cx);
-        let ahead = self.arrived.len() + self.on_their_way();
+        let ahead = self.arrived.len().saturating_sub(1) + self.on_their_way();
         let begins = std::mem::take(&mut self.turn_begins);
         if ahead > self.prefetch / 2 || !begins && self.is_turn_of_another(i) {
             return;

@@ -26,7 +26,7 @@ pub(super) struct Echo {
 
 impl Worker {
     /// Sends `data` to one server and waits until it comes back. When dropped and called again with the
-    /// same arguments, the wait goes on.
+    /// same arguments, the wait goes on, unless [`Worker::begin`] was called.
     ///
     /// # Errors
     /// [`Error::Argument`] for no data, the connection's errors, [`Error::Timeout`], [`Error::EchoCorrupted`].

@@ -119,8 +119,9 @@ impl Worker {
     }
 
     /// To be called once when a call of the user's begins: gives up what another process made (see
-    /// [`crate::net::connection`]), its jobs among that.
+    /// [`crate::net::connection`]), its jobs among that, and an echo that was waited for.
     pub fn begin(&mut self) {
+        self.echo = None;
         self.servers.iter_mut().for_each(|server| server.connection.refresh());
         self.leave_foreign();
     }
@@ -373,10 +374,12 @@ impl Worker {
         }
         if let Some(job) = self.arrived.pop_front() {
             self.look_at_others(&job, cx);
-            return self.found(job, when_idle, cx);
+            if let Some(job) = self.found(job, when_idle, cx) {
+                return Poll::Ready(Some(Ok(job)));
+            }
         }
         self.failed = None;
-        loop {
+        'again: loop {
             self.expire();
             if let Some(failed) = self.poll_reachable(cx) {
                 return Poll::Ready(Some(Err(failed)));
@@ -390,7 +393,10 @@ impl Worker {
                         self.arrived.push_front(job);
                         return Poll::Ready(Some(Err(refused)));
                     }
-                    return self.found(job, when_idle, cx);
+                    match self.found(job, when_idle, cx) {
+                        Some(job) => return Poll::Ready(Some(Ok(job))),
+                        None => continue 'again,
+                    }
                 }
             }
             self.see_who_hangs();
@@ -426,12 +432,18 @@ impl Worker {
         }
     }
 
-    fn found(&mut self, job: Job, when_idle: WhenIdle, cx: &mut Context<'_>) -> Poll<Option<Result<Job>>> {
-        if when_idle != WhenIdle::Never && self.prefetch > 0 {
-            self.ask_ahead(job.server, cx);
+    /// The next job to be run, this one unless it is heard of meanwhile that it is not.
+    fn found(&mut self, job: Job, when_idle: WhenIdle, cx: &mut Context<'_>) -> Option<Job> {
+        let i = job.server;
+        if when_idle == WhenIdle::Never || self.prefetch == 0 {
+            self.try_flush(i);
+            return Some(job);
         }
-        self.try_flush(job.server);
-        Poll::Ready(Some(Ok(job)))
+        // It is one of those that have come: it goes with its connection, and when it is cancelled.
+        self.arrived.push_front(job);
+        self.ask_ahead(i, cx);
+        self.try_flush(i);
+        self.arrived.pop_front()
     }
 
     /// Every server once, beginning with [`Worker::next_server`].
