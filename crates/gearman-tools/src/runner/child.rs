@@ -16,14 +16,17 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
+use std::pin::pin;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 
-/// So long output is read after the end, where somebody else still has the pipe.
+/// So long more output is waited for after the end, where somebody else still has the pipe.
 const LINGER: Duration = Duration::from_secs(1);
+/// So long what was written is read after the end.
+const LAST_LINES: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Debug)]
@@ -233,32 +236,41 @@ fn pipes(child: &mut Child) -> io::Result<Vec<(Receiver, Stream)>> {
     pipes.map(|(pipe, stream)| Ok((Receiver::from_owned_fd(pipe)?, stream))).collect()
 }
 
-/// Lines from a pipe into the log, up to its end, or shortly after the process has ended.
-async fn copy(mut from: Receiver, log: Log, group: String, pid: u32, stream: Stream, mut ended: watch::Receiver<()>) {
-    let mut lines = Lines::default();
+/// Lines from a pipe into the log, up to its end, or shortly after the process has ended: others may have the pipe as well. A log that
+/// is read slowly is waited for, since the last lines tell why it has ended.
+async fn copy(mut from: Receiver, log: Log, group: String, pid: u32, stream: Stream, ended: watch::Receiver<()>) {
     let copying = async {
+        let mut lines = Lines::default();
         let mut room = vec![0; 8 * 1024];
-        while let Ok(n @ 1..) = from.read(&mut room).await {
+        let mut over = pin!(after(ended.clone(), LINGER));
+        loop {
+            let read = tokio::select! {
+                biased;
+                read = from.read(&mut room) => read,
+                () = &mut over => break,
+            };
+            let Ok(n @ 1..) = read else { break };
             let mut whole = Vec::new();
             lines.take(&room[..n], |line| whole.push(line));
             for line in whole {
                 log.line(&group, pid, stream, &line).await;
             }
         }
-    };
-    let over = async {
-        // An error: there is nobody any more who could say something.
-        let _ = ended.changed().await;
-        tokio::time::sleep(LINGER).await;
+        if let Some(rest) = lines.rest() {
+            log.line(&group, pid, stream, &rest).await;
+        }
     };
     tokio::select! {
         () = copying => {}
-        () = over => {}
+        () = after(ended.clone(), LAST_LINES) => {}
     }
-    if let Some(rest) = lines.rest() {
-        // Nobody may read what we write.
-        let _ = tokio::time::timeout(LINGER, log.line(&group, pid, stream, &rest)).await;
-    }
+}
+
+/// So long after its end.
+async fn after(mut ended: watch::Receiver<()>, time: Duration) {
+    // An error: there is nobody any more who could say something.
+    let _ = ended.changed().await;
+    tokio::time::sleep(time).await;
 }
 
 /// Buries processes that are not ours to watch: those whose parents have died, where this one is the first of all.

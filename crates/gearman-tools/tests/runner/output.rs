@@ -3,6 +3,7 @@
 use crate::runner::{Folder, Runner, kill_9, lives, until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
@@ -93,6 +94,27 @@ fn output_that_nobody_reads() {
     runner.signal(Signal::SIGTERM);
     assert!(runner.ended().code().is_some());
     assert!(!before.into_iter().any(lives));
+}
+
+/// A second after its process had ended the rest was dropped, and with it why it had.
+#[test]
+fn last_lines_wait_for_whoever_reads_the_log() {
+    const LINES: usize = 500;
+    let runner = Runner::start(
+        "[group.a]\ncommand = ['sh', '-c', 'seq -f \"it does not work because of reasons of which this is number %g\" 500; exit 1']\n",
+    );
+    let nobody_reads = runner.lines.lock().unwrap();
+    // Their pauses take longer than that second.
+    runner.group("a", |group| group["counts"]["crashed"].as_u64() >= Some(6));
+    drop(nobody_reads);
+    let by_process = || {
+        let mut processes = BTreeMap::<String, usize>::new();
+        for line in runner.lines().iter().filter_map(|line| line.split_once(": it does not work")) {
+            *processes.entry(line.0.rsplit(' ').next().unwrap().into()).or_default() += 1;
+        }
+        processes
+    };
+    until("all lines", by_process, |lines| lines.len() >= 7 && lines.values().filter(|n| **n < LINES).count() <= 1);
 }
 
 /// Nor does it where a named pipe has no reader yet.
