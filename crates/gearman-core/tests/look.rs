@@ -152,7 +152,8 @@ fn a_task_that_is_ended_ends_once_whatever_the_server_says() {
             let given_up = client.add(submit("k"));
             look(client).await;
             look(client).await;
-            client.end(given_up, Error::NothingToWaitFor);
+            client.end(&[given_up], &Error::NothingToWaitFor);
+            client.end(&[given_up], &Error::NoServers);
             assert_eq!(event(client).await, Event::Error(Error::NothingToWaitFor.into()));
             client.add(submit("l"));
             client.watch.rouse();
@@ -161,6 +162,20 @@ fn a_task_that_is_ended_ends_once_whatever_the_server_says() {
             assert!(!client.has_tasks());
         },
     );
+}
+
+/// Each was looked for in all that waited to be sent, and in all that was to be told: with so many that took minutes.
+#[test]
+fn a_hundred_thousand_tasks_are_ended_at_once() {
+    within(async || {
+        let mut client = client(&[]);
+        let mut ended: Vec<_> = (0..100_001).map(|_| client.add(submit("k"))).collect();
+        ended.remove(50_000);
+        client.end(&ended, &Error::NothingToWaitFor);
+        let told = std::iter::from_fn(|| client.next_event());
+        assert!(told.eq(ended.into_iter().map(|id| (id, Event::Error(Error::NothingToWaitFor.into())))));
+        assert!(client.has_tasks(), "the one that was left out");
+    });
 }
 
 #[test]

@@ -243,19 +243,30 @@ impl Client {
 
     /// Nobody waits for this task any more. If it was not sent, it never will be.
     pub fn forget(&mut self, id: TaskId) {
-        let Some(task) = self.task(id) else { return };
+        self.forget_all(&[id]);
+    }
+
+    /// Nobody waits for these tasks any more, which are in order. Those that somebody waited for.
+    fn forget_all(&mut self, ids: &[TaskId]) -> Vec<TaskId> {
+        let forgotten: Vec<TaskId> = ids.iter().copied().filter(|id| self.abandon(*id)).collect();
+        let stays = |id: &TaskId| forgotten.binary_search(id).is_err();
+        // Once over each list, however many they are.
+        self.waiting.retain(stays);
+        self.events.retain(|(id, _)| stays(id));
+        forgotten
+    }
+
+    /// False: it is over, or nobody waited for it.
+    fn abandon(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.task(id).filter(|task| !matches!(task.listener, Listener::Nobody)) else { return false };
         let counted = matches!(task.listener, Listener::Events);
-        let unsent = !task.packet.is_empty();
         task.listener = Listener::Nobody;
         task.search = None; // no other server is to be asked
-        if unsent || task.ended {
+        if !task.packet.is_empty() || task.ended {
             self.tasks.remove(id.index as usize);
-            self.waiting.retain(|w| *w != id);
         }
         self.running -= usize::from(counted);
-        if counted {
-            self.events.retain(|(of, _)| *of != id);
-        }
+        true
     }
 
     /// What became known next of the tasks of [`Client::add`].
