@@ -35,9 +35,7 @@ use crate::net::connection::Connection;
 use crate::net::fork::Process;
 use crate::net::tls::TlsChoice;
 use crate::net::watch::Watch;
-use crate::protocol::codec::Sink;
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
-use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -296,12 +294,9 @@ impl Client {
         let Listener::Call(parts) = &mut task.listener else {
             return None;
         };
-        let Parts { data, end, .. } = std::mem::take(parts);
+        let end = parts.take();
         self.tasks.remove(id.index as usize);
-        match end {
-            Some(Event::Complete(last)) if !data.is_empty() => Some(Event::Complete(join(&data, &last))),
-            end => end,
-        }
+        end
     }
 
     /// Sends what there is to send and waits until something became known of any task.
@@ -398,11 +393,4 @@ impl Client {
             given => Unique::Given(given),
         }
     }
-}
-
-fn join(parts: &[Bytes], last: &[u8]) -> Bytes {
-    let mut all = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum::<usize>() + last.len());
-    parts.iter().for_each(|p| all.put(p));
-    all.put(last);
-    all.freeze()
 }
