@@ -25,7 +25,8 @@ use tokio::time::{Instant, timeout_at};
 /// What a client or a worker wants of all its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long one server may take to accept a connection, all its addresses together. TLS must be agreed on by then, too.
+    /// How long one server may take to accept a connection, all its addresses together: each has an equal part of it, and what those
+    /// before have left. TLS must be agreed on by then, too.
     pub connect_timeout: Duration,
     /// Largest packet body to accept, in bytes.
     pub max_packet: usize,
@@ -77,11 +78,12 @@ pub struct ServerConnection {
 #[derive(Debug)]
 enum State {
     Down,
-    /// `before` is what the addresses before came to.
+    /// The addresses in `rest` have `left` for themselves; `before` is what those before came to.
     Connecting {
         connection: Connection,
-        rest: IntoIter<Address>,
         deadline: Instant,
+        rest: IntoIter<Address>,
+        left: Duration,
         before: Option<Error>,
     },
     Up(Connection),
@@ -212,7 +214,7 @@ impl ServerConnection {
         loop {
             match &mut self.state {
                 State::Up(_) => return Poll::Ready(Ok(false)),
-                State::Connecting { connection, rest, deadline, before } => {
+                State::Connecting { connection, deadline, rest, left, before } => {
                     let outcome = match connection.poll_connected(cx) {
                         Poll::Pending if Instant::now() >= *deadline => {
                             Err(took_too_long(&self.name, connection.is_handshaking(), settings))
@@ -225,9 +227,9 @@ impl ServerConnection {
                             return Poll::Ready(Ok(true));
                         }
                         Err(error) => {
-                            let (rest, deadline, error) =
-                                (std::mem::take(rest), *deadline, worse(before.take(), error));
-                            self.next_address(rest, deadline, Some(error), settings)?;
+                            let left = *left + deadline.saturating_duration_since(Instant::now());
+                            let (rest, error) = (std::mem::take(rest), worse(before.take(), error));
+                            self.next_address(rest, left, Some(error), settings)?;
                         }
                     }
                 }
@@ -239,8 +241,7 @@ impl ServerConnection {
                     if let Some(kept) = &mut self.kept {
                         kept.clone_from(&addresses);
                     }
-                    let deadline = Instant::now() + settings.connect_timeout;
-                    self.next_address(addresses.into_iter(), deadline, None, settings)?;
+                    self.next_address(addresses.into_iter(), settings.connect_timeout, None, settings)?;
                 }
             }
         }
@@ -300,19 +301,21 @@ impl ServerConnection {
         }
     }
 
-    /// Goes on with the first address that does not fail at once. `before` is what those before came to.
+    /// Goes on with the first address that does not fail at once: for an equal share of the time that is `left`, since what hangs must
+    /// leave time to those behind it. `before` is what those before came to.
     fn next_address(
         &mut self,
         mut rest: IntoIter<Address>,
-        deadline: Instant,
+        left: Duration,
         mut before: Option<Error>,
         settings: &Settings,
     ) -> Result<()> {
-        while Instant::now() < deadline {
-            let Some(address) = rest.next() else { break };
+        while let Some(address) = rest.next() {
             match Connection::open(&self.address, &address, self.tls.as_ref(), settings.max_packet) {
                 Ok(connection) => {
-                    self.state = State::Connecting { connection, rest, deadline, before };
+                    let share = left / (rest.len() as u32 + 1);
+                    let (deadline, left) = (Instant::now() + share, left - share);
+                    self.state = State::Connecting { connection, deadline, rest, left, before };
                     return Ok(());
                 }
                 Err(error) => before = Some(worse(before, error)),
