@@ -9,7 +9,7 @@
 
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
-use crate::net::connection::Connection;
+use crate::net::connection::{Connection, Look};
 use crate::net::tls::{TlsChoice, TlsSettings};
 use crate::net::watch::Set;
 use crate::random::generator;
@@ -42,7 +42,7 @@ impl Default for Settings {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between two tries. A connection that lasted longer was a good one.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// So long a server that took a request and did not answer comes after the others, unless it answers before.
+/// So long a server that hangs comes after the others, unless it answers before.
 const HANG_PAUSE: Duration = Duration::from_secs(10);
 
 /// One server of a client or a worker.
@@ -339,8 +339,8 @@ impl ServerConnection {
         (self.proven, self.error, self.hangs) = (true, None, None);
     }
 
-    /// It took a request and did not answer, though it may accept another connection at once: what can go to others
-    /// does, for a while.
+    /// It took a request and did not answer, though it may accept another connection at once, or took no connection: what can go to
+    /// others does, for a while.
     pub fn pass_over(&mut self) {
         self.hangs = Some(Instant::now() + HANG_PAUSE);
     }
@@ -378,12 +378,36 @@ impl ServerConnection {
         senseless
     }
 
-    /// Begins a try again that ran out of time between two calls. Whether it succeeded meanwhile is not
-    /// known before the runtime has run.
-    pub fn refresh(&mut self) {
-        if self.connect_deadline().is_some_and(|d| d <= Instant::now()) {
-            self.down();
+    /// A call begins: a try that ran out of time between two calls is no failure of this one. It may be made again at once, though
+    /// after those of other servers.
+    pub fn renew(&mut self, settings: &Settings) {
+        if self.refresh(settings) {
+            return;
         }
+        let State::Connecting { connection, rest, before, .. } = &mut self.state else { return };
+        let error = took_too_long(&self.name, connection.is_handshaking(), settings);
+        let error = worse(before.take(), error);
+        self.resolved = std::mem::take(rest).collect(); // these are next
+        self.fail(error);
+        self.due = Instant::now(); // its pause was over before
+        self.pass_over();
+    }
+
+    /// A call goes on, and nobody may have looked since the last one. A try whose time is up has time for its next step where the
+    /// server has done its part meanwhile, and begins anew where that has closed since. False: it has run out of time, and ends when it
+    /// is polled.
+    pub fn refresh(&mut self, settings: &Settings) -> bool {
+        let State::Connecting { connection, deadline, .. } = &mut self.state else { return true };
+        let now = Instant::now();
+        if *deadline > now {
+            return true;
+        }
+        match connection.look_at_try() {
+            Look::Nothing => return false,
+            Look::Input => *deadline = now + settings.connect_timeout,
+            Look::End => self.down(),
+        }
+        true
     }
 
     /// Gives up a connection that another process made. True: there was one.

@@ -1,31 +1,16 @@
 //! Clients and workers in an event loop that knows nothing but their watch: it looks when that is ready, and only then.
 
 use crate::conversation::*;
-use crate::util::{Script, client, client_with, hanging, impatient, join, refusing, within, worker, worker_with};
+use crate::util::{
+    Script, client, client_with, hanging, impatient, is_ready, join, ready, refusing, within, worker, worker_with,
+};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::error::Result;
-use gearman_core::net::watch::Watch;
 use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::worker::Worker;
 use gearman_core::worker::job::Job;
 use gearman_core::{Error, ReturnCode};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::AsFd;
-use std::time::Duration;
-use tokio::time::sleep;
-
-fn is_ready(watch: &mut Watch) -> bool {
-    let descriptor = watch.descriptor().unwrap();
-    poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
-}
-
-/// Until it is ready; the other side goes on meanwhile.
-async fn ready(watch: &mut Watch) {
-    while !is_ready(watch) {
-        sleep(Duration::from_millis(1)).await;
-    }
-}
 
 async fn look(client: &mut Client) {
     ready(&mut client.watch).await;

@@ -11,11 +11,11 @@ use crate::server_connection::look_once;
 use tokio::time::Instant;
 
 impl Client {
-    /// [`Client::begin`], where there is something `new`, and [`Client::resume`] for loops: there a try to connect goes on between
-    /// two calls, and runs out of time as well.
+    /// [`Client::begin`], where there is something `new`, and [`Client::resume`] for loops: there a try to connect goes on from one call
+    /// to the next, and fails when it has run out of time.
     pub fn begin_look(&mut self, new: bool) {
         self.call += u64::from(new);
-        self.see_what_ended();
+        self.resume();
     }
 
     /// Sends and receives what can be without waiting. Tasks that no server can be reached for end by that error.

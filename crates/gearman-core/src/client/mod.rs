@@ -128,14 +128,17 @@ impl Client {
     /// To be called once when a call of the user's begins: as [`Client::resume`], and dead servers may be tried again.
     pub fn begin(&mut self) {
         self.call += 1;
-        self.resume();
+        self.servers.iter_mut().for_each(|server| server.connection.renew(&self.settings));
+        self.see_what_ended();
     }
 
     /// For a call that goes on with what the last one began: gives up what another process made (see
     /// [`crate::net::connection`]) and connections that ended between two calls. Where tasks are to be sent, each
     /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
     pub fn resume(&mut self) {
-        self.servers.iter_mut().for_each(|server| server.connection.refresh());
+        for server in &mut self.servers {
+            server.connection.refresh(&self.settings);
+        }
         self.see_what_ended();
     }
 

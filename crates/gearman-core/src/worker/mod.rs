@@ -121,7 +121,7 @@ impl Worker {
     /// To be called once when a call of the user's begins: gives up what another process made (see
     /// [`crate::net::connection`]), its jobs among that.
     pub fn begin(&mut self) {
-        self.servers.iter_mut().for_each(|server| server.connection.refresh());
+        self.servers.iter_mut().for_each(|server| server.connection.renew(&self.settings));
         self.leave_foreign();
     }
 
