@@ -102,8 +102,10 @@ impl Task {
         });
         self.unbuffered.set(unbuffered && matches!(event, Event::Complete(_) | Event::Data(_)));
         let (mut known, mut running, mut data) = (true, self.running.get(), None);
-        match event {
-            Event::Created(handle) => self.handle.set(Bytes::copy_from_slice(&handle)), // for long, see Event
+        // All others are the end, after which nothing is kept.
+        let stays = matches!(event, Event::Created(_) | Event::Data(_) | Event::Warning(_));
+        match if stays { event.detached() } else { event } {
+            Event::Created(handle) => self.handle.set(handle),
             Event::Status { numerator, denominator } => self.counts(numerator, denominator),
             Event::Data(part) => {
                 running = true;

@@ -21,7 +21,7 @@ fn end(call: Call, this: &Client, ask: Result<Ask, Error>) {
     match this.ask(ask) {
         Ok(Event::Created(handle)) => {
             last_error.set(ReturnCode::Success);
-            this.handle.set(Bytes::copy_from_slice(&handle)); // for long, see Event
+            this.handle.set(Bytes::copy_from_slice(&handle)); // for long, see Event::detached()
             call.returns(this.handle.or_empty());
         }
         Ok(Event::Complete(result)) => {

@@ -75,7 +75,7 @@ impl Client {
         let late: Vec<_> = late.into_iter().map(|(_, id)| id).collect();
         let mut core = self.core.borrow_mut();
         let error = core.timeout(limit);
-        late.iter().for_each(|id| core.end(*id, error.clone()));
+        core.end(&late, &error);
         // The first half may have gone by with connecting, or sending.
         core.pass_over(limit, limit / 2, Some(&late));
         drop(core);

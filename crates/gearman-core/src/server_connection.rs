@@ -9,7 +9,7 @@
 
 use crate::error::{Error, Result};
 use crate::net::address::{Address, ServerAddress};
-use crate::net::connection::Connection;
+use crate::net::connection::{Connection, Look};
 use crate::net::tls::{TlsChoice, TlsSettings};
 use crate::net::watch::Set;
 use crate::random::generator;
@@ -25,7 +25,8 @@ use tokio::time::{Instant, timeout_at};
 /// What a client or a worker wants of all its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long one server may take to accept a connection, all its addresses together. TLS must be agreed on by then, too.
+    /// How long one server may take to accept a connection, all its addresses together: each has an equal part of it, and what those
+    /// before have left. TLS must be agreed on by then, too.
     pub connect_timeout: Duration,
     /// Largest packet body to accept, in bytes.
     pub max_packet: usize,
@@ -41,7 +42,7 @@ impl Default for Settings {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between two tries. A connection that lasted longer was a good one.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// So long a server that took a request and did not answer comes after the others, unless it answers before.
+/// So long a server that hangs comes after the others, unless it answers before.
 const HANG_PAUSE: Duration = Duration::from_secs(10);
 
 /// One server of a client or a worker.
@@ -77,11 +78,12 @@ pub struct ServerConnection {
 #[derive(Debug)]
 enum State {
     Down,
-    /// `before` is what the addresses before came to.
+    /// The addresses in `rest` have `left` for themselves; `before` is what those before came to.
     Connecting {
         connection: Connection,
-        rest: IntoIter<Address>,
         deadline: Instant,
+        rest: IntoIter<Address>,
+        left: Duration,
         before: Option<Error>,
     },
     Up(Connection),
@@ -212,7 +214,7 @@ impl ServerConnection {
         loop {
             match &mut self.state {
                 State::Up(_) => return Poll::Ready(Ok(false)),
-                State::Connecting { connection, rest, deadline, before } => {
+                State::Connecting { connection, deadline, rest, left, before } => {
                     let outcome = match connection.poll_connected(cx) {
                         Poll::Pending if Instant::now() >= *deadline => {
                             Err(took_too_long(&self.name, connection.is_handshaking(), settings))
@@ -225,9 +227,9 @@ impl ServerConnection {
                             return Poll::Ready(Ok(true));
                         }
                         Err(error) => {
-                            let (rest, deadline, error) =
-                                (std::mem::take(rest), *deadline, worse(before.take(), error));
-                            self.next_address(rest, deadline, Some(error), settings)?;
+                            let left = *left + deadline.saturating_duration_since(Instant::now());
+                            let (rest, error) = (std::mem::take(rest), worse(before.take(), error));
+                            self.next_address(rest, left, Some(error), settings)?;
                         }
                     }
                 }
@@ -239,8 +241,7 @@ impl ServerConnection {
                     if let Some(kept) = &mut self.kept {
                         kept.clone_from(&addresses);
                     }
-                    let deadline = Instant::now() + settings.connect_timeout;
-                    self.next_address(addresses.into_iter(), deadline, None, settings)?;
+                    self.next_address(addresses.into_iter(), settings.connect_timeout, None, settings)?;
                 }
             }
         }
@@ -300,19 +301,21 @@ impl ServerConnection {
         }
     }
 
-    /// Goes on with the first address that does not fail at once. `before` is what those before came to.
+    /// Goes on with the first address that does not fail at once: for an equal share of the time that is `left`, since what hangs must
+    /// leave time to those behind it. `before` is what those before came to.
     fn next_address(
         &mut self,
         mut rest: IntoIter<Address>,
-        deadline: Instant,
+        left: Duration,
         mut before: Option<Error>,
         settings: &Settings,
     ) -> Result<()> {
-        while Instant::now() < deadline {
-            let Some(address) = rest.next() else { break };
+        while let Some(address) = rest.next() {
             match Connection::open(&self.address, &address, self.tls.as_ref(), settings.max_packet) {
                 Ok(connection) => {
-                    self.state = State::Connecting { connection, rest, deadline, before };
+                    let share = left / (rest.len() as u32 + 1);
+                    let (deadline, left) = (Instant::now() + share, left - share);
+                    self.state = State::Connecting { connection, deadline, rest, left, before };
                     return Ok(());
                 }
                 Err(error) => before = Some(worse(before, error)),
@@ -336,8 +339,8 @@ impl ServerConnection {
         (self.proven, self.error, self.hangs) = (true, None, None);
     }
 
-    /// It took a request and did not answer, though it may accept another connection at once: what can go to others
-    /// does, for a while.
+    /// It took a request and did not answer, though it may accept another connection at once, or took no connection: what can go to
+    /// others does, for a while.
     pub fn pass_over(&mut self) {
         self.hangs = Some(Instant::now() + HANG_PAUSE);
     }
@@ -375,12 +378,36 @@ impl ServerConnection {
         senseless
     }
 
-    /// Begins a try again that ran out of time between two calls. Whether it succeeded meanwhile is not
-    /// known before the runtime has run.
-    pub fn refresh(&mut self) {
-        if self.connect_deadline().is_some_and(|d| d <= Instant::now()) {
-            self.down();
+    /// A call begins: a try that ran out of time between two calls is no failure of this one. It may be made again at once, though
+    /// after those of other servers.
+    pub fn renew(&mut self, settings: &Settings) {
+        if self.refresh(settings) {
+            return;
         }
+        let State::Connecting { connection, rest, before, .. } = &mut self.state else { return };
+        let error = took_too_long(&self.name, connection.is_handshaking(), settings);
+        let error = worse(before.take(), error);
+        self.resolved = std::mem::take(rest).collect(); // these are next
+        self.fail(error);
+        self.due = Instant::now(); // its pause was over before
+        self.pass_over();
+    }
+
+    /// A call goes on, and nobody may have looked since the last one. A try whose time is up has time for its next step where the
+    /// server has done its part meanwhile, and begins anew where that has closed since. False: it has run out of time, and ends when it
+    /// is polled.
+    pub fn refresh(&mut self, settings: &Settings) -> bool {
+        let State::Connecting { connection, deadline, .. } = &mut self.state else { return true };
+        let now = Instant::now();
+        if *deadline > now {
+            return true;
+        }
+        match connection.look_at_try() {
+            Look::Nothing => return false,
+            Look::Input => *deadline = now + settings.connect_timeout,
+            Look::End => self.down(),
+        }
+        true
     }
 
     /// Gives up a connection that another process made. True: there was one.

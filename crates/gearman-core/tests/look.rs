@@ -1,31 +1,16 @@
 //! Clients and workers in an event loop that knows nothing but their watch: it looks when that is ready, and only then.
 
 use crate::conversation::*;
-use crate::util::{Script, client, client_with, hanging, impatient, join, refusing, within, worker, worker_with};
+use crate::util::{
+    Script, client, client_with, hanging, impatient, is_ready, join, ready, refusing, within, worker, worker_with,
+};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::error::Result;
-use gearman_core::net::watch::Watch;
 use gearman_core::protocol::message::{Priority, Update};
 use gearman_core::worker::Worker;
 use gearman_core::worker::job::Job;
 use gearman_core::{Error, ReturnCode};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::AsFd;
-use std::time::Duration;
-use tokio::time::sleep;
-
-fn is_ready(watch: &mut Watch) -> bool {
-    let descriptor = watch.descriptor().unwrap();
-    poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
-}
-
-/// Until it is ready; the other side goes on meanwhile.
-async fn ready(watch: &mut Watch) {
-    while !is_ready(watch) {
-        sleep(Duration::from_millis(1)).await;
-    }
-}
 
 async fn look(client: &mut Client) {
     ready(&mut client.watch).await;
@@ -152,7 +137,8 @@ fn a_task_that_is_ended_ends_once_whatever_the_server_says() {
             let given_up = client.add(submit("k"));
             look(client).await;
             look(client).await;
-            client.end(given_up, Error::NothingToWaitFor);
+            client.end(&[given_up], &Error::NothingToWaitFor);
+            client.end(&[given_up], &Error::NoServers);
             assert_eq!(event(client).await, Event::Error(Error::NothingToWaitFor.into()));
             client.add(submit("l"));
             client.watch.rouse();
@@ -161,6 +147,20 @@ fn a_task_that_is_ended_ends_once_whatever_the_server_says() {
             assert!(!client.has_tasks());
         },
     );
+}
+
+/// Each was looked for in all that waited to be sent, and in all that was to be told: with so many that took minutes.
+#[test]
+fn a_hundred_thousand_tasks_are_ended_at_once() {
+    within(async || {
+        let mut client = client(&[]);
+        let mut ended: Vec<_> = (0..100_001).map(|_| client.add(submit("k"))).collect();
+        ended.remove(50_000);
+        client.end(&ended, &Error::NothingToWaitFor);
+        let told = std::iter::from_fn(|| client.next_event());
+        assert!(told.eq(ended.into_iter().map(|id| (id, Event::Error(Error::NothingToWaitFor.into())))));
+        assert!(client.has_tasks(), "the one that was left out");
+    });
 }
 
 #[test]

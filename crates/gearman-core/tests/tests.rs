@@ -21,6 +21,7 @@ mod pace;
 mod pool;
 mod prefetch;
 mod questions;
+mod seldom;
 mod tls;
 mod util;
 mod worker;

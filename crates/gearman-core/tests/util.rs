@@ -6,10 +6,13 @@ use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::{TlsChoice, TlsSettings};
+use gearman_core::net::watch::Watch;
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -19,7 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
@@ -116,6 +119,19 @@ impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
         self.1.lock().unwrap().wake_by_ref();
+    }
+}
+
+/// Would an event loop be woken now?
+pub(crate) fn is_ready(watch: &mut Watch) -> bool {
+    let descriptor = watch.descriptor().unwrap();
+    poll(&mut [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
+}
+
+/// Until it is; the other side goes on meanwhile.
+pub(crate) async fn ready(watch: &mut Watch) {
+    while !is_ready(watch) {
+        sleep(Duration::from_millis(1)).await;
     }
 }
 

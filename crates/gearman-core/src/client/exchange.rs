@@ -157,15 +157,16 @@ impl Client {
             Listener::Nobody => {}
             Listener::Events => {
                 self.running -= usize::from(last);
-                self.events.push_back((id, event));
+                let waits = self.events.len() >= BATCH; // nobody takes them at present
+                self.events.push_back((id, if waits { event.detached() } else { event }));
             }
             Listener::Call(parts) => {
                 match event {
-                    Event::Data(data) => parts.add(data, limit),
-                    event if last => parts.end = Some(event),
+                    Event::Data(data) => parts.add(&data, limit),
+                    event if last => parts.end(event),
                     _ => {}
                 }
-                task.ended = parts.end.is_some();
+                task.ended = parts.has_ended();
                 return; // kept until the call takes its end
             }
         }

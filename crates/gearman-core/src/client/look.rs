@@ -11,11 +11,11 @@ use crate::server_connection::look_once;
 use tokio::time::Instant;
 
 impl Client {
-    /// [`Client::begin`], where there is something `new`, and [`Client::resume`] for loops: there a try to connect goes on between
-    /// two calls, and runs out of time as well.
+    /// [`Client::begin`], where there is something `new`, and [`Client::resume`] for loops: there a try to connect goes on from one call
+    /// to the next, and fails when it has run out of time.
     pub fn begin_look(&mut self, new: bool) {
         self.call += u64::from(new);
-        self.see_what_ended();
+        self.resume();
     }
 
     /// Sends and receives what can be without waiting. Tasks that no server can be reached for end by that error.
@@ -39,10 +39,10 @@ impl Client {
         }
     }
 
-    /// A task of [`Client::add`] ends by this error. What a server may answer yet is nobody's.
-    pub fn end(&mut self, id: TaskId, error: Error) {
-        self.forget(id);
-        self.events.push_back((id, Event::Error(error.into())));
+    /// Tasks of [`Client::add`], in order, end by this error, but for those that are over. What a server may answer yet is nobody's.
+    pub fn end(&mut self, ids: &[TaskId], error: &Error) {
+        let ended = self.forget_all(ids);
+        self.events.extend(ended.into_iter().map(|id| (id, Event::Error(error.clone().into()))));
     }
 
     /// Has the watch ready when there is something to do: at the latest at `due`, the moment that is returned where it is no

@@ -35,9 +35,7 @@ use crate::net::connection::Connection;
 use crate::net::fork::Process;
 use crate::net::tls::TlsChoice;
 use crate::net::watch::Watch;
-use crate::protocol::codec::Sink;
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
-use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -130,14 +128,17 @@ impl Client {
     /// To be called once when a call of the user's begins: as [`Client::resume`], and dead servers may be tried again.
     pub fn begin(&mut self) {
         self.call += 1;
-        self.resume();
+        self.servers.iter_mut().for_each(|server| server.connection.renew(&self.settings));
+        self.see_what_ended();
     }
 
     /// For a call that goes on with what the last one began: gives up what another process made (see
     /// [`crate::net::connection`]) and connections that ended between two calls. Where tasks are to be sent, each
     /// connection is looked at, however short it was idle: what goes to a server that is gone is lost.
     pub fn resume(&mut self) {
-        self.servers.iter_mut().for_each(|server| server.connection.refresh());
+        for server in &mut self.servers {
+            server.connection.refresh(&self.settings);
+        }
         self.see_what_ended();
     }
 
@@ -243,19 +244,30 @@ impl Client {
 
     /// Nobody waits for this task any more. If it was not sent, it never will be.
     pub fn forget(&mut self, id: TaskId) {
-        let Some(task) = self.task(id) else { return };
+        self.forget_all(&[id]);
+    }
+
+    /// Nobody waits for these tasks any more, which are in order. Those that somebody waited for.
+    fn forget_all(&mut self, ids: &[TaskId]) -> Vec<TaskId> {
+        let forgotten: Vec<TaskId> = ids.iter().copied().filter(|id| self.abandon(*id)).collect();
+        let stays = |id: &TaskId| forgotten.binary_search(id).is_err();
+        // Once over each list, however many they are.
+        self.waiting.retain(stays);
+        self.events.retain(|(id, _)| stays(id));
+        forgotten
+    }
+
+    /// False: it is over, or nobody waited for it.
+    fn abandon(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.task(id).filter(|task| !matches!(task.listener, Listener::Nobody)) else { return false };
         let counted = matches!(task.listener, Listener::Events);
-        let unsent = !task.packet.is_empty();
         task.listener = Listener::Nobody;
         task.search = None; // no other server is to be asked
-        if unsent || task.ended {
+        if !task.packet.is_empty() || task.ended {
             self.tasks.remove(id.index as usize);
-            self.waiting.retain(|w| *w != id);
         }
         self.running -= usize::from(counted);
-        if counted {
-            self.events.retain(|(of, _)| *of != id);
-        }
+        true
     }
 
     /// What became known next of the tasks of [`Client::add`].
@@ -285,12 +297,9 @@ impl Client {
         let Listener::Call(parts) = &mut task.listener else {
             return None;
         };
-        let Parts { data, end, .. } = std::mem::take(parts);
+        let end = parts.take();
         self.tasks.remove(id.index as usize);
-        match end {
-            Some(Event::Complete(last)) if !data.is_empty() => Some(Event::Complete(join(&data, &last))),
-            end => end,
-        }
+        end
     }
 
     /// Sends what there is to send and waits until something became known of any task.
@@ -387,11 +396,4 @@ impl Client {
             given => Unique::Given(given),
         }
     }
-}
-
-fn join(parts: &[Bytes], last: &[u8]) -> Bytes {
-    let mut all = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum::<usize>() + last.len());
-    parts.iter().for_each(|p| all.put(p));
-    all.put(last);
-    all.freeze()
 }

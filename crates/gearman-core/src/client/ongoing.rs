@@ -7,7 +7,7 @@
 use crate::client::search::Search;
 use crate::client::task::{Event, Kind};
 use crate::error::Error;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// Who gets the events of a task.
 #[derive(Debug)]
@@ -23,21 +23,41 @@ pub(crate) enum Listener {
 /// What a call has received so far.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
-    pub(crate) data: Vec<Bytes>,
-    /// Bytes in `data`.
-    pub(crate) size: usize,
-    pub(crate) end: Option<Event>,
+    /// Of the result: copies, since each would keep all that was read together with it.
+    data: BytesMut,
+    /// How the task ended, once it has.
+    end: Option<Event>,
 }
 
 impl Parts {
-    /// One more part; more than `limit` bytes in all are the end.
-    pub(crate) fn add(&mut self, part: Bytes, limit: usize) {
-        self.size += part.len();
-        self.data.push(part);
-        if self.size > limit {
-            let size = self.size;
-            self.data.clear();
-            self.end = Some(Event::Error(Error::TooLarge { from: String::new(), size, limit }.into()));
+    /// One more part of the result; more than `limit` bytes in all are the end.
+    pub(crate) fn add(&mut self, part: &[u8], limit: usize) {
+        let size = self.data.len() + part.len();
+        if size <= limit {
+            self.data.extend_from_slice(part);
+        } else {
+            let error = Error::TooLarge { from: String::new(), size, limit };
+            *self = Parts { data: BytesMut::new(), end: Some(Event::Error(error.into())) };
+        }
+    }
+
+    pub(crate) fn end(&mut self, end: Event) {
+        self.end = Some(end);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// How the task ended, with the whole of its result.
+    pub(crate) fn take(&mut self) -> Option<Event> {
+        let Parts { mut data, end } = std::mem::take(self);
+        match end {
+            Some(Event::Complete(last)) if !data.is_empty() => {
+                data.extend_from_slice(&last);
+                Some(Event::Complete(data.freeze()))
+            }
+            end => end,
         }
     }
 }
@@ -65,12 +85,11 @@ mod tests {
     #[test]
     fn parts_may_fill_the_limit() {
         let mut parts = Parts::default();
-        parts.add(Bytes::from_static(b"12345"), 10);
-        parts.add(Bytes::from_static(b"67890"), 10);
-        assert_eq!(parts.end, None);
-        parts.add(Bytes::from_static(b"!"), 10);
-        let Some(Event::Error(error)) = &parts.end else { panic!("{:?}", parts.end) };
-        assert!(matches!(**error, Error::TooLarge { size: 11, .. }));
-        assert!(parts.data.is_empty());
+        parts.add(b"12345", 10);
+        parts.add(b"67890", 10);
+        assert!(!parts.has_ended());
+        parts.add(b"!", 10);
+        let Some(Event::Error(error)) = parts.take() else { panic!() };
+        assert!(matches!(*error, Error::TooLarge { size: 11, .. }));
     }
 }

@@ -158,8 +158,7 @@ fn ask(kind: Kind, request: Request<'_>) -> Result<Ask> {
     }
 }
 
-/// What became known of a task. Bytes in it share memory with all that was read together with them: copy
-/// short ones that are kept for long.
+/// What became known of a task. Bytes in it share memory with all that was read together with them: see [`Event::detached`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The server took the job; its handle. Ends a background task.
@@ -187,6 +186,26 @@ pub enum Event {
     Echoed(Bytes),
     /// The end: the server refused it, or the connection was lost. Boxed, so that all others are small.
     Error(Box<Error>),
+}
+
+/// What was read together with fewer bytes may be many times as large.
+const SHORT: usize = 16 * 1024;
+
+impl Event {
+    /// The same, to be kept for long: short bytes share memory with nothing.
+    #[must_use]
+    pub fn detached(self) -> Event {
+        let own = |bytes: Bytes| if bytes.len() < SHORT { Bytes::copy_from_slice(&bytes) } else { bytes };
+        match self {
+            Event::Created(handle) => Event::Created(own(handle)),
+            Event::Data(part) => Event::Data(own(part)),
+            Event::Warning(text) => Event::Warning(own(text)),
+            Event::Complete(result) => Event::Complete(own(result)),
+            Event::Exception(text) => Event::Exception(own(text)),
+            Event::Echoed(data) => Event::Echoed(own(data)),
+            Event::Status { .. } | Event::Fail | Event::Known(_) | Event::Error(_) => self,
+        }
+    }
 }
 
 /// What the server knows of a job.

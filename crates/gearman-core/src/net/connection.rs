@@ -12,7 +12,8 @@
 use crate::error::{Error, Result, system_text};
 use crate::net::address::{Address, ServerAddress};
 use crate::net::session::Session;
-use crate::net::stream::{Look, Stream};
+pub(crate) use crate::net::stream::Look;
+use crate::net::stream::Stream;
 use crate::net::tls::{Failure, TlsSettings};
 use crate::net::watch::{Set, Wants};
 use crate::protocol::answer;
@@ -118,6 +119,12 @@ impl Connection {
     /// Is it connected, and TLS not agreed on yet?
     pub fn is_handshaking(&self) -> bool {
         self.stream.is_handshaking()
+    }
+
+    /// What the other side has done for the connection to stand: nothing yet, its part, or that and closed it. Known also where the
+    /// runtime has not run since.
+    pub(crate) fn look_at_try(&self) -> Look {
+        self.stream.look_at_try()
     }
 
     /// Where requests are appended; [`Connection::poll_flush`] sends them.

@@ -22,12 +22,13 @@ use crate::net::session::Session;
 use crate::net::watch::{Place, Set, Wants};
 use crate::protocol::write_buffer::WriteBuffer;
 use bytes::{Buf, BytesMut};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::mem::{MaybeUninit, forget, replace};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -168,12 +169,33 @@ impl Stream {
             let socket = SockRef::from(&*socket);
             return session.look(|room| (&*socket).read(room));
         }
+        self.peek()
+    }
+
+    /// A look at the socket's own bytes.
+    fn peek(&self) -> Look {
         let Some(socket) = self.socket() else { return Look::End };
         match socket.peek(&mut [MaybeUninit::uninit()]) {
             Ok(0) => Look::End,
             Ok(_) => Look::Input,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Look::Nothing,
             Err(_) => Look::End,
+        }
+    }
+
+    /// What has come of a try to be ready: nothing, something to go on with, or the end. Asks the system, which knows it before
+    /// the runtime has run.
+    pub(crate) fn look_at_try(&self) -> Look {
+        let Some(socket) = self.socket() else { return Look::End };
+        let awaited = if self.connected { PollFlags::POLLIN } else { PollFlags::POLLOUT };
+        let mut looked = [PollFd::new(socket.as_fd(), awaited)];
+        let seen =
+            poll(&mut looked, PollTimeout::ZERO).ok().and_then(|_| looked[0].revents()).unwrap_or(PollFlags::empty());
+        match seen {
+            _ if seen.is_empty() => Look::Nothing,
+            _ if seen.contains(PollFlags::POLLERR) => Look::Input, // a peek would take the reason away
+            _ if self.peek() == Look::End => Look::End,
+            _ => Look::Input,
         }
     }
 

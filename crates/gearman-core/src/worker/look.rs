@@ -13,8 +13,11 @@ use crate::worker::server::Server;
 use tokio::time::Instant;
 
 impl Worker {
-    /// [`Worker::begin`] for loops: there a try to connect goes on between two calls, and runs out of time as well.
+    /// [`Worker::begin`] for loops: there a try to connect goes on from one call to the next, and fails when it has run out of time.
     pub fn begin_look(&mut self) {
+        for server in &mut self.servers {
+            server.connection.refresh(&self.settings);
+        }
         self.leave_foreign();
     }
 

@@ -122,7 +122,7 @@ impl Worker {
     /// [`crate::net::connection`]), its jobs among that, and an echo that was waited for.
     pub fn begin(&mut self) {
         self.echo = None;
-        self.servers.iter_mut().for_each(|server| server.connection.refresh());
+        self.servers.iter_mut().for_each(|server| server.connection.renew(&self.settings));
         self.leave_foreign();
     }
 

@@ -2,10 +2,12 @@
 
 use super::{background, bytes, submit};
 use crate::conversation::*;
-use crate::util::{Script, ask, client_with, echo, events, join, pass, within};
+use crate::util::{Script, ask, client_with, echo, end, events, join, pass, within};
+use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
 use gearman_core::server_connection::Settings;
 use gearman_core::{Error, ReturnCode};
+use std::collections::HashSet;
 use std::time::Duration;
 
 #[test]
@@ -198,4 +200,59 @@ fn the_parts_of_a_result_have_a_limit_together() {
         };
         join(server, calls).await;
     });
+}
+
+/// Each part kept all that was read with it, and 16 KiB were taken for what came next: of a result that came byte by byte, for each byte.
+#[test]
+fn the_parts_of_a_result_do_not_keep_what_was_read_with_them() {
+    parts_come_singly(async |client| {
+        let job = client.call(submit("", b"w"));
+        look_at_memory(client).await;
+        let Ok(Event::Complete(result)) = end(client, job, None).await else { panic!() };
+        assert_eq!(result.len(), PARTS + 1);
+    });
+}
+
+/// So did those of a task which nobody took, since the program waited for something else.
+#[test]
+fn events_that_nobody_takes_do_not_keep_what_was_read_with_them() {
+    parts_come_singly(async |client| {
+        client.add(submit("", b"w"));
+        look_at_memory(client).await;
+        let parts = events(client).await.into_iter().filter(|(_, event)| *event == Event::Data(bytes("x")));
+        assert_eq!(parts.count(), PARTS);
+    });
+}
+
+const PARTS: usize = 3000;
+
+fn parts_come_singly(calls: impl AsyncFnOnce(&mut Client) + Send + 'static) {
+    client_meets(
+        async |script| {
+            let mut server = script.conversation().await;
+            server.expect(SUBMIT_JOB, "f\0\0w").await;
+            server.reply(JOB_CREATED, "H:x:1").await;
+            for _ in 0..PARTS {
+                server.reply(WORK_DATA, "H:x:1\0x").await;
+                server.echo("?").await;
+            }
+            server.reply(WORK_COMPLETE, "H:x:1\0.").await;
+            server
+        },
+        async |client| {
+            client.begin();
+            calls(client).await;
+        },
+    );
+}
+
+/// What is read after each part is in the same memory again, as long as nobody keeps that.
+async fn look_at_memory(client: &mut Client) {
+    let mut places = HashSet::new();
+    for _ in 0..PARTS {
+        let id = client.call(Ask::echo(b"?").unwrap());
+        let Ok(Event::Echoed(back)) = end(client, id, None).await else { panic!() };
+        places.insert(back.as_ptr() as usize);
+    }
+    assert!(places.len() < PARTS / 2, "{} places", places.len());
 }

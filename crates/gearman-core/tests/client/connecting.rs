@@ -7,6 +7,7 @@ use crate::util::{
 };
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
+use gearman_core::server_connection::Settings;
 use gearman_core::{Error, ReturnCode};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -119,9 +120,9 @@ fn a_server_that_hangs_unwatched_disturbs_nobody() {
     });
 }
 
-/// A connection that came up while nobody looked is not known to have come up before the runtime has run.
+/// That it came up while nobody looked is not known to the runtime before that has run: it was taken for one that hangs.
 #[test]
-fn a_try_to_connect_is_begun_anew_when_nobody_looked_for_long() {
+fn a_try_to_connect_goes_on_when_nobody_looked_for_long() {
     within(async || {
         let script = Script::tcp().await;
         let mut client = script.client();
@@ -130,11 +131,29 @@ fn a_try_to_connect_is_begun_anew_when_nobody_looked_for_long() {
         let _ = poll_times(1, client.wait(None)).await;
         client.forget(id);
         pass(Duration::from_secs(60)).await;
-        let server = async {
-            script.conversation().await.ended().await;
-            echoes(&script, "one").await
+        join(echoes(&script, "one"), echo(&mut client, b"one")).await;
+    });
+}
+
+/// The first address of a name had all the time there is, and those behind it were never tried: a host whose IPv6 address leads
+/// nowhere was never reached.
+#[test]
+fn an_address_that_hangs_leaves_time_to_those_behind_it() {
+    within(async || {
+        let hour = Duration::from_secs(3600);
+        let (_listener, _filler, hangs) = hanging().await;
+        let script = Script::tcp().await;
+        let addresses = [hangs, script.server()].map(|server| server.resolve().unwrap()).concat();
+        let mut client = Client::new(Settings { connect_timeout: hour, ..Settings::default() });
+        client.add_server(script.server(), addresses);
+        let call = async {
+            client.begin();
+            let id = client.call(Ask::echo(b"one").unwrap());
+            assert_eq!(poll_times(1, client.wait(None)).await, None);
+            pass(hour / 2).await;
+            assert_eq!(end(&mut client, id, None).await, Ok(Event::Echoed(bytes("one"))));
         };
-        join(server, echo(&mut client, b"one")).await;
+        join(echoes(&script, "one"), call).await;
     });
 }
 
