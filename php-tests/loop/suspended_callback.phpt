@@ -1,5 +1,5 @@
 --TEST--
-In a loop: a callback that suspends its fiber keeps back no result that came with its own
+In a loop: a callback that suspends its fiber keeps back no result that came with its own, and its task ends once
 --FILE--
 <?php
 require __DIR__ . '/../fake_server.inc';
@@ -46,8 +46,34 @@ foreach ($suspended as $i => $fiber) {
 }
 settle([$client]);
 show('rest', $client->poll());
+
+// While its callback was suspended a task ran out of time as well: it failed, and its result was gone.
+$server = fake_server(function (FakePeer $peer) {
+    $peer->until(GEARMAN_COMMAND_SUBMIT_JOB);
+    $peer->until(GEARMAN_COMMAND_SUBMIT_JOB);
+    $peer->send(FakePeer::packet(GEARMAN_COMMAND_JOB_CREATED, 'H:a') . FakePeer::packet(GEARMAN_COMMAND_JOB_CREATED, 'H:b')
+        . FakePeer::packet(GEARMAN_COMMAND_WORK_COMPLETE, 'H:a', 'a'));
+    $peer->wait();
+});
+$client = loop_client($server->port);
+$client->setTimeout(1000);
+$suspended = $failed = [];
+$client->setCompleteCallback(function (GearmanTask $task) use (&$suspended) {
+    $suspended[] = Fiber::getCurrent();
+    Fiber::suspend();
+    echo "done {$task->data()}\n";
+});
+$client->setFailCallback(function (GearmanTask $task) use (&$failed) { $failed[] = $task->jobHandle(); });
+$client->addTask('f', 'a');
+$client->addTask('f', 'b');
+$in_fibers = new $in_fibers($client);
+loop([$in_fibers], function () use (&$failed) { return $failed; });
+$suspended[0]->resume();
+show('failed', ...$failed);
 --EXPECT--
 done a 0
 done b 1
 done c 2
 rest: null
+done a
+failed: 'H:b'
