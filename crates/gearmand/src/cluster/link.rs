@@ -267,8 +267,8 @@ impl Driver {
             if asked.is_empty() {
                 self.ask_mirror();
                 self.count();
-                let others =
-                    [self.mirror.next(), self.next_count].into_iter().flatten().filter(|_| self.store.is_some());
+                let mirror = self.mirror.next().filter(|_| self.member.obeys());
+                let others = [mirror, self.next_count].into_iter().flatten().filter(|_| self.store.is_some());
                 return others.chain([next]).min().unwrap_or(next);
             }
             asked.into_iter().for_each(|asked| self.ask(asked));
@@ -295,9 +295,9 @@ impl Driver {
         self.under_way.insert(number, UnderWay { since: Instant::now(), writes, task: task.abort_handle() });
     }
 
-    /// What dead letters there are.
+    /// What dead letters there are. A broker that does not know the policies of all would have some of them forgotten for all.
     fn ask_mirror(&mut self) {
-        let Some(store) = self.store.clone() else { return };
+        let Some(store) = self.store.clone().filter(|_| self.member.obeys()) else { return };
         let Some(ask) = self.mirror.next_ask(self.now()) else { return };
         let mirrored = self.mirrored.0.clone();
         tokio::spawn(async move {

@@ -294,6 +294,11 @@ impl Member {
         }
     }
 
+    /// Whether the broker obeys the settings of all servers.
+    pub(crate) fn obeys(&self) -> bool {
+        self.known.is_open()
+    }
+
     /// The broker will soon be out of numbers.
     pub(crate) fn want_ids(&mut self) {
         self.wants_ids = true;
