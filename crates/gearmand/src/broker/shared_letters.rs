@@ -1,7 +1,8 @@
 //! Dead letters where servers share a queue: each server shows those of all, and whoever claims one that is a job again runs it.
 //!
 //! What always holds: a letter of another server is not stored by this one; a letter that is tried again stays one here until the
-//! queue says that it is none.
+//! queue says that it is none. A letter that was looked for before its job came here again may be told after that; it stays until
+//! the next look, or until the job ends in a letter of its own.
 
 use crate::broker::retries::NotRetried;
 use crate::broker::storing::letter;

@@ -221,7 +221,7 @@ impl Driver {
                 self.questions.values_mut().for_each(|ahead_of| *ahead_of = ahead_of.or(Some(number)));
                 for change in batch.changes() {
                     if let Change::Bury(letter) = change {
-                        self.mirror.buried(number, letter.row.name.id);
+                        self.mirror.buried(number, letter.row.name.id, letter.last_ms);
                     }
                 }
             }
