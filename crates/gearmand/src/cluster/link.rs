@@ -5,7 +5,7 @@
 //! is asked and told, but for counting commits.
 
 use crate::cluster::SharedQueue;
-use crate::cluster::ask::{Answer, Ask, Beat, Fault};
+use crate::cluster::ask::{Answer, Ask, Beat, Fault, Settled};
 use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
 use crate::cluster::mirror::Mirror;
 use crate::cluster::postgres::{Store, Unusable};
@@ -428,11 +428,15 @@ impl Driver {
     /// Tells the server what the member tells. False: it is gone.
     fn tell(&mut self) -> bool {
         while let Some(mut told) = self.member.next_told() {
-            if let Told::Result(result) = &mut told {
-                result.stats = self.stats;
-                if result.done {
-                    self.mirror.stored(result.batch);
+            match &mut told {
+                Told::Result(result) => {
+                    result.stats = self.stats;
+                    if result.done {
+                        self.mirror.stored(result.batch);
+                    }
                 }
+                Told::Revived { id, outcome: Settled::Made | Settled::Gone } => self.mirror.revived(*id),
+                _ => {}
             }
             self.told.push_back(told);
         }

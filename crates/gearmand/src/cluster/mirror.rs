@@ -31,10 +31,14 @@ pub(crate) struct Mirror {
 }
 
 impl Mirror {
-    /// The broker has made a letter of a job, in this batch. Of one that there was of it before, it knows no more.
+    /// The broker has made a letter of a job, in this batch.
     pub(crate) fn buried(&mut self, batch: u64, id: u64, last_ms: u64) {
-        self.told.remove(&id);
         self.own.push_back((batch, id, last_ms));
+    }
+
+    /// The broker is told that a letter is a job again, and knows of none of this id then: also where that has died meanwhile.
+    pub(crate) fn revived(&mut self, id: u64) {
+        self.told.remove(&id);
     }
 
     /// All batches up to this one are stored.
@@ -68,7 +72,7 @@ impl Mirror {
                 let there: HashMap<_, _> = dead.iter().copied().collect();
                 let gone: Vec<_> = self.told.extract_if(|id, last_ms| there.get(id) != Some(last_ms)).collect();
                 self.missing = dead.into_iter().map(|(id, _)| id).filter(|id| !self.told.contains_key(id)).collect();
-                gone.into_iter().map(|(id, _)| Told::LetterGone(id)).collect()
+                gone.into_iter().map(|(id, last_ms)| Told::LetterGone { id, last_ms }).collect()
             }
             Ok(Answer::Letters(letters)) => {
                 match letters.last() {
@@ -118,7 +122,7 @@ mod tests {
     fn told(told: Vec<Told>) -> Vec<i64> {
         let shown = |told| match told {
             Told::Letter(letter) => letter.row.id as i64,
-            Told::LetterGone(id) => -(id as i64),
+            Told::LetterGone { id, .. } => -(id as i64),
             other => panic!("{other:?}"),
         };
         told.into_iter().map(shown).collect()
@@ -177,13 +181,17 @@ mod tests {
         // That of 9 is the broker's own, and stored, but not reported as stored.
         mirror.buried(1, 9, 3);
         assert_eq!(mirror.next_ask(LOOK_EVERY), Some(Ask::LetterIds));
-        assert_eq!(told(mirror.answer(LOOK_EVERY, Ok(Answer::LetterIds(vec![(7, 3), (9, 3)])))), [-7]);
+        let mut gone = told(mirror.answer(LOOK_EVERY, Ok(Answer::LetterIds(vec![(7, 3), (9, 3)]))));
+        gone.sort_unstable();
+        assert_eq!(gone, [-9, -7], "the broker knows that 9 is another one by now");
         assert_eq!(mirror.next_ask(LOOK_EVERY), Some(Ask::Letters([7, 9].into())));
         let again = [7, 9].map(|id| Letter { last_ms: 3, ..letter(id) });
         assert_eq!(told(mirror.answer(LOOK_EVERY, Ok(Answer::Letters(again.into())))), [7, 9]);
         mirror.stored(1);
+        // It was tried again from here, and had died again before that was told.
+        mirror.revived(7);
         assert_eq!(mirror.next_ask(LOOK_EVERY * 2), Some(Ask::LetterIds));
         assert_eq!(told(mirror.answer(LOOK_EVERY * 2, Ok(Answer::LetterIds(vec![(7, 3), (9, 3)])))).len(), 0);
-        assert_eq!(mirror.next_ask(LOOK_EVERY * 2), None);
+        assert_eq!(mirror.next_ask(LOOK_EVERY * 2), Some(Ask::Letters([7].into())));
     }
 }
