@@ -130,8 +130,9 @@ impl DeadLetters {
         self.functions.get(function).map_or(0, |of| of.places.len())
     }
 
-    /// Takes in a letter whose number has none. The bounds are for its function, where this is its first.
+    /// Takes in a letter, in the place of one that its number has. The bounds are for its function, where this is its first.
     pub(crate) fn insert(&mut self, letter: Letter, keep: Keep) {
+        let _before = self.remove(letter.job.number);
         self.last += 1;
         let entry = self.functions.entry(letter.function.clone());
         let of = entry.or_insert_with(|| OfFunction { keep, places: BTreeSet::new() });

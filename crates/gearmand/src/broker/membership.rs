@@ -326,7 +326,7 @@ impl Broker {
                 }
             }
             Told::Letter(letter) => self.letter_told(now, &letter),
-            Told::LetterGone(number) => drop(self.dead.remove(number)),
+            Told::LetterGone { id, last_ms } => self.letter_gone(id, last_ms),
             Told::FreeJobs(all) => self.count_free(now, &all),
             Told::Counts(counts) => {
                 if let Some(member) = &mut self.membership {

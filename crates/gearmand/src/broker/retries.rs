@@ -4,7 +4,8 @@
 //! Only jobs in the background: whoever waits for a job in the foreground learns that it failed, and tries again.
 //!
 //! What always holds: a job waits for its next try only while it has tries left, and a stored one only once the durable queue
-//! knows how many failed; a number is that of a job or of a dead letter, never of both.
+//! knows how many failed; a number is that of a job or of a dead letter, never of both (but see
+//! [`crate::broker::shared_letters`]).
 
 use crate::broker::activity::End;
 use crate::broker::dead::{Cause, Letter, MAX_TEXT};

@@ -1,7 +1,8 @@
 //! Dead letters where servers share a queue: each server shows those of all, and whoever claims one that is a job again runs it.
 //!
 //! What always holds: a letter of another server is not stored by this one; a letter that is tried again stays one here until the
-//! queue says that it is none.
+//! queue says that it is none. A letter that was looked for before its job came here again may be told after that; it stays until
+//! the next look, or until the job ends in a letter of its own.
 
 use crate::broker::retries::NotRetried;
 use crate::broker::storing::letter;
@@ -10,15 +11,22 @@ use crate::cluster::ask::{Letter, Settled};
 use crate::durable::{DeadLetter, Extras, Name, Row};
 
 impl Broker {
-    /// There is this dead letter, of whichever server.
+    /// There is this dead letter, of whichever server. Where its job has died here since that was looked for, this is the one before.
     pub(super) fn letter_told(&mut self, now: &Now, told: &Letter) {
-        if self.dead.get(told.row.id).is_some() {
+        if self.dead.get(told.row.id).is_some_and(|known| known.last >= told.last_ms) {
             return;
         }
         let Letter { row, last_ms, reason, text, worker } = told;
         match letter(&DeadLetter { row: row.row(), last_ms: *last_ms, reason, text, worker }) {
             Ok(letter) => self.keep(now, letter),
             Err(error) => tracing::warn!("dead letter {} of the shared queue is not shown: {error}", row.id),
+        }
+    }
+
+    /// The letter of a job that died then is gone; not that of one that died here since.
+    pub(super) fn letter_gone(&mut self, number: u64, last_ms: u64) {
+        if self.dead.get(number).is_some_and(|known| known.last == last_ms) {
+            let _gone = self.dead.remove(number);
         }
     }
 

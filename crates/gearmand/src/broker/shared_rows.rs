@@ -165,6 +165,8 @@ impl Broker {
             }
             return;
         };
+        // It was a dead letter, perhaps, that another server had tried again.
+        let _was = self.dead.remove(row.id);
         let mut job = crate::broker::storing::job(function, &row.row());
         job.owned = true;
         let id = self.jobs.insert_numbered(job, row.id);

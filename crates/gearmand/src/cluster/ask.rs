@@ -62,7 +62,8 @@ pub(crate) enum Ask {
     Wake(Vec<Bytes>),
     /// What is known of one job. [`Answer::Looked`].
     Look(Which),
-    /// The ids of all dead letters, in the order in which they died. [`Answer::LetterIds`].
+    /// The ids of all dead letters and when they died, in that order: one that was tried again in vain has the same id, and
+    /// another time. [`Answer::LetterIds`].
     LetterIds,
     /// Dead letters of these ids: as many of those that there are, from the first on, as fit into memory well; one at
     /// least. [`Answer::Letters`].
@@ -315,7 +316,8 @@ pub(crate) enum Answer {
     Block(u64),
     /// `None`: there is no such job or dead letter.
     Looked(Option<Seen>),
-    LetterIds(Vec<u64>),
+    /// Ids, and [`Letter::last_ms`].
+    LetterIds(Vec<(u64, u64)>),
     Letters(Vec<Letter>),
     /// By epoch.
     Servers(Vec<ServerSeen>),

@@ -5,7 +5,7 @@
 //! is asked and told, but for counting commits.
 
 use crate::cluster::SharedQueue;
-use crate::cluster::ask::{Answer, Ask, Beat, Fault};
+use crate::cluster::ask::{Answer, Ask, Beat, Fault, Settled};
 use crate::cluster::member::{Asked, Counts, DOUBT, Member, Settings, Told};
 use crate::cluster::mirror::Mirror;
 use crate::cluster::postgres::{Store, Unusable};
@@ -221,7 +221,7 @@ impl Driver {
                 self.questions.values_mut().for_each(|ahead_of| *ahead_of = ahead_of.or(Some(number)));
                 for change in batch.changes() {
                     if let Change::Bury(letter) = change {
-                        self.mirror.buried(number, letter.row.name.id);
+                        self.mirror.buried(number, letter.row.name.id, letter.last_ms);
                     }
                 }
             }
@@ -267,8 +267,8 @@ impl Driver {
             if asked.is_empty() {
                 self.ask_mirror();
                 self.count();
-                let others =
-                    [self.mirror.next(), self.next_count].into_iter().flatten().filter(|_| self.store.is_some());
+                let mirror = self.mirror.next().filter(|_| self.member.obeys());
+                let others = [mirror, self.next_count].into_iter().flatten().filter(|_| self.store.is_some());
                 return others.chain([next]).min().unwrap_or(next);
             }
             asked.into_iter().for_each(|asked| self.ask(asked));
@@ -295,9 +295,9 @@ impl Driver {
         self.under_way.insert(number, UnderWay { since: Instant::now(), writes, task: task.abort_handle() });
     }
 
-    /// What dead letters there are.
+    /// What dead letters there are. A broker that does not know the policies of all would have some of them forgotten for all.
     fn ask_mirror(&mut self) {
-        let Some(store) = self.store.clone() else { return };
+        let Some(store) = self.store.clone().filter(|_| self.member.obeys()) else { return };
         let Some(ask) = self.mirror.next_ask(self.now()) else { return };
         let mirrored = self.mirrored.0.clone();
         tokio::spawn(async move {
@@ -428,11 +428,15 @@ impl Driver {
     /// Tells the server what the member tells. False: it is gone.
     fn tell(&mut self) -> bool {
         while let Some(mut told) = self.member.next_told() {
-            if let Told::Result(result) = &mut told {
-                result.stats = self.stats;
-                if result.done {
-                    self.mirror.stored(result.batch);
+            match &mut told {
+                Told::Result(result) => {
+                    result.stats = self.stats;
+                    if result.done {
+                        self.mirror.stored(result.batch);
+                    }
                 }
+                Told::Revived { id, outcome: Settled::Made | Settled::Gone } => self.mirror.revived(*id),
+                _ => {}
             }
             self.told.push_back(told);
         }

@@ -84,8 +84,8 @@ pub(crate) enum Told {
     Result(BatchResult),
     /// There is this dead letter. Perhaps the broker knows it: it was its own.
     Letter(Box<Letter>),
-    /// There is no dead letter of this id any more.
-    LetterGone(u64),
+    /// There is no dead letter of this id any more that died then. There may be another one: the broker's own.
+    LetterGone { id: u64, last_ms: u64 },
     /// So many jobs of functions are free; of those that are not named, none.
     FreeJobs(Vec<crate::cluster::ask::Counts>),
     /// What happened until now.
@@ -292,6 +292,11 @@ impl Member {
             self.held.hint(None);
             self.serial.look();
         }
+    }
+
+    /// Whether the broker obeys the settings of all servers.
+    pub(crate) fn obeys(&self) -> bool {
+        self.known.is_open()
     }
 
     /// The broker will soon be out of numbers.

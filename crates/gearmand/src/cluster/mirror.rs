@@ -1,11 +1,12 @@
 //! Which dead letters the broker was told of, and which it still is to be told of: every server shows all of them. Pure.
 //!
 //! Knows nothing of the database, and of what the broker does with letters. What always holds: a letter is told once until it is
-//! told to be gone; what is told to be gone was told before, or was the broker's own.
+//! told to be gone; what is told to be gone was told before, or was the broker's own. A letter that was tried again and has died once
+//! more is another one: its id is the same, and its time is not.
 
 use crate::cluster::ask::{Answer, Ask, Fault};
 use crate::cluster::member::Told;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 /// How often it is looked which there are; the more there are, the less often: see [`Mirror::pause`].
@@ -16,10 +17,10 @@ const AT_ONCE: usize = 200;
 /// See the module. Times are of the server's steady clock.
 #[derive(Debug, Default)]
 pub(crate) struct Mirror {
-    /// Those that the broker knows: they were told, or were its own.
-    told: HashSet<u64>,
-    /// The broker's own that were not looked for yet, with the batches that they are stored with.
-    own: VecDeque<(u64, u64)>,
+    /// Those that the broker knows, and when they died: they were told, or were its own.
+    told: HashMap<u64, u64>,
+    /// The broker's own that were not looked for yet: the batches that they are stored with, ids, and when they died.
+    own: VecDeque<(u64, u64, u64)>,
     /// All batches up to this one are stored.
     stored: u64,
     /// There are these, too, in the order in which they died.
@@ -31,8 +32,13 @@ pub(crate) struct Mirror {
 
 impl Mirror {
     /// The broker has made a letter of a job, in this batch.
-    pub(crate) fn buried(&mut self, batch: u64, id: u64) {
-        self.own.push_back((batch, id));
+    pub(crate) fn buried(&mut self, batch: u64, id: u64, last_ms: u64) {
+        self.own.push_back((batch, id, last_ms));
+    }
+
+    /// The broker is told that a letter is a job again, and knows of none of this id then: also where that has died meanwhile.
+    pub(crate) fn revived(&mut self, id: u64) {
+        self.told.remove(&id);
     }
 
     /// All batches up to this one are stored.
@@ -46,8 +52,8 @@ impl Mirror {
             return None;
         }
         self.asking = true;
-        let stored = self.own.iter().take_while(|(batch, _)| *batch <= self.stored).count();
-        self.told.extend(self.own.drain(..stored).map(|(_, id)| id));
+        let stored = self.own.iter().take_while(|(batch, ..)| *batch <= self.stored).count();
+        self.told.extend(self.own.drain(..stored).map(|(_, id, last_ms)| (id, last_ms)));
         let some: Vec<_> = self.missing.iter().take(AT_ONCE).copied().collect();
         Some(if some.is_empty() { Ask::LetterIds } else { Ask::Letters(some.into()) })
     }
@@ -61,12 +67,12 @@ impl Mirror {
     pub(crate) fn answer(&mut self, now: Duration, answer: Result<Answer, Fault>) -> Vec<Told> {
         self.asking = false;
         match answer {
-            Ok(Answer::LetterIds(ids)) => {
-                self.next = now + self.pause(ids.len());
-                let there: HashSet<_> = ids.iter().copied().collect();
-                let gone: Vec<_> = self.told.extract_if(|id| !there.contains(id)).collect();
-                self.missing = ids.into_iter().filter(|id| !self.told.contains(id)).collect();
-                gone.into_iter().map(Told::LetterGone).collect()
+            Ok(Answer::LetterIds(dead)) => {
+                self.next = now + self.pause(dead.len());
+                let there: HashMap<_, _> = dead.iter().copied().collect();
+                let gone: Vec<_> = self.told.extract_if(|id, last_ms| there.get(id) != Some(last_ms)).collect();
+                self.missing = dead.into_iter().map(|(id, _)| id).filter(|id| !self.told.contains_key(id)).collect();
+                gone.into_iter().map(|(id, last_ms)| Told::LetterGone { id, last_ms }).collect()
             }
             Ok(Answer::Letters(letters)) => {
                 match letters.last() {
@@ -74,7 +80,7 @@ impl Mirror {
                     Some(last) => while self.missing.pop_front().is_some_and(|id| id != last.row.id) {},
                     None => drop(self.missing.drain(..AT_ONCE.min(self.missing.len()))),
                 }
-                self.told.extend(letters.iter().map(|letter| letter.row.id));
+                self.told.extend(letters.iter().map(|letter| (letter.row.id, letter.last_ms)));
                 letters.into_iter().map(|letter| Told::Letter(Box::new(letter))).collect()
             }
             _ => {
@@ -116,10 +122,15 @@ mod tests {
     fn told(told: Vec<Told>) -> Vec<i64> {
         let shown = |told| match told {
             Told::Letter(letter) => letter.row.id as i64,
-            Told::LetterGone(id) => -(id as i64),
+            Told::LetterGone { id, .. } => -(id as i64),
             other => panic!("{other:?}"),
         };
         told.into_iter().map(shown).collect()
+    }
+
+    /// They died at the time that is in [`letter`].
+    fn ids(ids: &[u64]) -> Result<Answer, Fault> {
+        Ok(Answer::LetterIds(ids.iter().map(|id| (*id, 2)).collect()))
     }
 
     #[test]
@@ -127,7 +138,7 @@ mod tests {
         let (mut mirror, mut now) = (Mirror::default(), Duration::ZERO);
         assert_eq!(mirror.next_ask(now), Some(Ask::LetterIds));
         assert_eq!((mirror.next_ask(now), mirror.next()), (None, None));
-        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![7, 3, 5, 9])))), Vec::<i64>::new());
+        assert_eq!(told(mirror.answer(now, ids(&[7, 3, 5, 9]))), Vec::<i64>::new());
         assert_eq!(mirror.next_ask(now), Some(Ask::Letters([7, 3, 5, 9].into())));
         // 3 is gone meanwhile, and 9 did not fit.
         assert_eq!(told(mirror.answer(now, Ok(Answer::Letters(vec![letter(7), letter(5)])))), [7, 5]);
@@ -136,25 +147,51 @@ mod tests {
         assert_eq!((mirror.next_ask(now), mirror.next()), (None, Some(LOOK_EVERY)));
         now += LOOK_EVERY;
         assert_eq!(mirror.next_ask(now), Some(Ask::LetterIds));
-        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![7, 9, 11])))), [-5]);
+        assert_eq!(told(mirror.answer(now, ids(&[7, 9, 11]))), [-5]);
         assert_eq!(mirror.next_ask(now), Some(Ask::Letters([11].into())));
         assert_eq!(told(mirror.answer(now, Err(Fault::InDoubt))), Vec::<i64>::new());
         assert_eq!(mirror.next_ask(now + LOOK_EVERY), Some(Ask::LetterIds));
-        assert_eq!(told(mirror.answer(now, Ok(Answer::LetterIds(vec![])))).len(), 2);
+        assert_eq!(told(mirror.answer(now, ids(&[]))).len(), 2);
     }
 
     /// Somebody else has forgotten it before it was ever looked for.
     #[test]
     fn a_letter_of_the_brokers_own_goes_too() {
         let mut mirror = Mirror::default();
-        mirror.buried(1, 7);
-        mirror.buried(2, 9);
+        mirror.buried(1, 7, 2);
+        mirror.buried(2, 9, 2);
         mirror.stored(1);
         assert_eq!(mirror.next_ask(Duration::ZERO), Some(Ask::LetterIds));
         // Not yet there for sure when it was asked.
         mirror.stored(2);
-        assert_eq!(told(mirror.answer(Duration::ZERO, Ok(Answer::LetterIds(vec![])))), [-7]);
+        assert_eq!(told(mirror.answer(Duration::ZERO, ids(&[]))), [-7]);
         assert_eq!(mirror.next_ask(LOOK_EVERY), Some(Ask::LetterIds));
-        assert_eq!(told(mirror.answer(LOOK_EVERY, Ok(Answer::LetterIds(vec![])))), [-9]);
+        assert_eq!(told(mirror.answer(LOOK_EVERY, ids(&[]))), [-9]);
+    }
+
+    /// It was tried again and died once more between two looks: it stayed as it was where it was known, and was not shown any more
+    /// where it had been tried again.
+    #[test]
+    fn a_letter_that_died_again_is_told_anew() {
+        let mut mirror = Mirror::default();
+        assert_eq!(mirror.next_ask(Duration::ZERO), Some(Ask::LetterIds));
+        assert_eq!(told(mirror.answer(Duration::ZERO, ids(&[7, 9]))).len(), 0);
+        assert_eq!(mirror.next_ask(Duration::ZERO), Some(Ask::Letters([7, 9].into())));
+        assert_eq!(told(mirror.answer(Duration::ZERO, Ok(Answer::Letters(vec![letter(7), letter(9)])))), [7, 9]);
+        // That of 9 is the broker's own, and stored, but not reported as stored.
+        mirror.buried(1, 9, 3);
+        assert_eq!(mirror.next_ask(LOOK_EVERY), Some(Ask::LetterIds));
+        let mut gone = told(mirror.answer(LOOK_EVERY, Ok(Answer::LetterIds(vec![(7, 3), (9, 3)]))));
+        gone.sort_unstable();
+        assert_eq!(gone, [-9, -7], "the broker knows that 9 is another one by now");
+        assert_eq!(mirror.next_ask(LOOK_EVERY), Some(Ask::Letters([7, 9].into())));
+        let again = [7, 9].map(|id| Letter { last_ms: 3, ..letter(id) });
+        assert_eq!(told(mirror.answer(LOOK_EVERY, Ok(Answer::Letters(again.into())))), [7, 9]);
+        mirror.stored(1);
+        // It was tried again from here, and had died again before that was told.
+        mirror.revived(7);
+        assert_eq!(mirror.next_ask(LOOK_EVERY * 2), Some(Ask::LetterIds));
+        assert_eq!(told(mirror.answer(LOOK_EVERY * 2, Ok(Answer::LetterIds(vec![(7, 3), (9, 3)])))).len(), 0);
+        assert_eq!(mirror.next_ask(LOOK_EVERY * 2), Some(Ask::Letters([7].into())));
     }
 }

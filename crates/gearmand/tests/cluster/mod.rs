@@ -6,6 +6,7 @@ mod database;
 mod http;
 mod jobs;
 mod leases;
+mod letters;
 mod policies;
 mod proxy;
 mod sql;

@@ -11,6 +11,7 @@ mod direct;
 mod disk;
 mod fair;
 mod late;
+mod letters;
 mod life;
 mod limits;
 mod notices;

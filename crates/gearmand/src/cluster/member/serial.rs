@@ -391,7 +391,9 @@ impl Member {
             (Settle::Started(_) | Settle::Progress { .. } | Settle::Forget(_), _) => return,
             (Settle::Revive(_), outcome) => return self.told.push_back(Told::Revived { id, outcome }),
             // It is another server's, or over: so there is no letter.
-            (Settle::Bury(_), Settled::Taken | Settled::Gone) => self.told.push_back(Told::LetterGone(id)),
+            (Settle::Bury(death), Settled::Taken | Settled::Gone) => {
+                self.told.push_back(Told::LetterGone { id, last_ms: death.last_ms });
+            }
             (Settle::Retry { .. }, _) => self.told.push_back(Told::Free(id)),
             _ => {}
         }

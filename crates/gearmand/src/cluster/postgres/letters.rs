@@ -28,8 +28,8 @@ impl DeadLetters {
 
     pub(super) async fn ids(&self, session: &Session) -> Result<Answer, Outcome> {
         let rows = session.query(&self.ids, &[&MOST]).await?;
-        let ids = rows.iter().map(|row| row.try_get(0).map(natural));
-        ids.collect::<Result<_, _>>().map(Answer::LetterIds).map_err(|e| Outcome::of(&e))
+        let ids = rows.iter().map(|row| Ok((natural(row.try_get(0)?), natural(row.try_get(1)?))));
+        ids.collect::<Result<_, _>>().map(Answer::LetterIds).map_err(|e: tokio_postgres::Error| Outcome::of(&e))
     }
 
     pub(super) async fn some(&self, session: &Session, ids: &[u64]) -> Result<Answer, Outcome> {

@@ -217,7 +217,7 @@ impl Broker {
             | Told::Counts(_)
             | Told::FreeJobs(_)
             | Told::Letter(_)
-            | Told::LetterGone(_) => {}
+            | Told::LetterGone { .. } => {}
             Told::Result(result) => {
                 self.changes.settle(&result);
                 while let Some(settled) = self.changes.next_settled() {

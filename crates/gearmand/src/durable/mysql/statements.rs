@@ -39,7 +39,7 @@ impl Statements {
         }
         for target in &segment.removed {
             let delete = format!("DELETE FROM {} WHERE ", self.queue);
-            self.begin(wire, delete.as_bytes())?;
+            self.begin(wire, delete.as_bytes(), 0)?;
             self.row(target);
         }
         self.add(wire, &segment.added)?;
@@ -50,7 +50,7 @@ impl Statements {
                 "UPDATE {} SET when_to_run = {when}, due_ms = {due}, tries = {tries}, first_ms = {first} WHERE ",
                 self.queue
             );
-            self.begin(wire, update.as_bytes())?;
+            self.begin(wire, update.as_bytes(), 0)?;
             self.row(&retry.target);
         }
         for letter in &segment.buried {
@@ -58,11 +58,11 @@ impl Statements {
         }
         for id in &segment.forgotten {
             let delete = format!("DELETE FROM {} WHERE id = {id}", self.dead);
-            self.begin(wire, delete.as_bytes())?;
+            self.begin(wire, delete.as_bytes(), 0)?;
         }
         for setting in &segment.set {
             let replace = format!("REPLACE INTO {} (name, value) VALUES (", self.settings);
-            self.begin(wire, replace.as_bytes())?;
+            self.begin(wire, replace.as_bytes(), setting.value.len())?;
             self.value(setting.key);
             self.text.push(b',');
             self.value(setting.value);
@@ -70,19 +70,19 @@ impl Statements {
         }
         for key in &segment.unset {
             let delete = format!("DELETE FROM {} WHERE name = ", self.settings);
-            self.begin(wire, delete.as_bytes())?;
+            self.begin(wire, delete.as_bytes(), 0)?;
             self.value(key);
         }
         if part.last {
-            self.begin(wire, b"COMMIT")?;
+            self.begin(wire, b"COMMIT", 0)?;
             self.send(wire)?;
         }
         Ok(())
     }
 
-    /// A statement begins.
-    fn begin(&mut self, wire: &mut Wire, statement: &[u8]) -> Result<(), WireError> {
-        if self.text.len() >= ENOUGH.min(self.most / 2) {
+    /// A statement begins, with a workload of so many bytes.
+    fn begin(&mut self, wire: &mut Wire, statement: &[u8], data: usize) -> Result<(), WireError> {
+        if !self.text.is_empty() && self.is_enough(data) {
             self.send(wire)?;
         }
         if !self.text.is_empty() {
@@ -90,6 +90,11 @@ impl Statements {
         }
         self.text.extend_from_slice(statement);
         Ok(())
+    }
+
+    /// Whether a workload of so many bytes may be too much for a message that has already begun.
+    fn is_enough(&self, data: usize) -> bool {
+        self.text.len() + data * 2 >= ENOUGH.min(self.most / 2)
     }
 
     fn send(&mut self, wire: &mut Wire) -> Result<(), WireError> {
@@ -114,17 +119,12 @@ impl Statements {
             reducer = VALUES(reducer), tries = VALUES(tries), first_ms = VALUES(first_ms)";
         let mut rows = 0;
         for (target, row) in added {
-            // Together with another large one it may be too much.
-            let full = self.text.len() + row.data.len() * 2 >= ENOUGH.min(self.most / 2);
-            if rows > 0 && full {
+            if rows > 0 && self.is_enough(row.data.len()) {
                 self.text.extend_from_slice(update);
                 rows = 0;
             }
             if rows == 0 {
-                if full && !self.text.is_empty() {
-                    self.send(wire)?;
-                }
-                self.begin(wire, insert.as_bytes())?;
+                self.begin(wire, insert.as_bytes(), row.data.len())?;
             } else {
                 self.text.push(b',');
             }
@@ -159,26 +159,34 @@ impl Statements {
         self.text.push(b')');
     }
 
+    /// What its worker said goes in a statement of its own: so a letter takes no more than its job did, which was let in.
     fn bury(&mut self, wire: &mut Wire, letter: &DeadLetter<'_>) -> Result<(), WireError> {
         let DeadLetter { row, last_ms, reason, text, worker } = letter;
         let replace = format!(
-            "REPLACE INTO {} (id, priority, tries, first_ms, last_ms, unique_key, function_name, data, reason, message,
-                 worker, reducer) VALUES (",
+            "REPLACE INTO {} (id, priority, tries, first_ms, last_ms, unique_key, function_name, data, reason, reducer)
+                 VALUES (",
             self.dead
         );
-        self.begin(wire, replace.as_bytes())?;
+        self.begin(wire, replace.as_bytes(), row.data.len())?;
         let tries = i64::from(row.extras.tries);
         let (first, last) = (integer(row.extras.first_ms), integer(*last_ms));
         for number in [integer(row.name.id), row.priority as i64, tries, first, last] {
             self.number(number);
             self.text.push(b',');
         }
-        for bytes in [row.name.unique, row.name.function, row.data, reason, text, worker] {
+        for bytes in [row.name.unique, row.name.function, row.data, reason] {
             self.value(bytes);
             self.text.push(b',');
         }
         self.some(row.extras.reducer);
         self.text.push(b')');
+        let update = format!("UPDATE {} SET message = ", self.dead);
+        self.begin(wire, update.as_bytes(), text.len())?;
+        self.value(text);
+        self.text.extend_from_slice(b", worker = ");
+        self.value(worker);
+        self.text.extend_from_slice(b" WHERE id = ");
+        self.number(integer(row.name.id));
         Ok(())
     }
 

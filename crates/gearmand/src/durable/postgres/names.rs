@@ -8,7 +8,7 @@ use crate::durable::segments::Target;
 use std::borrow::Cow;
 
 /// What the key of a row begins with whose names are in columns of our own.
-const EXACT: &str = "(exact) ";
+pub(super) const EXACT: &str = "(exact) ";
 /// The most characters of `function_name`.
 const FUNCTION: usize = 255;
 
@@ -24,8 +24,9 @@ impl<'a> Names<'a> {
     /// `ascii`: the database has another encoding than UTF-8.
     pub(super) fn of(target: &'a Target<'a>, ascii: bool) -> Names<'a> {
         let RowKeyText(key) = RowKeyText::of(&target.key, ascii);
+        let looks_exact = target.unique.starts_with(EXACT.as_bytes());
         match (key, text(target.function, ascii)) {
-            (Some(key), Some(function)) if !key.starts_with(EXACT) && function.chars().count() <= FUNCTION => {
+            (Some(key), Some(function)) if !looks_exact && function.chars().count() <= FUNCTION => {
                 Names { key: key.into(), function: function.into(), exact: None }
             }
             _ => {

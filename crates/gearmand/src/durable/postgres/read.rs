@@ -3,6 +3,7 @@
 
 use crate::durable::columns::{due, priority, tries, whole};
 use crate::durable::postgres::failure;
+use crate::durable::postgres::names::EXACT;
 use crate::durable::postgres::schema::Schema;
 use crate::durable::remote::Failure;
 use crate::durable::row_key::RowKeys;
@@ -63,7 +64,11 @@ pub(super) async fn replay(
                 Some(function) => Name { id, unique: bytes(columns, 10, "exact_key")?, function },
                 None => {
                     let function = some(columns, 2, "function_name")?.ok_or("its function_name is NULL")?;
-                    Name { id, unique: keys.read(id, key), function }
+                    let unique = match key.starts_with(EXACT.as_bytes()) {
+                        true => keys.read_other(id, key),
+                        false => keys.read(id, key),
+                    };
+                    Name { id, unique, function }
                 }
             };
             take(&Record::Job(job(columns, name)?)).map_err(str::to_owned)

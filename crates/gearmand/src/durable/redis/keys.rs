@@ -2,9 +2,10 @@
 //! ours. All else is under names that do not begin with the prefix: C gearmand takes all that does for jobs.
 //!
 //! What always holds: no two jobs have one key. C's do where a function has a hyphen in its name; so a job of such a function
-//! has a key that no other job's is, and what it is says our fields alone.
+//! has a key that no other job's is, longer than any that has a client's unique key, and what it is say our fields alone.
 
 use crate::durable::segments::Target;
+use gearman_core::MAX_UNIQUE;
 
 /// What names of ours begin with.
 const OURS: &str = "gearmand:";
@@ -43,7 +44,7 @@ impl Keys {
         let function = target.function;
         if function.contains(&b'-') {
             let function: Vec<u8> = function.iter().map(|b| if *b == b'-' { b'_' } else { *b }).collect();
-            return [&self.prefix, &function[..], format!("-(exact) {}", target.id).as_bytes()].concat();
+            return [&self.prefix, &function[..], format!("-(exact) {:0MAX_UNIQUE$}", target.id).as_bytes()].concat();
         }
         [&self.prefix, function, b"-", target.key.as_ref()].concat()
     }
@@ -85,7 +86,10 @@ mod tests {
         let key = |id, unique, function| keys.job(&Target { id, key: RowKey::new(id, unique), unique, function });
         assert_eq!(key(1, b"c-d", b"ab"), b"_gear_-ab-c-d");
         assert_eq!(keys.parts(b"_gear_-ab-c-d"), Some((&b"ab"[..], &b"c-d"[..])));
-        assert_eq!(key(2, b"d", b"ab-c"), b"_gear_-ab_c-(exact) 2");
+        let exact = key(2, b"d", b"ab-c");
+        assert_eq!(exact, [&b"_gear_-ab_c-(exact) "[..], &[b'0'; MAX_UNIQUE - 1], b"2"].concat());
+        let longest = &exact[b"_gear_-ab_c-".len()..][..MAX_UNIQUE];
+        assert_ne!(key(3, longest, b"ab_c"), exact, "a client's unique key is no longer");
         assert_eq!(key(3, b"", b""), b"_gear_--(no key) 3");
         assert_eq!((keys.parts(b"other"), keys.parts(b"_gear_-x")), (None, None));
         assert_eq!(Keys::new("a*").unwrap().pattern(), b"a\\*-*");

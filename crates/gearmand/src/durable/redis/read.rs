@@ -7,6 +7,7 @@ use crate::durable::redis::wire::{Reply, Wire};
 use crate::durable::redis::{Lock, all, all_of, locked, text};
 use crate::durable::remote::Failure;
 use crate::durable::row_key::RowKeys;
+use crate::durable::segments::Target;
 use crate::durable::{DeadLetter, Extras, MAX_ID, Name, Record, Row, Setting, Take};
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -39,10 +40,14 @@ pub(super) fn replay(lock: &Mutex<Lock>, keys: &Keys, rows: &mut RowKeys, take: 
     let (jobs, largest) = number(lock, keys, &dead, last)?;
     for page in jobs.chunks(PAGE) {
         let names: Vec<Vec<u8>> = page.iter().map(|(_, key)| key.clone()).collect();
+        let mut moved = Vec::new();
         for ((id, _), (key, fields)) in page.iter().zip(fetch(lock, &names)?) {
             let row = fields.job(*id, &key, keys, rows).map_err(|e| wrong(&key, &e))?;
             take(&Record::Job(row)).map_err(|e| wrong(&key, e))?;
+            let now = keys.job(&Target::new(&row.name, rows));
+            moved.extend((now != key).then(|| (key.clone(), now)));
         }
+        rename(lock, &moved)?;
     }
     Ok(largest)
 }
@@ -117,6 +122,15 @@ fn scan(lock: &Mutex<Lock>, keys: &Keys) -> Result<Vec<Vec<u8>>, Failure> {
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// These are found under other keys from now on: an earlier version wrote them, or somebody has copied them.
+fn rename(lock: &Mutex<Lock>, moved: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Failure> {
+    let wire = &mut locked(lock).wire;
+    for (before, now) in moved {
+        wire.push(&[b"RENAMENX", before, now]);
+    }
+    all(wire).map(drop)
 }
 
 fn fetch(lock: &Mutex<Lock>, names: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, Fields)>, Failure> {

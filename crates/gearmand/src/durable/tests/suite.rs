@@ -37,6 +37,7 @@ macro_rules! backend_suite {
                 letters_are_kept_until_they_are_forgotten_or_jobs_again,
                 what_is_not_there_is_neither_tried_nor_missed,
                 c_gearmand_takes_it_back,
+                keys_of_c_gearmands_that_look_like_ours,
                 names_of_any_bytes_come_back,
                 jobs_of_any_size_come_back,
                 only_one_server_has_it,
@@ -187,9 +188,24 @@ pub(crate) fn c_gearmand_takes_it_back(place: &dyn Place) {
     assert_eq!((left, place.c_counts()), (vec![Vec::new(), Vec::new(), b"b".to_vec()], 3));
 }
 
+/// Its clients choose them. A job of such a key was not found again in PostgreSQL, and ran after each restart.
+pub(crate) fn keys_of_c_gearmands_that_look_like_ours(place: &impl Place) {
+    drop(place.open().unwrap());
+    let keys = ["(exact) 9", "(exact) 1", "(no key) 9", "(workload) x"];
+    keys.iter().for_each(|key| place.c_adds(key, "f"));
+    let mut queue = place.open().unwrap();
+    let jobs = read_all(&mut *queue).unwrap().0.jobs;
+    assert_eq!((jobs.len(), place.c_counts()), (4, 4));
+    let tried = Made::Retry(tried(jobs[0].clone(), 1, 9001));
+    commit(&mut *queue, &[tried, Made::Bury(letter(jobs[1].clone(), 5))]).unwrap();
+    commit(&mut *queue, &[0, 2, 3].map(|i| Made::Done(jobs[i].clone()))).unwrap();
+    drop(queue);
+    assert_eq!((place.all().dead, place.c_counts()), (vec![letter(jobs[1].clone(), 5)], 0));
+}
+
 /// Protocol and broker take them, so they must not be lost.
 pub(crate) fn names_of_any_bytes_come_back(place: &dyn Place) {
-    let names: [(&[u8], &[u8]); 9] = [
+    let names: [(&[u8], &[u8]); 10] = [
         (b"", b""),
         (b"k\xff", b"f"),
         ("schl\u{fc}ssel".as_bytes(), "f\u{fc}r".as_bytes()),
@@ -199,6 +215,8 @@ pub(crate) fn names_of_any_bytes_come_back(place: &dyn Place) {
         (b"k ", b"case"),
         (&[b'k'; 64], &[b'f'; 512]),
         (b"-", b"g\xff\x01-\n"),
+        // A client that guessed the number of the one before had that replaced in Redis.
+        (b"(exact) 9", b"g\xff\x01_\n"),
     ];
     let jobs: Vec<Stored> = (1..)
         .zip(names)
@@ -212,7 +230,7 @@ pub(crate) fn names_of_any_bytes_come_back(place: &dyn Place) {
     add(&mut *queue, &jobs).unwrap();
     drop(queue);
     let mut queue = place.open().unwrap();
-    assert_eq!(read_all(&mut *queue).unwrap(), (Contents { jobs: jobs.clone(), ..Contents::default() }, 9));
+    assert_eq!(read_all(&mut *queue).unwrap(), (Contents { jobs: jobs.clone(), ..Contents::default() }, 10));
     let letters: Vec<Letter> = jobs.iter().map(|job| letter(job.clone(), job.id)).collect();
     commit(&mut *queue, &letters.iter().cloned().map(Made::Bury).collect::<Vec<_>>()).unwrap();
     drop(queue);

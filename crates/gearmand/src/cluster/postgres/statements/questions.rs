@@ -19,7 +19,8 @@ macro_rules! letter {
 }
 
 /// How many. In the order in which they died.
-pub(in crate::cluster::postgres) const LETTER_IDS: &str = "SELECT id FROM @.dead ORDER BY last_ms, id LIMIT $1::bigint";
+pub(in crate::cluster::postgres) const LETTER_IDS: &str =
+    "SELECT id, last_ms FROM @.dead ORDER BY last_ms, id LIMIT $1::bigint";
 
 /// Ids of dead letters, most bytes. Those that fit.
 pub(in crate::cluster::postgres) const LETTERS: &str = concat!(

@@ -25,7 +25,7 @@ async fn letters_are_listed_in_the_order_in_which_they_died_and_told_whole() {
     let server = place.server().await;
     assert_eq!(server.ask(Ask::LetterIds).await, Answer::LetterIds(vec![]));
     bury(&server, &[("f", "k", 30), ("g", "", 20), ("f", "", 10), ("f", "", 10), ("f", "", 40)]).await;
-    assert_eq!(server.ask(Ask::LetterIds).await, Answer::LetterIds(vec![3, 4, 2, 1, 5]));
+    assert_eq!(server.ask(Ask::LetterIds).await, Answer::LetterIds(vec![(3, 10), (4, 10), (2, 20), (1, 30), (5, 40)]));
     let ids: Vec<_> = letters(&server, &[5, 9, 1]).await.iter().map(|letter| letter.row.id).collect();
     assert_eq!(ids, [5, 1]);
     let death = settle::death(1);
@@ -38,7 +38,7 @@ async fn letters_are_listed_in_the_order_in_which_they_died_and_told_whole() {
     };
     assert_eq!(letters(&server, &[1]).await, [letter]);
     assert_eq!(server.settle(vec![Settle::Forget(3), Settle::Revive(5)]).await, [Settled::Made, Settled::Made]);
-    assert_eq!(server.ask(Ask::LetterIds).await, Answer::LetterIds(vec![4, 2, 1]));
+    assert_eq!(server.ask(Ask::LetterIds).await, Answer::LetterIds(vec![(4, 10), (2, 20), (1, 30)]));
 }
 
 #[tokio::test]

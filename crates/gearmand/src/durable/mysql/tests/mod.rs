@@ -5,7 +5,7 @@ use crate::durable::Backend;
 use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
 use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter, lose_the_queue};
-use crate::durable::tests::{Made, read_all};
+use crate::durable::tests::{Letter, Made, read_all};
 
 /// A table of its own.
 struct Table<'s> {
@@ -203,6 +203,35 @@ fn a_job_that_is_too_large_is_refused() {
     add(&mut *queue, &[job(2, "b", None)]).unwrap();
     drop(queue);
     assert_eq!(table.all().jobs, [job(2, "b", None)]);
+}
+
+/// A job that was only just taken could not become a dead letter: with what its worker said of it, it was too large for a message.
+/// Nothing could be stored any more, after a restart neither.
+#[test]
+fn the_largest_job_can_become_a_dead_letter_and_a_job_again() {
+    let Some(server) = Server::start_with(Kind::MariaDb, &["--max-allowed-packet=1M"]) else { return };
+    let table = of(&server);
+    let mut queue = table.open().unwrap();
+    let of_size = |size| crate::durable::tests::Stored { data: vec![b'x'; size], ..job(1, "a", Some("join")) };
+    let (mut fits, mut too_large) = (1 << 19, 1 << 20);
+    while fits + 1 < too_large {
+        let size = (fits + too_large) / 2;
+        match add(&mut *queue, &[of_size(size)]) {
+            Ok(()) => fits = size,
+            Err(_) => too_large = size,
+        }
+    }
+    add(&mut *queue, &[of_size(fits)]).unwrap();
+    let dead = Letter { text: vec![b'\''; 4096], ..letter(of_size(fits), 5) };
+    let before = crate::durable::tests::Stored { data: vec![b'x'; 1 << 17], ..job(2, "b", None) };
+    commit(&mut *queue, &[Made::Add(before.clone()), Made::Bury(dead.clone()), Made::Add(job(3, "c", None))]).unwrap();
+    drop(queue);
+    let all = table.all();
+    assert!(all.jobs == [before, job(3, "c", None)] && all.dead == [dead], "what was stored is another");
+    let mut queue = table.open().unwrap();
+    commit(&mut *queue, &[Made::Revive(of_size(fits))]).unwrap();
+    drop(queue);
+    assert!(table.all().jobs[0] == of_size(fits), "it is another");
 }
 
 /// All that was committed is there; what comes meanwhile is refused, and what could not be done is done afterwards.

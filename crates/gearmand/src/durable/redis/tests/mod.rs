@@ -4,7 +4,7 @@ use super::*;
 use crate::durable::Backend;
 use crate::durable::tests::certificate::Certificate;
 use crate::durable::tests::databases::{Database as Server, Kind};
-use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter, lose_the_queue};
+use crate::durable::tests::suite::{Place, add, backend_suite, commit, job, letter, lose_the_queue, tried};
 use crate::durable::tests::{Made, read_all};
 
 /// A prefix of its own.
@@ -73,6 +73,33 @@ fn keys_that_were_changed_by_hand() {
     jobs.sort_by(|a, b| a.unique.cmp(&b.unique));
     let of: Vec<_> = jobs.iter().map(|job| (job.id, str::from_utf8(&job.unique).unwrap())).collect();
     assert_eq!(of, [(1, "a"), (2, "b"), (4, "copy"), (5, "dead"), (6, "none")]);
+}
+
+/// Those of functions with hyphens were as a client's may be.
+#[test]
+fn keys_of_earlier_versions_are_read_and_removed() {
+    let Some(prefix) = prefix() else { return };
+    let stored = |id, unique: &str, function: &str| {
+        let (unique, function) = (unique.into(), function.into());
+        crate::durable::tests::Stored { unique, function, ..job(id, "", None) }
+    };
+    let jobs = [stored(5, "k", "ab-c"), stored(7, "(exact) 9", "ab_c"), stored(9, "", "ab_c"), stored(11, "", "ab-c")];
+    let keys = ["ab_c-(exact) 5", "ab_c-(exact) 9", "ab_c-(no key) 9", "ab_c-(exact) 11"];
+    let mut wire = Wire::new(Socket::unix(&prefix.server.socket()).unwrap());
+    for (job, key) in jobs.iter().zip(keys) {
+        push_job(&mut wire, format!("{}-{key}", prefix.name).as_bytes(), &job.row());
+    }
+    wire.answers().unwrap();
+    let mut queue = prefix.open().unwrap();
+    let (read, last) = read_all(&mut *queue).unwrap();
+    assert_eq!((&read.jobs[..], last), (&jobs[..], 11));
+    commit(&mut *queue, &[Made::Retry(tried(jobs[3].clone(), 1, 9001)), Made::Done(jobs[0].clone())]).unwrap();
+    drop(queue);
+    let mut queue = prefix.open().unwrap();
+    assert_eq!(read_all(&mut *queue).unwrap().0.jobs, [&jobs[1..3], &[tried(jobs[3].clone(), 1, 9001)]].concat());
+    commit(&mut *queue, &jobs.map(Made::Done)).unwrap();
+    drop(queue);
+    assert_eq!((prefix.all().jobs.len(), prefix.c_counts()), (0, 0));
 }
 
 fn refused(opened: Result<Box<dyn Backend>, BackendError>, wanted: &str) -> String {
