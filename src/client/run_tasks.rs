@@ -13,6 +13,7 @@ use crate::runtime::{OnSignal, wait_for};
 use crate::sys::exception_pending;
 use crate::task::Task;
 use gearman_core::client::task::{Ask, Event, TaskId};
+use gearman_core::net::fork::Process;
 use gearman_core::{Error, ReturnCode};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -133,6 +134,7 @@ impl Client {
     }
 
     fn run_on(&self) -> Result<i64, Failure> {
+        let mut process = Process::this();
         loop {
             self.send_added(None);
             while let Some((id, event)) = self.next_event() {
@@ -147,6 +149,12 @@ impl Client {
             }
             if !self.tasks.added.borrow().is_empty() {
                 continue; // by a callback
+            }
+            // A callback has forked, and this is the child: what was sent is its parent's, and ends.
+            if process != Process::this() {
+                process = Process::this();
+                self.begin();
+                continue;
             }
             if !self.core.borrow().has_tasks() {
                 return Ok(ReturnCode::Success.number());

@@ -247,9 +247,9 @@ handlers! {
     }
     fn grab_job(call) {
         let this = args!(call, Worker, "");
-        this.begin();
         let until = this.until();
         let job = this.warned(call, || {
+            this.begin(); // each time: a warning's handler may have forked
             wait_for(OnSignal::Resume, || async { this.core.borrow_mut().grab_job(until).await })
         });
         let object = job.map(|job| {
