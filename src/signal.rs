@@ -34,24 +34,27 @@ pub(crate) fn interrupted() -> bool {
 
 /// Runs the signal handlers that are due, when a wait was interrupted and may go on.
 pub(crate) fn dispatch() -> Handlers {
-    let due = interrupted();
-    // SAFETY: this thread's globals, between two calls of PHP code, as the VM does it.
-    let ran = unsafe {
-        if due {
-            // What the VM does between opcodes (zend_vm_def.h, zend_interrupt_helper).
-            zend_atomic_bool_store(&raw mut (*eg()).vm_interrupt, false);
-            if (*eg()).timed_out.value {
-                zend_timeout(); // "Maximum execution time …": a fatal error, does not come back
-            }
-            if let Some(run) = zend_interrupt_function {
-                run((*eg()).current_execute_data);
-            }
-            true
-        } else {
-            run_queued()
+    // SAFETY: between two calls of PHP code, as the VM does it.
+    outcome(unsafe { run_interrupt() || run_queued() })
+}
+
+/// What the VM does between opcodes (zend_vm_def.h, zend_interrupt_helper), where it is asked to: by pcntl with async
+/// signals, by max_execution_time, or by a profiler, a hundred times a second. True: PHP code ran, so it was a handler.
+///
+/// # Safety
+/// Where PHP code may run.
+unsafe fn run_interrupt() -> bool {
+    if !interrupted() {
+        return false;
+    }
+    // SAFETY: this thread's globals; as the caller says.
+    unsafe {
+        zend_atomic_bool_store(&raw mut (*eg()).vm_interrupt, false);
+        if (*eg()).timed_out.value {
+            zend_timeout(); // "Maximum execution time …": a fatal error, does not come back
         }
-    };
-    outcome(ran)
+        zend_interrupt_function.is_some_and(|run| runs_code(0, || run((*eg()).current_execute_data)))
+    }
 }
 
 /// Runs the handlers of signals that came before a wait, while PHP code ran. With async signals there are
