@@ -26,6 +26,15 @@ unsafe extern "C" {
     pub(crate) fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
     pub(crate) fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
     pub(crate) fn zend_get_exception_base(object: *mut zend_object) -> *mut zend_class_entry;
+    pub(crate) fn zend_exception_set_previous(exception: *mut zend_object, previous: *mut zend_object);
+    pub(crate) fn zend_string_concat3(
+        first: *const c_char,
+        first_len: usize,
+        second: *const c_char,
+        second_len: usize,
+        third: *const c_char,
+        third_len: usize,
+    ) -> *mut zend_string;
     pub(crate) fn zend_release_fcall_info_cache(found: *mut zend_fcall_info_cache);
     pub(crate) fn zend_timeout() -> !;
     pub(crate) fn zend_vm_stack_extend(size: usize) -> *mut c_void;
