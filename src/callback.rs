@@ -3,7 +3,9 @@
 //! Must never know who is called. Invariant: nothing is owned by the frames of a call. The callable, its arguments and its
 //! result lie in objects, so that a longjmp out of it loses nothing, and an exception finds all in order.
 use crate::call::Arg;
-use crate::sys::{exception_pending, zend_release_fcall_info_cache, zval_get_long_func, zval_try_get_string_func};
+use crate::sys::{
+    exception_pending, zend_release_fcall_info_cache, zend_string_concat3, zval_get_long_func, zval_try_get_string_func,
+};
 use crate::zvals::Zvals;
 use ext_php_rs::ffi::{self, zend_fcall_info_cache, zend_is_callable_ex, zend_string, zval};
 use ext_php_rs::types::{ZendStr, Zval};
@@ -102,6 +104,12 @@ impl Text {
         // An error handler may have thrown at "Array to string conversion".
         if exception_pending() { None } else { Some(text) }
     }
+    /// These pieces in a row.
+    pub(crate) fn joined(pieces: [&[u8]; 3]) -> Text {
+        let [a, b, c] = pieces.map(|piece| (piece.as_ptr().cast(), piece.len()));
+        // SAFETY: PHP copies the bytes.
+        Text(unsafe { zend_string_concat3(a.0, a.1, b.0, b.1, c.0, c.1) })
+    }
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: a zend_string with a reference of ours.
         unsafe { (*self.0.cast::<ZendStr>()).as_bytes() }
@@ -110,7 +118,7 @@ impl Text {
 
 impl Drop for Text {
     fn drop(&mut self) {
-        // SAFETY: the reference that zval_try_get_string gave.
+        // SAFETY: a reference of ours.
         unsafe { ffi::ext_php_rs_zend_string_release(self.0) };
     }
 }

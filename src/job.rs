@@ -94,9 +94,6 @@ impl Job {
             let mut job = self.job.borrow_mut();
             let job = job.as_mut().ok_or(Error::JobGone("its function has returned"))?;
             worker.send(job, update)?;
-            if !self.waits.get() {
-                worker.watch.rouse(); // a server takes whoever speaks for awake
-            }
             !(self.waits.get() && worker.has_output(job))
         };
         match written {

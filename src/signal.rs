@@ -4,9 +4,11 @@
 //! for, nor of tokio: runtime.rs says when. Its callers hold nothing while it runs handlers, which are PHP code: they may
 //! throw, exit, longjmp or use the very object that is waiting. No signal is held back any more when a handler of ours
 //! returns to PHP.
-use crate::sys::{eg, exception_pending, zend_timeout};
+use crate::sys::{eg, exception_pending, zend_timeout, zend_vm_stack_extend};
+use ext_php_rs::alloc::efree;
 use ext_php_rs::ffi::{
     zend_atomic_bool_store, zend_call_known_function, zend_fetch_function_str, zend_function, zend_interrupt_function,
+    zval,
 };
 use ext_php_rs::types::Zval;
 use libc::{SIG_BLOCK, SIG_SETMASK, SIGRTMAX, pthread_sigmask, sigfillset, sigismember, sigpending, sigset_t};
@@ -32,24 +34,27 @@ pub(crate) fn interrupted() -> bool {
 
 /// Runs the signal handlers that are due, when a wait was interrupted and may go on.
 pub(crate) fn dispatch() -> Handlers {
-    let due = interrupted();
-    // SAFETY: this thread's globals, between two calls of PHP code, as the VM does it.
-    let ran = unsafe {
-        if due {
-            // What the VM does between opcodes (zend_vm_def.h, zend_interrupt_helper).
-            zend_atomic_bool_store(&raw mut (*eg()).vm_interrupt, false);
-            if (*eg()).timed_out.value {
-                zend_timeout(); // "Maximum execution time …": a fatal error, does not come back
-            }
-            if let Some(run) = zend_interrupt_function {
-                run((*eg()).current_execute_data);
-            }
-            true
-        } else {
-            run_queued()
+    // SAFETY: between two calls of PHP code, as the VM does it.
+    outcome(unsafe { run_interrupt() || run_queued() })
+}
+
+/// What the VM does between opcodes (zend_vm_def.h, zend_interrupt_helper), where it is asked to: by pcntl with async
+/// signals, by max_execution_time, or by a profiler, a hundred times a second. True: PHP code ran, so it was a handler.
+///
+/// # Safety
+/// Where PHP code may run.
+unsafe fn run_interrupt() -> bool {
+    if !interrupted() {
+        return false;
+    }
+    // SAFETY: this thread's globals; as the caller says.
+    unsafe {
+        zend_atomic_bool_store(&raw mut (*eg()).vm_interrupt, false);
+        if (*eg()).timed_out.value {
+            zend_timeout(); // "Maximum execution time …": a fatal error, does not come back
         }
-    };
-    outcome(ran)
+        zend_interrupt_function.is_some_and(|run| runs_code(0, || run((*eg()).current_execute_data)))
+    }
 }
 
 /// Runs the handlers of signals that came before a wait, while PHP code ran. With async signals there are
@@ -57,7 +62,7 @@ pub(crate) fn dispatch() -> Handlers {
 pub(crate) fn catch_up() -> Handlers {
     let function = pcntl_signal_dispatch();
     // SAFETY: where PHP code may run; the function is PHP's own.
-    outcome(!function.is_null() && unsafe { runs_code(function) }.unwrap_or(false))
+    outcome(!function.is_null() && unsafe { call(function) })
 }
 
 fn outcome(ran: bool) -> Handlers {
@@ -79,7 +84,7 @@ fn pcntl_signal_dispatch() -> *mut zend_function {
 /// come in between raise no EINTR, nor do those that come while handlers run (pcntl blocks them and
 /// queues them when it unblocks). In a dense stream 1.6 % were handled only at the end of the wait.
 ///
-/// True: a handler ran, or that is not known.
+/// True: a handler ran.
 ///
 /// # Safety
 /// Where PHP code may run.
@@ -91,7 +96,7 @@ unsafe fn run_queued() -> bool {
         // when they have run, nor take the one in between for the one to go back to.
         let before = hold();
         // SAFETY: as the caller says.
-        ran |= unsafe { runs_code(function) }.unwrap_or(true);
+        ran |= unsafe { call(function) };
         HELD.set(Some(before));
         if exception_pending() {
             release();
@@ -105,31 +110,72 @@ unsafe fn run_queued() -> bool {
     ran
 }
 
-/// Calls a function of PHP's that takes no arguments. True: it called PHP code, which
-/// pcntl_signal_dispatch() does not return it. Frames lie on the VM's stack one after the other, the function's
-/// own first; so a mark where the next one would have its arguments is overwritten by that. `None`: there was
-/// no room for marks.
+/// Calls a function of PHP's that takes no arguments. True: it called PHP code, which pcntl_signal_dispatch() does not return.
 ///
 /// # Safety
 /// The function exists and takes no arguments, and PHP code may run.
-unsafe fn runs_code(function: *mut zend_function) -> Option<bool> {
-    /// In zvals: the marks lie after a frame without arguments (5), one that an observer adds, and
-    /// the head of the next frame, to which belong the handler's two arguments.
-    const MARKS: std::ops::Range<usize> = 8..24;
-    /// In zvals: with less than that the handler's frame may go to a page of its own, and nothing is known.
-    const ROOM: isize = 128;
-    const MARK: u64 = 0x6d61_726b_6d61_726b;
+unsafe fn call(function: *mut zend_function) -> bool {
+    /// In zvals: a frame without arguments is 5, and an observer may add one. What lies after that is the handler's.
+    const FRAME: usize = 8;
     let mut result = ManuallyDrop::new(Zval::new()); // a bool
-    // SAFETY: the free part of the page that the VM's stack is on, so far as it goes; the VM takes it as it is.
+    // SAFETY: as the caller says.
     unsafe {
-        let top = (*eg()).vm_stack_top;
-        let known = (*eg()).vm_stack_end.offset_from(top) > ROOM;
-        let marks = || MARKS.map(|i| top.add(i).cast::<[u64; 2]>());
-        if known {
-            marks().for_each(|m| m.write([MARK; 2]));
+        runs_code(FRAME, || {
+            zend_call_known_function(function, null_mut(), null_mut(), &raw mut *result, 0, null_mut(), null_mut());
+        })
+    }
+}
+
+/// Calls `call`. True: it called PHP code. Frames lie on the VM's stack one after the other; so marks where the next one
+/// would lie, behind the `own` zvals of the call itself, are overwritten by that.
+///
+/// # Safety
+/// Where PHP code may run.
+unsafe fn runs_code(own: usize, call: impl FnOnce()) -> bool {
+    /// In zvals: more than the head of a frame and a handler's two arguments.
+    const MARKS: usize = 16;
+    /// In zvals: a handler's frame that is larger than that goes to a page of its own, and is not seen.
+    const ROOM: usize = 1024;
+    const MARK: u64 = 0x6d61_726b_6d61_726b;
+    // SAFETY: the free part of the page that the VM's stack is on; the VM takes it as it is.
+    unsafe {
+        let extended = (*eg()).vm_stack_end.offset_from((*eg()).vm_stack_top) < ROOM as isize;
+        if extended {
+            extend_stack(ROOM);
         }
-        zend_call_known_function(function, null_mut(), null_mut(), &raw mut *result, 0, null_mut(), null_mut());
-        known.then(|| marks().any(|m| m.read() != [MARK; 2]))
+        let top = (*eg()).vm_stack_top;
+        let mut marks = (own..own + MARKS).map(|i| top.add(i).cast::<[u64; 2]>());
+        marks.clone().for_each(|mark| mark.write([MARK; 2]));
+        call();
+        let ran = marks.any(|mark| mark.read() != [MARK; 2]);
+        if extended {
+            shrink_stack();
+        }
+        ran
+    }
+}
+
+/// Has the VM's stack go on at the begin of a page with room for so many zvals. After a longjmp it is PHP's to free, as all others.
+///
+/// # Safety
+/// Where PHP code may run.
+unsafe fn extend_stack(room: usize) {
+    // SAFETY: what the VM does for a frame that finds no room, without a frame.
+    unsafe { (*eg()).vm_stack_top = zend_vm_stack_extend(room * size_of::<zval>()).cast() };
+}
+
+/// Undoes [`extend_stack`].
+///
+/// # Safety
+/// The frames that were laid on that page are gone.
+unsafe fn shrink_stack() {
+    // SAFETY: what zend_vm_stack_free_call_frame() does with a page that was made for one frame.
+    unsafe {
+        let (globals, page) = (eg(), (*eg()).vm_stack);
+        let before = (*page).prev;
+        ((*globals).vm_stack_top, (*globals).vm_stack_end) = ((*before).top, (*before).end);
+        (*globals).vm_stack = before;
+        efree(page.cast());
     }
 }
 

@@ -1,7 +1,7 @@
 //! What PHP exports and ext-php-rs 0.16.4 does not bind (its list is in allowed_bindings.rs).
 //! Declared by hand, no C file needed; signatures checked against the headers of 8.2.
 use ext_php_rs::ffi::*;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::null;
 
 /// A handler as zend_function_entry wants it.
@@ -26,8 +26,18 @@ unsafe extern "C" {
     pub(crate) fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
     pub(crate) fn zend_is_graceful_exit(exception: *const zend_object) -> bool;
     pub(crate) fn zend_get_exception_base(object: *mut zend_object) -> *mut zend_class_entry;
+    pub(crate) fn zend_exception_set_previous(exception: *mut zend_object, previous: *mut zend_object);
+    pub(crate) fn zend_string_concat3(
+        first: *const c_char,
+        first_len: usize,
+        second: *const c_char,
+        second_len: usize,
+        third: *const c_char,
+        third_len: usize,
+    ) -> *mut zend_string;
     pub(crate) fn zend_release_fcall_info_cache(found: *mut zend_fcall_info_cache);
     pub(crate) fn zend_timeout() -> !;
+    pub(crate) fn zend_vm_stack_extend(size: usize) -> *mut c_void;
     pub(crate) fn zend_ini_long(name: *const c_char, len: usize, orig: c_int) -> zend_long;
     pub(crate) fn zend_ini_string(name: *const c_char, len: usize, orig: c_int) -> *mut c_char;
     pub(crate) fn zend_call_method(

@@ -13,6 +13,7 @@ use crate::runtime::{OnSignal, wait_for};
 use crate::sys::exception_pending;
 use crate::task::Task;
 use gearman_core::client::task::{Ask, Event, TaskId};
+use gearman_core::net::fork::Process;
 use gearman_core::{Error, ReturnCode};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -25,14 +26,22 @@ pub(crate) struct Tasks {
     pub(super) added: RefCell<VecDeque<(usize, Ask)>>,
     /// Those that were sent: slots.
     sent: RefCell<HashMap<TaskId, usize, ById>>,
-    /// An event whose callback asked to pause: called again by the next runTasks().
-    pub(super) again: Cell<Option<(TaskId, Event)>>,
+    /// Events whose callbacks asked to pause: called again by the next runTasks().
+    pub(super) again: Cell<Option<Box<Paused>>>,
     /// Why the first task failed of those that are still to be reported.
     pub(super) failed: Cell<Option<Box<Error>>>,
     /// The last runTasks() has not waited for what it began: the next one, and wait(), go on with it.
     unfinished: Cell<bool>,
     /// When a poll() last saw that something was heard of a task, and how many reports there had been.
     pub(super) heard: Cell<Option<(Instant, u64)>>,
+}
+
+/// An event whose callback asked to pause. More than one did where runTasks() was called in the callback of another: that
+/// event came first, asked last, and is the first again.
+pub(super) struct Paused {
+    id: TaskId,
+    event: Event,
+    others: Option<Box<Paused>>,
 }
 
 /// Who reports an event.
@@ -67,6 +76,17 @@ impl Tasks {
     /// To be sent by the next runTasks(): the task at `slot`.
     pub(super) fn add(&self, slot: usize, ask: Ask) {
         self.added.borrow_mut().push_back((slot, ask));
+    }
+
+    /// To be called again: this event, before those that are already.
+    fn pause(&self, id: TaskId, event: Event) {
+        self.again.set(Some(Box::new(Paused { id, event, others: self.again.take() })));
+    }
+
+    fn paused(&self) -> Option<(TaskId, Event)> {
+        let Paused { id, event, others } = *self.again.take()?;
+        self.again.set(others);
+        Some((id, event))
     }
 
     /// A task was lost, or refused.
@@ -133,6 +153,7 @@ impl Client {
     }
 
     fn run_on(&self) -> Result<i64, Failure> {
+        let mut process = Process::this();
         loop {
             self.send_added(None);
             while let Some((id, event)) = self.next_event() {
@@ -147,6 +168,12 @@ impl Client {
             }
             if !self.tasks.added.borrow().is_empty() {
                 continue; // by a callback
+            }
+            // A callback has forked, and this is the child: what was sent is its parent's, and ends.
+            if process != Process::this() {
+                process = Process::this();
+                self.begin();
+                continue;
             }
             if !self.core.borrow().has_tasks() {
                 return Ok(ReturnCode::Success.number());
@@ -173,7 +200,7 @@ impl Client {
     }
 
     pub(super) fn next_event(&self) -> Option<(TaskId, Event)> {
-        self.tasks.again.take().or_else(|| self.core.borrow_mut().next_event())
+        self.tasks.paused().or_else(|| self.core.borrow_mut().next_event())
     }
 
     /// Lets a task and its callback know. The code with which the callback wants runTasks() to end, or SUCCESS.
@@ -220,7 +247,9 @@ impl Client {
                 if code == success || reporter == Reporter::Poll {
                     return success;
                 }
-                self.tasks.again.set(event.map(|event| (id, event)));
+                if let Some(event) = event {
+                    self.tasks.pause(id, event);
+                }
                 code
             })
         };

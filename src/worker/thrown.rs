@@ -1,36 +1,51 @@
 //! What a client is sent of an exception that left a worker function.
 //!
-//! Must never know the job. Invariant: the exception is pending again afterwards, unless exit() is.
+//! Must never know the job. Invariant: the exception is pending again afterwards, unless exit() is, or as the previous one of
+//! what a signal's handler threw meanwhile.
 use crate::callback::Text;
 use crate::object::object_zval;
-use crate::sys::{eg, exception_pending, exit_pending, zend_get_exception_base};
+use crate::sys::{eg, exception_pending, exit_pending, zend_exception_set_previous, zend_get_exception_base};
 use crate::zvals::Zvals;
 use ext_php_rs::ffi::{zend_object, zend_read_property};
 use ext_php_rs::types::{ZendStr, Zval};
 use std::mem::{forget, replace};
 use std::ptr::null_mut;
 
-/// `Class: message` of the pending exception, with the message that its getMessage() gives; the class alone where
-/// that is no text. A message may be an object, or made by __get(), and then PHP code runs. It runs none while an
-/// exception is pending: so that is set aside, and what is thrown meanwhile is dropped. All but exit(), which is
-/// pending afterwards.
-pub(crate) fn describe(zvals: &Zvals) -> Vec<u8> {
+/// Has `Class: message` of the pending exception sent; the class alone where the message is no text. PHP runs no code while an
+/// exception is pending, but the message may take some, and sending may wait, in which handlers of signals run. So it is set aside.
+pub(crate) fn tell(zvals: &Zvals, send: impl FnOnce(&[u8])) {
     let exception = swap(null_mut());
     // Kept in `zvals`, so that a longjmp out of that code loses nothing.
     let aside = zvals.add(object_zval(exception));
+    if let Some(text) = describe(zvals, exception) {
+        send(text.bytes());
+    }
+    let aside = zvals.remove(aside);
+    if exit_pending() {
+        return;
+    }
+    forget(aside); // the engine's again
+    let newer = swap(exception);
+    if !newer.is_null() {
+        swap(newer);
+        // SAFETY: both are Throwables, and each comes with the reference that the engine has to it.
+        unsafe { zend_exception_set_previous(newer, exception) };
+    }
+}
+
+/// What is thrown meanwhile is dropped. `None`: all but exit().
+fn describe(zvals: &Zvals, exception: *mut zend_object) -> Option<Text> {
     let message = zvals.add(message(exception));
     let text = if is_text(zvals, message) { Text::of(zvals, message) } else { None };
     drop(zvals.remove(message));
-    let aside = zvals.remove(aside);
     if exit_pending() {
-        return Vec::new();
+        return None;
     }
-    forget(aside); // the engine's again
-    let dropped = swap(exception);
+    let dropped = swap(null_mut());
     if !dropped.is_null() {
         drop(object_zval(dropped));
     }
-    join(exception, text.as_ref().map(Text::bytes))
+    Some(join(exception, text.as_ref().map(Text::bytes)))
 }
 
 /// Exchanges the pending exception, null for none, and with it a reference to it.
@@ -57,14 +72,13 @@ fn is_text(zvals: &Zvals, i: usize) -> bool {
     !(exception_pending() || value.is_null() || value.is_array())
 }
 
-fn join(exception: *mut zend_object, message: Option<&[u8]>) -> Vec<u8> {
-    // SAFETY: it is alive, being pending; its class has a name.
+fn join(exception: *mut zend_object, message: Option<&[u8]>) -> Text {
+    // SAFETY: it is alive, being set aside; its class has a name.
     let name = unsafe { (*(*(*exception).ce).name.cast::<ZendStr>()).as_bytes() };
     // The name of an anonymous class goes on with a NUL and the file it is in, which a client need not know.
-    let mut text = name.split(|b| *b == 0).next().unwrap_or_default().to_vec();
-    if let Some(message) = message {
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(message);
+    let name = name.split(|b| *b == 0).next().unwrap_or_default();
+    match message {
+        Some(message) => Text::joined([name, b": ", message]),
+        None => Text::joined([name, b"", b""]),
     }
-    text
 }

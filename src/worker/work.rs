@@ -158,16 +158,17 @@ impl Worker {
 
     /// The function threw or called exit(). The exception stays pending, and leaves work().
     fn answer_thrown(&self, job: &Job) -> Result<i64, Failure> {
-        // Which may take PHP code, and that may call exit().
-        let text = if exit_pending() || job.has_ended() { Vec::new() } else { thrown::describe(&job.zvals) };
+        if !exit_pending() && !job.has_ended() {
+            // A failure to send it need not be reported: the exception itself comes out of work().
+            thrown::tell(&job.zvals, |text| drop(job.send(Update::Exception(text))));
+        }
+        // Also where PHP code that ran meanwhile has called it.
         if exit_pending() {
             // The job is not done. Its connection is closed, so that the server gives it to another worker.
             if let Some(unfinished) = job.end() {
                 self.core.borrow_mut().give_back(&unfinished);
             }
         } else {
-            // A failure to send it need not be reported: the exception itself comes out of work().
-            let _ = if job.has_ended() { Ok(()) } else { job.send(Update::Exception(&text)) };
             self.common.last_error.note(ReturnCode::WorkException.number(), "the function threw");
         }
         Err(Failure::Thrown)
@@ -247,9 +248,9 @@ handlers! {
     }
     fn grab_job(call) {
         let this = args!(call, Worker, "");
-        this.begin();
         let until = this.until();
         let job = this.warned(call, || {
+            this.begin(); // each time: a warning's handler may have forked
             wait_for(OnSignal::Resume, || async { this.core.borrow_mut().grab_job(until).await })
         });
         let object = job.map(|job| {

@@ -145,8 +145,10 @@ impl Worker {
         stopped
     }
 
-    /// Takes in what a server sent, up to more jobs than it can have been asked for: one, and those in advance.
+    /// Takes in what a server sent, up to more jobs than it can have been asked for: one, and those in advance. What a look
+    /// is to make of it, the socket does not tell any more.
     pub(super) fn receive_all(&mut self, i: usize, cx: &mut Context<'_>) {
+        self.watch.rouse();
         while self.arrived.len() <= self.prefetch + 1 {
             let Some(job) = self.receive_job(i, cx) else { return };
             self.arrived.push_back(job);

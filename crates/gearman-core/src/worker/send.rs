@@ -26,6 +26,7 @@ impl Worker {
         if job.ended {
             return Ok(());
         }
+        self.watch.rouse(); // a server takes whoever speaks for awake; and the connection may be lost by it
         let work = Work { handle: &job.handle, update };
         let (last, request) = (work.is_last(), Request::Work(work));
         if !request.fits() {
