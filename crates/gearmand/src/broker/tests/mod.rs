@@ -19,6 +19,7 @@ mod proxies;
 mod random;
 mod recurring;
 mod retries;
+mod shared;
 mod snapshot;
 mod stored;
 mod stored_life;

@@ -1,0 +1,64 @@
+//! A server whose queue others share, as its broker sees that: by what it is told, and what it says.
+
+use super::*;
+use crate::cluster::ask::JobRow;
+use crate::cluster::lease::Lease;
+use crate::cluster::member::Told;
+use crate::cluster::said::Said;
+
+/// A server that has joined: it is the eldest, and has numbers for jobs.
+fn member(change: impl FnOnce(&mut Rules)) -> Bench {
+    let mut b = Bench::with(|rules| {
+        rules.durable = Durable::Always;
+        change(rules);
+    });
+    b.broker.share_queue("H:@");
+    tell(&mut b, Told::Settings { version: 1, batch: 0, all: Vec::new() });
+    renew(&mut b);
+    tell(&mut b, Told::Eldest(true));
+    tell(&mut b, Told::Ids { first: 100, count: 10_000 });
+    said(&mut b);
+    b
+}
+
+fn tell(b: &mut Bench, told: Told) {
+    b.broker.told(&b.now, told, &mut b.outgoing);
+    b.end_round();
+}
+
+/// The lease holds for eight seconds from now on.
+fn renew(b: &mut Bench) {
+    let mut lease = Lease::default();
+    lease.begin(1, b.now.steady);
+    tell(b, Told::Lease(lease));
+}
+
+/// A job of `f` is this server's, of which so many tries failed elsewhere.
+fn claim(b: &mut Bench, id: u64, tries: u16) {
+    let (function, unique, data) = (Bytes::from_static(b"f"), Bytes::from(id.to_string()), Bytes::from_static(b"x"));
+    let (priority, first_ms) = (Priority::Normal, u64::from(tries));
+    let row = JobRow { id, function, unique, priority, data, reducer: None, tries, first_ms, due_ms: 0 };
+    tell(b, Told::Claimed(row));
+}
+
+/// What was said since, without what is said of workers.
+fn said(b: &mut Bench) -> Vec<String> {
+    let said = b.broker.take_said(&b.now).into_iter();
+    said.filter(|said| !matches!(said, Said::Demand { .. })).map(|said| format!("{said:?}")).collect()
+}
+
+/// What idle workers of other servers could run stayed here for ever: it was looked at once, when a client waited for it.
+#[test]
+fn a_job_is_given_back_when_the_client_that_waited_for_it_has_left() {
+    let mut b = member(|_| {});
+    claim(&mut b, 7, 0);
+    let client = b.connect();
+    assert_eq!(b.ask(client, submit("f", "7", "x")), "JOB_CREATED H:@:7");
+    b.tick(2);
+    assert_eq!(said(&mut b), [""; 0], "somebody waits for it here");
+    b.leave(client);
+    check(&b);
+    b.tick(1);
+    assert_eq!(said(&mut b), ["GiveBack(7)"]);
+    assert_eq!(b.broker.len(), 0);
+}
