@@ -204,7 +204,7 @@ impl Broker {
             }
         }
         self.policies.forget_run_time();
-        settings.iter().for_each(|(key, value)| self.restore_setting(&Setting { key, value }));
+        settings.iter().for_each(|(key, value)| self.restore_setting(now, &Setting { key, value }));
         self.apply_policies(now);
     }
 

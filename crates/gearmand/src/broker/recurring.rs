@@ -83,12 +83,21 @@ impl Schedule {
 }
 
 impl Broker {
-    /// When a schedule ran last, before this server was started.
-    pub(crate) fn restore_last_run(&mut self, name: &str, last: u64) {
-        self.recurring.last.insert(name.into(), last);
-        // Another server may have run what was planned here, too.
+    /// When a schedule ran last, before this server was started or at another one.
+    pub(crate) fn restore_last_run(&mut self, now: &Now, name: &str, last: u64) {
         let local = &self.rules.zone;
         let entry = self.recurring.entries.iter_mut().find(|entry| *entry.schedule.name == *name);
+        if Duration::from_secs(last) > now.wall + BACK {
+            // By a clock that was wrong: what comes before that would never run.
+            if entry.is_some() {
+                tracing::warn!(
+                    "schedule {name}: it is said to have run at {last} s since 1970, which is still to come"
+                );
+            }
+            return;
+        }
+        self.recurring.last.insert(name.into(), last);
+        // Another server may have run what was planned here, too.
         if let Some(entry) = entry.filter(|entry| entry.next.is_some_and(|next| next <= last)) {
             entry.next = entry.schedule.next(Duration::from_secs(last), local);
         }

@@ -214,7 +214,7 @@ impl Broker {
             Record::Job(row) => self.restore_job(now, row),
             Record::Dead(letter) => self.restore_letter(letter),
             Record::Setting(setting) => {
-                self.restore_setting(setting);
+                self.restore_setting(now, setting);
                 self.apply_policies(now);
                 Ok(())
             }
@@ -222,14 +222,14 @@ impl Broker {
     }
 
     /// What cannot be read any more is not obeyed: jobs are worth more than it.
-    pub(super) fn restore_setting(&mut self, setting: &Setting<'_>) {
+    pub(super) fn restore_setting(&mut self, now: &Now, setting: &Setting<'_>) {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|e| e.to_string());
         let key_and_value = text(setting.key).and_then(|key| Ok((key, text(setting.value)?)));
         let set = key_and_value.and_then(|(key, value)| {
             if let Some(pattern) = key.strip_prefix(POLICY) {
                 self.policies.set(pattern, value.split(' '))?;
             } else if let Some(name) = key.strip_prefix(SCHEDULE) {
-                self.restore_last_run(name, value.parse().map_err(|_| "that is no time")?);
+                self.restore_last_run(now, name, value.parse().map_err(|_| "that is no time")?);
             } else if key.starts_with(IMPORT) {
                 tracing::warn!("an import of jobs with this queue was interrupted: see gearmand --import");
             } else {

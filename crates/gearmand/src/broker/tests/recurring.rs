@@ -6,7 +6,7 @@ use crate::broker::recurring::Schedule;
 use crate::durable::{Record, Setting};
 use gearman_core::protocol::message::Work;
 
-fn schedule(cron: &str) -> Schedule {
+pub(super) fn schedule(cron: &str) -> Schedule {
     Schedule {
         name: "nightly".into(),
         cron: Cron::parse(cron).unwrap(),
@@ -26,7 +26,8 @@ fn bench(schedule: Schedule) -> Bench {
     b
 }
 
-fn runs(b: &Bench) -> (Option<u64>, Option<u64>) {
+/// When it ran last and runs next, since 13:46:40.
+pub(super) fn runs(b: &Bench) -> (Option<u64>, Option<u64>) {
     let shown = b.broker.schedules().next().unwrap();
     let since = |at: u64| at as i64 - 1_000_000;
     (shown.last.map(since).map(|s| s as u64), shown.next.map(since).map(|s| s as u64))
@@ -101,7 +102,7 @@ fn what_was_missed_is_made_up_once_or_not_at_all() {
         assert_eq!(next, Some(4400));
 
         let mut b = Bench::new();
-        b.broker.restore_last_run("nightly", 1_000_000 - 3600);
+        b.broker.restore_last_run(&b.now, "nightly", 1_000_000 - 3600);
         b.broker.set_schedules(&b.now, vec![Schedule { catch_up, unique: (*b"").into(), ..schedule("*/15 * * * *") }]);
         b.tick(0);
         assert_eq!(b.broker.len(), jobs);

@@ -1,5 +1,6 @@
 //! A server whose queue others share, as its broker sees that: by what it is told, and what it says.
 
+use super::recurring::{runs, schedule};
 use super::*;
 use crate::cluster::ask::JobRow;
 use crate::cluster::lease::Lease;
@@ -61,4 +62,18 @@ fn a_job_is_given_back_when_the_client_that_waited_for_it_has_left() {
     b.tick(1);
     assert_eq!(said(&mut b), ["GiveBack(7)"]);
     assert_eq!(b.broker.len(), 0);
+}
+
+/// The eldest had run it by a clock that was a year ahead: when the others heard of that, they waited for the year to pass.
+#[test]
+fn a_last_run_that_is_still_to_come_stops_no_schedule() {
+    let mut b = member(|_| {});
+    b.broker.set_schedules(&b.now, vec![schedule("*/15 * * * *")]);
+    let last = |last: u64| (Bytes::from_static(b"schedule nightly"), Bytes::from(last.to_string()));
+    let now = b.now.wall.as_secs();
+    tell(&mut b, Told::Settings { version: 2, batch: 0, all: vec![last(now + 365 * 86_400)] });
+    assert_eq!(runs(&b), (None, Some(800)));
+    // Clocks of servers differ a little: what another one has run is not run again.
+    tell(&mut b, Told::Settings { version: 3, batch: 0, all: vec![last(now + 801)] });
+    assert_eq!(runs(&b), (Some(801), Some(1700)));
 }
