@@ -18,7 +18,7 @@ use crate::outgoing::Outgoing;
 /// In front of the pattern in the key of a setting.
 const POLICY: &str = "policy ";
 
-/// A job as it is to be stored. Its tries are counted where its function has a policy.
+/// A job as it is to be stored. Its tries are, where its function has a policy or its queue is shared.
 fn row<'a>(job: &'a Job, function: &'a [u8], due_ms: u64) -> Row<'a> {
     let name = Name { id: job.number, unique: job.unique(), function };
     let extras = job.extra.as_deref().map(|extra| {
@@ -80,12 +80,19 @@ impl Broker {
     /// know that first.
     pub(super) fn store_try(&mut self, id: u32, due: u64) -> bool {
         let job = &mut self.jobs.arena[id];
-        if job.stored {
+        let stored = job.stored;
+        if stored {
             (job.state, job.since) = (State::Storing, due);
-            let Row { name, extras, .. } = row(job, &self.functions[job.function].name, due);
-            self.changes.retry(&name, extras.tries, extras.first_ms, due);
+            self.store_tries(id, due);
         }
-        job.stored
+        stored
+    }
+
+    /// So many tries of a stored job have failed, and it waits until `due` for the next.
+    pub(super) fn store_tries(&mut self, id: u32, due: u64) {
+        let job = &self.jobs.arena[id];
+        let Row { name, extras, .. } = row(job, &self.functions[job.function].name, due);
+        self.changes.retry(&name, extras.tries, extras.first_ms, due);
     }
 
     /// A job has become a dead letter. It is stored at once wherever there is a durable queue: later, another job could have

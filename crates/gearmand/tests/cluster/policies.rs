@@ -46,6 +46,25 @@ fn tries_are_counted_wherever_they_are() {
     assert_eq!(grab(&mut worker).handle, handle, "its tries count anew");
 }
 
+/// It was given back as if nobody had tried it, and killed worker after worker.
+#[test]
+fn a_job_that_kills_its_workers_is_given_up_whichever_servers_they_are_at() {
+    let Some(cluster) = Cluster::new("poison") else { return };
+    let servers = ["a", "b"].map(|name| cluster.start_with(name, &["--job-retries=3"]));
+    let (handle, sql) = (submit(&mut peer(&servers[0]), "k", "x"), cluster.sql());
+    for (at, tries) in [(0, 1), (1, 2)] {
+        let mut worker = worker(&servers[at], &["f"]);
+        assert_eq!(grab(&mut worker).handle, handle);
+        drop(worker);
+        let given_back = format!("SELECT count(*) FROM @.job WHERE owner IS NULL AND tries = {tries}");
+        sql.until(&given_back, 1);
+    }
+    let mut last = worker(&servers[0], &["f"]);
+    assert_eq!(grab(&mut last).handle, handle);
+    drop(last);
+    sql.until("SELECT count(*) FROM @.job", 0);
+}
+
 #[test]
 fn letters_are_forgotten_and_tried_again_by_function() {
     let Some(cluster) = Cluster::new("letters") else { return };

@@ -77,3 +77,38 @@ fn a_last_run_that_is_still_to_come_stops_no_schedule() {
     tell(&mut b, Told::Settings { version: 3, batch: 0, all: vec![last(now + 801)] });
     assert_eq!(runs(&b), (Some(801), Some(1700)));
 }
+
+/// The changes of the last round.
+fn changes(b: &mut Bench) -> Vec<String> {
+    let batch = b.broker.take_changes();
+    batch.iter().flat_map(|batch| batch.changes()).map(|change| format!("{change:?}")).collect()
+}
+
+/// A worker takes the next job and dies of it.
+fn die(b: &mut Bench) {
+    let worker = b.worker(&["f"]);
+    assert!(b.ask(worker, GRAB).starts_with("JOB_ASSIGN"));
+    b.leave(worker);
+}
+
+/// A job that killed its worker was given back as if nobody had tried it, and killed worker after worker, a second after each other.
+#[test]
+fn a_job_is_given_back_with_its_tries() {
+    let mut b = member(|rules| rules.runs = Some(3));
+    claim(&mut b, 7, 1);
+    die(&mut b);
+    assert_eq!(b.tries(7), 2);
+    said(&mut b);
+    b.tick(1);
+    let given_back = "tries: 2, first_ms: 1, due_ms: 0 }";
+    assert!(matches!(&changes(&mut b)[..], [retry] if retry.starts_with("Retry") && retry.ends_with(given_back)));
+    assert_eq!((said(&mut b), b.broker.len()), (vec![], 0));
+    claim(&mut b, 7, 2);
+    die(&mut b);
+    assert!(matches!(&changes(&mut b)[..], [done] if done.starts_with("Done")));
+    // Nobody may have it by then.
+    claim(&mut b, 8, 0);
+    die(&mut b);
+    tell(&mut b, Told::Lost);
+    assert!(matches!(&changes(&mut b)[..], [retry] if retry.starts_with("Retry")));
+}
