@@ -178,9 +178,14 @@ impl Broker {
         }
     }
 
+    /// Whether no server of the cluster is older than this one, as far as is known; true where there is none.
+    pub(super) fn is_eldest(&self) -> bool {
+        self.membership.as_ref().is_none_or(|member| member.eldest)
+    }
+
     /// Whether this server submits the jobs of schedules: of a cluster, one does.
     pub(super) fn fires_schedules(&self, now: &Now) -> bool {
-        self.membership.as_ref().is_none_or(|member| member.eldest && member.lease.holds(now.steady))
+        self.is_eldest() && self.holds_lease(now)
     }
 
     /// A setting is changed here.

@@ -177,6 +177,7 @@ impl Broker {
         self.changes.settle(&result);
         while let Some(settled) = self.changes.next_settled() {
             let (Settled::Stored(number) | Settled::Refused(number)) = settled;
+            self.run_settled(now, number, matches!(settled, Settled::Stored(_)));
             // It may be over meanwhile.
             let Some(id) = self.jobs.by_number(number) else { continue };
             match settled {

@@ -6,6 +6,7 @@ use crate::cluster::ask::JobRow;
 use crate::cluster::lease::Lease;
 use crate::cluster::member::Told;
 use crate::cluster::said::Said;
+use crate::durable::batch::BatchResult;
 
 /// A server that has joined: it is the eldest, and has numbers for jobs.
 fn member(change: impl FnOnce(&mut Rules)) -> Bench {
@@ -32,6 +33,14 @@ fn renew(b: &mut Bench) {
     let mut lease = Lease::default();
     lease.begin(1, b.now.steady);
     tell(b, Told::Lease(lease));
+}
+
+/// So many seconds in which the lease was renewed.
+fn later(b: &mut Bench, seconds: u64) {
+    b.now.steady += Duration::from_secs(seconds);
+    b.now.wall += Duration::from_secs(seconds);
+    renew(b);
+    b.tick(0);
 }
 
 /// A job of `f` is this server's, of which so many tries failed elsewhere.
@@ -111,4 +120,37 @@ fn a_job_is_given_back_with_its_tries() {
     die(&mut b);
     tell(&mut b, Told::Lost);
     assert!(matches!(&changes(&mut b)[..], [retry] if retry.starts_with("Retry")));
+}
+
+/// What became of all changes until now.
+fn settle(b: &mut Bench, added: bool) -> Vec<String> {
+    let changes = changes(b);
+    let batch = b.broker.last_batch().unwrap();
+    tell(b, Told::Result(BatchResult { batch, added, done: true, ..BatchResult::default() }));
+    changes
+}
+
+/// It was said to have run in a write of its own, before its job was stored: a server that was killed in between had run nothing.
+#[test]
+fn a_schedule_has_run_when_its_job_is_stored() {
+    let mut b = member(|_| {});
+    b.broker.set_schedules(&b.now, vec![schedule("*/15 * * * *")]);
+    later(&mut b, 800);
+    assert!(matches!(&settle(&mut b, false)[..], [add] if add.starts_with("Add")));
+    assert_eq!(runs(&b), (None, Some(800)), "it is due");
+    later(&mut b, 10);
+    assert!(matches!(&settle(&mut b, true)[..], [add] if add.starts_with("Add")));
+    assert!(matches!(&settle(&mut b, true)[..], [set] if set.starts_with("Set")));
+    assert_eq!(runs(&b), (Some(810), Some(1700)));
+}
+
+/// What an eldest that is slow to learn of it says of its runs could be older than what is known of those since.
+#[test]
+fn a_run_of_which_another_eldest_knows_better_is_not_written_down() {
+    let mut b = member(|_| {});
+    b.broker.set_schedules(&b.now, vec![schedule("*/15 * * * *")]);
+    later(&mut b, 800);
+    tell(&mut b, Told::Eldest(false));
+    assert!(matches!(&settle(&mut b, true)[..], [add] if add.starts_with("Add")));
+    assert_eq!((changes(&mut b), runs(&b)), (vec![], (None, Some(1700))));
 }
