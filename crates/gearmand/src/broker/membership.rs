@@ -342,6 +342,9 @@ impl Broker {
                 if let Some(member) = &mut self.membership {
                     member.eldest = eldest;
                 }
+                if eldest {
+                    self.make_up(now);
+                }
             }
             Told::Settings { version, batch, all } => self.obey_settings(now, version, batch, all),
             Told::Free(number) => self.free(number, outgoing),

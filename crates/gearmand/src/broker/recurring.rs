@@ -118,7 +118,9 @@ impl Broker {
             }
             return;
         }
-        self.recurring.last.insert(name.into(), last);
+        // That of this server is later where it lost its epoch before that was written down.
+        let known = self.recurring.last.entry(name.into()).or_default();
+        *known = last.max(*known);
         // Another server may have run what was planned here, too.
         if let Some(entry) = entry.filter(|entry| entry.next.is_some_and(|next| next <= last)) {
             entry.next = entry.schedule.next(Duration::from_secs(last), local);
@@ -141,16 +143,23 @@ impl Broker {
 
     /// What is known of last runs may be more than before: when each runs next.
     pub(super) fn plan_schedules(&mut self, now: &Now) {
-        let local = &self.rules.zone;
-        let next = |schedule: &Schedule| {
-            // A run that was missed is made up by one that is due now.
-            let last = self.recurring.last_of(&schedule.name);
-            let last = last.filter(|last| schedule.catch_up && *last < now.wall.as_secs());
-            let missed = last.and_then(|last| schedule.next(Duration::from_secs(last), local));
-            missed.filter(|missed| *missed <= now.wall.as_secs()).map_or_else(|| schedule.next(now.wall, local), Some)
-        };
+        let next = |schedule| self.missed(now, schedule).or_else(|| schedule.next(now.wall, &self.rules.zone));
         let planned: Vec<_> = self.recurring.entries.iter().map(|entry| next(&entry.schedule)).collect();
         self.recurring.entries.iter_mut().zip(planned).for_each(|(entry, next)| entry.next = next);
+    }
+
+    /// This server submits the jobs of schedules from now on, and those that nobody did.
+    pub(super) fn make_up(&mut self, now: &Now) {
+        let missed: Vec<_> = self.recurring.entries.iter().map(|entry| self.missed(now, &entry.schedule)).collect();
+        let missed = self.recurring.entries.iter_mut().zip(missed);
+        missed.for_each(|(entry, missed)| entry.next = missed.or(entry.next));
+    }
+
+    /// The first run that was missed since the last, where one is made up for all: it is due now.
+    fn missed(&self, now: &Now, schedule: &Schedule) -> Option<u64> {
+        let is_over = |at: &u64| *at <= now.wall.as_secs();
+        let last = self.recurring.last_of(&schedule.name).filter(|last| schedule.catch_up && is_over(last))?;
+        schedule.next(Duration::from_secs(last), &self.rules.zone).filter(is_over)
     }
 
     /// When the next is due that this server submits, as `wall` has it on the steady clock.

@@ -198,3 +198,17 @@ fn a_schedule_is_run_once_whoever_runs_it() {
         assert!(text(server, "schedules").contains("tick"));
     }
 }
+
+/// Servers plan before they know of last runs.
+#[test]
+fn a_run_that_was_missed_while_no_server_ran_is_made_up() {
+    let Some(cluster) = Cluster::new("missed") else { return };
+    cluster.start("a").stop();
+    let sql = cluster.sql();
+    sql.execute("INSERT INTO @.setting (key, value) VALUES ('schedule yearly', '1000')");
+    let file = cluster.file("policies.toml");
+    std::fs::write(&file, "[schedule.yearly]\ncron = '@yearly'\nfunction = 'f'\ncatch-up = 'one'\n").unwrap();
+    let _servers = ["b", "c"].map(|name| cluster.start_with(name, &[&format!("--policy-file={file}")]));
+    sql.until("SELECT count(*) FROM @.setting WHERE key = 'schedule yearly' AND value <> '1000'", 1);
+    assert_eq!(sql.number("SELECT count(*) FROM @.job"), 1);
+}

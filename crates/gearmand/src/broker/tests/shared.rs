@@ -2,6 +2,7 @@
 
 use super::recurring::{runs, schedule};
 use super::*;
+use crate::broker::recurring::Schedule;
 use crate::cluster::ask::JobRow;
 use crate::cluster::lease::Lease;
 use crate::cluster::member::Told;
@@ -153,4 +154,32 @@ fn a_run_of_which_another_eldest_knows_better_is_not_written_down() {
     tell(&mut b, Told::Eldest(false));
     assert!(matches!(&settle(&mut b, true)[..], [add] if add.starts_with("Add")));
     assert_eq!((changes(&mut b), runs(&b)), (vec![], (None, Some(1700))));
+}
+
+/// It was planned before anybody knew of the runs that were, and was made up only where one server has a queue of its own.
+#[test]
+fn a_run_that_all_servers_missed_is_made_up_by_who_becomes_the_eldest() {
+    let mut b = member(|_| {});
+    tell(&mut b, Told::Eldest(false));
+    b.broker.set_schedules(&b.now, vec![Schedule { catch_up: true, ..schedule("*/15 * * * *") }]);
+    let yesterday = Bytes::from((b.now.wall.as_secs() - 86_400).to_string());
+    let settings = |version| Told::Settings {
+        version,
+        batch: 0,
+        all: vec![(Bytes::from_static(b"schedule nightly"), yesterday.clone())],
+    };
+    tell(&mut b, settings(2));
+    later(&mut b, 0);
+    assert_eq!(changes(&mut b), [""; 0], "others may have made it up");
+    tell(&mut b, Told::Eldest(true));
+    later(&mut b, 0);
+    assert!(matches!(&settle(&mut b, true)[..], [add] if add.starts_with("Add")));
+    assert_eq!(runs(&b), (Some(0), Some(800)));
+    // This is dropped with the epoch, but not forgotten here.
+    assert!(matches!(&changes(&mut b)[..], [set] if set.starts_with("Set")));
+    for told in [Told::Eldest(false), Told::Lost, settings(3), Told::Eldest(true)] {
+        tell(&mut b, told);
+    }
+    later(&mut b, 0);
+    assert_eq!((changes(&mut b), runs(&b)), (vec![], (Some(0), Some(800))));
 }
