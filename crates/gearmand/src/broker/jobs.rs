@@ -90,7 +90,8 @@ pub(crate) struct Extra {
     /// Its progress, as its worker last reported it.
     pub(crate) numerator: u32,
     pub(crate) denominator: u32,
-    /// When the first of its tries failed, in milliseconds since 1970, where its function has a policy; 0 before.
+    /// When the first of its tries failed, in milliseconds since 1970, where its function has a policy or its queue is shared;
+    /// 0 before.
     pub(crate) first: u64,
     /// When its function's timeout runs out. Only while its worker is on it.
     pub(crate) deadline: Option<Duration>,

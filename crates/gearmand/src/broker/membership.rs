@@ -178,9 +178,14 @@ impl Broker {
         }
     }
 
+    /// Whether no server of the cluster is older than this one, as far as is known; true where there is none.
+    pub(super) fn is_eldest(&self) -> bool {
+        self.membership.as_ref().is_none_or(|member| member.eldest)
+    }
+
     /// Whether this server submits the jobs of schedules: of a cluster, one does.
     pub(super) fn fires_schedules(&self, now: &Now) -> bool {
-        self.membership.as_ref().is_none_or(|member| member.eldest && member.lease.holds(now.steady))
+        self.is_eldest() && self.holds_lease(now)
     }
 
     /// A setting is changed here.
@@ -204,7 +209,7 @@ impl Broker {
             }
         }
         self.policies.forget_run_time();
-        settings.iter().for_each(|(key, value)| self.restore_setting(&Setting { key, value }));
+        settings.iter().for_each(|(key, value)| self.restore_setting(now, &Setting { key, value }));
         self.apply_policies(now);
     }
 
@@ -336,6 +341,9 @@ impl Broker {
             Told::Eldest(eldest) => {
                 if let Some(member) = &mut self.membership {
                     member.eldest = eldest;
+                }
+                if eldest {
+                    self.make_up(now);
                 }
             }
             Told::Settings { version, batch, all } => self.obey_settings(now, version, batch, all),

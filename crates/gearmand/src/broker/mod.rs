@@ -262,8 +262,13 @@ impl Broker {
             let job = self.waiters[waiter].job;
             self.unlink(waiter);
             let left = &self.jobs.arena[job];
-            if left.waiters == NONE && !left.background && left.state != State::Running {
-                self.remove(job, End::Abandoned);
+            match left.state {
+                _ if left.waiters != NONE => {}
+                State::Running => {}
+                _ if !left.background => self.remove(job, End::Abandoned),
+                // It was kept here for whoever waited.
+                State::Queued => self.row_waits(now, job),
+                State::Storing | State::Delayed => {}
             }
         }
         self.reset_abilities(now, session, outgoing);

@@ -2,8 +2,9 @@
 //!
 //! Owns the schedules, their next runs and their last ones. Must never know where they were read from.
 //!
-//! What always holds: a schedule's next run is later than the moment at which it was last looked at; a run that finds the one
-//! before still there, by its unique key, adds nothing.
+//! What always holds: a schedule's next run is later than the moment at which it was last looked at, but for one whose job could
+//! not be stored; a run that finds the one before still there, by its unique key, adds nothing; it is said to have run once its job
+//! is stored, so that none is lost where a server is killed in between.
 
 use crate::broker::cron::Cron;
 use crate::broker::jobs::{Job, JobBytes, State};
@@ -20,6 +21,8 @@ pub(super) const SCHEDULE: &str = "schedule ";
 const LATE: Duration = Duration::from_secs(60);
 /// A clock that is set back by more was wrong before: what was planned by it is planned anew. By less, what ran does not run again.
 const BACK: Duration = Duration::from_secs(3 * 3600);
+/// A run whose job could not be stored is tried again after so long.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What an operator wants to be done regularly.
 #[derive(Clone, Debug)]
@@ -44,6 +47,19 @@ pub(crate) struct Recurring {
     seen: Duration,
     /// When each ran last, by name, in seconds since 1970; of those, too, that are not in the file now.
     last: HashMap<Box<str>, u64>,
+    /// Runs whose jobs are on their way to the durable queue, by the numbers of these.
+    storing: HashMap<u64, Run>,
+    /// A job could not be stored: not before then is anything submitted.
+    pause: Duration,
+}
+
+/// A run of a schedule. Times are seconds since 1970.
+#[derive(Debug)]
+struct Run {
+    name: Box<str>,
+    due: u64,
+    /// When it was submitted.
+    at: u64,
 }
 
 #[derive(Debug)]
@@ -67,6 +83,12 @@ impl Recurring {
         self.entries.iter().filter_map(|entry| entry.next).min()
     }
 
+    /// When it ran last, if what is on its way is stored.
+    fn last_of(&self, name: &str) -> Option<u64> {
+        let storing = self.storing.values().filter(|run| *run.name == *name).map(|run| run.at);
+        storing.chain(self.last.get(name).copied()).max()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Shown> {
         self.entries.iter().map(|entry| Shown {
             schedule: entry.schedule.clone(),
@@ -83,12 +105,23 @@ impl Schedule {
 }
 
 impl Broker {
-    /// When a schedule ran last, before this server was started.
-    pub(crate) fn restore_last_run(&mut self, name: &str, last: u64) {
-        self.recurring.last.insert(name.into(), last);
-        // Another server may have run what was planned here, too.
+    /// When a schedule ran last, before this server was started or at another one.
+    pub(crate) fn restore_last_run(&mut self, now: &Now, name: &str, last: u64) {
         let local = &self.rules.zone;
         let entry = self.recurring.entries.iter_mut().find(|entry| *entry.schedule.name == *name);
+        if Duration::from_secs(last) > now.wall + BACK {
+            // By a clock that was wrong: what comes before that would never run.
+            if entry.is_some() {
+                tracing::warn!(
+                    "schedule {name}: it is said to have run at {last} s since 1970, which is still to come"
+                );
+            }
+            return;
+        }
+        // That of this server is later where it lost its epoch before that was written down.
+        let known = self.recurring.last.entry(name.into()).or_default();
+        *known = last.max(*known);
+        // Another server may have run what was planned here, too.
         if let Some(entry) = entry.filter(|entry| entry.next.is_some_and(|next| next <= last)) {
             entry.next = entry.schedule.next(Duration::from_secs(last), local);
         }
@@ -98,27 +131,41 @@ impl Broker {
     pub(crate) fn set_schedules(&mut self, now: &Now, schedules: Vec<Schedule>) {
         // What is due by those before is not lost.
         self.run_schedules(now);
+        let is_due = |entry: &Entry| entry.next.is_some_and(|next| next <= now.wall.as_secs());
+        let before = std::mem::take(&mut self.recurring.entries).into_iter().filter(is_due);
+        let due: HashMap<_, _> = before.map(|entry| (entry.schedule.name, entry.next)).collect();
         self.recurring.entries = schedules.into_iter().map(|schedule| Entry { schedule, next: None }).collect();
         self.plan_schedules(now);
+        for entry in &mut self.recurring.entries {
+            entry.next = due.get(&entry.schedule.name).copied().unwrap_or(entry.next);
+        }
     }
 
     /// What is known of last runs may be more than before: when each runs next.
     pub(super) fn plan_schedules(&mut self, now: &Now) {
-        let local = &self.rules.zone;
-        let next = |schedule: &Schedule| {
-            // A run that was missed is made up by one that is due now.
-            let last =
-                self.recurring.last.get(&schedule.name).filter(|last| schedule.catch_up && **last < now.wall.as_secs());
-            let missed = last.and_then(|last| schedule.next(Duration::from_secs(*last), local));
-            missed.filter(|missed| *missed <= now.wall.as_secs()).map_or_else(|| schedule.next(now.wall, local), Some)
-        };
+        let next = |schedule| self.missed(now, schedule).or_else(|| schedule.next(now.wall, &self.rules.zone));
         let planned: Vec<_> = self.recurring.entries.iter().map(|entry| next(&entry.schedule)).collect();
         self.recurring.entries.iter_mut().zip(planned).for_each(|(entry, next)| entry.next = next);
     }
 
+    /// This server submits the jobs of schedules from now on, and those that nobody did.
+    pub(super) fn make_up(&mut self, now: &Now) {
+        let missed: Vec<_> = self.recurring.entries.iter().map(|entry| self.missed(now, &entry.schedule)).collect();
+        let missed = self.recurring.entries.iter_mut().zip(missed);
+        missed.for_each(|(entry, missed)| entry.next = missed.or(entry.next));
+    }
+
+    /// The first run that was missed since the last, where one is made up for all: it is due now.
+    fn missed(&self, now: &Now, schedule: &Schedule) -> Option<u64> {
+        let is_over = |at: &u64| *at <= now.wall.as_secs();
+        let last = self.recurring.last_of(&schedule.name).filter(|last| schedule.catch_up && is_over(last))?;
+        schedule.next(Duration::from_secs(last), &self.rules.zone).filter(is_over)
+    }
+
     /// When the next is due that this server submits, as `wall` has it on the steady clock.
     pub(super) fn next_schedule(&self, now: &Now, wall: impl Fn(u64) -> Duration) -> Option<Duration> {
-        self.recurring.due().filter(|_| self.fires_schedules(now)).map(|due| wall(due * 1000))
+        let due = self.recurring.due().filter(|_| self.fires_schedules(now));
+        due.map(|due| wall(due * 1000).max(self.recurring.pause))
     }
 
     /// The schedules, and when they run.
@@ -131,10 +178,14 @@ impl Broker {
         if self.recurring.seen > now.wall + BACK {
             tracing::warn!("the clock was set back: when schedules run next is planned anew");
             self.recurring.seen = now.wall;
+            self.recurring.last.retain(|_, last| *last <= now.wall.as_secs());
             self.plan_schedules(now);
         }
         self.recurring.seen = self.recurring.seen.max(now.wall);
-        if !self.fires_schedules(now) || self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
+        if !self.fires_schedules(now) || now.steady < self.recurring.pause {
+            return;
+        }
+        if self.recurring.due().is_none_or(|due| due > now.wall.as_secs()) {
             return;
         }
         for i in 0..self.recurring.entries.len() {
@@ -147,16 +198,17 @@ impl Broker {
                 tracing::warn!("schedule {}: a run is {} s late, and left out", schedule.name, late.as_secs());
                 continue;
             }
-            self.run(now, &schedule);
+            self.run(now, &schedule, due);
         }
     }
 
     /// Submits a schedule's job.
-    fn run(&mut self, now: &Now, schedule: &Schedule) {
+    fn run(&mut self, now: &Now, schedule: &Schedule, due: u64) {
         if self.draining {
             return;
         }
         let name = &schedule.name;
+        let run = Run { name: name.clone(), due, at: now.wall.as_secs() };
         let Some(function) = self.function(now, &schedule.function) else { return };
         let (unique, workload) = (&schedule.unique, &schedule.workload);
         if self.same(now, function, (unique, workload), true).is_some()
@@ -164,7 +216,7 @@ impl Broker {
         {
             tracing::info!("schedule {name}: its unique key is taken by the job before, so none is added");
             self.functions[function].activity().coalesced += 1;
-            return self.ran(now, schedule);
+            return self.ran(run);
         }
         let of = &self.functions[function];
         let limit = of.limit(schedule.priority);
@@ -176,22 +228,54 @@ impl Broker {
         let bytes = JobBytes::new(&schedule.unique, &schedule.workload, None);
         let Some(id) = self.insert_background(Job::new(function, schedule.priority, true, bytes)) else {
             self.functions[function].activity().refused += 1;
-            tracing::error!("schedule {name}: the shared queue cannot be reached, so this run is left out");
-            return;
+            return self.run_again(now, run);
         };
         let of = &mut self.functions[function];
         of.total += 1;
         of.activity().submitted += 1;
         match self.persist(id, 0) {
-            None => self.place(now, id, 0),
-            Some(_) => self.jobs.arena[id].state = State::Storing,
+            None => {
+                self.place(now, id, 0);
+                self.ran(run);
+            }
+            Some(_) => {
+                let job = &mut self.jobs.arena[id];
+                job.state = State::Storing;
+                self.recurring.storing.insert(job.number, run);
+            }
         }
-        self.ran(now, schedule);
     }
 
-    fn ran(&mut self, now: &Now, schedule: &Schedule) {
-        let at = now.wall.as_secs();
-        self.recurring.last.insert(schedule.name.clone(), at);
-        self.store_setting(&format!("{SCHEDULE}{}", schedule.name), Some(&at.to_string()));
+    /// It is known whether a job is stored, perhaps that of a run.
+    pub(super) fn run_settled(&mut self, now: &Now, number: u64, stored: bool) {
+        let Some(run) = self.recurring.storing.remove(&number) else { return };
+        let last = self.recurring.last.get(&run.name);
+        match stored {
+            // Another server is the eldest by now, and has run it.
+            _ if last.is_some_and(|last| *last >= run.due) => {}
+            false => self.run_again(now, run),
+            true if self.is_eldest() => self.ran(run),
+            // It is no more this server's to say.
+            true => {}
+        }
+    }
+
+    fn ran(&mut self, run: Run) {
+        let Run { name, at, .. } = run;
+        self.store_setting(&format!("{SCHEDULE}{name}"), Some(&at.to_string()));
+        self.recurring.last.insert(name, at);
+    }
+
+    /// A run's job cannot be stored: it stays due.
+    fn run_again(&mut self, now: &Now, run: Run) {
+        tracing::error!(
+            "schedule {}: its job could not be stored; in {} s it is tried again",
+            run.name,
+            AGAIN.as_secs()
+        );
+        self.recurring.pause = now.steady + AGAIN;
+        if let Some(entry) = self.recurring.entries.iter_mut().find(|entry| entry.schedule.name == run.name) {
+            entry.next = Some(run.due);
+        }
     }
 }

@@ -87,10 +87,11 @@ impl Broker {
 
     /// A try of a running job failed.
     pub(super) fn count_try(&mut self, now: &Now, id: u32) {
-        let obeys = self.policy_for(&self.jobs.arena[id]).is_some();
+        // Where servers share a queue, the next that has the job goes on counting.
+        let stored = self.policy_for(&self.jobs.arena[id]).is_some() || self.is_member();
         let job = &mut self.jobs.arena[id];
         job.tries = job.tries.saturating_add(1);
-        if obeys && job.extra().first == 0 {
+        if stored && job.extra().first == 0 {
             job.extra().first = now.milliseconds();
         }
     }

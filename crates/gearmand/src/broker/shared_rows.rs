@@ -86,10 +86,22 @@ impl Broker {
     /// A job is given back to the shared queue.
     pub(super) fn give_up_row(&mut self, id: u32, outgoing: &mut Outgoing) {
         let number = self.jobs.arena[id].number;
-        self.let_go(id, outgoing);
-        if let Some(member) = &mut self.membership {
+        if !self.gives_tries_back(id)
+            && let Some(member) = &mut self.membership
+        {
             member.said.push(Said::GiveBack(number));
         }
+        self.let_go(id, outgoing);
+    }
+
+    /// A job that was tried is given back as after a try: whoever has it next goes on counting, and so it does no harm for ever.
+    /// False: it was not.
+    fn gives_tries_back(&mut self, id: u32) -> bool {
+        let tried = self.jobs.arena[id].tries > 0;
+        if tried {
+            self.store_tries(id, 0);
+        }
+        tried
     }
 
     /// A job is not this server's any more, and may be another's.
@@ -144,6 +156,8 @@ impl Broker {
     pub(super) fn lose_rows(&mut self, outgoing: &mut Outgoing) {
         let queued = self.jobs.arena.iter().filter(|(_, job)| job.stored && job.state == State::Queued);
         for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
+            // If nobody else has it by now.
+            self.gives_tries_back(id);
             self.let_go(id, outgoing);
         }
         for id in self.jobs.arena.iter().map(|(id, _)| id).collect::<Vec<_>>() {

@@ -18,7 +18,7 @@ use crate::outgoing::Outgoing;
 /// In front of the pattern in the key of a setting.
 const POLICY: &str = "policy ";
 
-/// A job as it is to be stored. Its tries are counted where its function has a policy.
+/// A job as it is to be stored. Its tries are, where its function has a policy or its queue is shared.
 fn row<'a>(job: &'a Job, function: &'a [u8], due_ms: u64) -> Row<'a> {
     let name = Name { id: job.number, unique: job.unique(), function };
     let extras = job.extra.as_deref().map(|extra| {
@@ -80,12 +80,19 @@ impl Broker {
     /// know that first.
     pub(super) fn store_try(&mut self, id: u32, due: u64) -> bool {
         let job = &mut self.jobs.arena[id];
-        if job.stored {
+        let stored = job.stored;
+        if stored {
             (job.state, job.since) = (State::Storing, due);
-            let Row { name, extras, .. } = row(job, &self.functions[job.function].name, due);
-            self.changes.retry(&name, extras.tries, extras.first_ms, due);
+            self.store_tries(id, due);
         }
-        job.stored
+        stored
+    }
+
+    /// So many tries of a stored job have failed, and it waits until `due` for the next.
+    pub(super) fn store_tries(&mut self, id: u32, due: u64) {
+        let job = &self.jobs.arena[id];
+        let Row { name, extras, .. } = row(job, &self.functions[job.function].name, due);
+        self.changes.retry(&name, extras.tries, extras.first_ms, due);
     }
 
     /// A job has become a dead letter. It is stored at once wherever there is a durable queue: later, another job could have
@@ -170,6 +177,7 @@ impl Broker {
         self.changes.settle(&result);
         while let Some(settled) = self.changes.next_settled() {
             let (Settled::Stored(number) | Settled::Refused(number)) = settled;
+            self.run_settled(now, number, matches!(settled, Settled::Stored(_)));
             // It may be over meanwhile.
             let Some(id) = self.jobs.by_number(number) else { continue };
             match settled {
@@ -214,7 +222,7 @@ impl Broker {
             Record::Job(row) => self.restore_job(now, row),
             Record::Dead(letter) => self.restore_letter(letter),
             Record::Setting(setting) => {
-                self.restore_setting(setting);
+                self.restore_setting(now, setting);
                 self.apply_policies(now);
                 Ok(())
             }
@@ -222,14 +230,14 @@ impl Broker {
     }
 
     /// What cannot be read any more is not obeyed: jobs are worth more than it.
-    pub(super) fn restore_setting(&mut self, setting: &Setting<'_>) {
+    pub(super) fn restore_setting(&mut self, now: &Now, setting: &Setting<'_>) {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|e| e.to_string());
         let key_and_value = text(setting.key).and_then(|key| Ok((key, text(setting.value)?)));
         let set = key_and_value.and_then(|(key, value)| {
             if let Some(pattern) = key.strip_prefix(POLICY) {
                 self.policies.set(pattern, value.split(' '))?;
             } else if let Some(name) = key.strip_prefix(SCHEDULE) {
-                self.restore_last_run(name, value.parse().map_err(|_| "that is no time")?);
+                self.restore_last_run(now, name, value.parse().map_err(|_| "that is no time")?);
             } else if key.starts_with(IMPORT) {
                 tracing::warn!("an import of jobs with this queue was interrupted: see gearmand --import");
             } else {

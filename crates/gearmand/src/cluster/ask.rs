@@ -254,7 +254,8 @@ pub(crate) enum Settle {
     /// It is over, and its row is removed. Own or free.
     Done(u64),
     /// A try failed. It is free, not marked as started, and waits. Own or free; tries and due time never go down: of a free
-    /// row, the later ones stay. `first_ms` is that of the row, where it has one.
+    /// row, the later ones stay. `first_ms` is that of the row, where it has one. `due_ms` 0: it is given back, with the tries that
+    /// failed here, and may run at once.
     Retry { id: u64, tries: u16, first_ms: u64, due_ms: u64 },
     /// It becomes a dead letter, in the same way. Its key is free. Own or free.
     Bury(Box<Death>),

@@ -95,6 +95,11 @@ impl Settle {
         matches!(self, Settle::Started(_) | Settle::Progress { .. })
     }
 
+    /// It frees a job that nobody has ended, and that any server may have at once.
+    pub(crate) fn gives_back(&self) -> bool {
+        matches!(self, Settle::Release(_) | Settle::Retry { due_ms: 0, .. })
+    }
+
     /// Does it say when a schedule ran?
     pub(crate) fn is_run(&self) -> bool {
         self.setting().is_some_and(|key| key.starts_with(RUN))

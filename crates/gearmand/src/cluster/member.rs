@@ -276,7 +276,6 @@ impl Member {
     /// The broker has no use for a job, and has forgotten it.
     pub(crate) fn give_back(&mut self, id: u64) {
         if self.held.release(id) {
-            self.counts.released += 1;
             self.changes.also(Settle::Release(id));
         }
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::http::get;
 use crate::util::SUBMIT_JOB;
+use std::time::SystemTime;
 
 /// Foreground jobs take their usual way.
 fn foreground_works(server: &Running) {
@@ -75,6 +76,30 @@ fn without_the_database() {
     let mut keys = [grab(&mut worker), { grab(&mut busy) }].map(|job| job.unique);
     keys.sort_unstable();
     assert_eq!(keys, ["later", "waits"]);
+}
+
+/// It was said to have run, once the database was back, and its job was nowhere.
+#[test]
+fn a_schedule_that_is_due_without_the_database() {
+    let Some(mut database) = Database::start(Kind::Postgres) else { return };
+    let cluster = Cluster::of(&database, "due");
+    let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    // In ten seconds, or in a minute more.
+    let due = (now() + 10).next_multiple_of(60);
+    let (hour, minute) = (due / 3600 % 24, due / 60 % 60);
+    let file = cluster.file("policies.toml");
+    let schedule =
+        format!("[schedule.once]\ncron = '{minute} {hour} * * *'\nzone = 'UTC'\nfunction = 'once'\ncatch-up = 'one'\n");
+    std::fs::write(&file, schedule).unwrap();
+    let server = cluster.start_with("a", &[&format!("--policy-file={file}")]);
+    until("it is due soon", || (now() + 2 >= due).then_some(()));
+    database.signal("QUIT");
+    until("it is due", || (now() >= due).then_some(()));
+    refuses(&server);
+    database.start_again();
+    let sql = cluster.sql();
+    sql.until("SELECT count(*) FROM @.setting WHERE key = 'schedule once'", 1);
+    assert_eq!(sql.number("SELECT count(*) FROM @.job WHERE function = 'once'"), 1);
 }
 
 /// All leases are over by then, and nobody was there to take the jobs.

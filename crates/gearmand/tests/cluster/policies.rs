@@ -46,6 +46,25 @@ fn tries_are_counted_wherever_they_are() {
     assert_eq!(grab(&mut worker).handle, handle, "its tries count anew");
 }
 
+/// It was given back as if nobody had tried it, and killed worker after worker.
+#[test]
+fn a_job_that_kills_its_workers_is_given_up_whichever_servers_they_are_at() {
+    let Some(cluster) = Cluster::new("poison") else { return };
+    let servers = ["a", "b"].map(|name| cluster.start_with(name, &["--job-retries=3"]));
+    let (handle, sql) = (submit(&mut peer(&servers[0]), "k", "x"), cluster.sql());
+    for (at, tries) in [(0, 1), (1, 2)] {
+        let mut worker = worker(&servers[at], &["f"]);
+        assert_eq!(grab(&mut worker).handle, handle);
+        drop(worker);
+        let given_back = format!("SELECT count(*) FROM @.job WHERE owner IS NULL AND tries = {tries}");
+        sql.until(&given_back, 1);
+    }
+    let mut last = worker(&servers[0], &["f"]);
+    assert_eq!(grab(&mut last).handle, handle);
+    drop(last);
+    sql.until("SELECT count(*) FROM @.job", 0);
+}
+
 #[test]
 fn letters_are_forgotten_and_tried_again_by_function() {
     let Some(cluster) = Cluster::new("letters") else { return };
@@ -178,4 +197,18 @@ fn a_schedule_is_run_once_whoever_runs_it() {
     for server in [&b, &c] {
         assert!(text(server, "schedules").contains("tick"));
     }
+}
+
+/// Servers plan before they know of last runs.
+#[test]
+fn a_run_that_was_missed_while_no_server_ran_is_made_up() {
+    let Some(cluster) = Cluster::new("missed") else { return };
+    cluster.start("a").stop();
+    let sql = cluster.sql();
+    sql.execute("INSERT INTO @.setting (key, value) VALUES ('schedule yearly', '1000')");
+    let file = cluster.file("policies.toml");
+    std::fs::write(&file, "[schedule.yearly]\ncron = '@yearly'\nfunction = 'f'\ncatch-up = 'one'\n").unwrap();
+    let _servers = ["b", "c"].map(|name| cluster.start_with(name, &[&format!("--policy-file={file}")]));
+    sql.until("SELECT count(*) FROM @.setting WHERE key = 'schedule yearly' AND value <> '1000'", 1);
+    assert_eq!(sql.number("SELECT count(*) FROM @.job"), 1);
 }

@@ -20,6 +20,7 @@ mod proxies;
 mod random;
 mod recurring;
 mod retries;
+mod shared;
 mod snapshot;
 mod stored;
 mod stored_life;

@@ -1,12 +1,13 @@
 //! Jobs that the server submits itself.
 
+use super::disk::Disk;
 use super::*;
 use crate::broker::cron::Cron;
 use crate::broker::recurring::Schedule;
 use crate::durable::{Record, Setting};
 use gearman_core::protocol::message::Work;
 
-fn schedule(cron: &str) -> Schedule {
+pub(super) fn schedule(cron: &str) -> Schedule {
     Schedule {
         name: "nightly".into(),
         cron: Cron::parse(cron).unwrap(),
@@ -26,7 +27,8 @@ fn bench(schedule: Schedule) -> Bench {
     b
 }
 
-fn runs(b: &Bench) -> (Option<u64>, Option<u64>) {
+/// When it ran last and runs next, since 13:46:40.
+pub(super) fn runs(b: &Bench) -> (Option<u64>, Option<u64>) {
     let shown = b.broker.schedules().next().unwrap();
     let since = |at: u64| at as i64 - 1_000_000;
     (shown.last.map(since).map(|s| s as u64), shown.next.map(since).map(|s| s as u64))
@@ -101,7 +103,7 @@ fn what_was_missed_is_made_up_once_or_not_at_all() {
         assert_eq!(next, Some(4400));
 
         let mut b = Bench::new();
-        b.broker.restore_last_run("nightly", 1_000_000 - 3600);
+        b.broker.restore_last_run(&b.now, "nightly", 1_000_000 - 3600);
         b.broker.set_schedules(&b.now, vec![Schedule { catch_up, unique: (*b"").into(), ..schedule("*/15 * * * *") }]);
         b.tick(0);
         assert_eq!(b.broker.len(), jobs);
@@ -166,31 +168,97 @@ fn a_full_queue_and_a_drain_leave_a_run_out() {
     assert_eq!(b.broker.len(), 1);
 }
 
+/// With a schedule, and a disk.
+fn disk(schedule: Schedule) -> Disk {
+    let mut d = Disk::new();
+    d.b.broker.set_schedules(&d.b.now, vec![schedule]);
+    d
+}
+
+/// When the disk has it that it ran last, since 13:46:40.
+fn stored(d: &Disk) -> Option<u64> {
+    let last = d.settings.get(&b"schedule nightly"[..]).map(|last| String::from_utf8(last.clone()).unwrap());
+    last.map(|last| last.parse::<u64>().unwrap() - 1_000_000)
+}
+
 #[test]
 fn with_a_durable_queue_its_jobs_are_stored_first() {
-    let mut b = Bench::with(|rules| rules.durable = Durable::Always);
-    b.broker.set_schedules(&b.now, vec![schedule("* * * * *")]);
-    let worker = b.worker(&["f"]);
-    b.send(worker, Request::PreSleep);
-    b.tick(60);
-    assert_eq!(b.received(worker), "", "not before it is on the disk");
-    let batch = b.broker.take_changes().unwrap();
-    let changes: Vec<_> = batch.changes().map(|change| format!("{change:?}")).collect();
-    assert_eq!(changes.len(), 2, "{changes:?}");
-    assert!(changes[0].starts_with("Add(") && changes[1].starts_with("Set("), "{changes:?}");
+    let mut d = disk(schedule("* * * * *"));
+    let worker = d.b.worker(&["f"]);
+    d.b.send(worker, Request::PreSleep);
+    d.b.tick(20);
+    assert_eq!(d.b.received(worker), "", "not before it is on the disk");
+    d.commit();
+    assert_eq!((d.b.received(worker).as_str(), d.keys().len(), stored(&d)), ("NOOP", 1, None));
+    d.commit();
+    assert_eq!((stored(&d), runs(&d.b)), (Some(20), (Some(20), Some(80))));
+}
+
+/// It had run for all that could be known: the job was refused by a disk that was full for a second, and nobody was told.
+#[test]
+fn a_run_whose_job_cannot_be_stored_is_no_run() {
+    let mut d = disk(schedule("0 * * * *"));
+    d.b.tick(800);
+    d.fail();
+    check(&d.b);
+    assert_eq!((d.b.broker.len(), runs(&d.b)), (0, (None, Some(800))), "it is due");
+    d.b.broker.set_schedules(&d.b.now, vec![schedule("0 * * * *")]);
+    assert_eq!(runs(&d.b), (None, Some(800)), "also when the file is read anew");
+    assert_eq!(d.b.broker.deadline(&d.b.now), Some(d.b.now.steady + Duration::from_secs(10)), "but not at once");
+    d.b.tick(9);
+    assert_eq!(d.b.broker.len(), 0);
+    d.b.tick(1);
+    d.commit();
+    d.commit();
+    assert_eq!((d.keys().len(), stored(&d), runs(&d.b)), (1, Some(810), (Some(810), Some(4400))));
+}
+
+/// As long as it is not late, or for as long as it takes where one run is made up.
+#[test]
+fn a_run_that_cannot_be_stored_for_long_is_missed() {
+    for (catch_up, jobs) in [(false, 0), (true, 1)] {
+        let mut d = disk(Schedule { catch_up, ..schedule("0 * * * *") });
+        d.b.tick(800);
+        d.fail();
+        for _ in 0..6 {
+            d.b.tick(10);
+            assert_eq!(d.b.broker.len(), 1, "it is tried again");
+            d.fail();
+        }
+        d.b.tick(10);
+        d.commit();
+        d.commit();
+        assert_eq!((d.keys().len(), stored(&d)), (jobs, catch_up.then_some(870)));
+        assert_eq!(runs(&d.b).1, Some(4400));
+    }
+}
+
+/// The job was stored, and then that it had run was not.
+#[test]
+fn a_server_that_is_killed_in_between_makes_one_job_of_two_runs() {
+    let mut d = disk(Schedule { catch_up: true, ..schedule("0 * * * *") });
+    d.settings.insert(b"schedule nightly".to_vec(), b"997200".to_vec());
+    d.b.tick(800);
+    d.commit();
+    let unstored = d.b.broker.take_changes();
+    assert_eq!(unstored.iter().flat_map(|batch| batch.changes()).count(), 1);
+    d.restart();
+    d.b.broker.set_schedules(&d.b.now, vec![Schedule { catch_up: true, ..schedule("0 * * * *") }]);
+    d.b.tick(0);
+    d.commit();
+    assert_eq!((d.b.broker.len(), d.keys().len(), stored(&d)), (1, 1, Some(800)));
 }
 
 #[test]
 fn a_last_run_is_known_after_a_restart() {
-    let mut b = Bench::with(|rules| rules.durable = Durable::Always);
-    let made_up = Schedule { catch_up: true, ..schedule("*/15 * * * *") };
-    b.broker.set_schedules(&b.now, vec![made_up]);
-    assert_eq!(runs(&b), (None, Some(800)));
+    let mut d = disk(Schedule { catch_up: true, ..schedule("*/15 * * * *") });
+    assert_eq!(runs(&d.b), (None, Some(800)));
     // At 13:30, and the run at 13:45 was missed.
     for (key, value) in [(&b"schedule nightly"[..], &b"999000"[..]), (b"schedule other", b"soon")] {
-        b.broker.restore(&b.now, &Record::Setting(Setting { key, value })).unwrap();
+        d.b.broker.restore(&d.b.now, &Record::Setting(Setting { key, value })).unwrap();
     }
-    b.broker.restored(&b.now, 0);
-    b.tick(0);
-    assert_eq!((b.broker.len(), runs(&b)), (1, (Some(0), Some(800))));
+    d.b.broker.restored(&d.b.now, 0);
+    d.b.tick(0);
+    d.commit();
+    assert_eq!((d.b.broker.len(), runs(&d.b)), (1, (Some(0), Some(800))));
 }

@@ -385,8 +385,10 @@ impl Member {
             }
         }
         let Some(id) = settle.id() else { return };
-        let ends = matches!(settle, Settle::Done(_) | Settle::Retry { .. } | Settle::Bury(_));
+        let gives_back = settle.gives_back();
+        let ends = matches!(settle, Settle::Done(_) | Settle::Retry { .. } | Settle::Bury(_)) && !gives_back;
         self.counts.late += u64::from(ends && outcome == Settled::Taken);
+        self.counts.released += u64::from(gives_back && outcome == Settled::Made);
         match (settle, outcome) {
             (Settle::Started(_) | Settle::Progress { .. } | Settle::Forget(_), _) => return,
             (Settle::Revive(_), outcome) => return self.told.push_back(Told::Revived { id, outcome }),
@@ -402,7 +404,7 @@ impl Member {
             self.changes.progress(id, 0, 0);
         }
         self.held.ended(&function);
-        if matches!(settle, Settle::Release(_)) && outcome == Settled::Made {
+        if gives_back && outcome == Settled::Made {
             // Of some it is not known what they are.
             self.to_wake.extend(Some(function).filter(|name| !name.is_empty()));
             self.held.hint(None);

@@ -54,7 +54,7 @@ struct Job {
 pub(super) enum End {
     Done,
     Fails,
-    /// The worker leaves, which is no failure.
+    /// The worker leaves: a try that failed, too, but the job waits here for another worker.
     Leaves,
 }
 
@@ -193,7 +193,12 @@ impl Broker {
                 self.said.push(Said::Obey(version));
             }
             Told::Lost => {
-                self.jobs.retain(|_, job| !matches!(job.state, State::Queued(_)));
+                let queued = self.jobs.iter().filter(|(_, job)| matches!(job.state, State::Queued(_)));
+                for id in queued.map(|(id, _)| *id).collect::<Vec<_>>() {
+                    if let Some(job) = self.jobs.remove(&id).filter(|job| job.row.tries > 0) {
+                        self.give_tries_back(&job);
+                    }
+                }
                 self.jobs.values_mut().for_each(|job| job.owned = false);
                 self.set.retain(|(_, key, _)| key != SCHEDULE);
                 self.said.push(Said::Agree);
@@ -269,10 +274,7 @@ impl Broker {
                     begun.push(id);
                 }
                 // It waits for too long.
-                (_, State::Queued(since)) if since + Duration::from_secs(1) <= now => {
-                    self.jobs.remove(&id);
-                    self.said.push(Said::GiveBack(id));
-                }
+                (_, State::Queued(since)) if since + Duration::from_secs(1) <= now => self.give_back(id),
                 _ => {}
             }
         }
@@ -289,21 +291,34 @@ impl Broker {
         begun
     }
 
+    fn give_back(&mut self, id: u64) {
+        match self.jobs.remove(&id) {
+            Some(job) if job.row.tries > 0 => self.give_tries_back(&job),
+            _ => self.said.push(Said::GiveBack(id)),
+        }
+    }
+
+    fn give_tries_back(&mut self, job: &Job) {
+        self.changes.retry(&job.row.row().name, job.row.tries, job.row.first_ms, 0);
+    }
+
     pub(super) fn end(&mut self, now: Duration, wall_ms: u64, id: u64, function: &Bytes, end: End) {
         if let Some(workers) = self.workers.get_mut(function) {
             workers.busy -= 1;
         }
         let Some(job) = self.jobs.get_mut(&id).filter(|job| job.state == State::Running) else { return };
+        if !matches!(end, End::Done) {
+            job.row.tries += 1;
+            if job.row.first_ms == 0 {
+                job.row.first_ms = wall_ms;
+            }
+        }
         match end {
             End::Done => {
                 self.changes.done(&job.row.row().name);
                 self.jobs.remove(&id);
             }
             End::Fails => {
-                job.row.tries += 1;
-                if job.row.first_ms == 0 {
-                    job.row.first_ms = wall_ms;
-                }
                 if job.row.tries >= TRIES {
                     let row = job.row.row();
                     let letter = DeadLetter { row, last_ms: wall_ms, reason: b"fail", text: b"", worker: b"" };
@@ -319,10 +334,7 @@ impl Broker {
                 job.state = State::Queued(now);
                 self.said.push(Said::Wait(id));
             }
-            End::Leaves => {
-                self.jobs.remove(&id);
-                self.said.push(Said::GiveBack(id));
-            }
+            End::Leaves => self.give_back(id),
         }
     }
 }
