@@ -28,7 +28,7 @@ pub(crate) fn tell(zvals: &Zvals, send: impl FnOnce(&[u8])) {
     let newer = swap(exception);
     if !newer.is_null() {
         swap(newer);
-        // SAFETY: both are Throwables, and each comes with the reference that the engine has to it.
+        // SAFETY: both are Throwables; the newer one takes over our reference to the other.
         unsafe { zend_exception_set_previous(newer, exception) };
     }
 }
@@ -38,14 +38,10 @@ fn describe(zvals: &Zvals, exception: *mut zend_object) -> Option<Text> {
     let message = zvals.add(message(exception));
     let text = if is_text(zvals, message) { Text::of(zvals, message) } else { None };
     drop(zvals.remove(message));
-    if exit_pending() {
-        return None;
+    if exception_pending() && !exit_pending() {
+        drop(object_zval(swap(null_mut()))); // its destructor may call exit()
     }
-    let dropped = swap(null_mut());
-    if !dropped.is_null() {
-        drop(object_zval(dropped));
-    }
-    Some(join(exception, text.as_ref().map(Text::bytes)))
+    if exit_pending() { None } else { Some(join(exception, text.as_ref().map(Text::bytes))) }
 }
 
 /// Exchanges the pending exception, null for none, and with it a reference to it.
