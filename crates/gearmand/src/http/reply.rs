@@ -4,6 +4,7 @@
 //!
 //! Invariant: nothing that a peer sent is in a header, and in a body only where its type says that it is no HTML.
 
+use crate::http::names::begin;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -24,6 +25,10 @@ pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
 
 /// What is read as soon as it is there, and not kept by anybody in between.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// So much is told of what is wrong, with the mark that there is more: it may name what a peer sent, and no memory is claimed
+/// for it.
+const MAX_DETAIL: usize = 1024 - '…'.len_utf8();
 
 /// What every answer says to browsers: it is what its type says, no page of anybody's shows it or has a part of it, nothing in
 /// it runs or is loaded, and where it leads, nobody else learns from where.
@@ -136,7 +141,8 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Error");
-        Problem { kind: "about:blank", title, status, detail: detail.into(), allow: None }
+        let detail = begin(&detail.into(), MAX_DETAIL).into_owned();
+        Problem { kind: "about:blank", title, status, detail, allow: None }
     }
 
     /// There is nothing of this name.

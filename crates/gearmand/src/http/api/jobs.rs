@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So much of a workload or a result is shown.
+/// So much of a workload, a result or an exception is shown.
 const SHOWN: usize = 256 * 1024;
 
 /// A job, as it is shown.
@@ -84,14 +84,17 @@ struct Begin<'a> {
 impl<'a> Begin<'a> {
     fn new(bytes: &'a [u8]) -> Begin<'a> {
         let begin = &bytes[..bytes.len().min(SHOWN)];
-        let truncated = begin.len() < bytes.len();
-        let text = match std::str::from_utf8(begin) {
-            Ok(text) => Some(text),
-            // The cut is within a character.
-            Err(e) if truncated && e.error_len().is_none() => std::str::from_utf8(&begin[..e.valid_up_to()]).ok(),
-            Err(_) => None,
-        };
-        Begin { text, base64: BASE64_STANDARD.encode(begin), truncated }
+        let text = std::str::from_utf8(begin_of_text(bytes)).ok();
+        Begin { text, base64: BASE64_STANDARD.encode(begin), truncated: begin.len() < bytes.len() }
+    }
+}
+
+/// The same of a text: up to the last character that is whole.
+fn begin_of_text(bytes: &[u8]) -> &[u8] {
+    let begin = &bytes[..bytes.len().min(SHOWN)];
+    match std::str::from_utf8(begin) {
+        Err(e) if begin.len() < bytes.len() && e.error_len().is_none() => &begin[..e.valid_up_to()],
+        _ => begin,
     }
 }
 
@@ -154,7 +157,9 @@ impl<'a> Over<'a> {
                 let (result_base64, result_truncated) = (Some(base64), Some(truncated));
                 Over { state: "done", result: text, result_base64, result_truncated, ..over }
             }
-            Outcome::Failed(reason, text) => Over { reason: Some(reason.name()), text: Some(shown(text)), ..over },
+            Outcome::Failed(reason, text) => {
+                Over { reason: Some(reason.name()), text: Some(shown(begin_of_text(text))), ..over }
+            }
             Outcome::Cancelled => Over { reason: Some("cancelled"), ..over },
         }
     }
