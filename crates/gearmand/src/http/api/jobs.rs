@@ -10,12 +10,11 @@ use crate::cluster::ask::Seen;
 use crate::http::api::functions::check_known;
 use crate::http::api::list::{gather, next, part};
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, json, seconds};
+use crate::http::reply::{Problem, Reply, large_json, seconds};
 use crate::http::{Http, Request, elsewhere, names};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use hyper::StatusCode;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -212,7 +211,7 @@ pub(crate) async fn of_function(http: Arc<Http>, request: Request) -> Result<Rep
     // Their numbers in the broker mean nothing to anybody: within a page, those that run go first, then they go by age.
     page.entries.sort_by_key(|job| (rank(job), job.handle.len(), job.handle.clone()));
     let jobs = page.entries.iter().map(Job::from).collect();
-    Ok(json(StatusCode::OK, &All { jobs, next: next(page.next) }))
+    large_json(http.budget.claim(), &All { jobs, next: next(page.next) })
 }
 
 fn rank(job: &JobInfo) -> usize {
@@ -271,10 +270,10 @@ async fn show(http: &Http, request: &Request, name: Named<'_>, here: Option<Foun
                 ..Job::from(&*info)
             };
             let workload = whole.then(|| Workload::new(&workload));
-            Ok(json(StatusCode::OK, &With { what: job, workload }))
+            large_json(http.budget.claim(), &With { what: job, workload })
         }
         Some(Found::Kept(function, outcome)) => {
-            Ok(json(StatusCode::OK, &Over::new(request.name("handle"), &function, &outcome)))
+            large_json(http.budget.claim(), &Over::new(request.name("handle"), &function, &outcome))
         }
     }
 }
@@ -283,7 +282,7 @@ async fn show_elsewhere(http: &Http, request: &Request, name: Named<'_>) -> Resu
     let seen = elsewhere::look(http, elsewhere::which(http, name)).await?;
     let seen = seen.filter(|seen| request.rights.sees(&seen.function)).ok_or_else(unknown)?;
     let handle = http.look(|broker, _| broker.handle_of(seen.id));
-    Ok(json(StatusCode::OK, &Elsewhere::new(&handle, &seen)))
+    large_json(http.budget.claim(), &Elsewhere::new(&handle, &seen))
 }
 
 fn unknown() -> Problem {
