@@ -495,12 +495,14 @@ impl State {
         self.check_finished();
     }
 
-    /// Closes a connection, by waking its task.
+    /// Closes a connection, by waking its task. It has left at once: what it had is not given to somebody else who is closed
+    /// too, and whose task comes later.
     fn close(&mut self, session: u32, reason: String) {
         self.outgoing.close(session);
-        if let Some(connection) = self.connection(session) {
-            connection.closing.get_or_insert(reason);
+        if let Some(connection) = self.connection(session).filter(|connection| connection.closing.is_none()) {
+            connection.closing = Some(reason);
             connection.wake();
+            self.leave(session);
         }
     }
 }

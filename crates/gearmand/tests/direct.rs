@@ -1,6 +1,9 @@
 //! Direct assignment, as it goes over the wire.
 
+use crate::process::Folder;
 use crate::util::*;
+use gearmand::Listener;
+use tokio::net::UnixStream;
 
 #[tokio::test]
 async fn four_hops_for_a_foreground_job() {
@@ -113,6 +116,39 @@ async fn a_worker_that_is_gone_gives_back_what_it_was_given() {
     client.submit("f", "", b"x").await;
     drop(one);
     two.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+}
+
+/// Workers of a container that is killed: the job of the first was given to the others, whose ends had come as well. Each of
+/// these was a try, and the job failed without being run.
+#[tokio::test]
+async fn a_job_is_not_given_to_those_who_are_gone_together_with_its_worker() {
+    let folder = Folder::new("direct-gone");
+    let path = folder.file("socket");
+    // An end is seen at once over a socket in the file system.
+    let local = Listener::Unix(None, std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let server = Server::on(address, vec![local, Listener::Tcp(tcp)], |config| config.job_runs = Some(2));
+    let mut client = server.peer().await;
+    client.submit("f", "", b"x").await;
+    let mut killed = Vec::new();
+    for n in 0..9 {
+        let mut worker = Peer { stream: UnixStream::connect(&path).await.unwrap() };
+        worker.send(CAN_DO, &[&b"f"[..]]).await;
+        worker.send(OPTION_REQ, &[&b"all-yours"[..]]).await;
+        worker.expect(OPTION_RES, &[&b"all-yours"[..]]).await;
+        worker.send(PRE_SLEEP, &[]).await;
+        if n == 0 {
+            worker.expect(JOB_ASSIGN, &[&b"H:test:1"[..], b"f", b"x"]).await;
+        }
+        killed.push(worker);
+    }
+    client.sync().await;
+    drop(killed);
+    let mut worker = server.worker(&["f"]).await;
+    worker.grab(&[b"H:test:1", b"f", b"x"]).await;
+    worker.send(WORK_COMPLETE, &[b"H:test:1", b"done"]).await;
+    client.expect(WORK_COMPLETE, &[&b"H:test:1"[..], b"done"]).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::process::{Folder, Running, ask, gearmand, stderr};
 use crate::util::*;
+use gearmand::Config;
 use gearmand::config::Acl;
 use nix::sys::signal::Signal;
 use std::io::{BufRead, BufReader, Write};
@@ -23,9 +24,17 @@ fn acl(text: &str) -> Arc<Acl> {
 
 impl Ruled {
     async fn start(text: &str) -> Ruled {
+        Ruled::with(text, |_| {}).await
+    }
+
+    async fn with(text: &str, change: impl FnOnce(&mut Config)) -> Ruled {
         let rules = watch::Sender::new(acl(text));
         let receiver = rules.subscribe();
-        let server = Server::with(|config| config.acl = Some(receiver)).await;
+        let server = Server::with(|config| {
+            config.acl = Some(receiver);
+            change(config);
+        });
+        let server = server.await;
         Ruled { server, rules }
     }
 
@@ -247,6 +256,40 @@ async fn who_loses_rights_is_closed_and_who_keeps_them_is_not() {
     let mut revoked = ruled.from(2).await;
     revoked.refused(CAN_DO, &[b"f"], "no right to work f").await;
     ruled.from(6).await.submit("f", "", b"").await;
+}
+
+/// Several workers were closed together: the job of the first was given to the others, one after the other, none of which could
+/// be sent anything any more. Each of these was a try, and the job failed without being run.
+#[tokio::test]
+async fn a_job_is_not_given_to_those_who_lose_their_rights_too() {
+    for threads in [1, 4] {
+        let change = |config: &mut Config| (config.job_runs, config.threads) = (Some(2), threads);
+        let ruled = Ruled::with("[[rule]]\nsubmit = '*'\nwork = '*'\n", change).await;
+        let mut client = ruled.from(1).await;
+        client.submit("f", "", b"x").await;
+        let mut revoked = ruled.from(2).await;
+        revoked.send(CAN_DO, &[b"f"]).await;
+        revoked.grab(&[b"H:test:1", b"f", b"x"]).await;
+        let mut revoked = vec![revoked];
+        for _ in 0..8 {
+            let mut sleeper = ruled.from(2).await;
+            sleeper.send(CAN_DO, &[b"f"]).await;
+            sleeper.send(OPTION_REQ, &[b"all-yours"]).await;
+            sleeper.expect(OPTION_RES, &[b"all-yours"]).await;
+            sleeper.send(PRE_SLEEP, &[]).await;
+            revoked.push(sleeper);
+        }
+        client.sync().await;
+        ruled.rules.send_replace(acl("[[rule]]\naddress = '127.0.0.1'\nsubmit = '*'\nwork = '*'\n"));
+        for peer in &mut revoked {
+            peer.ends().await;
+        }
+        let mut worker = ruled.from(1).await;
+        worker.send(CAN_DO, &[b"f"]).await;
+        worker.grab(&[b"H:test:1", b"f", b"x"]).await;
+        worker.send(WORK_COMPLETE, &[b"H:test:1", b"done"]).await;
+        client.expect(WORK_COMPLETE, &[b"H:test:1", b"done"]).await;
+    }
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Budget {
         Budget::of(ALL)
     }
 
-    fn of(bytes: usize) -> Budget {
+    pub(crate) fn of(bytes: usize) -> Budget {
         Budget(Arc::new(Semaphore::new(bytes / UNIT)))
     }
 

@@ -29,6 +29,7 @@ pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod routes;
 pub(crate) mod samples;
+pub(crate) mod small;
 pub(crate) mod submitting;
 
 pub(crate) use request::Request;

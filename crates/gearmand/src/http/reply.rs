@@ -4,6 +4,9 @@
 //!
 //! Invariant: nothing that a peer sent is in a header, and in a body only where its type says that it is no HTML.
 
+use crate::http::budget::Claim;
+use crate::http::names::begin;
+use crate::http::pieces::Pieces;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -24,6 +27,10 @@ pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
 
 /// What is read as soon as it is there, and not kept by anybody in between.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// So much is told of what is wrong, with the mark that there is more: it may name what a peer sent, and no memory is claimed
+/// for it.
+const MAX_DETAIL: usize = 1024 - '…'.len_utf8();
 
 /// What every answer says to browsers: it is what its type says, no page of anybody's shows it or has a part of it, nothing in
 /// it runs or is loaded, and where it leads, nobody else learns from where.
@@ -102,6 +109,19 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     }
 }
 
+/// The same of a value that may be large: what is claimed for it is free when it is sent.
+///
+/// # Errors
+/// 503, where others have taken the rest.
+pub(crate) fn large_json(mut claim: Claim, value: &impl Serialize) -> Result<Reply, Problem> {
+    let body = serde_json::to_vec(value);
+    let body = body.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    claim.grow(body.len())?;
+    let mut pieces = Pieces::new(claim);
+    pieces.plain(body.into_boxed_slice());
+    Ok(with_body(StatusCode::OK, "application/json", pieces.into_body()))
+}
+
 /// A duration, or a time since 1970, in seconds: exact to the microsecond.
 pub(crate) fn seconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e6
@@ -136,7 +156,8 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Error");
-        Problem { kind: "about:blank", title, status, detail: detail.into(), allow: None }
+        let detail = begin(&detail.into(), MAX_DETAIL).into_owned();
+        Problem { kind: "about:blank", title, status, detail, allow: None }
     }
 
     /// There is nothing of this name.
@@ -183,5 +204,27 @@ impl From<Problem> for Reply {
             reply.headers_mut().insert(ALLOW, allow);
         }
         reply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::budget::Budget;
+
+    /// A list, or a job with its workload, was no large body: each connection could have one that nothing was claimed for.
+    #[tokio::test]
+    async fn a_large_value_has_its_memory_until_it_is_sent() {
+        let budget = Budget::of(1 << 20);
+        let text = "a\n".repeat(150_000);
+        let large = || large_json(budget.claim(), &text);
+        let (one, other) = (large().unwrap(), large().unwrap());
+        assert_eq!(large().unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(large_json(budget.claim(), &"small").is_ok());
+        let length = one.body().size_hint().exact();
+        let sent = one.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((length, serde_json::from_slice(&sent).ok()), (Some(sent.len() as u64), Some(text.clone())));
+        assert!(large().is_ok());
+        drop(other);
     }
 }

@@ -35,7 +35,8 @@ thread_local! {
 pub(crate) async fn serve(shared: Shared, session: u32, stream: Arc<Stream>) {
     let mut task = Task { shared: shared.clone(), session, stream, input: Input::default() };
     let reason = std::future::poll_fn(|cx| SHARED.with_borrow_mut(|scratch| task.poll(cx, scratch))).await;
-    shared.end_round(); // the reason may be on its way
+    // The reason may be on its way. The round goes on: it may bring the ends of others, too, and who has ended gets no job.
+    shared.write(session);
     shared.with_state(|state| {
         tracing::info!("connection closed: {reason}");
         state.leave(session);
@@ -181,13 +182,16 @@ impl Input {
 }
 
 impl State {
+    /// Why its connection is over, where it is to be closed.
+    fn check_open(&mut self, session: u32) -> Result<(), String> {
+        self.connection(session).and_then(|connection| connection.closing.take()).map_or(Ok(()), Err)
+    }
+
     /// What waits for a connection; or why its connection is over. From now on its task is woken when that changes.
     fn look(&mut self, cx: &Context<'_>, session: u32, input: &Input) -> Result<Waiting, String> {
         let waiting = Waiting { bytes: self.outgoing.waiting(session), writable: self.outgoing.writable(session) };
+        self.check_open(session)?;
         let connection = self.connection(session).ok_or("it is gone")?;
-        if let Some(reason) = connection.closing.take() {
-            return Err(reason);
-        }
         connection.full = input.must_wait(waiting.bytes);
         match &mut connection.waker {
             Some(waker) => waker.clone_from(cx.waker()),
@@ -196,8 +200,9 @@ impl State {
         Ok(waiting)
     }
 
-    /// Everything that one read of `n` bytes brought.
+    /// Everything that one read of `n` bytes brought; nothing of it is done for a connection that was closed meanwhile.
     fn receive(&mut self, session: u32, input: &mut Input, scratch: &mut [u8], n: usize) -> Result<(), String> {
+        self.check_open(session)?;
         let now = self.read_clock();
         if input.need > SCRATCH {
             input.need = 0;

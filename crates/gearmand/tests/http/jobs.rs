@@ -115,6 +115,21 @@ async fn a_workload_is_shown_up_to_a_length() {
     }
 }
 
+/// What a worker said of a job that failed was told whole: up to 64 MiB, for which no memory was claimed.
+#[tokio::test]
+async fn an_exception_is_shown_up_to_a_length() {
+    let (server, _file) = HttpServer::obeying("[function.f]\nkeep-results = 10\n").await;
+    server.gearman.peer().await.ask(SUBMIT_JOB_BG, &[&b"f"[..], b"", b""]).await;
+    let mut worker = server.gearman.worker(&["f"]).await;
+    worker.grab(&[b"H:test:1", b"f", b""]).await;
+    let exception = format!("a{}", "é".repeat(1 << 20));
+    worker.send(WORK_EXCEPTION, &[b"H:test:1", exception.as_bytes()]).await;
+    worker.sync().await;
+    let failed = server.found("/api/v1/jobs/H:test:1").await;
+    assert_eq!(failed["reason"], "exception");
+    assert!(failed["text"] == exception[..256 * 1024 - 1], "{} bytes", failed["text"].as_str().unwrap().len());
+}
+
 /// Most jobs are of another function. What is there all the time is found once, whatever comes and goes between two pages.
 #[tokio::test]
 async fn jobs_of_a_function_among_many_others() {

@@ -91,6 +91,30 @@ async fn a_workload_of_64_mb_each_way_as_in_c() {
     assert!(peak(&server) < TIMES * LARGE, "{} MB", peak(&server) >> 20);
 }
 
+/// `unique` and what else is small could be anything: a list of numbers took sixteen times its length. And what was wrong was
+/// told whole, by an answer that nothing was claimed for, to somebody who may take hours to read it.
+#[tokio::test]
+async fn what_ought_to_be_small_takes_no_memory() {
+    let folder = Folder::new("http-large-small");
+    let (server, address) = start(&[], &folder);
+    let mut client = client(address).await;
+    let (list, text) = (format!("[0{}]", ",0".repeat(8 << 20)), "A".repeat(16 << 20));
+    for (body, said) in [
+        (format!("{{\"unique\":{list}}}"), "unique: it has to be a string"),
+        (format!("{{\"unique\":\"{text}\"}}"), "unique has more than 64 bytes"),
+        (format!("{{\"delay\":{{\"x\":{list}}}}}"), "delay: {} is no number of seconds"),
+        (format!("{{\"background\":{list}}}"), "background: [] is neither true nor false"),
+        (format!("{{\"priority\":\"{text}\"}}"), "priority: \"AAAA"),
+        (format!("{{\"timeout\":\"{text}\"}}"), "timeout: \"AAAA"),
+        (format!("{{\"{text}\":1}}"), "the body: unknown field `AAAA"),
+    ] {
+        let answer = client.ask("POST", JOBS, &["Content-Type: application/json"], body.as_bytes()).await.expect(422);
+        let detail = detail(&answer);
+        assert!(detail.starts_with(said) && detail.len() <= 1024, "{} bytes: {:.100}", detail.len(), detail);
+        assert!(peak(&server) < 100 << 20, "{} MB: {said}", peak(&server) >> 20);
+    }
+}
+
 #[tokio::test]
 async fn what_is_too_large_is_refused_before_it_is_sent() {
     let folder = Folder::new("http-too-large");

@@ -4,9 +4,8 @@ use crate::broker::snapshot::DeadLetter;
 use crate::http::api::jobs::{With, Workload};
 use crate::http::api::list::{gather, next, part};
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, json, seconds};
+use crate::http::reply::{Problem, Reply, large_json, seconds};
 use crate::http::{Http, Request, names};
-use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -60,12 +59,12 @@ pub(crate) async fn list(http: Arc<Http>, request: Request) -> Result<Reply, Pro
     let look = |broker: &crate::broker::Broker, _: &_, part| broker.dead_letters(function.as_deref(), part);
     let page = gather(&http, part(&request)?, look).await;
     let dead = page.entries.iter().map(Dead::from).collect();
-    Ok(json(StatusCode::OK, &All { dead, next: next(page.next) }))
+    large_json(http.budget.claim(), &All { dead, next: next(page.next) })
 }
 
 pub(crate) async fn one(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let letter = http.look(|broker, _| broker.dead_letter(request.name("handle")));
     let letter = letter.ok_or_else(|| Problem::not_found("there is no such dead letter"))?;
     let workload = letter.workload.as_deref().map(Workload::new);
-    Ok(json(StatusCode::OK, &With { what: Dead::from(&letter), workload }))
+    large_json(http.budget.claim(), &With { what: Dead::from(&letter), workload })
 }

@@ -5,7 +5,7 @@ use crate::broker::policy::Policy;
 use crate::broker::snapshot;
 use crate::http::api::list::{gather, next, part};
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, json, seconds};
+use crate::http::reply::{Problem, Reply, json, large_json, seconds};
 use crate::http::{Http, Request, names};
 use gearman_core::protocol::message::Priority;
 use hyper::StatusCode;
@@ -161,7 +161,7 @@ struct One {
 pub(crate) async fn list(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let page = gather(&http, part(&request)?, |broker, now, part| broker.functions_with_activity(now, part)).await;
     let functions = page.entries.iter().map(Function::from).collect();
-    Ok(json(StatusCode::OK, &All { functions, next: next(page.next) }))
+    large_json(http.budget.claim(), &All { functions, next: next(page.next) })
 }
 
 pub(crate) async fn one(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {

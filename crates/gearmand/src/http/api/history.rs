@@ -2,10 +2,9 @@
 
 use crate::http::api::functions::check_known;
 use crate::http::history::STEP;
-use crate::http::reply::{Problem, Reply, json, seconds};
+use crate::http::reply::{Problem, Reply, large_json, seconds};
 use crate::http::samples::Sample;
 use crate::http::{Http, Request};
-use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -22,5 +21,5 @@ pub(crate) async fn samples(http: Arc<Http>, request: Request) -> Result<Reply, 
     function.as_deref().map_or(Ok(()), |function| check_known(&http, function))?;
     let now = http.look(|_, now| now.wall);
     let samples = http.history.samples(function.as_deref());
-    Ok(json(StatusCode::OK, &History { step: seconds(STEP), now: seconds(now), samples }))
+    large_json(http.budget.claim(), &History { step: seconds(STEP), now: seconds(now), samples })
 }

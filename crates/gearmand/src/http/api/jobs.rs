@@ -10,18 +10,17 @@ use crate::cluster::ask::Seen;
 use crate::http::api::functions::check_known;
 use crate::http::api::list::{gather, next, part};
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, json, seconds};
+use crate::http::reply::{Problem, Reply, large_json, seconds};
 use crate::http::{Http, Request, elsewhere, names};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use hyper::StatusCode;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So much of a workload or a result is shown.
+/// So much of a workload, a result or an exception is shown.
 const SHOWN: usize = 256 * 1024;
 
 /// A job, as it is shown.
@@ -84,14 +83,17 @@ struct Begin<'a> {
 impl<'a> Begin<'a> {
     fn new(bytes: &'a [u8]) -> Begin<'a> {
         let begin = &bytes[..bytes.len().min(SHOWN)];
-        let truncated = begin.len() < bytes.len();
-        let text = match std::str::from_utf8(begin) {
-            Ok(text) => Some(text),
-            // The cut is within a character.
-            Err(e) if truncated && e.error_len().is_none() => std::str::from_utf8(&begin[..e.valid_up_to()]).ok(),
-            Err(_) => None,
-        };
-        Begin { text, base64: BASE64_STANDARD.encode(begin), truncated }
+        let text = std::str::from_utf8(begin_of_text(bytes)).ok();
+        Begin { text, base64: BASE64_STANDARD.encode(begin), truncated: begin.len() < bytes.len() }
+    }
+}
+
+/// The same of a text: up to the last character that is whole.
+fn begin_of_text(bytes: &[u8]) -> &[u8] {
+    let begin = &bytes[..bytes.len().min(SHOWN)];
+    match std::str::from_utf8(begin) {
+        Err(e) if begin.len() < bytes.len() && e.error_len().is_none() => &begin[..e.valid_up_to()],
+        _ => begin,
     }
 }
 
@@ -154,7 +156,9 @@ impl<'a> Over<'a> {
                 let (result_base64, result_truncated) = (Some(base64), Some(truncated));
                 Over { state: "done", result: text, result_base64, result_truncated, ..over }
             }
-            Outcome::Failed(reason, text) => Over { reason: Some(reason.name()), text: Some(shown(text)), ..over },
+            Outcome::Failed(reason, text) => {
+                Over { reason: Some(reason.name()), text: Some(shown(begin_of_text(text))), ..over }
+            }
             Outcome::Cancelled => Over { reason: Some("cancelled"), ..over },
         }
     }
@@ -207,7 +211,7 @@ pub(crate) async fn of_function(http: Arc<Http>, request: Request) -> Result<Rep
     // Their numbers in the broker mean nothing to anybody: within a page, those that run go first, then they go by age.
     page.entries.sort_by_key(|job| (rank(job), job.handle.len(), job.handle.clone()));
     let jobs = page.entries.iter().map(Job::from).collect();
-    Ok(json(StatusCode::OK, &All { jobs, next: next(page.next) }))
+    large_json(http.budget.claim(), &All { jobs, next: next(page.next) })
 }
 
 fn rank(job: &JobInfo) -> usize {
@@ -266,10 +270,10 @@ async fn show(http: &Http, request: &Request, name: Named<'_>, here: Option<Foun
                 ..Job::from(&*info)
             };
             let workload = whole.then(|| Workload::new(&workload));
-            Ok(json(StatusCode::OK, &With { what: job, workload }))
+            large_json(http.budget.claim(), &With { what: job, workload })
         }
         Some(Found::Kept(function, outcome)) => {
-            Ok(json(StatusCode::OK, &Over::new(request.name("handle"), &function, &outcome)))
+            large_json(http.budget.claim(), &Over::new(request.name("handle"), &function, &outcome))
         }
     }
 }
@@ -278,7 +282,7 @@ async fn show_elsewhere(http: &Http, request: &Request, name: Named<'_>) -> Resu
     let seen = elsewhere::look(http, elsewhere::which(http, name)).await?;
     let seen = seen.filter(|seen| request.rights.sees(&seen.function)).ok_or_else(unknown)?;
     let handle = http.look(|broker, _| broker.handle_of(seen.id));
-    Ok(json(StatusCode::OK, &Elsewhere::new(&handle, &seen)))
+    large_json(http.budget.claim(), &Elsewhere::new(&handle, &seen))
 }
 
 fn unknown() -> Problem {

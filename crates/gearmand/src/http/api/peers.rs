@@ -3,9 +3,8 @@
 use crate::broker::snapshot::peers::Peer;
 use crate::http::api::list::{gather, next, part};
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, json, seconds};
+use crate::http::reply::{Problem, Reply, large_json, seconds};
 use crate::http::{Http, Request};
-use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -67,11 +66,11 @@ struct Connections {
 pub(crate) async fn workers(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let page = gather(&http, part(&request)?, |broker, now, part| broker.peers(now, part, true)).await;
     let workers = page.entries.into_iter().map(Connection::from).collect();
-    Ok(json(StatusCode::OK, &Workers { workers, next: next(page.next) }))
+    large_json(http.budget.claim(), &Workers { workers, next: next(page.next) })
 }
 
 pub(crate) async fn connections(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let page = gather(&http, part(&request)?, |broker, now, part| broker.peers(now, part, false)).await;
     let connections = page.entries.into_iter().map(Connection::from).collect();
-    Ok(json(StatusCode::OK, &Connections { connections, next: next(page.next) }))
+    large_json(http.budget.claim(), &Connections { connections, next: next(page.next) })
 }

@@ -3,9 +3,8 @@
 use crate::broker::policy::{Rule, Source};
 use crate::http::api::functions::Keys;
 use crate::http::api::list::{gather, next, part};
-use crate::http::reply::{Problem, Reply, json};
+use crate::http::reply::{Problem, Reply, large_json};
 use crate::http::{Http, Request, names};
-use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -38,5 +37,5 @@ struct All {
 pub(crate) async fn list(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let page = gather(&http, part(&request)?, |broker, _, part| broker.policies(part)).await;
     let policies = page.entries.into_iter().map(Policy::from).collect();
-    Ok(json(StatusCode::OK, &All { policies, next: next(page.next) }))
+    large_json(http.budget.claim(), &All { policies, next: next(page.next) })
 }

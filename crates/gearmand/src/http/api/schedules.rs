@@ -1,9 +1,8 @@
 //! Schedules, listed: there are never more than a file may have.
 
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, json};
+use crate::http::reply::{Problem, Reply, large_json};
 use crate::http::{Http, Request};
-use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -35,5 +34,5 @@ pub(crate) async fn list(http: Arc<Http>, _: Request) -> Result<Reply, Problem> 
         next: of.next,
         last: of.last,
     });
-    Ok(json(StatusCode::OK, &All { schedules: schedules.collect() }))
+    large_json(http.budget.claim(), &All { schedules: schedules.collect() })
 }

@@ -2,9 +2,8 @@
 
 use crate::cluster::ask::ServerSeen;
 use crate::http::elsewhere::servers;
-use crate::http::reply::{Problem, Reply, json, seconds};
+use crate::http::reply::{Problem, Reply, large_json, seconds};
 use crate::http::{Http, Request};
-use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,5 +44,5 @@ struct All {
 
 pub(crate) async fn list(http: Arc<Http>, _: Request) -> Result<Reply, Problem> {
     let servers = servers(&http).await?.into_iter().map(Server::from).collect();
-    Ok(json(StatusCode::OK, &All { servers }))
+    large_json(http.budget.claim(), &All { servers })
 }

@@ -7,6 +7,7 @@ use crate::http::client::{Connection, MAX_DATA};
 use crate::http::pieces::Pieces;
 use crate::http::reply::{Problem, Reply, json, with_body};
 use crate::http::request::{Via, parse_json};
+use crate::http::small::small;
 use crate::http::submitting::{End, Outcome, begin, queue, wait};
 use crate::http::{Http, Request, names};
 use base64::Engine;
@@ -45,17 +46,17 @@ struct Body<'a> {
     workload: Cow<'a, str>,
     #[serde(borrow, default)]
     workload_base64: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "small")]
     unique: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "small")]
     priority: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "small")]
     background: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "small")]
     delay: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "small")]
     at: Value,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "small")]
     timeout: Value,
 }
 
