@@ -127,14 +127,14 @@ mod tests {
     #[test]
     fn servers_to_help() {
         let (options, unused) =
-            read(&["--peer", "a:1", "--peer=tls://b,unix:///run/g.sock", "--ssl-ca-file=ca.pem"]).unwrap();
+            read(&["--peer", "a:1", "--peer=tls://b,unix:///run/g.sock", "--ssl-ca-file=/ca.pem"]).unwrap();
         let peers: Vec<String> = options.config().peers.iter().map(ToString::to_string).collect();
         assert_eq!(peers, ["a:1", "tls://b:4730", "unix:///run/g.sock"]);
         assert!(unused.is_empty(), "{unused:?}");
         let tls =
             options.config().peers.iter().filter_map(|peer| options.config().peer_tls.of(peer)).collect::<Vec<_>>();
         assert_eq!(tls.len(), 1);
-        assert_eq!(tls[0].ca_file.as_deref(), Some(Path::new("ca.pem")));
+        assert_eq!(tls[0].ca_file.as_deref(), Some(Path::new("/ca.pem")));
         assert!(read(&[]).unwrap().0.config().peers.is_empty());
     }
 
