@@ -145,6 +145,7 @@
 //! ---- HTTP ----
 //! http::patience     a stream whose peer has to read
 //! http::places       connections, so many at most
+//! http::small        texts and values of JSON, cut to what is small
 //! http::reply        bodies, and problems
 //! http::budget       memory for large bodies
 //! http::request      paths, queries and bodies, within bounds

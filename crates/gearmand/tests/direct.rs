@@ -3,6 +3,7 @@
 use crate::process::Folder;
 use crate::util::*;
 use gearmand::Listener;
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 #[tokio::test]
@@ -144,7 +145,10 @@ async fn a_job_is_not_given_to_those_who_are_gone_together_with_its_worker() {
         killed.push(worker);
     }
     client.sync().await;
-    drop(killed);
+    // At once, also where a process that begins meanwhile has inherited them for a moment.
+    for worker in &mut killed {
+        worker.stream.shutdown().await.unwrap();
+    }
     let mut worker = server.worker(&["f"]).await;
     worker.grab(&[b"H:test:1", b"f", b"x"]).await;
     worker.send(WORK_COMPLETE, &[b"H:test:1", b"done"]).await;

@@ -26,16 +26,6 @@ fn escaped(name: &[u8]) -> String {
     text
 }
 
-/// A text, or of a longer one so many bytes at most, and a mark.
-pub(crate) fn begin(text: &str, most: usize) -> Cow<'_, str> {
-    if text.len() <= most {
-        return Cow::Borrowed(text);
-    }
-    // Up to the last character that is whole.
-    let begin = text.as_bytes()[..most].utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    Cow::Owned(format!("{begin}…"))
-}
-
 /// Where a function is to be found.
 pub(crate) fn function(name: &[u8]) -> String {
     format!("/api/v1/functions/{}", encode(name))
@@ -75,13 +65,6 @@ mod tests {
             assert_eq!(shown(name), text, "{}", name.escape_ascii());
         }
         assert!(matches!(shown(b"mail"), Cow::Borrowed(_)));
-    }
-
-    #[test]
-    fn a_text_is_cut_between_characters() {
-        for (most, expected) in [(0, "…"), (1, "a…"), (2, "a…"), (3, "aé…"), (4, "aéb"), (5, "aéb")] {
-            assert_eq!(begin("aéb", most), expected);
-        }
     }
 
     #[test]

@@ -7,12 +7,15 @@
 
 use crate::http::budget::Claim;
 use crate::http::names::shown;
+use crate::http::reply::{Problem, Reply, with_body};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Buf, Bytes};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::StatusCode;
 use hyper::body::{Body, Frame, SizeHint};
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -135,6 +138,19 @@ impl Piece {
     }
 }
 
+/// A value as JSON, which may be large: what is claimed for it is free when it is sent.
+///
+/// # Errors
+/// 503, where others have taken the rest.
+pub(crate) fn large_json(mut claim: Claim, value: &impl Serialize) -> Result<Reply, Problem> {
+    let body = serde_json::to_vec(value);
+    let body = body.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    claim.grow(body.len())?;
+    let mut pieces = Pieces::new(claim);
+    pieces.plain(body.into_boxed_slice());
+    Ok(with_body(StatusCode::OK, "application/json", pieces.into_body()))
+}
+
 impl Body for Pieces {
     type Data = Bytes;
     type Error = Infallible;
@@ -204,5 +220,21 @@ mod tests {
         let mut all = pieces();
         all.base64_string("yz".into());
         assert_eq!(all.size_hint().exact(), None);
+    }
+
+    /// A list, or a job with its workload, was no large body: each connection could have one that nothing was claimed for.
+    #[tokio::test]
+    async fn a_large_value_has_its_memory_until_it_is_sent() {
+        let budget = Budget::of(1 << 20);
+        let text = "a\n".repeat(150_000);
+        let large = || large_json(budget.claim(), &text);
+        let (one, other) = (large().unwrap(), large().unwrap());
+        assert_eq!(large().map_err(Reply::from).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(large_json(budget.claim(), &"small").is_ok());
+        let length = one.body().size_hint().exact();
+        let sent = one.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((length, serde_json::from_slice(&sent).ok()), (Some(sent.len() as u64), Some(text.clone())));
+        assert!(large().is_ok());
+        drop(other);
     }
 }

@@ -4,9 +4,7 @@
 //!
 //! Invariant: nothing that a peer sent is in a header, and in a body only where its type says that it is no HTML.
 
-use crate::http::budget::Claim;
-use crate::http::names::begin;
-use crate::http::pieces::Pieces;
+use crate::http::small::begin;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -109,19 +107,6 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     }
 }
 
-/// The same of a value that may be large: what is claimed for it is free when it is sent.
-///
-/// # Errors
-/// 503, where others have taken the rest.
-pub(crate) fn large_json(mut claim: Claim, value: &impl Serialize) -> Result<Reply, Problem> {
-    let body = serde_json::to_vec(value);
-    let body = body.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    claim.grow(body.len())?;
-    let mut pieces = Pieces::new(claim);
-    pieces.plain(body.into_boxed_slice());
-    Ok(with_body(StatusCode::OK, "application/json", pieces.into_body()))
-}
-
 /// A duration, or a time since 1970, in seconds: exact to the microsecond.
 pub(crate) fn seconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e6
@@ -204,27 +189,5 @@ impl From<Problem> for Reply {
             reply.headers_mut().insert(ALLOW, allow);
         }
         reply
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::http::budget::Budget;
-
-    /// A list, or a job with its workload, was no large body: each connection could have one that nothing was claimed for.
-    #[tokio::test]
-    async fn a_large_value_has_its_memory_until_it_is_sent() {
-        let budget = Budget::of(1 << 20);
-        let text = "a\n".repeat(150_000);
-        let large = || large_json(budget.claim(), &text);
-        let (one, other) = (large().unwrap(), large().unwrap());
-        assert_eq!(large().unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(large_json(budget.claim(), &"small").is_ok());
-        let length = one.body().size_hint().exact();
-        let sent = one.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!((length, serde_json::from_slice(&sent).ok()), (Some(sent.len() as u64), Some(text.clone())));
-        assert!(large().is_ok());
-        drop(other);
     }
 }

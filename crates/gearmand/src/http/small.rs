@@ -1,16 +1,27 @@
-//! A value of JSON that ought to be small, however large it is: what is too much of it is read past, and takes no memory.
+//! Texts and values of JSON that ought to be small, however large they are: what is too much of them is left out, and takes no
+//! memory.
 //!
-//! Owns how much is kept. Must never know what the value means.
+//! Owns how they are cut. Must never know what they mean.
 
-use crate::http::names::begin;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 
-/// So much of a text is kept: more than any that is right has.
+/// So much of a text in JSON is kept: more than any that is right has.
 const TEXT: usize = 256;
 
-/// Of a text its begin, of a list or an object nothing that is in it: enough to say what is wrong with it.
+/// A text, or of a longer one so many bytes at most, and a mark.
+pub(crate) fn begin(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    // Up to the last character that is whole.
+    let begin = text.as_bytes()[..most].utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    Cow::Owned(format!("{begin}…"))
+}
+
+/// A value: of a text its begin, of a list or an object nothing that is in it: enough to say what is wrong with it.
 ///
 /// # Errors
 /// It is no JSON.
@@ -71,6 +82,13 @@ mod tests {
         let mut json = serde_json::Deserializer::from_str(text);
         let value = small(&mut json)?;
         json.end().map(|()| value)
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (most, expected) in [(0, "…"), (1, "a…"), (2, "a…"), (3, "aé…"), (4, "aéb"), (5, "aéb")] {
+            assert_eq!(begin("aéb", most), expected);
+        }
     }
 
     #[test]

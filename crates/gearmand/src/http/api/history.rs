@@ -2,7 +2,8 @@
 
 use crate::http::api::functions::check_known;
 use crate::http::history::STEP;
-use crate::http::reply::{Problem, Reply, large_json, seconds};
+use crate::http::pieces::large_json;
+use crate::http::reply::{Problem, Reply, seconds};
 use crate::http::samples::Sample;
 use crate::http::{Http, Request};
 use serde::Serialize;

@@ -3,7 +3,8 @@
 use crate::broker::snapshot::peers::Peer;
 use crate::http::api::list::{gather, next, part};
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, large_json, seconds};
+use crate::http::pieces::large_json;
+use crate::http::reply::{Problem, Reply, seconds};
 use crate::http::{Http, Request};
 use serde::Serialize;
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 use crate::broker::policy::{Rule, Source};
 use crate::http::api::functions::Keys;
 use crate::http::api::list::{gather, next, part};
-use crate::http::reply::{Problem, Reply, large_json};
+use crate::http::pieces::large_json;
+use crate::http::reply::{Problem, Reply};
 use crate::http::{Http, Request, names};
 use serde::Serialize;
 use std::sync::Arc;

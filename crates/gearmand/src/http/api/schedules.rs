@@ -1,7 +1,8 @@
 //! Schedules, listed: there are never more than a file may have.
 
 use crate::http::names::shown;
-use crate::http::reply::{Problem, Reply, large_json};
+use crate::http::pieces::large_json;
+use crate::http::reply::{Problem, Reply};
 use crate::http::{Http, Request};
 use serde::Serialize;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use crate::cluster::ask::ServerSeen;
 use crate::http::elsewhere::servers;
-use crate::http::reply::{Problem, Reply, large_json, seconds};
+use crate::http::pieces::large_json;
+use crate::http::reply::{Problem, Reply, seconds};
 use crate::http::{Http, Request};
 use serde::Serialize;
 use std::sync::Arc;
