@@ -56,7 +56,6 @@ $server = fake_server(function (FakePeer $peer) {
     $peer->wait();
 });
 $client = loop_client($server->port);
-$client->setTimeout(1000);
 $suspended = $failed = [];
 $client->setCompleteCallback(function (GearmanTask $task) use (&$suspended) {
     $suspended[] = Fiber::getCurrent();
@@ -67,6 +66,8 @@ $client->setFailCallback(function (GearmanTask $task) use (&$failed) { $failed[]
 $client->addTask('f', 'a');
 $client->addTask('f', 'b');
 $in_fibers = new $in_fibers($client);
+loop([$in_fibers], function () use (&$suspended) { return $suspended; });
+$client->setTimeout(100);
 loop([$in_fibers], function () use (&$failed) { return $failed; });
 $suspended[0]->resume();
 show('failed', ...$failed);

@@ -511,17 +511,17 @@ fn a_full_server_refuses_connections_and_can_be_looked_at() {
     let mut server = Running::start(&["--file-descriptors=400", "--http-listen=127.0.0.1:0"], &folder);
     let line = server.said("HTTP at http://");
     let http = line.rsplit("http://").next().unwrap().trim().to_owned();
-    let mut many: Vec<TcpStream> = (0..261).map(|_| server.connect()).collect();
+    let mut many: Vec<TcpStream> = (0..257).map(|_| server.connect()).collect();
     assert!(many.iter_mut().all(|one| ask(one, "version\n").starts_with("OK ")));
     let mut one_too_many = server.connect();
     one_too_many.set_read_timeout(Some(LONG)).unwrap();
     assert_eq!(one_too_many.read(&mut [0]).unwrap(), 0);
-    server.line_with("refused, there are 261 already");
+    server.line_with("refused, there are 257 already");
     let mut looking = TcpStream::connect(http).unwrap();
     looking.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
     let mut metrics = String::new();
     looking.read_to_string(&mut metrics).unwrap();
-    for value in ["connections 261", "connections_limit 261", "connections_refused_total 1"] {
+    for value in ["connections 257", "connections_limit 257", "connections_refused_total 1"] {
         assert!(metrics.lines().any(|line| line == format!("gearmand_{value}")), "{value} in {metrics}");
     }
     many.clear();

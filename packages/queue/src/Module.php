@@ -47,12 +47,13 @@ final class Module
     private static function make(string $class, Options $options): array
     {
         $before = [];
-        foreach (self::SETTINGS as $name => $value) {
-            $before[$name] = @ini_set($name, $value);
-        }
-        $servers = getenv(self::SERVERS, true);
-        $servers === false || putenv(self::SERVERS);
+        // Where putenv() is disabled, they stay.
+        $servers = function_exists('putenv') ? getenv(self::SERVERS, true) : false;
         try {
+            foreach (self::SETTINGS as $name => $value) {
+                $before[$name] = @ini_set($name, $value);
+            }
+            $servers === false || putenv(self::SERVERS);
             $made = new $class();
         } finally {
             $servers === false || putenv(self::SERVERS . "=$servers");

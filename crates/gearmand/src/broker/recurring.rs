@@ -211,12 +211,14 @@ impl Broker {
         let run = Run { name: name.clone(), due, at: now.wall.as_secs() };
         let Some(function) = self.function(now, &schedule.function) else { return };
         let (unique, workload) = (&schedule.unique, &schedule.workload);
-        if self.same(now, function, (unique, workload), true).is_some()
-            || self.taken_by(now, function, unique, workload).is_some()
-        {
+        let same = self.same(now, function, (unique, workload), true);
+        if same.is_some() || self.taken_by(now, function, unique, workload).is_some() {
             tracing::info!("schedule {name}: its unique key is taken by the job before, so none is added");
             self.functions[function].activity().coalesced += 1;
-            return self.ran(run);
+            return match same.map(|id| &self.jobs.arena[id]).filter(|job| job.state == State::Storing) {
+                Some(job) => _ = self.recurring.storing.insert(job.number, run),
+                None => self.ran(run),
+            };
         }
         let of = &self.functions[function];
         let limit = of.limit(schedule.priority);

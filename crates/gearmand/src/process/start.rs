@@ -160,13 +160,16 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 fn share(descriptors: usize, tls: bool, http: bool, config: &mut Config) {
     /// For files, databases and listeners.
     const OTHERS: usize = 64;
+    /// Of a thread with its runtime.
+    const OF_THREAD: usize = 4;
     /// Who waits for a job over HTTP takes so many more than one connection.
     const OF_HTTP: usize = 3;
     config.max_handshakes = config.max_handshakes.min(descriptors / 8);
     config.http.connections = config.http.connections.min(descriptors / 16);
     let handshakes = if tls { config.max_handshakes } else { 0 };
     let http = if http { OF_HTTP * config.http.connections } else { 0 };
-    config.max_connections = descriptors - OTHERS.min(descriptors / 4) - handshakes - http;
+    let others = OTHERS + OF_THREAD * config.threads;
+    config.max_connections = descriptors - others.min(descriptors / 4) - handshakes - http;
 }
 
 /// As many descriptors as were asked for, or as the user may have. How many that is.

@@ -213,6 +213,17 @@ fn a_run_whose_job_cannot_be_stored_is_no_run() {
     assert_eq!((d.keys().len(), stored(&d), runs(&d.b)), (1, Some(810), (Some(810), Some(4400))));
 }
 
+/// The disk takes longer than a minute: the second run has the first one's job, which is not stored either. It counted as run.
+#[test]
+fn a_run_that_joins_a_job_on_its_way_to_the_disk_is_none_before_it_is_there() {
+    let mut d = disk(schedule("* * * * *"));
+    d.b.tick(20);
+    d.b.tick(60);
+    assert_eq!((d.b.broker.len(), runs(&d.b)), (1, (None, Some(140))));
+    d.fail();
+    assert_eq!((d.b.broker.len(), runs(&d.b)), (0, (None, Some(80))), "it is due");
+}
+
 /// As long as it is not late, or for as long as it takes where one run is made up.
 #[test]
 fn a_run_that_cannot_be_stored_for_long_is_missed() {
