@@ -6,7 +6,6 @@ What made pecl gearman hang, or broke its connections
 <?php
 require __DIR__ . '/bugs.inc';
 
-/** A port where nobody listens. */
 entry(10, 'a job after jobStatusByUniqueKey()', function ($name) {
     $client = client();
     return [$client->jobStatusByUniqueKey($name), $client->doBackground($name, 'x') !== ''];

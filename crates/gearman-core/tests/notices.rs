@@ -34,6 +34,15 @@ async fn telling(script: &Script) -> Conversation {
     server
 }
 
+/// It has a job at such a server, and has asked for two in advance.
+async fn asked_for_two_in_advance(script: &Script) -> Conversation {
+    let mut server = telling(script).await;
+    server.assign("H:x:1").await;
+    server.expect(GRAB_JOB_ALL, "").await;
+    server.expect(GRAB_JOB_ALL, "").await;
+    server
+}
+
 fn attempt(handle: &str, number: &str) -> Packet {
     JOB_NOTICE.with(format!("{handle}\0attempt\0{number}"))
 }
@@ -156,10 +165,7 @@ fn a_running_job_learns_that_it_was_cancelled() {
 fn a_job_in_advance_that_was_cancelled_is_not_run() {
     told_worker_meets(
         async |script| {
-            let mut server = telling(script).await;
-            server.assign("H:x:1").await;
-            server.expect(GRAB_JOB_ALL, "").await;
-            server.expect(GRAB_JOB_ALL, "").await;
+            let mut server = asked_for_two_in_advance(script).await;
             server.reply_at_once(&[job("H:x:2"), job("H:x:3"), cancelled("H:x:2"), cancelled("H:x:1")]).await;
             server.done("H:x:1").await;
             // Once more for as many, as there is none in advance.
@@ -185,10 +191,7 @@ fn a_job_in_advance_that_was_cancelled_is_not_run() {
 fn a_job_that_was_cancelled_on_its_way_is_not_run() {
     told_worker_meets(
         async |script| {
-            let mut server = telling(script).await;
-            server.assign("H:x:1").await;
-            server.expect(GRAB_JOB_ALL, "").await;
-            server.expect(GRAB_JOB_ALL, "").await;
+            let mut server = asked_for_two_in_advance(script).await;
             server.done("H:x:1").await;
             server.reply_at_once(&[job("H:x:2"), cancelled("H:x:2"), job("H:x:3")]).await;
             server.expect(GRAB_JOB_ALL, "").await;

@@ -39,7 +39,9 @@ impl Watch {
 
     /// There is something to do now.
     pub fn rouse(&mut self) {
-        self.ready_at(Some(Instant::now()));
+        if let Some(watched) = self.ours() {
+            watched.ready_at(Some(Instant::now()));
+        }
     }
 
     /// There is something to do from that moment on, whatever sockets do.

@@ -19,7 +19,26 @@ const PATIENCE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub(crate) struct Syslog {
     path: PathBuf,
-    socket: Arc<Mutex<Option<UnixDatagram>>>,
+    socket: Arc<Mutex<Option<Open>>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    socket: UnixDatagram,
+    /// It had no room for the last line, and is not waited for.
+    full: bool,
+}
+
+impl Open {
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        let sent = self.socket.send(message);
+        let full = sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        if full != self.full {
+            self.socket.set_nonblocking(full)?;
+            self.full = full;
+        }
+        sent.map(drop)
+    }
 }
 
 impl Syslog {
@@ -31,28 +50,24 @@ impl Syslog {
         let mut message = format!("<{}>gearmand[{}]: ", DAEMON | severity, std::process::id()).into_bytes();
         message.extend_from_slice(text.trim_ascii_end());
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = &*socket {
+        if let Some(open) = &mut *socket {
             match open.send(&message) {
-                Ok(_) => return open.set_nonblocking(false),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    open.set_nonblocking(true)?;
-                    return Err(error);
-                }
-                Err(_) => *socket = None,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => *socket = None,
+                sent => return sent,
             }
         }
-        let new = open(&self.path)?;
+        let mut new = open(&self.path)?;
         new.send(&message)?;
         *socket = Some(new);
         Ok(())
     }
 }
 
-fn open(path: &Path) -> io::Result<UnixDatagram> {
+fn open(path: &Path) -> io::Result<Open> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(path)?;
     socket.set_write_timeout(Some(PATIENCE))?;
-    Ok(socket)
+    Ok(Open { socket, full: false })
 }
 
 /// One line of the log.
@@ -139,7 +154,7 @@ mod tests {
         let full = || (0..100_000).find_map(|_| syslog.send(6, &[b'x'; 1000]).err()).unwrap();
         // Each line waited, so that ten connections a second stopped all.
         let waits = || {
-            let flags = fcntl(syslog.socket.lock().unwrap().as_ref().unwrap(), FcntlArg::F_GETFL).unwrap();
+            let flags = fcntl(&syslog.socket.lock().unwrap().as_ref().unwrap().socket, FcntlArg::F_GETFL).unwrap();
             !OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK)
         };
         assert!(waits());
