@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # php-debian.sh make FOLDER VERSION SUITE [SUITE]: a Debian in FOLDER/root with that PHP; from the second suite
 # comes only what the first does not have. Does nothing where it is there already. Exit code 69: the mirror does not have it.
-# With PHP go its headers and what compiles, or the packages that PHP_WITH names.
+# With PHP go its headers and what compiles, or the packages that PHP_WITH names. VERSION "none": a Debian as bare as its image.
 #
 # php-debian.sh run FOLDER COMMAND...: runs the command in there, in this folder, with this machine's Rust toolchain.
 #
@@ -49,10 +49,11 @@ make_root() {
     touch "$place/ready"
 }
 packages() {
-    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends) with
+    local with
+    in_root -- apt-get -q update || return
+    if [ "$1" = none ]; then return; fi
     read -ra with <<<"${PHP_WITH:-php$1-dev gcc libc6-dev libclang-dev make valgrind}"
-    in_root -- apt-get -q update &&
-        in_root -- "${install[@]}" "php$1-cli" "${with[@]}"
+    in_root -- env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "php$1-cli" "${with[@]}"
 }
 
 run() {

@@ -22,6 +22,16 @@ check 'all may read what is installed' '' "$(find "$stage" -mindepth 1 ! -perm -
 check 'and look into its folders' '' "$(find "$stage" -mindepth 1 -type d ! -perm -o=x)"
 rm -r "$stage"
 
+context="beside Debian's PHP of the same version: "
+other=$scratch/php-config
+# shellcheck disable=SC2016
+printf '#!/bin/sh\nif [ "$1" = --extension-dir ]; then echo /opt/php/extensions; else exec "%s" "$@"; fi\n' "$(command -v "$PHP_CONFIG")" >"$other"
+chmod +x "$other"
+check_that 'installs' eval '(export PHP_CONFIG=$other PHP_INI_SCAN_DIR=/opt/php/conf.d && install)'
+check 'all of it where that PHP reads it' '/opt/php/conf.d/gearman_rs.ini /opt/php/extensions/gearman_rs.so' \
+    "$(find "$stage" \( -name '*.ini' -o -name '*.so' \) -printf '/%P\n' | sort | xargs)"
+rm -r "$stage"
+
 context='for a package: '
 mkdir -p target/deb/build
 check_that 'installs below a folder with blanks' quietly make -C target/deb/build -f "$PWD/packaging/deb/rules" override_dh_auto_install

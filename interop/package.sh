@@ -21,9 +21,11 @@ zip=$(MODULE=$MODULE scripts/package.sh "$scratch/one") || fail 'package.sh'
 pattern=$("$PHP" -n -r 'echo PHP_MAJOR_VERSION, "\.", PHP_MINOR_VERSION, "-(x86_64|arm64)-linux-(glibc|musl)",
     PHP_DEBUG ? "-debug" : "", PHP_ZTS ? "-zts" : "-nts";')
 check_that "the zip's name: $(basename "$zip")" grep -qxE "php_gearman-${version//./\\.}_php$pattern\.zip" <<<"$(basename "$zip")"
-check 'what is in it' 'gearman.so LICENSE-APACHE LICENSE-MIT README.md' "$(unzip -Z1 "$zip" | tr '\n' ' ' | sed 's/ $//')"
+check 'what is in it' 'gearman.so LIBRARIES LICENSE-APACHE LICENSE-MIT README.md' "$(unzip -Z1 "$zip" | tr '\n' ' ' | sed 's/ $//')"
 unzip -q "$zip" -d "$scratch/php"
 check_that 'the module is the one that was built' cmp -s "$MODULE" "$scratch/php/gearman.so"
+# tokio is MIT, whose notice is to go along with each copy.
+check_that 'the notices of libraries that are part of it' grep -q '^tokio v' "$scratch/php/LIBRARIES"
 # As a php.ini names it, beside other modules in PHP's folder.
 check 'PHP loads it under its name' "gearman $version" \
     "$("$PHP" -n -d "extension_dir=$scratch/php" -d extension=gearman -r 'echo "gearman ", phpversion("gearman");' 2>&1)"

@@ -16,10 +16,13 @@ version=$(php_version)
 module=$DESTDIR$("$PHP_CONFIG" --extension-dir)/gearman_rs.so
 debian=/etc/php/$version/mods-available
 
+# Debian's PHP of this version: another one may be there beside it, which does not read Debian's files.
+is_debians() { [[ $("$PHP_CONFIG" --extension-dir) == /usr/lib/php/* && -d $debian ]]; }
+
 # Where PHP would read an ini file of ours.
 ini_file() {
     local scanned
-    if [ -d "$debian" ]; then
+    if is_debians; then
         echo "$DESTDIR$debian/gearman_rs.ini"
     else
         scanned=$("$PHP" --ini | sed -n 's/^Scan for additional .ini files in: //p')
@@ -34,8 +37,7 @@ ini_file() {
 pecl_enabled() {
     {
         "$PHP" --ini | tr ',' '\n' | sed -n 's/^[^/]*\(\/.*\.ini\) *$/\1/p'
-        compgen -G "/etc/php/$version/*/conf.d/*.ini" || true
-        compgen -G "/etc/php/$version/*/php.ini" || true
+        if is_debians; then compgen -G "/etc/php/$version/*/conf.d/*.ini"; compgen -G "/etc/php/$version/*/php.ini"; fi || true
     } | sort -u | tr '\n' '\0' |
         xargs -0 -r grep -lsE '^[[:space:]]*extension[[:space:]]*=[[:space:]]*"?([^"]*/)?gearman(\.so)?"?[[:space:]]*(;.*)?$' || true
 }
@@ -92,7 +94,7 @@ install_all() {
     printf '%s\n' '; priority=20' 'extension=gearman_rs.so' | install -D -m 644 /dev/stdin "$ini"
     say "installed $ini"
     [ -z "$DESTDIR" ] || return 0
-    if [ -d "$debian" ] && have phpenmod; then phpenmod -v "$version" gearman_rs; fi
+    if is_debians && have phpenmod; then phpenmod -v "$version" gearman_rs; fi
     "$PHP" -r 'exit((int) !extension_loaded("gearman"));' || die "but PHP does not load it: see the message above, or php --ini"
     say "PHP $version now has gearman $("$PHP" -r 'echo phpversion("gearman");'); restart PHP-FPM or Apache where they run"
 }
@@ -100,7 +102,7 @@ install_all() {
 uninstall_all() {
     local ini program
     ini=$(ini_file)
-    if [ -z "$DESTDIR" ] && [ -f "$debian/gearman_rs.ini" ] && have phpdismod; then
+    if [ -z "$DESTDIR" ] && is_debians && [ -f "$ini" ] && have phpdismod; then
         phpdismod -v "$version" gearman_rs
     fi
     for program in "$module" "${ini:-$module}" "${programs[@]/#/$bin/}" "${pages[@]/#/$man/}"; do

@@ -38,9 +38,14 @@ die() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 
-# The version of PHP that we build for, such as 8.2.
+# The version of PHP that we build for, such as 8.2. Nothing where there is no PHP yet: php-dev and its like, without a version, are
+# the system's own choice.
 php_version() {
-    if have "$PHP_CONFIG"; then "$PHP_CONFIG" --version | cut -d. -f1-2; else echo 8.2; fi
+    if have "$PHP_CONFIG"; then
+        "$PHP_CONFIG" --version | cut -d. -f1-2
+    elif have "$PHP"; then
+        "$PHP" -n -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;'
+    fi
 }
 
 # The version that Cargo.toml says.

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# notices.sh CRATE: the libraries that are part of what is built from that crate of ours, with their licences and notices, as
+# notices.sh CRATE...: the libraries that are part of what is built from those crates of ours, with their licences and notices, as
 # these want to go along with it. They are read from where cargo unpacked the libraries.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-[ $# = 1 ] || die "usage: notices.sh CRATE"
+[ $# -gt 0 ] || die "usage: notices.sh CRATE..."
 sources=${CARGO_HOME:-$HOME/.cargo}/registry/src
-list=$(cargo tree --locked --offline -p "$1" -e normal,no-proc-macro --no-dedupe --prefix none --format '{p}|{l}' |
+list=$(cargo tree --locked --offline "${@/#/-p}" -e normal,no-proc-macro --no-dedupe --prefix none --format '{p}|{l}' |
     grep -vF ' (/' | LC_ALL=C sort -u)
 
-echo "Libraries that are part of $1, with their licences and notices. Rust's own, MIT or Apache-2.0, is part of it as well."
+echo "Libraries that are part of $*, with their licences and notices. Rust's own, MIT or Apache-2.0, is part of it as well."
 while IFS='|' read -r name licence; do
     # cargo has had other names for its folder of crates.io: there may be more than one.
     folder=$(compgen -G "$sources/*/${name/ v/-}" | head -n 1) || die "cargo has not unpacked $name"

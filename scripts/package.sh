@@ -27,11 +27,12 @@ fi
 check_module "$stage/gearman.so"
 
 cp LICENSE-MIT LICENSE-APACHE README.md "$stage"
+scripts/notices.sh gearman_rs >"$stage/LIBRARIES"
 chmod 644 "$stage"/*
 # What is in a zip has a time, its order and its modes; 1980 is the first year that there is.
 TZ=UTC touch -d 1980-01-01T00:00:00 "$stage"/*
 zip=$output/php_gearman-${TAG:-$(project_version)}_$("$PHP" -n scripts/package-name.php).zip
 mkdir -p "$output"
 rm -f "$zip"
-(cd "$stage" && TZ=UTC zip -q -X -9 "$zip" gearman.so LICENSE-APACHE LICENSE-MIT README.md)
+(cd "$stage" && TZ=UTC zip -q -X -9 "$zip" gearman.so LIBRARIES LICENSE-APACHE LICENSE-MIT README.md)
 echo "$zip"

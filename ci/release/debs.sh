@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 output=$1
 apt-get -q update
-apt-get install -qy --no-install-recommends ca-certificates curl gcc git libc6-dev make
+apt-get install -qy --no-install-recommends ca-certificates curl gcc git libc6-dev make php-cli php-dev
 ci/rust.sh "$rust"
 make build
 make deb

@@ -30,6 +30,7 @@ done
 install -D -m 644 -t "$stage/man" target/man/*
 install -D -m 644 -t "$stage/contrib" contrib/*
 install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$stage"
+scripts/notices.sh gearmand gearman-tools >"$stage/LIBRARIES"
 
 # It serves.
 socket=$PWD/target/programs/socket

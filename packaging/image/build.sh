@@ -31,6 +31,7 @@ cd "target/$target/$profile"
 install -D -t "$image/usr/local/bin" gearmand gearman gearadmin
 cd - >/dev/null
 install -D -m 644 -t "$image/usr/share/doc/gearmand" LICENSE-MIT LICENSE-APACHE
+scripts/notices.sh gearmand gearman-tools >"$image/usr/share/doc/gearmand/LIBRARIES"
 install -D -m 644 -t "$image/etc" packaging/image/gearmand.conf
 install -d -m 1777 "$image/tmp"
 install -d /queue
