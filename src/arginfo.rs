@@ -21,7 +21,6 @@ pub(crate) enum Const {
 }
 
 /// Not in ext-php-rs's bindings; zend_compile.h puts it two above the variadic bit.
-#[allow(dead_code, reason = "for stubs with tentative return types")]
 const TENTATIVE: u32 = ffi::_ZEND_IS_VARIADIC_BIT << 2;
 
 /// Element 0 of an arginfo array has the number of required arguments in place of a name.

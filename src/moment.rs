@@ -9,7 +9,6 @@ use ext_php_rs::types::Zval;
 use std::ffi::CStr;
 use std::mem::ManuallyDrop;
 use std::ptr::null_mut;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Call {
     /// Argument `n` of type `int|DateTimeInterface|DateInterval`, for which PHP's parser has no letter: "z" in the format, then
@@ -95,21 +94,21 @@ unsafe fn timestamp(object: *mut zval) -> Option<i64> {
 /// # Safety
 /// `interval` is a DateInterval.
 unsafe fn from_now(interval: *mut zval) -> Option<i64> {
-    let begun = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
     let mut now = ManuallyDrop::new(Zval::new());
     // SAFETY: `now` is made here, and released at the end, whatever its methods do.
-    let due = unsafe {
+    unsafe {
         let now: *mut zval = &raw mut *now;
         php_date_instantiate(php_date_get_immutable_ce(), now);
         let due = method(now, c"__construct", None).and_then(|_| method(now, c"add", Some(interval)));
         let seconds = due.and_then(|mut due| {
             let due: *mut zval = &raw mut *due;
-            let seconds = timestamp(due);
+            // Not by their seconds: half a second may end in the one that now is.
+            let later = i64::from(zend_compare(due, now) > 0);
+            let seconds = timestamp(due).map(|seconds| seconds.saturating_add(later));
             zval_ptr_dtor(due);
             seconds
         });
         zval_ptr_dtor(now);
         seconds
-    };
-    due.map(|seconds| if seconds > begun { seconds.saturating_add(1) } else { seconds })
+    }
 }

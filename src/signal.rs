@@ -7,8 +7,8 @@
 use crate::sys::{eg, exception_pending, zend_timeout, zend_vm_stack_extend};
 use ext_php_rs::alloc::efree;
 use ext_php_rs::ffi::{
-    zend_atomic_bool_store, zend_call_known_function, zend_fetch_function_str, zend_function, zend_interrupt_function,
-    zval,
+    ZEND_INTERNAL_FUNCTION, zend_atomic_bool_store, zend_call_known_function, zend_fetch_function_str, zend_function,
+    zend_interrupt_function, zval,
 };
 use ext_php_rs::types::Zval;
 use libc::{SIG_BLOCK, SIG_SETMASK, SIGRTMAX, pthread_sigmask, sigfillset, sigismember, sigpending, sigset_t};
@@ -73,10 +73,18 @@ fn outcome(ran: bool) -> Handlers {
     }
 }
 
+/// pcntl's, or null: where there is no pcntl, programs define a function of that name, which dispatches nothing.
 fn pcntl_signal_dispatch() -> *mut zend_function {
     let name = "pcntl_signal_dispatch";
-    // SAFETY: a look-up in the function table.
-    unsafe { zend_fetch_function_str(name.as_ptr().cast(), name.len()) }
+    // SAFETY: a look-up in the function table; what is found has a type.
+    unsafe {
+        let function = zend_fetch_function_str(name.as_ptr().cast(), name.len());
+        if !function.is_null() && u32::from((*function).type_) == ZEND_INTERNAL_FUNCTION {
+            function
+        } else {
+            null_mut()
+        }
+    }
 }
 
 /// Without async signals pcntl only queues them and sets no flag. So all signals are held back

@@ -20,6 +20,7 @@ unsafe extern "C" {
     pub(crate) fn zend_parse_arg_str_weak(arg: *mut zval, dest: *mut *mut zend_string, num: u32) -> bool;
     pub(crate) fn zend_parse_arg_long_slow(arg: *mut zval, dest: *mut zend_long, num: u32) -> bool;
     pub(crate) fn zend_argument_type_error(num: u32, format: *const c_char, ...);
+    pub(crate) fn zend_compare(one: *mut zval, other: *mut zval) -> c_int;
     pub(crate) fn zend_zval_type_name(arg: *const zval) -> *const c_char;
     pub(crate) fn zval_get_long_func(op: *mut zval, is_legacy_behavior: bool) -> zend_long;
     pub(crate) fn zval_try_get_string_func(op: *mut zval) -> *mut zend_string;

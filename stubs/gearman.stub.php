@@ -8,7 +8,8 @@
  *
  * Three tags have a meaning for the build and are used for nothing else. "alias Class::method" on a function: it is
  * the procedural twin of that method and both run the same Rust handler, the object being its first parameter.
- * "deprecated": PHP says so at each call. "tentative-return-type": a subclass may leave the return type out.
+ * "deprecated": PHP says so at each call. "tentative-return-type": a subclass may leave the return type out, and PHP remarks it. All
+ * methods that pecl does not have are so: a program may have methods of these names in its subclasses, and loads with pecl.
  *
  * Words used below. Warning: an E_WARNING that begins with the name of the method or function called. Unless
  * something else is said, a call that fails gives a warning and returns false (the do* methods: ''); returnCode()
@@ -408,6 +409,7 @@ class GearmanClient
      * @return array<int, resource> One stream, the same for as long as the client lives: it is ready for reading when poll() has
      *     something to do, with all servers and for whatever reason. Nothing can be read from it. After a fork the child calls
      *     this again. Empty with a warning where the system gives no descriptor (GEARMAN_ERRNO).
+     * @tentative-return-type
      */
     public function getStreams(): array {}
 
@@ -420,6 +422,7 @@ class GearmanClient
      *
      * @return float|null Seconds until the stream is ready though no server has said anything; null: only when one has. Not needed by
      *     who watches the stream. With a warning where a task without a fail callback ended by an error.
+     * @tentative-return-type
      */
     public function poll(): ?float {}
 
@@ -449,6 +452,7 @@ class GearmanClient
      * @param string|null $unique Key that makes equal jobs one, at most 64 bytes; null or '' has one made up.
      * @return string The result; '' when the job or the call failed.
      * @see GearmanClient::doNormal()
+     * @tentative-return-type
      */
     public function do(string $function, string $workload, ?string $unique = null): string {}
 
@@ -548,6 +552,7 @@ class GearmanClient
      *     a date the fraction is cut, an interval is never shorter. What is past begins at once.
      * @param string|null $unique_key Key as for doBackground(). A job with it that is there already keeps its own moment.
      * @return string The job's handle; '' with a warning when it was not queued.
+     * @tentative-return-type
      */
     public function doBackgroundAt(string $function_name, string $workload, int|DateTimeInterface|DateInterval $when, ?string $unique_key = null): string {}
 
@@ -598,6 +603,7 @@ class GearmanClient
      * @param string $job_handle Handle as doBackground() gave it.
      * @return bool true: it is cancelled. false with GEARMAN_JOB_NOT_FOUND (52, no constant) as returnCode(): no server has
      *     such a job (any more). false with a warning: a server that might have it could not be asked, or does not allow it.
+     * @tentative-return-type
      */
     public function cancelJob(string $job_handle): bool {}
 
@@ -607,6 +613,7 @@ class GearmanClient
      * @param string $function_name Name of the function, without blanks.
      * @param string $unique_key The key given when the job was submitted, without blanks.
      * @return bool As cancelJob(); false with a warning as well where a server does not know the command.
+     * @tentative-return-type
      */
     public function cancelJobByUniqueKey(string $function_name, string $unique_key): bool {}
 
@@ -624,6 +631,7 @@ class GearmanClient
      *     storing, dead, done or failed), priority, background (bool), tries, due, age, worker, numerator, denominator,
      *     reason, text; only what is known. tries, due (Unix time), age (seconds), numerator and denominator are ints.
      *     false: as cancelJob().
+     * @tentative-return-type
      */
     public function jobInfo(string $job_handle): array|false {}
 
@@ -635,6 +643,7 @@ class GearmanClient
      * @return string|false The result, '' where the function returned nothing. Else false, and returnCode() is why:
      *     GEARMAN_WORK_FAIL, it failed; GEARMAN_IN_PROGRESS (50, no constant), it has not ended; GEARMAN_JOB_NOT_FOUND (52, no
      *     constant), it is unknown, or its result is not kept any more. Other failures are a warning.
+     * @tentative-return-type
      */
     public function jobResult(string $job_handle): string|false {}
 
@@ -734,6 +743,7 @@ class GearmanClient
      * @param mixed $context Given to the callback as second argument; left out, it gets the task alone.
      * @param string|null $unique_key Key as for doBackgroundAt().
      * @return GearmanTask|false false with a warning if the arguments cannot be used.
+     * @tentative-return-type
      */
     public function addTaskBackgroundAt(string $function_name, string|int|float $workload, int|DateTimeInterface|DateInterval $when, mixed $context = null, ?string $unique_key = null): GearmanTask|false {}
 
@@ -1020,6 +1030,7 @@ class GearmanWorker
      * What an event loop watches for this worker: as GearmanClient::getStreams(). Not in pecl.
      *
      * @return array<int, resource> One stream, ready for reading when poll() has something to do.
+     * @tentative-return-type
      */
     public function getStreams(): array {}
 
@@ -1032,6 +1043,7 @@ class GearmanWorker
      *
      * @return float|null Seconds until the stream is ready though no server has said anything; null: only when one has. Not needed by
      *     who watches the stream. With a warning, one for each outage, where no server can be reached.
+     * @tentative-return-type
      */
     public function poll(): ?float {}
 
@@ -1279,6 +1291,7 @@ class GearmanJob
      *
      * @return int<0, max> 1, the first; 2, once more after a failure or after the end of a worker; and so on. 0 where the
      *     server does not tell, as C job servers do not.
+     * @tentative-return-type
      */
     public function attempt(): int {}
 
@@ -1296,6 +1309,7 @@ class GearmanJob
      * ```
      *
      * @return bool Once true, it stays so. false also where the connection to the server is lost: the next send*() says so.
+     * @tentative-return-type
      */
     public function isCancelled(): bool {}
 }

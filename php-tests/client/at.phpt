@@ -46,6 +46,11 @@ foreach (['PT0S', 'PT10S', 'P1D', 'PT10S back'] as $text) {
     show($text, $seconds >= $least->getTimestamp() - $early && $seconds <= $most->getTimestamp() + 1 + $early,
         $text !== 'PT10S' || $seconds >= $before + 10);
 }
+do { // early in a second, so that a tenth of one ends in it
+    $before = microtime(true);
+} while (fmod($before, 1) > 0.5 && usleep(1000) === null);
+$client->doBackgroundAt('f', 'w', DateInterval::createFromDateString('100 milliseconds'));
+show('a tenth of a second', $moment() >= $before + 0.1);
 
 echo "-- tasks\n";
 $client->setCreatedCallback(fn(GearmanTask $task, $context) => show('created', $task->jobHandle(), $task->unique(), $context));
@@ -113,6 +118,7 @@ PT0S: true, true
 PT10S: true, true
 P1D: true, true
 PT10S back: true, true
+a tenth of a second: true
 -- tasks
 a task: a GearmanTask, 'f', SUCCESS
 created: a handle, 'key', 'context'

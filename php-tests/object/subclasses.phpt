@@ -41,6 +41,21 @@ class OwnWorker extends GearmanWorker
     }
 }
 
+// Programs have methods of names that pecl does not know, without types. Where ours had hard return types, they did not load.
+class OwnMethods extends GearmanClient
+{
+    #[ReturnTypeWillChange]
+    public function do($function, $workload, $unique = null)
+    {
+        return "$function($workload)";
+    }
+    #[ReturnTypeWillChange]
+    public function poll()
+    {
+        return 'polled';
+    }
+}
+
 class OrphanClient extends GearmanClient
 {
     public function __construct()
@@ -75,6 +90,7 @@ show('work', $worker->work(), $worker->work());
 unset($worker);
 gc_collect_cycles();
 
+show('own methods', (new OwnMethods)->do('f', 'x'), (new OwnMethods)->poll());
 $orphan = new OrphanClient();
 show('without parent::__construct()', $orphan->options(), code($orphan), $orphan->timeout(), $orphan->context(), $orphan->error(), $orphan->doJobHandle());
 show('- do', @$orphan->doNormal('f', 'x'), code($orphan));
@@ -96,6 +112,7 @@ run: 'TEXT', true
 run: 'text', true
 work: true, true
 destructed
+own methods: 'f(x)', 'polled'
 without parent::__construct(): 32, SUCCESS, -1, '', false, ''
 - do: '', NO_SERVERS
 - runTasks: true, SUCCESS

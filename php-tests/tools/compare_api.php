@@ -14,6 +14,8 @@
 const DELIBERATE = [
     'GearmanWorker::grabJob() return_type' => ['GearmanJob|false', 'pecl declares GearmanWorker|false and returns a GearmanJob'],
     'gearman_worker_grab_job() return_type' => ['GearmanJob|false', 'as grabJob()'],
+    'GearmanClient::do() return_type' => [null, 'programs have a do() of their own, without types, in subclasses'],
+    'GearmanClient::do() tentative_return_type' => ['string', 'as before'],
 ];
 
 /** What pecl 2.2.1 has besides what was recorded of 2.1.5: constants, and the parameters of setSSL() in both classes. */

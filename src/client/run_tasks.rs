@@ -316,6 +316,14 @@ handlers! {
     }
     fn wait(call) {
         let this = args!(call, Client, "");
-        this.common.last_error.end(call, this.wait());
+        let last_error = &this.common.last_error;
+        match this.wait() {
+            // Not worth a warning, as with pecl: who waits for one tells the two ends apart by returnCode().
+            Err(Failure::Gearman(error)) if error.code() == ReturnCode::Timeout => {
+                last_error.note_error(&error);
+                call.returns(false);
+            }
+            ended => last_error.end(call, ended),
+        }
     }
 }
