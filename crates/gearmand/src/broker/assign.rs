@@ -41,9 +41,9 @@ struct Found {
     ahead: bool,
 }
 
-/// Is this still true: the connection sleeps since then, and can do that?
+/// Is this still true: the connection sleeps for that function under this number?
 pub(super) fn sleeps(sessions: &Arena<Session>, function: u32) -> impl Fn(u64, u32) -> bool {
-    move |since, session| sessions.get(session).is_some_and(|p| p.asleep == since && p.ability(function).is_some())
+    move |number, session| sessions.get(session).is_some_and(|p| p.sleeps_as(number, function))
 }
 
 impl Broker {
@@ -72,14 +72,17 @@ impl Broker {
             return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
         };
         let worker = &mut self.sessions[session];
-        self.announced += 1;
-        let ability = Ability { function, announced: self.announced, timeout: limit.and_then(timeout) };
-        let known = worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some();
-        // The one announced last is asked first.
-        self.workers += usize::from(worker.abilities.is_empty() && !known);
-        worker.abilities.push_front(ability);
         let asleep = worker.asleep;
-        if !known {
+        let known = worker.ability(function).and_then(|i| worker.abilities.remove(i));
+        let new = known.is_none();
+        self.announced += 1;
+        self.sleeps += u64::from(new && asleep != 0);
+        let learned = known.map_or(self.sleeps, |known| known.learned);
+        let ability = Ability { function, announced: self.announced, learned, timeout: limit.and_then(timeout) };
+        // The one announced last is asked first.
+        self.workers += usize::from(worker.abilities.is_empty() && new);
+        worker.abilities.push_front(ability);
+        if new {
             self.functions[function].workers += 1;
             self.demand_changed(function);
             if asleep != 0 {
@@ -184,10 +187,11 @@ impl Broker {
         }
     }
 
+    /// A worker of this function has just gone to sleep; or has just learned it, and sleeps.
     pub(super) fn sleep_in(&mut self, function: u32, session: u32) {
-        let Session { asleep, role, .. } = self.sessions[session];
+        let role = self.sessions[session].role;
         let sleeps = sleeps(&self.sessions, function);
-        self.functions[function].sleeps(asleep, session, role, sleeps);
+        self.functions[function].sleeps(self.sleeps, session, role, sleeps);
     }
 
     /// Wakes a worker that sleeps.
