@@ -47,8 +47,8 @@ pub(crate) struct Recurring {
     seen: Duration,
     /// When each ran last, by name, in seconds since 1970; of those, too, that are not in the file now.
     last: HashMap<Box<str>, u64>,
-    /// Runs whose jobs are on their way to the durable queue, by the numbers of these.
-    storing: HashMap<u64, Run>,
+    /// Runs whose jobs are on their way to the durable queue, by the numbers of these: one of each schedule that has this job.
+    storing: HashMap<u64, Vec<Run>>,
     /// A job could not be stored: not before then is anything submitted.
     pause: Duration,
 }
@@ -85,8 +85,15 @@ impl Recurring {
 
     /// When it ran last, if what is on its way is stored.
     fn last_of(&self, name: &str) -> Option<u64> {
-        let storing = self.storing.values().filter(|run| *run.name == *name).map(|run| run.at);
+        let storing = self.storing.values().flatten().filter(|run| *run.name == *name).map(|run| run.at);
         storing.chain(self.last.get(name).copied()).max()
+    }
+
+    /// A run counts when this job is stored. One of the same schedule that waits for that already is the same run then.
+    fn wait_for(&mut self, job: u64, run: Run) {
+        let runs = self.storing.entry(job).or_default();
+        runs.retain(|other| other.name != run.name);
+        runs.push(run);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Shown> {
@@ -216,7 +223,7 @@ impl Broker {
             tracing::info!("schedule {name}: its unique key is taken by the job before, so none is added");
             self.functions[function].activity().coalesced += 1;
             return match same.map(|id| &self.jobs.arena[id]).filter(|job| job.state == State::Storing) {
-                Some(job) => _ = self.recurring.storing.insert(job.number, run),
+                Some(job) => self.recurring.wait_for(job.number, run),
                 None => self.ran(run),
             };
         }
@@ -243,22 +250,23 @@ impl Broker {
             Some(_) => {
                 let job = &mut self.jobs.arena[id];
                 job.state = State::Storing;
-                self.recurring.storing.insert(job.number, run);
+                self.recurring.wait_for(job.number, run);
             }
         }
     }
 
-    /// It is known whether a job is stored, perhaps that of a run.
+    /// It is known whether a job is stored, perhaps that of runs.
     pub(super) fn run_settled(&mut self, now: &Now, number: u64, stored: bool) {
-        let Some(run) = self.recurring.storing.remove(&number) else { return };
-        let last = self.recurring.last.get(&run.name);
-        match stored {
-            // Another server is the eldest by now, and has run it.
-            _ if last.is_some_and(|last| *last >= run.due) => {}
-            false => self.run_again(now, run),
-            true if self.is_eldest() => self.ran(run),
-            // It is no more this server's to say.
-            true => {}
+        for run in self.recurring.storing.remove(&number).unwrap_or_default() {
+            let last = self.recurring.last.get(&run.name);
+            match stored {
+                // Another server is the eldest by now, and has run it.
+                _ if last.is_some_and(|last| *last >= run.due) => {}
+                false => self.run_again(now, run),
+                true if self.is_eldest() => self.ran(run),
+                // It is no more this server's to say.
+                true => {}
+            }
         }
     }
 
