@@ -3,8 +3,8 @@
 //! Owns the schedules, their next runs and their last ones. Must never know where they were read from.
 //!
 //! What always holds: a schedule's next run is later than the moment at which it was last looked at, but for one whose job could
-//! not be stored; a run that finds the one before still there, by its unique key, adds nothing; it is said to have run once its job
-//! is stored, so that none is lost where a server is killed in between.
+//! not be stored; a run that finds a job of its unique key, mostly the one before, adds nothing, and that job is in the background
+//! from then on; it is said to have run once its job is stored, so that none is lost where a server is killed in between.
 
 use crate::broker::cron::Cron;
 use crate::broker::jobs::{Job, JobBytes, State};
@@ -220,10 +220,10 @@ impl Broker {
         let (unique, workload) = (&schedule.unique, &schedule.workload);
         let same = self.same(now, function, (unique, workload), true);
         if same.is_some() || self.taken_by(now, function, unique, workload).is_some() {
-            tracing::info!("schedule {name}: its unique key is taken by the job before, so none is added");
+            tracing::info!("schedule {name}: its unique key is taken, so no job is added");
             self.functions[function].activity().coalesced += 1;
-            return match same.map(|id| &self.jobs.arena[id]).filter(|job| job.state == State::Storing) {
-                Some(job) => self.recurring.wait_for(job.number, run),
+            return match same {
+                Some(id) => self.join(id, run),
                 None => self.ran(run),
             };
         }
@@ -252,6 +252,19 @@ impl Broker {
                 job.state = State::Storing;
                 self.recurring.wait_for(job.number, run);
             }
+        }
+    }
+
+    /// A run joins a job of its key. That may be one in the foreground, and stays now when nobody waits for it any more.
+    fn join(&mut self, id: u32, run: Run) {
+        let job = &mut self.jobs.arena[id];
+        job.background = true;
+        let due = job.due().unwrap_or_default();
+        let batch = self.persist(id, due);
+        let job = &self.jobs.arena[id];
+        match batch.is_some() || job.state == State::Storing {
+            true => self.recurring.wait_for(job.number, run),
+            false => self.ran(run),
         }
     }
 
