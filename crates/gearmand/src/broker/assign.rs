@@ -261,8 +261,11 @@ impl Broker {
                 self.wake_for_room(now, function, outgoing);
                 continue;
             }
+            // Where nobody sleeps for one of them, nobody does for the others, however many those are.
             for _ in 0..jobs {
-                self.wake_one(now, function, outgoing);
+                if !self.wake_one(now, function, outgoing) {
+                    break;
+                }
             }
         }
     }
@@ -378,11 +381,16 @@ impl Broker {
 
     /// A job of this function waits for somebody to be woken at the end of the round.
     pub(super) fn call(&mut self, function: u32) {
+        self.call_for(function, 1);
+    }
+
+    /// The same of so many jobs.
+    pub(super) fn call_for(&mut self, function: u32, jobs: u32) {
         let of = &mut self.functions[function];
-        of.calls += 1;
-        if of.calls == 1 {
+        if of.calls == 0 && jobs > 0 {
             self.called.push_back(function);
         }
+        of.calls = of.calls.saturating_add(jobs);
     }
 
     /// One job of this function waits, and nobody is on the way. False: nobody sleeps.

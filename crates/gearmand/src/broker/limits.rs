@@ -136,9 +136,7 @@ impl Broker {
             (true, false) => of.queue.len().saturating_sub(of.woken),
             (false, false) => 0,
         };
-        for _ in 0..calls {
-            self.call(id);
-        }
+        self.call_for(id, calls);
         self.bound_results(id, keep);
         self.idle_changed = true;
     }
