@@ -105,8 +105,12 @@ impl Broker {
         }
     }
 
-    /// RESET_ABILITIES.
+    /// RESET_ABILITIES. All jobs that it still runs go back.
     pub(super) fn reset_abilities(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        // From the last to the first, whatever their functions: the first is in front again, and no other one was begun.
+        while let Some(job) = self.sessions[session].running.tail() {
+            self.give_back(now, job, outgoing);
+        }
         while let Some(ability) = self.sessions[session].abilities.pop_back() {
             self.forget(now, session, ability.function, outgoing);
         }

@@ -272,9 +272,6 @@ impl Broker {
             }
         }
         self.reset_abilities(now, session, outgoing);
-        while let Some(job) = self.sessions[session].running.tail() {
-            self.give_back(now, job, outgoing);
-        }
     }
 
     /// The number of a connection that left may be given to another.
