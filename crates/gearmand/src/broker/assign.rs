@@ -41,9 +41,9 @@ struct Found {
     ahead: bool,
 }
 
-/// Is this still true: the connection sleeps since then, and can do that?
+/// Is this still true: the connection sleeps for that function under this number?
 pub(super) fn sleeps(sessions: &Arena<Session>, function: u32) -> impl Fn(u64, u32) -> bool {
-    move |since, session| sessions.get(session).is_some_and(|p| p.asleep == since && p.ability(function).is_some())
+    move |number, session| sessions.get(session).is_some_and(|p| p.sleeps_as(number, function))
 }
 
 impl Broker {
@@ -72,14 +72,17 @@ impl Broker {
             return outgoing.error(session, ReturnCode::QueueError.name(), "Too many functions");
         };
         let worker = &mut self.sessions[session];
-        self.announced += 1;
-        let ability = Ability { function, announced: self.announced, timeout: limit.and_then(timeout) };
-        let known = worker.ability(function).and_then(|i| worker.abilities.remove(i)).is_some();
-        // The one announced last is asked first.
-        self.workers += usize::from(worker.abilities.is_empty() && !known);
-        worker.abilities.push_front(ability);
         let asleep = worker.asleep;
-        if !known {
+        let known = worker.ability(function).and_then(|i| worker.abilities.remove(i));
+        let new = known.is_none();
+        self.announced += 1;
+        self.sleeps += u64::from(new && asleep != 0);
+        let learned = known.map_or(self.sleeps, |known| known.learned);
+        let ability = Ability { function, announced: self.announced, learned, timeout: limit.and_then(timeout) };
+        // The one announced last is asked first.
+        self.workers += usize::from(worker.abilities.is_empty() && new);
+        worker.abilities.push_front(ability);
+        if new {
             self.functions[function].workers += 1;
             self.demand_changed(function);
             if asleep != 0 {
@@ -102,8 +105,12 @@ impl Broker {
         }
     }
 
-    /// RESET_ABILITIES.
+    /// RESET_ABILITIES. All jobs that it still runs go back.
     pub(super) fn reset_abilities(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
+        // From the last to the first, whatever their functions: the first is in front again, and no other one was begun.
+        while let Some(job) = self.sessions[session].running.tail() {
+            self.give_back(now, job, outgoing);
+        }
         while let Some(ability) = self.sessions[session].abilities.pop_back() {
             self.forget(now, session, ability.function, outgoing);
         }
@@ -184,10 +191,11 @@ impl Broker {
         }
     }
 
+    /// A worker of this function has just gone to sleep; or has just learned it, and sleeps.
     pub(super) fn sleep_in(&mut self, function: u32, session: u32) {
-        let Session { asleep, role, .. } = self.sessions[session];
+        let role = self.sessions[session].role;
         let sleeps = sleeps(&self.sessions, function);
-        self.functions[function].sleeps(asleep, session, role, sleeps);
+        self.functions[function].sleeps(self.sleeps, session, role, sleeps);
     }
 
     /// Wakes a worker that sleeps.
@@ -257,8 +265,11 @@ impl Broker {
                 self.wake_for_room(now, function, outgoing);
                 continue;
             }
+            // Where nobody sleeps for one of them, nobody does for the others, however many those are.
             for _ in 0..jobs {
-                self.wake_one(now, function, outgoing);
+                if !self.wake_one(now, function, outgoing) {
+                    break;
+                }
             }
         }
     }
@@ -374,11 +385,16 @@ impl Broker {
 
     /// A job of this function waits for somebody to be woken at the end of the round.
     pub(super) fn call(&mut self, function: u32) {
+        self.call_for(function, 1);
+    }
+
+    /// The same of so many jobs.
+    pub(super) fn call_for(&mut self, function: u32, jobs: u32) {
         let of = &mut self.functions[function];
-        of.calls += 1;
-        if of.calls == 1 {
+        if of.calls == 0 && jobs > 0 {
             self.called.push_back(function);
         }
+        of.calls = of.calls.saturating_add(jobs);
     }
 
     /// One job of this function waits, and nobody is on the way. False: nobody sleeps.

@@ -5,6 +5,7 @@
 
 use crate::broker::activity::End;
 use crate::broker::arena::NONE;
+use crate::broker::assign::sleeps;
 use crate::broker::jobs::State;
 use crate::broker::policy::Policy;
 use crate::broker::queue::AHEAD;
@@ -125,6 +126,10 @@ pub(crate) fn check(broker: &Broker, now: &Now) {
         }
         let able = broker.sessions.iter().filter(|(_, p)| p.ability(id).is_some()).count();
         assert_eq!(function.workers as usize, able);
+        let sleeping = broker.sessions.iter().filter(|(_, p)| p.asleep != 0 && p.ability(id).is_some()).count();
+        let valid = sleeps(&broker.sessions, id);
+        let places = function.sleepers().filter(|(number, session)| valid(*number, *session)).count();
+        assert_eq!(places, sleeping, "who sleeps has one place");
         let mut queue = function.queue.clone();
         // Jobs in front of the first that was forwarded: no more are for proxies.
         let (mut ahead, mut for_proxies) = (true, 0);

@@ -36,8 +36,8 @@ pub(crate) struct Function {
     pub(crate) calls: u32,
     /// Workers that are on the way to its jobs, see `Session::woken`.
     pub(crate) woken: u32,
-    /// Workers that sleep, longest first, as (`Session::asleep`, connection). An entry is void when the
-    /// connection's `asleep` differs: waking a worker must not cost a visit to each function it knows.
+    /// Workers that sleep, longest first, as (number, connection). An entry is void when the number is not the connection's any
+    /// more, see `Session::sleeps_as`: waking a worker must not cost a visit to each function it knows.
     sleepers: VecDeque<(u64, u32)>,
     /// The same of proxies.
     proxies: VecDeque<(u64, u32)>,
@@ -104,13 +104,13 @@ impl Function {
     }
 
     /// A worker went to sleep; or one that sleeps learned this function.
-    pub(crate) fn sleeps(&mut self, since: u64, session: u32, role: Role, valid: impl Fn(u64, u32) -> bool) {
+    pub(crate) fn sleeps(&mut self, number: u64, session: u32, role: Role, valid: impl Fn(u64, u32) -> bool) {
         let sleepers = if role == Role::Proxy { &mut self.proxies } else { &mut self.sleepers };
         // Void entries are swept out before they outnumber the workers, so each costs little.
         if sleepers.len() > 16 + 2 * self.workers as usize {
-            sleepers.retain(|(since, session)| valid(*since, *session));
+            sleepers.retain(|(number, session)| valid(*number, *session));
         }
-        sleepers.push_back((since, session));
+        sleepers.push_back((number, session));
     }
 
     /// The one that sleeps longest.
@@ -125,15 +125,21 @@ impl Function {
 
     /// Whether more workers than this sleep; proxies do not count.
     pub(crate) fn has_sleepers(&self, more_than: u32, valid: impl Fn(u64, u32) -> bool) -> bool {
-        let mut sleepers = self.sleepers.iter().filter(|(since, session)| valid(*since, *session));
+        let mut sleepers = self.sleepers.iter().filter(|(number, session)| valid(*number, *session));
         sleepers.nth(more_than as usize).is_some()
+    }
+
+    /// All who sleep, and entries that are void.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn sleepers(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.sleepers.iter().chain(&self.proxies).copied()
     }
 }
 
 /// Takes out the first that sleeps, and all that do not in front of it.
 fn first(sleepers: &mut VecDeque<(u64, u32)>, valid: impl Fn(u64, u32) -> bool) -> Option<u32> {
-    while let Some((since, session)) = sleepers.pop_front() {
-        if valid(since, session) {
+    while let Some((number, session)) = sleepers.pop_front() {
+        if valid(number, session) {
             return Some(session);
         }
     }

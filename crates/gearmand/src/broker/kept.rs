@@ -2,8 +2,8 @@
 //!
 //! Owns the results, by the numbers of their jobs. Knows nothing of policies and of jobs that are not over.
 //!
-//! What always holds: a number has one result; a function has as many as were allowed when the last came, all together take
-//! [`MAX_BYTES`], and the oldest goes for another.
+//! What always holds: a number has one result; a function has as many as are allowed, all together take [`MAX_BYTES`], and the
+//! oldest goes for another.
 
 use crate::broker::policy::{Keep, Reason};
 use bytes::Bytes;
@@ -59,6 +59,8 @@ pub(crate) struct KeptResults {
 struct Kept {
     number: u64,
     function: u32,
+    /// When its job was over.
+    ended: Duration,
     until: Option<Duration>,
     outcome: Outcome,
 }
@@ -76,8 +78,8 @@ impl KeptResults {
         self.ends.extend(until.map(|until| (until, self.last)));
         self.places.insert(number, self.last);
         self.functions.entry(function).or_default().insert(self.last);
-        self.results.insert(self.last, Kept { number, function, until, outcome });
-        self.bound(function, keep.count);
+        self.results.insert(self.last, Kept { number, function, ended: now, until, outcome });
+        self.drop_surplus(function, keep.count);
         while self.bytes > MAX_BYTES
             && let Some((place, _)) = self.results.first_key_value()
         {
@@ -99,8 +101,20 @@ impl KeptResults {
         Some(kept).filter(|_| kept.until.is_none_or(|until| until > now))
     }
 
-    /// A function may have so many.
-    pub(crate) fn bound(&mut self, function: u32, count: u32) {
+    /// A function may have so many from now on, and so old ones.
+    pub(crate) fn bound(&mut self, function: u32, keep: Keep) {
+        self.drop_surplus(function, keep.count);
+        for place in self.functions.get(&function).into_iter().flatten() {
+            let Some(kept) = self.results.get_mut(place) else { continue };
+            if let Some(until) = kept.until {
+                self.ends.remove(&(until, *place));
+            }
+            kept.until = keep.age.map(|age| kept.ended + age.0);
+            self.ends.extend(kept.until.map(|until| (until, *place)));
+        }
+    }
+
+    fn drop_surplus(&mut self, function: u32, count: u32) {
         while let Some(of) = self.functions.get(&function).filter(|of| of.len() > count as usize)
             && let Some(oldest) = of.first().copied()
         {
@@ -192,15 +206,34 @@ mod tests {
         assert_eq!(results.next(), Some(s(14)));
         results.sweep(s(1000), 100);
         assert_eq!((results.next(), found(&results, 0)), (None, vec![104, 105]));
-        results.bound(2, 1);
+        results.bound(2, keep("1"));
         assert_eq!(found(&results, 0), [105]);
         results.check();
         // A number may come again.
         results.insert(s(1), 2, 105, Outcome::Failed(Reason::Death, Bytes::new()), keep("9"));
         assert_eq!(results.get(s(1), 105), Some(&Outcome::Failed(Reason::Death, Bytes::new())));
-        results.bound(2, 0);
+        results.bound(2, Keep::NOTHING);
         results.check();
         assert_eq!((results.results.len(), results.bytes), (0, 0));
+    }
+
+    #[test]
+    fn an_age_that_is_changed_counts_from_the_end_of_the_job() {
+        let mut results = KeptResults::default();
+        for number in 1..=3 {
+            results.insert(s(number), 1, number, done(1), keep("9,1h"));
+        }
+        results.insert(s(1), 2, 9, done(1), keep("9,1h"));
+        let found = |results: &KeptResults| [1, 2, 3, 9].map(|number| results.get(s(12), number).is_some());
+        for (changed, expected) in [("9,10s", [false, false, true, true]), ("2,1h", [false, true, true, true])] {
+            results.bound(1, keep(changed));
+            results.check();
+            assert_eq!(found(&results), expected, "{changed}");
+        }
+        results.bound(1, keep("9"));
+        results.check();
+        results.sweep(s(10_000), 100);
+        assert_eq!(found(&results), [false, true, true, false], "however old, but for the other function's");
     }
 
     #[test]

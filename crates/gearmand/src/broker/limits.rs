@@ -10,7 +10,7 @@
 //! - where jobs wait for the rate alone, the timer is set for the moment at which somebody is to be woken.
 
 use crate::broker::arena::NONE;
-use crate::broker::policy::{Keep, Policy, Rate};
+use crate::broker::policy::{Policy, Rate};
 use crate::broker::sessions::Role;
 use crate::broker::wakeups::Step;
 use crate::broker::{Broker, Now};
@@ -120,8 +120,8 @@ impl Broker {
     /// What a function's jobs have to obey from now on: the rules have changed, or the function is new.
     pub(super) fn obey(&mut self, id: u32) {
         let Some(of) = self.functions.get_mut(id) else { return };
-        of.policy = self.policies.policy_of(&of.name).map(Box::new);
-        let keep = of.policy.as_ref().map_or(Keep::NOTHING, |policy| policy.keep_results());
+        let policy = self.policies.policy_of(&of.name).map(Box::new);
+        let policy_before = std::mem::replace(&mut of.policy, policy);
         let before = of.limiter.take();
         of.limiter = of.policy.as_deref().and_then(|policy| Limiter::new(policy, before.as_deref())).map(Box::new);
         if let Some(timer) = before.as_ref().and_then(|before| before.timer)
@@ -136,10 +136,8 @@ impl Broker {
             (true, false) => of.queue.len().saturating_sub(of.woken),
             (false, false) => 0,
         };
-        for _ in 0..calls {
-            self.call(id);
-        }
-        self.bound_results(id, keep);
+        self.call_for(id, calls);
+        self.bound_outcomes(id, policy_before.as_deref());
         self.idle_changed = true;
     }
 

@@ -157,7 +157,7 @@ pub(crate) struct Broker {
     asking_proxies: VecDeque<u32>,
     /// More workers may be idle than before, or fewer know a function.
     idle_changed: bool,
-    /// The last number of a PRE_SLEEP.
+    /// The last number of a PRE_SLEEP, or of a function that was learned in a sleep.
     sleeps: u64,
     /// The last number of a CAN_DO.
     announced: u64,
@@ -272,9 +272,6 @@ impl Broker {
             }
         }
         self.reset_abilities(now, session, outgoing);
-        while let Some(job) = self.sessions[session].running.tail() {
-            self.give_back(now, job, outgoing);
-        }
     }
 
     /// The number of a connection that left may be given to another.

@@ -3,7 +3,7 @@
 //! Both are kept in memory alone, and only where the policy of the function wants that.
 
 use crate::broker::kept::Outcome;
-use crate::broker::policy::Keep;
+use crate::broker::policy::{Keep, Policy};
 use crate::broker::{Broker, Now, SLICE};
 use crate::outgoing::Outgoing;
 use bytes::Bytes;
@@ -30,7 +30,7 @@ impl Broker {
         let (outcome, number) = (outcome(), job.number);
         let taken = unique_for
             .filter(|_| matches!(outcome, Outcome::Completed(_)))
-            .is_some_and(|time| self.taken.insert(function, (job.unique(), job.workload()), number, now.steady + time));
+            .is_some_and(|time| self.taken.insert(now.steady, function, (job.unique(), job.workload()), number, time));
         // Whoever asks for a job with a key that is taken waits for its result.
         if keep.count > 0 && (job.background || taken) {
             self.kept.insert(now.steady, function, number, outcome, keep);
@@ -81,15 +81,28 @@ impl Broker {
         Some(&*self.functions.get(function)?.name)
     }
 
-    /// A function's policy keeps so many results.
-    pub(super) fn bound_results(&mut self, function: u32, keep: Keep) {
-        self.kept.bound(function, keep.count);
+    /// A function's policy was this one. What it says now holds for jobs that are over as well.
+    pub(super) fn bound_outcomes(&mut self, function: u32, before: Option<&Policy>) {
+        let of = |policy: Option<&Policy>| {
+            policy.map_or((Keep::NOTHING, None), |policy| (policy.keep_results(), policy.unique_for()))
+        };
+        let policy = of(self.functions[function].policy.as_deref());
+        // Thousands of functions may be looked at for one that has changed.
+        if policy == of(before) {
+            return;
+        }
+        let (keep, unique_for) = policy;
+        self.kept.bound(function, keep);
+        // Without a time all keys are free, see `Broker::taken_by`, until there is one again.
+        if let Some(time) = unique_for {
+            self.taken.set_time(function, time);
+        }
     }
 
     /// A function is no more.
     pub(super) fn forget_outcomes(&mut self, function: u32) {
         self.taken.forget(function);
-        self.kept.bound(function, 0);
+        self.kept.bound(function, Keep::NOTHING);
     }
 
     /// When the next of what is remembered is dropped.

@@ -69,7 +69,7 @@ impl Broker {
     fn call_proxies(&mut self, function: u32) {
         let of = &self.functions[function];
         let lacking = of.queue.len().saturating_sub(of.woken);
-        (0..lacking).for_each(|_| self.call(function));
+        self.call_for(function, lacking);
     }
 
     /// Whether there is a job for a proxy: more may begin than workers are on the way to. `except`: so many of those do not count.

@@ -3,8 +3,8 @@
 //! Owns the schedules, their next runs and their last ones. Must never know where they were read from.
 //!
 //! What always holds: a schedule's next run is later than the moment at which it was last looked at, but for one whose job could
-//! not be stored; a run that finds the one before still there, by its unique key, adds nothing; it is said to have run once its job
-//! is stored, so that none is lost where a server is killed in between.
+//! not be stored; a run that finds a job of its unique key, mostly the one before, adds nothing, and that job is in the background
+//! from then on; it is said to have run once its job is stored, so that none is lost where a server is killed in between.
 
 use crate::broker::cron::Cron;
 use crate::broker::jobs::{Job, JobBytes, State};
@@ -47,8 +47,8 @@ pub(crate) struct Recurring {
     seen: Duration,
     /// When each ran last, by name, in seconds since 1970; of those, too, that are not in the file now.
     last: HashMap<Box<str>, u64>,
-    /// Runs whose jobs are on their way to the durable queue, by the numbers of these.
-    storing: HashMap<u64, Run>,
+    /// Runs whose jobs are on their way to the durable queue, by the numbers of these: one of each schedule that has this job.
+    storing: HashMap<u64, Vec<Run>>,
     /// A job could not be stored: not before then is anything submitted.
     pause: Duration,
 }
@@ -85,8 +85,15 @@ impl Recurring {
 
     /// When it ran last, if what is on its way is stored.
     fn last_of(&self, name: &str) -> Option<u64> {
-        let storing = self.storing.values().filter(|run| *run.name == *name).map(|run| run.at);
+        let storing = self.storing.values().flatten().filter(|run| *run.name == *name).map(|run| run.at);
         storing.chain(self.last.get(name).copied()).max()
+    }
+
+    /// A run counts when this job is stored. One of the same schedule that waits for that already is the same run then.
+    fn wait_for(&mut self, job: u64, run: Run) {
+        let runs = self.storing.entry(job).or_default();
+        runs.retain(|other| other.name != run.name);
+        runs.push(run);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Shown> {
@@ -213,10 +220,10 @@ impl Broker {
         let (unique, workload) = (&schedule.unique, &schedule.workload);
         let same = self.same(now, function, (unique, workload), true);
         if same.is_some() || self.taken_by(now, function, unique, workload).is_some() {
-            tracing::info!("schedule {name}: its unique key is taken by the job before, so none is added");
+            tracing::info!("schedule {name}: its unique key is taken, so no job is added");
             self.functions[function].activity().coalesced += 1;
-            return match same.map(|id| &self.jobs.arena[id]).filter(|job| job.state == State::Storing) {
-                Some(job) => _ = self.recurring.storing.insert(job.number, run),
+            return match same {
+                Some(id) => self.join(id, run),
                 None => self.ran(run),
             };
         }
@@ -243,22 +250,36 @@ impl Broker {
             Some(_) => {
                 let job = &mut self.jobs.arena[id];
                 job.state = State::Storing;
-                self.recurring.storing.insert(job.number, run);
+                self.recurring.wait_for(job.number, run);
             }
         }
     }
 
-    /// It is known whether a job is stored, perhaps that of a run.
+    /// A run joins a job of its key. That may be one in the foreground, and stays now when nobody waits for it any more.
+    fn join(&mut self, id: u32, run: Run) {
+        let job = &mut self.jobs.arena[id];
+        job.background = true;
+        let due = job.due().unwrap_or_default();
+        let batch = self.persist(id, due);
+        let job = &self.jobs.arena[id];
+        match batch.is_some() || job.state == State::Storing {
+            true => self.recurring.wait_for(job.number, run),
+            false => self.ran(run),
+        }
+    }
+
+    /// It is known whether a job is stored, perhaps that of runs.
     pub(super) fn run_settled(&mut self, now: &Now, number: u64, stored: bool) {
-        let Some(run) = self.recurring.storing.remove(&number) else { return };
-        let last = self.recurring.last.get(&run.name);
-        match stored {
-            // Another server is the eldest by now, and has run it.
-            _ if last.is_some_and(|last| *last >= run.due) => {}
-            false => self.run_again(now, run),
-            true if self.is_eldest() => self.ran(run),
-            // It is no more this server's to say.
-            true => {}
+        for run in self.recurring.storing.remove(&number).unwrap_or_default() {
+            let last = self.recurring.last.get(&run.name);
+            match stored {
+                // Another server is the eldest by now, and has run it.
+                _ if last.is_some_and(|last| *last >= run.due) => {}
+                false => self.run_again(now, run),
+                true if self.is_eldest() => self.ran(run),
+                // It is no more this server's to say.
+                true => {}
+            }
         }
     }
 

@@ -270,7 +270,8 @@ impl Broker {
         if tried {
             self.count_try(now, id);
         }
-        let runs = self.rules.runs;
+        // Tries that a policy counted may be as many already. One that was not begun has not failed once more.
+        let runs = self.rules.runs.filter(|_| tried);
         let job = &self.jobs.arena[id];
         if runs.is_some_and(|runs| job.tries >= runs) {
             let (tries, handle) = (job.tries, self.handle(id));

@@ -85,6 +85,8 @@ pub(crate) struct Ability {
     pub(crate) function: u32,
     /// Larger is later.
     pub(crate) announced: u64,
+    /// What `Broker::sleeps` was when it became known; larger than `Session::asleep` where that was in its sleep.
+    pub(crate) learned: u64,
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -152,5 +154,12 @@ impl Session {
 
     pub(crate) fn ability(&self, function: u32) -> Option<usize> {
         self.abilities.iter().position(|a| a.function == function)
+    }
+
+    /// Whether it sleeps for a function under this number: that of its PRE_SLEEP or, where it learned the function later, of then. So
+    /// one that forgets a function in its sleep and learns it again has one place in the line, the last.
+    pub(crate) fn sleeps_as(&self, number: u64, function: u32) -> bool {
+        let own = |ability: usize| self.asleep.max(self.abilities[ability].learned);
+        self.asleep != 0 && self.asleep <= number && self.ability(function).map(own) == Some(number)
     }
 }

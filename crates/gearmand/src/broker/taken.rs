@@ -30,6 +30,8 @@ type Place = (u32, Arc<[u8]>);
 #[derive(Debug)]
 struct Taken {
     number: u64,
+    /// When its job ended.
+    ended: Duration,
     until: Duration,
 }
 
@@ -48,17 +50,35 @@ impl TakenKeys {
         }
     }
 
-    /// The key of a job that ended well is taken until then. False: it has none.
-    pub(crate) fn insert(&mut self, function: u32, key: (&[u8], &[u8]), number: u64, until: Duration) -> bool {
+    /// The key of a job that has ended well is taken for a time. False: it has none.
+    pub(crate) fn insert(
+        &mut self,
+        now: Duration,
+        function: u32,
+        key: (&[u8], &[u8]),
+        number: u64,
+        time: Duration,
+    ) -> bool {
         let Some(key) = self.key(key.0, key.1) else { return false };
         self.remove(function, &key);
         while self.ends.len() >= MOST {
             self.pop();
         }
         let key: Arc<[u8]> = key.into();
+        let until = now + time;
         self.ends.insert((until, number), (function, key.clone()));
-        self.functions.entry(function).or_default().insert(key, Taken { number, until });
+        self.functions.entry(function).or_default().insert(key, Taken { number, ended: now, until });
         true
+    }
+
+    /// All keys of a function are taken for this time since their jobs ended.
+    pub(crate) fn set_time(&mut self, function: u32, time: Duration) {
+        let Some(of) = self.functions.get_mut(&function) else { return };
+        for taken in of.values_mut() {
+            let Some(place) = self.ends.remove(&(taken.until, taken.number)) else { continue };
+            taken.until = taken.ended + time;
+            self.ends.insert((taken.until, taken.number), place);
+        }
     }
 
     /// The number of the job that has ended well and whose key this still is.
@@ -130,9 +150,9 @@ mod tests {
     #[test]
     fn a_key_is_taken_until_its_time_is_over() {
         let mut keys = TakenKeys::default();
-        assert!(keys.insert(1, (b"k", b"x"), 7, s(10)));
-        assert!(keys.insert(2, (b"k", b"x"), 8, s(20)));
-        assert!(keys.insert(1, (b"-", b"x"), 9, s(15)));
+        assert!(keys.insert(s(0), 1, (b"k", b"x"), 7, s(10)));
+        assert!(keys.insert(s(5), 2, (b"k", b"x"), 8, s(15)));
+        assert!(keys.insert(s(5), 1, (b"-", b"x"), 9, s(10)));
         for (key, number) in [((1, &b"k"[..], &b"y"[..]), Some(7)), ((2, b"k", b""), Some(8)), ((3, b"k", b"x"), None)]
         {
             assert_eq!(keys.get(s(9), key.0, key.1, key.2), number);
@@ -141,7 +161,7 @@ mod tests {
         assert_eq!(keys.get(s(9), 1, b"-", b"y"), None);
         assert_eq!((keys.get(s(10), 1, b"k", b""), keys.get(s(10), 2, b"k", b"")), (None, Some(8)));
         // Another job of this key has ended meanwhile.
-        assert!(keys.insert(1, (b"k", b""), 11, s(30)));
+        assert!(keys.insert(s(10), 1, (b"k", b""), 11, s(20)));
         assert_eq!((keys.get(s(10), 1, b"k", b""), keys.next()), (Some(11), Some(s(15))));
         keys.check();
         keys.sweep(s(20), 100);
@@ -152,10 +172,28 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_is_changed_counts_from_the_end_of_the_job() {
+        let mut keys = TakenKeys::default();
+        for n in 1..=3u8 {
+            keys.insert(s(n.into()), 1, (&[n], b""), n.into(), s(100));
+        }
+        keys.insert(s(1), 2, (b"k", b""), 4, s(100));
+        let taken = |keys: &TakenKeys, now| [1, 2, 3u8].map(|n| keys.get(s(now), 1, &[n], b"").is_some());
+        keys.set_time(1, s(10));
+        keys.check();
+        assert_eq!((taken(&keys, 12), keys.next()), ([false, false, true], Some(s(11))));
+        keys.set_time(1, s(20));
+        keys.check();
+        assert_eq!((taken(&keys, 12), taken(&keys, 21)), ([true; 3], [false, true, true]));
+        keys.sweep(s(1000), 3);
+        assert_eq!((taken(&keys, 12), keys.next()), ([false; 3], Some(s(101))), "the other function's is as it was");
+    }
+
+    #[test]
     fn no_key() {
         let mut keys = TakenKeys::default();
-        assert!(!keys.insert(1, (b"", b"x"), 1, s(10)));
-        assert!(!keys.insert(1, (b"-", b""), 2, s(10)));
+        assert!(!keys.insert(s(0), 1, (b"", b"x"), 1, s(10)));
+        assert!(!keys.insert(s(0), 1, (b"-", b""), 2, s(10)));
         assert_eq!((keys.get(s(0), 1, b"", b"x"), keys.next()), (None, None));
     }
 
@@ -163,7 +201,7 @@ mod tests {
     fn so_many_and_no_more() {
         let mut keys = TakenKeys::default();
         for n in 0..MOST as u64 + 10 {
-            keys.insert(1, (n.to_string().as_bytes(), b""), n, s(100 + n));
+            keys.insert(s(n), 1, (n.to_string().as_bytes(), b""), n, s(100));
         }
         keys.check();
         let taken = |n: u64| keys.get(s(0), 1, n.to_string().as_bytes(), b"");

@@ -127,6 +127,29 @@ fn a_running_job_goes_back_at_once_that_was_not_begun() {
     assert_eq!((b.life("H:2"), b.tries(2)), ("queued", 0));
 }
 
+/// They went back function by function: when those of the first one's function had, the next looked as if its worker were on it.
+#[test]
+fn of_jobs_of_several_functions_the_first_alone_was_begun() {
+    for resets in [false, true] {
+        let mut b = Bench::new();
+        let (client, worker) = (b.connect(), b.worker(&["f", "g"]));
+        for function in ["f", "g", "g", "f"] {
+            b.send(client, background(function, "", ""));
+            b.send(worker, GRAB);
+        }
+        match resets {
+            true => b.send(worker, Request::ResetAbilities),
+            false => b.leave(worker),
+        }
+        let tries = [1, 2, 3, 4].map(|number| (b.life(&format!("H:{number}")), b.tries(number)));
+        assert_eq!(tries, [("queued", 1), ("queued", 0), ("queued", 0), ("queued", 0)]);
+        let other = b.worker(&["f", "g"]);
+        let order = [(); 4].map(|()| b.ask(other, GRAB));
+        let wanted = ["H:2|g", "H:1|f", "H:3|g", "H:4|f"].map(|job| format!("JOB_ASSIGN {job}|"));
+        assert_eq!(order, wanted, "each function's first is in front again");
+    }
+}
+
 #[test]
 fn a_running_job_is_delayed_after_each_end_that_its_policy_tries_again() {
     for update in ENDS {

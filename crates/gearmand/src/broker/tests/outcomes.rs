@@ -132,6 +132,36 @@ fn policies_that_change() {
     check(&b);
 }
 
+/// A key was taken for an hour after the operator had made that ten seconds, and its client's jobs were not run.
+#[test]
+fn times_that_change_hold_for_jobs_that_are_over() {
+    let mut b = Bench::new();
+    b.set_policy("f", "unique-for=1h keep-results=9,1h");
+    let (client, worker) = b.pair();
+    b.send(client, background("f", "k", ""));
+    end(&mut b, worker, Update::Complete(b"r"));
+    b.received(client);
+    b.set_policy("f", "unique-for=10s keep-results=9,5s");
+    check(&b);
+    b.tick(4);
+    assert_eq!(result(&b, "H:1"), completed(b"r"));
+    b.tick(1);
+    assert_eq!(result(&b, "H:1"), None);
+    assert_eq!(b.ask(client, background("f", "k", "")), "JOB_CREATED H:1");
+    // Longer, taken back for a moment, and shorter again.
+    b.set_policy("f", "unique-for=1h");
+    b.tick(10);
+    assert_eq!(b.ask(client, background("f", "k", "")), "JOB_CREATED H:1");
+    b.set_policy("f", "unique-for=");
+    b.set_policy("f", "unique-for=20s");
+    assert_eq!(b.ask(client, background("f", "k", "")), "JOB_CREATED H:1");
+    b.set_policy("f", "unique-for=15s");
+    assert_eq!(b.ask(client, background("f", "k", "")), "JOB_CREATED H:2");
+    b.tick(1);
+    assert_eq!(b.broker.deadline(&b.now), None, "nothing is remembered");
+    check(&b);
+}
+
 #[test]
 fn what_became_of_jobs_in_the_background() {
     let mut b = Bench::new();

@@ -1,6 +1,6 @@
 //! Jobs that the server submits itself.
 
-use super::disk::Disk;
+use super::disk::{Disk, show};
 use super::*;
 use crate::broker::cron::Cron;
 use crate::broker::recurring::Schedule;
@@ -222,6 +222,53 @@ fn a_run_that_joins_a_job_on_its_way_to_the_disk_is_none_before_it_is_there() {
     assert_eq!((d.b.broker.len(), runs(&d.b)), (1, (None, Some(140))));
     d.fail();
     assert_eq!((d.b.broker.len(), runs(&d.b)), (0, (None, Some(80))), "it is due");
+}
+
+/// A client waited for it, and left before it was begun: the job was gone, and the run, too.
+#[test]
+fn a_run_that_joins_a_job_in_the_foreground_is_done_without_its_client() {
+    let mut b = bench(schedule("*/15 * * * *"));
+    let (client, worker) = b.pair();
+    b.send(client, submit("f", "nightly", "theirs"));
+    b.tick(800);
+    assert_eq!((b.broker.len(), runs(&b).0), (1, Some(800)));
+    b.leave(client);
+    check(&b);
+    assert_eq!(b.ask(worker, Request::GrabJob(Grab::Uniq)), "JOB_ASSIGN_UNIQ H:1|f|nightly|theirs");
+
+    let mut d = disk(schedule("*/15 * * * *"));
+    let client = d.b.connect();
+    d.b.send(client, submit("f", "nightly", "theirs"));
+    d.b.tick(800);
+    assert_eq!(runs(&d.b).0, None, "not before it is on the disk");
+    d.fail();
+    assert_eq!((d.b.broker.len(), runs(&d.b)), (1, (None, Some(800))), "it is due, and the client waits");
+    d.b.tick(10);
+    d.b.leave(client);
+    d.commit();
+    d.commit();
+    check(&d.b);
+    assert_eq!((d.keys().len(), stored(&d), runs(&d.b)), (1, Some(810), (Some(810), Some(1700))));
+}
+
+/// The run of the one that was submitted first was forgotten: it had never run, and one that could not be stored was not due again.
+#[test]
+fn schedules_with_one_key_have_all_run_when_their_job_is_stored() {
+    let mut d = Disk::new();
+    let schedules = ["one", "other"].map(|name| Schedule { name: name.into(), ..schedule("* * * * *") });
+    d.b.broker.set_schedules(&d.b.now, schedules.into());
+    d.b.tick(20);
+    assert_eq!(d.b.broker.len(), 1);
+    d.fail();
+    let next: Vec<_> = d.b.broker.schedules().map(|shown| shown.next).collect();
+    assert_eq!(next, [Some(1_000_020); 2], "both are due");
+    d.b.tick(10);
+    d.commit();
+    d.commit();
+    let last: Vec<_> = d.b.broker.schedules().map(|shown| shown.last).collect();
+    assert_eq!((d.keys().len(), last), (1, vec![Some(1_000_030); 2]));
+    let settings: Vec<_> = d.settings.keys().map(|key| show(key)).collect();
+    assert_eq!(settings, ["schedule one", "schedule other"]);
 }
 
 /// As long as it is not late, or for as long as it takes where one run is made up.

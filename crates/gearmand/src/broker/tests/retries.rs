@@ -89,6 +89,21 @@ fn the_limit_of_the_server_is_not_for_what_a_policy_counts() {
     assert_eq!(b.dead(), "H:1 timeout 2");
 }
 
+/// Its tries, which the policy had counted, were held against it when a worker that had fetched it ahead ended: it was given up.
+#[test]
+fn a_job_that_was_not_begun_is_not_given_up() {
+    let mut b = Bench::with(|rules| rules.runs = Some(1));
+    let (client, worker) = b.pair();
+    b.policy("retries=10 backoff=0");
+    b.send(client, background("f", "", ""));
+    b.send(client, background("f", "", ""));
+    b.fail(worker, Update::Fail);
+    assert_eq!((b.ask(worker, GRAB), b.ask(worker, GRAB)), ("JOB_ASSIGN H:2|f|".into(), "JOB_ASSIGN H:1|f|".into()));
+    b.leave(worker);
+    assert_eq!((b.life("H:1"), b.tries(1)), ("queued", 1));
+    assert_eq!((b.life("H:2"), b.tries(2)), ("queued", 1));
+}
+
 #[test]
 fn a_policy_counts_from_when_it_is_set() {
     let mut b = Bench::new();

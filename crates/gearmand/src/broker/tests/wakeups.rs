@@ -144,6 +144,34 @@ fn one_who_lies_down_while_a_job_waits_gets_it() {
     check(&b);
 }
 
+/// Proxies do that for as long as a server runs: each time they were in the line once more, and all of it was swept for each.
+#[test]
+fn who_forgets_a_function_in_its_sleep_and_learns_it_again_is_in_the_line_once() {
+    let mut b = Bench::new();
+    let (client, other, worker, proxy) = (b.connect(), b.worker(&["f"]), b.worker(&["f"]), b.proxy(&["f"]));
+    for session in [worker, proxy, other] {
+        b.send(session, Request::PreSleep);
+    }
+    for _ in 0..100 {
+        for (session, forget) in [(worker, Request::CantDo(b"f")), (proxy, Request::ResetAbilities)] {
+            b.send(session, forget);
+            b.send(session, can_do("f"));
+            // One that it knows keeps its place.
+            b.send(session, can_do("f"));
+            b.send(session, Request::PreSleep);
+            check(&b);
+        }
+    }
+    let function = b.broker.functions.find(b"f").unwrap();
+    let entries = b.broker.functions[function].sleepers().count();
+    assert!(entries < 50, "{entries} for three workers");
+    for next in [other, worker, proxy] {
+        b.send(client, background("f", "", "x"));
+        assert_eq!(b.received(next), "NOOP");
+        check(&b);
+    }
+}
+
 /// A server that was stopped itself does not take that for the silence of its workers.
 #[test]
 fn a_server_that_was_held_up_goes_on_step_by_step() {
