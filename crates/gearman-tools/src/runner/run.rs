@@ -6,7 +6,7 @@ use crate::runner::config::Config;
 use crate::runner::control::{Control, Socket};
 use crate::runner::http;
 use crate::runner::log::Log;
-use crate::runner::notify::{ALIVE, READY, STOPPING, notify, reloading, watchdog};
+use crate::runner::notify::{ALIVE, Manager, READY, STOPPING, reloading, watchdog};
 use crate::runner::orders::{Answer, Order, Orders};
 use crate::runner::reload::{Outcome, Reload, Reloads};
 use crate::runner::servers::{Asking, Look};
@@ -49,6 +49,8 @@ struct Loop {
     supervisor: Supervisor,
     log: Log,
     orders: Orders,
+    /// The service manager, where there is one.
+    manager: Option<Manager>,
     /// The socket that is open.
     control: Option<Control>,
     /// Where metrics are.
@@ -88,6 +90,11 @@ impl Signals {
 async fn run_loop(file: PathBuf, config: Config, log: Log) -> Result<bool, String> {
     let signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
     let (orders, ordered) = Orders::new();
+    // Without it the work can be done all the same.
+    let manager = Manager::find().unwrap_or_else(|error| {
+        log.warning(None, &format!("cannot reach the service manager: {error}"));
+        None
+    });
     // Before any process is started: another runner may be at work.
     let socket = config.socket.as_deref().map(Socket::open).transpose()?;
     let control = socket.map(|socket| Control::serve(socket, orders.clone()));
@@ -106,6 +113,7 @@ async fn run_loop(file: PathBuf, config: Config, log: Log) -> Result<bool, Strin
     let mut watching = Watching::new(orders.clone(), log.clone());
     watching.follow(&config.groups).await;
     let work = Loop {
+        manager,
         control,
         metrics: config.metrics,
         reading: Reloads::new(file.clone(), watching),
@@ -174,7 +182,7 @@ impl Loop {
     }
 
     fn tell(&self, state: &str) {
-        if let Err(error) = notify(state) {
+        if let Some(Err(error)) = self.manager.as_ref().map(|manager| manager.tell(state)) {
             self.log.warning(None, &format!("cannot send {} to the service manager: {error}", state.escape_debug()));
         }
     }
