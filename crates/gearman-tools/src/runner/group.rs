@@ -114,6 +114,7 @@ impl Group {
     /// No server answers.
     pub fn look_failed(&mut self) {
         self.demand = None;
+        self.scale.look_failed();
     }
 
     /// Whether memory or time on processors has to be looked at.
