@@ -42,7 +42,7 @@ pub enum Ask {
         /// Its name
         group: String,
     },
-    /// End, as by SIGTERM
+    /// End; processes may end their jobs, also where it is asked for again
     Stop,
 }
 

@@ -65,6 +65,8 @@ struct Loop {
     reloads: VecDeque<Option<Answer>>,
     /// The end has begun.
     stopping: bool,
+    /// A signal has asked for it: the next one kills.
+    signalled: bool,
 }
 
 /// Handlers that stand from the start.
@@ -124,6 +126,7 @@ async fn run_loop(file: PathBuf, config: Config, log: Log) -> Result<bool, Strin
         measured: None,
         reloads: VecDeque::new(),
         stopping: false,
+        signalled: false,
     };
     Ok(work.run(signals, ordered).await)
 }
@@ -141,9 +144,9 @@ impl Loop {
             let next_measure = self.next_measure();
             tokio::select! {
                 _ = signals.child.recv() => self.supervisor.bury(),
-                _ = terminate.recv() => self.stop("SIGTERM"),
-                _ = interrupt.recv() => self.stop("SIGINT"),
-                _ = quit.recv() => self.stop("SIGQUIT"),
+                _ = terminate.recv() => self.end("SIGTERM"),
+                _ = interrupt.recv() => self.end("SIGINT"),
+                _ = quit.recv() => self.end("SIGQUIT"),
                 _ = signals.hangup.recv() => self.reload(None),
                 _ = first.recv() => self.supervisor.signal(Number::SIGUSR1),
                 _ = second.recv() => self.supervisor.signal(Number::SIGUSR2),
@@ -184,6 +187,14 @@ impl Loop {
     fn tell(&self, state: &str) {
         if let Some(Err(error)) = self.manager.as_ref().map(|manager| manager.tell(state)) {
             self.log.warning(None, &format!("cannot send {} to the service manager: {error}", state.escape_debug()));
+        }
+    }
+
+    /// A signal to end. Who does not want to wait sends another one.
+    fn end(&mut self, signal: &str) {
+        match std::mem::replace(&mut self.signalled, true) {
+            true => self.supervisor.kill(signal),
+            false => self.stop(signal),
         }
     }
 

@@ -57,6 +57,22 @@ fn a_stop_is_answered_where_nothing_runs() {
     }
 }
 
+/// The second one killed all of them in the midst of their jobs, and answered that they were asked to end. So did a signal that came
+/// after it, as at the end of the system.
+#[test]
+fn a_stop_that_is_asked_for_again_kills_nobody() {
+    let busy = "trap 'until test -e done; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut runner = Runner::start(&format!("[group.a]\ncommand = ['sh', '-c', \"{busy}\"]\n"));
+    runner.line_with("ready");
+    for _ in 0..2 {
+        assert_eq!(runner.ask("stop").as_deref(), Ok("all processes are asked to end\n"));
+    }
+    runner.signal(Signal::SIGTERM);
+    runner.line_with("SIGTERM: all processes are asked to end");
+    runner.folder.write("done", "");
+    assert_eq!(runner.ended().code(), Some(0), "nobody was killed");
+}
+
 /// They wanted a file that can be used, though the runner was to be asked what is wrong with it, or to be stopped.
 #[test]
 fn a_runner_is_found_by_a_file_that_cannot_be_used() {
