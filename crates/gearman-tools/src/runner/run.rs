@@ -23,6 +23,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+/// The exit status of a runner that was told to end, and had to kill a process for that. A service manager does not start it again, as it
+/// does after a failure.
+pub const HAD_TO_KILL: u8 = 10;
+
 /// How long the end waits for the last lines: for what is in the pipes of processes, and for who reads them.
 const LAST: Duration = Duration::from_secs(2);
 

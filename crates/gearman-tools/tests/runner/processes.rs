@@ -102,7 +102,7 @@ fn who_does_not_end_is_killed_and_that_is_told() {
     let [pid] = runner.at_work("a", 1)[..] else { panic!() };
     runner.line_with("ready");
     runner.signal(Signal::SIGINT);
-    assert_eq!(runner.ended().code(), Some(1));
+    assert_eq!(runner.ended().code(), Some(10));
     runner.line_with(&format!("{pid} does not end: killed"));
     assert!(!lives(pid));
 
@@ -113,7 +113,7 @@ fn who_does_not_end_is_killed_and_that_is_told() {
     runner.signal(Signal::SIGTERM);
     runner.line_with("asked to end");
     runner.signal(Signal::SIGTERM);
-    assert_eq!(runner.ended().code(), Some(1));
+    assert_eq!(runner.ended().code(), Some(10));
 }
 
 #[test]
