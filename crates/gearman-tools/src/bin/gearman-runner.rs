@@ -8,7 +8,7 @@ use gearman_tools::runner::config::Config;
 use gearman_tools::runner::control::ask;
 use gearman_tools::runner::flags::{Ask, Runner};
 use gearman_tools::runner::launch::{BECOME, become_program};
-use gearman_tools::runner::run::run;
+use gearman_tools::runner::run::{HAD_TO_KILL, run};
 use gearman_tools::{ended, print, report};
 use std::process::ExitCode;
 
@@ -47,7 +47,7 @@ fn runs(flags: &Runner) -> ExitCode {
     }
     match run(&flags.config, config) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::from(HAD_TO_KILL),
         Err(error) => failed(error),
     }
 }

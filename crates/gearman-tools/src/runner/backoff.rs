@@ -1,7 +1,7 @@
 //! When a program that crashes is started again.
 //!
 //! Owns how often it has crashed. Must never know processes. Invariant: after the first crash there is a pause, which doubles
-//! with each crash that follows; one process that settles ends all that.
+//! with each crash that follows; one process that was started since and settles ends all that.
 
 use std::time::{Duration, Instant};
 
@@ -22,9 +22,14 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// A process that was started then is younger than the last crash: it shows how the next ones will go. Older ones say nothing of that.
+    pub fn is_trial(&self, started: Instant) -> bool {
+        self.last.is_none_or(|last| started > last)
+    }
+
     /// A process that was started then has crashed. Those that were started together count once.
     pub fn crashed(&mut self, started: Instant, now: Instant) {
-        if self.last.is_some_and(|last| started <= last) {
+        if !self.is_trial(started) {
             return;
         }
         self.crashes = self.crashes.saturating_add(1);
@@ -34,7 +39,7 @@ impl Backoff {
 
     /// A process that was started then has settled.
     pub fn settled(&mut self, started: Instant) {
-        if self.last.is_none_or(|last| started > last) {
+        if self.is_trial(started) {
             *self = Backoff::default();
         }
     }
@@ -59,12 +64,12 @@ impl Backoff {
         self.until
     }
 
-    /// How many may be started now: after a crash one alone, to see how that goes. `starting`: so many have not settled.
-    pub fn may_start(&self, starting: usize) -> usize {
+    /// How many may be started now: after a crash one alone, to see how that goes. `trials`: so many have not settled.
+    pub fn may_start(&self, trials: usize) -> usize {
         match (self.until, self.crashes) {
             (Some(_), _) => 0,
             (None, 0) => usize::MAX,
-            (None, _) => usize::from(starting == 0),
+            (None, _) => usize::from(trials == 0),
         }
     }
 }
@@ -105,6 +110,7 @@ mod tests {
         assert_eq!(backoff.crashes(), 1);
         backoff.settled(now);
         assert_eq!(backoff.crashes(), 1);
+        assert_eq!([now, later, later + FIRST].map(|started| backoff.is_trial(started)), [false, false, true]);
     }
 
     /// Ten starts that the system refused at the same moment were ten crashes, and a pause of half a minute.

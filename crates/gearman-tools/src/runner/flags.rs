@@ -42,7 +42,7 @@ pub enum Ask {
         /// Its name
         group: String,
     },
-    /// End, as by SIGTERM
+    /// End; processes may end their jobs, also where it is asked for again
     Stop,
 }
 
@@ -67,8 +67,9 @@ Signals:
 
 Exit status:
   0  it was asked to end, and all processes have; or what was asked is done
-  1  a process had to be killed in the end; the configuration cannot be used;
+  1  the configuration cannot be used, or something else keeps it from starting;
      what was asked was refused, or there is no runner
+  10  it was asked to end, and a process had to be killed for that
 
 Examples:
   gearman-runner --config runner.toml --check-config

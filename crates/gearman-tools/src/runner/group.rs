@@ -114,6 +114,7 @@ impl Group {
     /// No server answers.
     pub fn look_failed(&mut self) {
         self.demand = None;
+        self.scale.look_failed();
     }
 
     /// Whether memory or time on processors has to be looked at.
@@ -154,9 +155,11 @@ impl Group {
             return;
         }
         let members: Vec<Member> = self.processes.iter().map(member).collect();
-        let starting = members.iter().filter(|member| !member.stopping && !member.settled).count();
+        let trying =
+            |process: &&Process| !process.stopping && !process.settled && self.backoff.is_trial(process.started);
+        let trials = self.processes.iter().filter(trying).count();
         let bounds = Bounds { min: self.config.min, max: self.config.max, wanted: self.scale.wanted() };
-        let steps = plan(&members, bounds, self.backoff.may_start(starting));
+        let steps = plan(&members, bounds, self.backoff.may_start(trials));
         for process in self.processes.iter_mut().filter(|process| steps.stop.contains(&process.number)) {
             if let Some(why) = process.outdated {
                 log.info(Some(&self.config.name), &format!("{} is replaced: {why}", process.pid));

@@ -1,5 +1,8 @@
 //! What the service manager is sent: sd_notify(3), for units of `Type=notify` and `Type=notify-reload`, and how often it wants to hear
 //! that the runner is at work (`WatchdogSec=`).
+//!
+//! Owns the socket. It is opened once, before there are processes: later they may have taken all descriptors, and a runner that is silent
+//! for want of one would be killed.
 
 use nix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
@@ -22,27 +25,42 @@ pub fn reloading() -> String {
     format!("RELOADING=1\nMONOTONIC_USEC={microseconds}")
 }
 
-/// Sends a state, where somebody wants it.
-///
-/// # Errors
-/// The system's.
-pub fn notify(state: &str) -> io::Result<()> {
-    match std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) {
-        Some(name) => send(&name, state),
-        None => Ok(()),
-    }
+/// Who is told, where the environment names somebody.
+#[derive(Debug)]
+pub struct Manager {
+    socket: UnixDatagram,
+    address: SocketAddr,
 }
 
-fn send(name: &OsStr, state: &str) -> io::Result<()> {
-    let address = match name.as_bytes() {
-        [b'@', hidden @ ..] => abstract_address(hidden)?,
-        _ => SocketAddr::from_pathname(name)?,
-    };
-    let socket = UnixDatagram::unbound()?;
-    // Nobody who supervises may wait.
-    socket.set_nonblocking(true)?;
-    let sent = socket.send_to_addr(state.as_bytes(), &address)?;
-    if sent == state.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+impl Manager {
+    /// The one of the environment; `None`: nobody wants to be told. No process that is started later has the socket as well.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn find() -> io::Result<Option<Manager>> {
+        let name = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty());
+        name.map(|name| Manager::at(&name)).transpose()
+    }
+
+    fn at(name: &OsStr) -> io::Result<Manager> {
+        let address = match name.as_bytes() {
+            [b'@', hidden @ ..] => abstract_address(hidden)?,
+            _ => SocketAddr::from_pathname(name)?,
+        };
+        let socket = UnixDatagram::unbound()?;
+        // Nobody who supervises may wait.
+        socket.set_nonblocking(true)?;
+        Ok(Manager { socket, address })
+    }
+
+    /// Sends it a state.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn tell(&self, state: &str) -> io::Result<()> {
+        let sent = self.socket.send_to_addr(state.as_bytes(), &self.address)?;
+        if sent == state.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use crate::runner::config::Config;
 use crate::runner::control::{Control, Socket};
 use crate::runner::http;
 use crate::runner::log::Log;
-use crate::runner::notify::{ALIVE, READY, STOPPING, notify, reloading, watchdog};
+use crate::runner::notify::{ALIVE, Manager, READY, STOPPING, reloading, watchdog};
 use crate::runner::orders::{Answer, Order, Orders};
 use crate::runner::reload::{Outcome, Reload, Reloads};
 use crate::runner::servers::{Asking, Look};
@@ -22,6 +22,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+/// The exit status of a runner that was told to end, and had to kill a process for that. A service manager does not start it again, as it
+/// does after a failure.
+pub const HAD_TO_KILL: u8 = 10;
 
 /// How long the end waits for the last lines: for what is in the pipes of processes, and for who reads them.
 const LAST: Duration = Duration::from_secs(2);
@@ -49,6 +53,8 @@ struct Loop {
     supervisor: Supervisor,
     log: Log,
     orders: Orders,
+    /// The service manager, where there is one.
+    manager: Option<Manager>,
     /// The socket that is open.
     control: Option<Control>,
     /// Where metrics are.
@@ -63,6 +69,8 @@ struct Loop {
     reloads: VecDeque<Option<Answer>>,
     /// The end has begun.
     stopping: bool,
+    /// A signal has asked for it: the next one kills.
+    signalled: bool,
 }
 
 /// Handlers that stand from the start.
@@ -88,6 +96,11 @@ impl Signals {
 async fn run_loop(file: PathBuf, config: Config, log: Log) -> Result<bool, String> {
     let signals = Signals::listen().map_err(|e| format!("cannot handle signals: {e}"))?;
     let (orders, ordered) = Orders::new();
+    // Without it the work can be done all the same.
+    let manager = Manager::find().unwrap_or_else(|error| {
+        log.warning(None, &format!("cannot reach the service manager: {error}"));
+        None
+    });
     // Before any process is started: another runner may be at work.
     let socket = config.socket.as_deref().map(Socket::open).transpose()?;
     let control = socket.map(|socket| Control::serve(socket, orders.clone()));
@@ -106,6 +119,7 @@ async fn run_loop(file: PathBuf, config: Config, log: Log) -> Result<bool, Strin
     let mut watching = Watching::new(orders.clone(), log.clone());
     watching.follow(&config.groups).await;
     let work = Loop {
+        manager,
         control,
         metrics: config.metrics,
         reading: Reloads::new(file.clone(), watching),
@@ -116,6 +130,7 @@ async fn run_loop(file: PathBuf, config: Config, log: Log) -> Result<bool, Strin
         measured: None,
         reloads: VecDeque::new(),
         stopping: false,
+        signalled: false,
     };
     Ok(work.run(signals, ordered).await)
 }
@@ -133,9 +148,9 @@ impl Loop {
             let next_measure = self.next_measure();
             tokio::select! {
                 _ = signals.child.recv() => self.supervisor.bury(),
-                _ = terminate.recv() => self.stop("SIGTERM"),
-                _ = interrupt.recv() => self.stop("SIGINT"),
-                _ = quit.recv() => self.stop("SIGQUIT"),
+                _ = terminate.recv() => self.end("SIGTERM"),
+                _ = interrupt.recv() => self.end("SIGINT"),
+                _ = quit.recv() => self.end("SIGQUIT"),
                 _ = signals.hangup.recv() => self.reload(None),
                 _ = first.recv() => self.supervisor.signal(Number::SIGUSR1),
                 _ = second.recv() => self.supervisor.signal(Number::SIGUSR2),
@@ -174,8 +189,16 @@ impl Loop {
     }
 
     fn tell(&self, state: &str) {
-        if let Err(error) = notify(state) {
+        if let Some(Err(error)) = self.manager.as_ref().map(|manager| manager.tell(state)) {
             self.log.warning(None, &format!("cannot send {} to the service manager: {error}", state.escape_debug()));
+        }
+    }
+
+    /// A signal to end. Who does not want to wait sends another one.
+    fn end(&mut self, signal: &str) {
+        match std::mem::replace(&mut self.signalled, true) {
+            true => self.supervisor.kill(signal),
+            false => self.stop(signal),
         }
     }
 

@@ -80,8 +80,14 @@ impl Scale {
         self.wanted != before
     }
 
+    /// No server says anything: what was needed meanwhile, and whether jobs waited, is not known. What follows begins anew.
+    pub fn look_failed(&mut self) {
+        self.waits_since = None;
+        self.needed.clear();
+    }
+
     fn remember(&mut self, need: u32, rules: &Rules, now: Instant) {
-        // What is wanted from the start, or was before a reload, is not too much before the while is over.
+        // What is wanted from the start, or was before a reload or an outage, is not too much before the while is over.
         if self.needed.is_empty() {
             self.needed.push_back((now, self.wanted));
         }
@@ -149,6 +155,28 @@ mod tests {
         let wanted = after(seconds, &RULES);
         assert_eq!(wanted[..3], [2, 4, 8]);
         assert!(wanted[3..].iter().all(|n| *n == 8), "{wanted:?}");
+    }
+
+    /// All that was needed before was too old when a server answered again: its first answer alone, before workers had come back and taken
+    /// jobs, ended all but `min`. And of a server that tells no ages, the time without answers counted as that of a waiting job.
+    #[test]
+    fn an_outage_is_no_time_without_jobs_nor_one_of_waiting() {
+        let (mut scale, mut now) = (Scale::new(8), Instant::now());
+        let mut look = |scale: &mut Scale, waiting, running, seconds| {
+            now += Duration::from_secs(seconds);
+            scale.look(&Demand { waiting, running, oldest: None }, &RULES, now);
+            scale.wanted()
+        };
+        assert_eq!(look(&mut scale, 0, 8, 1), 8);
+        scale.look_failed();
+        assert_eq!(look(&mut scale, 0, 0, 600), 8, "its first answer");
+        assert_eq!(look(&mut scale, 0, 3, 29), 8);
+        assert_eq!(look(&mut scale, 0, 3, 1), 3, "so many were needed since");
+
+        assert_eq!(look(&mut scale, 9, 3, 1), 3);
+        scale.look_failed();
+        assert_eq!(look(&mut scale, 9, 3, 600), 3);
+        assert_eq!(look(&mut scale, 9, 3, 1), 6, "it was seen to wait for a second");
     }
 
     #[test]

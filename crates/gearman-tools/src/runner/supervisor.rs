@@ -193,16 +193,20 @@ impl Supervisor {
         Ok(format!("all processes of {name} are replaced"))
     }
 
-    /// All end; a second time they are killed.
+    /// All end. Those that have been asked to are not asked again.
     pub fn stop(&mut self, why: &str) {
-        if std::mem::replace(&mut self.stopping, true) {
-            self.log.warning(None, &format!("{why}: all are killed"));
-            return self.groups.iter_mut().for_each(Group::kill);
-        }
         self.log.info(None, &format!("{why}: all processes are asked to end"));
-        self.killed_before = self.killed();
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.killed_before = self.killed();
+        }
         let now = Instant::now();
         self.groups.iter_mut().for_each(|group| group.leave(now));
+    }
+
+    /// Those that have not ended are killed.
+    pub fn kill(&mut self, why: &str) {
+        self.log.warning(None, &format!("{why}: all are killed"));
+        self.groups.iter_mut().for_each(Group::kill);
     }
 
     /// Passes a signal on.

@@ -1,11 +1,13 @@
 //! Those who ask: the command line, Prometheus, the service manager.
 
-use crate::runner::{Folder, PATIENT, Runner, until};
+use crate::runner::{Folder, LONG, PATIENT, Runner, until};
 use nix::sys::signal::Signal;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 fn program(folder: &Folder, arguments: &[&str]) -> Output {
@@ -53,6 +55,22 @@ fn a_stop_is_answered_where_nothing_runs() {
         assert_eq!(text(&stopped.stdout), "all processes are asked to end\n");
         assert!(runner.ended().success());
     }
+}
+
+/// The second one killed all of them in the midst of their jobs, and answered that they were asked to end. So did a signal that came
+/// after it, as at the end of the system.
+#[test]
+fn a_stop_that_is_asked_for_again_kills_nobody() {
+    let busy = "trap 'until test -e done; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut runner = Runner::start(&format!("[group.a]\ncommand = ['sh', '-c', \"{busy}\"]\n"));
+    runner.line_with("ready");
+    for _ in 0..2 {
+        assert_eq!(runner.ask("stop").as_deref(), Ok("all processes are asked to end\n"));
+    }
+    runner.signal(Signal::SIGTERM);
+    runner.line_with("SIGTERM: all processes are asked to end");
+    runner.folder.write("done", "");
+    assert_eq!(runner.ended().code(), Some(0), "nobody was killed");
 }
 
 /// They wanted a file that can be used, though the runner was to be asked what is wrong with it, or to be stopped.
@@ -244,7 +262,7 @@ fn slow_clients_do_not_keep_others_from_the_metrics() {
 fn the_service_manager() {
     let folder = Folder::new();
     let manager = UnixDatagram::bind(folder.path("notify")).unwrap();
-    manager.set_read_timeout(Some(crate::runner::LONG)).unwrap();
+    manager.set_read_timeout(Some(LONG)).unwrap();
     folder.config("[group.a]\ncommand = ['sh', '-c', 'echo socket=$NOTIFY_SOCKET; exec sleep 1000']\n");
     let notify = folder.path("notify");
     let mut runner = Runner::in_folder(folder, |command| {
@@ -271,5 +289,56 @@ fn the_service_manager() {
     assert_eq!(next("WATCHDOG=1"), "READY=1");
     runner.signal(Signal::SIGTERM);
     assert_eq!(next("WATCHDOG=1"), "STOPPING=1");
+    assert!(runner.ended().success());
+}
+
+/// What a process has open, by its number.
+fn descriptors(pid: impl std::fmt::Display) -> BTreeMap<usize, PathBuf> {
+    let of = |entry: std::fs::DirEntry| {
+        let number: usize = entry.file_name().to_str()?.parse().ok()?;
+        Some((number, std::fs::read_link(entry.path()).ok()?))
+    };
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten().filter_map(of).collect()
+}
+
+/// Each message took a descriptor: where processes and clients had all of them, the runner was silent, and was killed for it with
+/// all of its processes.
+#[test]
+fn the_service_manager_hears_of_a_runner_without_descriptors() {
+    let folder = Folder::new();
+    let manager = UnixDatagram::bind(folder.path("notify")).unwrap();
+    manager.set_read_timeout(Some(LONG)).unwrap();
+    folder.config(&format!("[group.a]\ncommand = {PATIENT}\nsettle = '1ms'\n"));
+    let notify = folder.path("notify");
+    let mut runner = Runner::in_folder(folder, |command| {
+        command.env("NOTIFY_SOCKET", notify).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    });
+    let [worker] = runner.at_work("a", 1)[..] else { panic!() };
+    runner.line_with("at work");
+    // The socket is the runner's alone: a worker has no more sockets than this test has itself.
+    let ours: Vec<PathBuf> = descriptors("self").into_values().collect();
+    let is_socket = |open: &PathBuf| open.to_str().is_some_and(|open| open.starts_with("socket:"));
+    let inherited = descriptors(worker).into_values().find(|open| is_socket(open) && !ours.contains(open));
+    assert_eq!(inherited, None);
+
+    // It may have no more than it has, and clients that say nothing take what is free.
+    let pid = runner.child.id();
+    let limit = descriptors(pid).into_keys().max().unwrap() + 1;
+    let limited = Command::new("prlimit").arg(format!("--pid={pid}")).arg(format!("--nofile={limit}:")).status();
+    assert!(limited.unwrap().success());
+    let clients: Vec<UnixStream> =
+        (0..20).map(|_| UnixStream::connect(runner.folder.path("runner.sock")).unwrap()).collect();
+    until("its last descriptor", || descriptors(pid).len(), |open| *open == limit);
+    // What was sent before that says nothing.
+    let mut room = [0; 200];
+    manager.set_nonblocking(true).unwrap();
+    while manager.recv(&mut room).is_ok() {}
+    manager.set_nonblocking(false).unwrap();
+    let n = manager.recv(&mut room).unwrap();
+    assert_eq!(text(&room[..n]), "WATCHDOG=1");
+    let lines = runner.lines();
+    assert!(!lines.iter().any(|line| line.contains("Too many open files")), "{lines:?}");
+    drop(clients);
+    runner.signal(Signal::SIGTERM);
     assert!(runner.ended().success());
 }

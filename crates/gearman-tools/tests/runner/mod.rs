@@ -9,6 +9,7 @@ mod processes;
 mod reload;
 mod scaling;
 mod soak;
+mod unit;
 
 use gearman_tools::runner::control::ask;
 use nix::sys::signal::{Signal, kill};
