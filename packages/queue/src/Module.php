@@ -39,6 +39,12 @@ final class Module
         return self::make(GearmanWorker::class, $options);
     }
 
+    /** What addFunction() takes: seconds; pecl's sends it as it is, and servers read milliseconds. */
+    public static function functionTimeout(Options $options): int
+    {
+        return self::isPecl() ? $options->jobTimeout * 1000 : $options->jobTimeout;
+    }
+
     /**
      * @template T of GearmanClient|GearmanWorker
      * @param class-string<T> $class

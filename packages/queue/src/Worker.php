@@ -58,7 +58,7 @@ final class Worker
 
             return $end($job);
         };
-        if (!@$this->worker->addFunction($function, $hold, null, $options->jobTimeout)) {
+        if (!@$this->worker->addFunction($function, $hold, null, Module::functionTimeout($options))) {
             throw new QueueException("'$function' cannot be the name of a queue: " . $this->worker->error());
         }
     }

@@ -190,6 +190,18 @@ final class ServersTest extends TestCase
         $again?->complete();
     }
 
+    /** pecl's module sends the number as it is, and servers take it for milliseconds: a job ran twice after 60 of them. */
+    public function testATakenJobHasItsSeconds(): void
+    {
+        $server = GearmanTestServer::start();
+        $queue = new Queue(new Options([$server->address()], jobTimeout: 60));
+        $queue->put('q', 'body');
+        $job = $queue->take('q', 10);
+        self::assertSame('body', $job?->body);
+        self::assertNull((new Queue(new Options([$server->address()])))->take('q', 1));
+        $job->complete();
+    }
+
     public function testTls(): void
     {
         $folder = sys_get_temp_dir() . '/gearman-queue-' . bin2hex(random_bytes(6));
