@@ -67,20 +67,22 @@ final class Module
                 ini_set($name, $value);
             }
         }
-        if ($options->tls) {
-            self::encrypt($made, $options);
-        }
+        self::setTls($made, $options);
         $made->setTimeout((int) ceil($options->timeout * 1000));
 
         return [$made, self::addServers($made, $options)];
     }
 
-    private static function encrypt(GearmanClient|GearmanWorker $made, Options $options): void
+    /** As the options say, also where gearman.ssl or the environment has TLS for all servers. */
+    private static function setTls(GearmanClient|GearmanWorker $made, Options $options): void
     {
+        if (!$options->tls && self::isPecl()) {
+            return;
+        }
         if (!method_exists($made, 'setSSL')) {
             throw new QueueException("TLS to Gearman wants gearman_rs's module; pecl's gearman, which is loaded, has none");
         }
-        if (!@$made->setSSL(true, $options->caFile, $options->certificate, $options->key)) {
+        if (!@$made->setSSL($options->tls, $options->caFile, $options->certificate, $options->key)) {
             throw new QueueException('TLS to Gearman: ' . $made->error());
         }
     }

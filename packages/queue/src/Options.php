@@ -17,7 +17,8 @@ final class Options
     /**
      * @param non-empty-list<string> $servers Each as host:port.
      * @param list<string> $queues In the order in which they are looked at; none: that is for the framework to say.
-     * @param string|null $caFile Who has signed the servers' certificates; null: whom the system trusts.
+     * @param string|null $caFile Who has signed the servers' certificates; null: as for setSSL(), what the environment or php.ini
+     *     names, else whom the system trusts.
      * @param string|null $certificate Shown to servers that ask for one; $key is its key.
      * @param float $wait Seconds that a look at a queue may wait for a job.
      * @param float $timeout Seconds in which a server has to answer.

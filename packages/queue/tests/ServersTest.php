@@ -202,6 +202,65 @@ final class ServersTest extends TestCase
         $job->complete();
     }
 
+    /**
+     * Jobs had what php.ini and the environment say of TLS, and questions had not: sizes failed, and no server seemed to answer. A DSN
+     * without TLS had it from there.
+     */
+    public function testTlsOfPhpIniAndTheEnvironment(): void
+    {
+        if (Module::isPecl()) {
+            self::markTestSkipped("pecl's module has no such settings");
+        }
+        $folder = sys_get_temp_dir() . '/gearman-queue-' . bin2hex(random_bytes(6));
+        mkdir($folder);
+        try {
+            $certificate = TestCertificate::make($folder);
+            $server = GearmanTestServer::start('--listen=tls://127.0.0.1:0', "--ssl-certificate=$certificate->file", "--ssl-key=$certificate->key");
+            [$tls, $plain] = ["gearmans://127.0.0.1:$server->tlsPort", 'gearman://' . $server->address()];
+            $ca = "gearman.ssl_ca_file=$certificate->file";
+            $environment = ['GEARMAND_CA_CERTIFICATE' => $certificate->file];
+            $both = '/^H:\S+\n\d+\n$/D';
+            foreach (
+                [
+                    'a CA of php.ini' => [[$ca], [], [$tls, 'put', 'size'], $both],
+                    'a CA of the environment' => [[], $environment, [$tls, 'put', 'size'], $both],
+                    'not verified' => [['gearman.ssl_verify=0'], [], [$tls, 'put', 'size'], $both],
+                    'another name' => [[$ca, 'gearman.ssl_peer_name=jobs.example.org'], [], [$tls, 'size'], '/jobs\.example\.org/'],
+                    'no TLS, and php.ini' => [[$ca, 'gearman.ssl=1'], [], [$plain, 'put', 'size'], $both],
+                    'no TLS, and the environment' => [[], $environment, [$plain, 'put', 'size'], $both],
+                ] as $what => [$settings, $variables, $arguments, $prints]
+            ) {
+                self::assertMatchesRegularExpression($prints, self::calls($settings, $variables, $arguments), $what);
+            }
+        } finally {
+            array_map(unlink(...), glob("$folder/*") ?: []);
+            rmdir($folder);
+        }
+    }
+
+    /**
+     * What calls.php prints.
+     *
+     * @param list<string> $settings of php.ini
+     * @param array<string, string> $variables
+     * @param list<string> $arguments
+     */
+    private static function calls(array $settings, array $variables, array $arguments): string
+    {
+        $options = array_merge(...array_map(static fn (string $setting) => ['-d', $setting], $settings));
+        $process = proc_open(
+            [getenv('TEST_PHP') ?: PHP_BINARY, ...$options, __DIR__ . '/calls.php', ...$arguments],
+            [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']],
+            $pipes,
+            null,
+            $variables + getenv(),
+        );
+        $printed = (string) stream_get_contents($pipes[1]);
+        proc_close($process);
+
+        return $printed;
+    }
+
     public function testTls(): void
     {
         $folder = sys_get_temp_dir() . '/gearman-queue-' . bin2hex(random_bytes(6));
