@@ -91,13 +91,13 @@ final class Queue
             $worker = new Worker($this->servers->options(), $queue);
             $job = $worker->take($waitSeconds);
         }
-        if ($job === null) {
+        if ($worker->isOwed()) {
+            $this->servers->doubt();
+        } elseif ($job === null) {
             $this->idle[$queue] = $worker;
-
-            return null;
         }
 
-        return new TakenJob($queue, $job, $worker, function (Worker $worker) use ($queue): void {
+        return $job === null ? null : new TakenJob($queue, $job, $worker, function (Worker $worker) use ($queue): void {
             $this->idle[$queue] = $worker;
         });
     }

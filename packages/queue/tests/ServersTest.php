@@ -164,6 +164,34 @@ final class ServersTest extends TestCase
         }
     }
 
+    /**
+     * It still has the question for a job before it. Who had asked was kept, also when it had done another server's job meanwhile: a
+     * job that came in the end lay there until that queue was used again.
+     */
+    public function testAJobOfAServerThatAnswersLateLiesWithNobody(): void
+    {
+        foreach ([null, 'now'] as $body) {
+            [$late, $other] = [GearmanTestServer::start(), GearmanTestServer::start()];
+            $atLate = new Queue(new Options([$late->address()]));
+            $atLate->put('q', 'late');
+            if ($body !== null) {
+                (new Queue(new Options([$other->address()])))->put('q', $body);
+            }
+            $queue = new Queue(new Options([$late->address(), $other->address()], timeout: 3));
+            posix_kill($late->pid, SIGSTOP);
+            try {
+                $job = $queue->take('q', 0);
+            } finally {
+                posix_kill($late->pid, SIGCONT);
+            }
+            self::assertSame($body, $job?->body);
+            $job?->complete();
+            $job = $atLate->take('q', 20);
+            self::assertSame('late', $job?->body);
+            $job->complete();
+        }
+    }
+
     public function testFailedJobsAreTriedAgainIfThePolicySaysSo(): void
     {
         $policies = tempnam(sys_get_temp_dir(), 'policies');
