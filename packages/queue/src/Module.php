@@ -28,12 +28,13 @@ final class Module
         return !method_exists(GearmanJob::class, 'attempt');
     }
 
-    public static function client(Options $options): GearmanClient
+    /** @return array{GearmanClient, positive-int} With so many of the servers. */
+    public static function client(Options $options): array
     {
-        return self::make(GearmanClient::class, $options)[0];
+        return self::make(GearmanClient::class, $options);
     }
 
-    /** @return array{GearmanWorker, positive-int} With so many of the servers. */
+    /** @return array{GearmanWorker, positive-int} The same. */
     public static function worker(Options $options): array
     {
         return self::make(GearmanWorker::class, $options);

@@ -59,7 +59,14 @@ final class Servers
         return $answer !== [] && $this->used->servers !== $before;
     }
 
-    /** May a worker of that age go without a server that is there by now? pecl's passes over those that were down, too. */
+    /** Those that were passed over are used again. */
+    public function useAll(): void
+    {
+        $this->used = $this->all;
+        $this->until = 0.0;
+    }
+
+    /** May who was made so long ago with so many go without a server that is there by now? pecl's passes over those that were down, too. */
     public function mayLack(int $count, float $age): bool
     {
         $all = count($this->all->servers);

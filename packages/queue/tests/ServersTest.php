@@ -192,6 +192,47 @@ final class ServersTest extends TestCase
         }
     }
 
+    /** After one had been passed over, only the others were used for as long as one of them was there. */
+    public function testOneThatWasPassedOverIsUsedAgain(): void
+    {
+        [$queue, $first] = $this->withTheFirstPassedOver();
+        $atFirst = new Queue(new Options([$first->address()]));
+        for ($deadline = microtime(true) + 60; $atFirst->size('q') === 0 && microtime(true) < $deadline; usleep(50_000)) {
+            $queue->put('q', 'body');
+        }
+        self::assertGreaterThan(0, $atFirst->size('q'));
+    }
+
+    /** And when none was, it was not asked, though it was well. */
+    public function testOneThatWasPassedOverIsTheOnlyOneLeft(): void
+    {
+        [$queue, $first, $other] = $this->withTheFirstPassedOver();
+        $other->kill();
+        $queue->put('q', 'body');
+        self::assertSame(1, (new Queue(new Options([$first->address()])))->size('q'));
+    }
+
+    /** @return array{Queue, GearmanTestServer, GearmanTestServer} The queue has put nothing into q; both servers are well. */
+    private function withTheFirstPassedOver(): array
+    {
+        if (Module::isPecl()) {
+            self::markTestSkipped("pecl's client has an order of servers of its own");
+        }
+        [$first, $other] = [GearmanTestServer::start(), GearmanTestServer::start()];
+        $queue = new Queue(new Options([$first->address(), $other->address()], timeout: 2));
+        posix_kill($first->pid, SIGSTOP);
+        try {
+            $queue->put('perhaps', 'body');
+            self::fail('it has not answered');
+        } catch (QueueException $e) {
+            self::assertStringContainsString('may have been queued', $e->getMessage());
+        } finally {
+            posix_kill($first->pid, SIGCONT);
+        }
+
+        return [$queue, $first, $other];
+    }
+
     public function testFailedJobsAreTriedAgainIfThePolicySaysSo(): void
     {
         $policies = tempnam(sys_get_temp_dir(), 'policies');
