@@ -184,11 +184,14 @@ final class Worker
                 $this->wait(max(0, $this->leavesOut ? min($left, self::LOOK) : $left));
                 $looked = true;
                 $answerDue = microtime(true) + $this->options->timeout;
-            } elseif (in_array($code, [GEARMAN_IO_WAIT, GEARMAN_SUCCESS], true) && microtime(true) < $answerDue) {
+            } elseif (!in_array($code, [GEARMAN_IO_WAIT, GEARMAN_SUCCESS], true)) {
+                throw Module::unreachable($this->options, (string) $this->worker->error());
+            } elseif (microtime(true) < $answerDue) {
                 // A longer wait would not end by the answer that there is no job.
                 $this->wait(0.002);
             } else {
-                throw Module::unreachable($this->options, (string) $this->worker->error());
+                $timeout = $this->options->timeout;
+                throw Module::unreachable($this->options, "no whole answer in $timeout s; the option 'timeout' has to suffice for the largest job");
             }
         }
     }

@@ -330,6 +330,50 @@ final class ServersTest extends TestCase
         return $printed;
     }
 
+    /** A large one over a slow line: it came again and again, and what was to be done about it was not said. */
+    public function testAJobThatDoesNotArriveInTime(): void
+    {
+        $listener = stream_socket_server('tcp://127.0.0.1:0');
+        $server = pcntl_fork();
+        if ($server === 0) {
+            try {
+                self::giveHalfAJob($listener);
+            } finally {
+                posix_kill(posix_getpid(), SIGKILL);
+            }
+        }
+        try {
+            (new Queue(new Options([(string) stream_socket_get_name($listener, false)], timeout: 1)))->take('q', 0);
+            self::fail('it has not come');
+        } catch (QueueException $e) {
+            self::assertStringContainsString("'timeout' has to suffice", $e->getMessage());
+        } finally {
+            posix_kill($server, SIGKILL);
+            pcntl_waitpid($server, $status);
+        }
+    }
+
+    /**
+     * To who asks for one; who asks for an option has it.
+     *
+     * @param resource $listener
+     */
+    private static function giveHalfAJob(mixed $listener): void
+    {
+        [$optionReq, $optionRes, $grabs, $jobAssignUniq] = [26, 27, [9, 30, 39], 31];
+        while ($connection = stream_socket_accept($listener, 60)) {
+            while (strlen($header = (string) stream_get_contents($connection, 12)) === 12) {
+                ['type' => $type, 'size' => $size] = unpack('Ntype/Nsize', $header, 4);
+                $body = $size > 0 ? stream_get_contents($connection, $size) : '';
+                if ($type === $optionReq) {
+                    fwrite($connection, "\0RES" . pack('NN', $optionRes, $size) . $body);
+                } elseif (in_array($type, $grabs, true)) {
+                    fwrite($connection, "\0RES" . pack('NN', $jobAssignUniq, 1 << 20) . "H:here:1\0q\0");
+                }
+            }
+        }
+    }
+
     public function testTls(): void
     {
         $folder = sys_get_temp_dir() . '/gearman-queue-' . bin2hex(random_bytes(6));
