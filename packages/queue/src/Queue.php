@@ -127,6 +127,14 @@ final class Queue
         return $this->allAndRunning($queue)[1];
     }
 
+    /** Those of size() that do not run; of one reading, as jobs begin and end between two. */
+    public function queued(string $queue): int
+    {
+        [$all, $running] = $this->allAndRunning($queue);
+
+        return $all - $running;
+    }
+
     /** What size() and running() tell, and more where the servers are gearman_rs's. */
     public function counts(string $queue): Counts
     {
