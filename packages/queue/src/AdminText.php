@@ -145,7 +145,7 @@ final class AdminText
         [$host, $port] = Options::address($server);
         $warnings = [];
         $stream = self::noting($warnings, static fn () => stream_socket_client(
-            sprintf(str_contains($host, ':') ? '%s://[%s]:%d' : '%s://%s:%d', $options->tls ? 'ssl' : 'tcp', $host, $port),
+            sprintf(str_contains($host, ':') ? '%s://[%s]:%d' : '%s://%s:%d', Module::usesTls($options) ? 'ssl' : 'tcp', $host, $port),
             $code,
             $error,
             $options->timeout,

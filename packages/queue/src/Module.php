@@ -40,6 +40,12 @@ final class Module
         return self::make(GearmanWorker::class, $options);
     }
 
+    /** Do jobs go by TLS? The options say so, or gearman_rs's module has it for all servers. */
+    public static function usesTls(Options $options): bool
+    {
+        return $options->tls || (!self::isPecl() && (ini_get('gearman.ssl') || getenv('GEARMAND_CA_CERTIFICATE', true)));
+    }
+
     /** What addFunction() takes: seconds; pecl's sends it as it is, and servers read milliseconds. */
     public static function functionTimeout(Options $options): int
     {
@@ -68,22 +74,20 @@ final class Module
                 ini_set($name, $value);
             }
         }
-        self::setTls($made, $options);
+        if ($options->tls) {
+            self::encrypt($made, $options);
+        }
         $made->setTimeout((int) ceil($options->timeout * 1000));
 
         return [$made, self::addServers($made, $options)];
     }
 
-    /** As the options say, also where gearman.ssl or the environment has TLS for all servers. */
-    private static function setTls(GearmanClient|GearmanWorker $made, Options $options): void
+    private static function encrypt(GearmanClient|GearmanWorker $made, Options $options): void
     {
-        if (!$options->tls && self::isPecl()) {
-            return;
-        }
         if (!method_exists($made, 'setSSL')) {
             throw new QueueException("TLS to Gearman wants gearman_rs's module; pecl's gearman, which is loaded, has none");
         }
-        if (!@$made->setSSL($options->tls, $options->caFile, $options->certificate, $options->key)) {
+        if (!@$made->setSSL(true, $options->caFile, $options->certificate, $options->key)) {
             throw new QueueException('TLS to Gearman: ' . $made->error());
         }
     }

@@ -272,8 +272,7 @@ final class ServersTest extends TestCase
     }
 
     /**
-     * Jobs had what php.ini and the environment say of TLS, and questions had not: sizes failed, and no server seemed to answer. A DSN
-     * without TLS had it from there.
+     * Jobs had what php.ini and the environment say of TLS, and questions had not: sizes failed, and no server seemed to answer.
      */
     public function testTlsOfPhpIniAndTheEnvironment(): void
     {
@@ -285,7 +284,7 @@ final class ServersTest extends TestCase
         try {
             $certificate = TestCertificate::make($folder);
             $server = GearmanTestServer::start('--listen=tls://127.0.0.1:0', "--ssl-certificate=$certificate->file", "--ssl-key=$certificate->key");
-            [$tls, $plain] = ["gearmans://127.0.0.1:$server->tlsPort", 'gearman://' . $server->address()];
+            [$tls, $unsaid] = ["gearmans://127.0.0.1:$server->tlsPort", "gearman://127.0.0.1:$server->tlsPort"];
             $ca = "gearman.ssl_ca_file=$certificate->file";
             $environment = ['GEARMAND_CA_CERTIFICATE' => $certificate->file];
             $both = '/^H:\S+\n\d+\n$/D';
@@ -295,8 +294,8 @@ final class ServersTest extends TestCase
                     'a CA of the environment' => [[], $environment, [$tls, 'put', 'size'], $both],
                     'not verified' => [['gearman.ssl_verify=0'], [], [$tls, 'put', 'size'], $both],
                     'another name' => [[$ca, 'gearman.ssl_peer_name=jobs.example.org'], [], [$tls, 'size'], '/jobs\.example\.org/'],
-                    'no TLS, and php.ini' => [[$ca, 'gearman.ssl=1'], [], [$plain, 'put', 'size'], $both],
-                    'no TLS, and the environment' => [[], $environment, [$plain, 'put', 'size'], $both],
+                    'TLS of php.ini' => [[$ca, 'gearman.ssl=1'], [], [$unsaid, 'put', 'size'], $both],
+                    'TLS of the environment' => [[], $environment, [$unsaid, 'put', 'size'], $both],
                 ] as $what => [$settings, $variables, $arguments, $prints]
             ) {
                 self::assertMatchesRegularExpression($prints, self::calls($settings, $variables, $arguments), $what);
