@@ -20,7 +20,7 @@ return [
     // Jobs wait for open database transactions to be committed.
     'after_commit' => false,
 
-    // Seconds in which a server has to answer.
+    // Seconds in which a server has to answer, and the largest job to arrive.
     'timeout' => 5,
 
     // TLS, and the files of the CA, of our certificate and of its key; these may be null.

@@ -14,9 +14,11 @@ final class GearmanServiceProvider extends ServiceProvider
     public function register(): void
     {
         $this->mergeConfigFrom(self::CONFIG, 'gearman');
-        // A connection of this name in config/queue.php goes before.
         $config = $this->app['config'];
-        $config->set('queue.connections.gearman', $config->get('queue.connections.gearman', []) + $config->get('gearman'));
+        // Settings that were cached before the package came have none of it, and nothing is merged into what is cached.
+        $ours = $config->get('gearman') ?? require self::CONFIG;
+        // A connection of this name in config/queue.php goes before.
+        $config->set('queue.connections.gearman', $config->get('queue.connections.gearman', []) + $ours);
         $this->callAfterResolving('queue', static function (QueueManager $manager): void {
             $manager->addConnector('gearman', static fn () => new GearmanConnector());
         });

@@ -41,6 +41,22 @@ final class ProviderTest extends LaravelTestCase
         }
     }
 
+    /** It was a TypeError of each request and each command, config:clear among them. */
+    public function testSettingsThatWereCachedBeforeThePackageCame(): void
+    {
+        $this->folder->artisan('config:cache');
+        $file = "{$this->folder->base}/bootstrap/cache/config.php";
+        $cached = require $file;
+        unset($cached['gearman']);
+        $cached['queue'] = require "{$this->folder->base}/config/queue.php";
+        file_put_contents($file, '<?php return ' . var_export($cached, true) . ';');
+        Note::dispatch('a');
+        $this->folder->artisan('queue:work', '--once', '--sleep=0');
+        self::assertSame(0, $this->queue()->size());
+        $this->folder->artisan('config:clear');
+        self::assertFileDoesNotExist($file);
+    }
+
     public function testAConnectionOfAnotherNameIsConfiguredByItself(): void
     {
         $this->app['config']->set('queue.connections.reports', [

@@ -93,10 +93,7 @@ final class GearmanTransport implements
 
     public function getMessageCount(): int
     {
-        return $this->do(fn () => array_sum(array_map(
-            fn (string $name) => $this->queue->size($name) - $this->queue->running($name),
-            $this->queues,
-        )));
+        return $this->do(fn () => array_sum(array_map($this->queue->queued(...), $this->queues)));
     }
 
     /** A queue is made by its first message, so all that can be done is to see whether the servers are there. */

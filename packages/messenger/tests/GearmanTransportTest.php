@@ -175,6 +175,32 @@ final class GearmanTransportTest extends TestCase
         self::assertSame([1], $this->receiveIds($transport));
     }
 
+    /** A message that was sent and begun between two readings made it -1. */
+    public function testAMessageCountIsOfOneReading(): void
+    {
+        $listener = stream_socket_server('tcp://127.0.0.1:0');
+        $server = pcntl_fork();
+        if ($server === 0) {
+            try {
+                foreach (["0\t0", "1\t1"] as $counts) {
+                    $connection = stream_socket_accept($listener, 60);
+                    fgets($connection);
+                    fwrite($connection, "$this->name\t$counts\t1\n.\n");
+                }
+            } finally {
+                posix_kill(posix_getpid(), SIGKILL);
+            }
+        }
+        try {
+            $dsn = 'gearman://' . stream_socket_get_name($listener, false) . "/$this->name";
+            $transport = (new GearmanTransportFactory())->createTransport($dsn, [], new PhpSerializer());
+            self::assertSame(0, $transport->getMessageCount());
+        } finally {
+            posix_kill($server, SIGKILL);
+            pcntl_waitpid($server, $status);
+        }
+    }
+
     public function testSeveralMessagesAtOnce(): void
     {
         $this->send(1);

@@ -143,15 +143,14 @@ final class AdminText
     private static function connect(Options $options, string $server): mixed
     {
         [$host, $port] = Options::address($server);
-        $tls = array_filter(['cafile' => $options->caFile, 'local_cert' => $options->certificate, 'local_pk' => $options->key]);
         $warnings = [];
         $stream = self::noting($warnings, static fn () => stream_socket_client(
-            sprintf(str_contains($host, ':') ? '%s://[%s]:%d' : '%s://%s:%d', $options->tls ? 'ssl' : 'tcp', $host, $port),
+            sprintf(str_contains($host, ':') ? '%s://[%s]:%d' : '%s://%s:%d', Module::usesTls($options) ? 'ssl' : 'tcp', $host, $port),
             $code,
             $error,
             $options->timeout,
             STREAM_CLIENT_CONNECT,
-            stream_context_create(['ssl' => $tls + ['peer_name' => $host]]),
+            stream_context_create(['ssl' => self::tls($options, $host)]),
         ));
         if ($stream === false) {
             throw Module::unreachable($options, "$server: " . ($warnings[0] ?? 'no connection'));
@@ -160,5 +159,24 @@ final class AdminText
         stream_set_timeout($stream, $seconds, (int) (($options->timeout - $seconds) * 1e6));
 
         return $stream;
+    }
+
+    /**
+     * What holds for jobs: a file that the options leave out is the environment's, else php.ini's; and php.ini alone says which name
+     * the server's certificate has, and whether it is verified.
+     *
+     * @return array<string, string|bool>
+     */
+    private static function tls(Options $options, string $host): array
+    {
+        $file = static fn (?string $given, string $variable, string $setting) => $given ?: getenv($variable, true) ?: ini_get($setting) ?: null;
+        // false: pecl's module, which has no such setting.
+        $verify = !in_array(ini_get('gearman.ssl_verify'), ['0', ''], true);
+
+        return array_filter([
+            'cafile' => $file($options->caFile, 'GEARMAND_CA_CERTIFICATE', 'gearman.ssl_ca_file'),
+            'local_cert' => $file($options->certificate, 'GEARMAN_CLIENT_PEM', 'gearman.ssl_certificate'),
+            'local_pk' => $file($options->key, 'GEARMAN_CLIENT_KEY', 'gearman.ssl_key'),
+        ]) + ['peer_name' => ini_get('gearman.ssl_peer_name') ?: $host, 'verify_peer' => $verify, 'verify_peer_name' => $verify];
     }
 }

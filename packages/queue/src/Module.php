@@ -28,15 +28,28 @@ final class Module
         return !method_exists(GearmanJob::class, 'attempt');
     }
 
-    public static function client(Options $options): GearmanClient
+    /** @return array{GearmanClient, positive-int} With so many of the servers. */
+    public static function client(Options $options): array
     {
-        return self::make(GearmanClient::class, $options)[0];
+        return self::make(GearmanClient::class, $options);
     }
 
-    /** @return array{GearmanWorker, positive-int} With so many of the servers. */
+    /** @return array{GearmanWorker, positive-int} The same. */
     public static function worker(Options $options): array
     {
         return self::make(GearmanWorker::class, $options);
+    }
+
+    /** Do jobs go by TLS? The options say so, or gearman_rs's module has it for all servers. */
+    public static function usesTls(Options $options): bool
+    {
+        return $options->tls || (!self::isPecl() && (ini_get('gearman.ssl') || getenv('GEARMAND_CA_CERTIFICATE', true)));
+    }
+
+    /** What addFunction() takes: seconds; pecl's sends it as it is, and servers read milliseconds. */
+    public static function functionTimeout(Options $options): int
+    {
+        return self::isPecl() ? $options->jobTimeout * 1000 : $options->jobTimeout;
     }
 
     /**

@@ -17,10 +17,11 @@ final class Options
     /**
      * @param non-empty-list<string> $servers Each as host:port.
      * @param list<string> $queues In the order in which they are looked at; none: that is for the framework to say.
-     * @param string|null $caFile Who has signed the servers' certificates; null: whom the system trusts.
+     * @param string|null $caFile Who has signed the servers' certificates; null: as for setSSL(), what the environment or php.ini
+     *     names, else whom the system trusts.
      * @param string|null $certificate Shown to servers that ask for one; $key is its key.
      * @param float $wait Seconds that a look at a queue may wait for a job.
-     * @param float $timeout Seconds in which a server has to answer.
+     * @param float $timeout Seconds in which a server has to answer, and the largest job to arrive.
      * @param int $jobTimeout Seconds after which a server gives a taken job to another worker; 0: never.
      * @param bool $failRejected A rejected job is reported as failed, so that retries and dead letters of the server's
      *     policies apply; else it counts as done.

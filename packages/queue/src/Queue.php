@@ -20,6 +20,11 @@ final class Queue
 
     private ?GearmanClient $client = null;
 
+    /** How many of the servers it has. */
+    private int $reached = 0;
+
+    private float $made = 0.0;
+
     private float $used = 0.0;
 
     private int $process = 0;
@@ -53,16 +58,24 @@ final class Queue
             throw new QueueException("A job of '$queue' cannot have a delay of $delaySeconds s");
         }
         Worker::closeAbandoned();
-        $client = $this->client();
-        $handle = $delaySeconds > 0
+        $submit = fn (GearmanClient $client): string => (string) ($delaySeconds > 0
             ? $this->putLater($client, $queue, $body, $delaySeconds, $unique)
             : match ($priority) {
                 Priority::High => @$client->doHighBackground($queue, $body, $unique),
                 Priority::Normal => @$client->doBackground($queue, $body, $unique),
                 Priority::Low => @$client->doLowBackground($queue, $body, $unique),
-            };
+            });
+        $client = $this->client();
+        $handle = $submit($client);
+        if ($handle === '' && $client->returnCode() === GEARMAN_COULD_NOT_CONNECT && $this->reached < count($this->options->servers)) {
+            // Nothing was sent, and one that was passed over may be well by now.
+            $this->servers->useAll();
+            $this->client = null;
+            $client = $this->client();
+            $handle = $submit($client);
+        }
         $this->used = microtime(true);
-        if (!is_string($handle) || $handle === '') {
+        if ($handle === '') {
             $this->client = null;
             $refused = $this->refused($queue, $client);
             if ($client->returnCode() === GEARMAN_TIMEOUT) {
@@ -91,13 +104,13 @@ final class Queue
             $worker = new Worker($this->servers->options(), $queue);
             $job = $worker->take($waitSeconds);
         }
-        if ($job === null) {
+        if ($worker->isOwed()) {
+            $this->servers->doubt();
+        } elseif ($job === null) {
             $this->idle[$queue] = $worker;
-
-            return null;
         }
 
-        return new TakenJob($queue, $job, $worker, function (Worker $worker) use ($queue): void {
+        return $job === null ? null : new TakenJob($queue, $job, $worker, function (Worker $worker) use ($queue): void {
             $this->idle[$queue] = $worker;
         });
     }
@@ -112,6 +125,14 @@ final class Queue
     public function running(string $queue): int
     {
         return $this->allAndRunning($queue)[1];
+    }
+
+    /** Those of size() that do not run; of one reading, as jobs begin and end between two. */
+    public function queued(string $queue): int
+    {
+        [$all, $running] = $this->allAndRunning($queue);
+
+        return $all - $running;
     }
 
     /** What size() and running() tell, and more where the servers are gearman_rs's. */
@@ -146,16 +167,24 @@ final class Queue
 
     private function client(): GearmanClient
     {
-        $stale = Module::isPecl() && microtime(true) - $this->used > self::STALE;
-        if ($this->client === null || $this->process !== getmypid() || ($stale && !@$this->client->ping('?'))) {
-            $this->client = $this->newClient();
+        $now = microtime(true);
+        $isStale = Module::isPecl() && $now - $this->used > self::STALE;
+        if (
+            $this->client === null
+            || $this->process !== getmypid()
+            || $this->servers->mayLack($this->reached, $now - $this->made)
+            || ($isStale && !@$this->client->ping('?'))
+        ) {
+            [$this->client, $this->reached] = $this->newClient();
             $this->process = (int) getmypid();
+            $this->made = microtime(true);
         }
 
         return $this->client;
     }
 
-    private function newClient(): GearmanClient
+    /** @return array{GearmanClient, positive-int} */
+    private function newClient(): array
     {
         try {
             return Module::client($this->servers->options());

@@ -19,6 +19,8 @@ final class Servers
 
     private float $until = 0.0;
 
+    private bool $isDoubted = false;
+
     public function __construct(private readonly Options $all)
     {
         $this->used = $all;
@@ -27,16 +29,25 @@ final class Servers
     /** For connections that are made now. */
     public function options(): Options
     {
-        if (microtime(true) > $this->until) {
+        if ($this->isDoubted) {
+            $this->passOver();
+        } elseif (microtime(true) > $this->until) {
             $this->used = $this->all;
         }
 
         return $this->used;
     }
 
+    /** One may not have answered. Which do is asked before connections are made again: those that wait for it are closed by then. */
+    public function doubt(): void
+    {
+        $this->isDoubted = true;
+    }
+
     /** After a failure: uses those that answer. False if these are the same ones, or none. */
     public function passOver(): bool
     {
+        $this->isDoubted = false;
         if (count($this->all->servers) === 1) {
             return false;
         }
@@ -48,7 +59,14 @@ final class Servers
         return $answer !== [] && $this->used->servers !== $before;
     }
 
-    /** May a worker of that age go without a server that is there by now? pecl's passes over those that were down, too. */
+    /** Those that were passed over are used again. */
+    public function useAll(): void
+    {
+        $this->used = $this->all;
+        $this->until = 0.0;
+    }
+
+    /** May who was made so long ago with so many go without a server that is there by now? pecl's passes over those that were down, too. */
     public function mayLack(int $count, float $age): bool
     {
         $all = count($this->all->servers);

@@ -21,6 +21,12 @@ use GearmanWorker;
  */
 final class Worker
 {
+    /** Of several servers gearman_rs's module leaves out one that has not answered for a second. In a shorter time all have. */
+    private const ALL_ANSWER = 0.9;
+
+    /** Of those, the longest wait that is not taken for such a silence. */
+    private const LOOK = 0.4;
+
     /** @var array<int, self> Those with a job, with pecl's module. */
     private static array $busy = [];
 
@@ -40,6 +46,15 @@ final class Worker
     /** The function of work() was called, and has returned. */
     private bool $returned = false;
 
+    /** Does the module say that there is no job, though a server has not answered? */
+    private readonly bool $leavesOut;
+
+    /** When all servers had last answered, as far as is known. */
+    private float $answered = 0.0;
+
+    /** When the last take() ended, an answer was due. */
+    private bool $isOwed = false;
+
     private readonly int $process;
 
     private readonly float $made;
@@ -49,6 +64,7 @@ final class Worker
         $this->process = (int) getmypid();
         $this->made = microtime(true);
         [$this->worker, $this->servers] = Module::worker($options);
+        $this->leavesOut = $this->servers > 1 && !Module::isPecl();
         $this->worker->addOptions(GEARMAN_WORKER_NON_BLOCKING | GEARMAN_WORKER_GRAB_UNIQ);
         // The worker must not keep us, as nothing would end that but a search for cycles.
         $returned = &$this->returned;
@@ -58,7 +74,7 @@ final class Worker
 
             return $end($job);
         };
-        if (!@$this->worker->addFunction($function, $hold, null, $options->jobTimeout)) {
+        if (!@$this->worker->addFunction($function, $hold, null, Module::functionTimeout($options))) {
             throw new QueueException("'$function' cannot be the name of a queue: " . $this->worker->error());
         }
     }
@@ -74,14 +90,25 @@ final class Worker
     public function take(float $wait): ?GearmanJob
     {
         $this->returned = false;
+        $this->answered = microtime(true);
         $fiber = new Fiber($this->work(...));
         $job = $fiber->start(microtime(true) + $wait);
+        $this->isOwed = $this->mayBeOwed();
         if ($job !== null) {
             $this->fiber = $fiber;
             $this->keepForExit();
         }
 
         return $job;
+    }
+
+    /**
+     * May a server still answer what it was asked, by a job? That would lie here until the worker is used again, so it is of no more use
+     * when it has no job.
+     */
+    public function isOwed(): bool
+    {
+        return $this->isOwed;
     }
 
     /** Is it of use for another job then? */
@@ -151,16 +178,27 @@ final class Worker
                 if ($left <= 0 && $looked) {
                     return null;
                 }
-                $this->wait(max(0, $left));
+                if (!$this->mayBeOwed()) {
+                    $this->answered = microtime(true);
+                }
+                $this->wait(max(0, $this->leavesOut ? min($left, self::LOOK) : $left));
                 $looked = true;
                 $answerDue = microtime(true) + $this->options->timeout;
-            } elseif (in_array($code, [GEARMAN_IO_WAIT, GEARMAN_SUCCESS], true) && microtime(true) < $answerDue) {
+            } elseif (!in_array($code, [GEARMAN_IO_WAIT, GEARMAN_SUCCESS], true)) {
+                throw Module::unreachable($this->options, (string) $this->worker->error());
+            } elseif (microtime(true) < $answerDue) {
                 // A longer wait would not end by the answer that there is no job.
                 $this->wait(0.002);
             } else {
-                throw Module::unreachable($this->options, (string) $this->worker->error());
+                $timeout = $this->options->timeout;
+                throw Module::unreachable($this->options, "no whole answer in $timeout s; the option 'timeout' has to suffice for the largest job");
             }
         }
+    }
+
+    private function mayBeOwed(): bool
+    {
+        return $this->leavesOut && microtime(true) - $this->answered > self::ALL_ANSWER;
     }
 
     private function wait(float $seconds): void
@@ -196,7 +234,7 @@ final class Worker
             throw new QueueException("The end of a job of '$this->function' did not reach its server ({$this->worker->error()}): it will be run again");
         }
 
-        return $resumed;
+        return $resumed && !$this->isOwed;
     }
 
     /** PHP ends fibers itself, but not so that pecl's module says nothing. */

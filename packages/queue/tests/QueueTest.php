@@ -269,6 +269,7 @@ final class QueueTest extends TestCase
         $job = $this->take();
         $counts = $this->queue->counts($this->name);
         self::assertSame([1, $delayed, 1], [$counts->waiting, $counts->delayed, $counts->running]);
+        self::assertSame(1 + $delayed, $this->queue->queued($this->name));
         self::assertGreaterThan(0, $counts->oldest);
         $job->complete();
     }

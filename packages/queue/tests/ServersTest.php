@@ -164,6 +164,75 @@ final class ServersTest extends TestCase
         }
     }
 
+    /**
+     * It still has the question for a job before it. Who had asked was kept, also when it had done another server's job meanwhile: a
+     * job that came in the end lay there until that queue was used again.
+     */
+    public function testAJobOfAServerThatAnswersLateLiesWithNobody(): void
+    {
+        foreach ([null, 'now'] as $body) {
+            [$late, $other] = [GearmanTestServer::start(), GearmanTestServer::start()];
+            $atLate = new Queue(new Options([$late->address()]));
+            $atLate->put('q', 'late');
+            if ($body !== null) {
+                (new Queue(new Options([$other->address()])))->put('q', $body);
+            }
+            $queue = new Queue(new Options([$late->address(), $other->address()], timeout: 3));
+            posix_kill($late->pid, SIGSTOP);
+            try {
+                $job = $queue->take('q', 0);
+            } finally {
+                posix_kill($late->pid, SIGCONT);
+            }
+            self::assertSame($body, $job?->body);
+            $job?->complete();
+            $job = $atLate->take('q', 20);
+            self::assertSame('late', $job?->body);
+            $job->complete();
+        }
+    }
+
+    /** After one had been passed over, only the others were used for as long as one of them was there. */
+    public function testOneThatWasPassedOverIsUsedAgain(): void
+    {
+        [$queue, $first] = $this->withTheFirstPassedOver();
+        $atFirst = new Queue(new Options([$first->address()]));
+        for ($deadline = microtime(true) + 60; $atFirst->size('q') === 0 && microtime(true) < $deadline; usleep(50_000)) {
+            $queue->put('q', 'body');
+        }
+        self::assertGreaterThan(0, $atFirst->size('q'));
+    }
+
+    /** And when none was, it was not asked, though it was well. */
+    public function testOneThatWasPassedOverIsTheOnlyOneLeft(): void
+    {
+        [$queue, $first, $other] = $this->withTheFirstPassedOver();
+        $other->kill();
+        $queue->put('q', 'body');
+        self::assertSame(1, (new Queue(new Options([$first->address()])))->size('q'));
+    }
+
+    /** @return array{Queue, GearmanTestServer, GearmanTestServer} The queue has put nothing into q; both servers are well. */
+    private function withTheFirstPassedOver(): array
+    {
+        if (Module::isPecl()) {
+            self::markTestSkipped("pecl's client has an order of servers of its own");
+        }
+        [$first, $other] = [GearmanTestServer::start(), GearmanTestServer::start()];
+        $queue = new Queue(new Options([$first->address(), $other->address()], timeout: 2));
+        posix_kill($first->pid, SIGSTOP);
+        try {
+            $queue->put('perhaps', 'body');
+            self::fail('it has not answered');
+        } catch (QueueException $e) {
+            self::assertStringContainsString('may have been queued', $e->getMessage());
+        } finally {
+            posix_kill($first->pid, SIGCONT);
+        }
+
+        return [$queue, $first, $other];
+    }
+
     public function testFailedJobsAreTriedAgainIfThePolicySaysSo(): void
     {
         $policies = tempnam(sys_get_temp_dir(), 'policies');
@@ -188,6 +257,120 @@ final class ServersTest extends TestCase
         $again = (new Queue(new Options([$server->address()])))->take('q', 20);
         self::assertSame([$job?->body, $job?->handle], [$again?->body, $again?->handle]);
         $again?->complete();
+    }
+
+    /** pecl's module sends the number as it is, and servers take it for milliseconds: a job ran twice after 60 of them. */
+    public function testATakenJobHasItsSeconds(): void
+    {
+        $server = GearmanTestServer::start();
+        $queue = new Queue(new Options([$server->address()], jobTimeout: 60));
+        $queue->put('q', 'body');
+        $job = $queue->take('q', 10);
+        self::assertSame('body', $job?->body);
+        self::assertNull((new Queue(new Options([$server->address()])))->take('q', 1));
+        $job->complete();
+    }
+
+    /**
+     * Jobs had what php.ini and the environment say of TLS, and questions had not: sizes failed, and no server seemed to answer.
+     */
+    public function testTlsOfPhpIniAndTheEnvironment(): void
+    {
+        if (Module::isPecl()) {
+            self::markTestSkipped("pecl's module has no such settings");
+        }
+        $folder = sys_get_temp_dir() . '/gearman-queue-' . bin2hex(random_bytes(6));
+        mkdir($folder);
+        try {
+            $certificate = TestCertificate::make($folder);
+            $server = GearmanTestServer::start('--listen=tls://127.0.0.1:0', "--ssl-certificate=$certificate->file", "--ssl-key=$certificate->key");
+            [$tls, $unsaid] = ["gearmans://127.0.0.1:$server->tlsPort", "gearman://127.0.0.1:$server->tlsPort"];
+            $ca = "gearman.ssl_ca_file=$certificate->file";
+            $environment = ['GEARMAND_CA_CERTIFICATE' => $certificate->file];
+            $both = '/^H:\S+\n\d+\n$/D';
+            foreach (
+                [
+                    'a CA of php.ini' => [[$ca], [], [$tls, 'put', 'size'], $both],
+                    'a CA of the environment' => [[], $environment, [$tls, 'put', 'size'], $both],
+                    'not verified' => [['gearman.ssl_verify=0'], [], [$tls, 'put', 'size'], $both],
+                    'another name' => [[$ca, 'gearman.ssl_peer_name=jobs.example.org'], [], [$tls, 'size'], '/jobs\.example\.org/'],
+                    'TLS of php.ini' => [[$ca, 'gearman.ssl=1'], [], [$unsaid, 'put', 'size'], $both],
+                    'TLS of the environment' => [[], $environment, [$unsaid, 'put', 'size'], $both],
+                ] as $what => [$settings, $variables, $arguments, $prints]
+            ) {
+                self::assertMatchesRegularExpression($prints, self::calls($settings, $variables, $arguments), $what);
+            }
+        } finally {
+            array_map(unlink(...), glob("$folder/*") ?: []);
+            rmdir($folder);
+        }
+    }
+
+    /**
+     * What calls.php prints.
+     *
+     * @param list<string> $settings of php.ini
+     * @param array<string, string> $variables
+     * @param list<string> $arguments
+     */
+    private static function calls(array $settings, array $variables, array $arguments): string
+    {
+        $options = array_merge(...array_map(static fn (string $setting) => ['-d', $setting], $settings));
+        $process = proc_open(
+            [getenv('TEST_PHP') ?: PHP_BINARY, ...$options, __DIR__ . '/calls.php', ...$arguments],
+            [1 => ['pipe', 'w'], 2 => ['file', '/dev/null', 'w']],
+            $pipes,
+            null,
+            $variables + getenv(),
+        );
+        $printed = (string) stream_get_contents($pipes[1]);
+        proc_close($process);
+
+        return $printed;
+    }
+
+    /** A large one over a slow line: it came again and again, and what was to be done about it was not said. */
+    public function testAJobThatDoesNotArriveInTime(): void
+    {
+        $listener = stream_socket_server('tcp://127.0.0.1:0');
+        $server = pcntl_fork();
+        if ($server === 0) {
+            try {
+                self::giveHalfAJob($listener);
+            } finally {
+                posix_kill(posix_getpid(), SIGKILL);
+            }
+        }
+        try {
+            (new Queue(new Options([(string) stream_socket_get_name($listener, false)], timeout: 1)))->take('q', 0);
+            self::fail('it has not come');
+        } catch (QueueException $e) {
+            self::assertStringContainsString("'timeout' has to suffice", $e->getMessage());
+        } finally {
+            posix_kill($server, SIGKILL);
+            pcntl_waitpid($server, $status);
+        }
+    }
+
+    /**
+     * To who asks for one; who asks for an option has it.
+     *
+     * @param resource $listener
+     */
+    private static function giveHalfAJob(mixed $listener): void
+    {
+        [$optionReq, $optionRes, $grabs, $jobAssignUniq] = [26, 27, [9, 30, 39], 31];
+        while ($connection = stream_socket_accept($listener, 60)) {
+            while (strlen($header = (string) stream_get_contents($connection, 12)) === 12) {
+                ['type' => $type, 'size' => $size] = unpack('Ntype/Nsize', $header, 4);
+                $body = $size > 0 ? stream_get_contents($connection, $size) : '';
+                if ($type === $optionReq) {
+                    fwrite($connection, "\0RES" . pack('NN', $optionRes, $size) . $body);
+                } elseif (in_array($type, $grabs, true)) {
+                    fwrite($connection, "\0RES" . pack('NN', $jobAssignUniq, 1 << 20) . "H:here:1\0q\0");
+                }
+            }
+        }
     }
 
     public function testTls(): void

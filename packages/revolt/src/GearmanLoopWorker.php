@@ -8,6 +8,7 @@ use GearmanJob;
 use GearmanWorker;
 use Revolt\EventLoop;
 use Revolt\EventLoop\Driver;
+use Throwable;
 
 /**
  * Runs jobs between the loop's other events. A function that suspends its fiber (to await something) lets others go on; up to
@@ -15,6 +16,9 @@ use Revolt\EventLoop\Driver;
  */
 final class GearmanLoopWorker
 {
+    /** What poll() has come to when no server is there. It tries again by itself. */
+    private const OUTAGE = [GEARMAN_COULD_NOT_CONNECT, GEARMAN_LOST_CONNECTION, GEARMAN_GETADDRINFO];
+
     private readonly GearmanWorker $worker;
     private readonly Driver $loop;
     private readonly string $watcher;
@@ -36,10 +40,23 @@ final class GearmanLoopWorker
         if (is_string($servers)) {
             $worker->addServers($servers);
         }
-        $this->watcher = $this->loop->onReadable($stream, static function () use ($worker): void {
-            $worker->poll();
-        });
+        $this->watcher = $this->loop->onReadable($stream, static fn () => self::poll($worker));
         $this->loop->disable($this->watcher);
+    }
+
+    /**
+     * It warns of an outage. Frameworks make exceptions of warnings, and that one would end the loop. It is not silenced, as what the
+     * functions warn of would be, too. What they throw has another code.
+     */
+    private static function poll(GearmanWorker $worker): void
+    {
+        try {
+            $worker->poll();
+        } catch (Throwable $e) {
+            if (!in_array($worker->returnCode(), self::OUTAGE, true)) {
+                throw $e;
+            }
+        }
     }
 
     /**

@@ -4,10 +4,12 @@ declare(strict_types=1);
 
 namespace GearmanRs\Revolt\Tests;
 
+use ErrorException;
 use GearmanJob;
 use GearmanRs\Revolt\GearmanFuture;
 use GearmanRs\Revolt\GearmanLoopClient;
 use GearmanRs\Revolt\GearmanLoopWorker;
+use GearmanRs\Revolt\JobFailed;
 use GearmanRs\Testing\GearmanTestServer;
 use Revolt\EventLoop;
 
@@ -89,13 +91,60 @@ final class GearmanLoopWorkerTest extends LoopTestCase
         $worker->addFunction($f, static fn (GearmanJob $job): string => strrev($job->workload()));
         $client = new GearmanLoopClient($server->address());
         self::assertSame('cba', self::within(10, static fn () => $client->submit($f, 'abc')->await()));
-        $server->stop();
-        set_error_handler(static fn (): bool => true); // the worker warns
-        self::delay(0.05);
-        $again = $server->startAgain();
-        self::assertSame('fed', self::within(10, static fn () => $client->submit($f, 'def')->await()));
-        restore_error_handler();
+        $warnings = [];
+        self::makeExceptions($warnings);
+        try {
+            $server->stop();
+            self::within(10, static function () use (&$warnings): void {
+                while ($warnings === []) {
+                    self::delay(0.001);
+                }
+            });
+            $again = $server->startAgain();
+            self::assertSame('fed', self::within(10, static fn () => $client->submit($f, 'def')->await()));
+        } finally {
+            restore_error_handler();
+        }
         $worker->stop();
         $again->stop();
+    }
+
+    public function testWhatAFunctionWarnsOfIsAnExceptionToo(): void
+    {
+        $f = 'f_' . bin2hex(random_bytes(8));
+        $worker = new GearmanLoopWorker(self::gearman()->address());
+        $worker->addFunction($f, static fn (): string => (string) trigger_error('of the function', E_USER_WARNING));
+        $thrown = $warnings = [];
+        EventLoop::setErrorHandler(static function (\Throwable $e) use (&$thrown): void {
+            $thrown[] = $e->getMessage();
+        });
+        self::makeExceptions($warnings);
+        try {
+            self::within(10, static fn () => self::client()->submit($f, 'x')->await());
+            self::fail('it was silenced');
+        } catch (JobFailed $e) {
+            self::assertSame(GEARMAN_WORK_EXCEPTION, $e->getCode());
+        } finally {
+            restore_error_handler();
+            EventLoop::setErrorHandler(null);
+            $worker->stop();
+        }
+        self::assertSame(['of the function'], $thrown);
+    }
+
+    /**
+     * Of warnings that are not silenced, as the handlers of Laravel and Symfony do.
+     *
+     * @param list<string> $warnings
+     */
+    private static function makeExceptions(array &$warnings): void
+    {
+        set_error_handler(static function (int $level, string $text, string $file, int $line) use (&$warnings): bool {
+            if ((error_reporting() & $level) === 0) {
+                return false;
+            }
+            $warnings[] = $text;
+            throw new ErrorException($text, 0, $level, $file, $line);
+        });
     }
 }
