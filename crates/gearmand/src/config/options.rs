@@ -4,12 +4,13 @@
 use crate::config::listen::ListenOn;
 use crate::config::queues::{Queue, QueueOptions};
 use crate::config::tls::{TlsFiles, Verify};
-use crate::config::usage::{Usage, number, text};
+use crate::config::usage::{Usage, file, number, text};
 use crate::config::{Config, Keepalive, Level, host_name};
 use crate::durable::{BackendError, Durable};
 use clap::{ArgAction, Parser};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::{TlsChoice, TlsSettings};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -195,15 +196,15 @@ pub struct Options {
     pub ssl: bool,
 
     /// The server's certificate in PEM, then those that lead to its CA
-    #[arg(long, value_name = "FILE", value_parser = text)]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub ssl_certificate: Option<String>,
 
     /// The private key of that certificate, in PEM and not encrypted
-    #[arg(long, value_name = "FILE", value_parser = text)]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub ssl_key: Option<String>,
 
     /// Certificates of the CAs whose clients are let in
-    #[arg(long, value_name = "FILE", value_parser = text)]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub ssl_ca_file: Option<String>,
 
     /// Whether clients must show a certificate of such a CA [default: require with a CA file, else none]
@@ -393,8 +394,8 @@ impl Options {
             (None, None) => return Ok(None),
         };
         let named = |given: &Option<String>, variable: &str| {
-            let found = given.clone().or_else(|| std::env::var(variable).ok());
-            found.filter(|name| !name.is_empty()).map(absolute)
+            let set = || std::env::var_os(variable).filter(|name| !name.is_empty());
+            given.as_ref().map(OsString::from).or_else(set).map(absolute)
         };
         let wanted = |what: &str, option: &str, variable: &str| {
             Usage::option(&*asks, format!("which {what}? Name it by {option}, or by {variable}"))
