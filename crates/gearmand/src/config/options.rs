@@ -319,7 +319,35 @@ impl Options {
         self.http_listen_on()?;
         self.peers()?;
         self.tls()?;
-        self.port().map(drop)
+        self.check_places()
+    }
+
+    /// No place is for two protocols: whoever comes second there would wait for this server itself.
+    fn check_places(&self) -> Result<(), Usage> {
+        let (port, mut listen, http) = (self.port()?, self.listen_on()?, self.http_listen_on()?);
+        if listen.is_empty() {
+            listen.push(ListenOn::everywhere());
+        }
+        let named = |option: &str, on: &ListenOn| match on.name.starts_with("--") {
+            true => on.name.clone(),
+            false => format!("{option} {}", on.name),
+        };
+        for on in &http {
+            if let Some(other) = listen.iter().find(|other| other.meets(on, port)) {
+                let reason =
+                    format!("clients and workers connect there ({}): HTTP wants a place of its own", other.name);
+                return Err(Usage::option(named("--http-listen", on), reason));
+            }
+        }
+        let tls = |on: &ListenOn| on.tls.unwrap_or(self.ssl);
+        for (option, all) in [("--listen", &listen), ("--http-listen", &http)] {
+            for (i, on) in all.iter().enumerate() {
+                if all[..i].iter().any(|other| other.meets(on, port) && tls(other) != tls(on)) {
+                    return Err(Usage::option(named(option, on), "it is to speak TLS, and not to speak it"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What is to be listened on; nothing where it was not said.

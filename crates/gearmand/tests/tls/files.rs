@@ -261,6 +261,16 @@ fn one_address_cannot_be_both() {
     let output = gearmand().args(options).args(["-L", "127.0.0.1", "-p", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("it is to speak TLS, and not to speak it"), "{}", stderr(&output));
+    // That is seen before it is started.
+    let both = check(&[&options[..], &["-L", "tcp://127.0.0.1:4730"]].concat());
+    assert_eq!(both.status.code(), Some(1));
+    let text = "gearmand: --listen tcp://127.0.0.1:4730: it is to speak TLS, and not to speak it\n";
+    assert_eq!(stderr(&both), text);
+    // Of free ports each is another.
+    let free = ["-L", "tls://127.0.0.1:0", "-L", "tcp://127.0.0.1:0"];
+    let mut server = Running::begin(gearmand(), &[&options[..4], &free].concat(), &files.folder);
+    server.said("listening on tls://127.0.0.1:");
+    server.stop();
 }
 
 /// It had gone to the folder /, where no file of theirs was found again.
