@@ -1,7 +1,9 @@
 //! Detaching from the terminal (`-d`), and changing the user (`-u`). Nothing of the server.
 
 use nix::sys::stat::Mode;
-use nix::unistd::{ForkResult, Gid, Uid, User, chown, fork, pipe, setegid, seteuid, setgid, setgroups, setsid, setuid};
+use nix::unistd::{ForkResult, Gid, Uid, User, chown, fork, getgrouplist, pipe};
+use nix::unistd::{setegid, seteuid, setgid, setgroups, setsid, setuid};
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -69,37 +71,46 @@ impl Caller {
 
 /// The user to become, where that is another.
 #[derive(Debug)]
-pub(crate) struct Other(User);
+pub(crate) struct Other {
+    user: User,
+    /// All that it is in, its first one too.
+    groups: Vec<Gid>,
+}
 
 impl Other {
     pub(crate) fn find(name: &str) -> Result<Option<Other>, String> {
         let user = User::from_name(name).map_err(|e| format!("--user {name}: {e}"))?;
         let user = user.ok_or_else(|| format!("--user {name}: no such user"))?;
-        Ok(if Uid::effective() == user.uid { None } else { Some(Other(user)) })
+        if Uid::effective() == user.uid {
+            return Ok(None);
+        }
+        let groups_of = |name: &str| -> io::Result<Vec<Gid>> { Ok(getgrouplist(&CString::new(name)?, user.gid)?) };
+        let groups = groups_of(&user.name).map_err(|e| format!("--user {name}: which groups is it in? {e}"))?;
+        Ok(Some(Other { user, groups }))
     }
 
     /// Files are that user's until the guard is dropped: it may do no more than the server may later.
     pub(crate) fn borrow(&self) -> Result<Borrowed, String> {
         let own = Borrowed(Uid::effective(), Gid::effective());
-        self.named(setgroups(&[self.0.gid]))?;
-        self.named(setegid(self.0.gid))?;
-        self.named(seteuid(self.0.uid))?;
+        self.named(setgroups(&self.groups))?;
+        self.named(setegid(self.user.gid))?;
+        self.named(seteuid(self.user.uid))?;
         Ok(own)
     }
 
     /// From here on there is no way back. These files, which the server will write again or remove, are that user's.
     pub(crate) fn settle(&self, files: &[&Path]) -> Result<(), String> {
         for file in files {
-            self.named(chown(*file, Some(self.0.uid), Some(self.0.gid)))?;
+            self.named(chown(*file, Some(self.user.uid), Some(self.user.gid)))?;
         }
-        self.named(setgroups(&[self.0.gid]))?;
-        self.named(setgid(self.0.gid))?;
-        self.named(setuid(self.0.uid))
+        self.named(setgroups(&self.groups))?;
+        self.named(setgid(self.user.gid))?;
+        self.named(setuid(self.user.uid))
     }
 
     /// With the option in an error.
     fn named<T>(&self, done: nix::Result<T>) -> Result<T, String> {
-        done.map_err(|e| format!("--user {}: {e}", self.0.name))
+        done.map_err(|e| format!("--user {}: {e}", self.user.name))
     }
 }
 
