@@ -15,6 +15,7 @@ use crate::process::rule_files::RuleFiles;
 use crate::process::signals::Signals;
 use crate::process::start;
 use crate::process::syslog::Syslog;
+use crate::process::user::Other;
 use gearmand::config::{DEFAULT_LOG, Level, Options, Usage};
 use gearmand::{Listener, Tls};
 use std::io;
@@ -147,10 +148,14 @@ async fn serve(launch: Launch) -> Result<(), String> {
     daemon::umask();
     let opened = {
         let (options, mut remarks) = (options.clone(), remarks);
-        start::aside(move || open_log(&options, &mut remarks).map(|log| (log, remarks)))
+        start::aside(move || {
+            let other = options.user.as_deref().map(Other::find).transpose()?.flatten();
+            let log = open_log(&options, other.as_ref(), &mut remarks)?;
+            Ok::<_, String>((log, other, remarks))
+        })
     };
     // A pipe may have nobody who reads it.
-    let (log, remarks) = tokio::select! {
+    let (log, other, remarks) = tokio::select! {
         opened = opened => opened??,
         () = signals.end() => return unready("a signal", caller),
     };
@@ -170,7 +175,7 @@ async fn serve(launch: Launch) -> Result<(), String> {
     rules.reload_by(&reload);
     let mut stop = signals.follow(reload.clone(), manager.clone(), Duration::from_secs(options.drain_timeout));
     let reported = stop.clone();
-    let start = start::start(&options, &rules, given, &log, &reload, &reported, report);
+    let start = start::start(&options, &rules, given, other.as_ref(), &reload, &reported, report);
     let ready = tokio::select! {
         biased;
         _ = stop.changed() => return unready("a signal", caller),
@@ -212,26 +217,26 @@ async fn abandoned(caller: Option<&Caller>) {
 }
 
 /// The log file, syslog, or both where both were asked for. Without a syslog daemon the file does.
-fn open_log(options: &Options, remarks: &mut Vec<String>) -> Result<Log, String> {
+fn open_log(options: &Options, other: Option<&Other>, remarks: &mut Vec<String>) -> Result<Log, String> {
     match options.syslog.then(|| Syslog::connect(&options.journal_socket)) {
         Some(Ok(syslog)) if options.log_file.is_none() => Ok(Log::none().and(syslog)),
-        Some(Ok(syslog)) => Ok(open_file(options, remarks)?.and(syslog)),
+        Some(Ok(syslog)) => Ok(open_file(options, other, remarks)?.and(syslog)),
         Some(Err(error)) => {
-            let log = open_file(options, remarks)?;
+            let log = open_file(options, other, remarks)?;
             remarks
                 .push(format!("--syslog: {}: {error}; only the log file is written", options.journal_socket.display()));
             Ok(log)
         }
-        None => open_file(options, remarks),
+        None => open_file(options, other, remarks),
     }
 }
 
-fn open_file(options: &Options, remarks: &mut Vec<String>) -> Result<Log, String> {
+fn open_file(options: &Options, other: Option<&Other>, remarks: &mut Vec<String>) -> Result<Log, String> {
     match options.log_file.as_deref() {
         Some("stderr") => Ok(Log::stderr()),
         Some("none") => Ok(Log::none()),
-        Some(file) => Log::file(Path::new(file)).map_err(|e| format!("--log-file {file}: {e}")),
-        None => Ok(Log::file(Path::new(DEFAULT_LOG)).unwrap_or_else(|error| {
+        Some(file) => Log::file(Path::new(file), other).map_err(|e| format!("--log-file {file}: {e}")),
+        None => Ok(Log::file(Path::new(DEFAULT_LOG), other).unwrap_or_else(|error| {
             remarks.push(format!("cannot write {DEFAULT_LOG}, logging to stderr: {error}"));
             Log::stderr()
         })),

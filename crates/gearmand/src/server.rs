@@ -435,7 +435,15 @@ async fn shake_hands(
     }
     match stream.certificate() {
         Ok(certificate) => peer.certificate = certificate,
-        Err(error) => tracing::warn!("{name}: {error}"),
+        Err(error) => {
+            // A rule that shuts one of its names out would be passed over, and the next one decide.
+            let has_rules = shared.lock().config.acl.is_some();
+            if has_rules {
+                tracing::warn!("connection from {name} refused: {error}, and a rule could be for one of them");
+                return;
+            }
+            tracing::warn!("{name}: {error}");
+        }
     }
     if place.leave() {
         connect(&shared, &Handle::current(), stream, peer, name);

@@ -100,6 +100,25 @@ async fn functions_of_one_worker() {
     assert_eq!(worker.ask(GRAB_JOB, &[]).await.0, JOB_ASSIGN);
 }
 
+/// Each looks through all functions, and nobody else was served before the last was answered.
+#[tokio::test]
+async fn questions_for_a_key_of_many_functions() {
+    const FUNCTIONS: usize = 10_000;
+    let server = Server::start().await;
+    let (mut peer, mut other) = (server.peer().await, server.peer().await);
+    let lines: String = (0..FUNCTIONS).map(|n| format!("create function f{n}\n")).collect();
+    peer.text(&lines, &"OK\r\n".repeat(FUNCTIONS)).await;
+    let question = packet(b"\0REQ", GET_STATUS_UNIQUE, &[&b"k"[..]]);
+    peer.raw(&question.repeat(100)).await;
+    other.send(SUBMIT_JOB_BG, &[&b"f0"[..], b"k", b""]).await;
+    for _ in 0..99 {
+        assert_eq!(peer.read().await.0, STATUS_RES_UNIQUE);
+    }
+    // The job came between the first question and the last.
+    peer.expect(STATUS_RES_UNIQUE, &[&b"k"[..], b"1", b"0", b"0", b"0", b"0"]).await;
+    other.expect(JOB_CREATED, &[&b"H:test:1"[..]]).await;
+}
+
 #[tokio::test]
 async fn keys_and_clients_of_one_job() {
     let server = Server::start().await;

@@ -256,6 +256,28 @@ fn an_error_in_a_file_names_its_line() {
     assert_eq!(text, "gearmand: --threads 5000: at most 1024\n");
 }
 
+/// Its options were not read, and nothing said so.
+#[test]
+fn a_file_names_another_one_as_a_word_of_its_own() {
+    let folder = Folder::new("nested");
+    let (file, other) = (folder.file("conf"), folder.file("other"));
+    std::fs::write(&other, "--verbose=LOUD\n").unwrap();
+    for (text, line) in [("-t4\n--config-file={}\n-t5\n", 2), ("-t4\n\n--config {}\n", 3), ("--config-file\n{}\n", 1)] {
+        std::fs::write(&file, text.replace("{}", &other)).unwrap();
+        let output = gearmand().args(["--check-args", "--config-file", &file]).output().unwrap();
+        let reason = "--config-file is for the command line alone; @FILE takes another file in here";
+        assert_eq!((output.status.code(), stderr(&output)), (Some(1), format!("gearmand: {file}:{line}: {reason}\n")));
+    }
+    let check = |text: String| {
+        std::fs::write(&file, text).unwrap();
+        gearmand().args(["--check-args", "--config-file", &file]).output().unwrap()
+    };
+    let output = check(format!("@{other}\n"));
+    assert!(stderr(&output).starts_with(&format!("gearmand: {other}:1: ")), "{}", stderr(&output));
+    std::fs::write(&other, "--verbose=INFO\n").unwrap();
+    assert!(check(format!("@{other}\n")).status.success());
+}
+
 /// The system refuses them for each connection, which nobody noticed.
 #[test]
 fn probes_beyond_the_limits_of_the_system_are_refused() {

@@ -233,26 +233,3 @@ fn the_caller_of_a_daemon_waits_too() {
     kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
     until(|| !Path::new(&pid).exists());
 }
-
-/// Only root can become another. The queue is opened with that one's rights, the pid file written with root's.
-#[test]
-fn as_another_user() {
-    if !nix::unistd::geteuid().is_root() {
-        return println!("skipped: only for root");
-    }
-    let folder = Folder::new("user");
-    let own = folder.file("own");
-    std::fs::create_dir(&own).unwrap();
-    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
-    nix::unistd::chown(Path::new(&own), Some(nobody.uid), Some(nobody.gid)).unwrap();
-    let queue = format!("--libsqlite3-db={own}/db");
-    let options = ["-u", "nobody", "--queue-type=libsqlite3", &queue];
-    let mut server = Running::start(&options, &folder);
-    let owner = |file: &str| nix::sys::stat::stat(file).unwrap().st_uid;
-    assert_eq!(folder.read("pid").trim(), server.child.id().to_string());
-    assert_eq!([owner(&format!("{own}/db")), owner(&folder.file("pid"))], [nobody.uid.as_raw(); 2]);
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
-    let ids: Vec<&str> = status.lines().find(|line| line.starts_with("Uid:")).unwrap().split_whitespace().collect();
-    assert_eq!(ids[1..], [nobody.uid.to_string().as_str(); 4], "no way back");
-    server.stop();
-}

@@ -36,6 +36,7 @@ mod torture;
 mod torture_cluster;
 mod torture_tries;
 mod unwritable;
+mod user;
 mod util;
 mod wakeups;
 mod wire;

@@ -1,6 +1,7 @@
 //! `job` and `result`: what is known of one job, and what it returned. No state here.
 //!
-//! Invariant: of a job that a connection may not see nothing is told, not even that there is one.
+//! Invariant: of a job that a connection may not see nothing is told, not even that there is one; but to who cancels it, as that is an
+//! administrator's right over all jobs.
 
 use crate::admin::fields::{Fields, refused, unix_time, unknown_job};
 use crate::broker::kept::Outcome;

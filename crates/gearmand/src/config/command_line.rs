@@ -30,8 +30,23 @@ impl Options {
             None => Vec::new(),
         };
         let (name, rest) = given.split_at(given.len().min(1));
-        let words = [name, &expanded(words)?, rest].concat();
+        let of_file = [name, &expanded(words)?].concat();
+        Options::refuse_another_file(&of_file)?;
+        let words = [&of_file[..], rest].concat();
         Options::checked(&words).map_err(|error| Options::with_line(error, &words))
+    }
+
+    /// These words of the file name no other one, which would not be read.
+    fn refuse_another_file(words: &[Word]) -> Result<(), Usage> {
+        let names =
+            |words: &[Word], another| Options::parse(words).is_ok_and(|read| read.0.config_file.is_some() == another);
+        // Where they are no options, that is told of all words together.
+        if !names(words, true) {
+            return Ok(());
+        }
+        let line = file::wrong_line(words, |words| names(words, false));
+        let option = line.map_or("--config-file".into(), |line| line.to_string());
+        Err(Usage::option(option, "--config-file is for the command line alone; @FILE takes another file in here"))
     }
 
     /// The options, where the server may start with them.

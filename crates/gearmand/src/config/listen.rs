@@ -1,6 +1,6 @@
 //! What one word of `--listen` or `--http-listen` says. Nobody is asked for a name here.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What is to be listened on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,30 @@ impl ListenOn {
     /// A socket in the file system.
     pub(super) fn is_file(&self) -> bool {
         self.host.starts_with("unix://")
+    }
+
+    /// Whether a socket of one would be in the way of the other's, as far as is known without asking for names. `port` is that of
+    /// `--port`; who takes a free one of its own is in nobody's way.
+    pub(super) fn meets(&self, other: &ListenOn, port: u16) -> bool {
+        let is_same_port = match (self.port, other.port) {
+            (None, None) => true,
+            (one, another) => one.unwrap_or(port) != 0 && one.unwrap_or(port) == another.unwrap_or(port),
+        };
+        let any = |one: &IpAddr, another: &IpAddr| {
+            one.is_ipv4() == another.is_ipv4() && (one.is_unspecified() || another.is_unspecified())
+        };
+        let others = other.addresses();
+        let is_there = |one: &IpAddr| others.iter().any(|another| one == another || any(one, another));
+        is_same_port && (self.host == other.host || self.addresses().iter().any(is_there))
+    }
+
+    /// Those that it says itself: none where it is a name, or a file.
+    fn addresses(&self) -> Vec<IpAddr> {
+        if self.host.is_empty() {
+            return vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        }
+        let host = self.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&self.host);
+        host.parse::<IpAddr>().map(|address| address.to_canonical()).into_iter().collect()
     }
 
     /// Takes a word of `--http-listen` apart: `ADDRESS:PORT`, with a scheme in front or not, or `unix:///PATH`.
@@ -127,6 +151,46 @@ mod tests {
         {
             assert_eq!(parse(bad), Err(()), "{bad}");
         }
+    }
+
+    #[test]
+    fn who_is_in_whose_way() {
+        let meet = |one: &str, another: &str, port| {
+            let [one, another] = [one, another].map(|word| match word.strip_prefix("http ") {
+                Some(word) => ListenOn::parse_http(word).unwrap(),
+                None if word.is_empty() => ListenOn::everywhere(),
+                None => ListenOn::parse(word).unwrap(),
+            });
+            assert_eq!(one.meets(&another, port), another.meets(&one, port), "{one:?} {another:?}");
+            one.meets(&another, port)
+        };
+        for (one, another) in [
+            ("127.0.0.1", "http 127.0.0.1:4730"),
+            ("127.0.0.1", "http [::ffff:127.0.0.1]:4730"),
+            ("127.0.0.1", "http :4730"),
+            ("[::1]", "http [::1]:4730"),
+            ("::", "http [::1]:4730"),
+            ("", "http 127.0.0.1:4730"),
+            ("localhost", "http localhost:4730"),
+            ("unix:///run/x", "http unix:///run/x"),
+            ("tls://127.0.0.1:7", "http 127.0.0.1:7"),
+            ("tls://127.0.0.1", "tcp://127.0.0.1:4730"),
+        ] {
+            assert!(meet(one, another, 4730), "{one} {another}");
+        }
+        for (one, another) in [
+            ("127.0.0.1", "http 127.0.0.1:4731"),
+            ("127.0.0.1", "http 127.0.0.2:4730"),
+            ("0.0.0.0", "http [::1]:4730"),
+            ("unix:///run/x", "http unix:///run/y"),
+            ("unix:///run/x", "http :4730"),
+            ("localhost", "http 127.0.0.1:4730"),
+        ] {
+            assert!(!meet(one, another, 4730), "{one} {another}");
+        }
+        // Of free ports each is another, but for the one that is for all.
+        assert!(!meet("", "http 127.0.0.1:0", 0) && !meet("tls://127.0.0.1:0", "tcp://127.0.0.1:0", 4730));
+        assert!(meet("tls://127.0.0.1", "tcp://127.0.0.1", 0));
     }
 
     #[test]

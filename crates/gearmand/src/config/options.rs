@@ -4,12 +4,13 @@
 use crate::config::listen::ListenOn;
 use crate::config::queues::{Queue, QueueOptions};
 use crate::config::tls::{TlsFiles, Verify};
-use crate::config::usage::{Usage, number, text};
+use crate::config::usage::{Usage, file, number, text};
 use crate::config::{Config, Keepalive, Level, host_name};
 use crate::durable::{BackendError, Durable};
 use clap::{ArgAction, Parser};
 use gearman_core::net::address::ServerAddress;
 use gearman_core::net::tls::{TlsChoice, TlsSettings};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -195,15 +196,15 @@ pub struct Options {
     pub ssl: bool,
 
     /// The server's certificate in PEM, then those that lead to its CA
-    #[arg(long, value_name = "FILE", value_parser = text)]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub ssl_certificate: Option<String>,
 
     /// The private key of that certificate, in PEM and not encrypted
-    #[arg(long, value_name = "FILE", value_parser = text)]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub ssl_key: Option<String>,
 
     /// Certificates of the CAs whose clients are let in
-    #[arg(long, value_name = "FILE", value_parser = text)]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub ssl_ca_file: Option<String>,
 
     /// Whether clients must show a certificate of such a CA [default: require with a CA file, else none]
@@ -318,7 +319,35 @@ impl Options {
         self.http_listen_on()?;
         self.peers()?;
         self.tls()?;
-        self.port().map(drop)
+        self.check_places()
+    }
+
+    /// No place is for two protocols: whoever comes second there would wait for this server itself.
+    fn check_places(&self) -> Result<(), Usage> {
+        let (port, mut listen, http) = (self.port()?, self.listen_on()?, self.http_listen_on()?);
+        if listen.is_empty() {
+            listen.push(ListenOn::everywhere());
+        }
+        let named = |option: &str, on: &ListenOn| match on.name.starts_with("--") {
+            true => on.name.clone(),
+            false => format!("{option} {}", on.name),
+        };
+        for on in &http {
+            if let Some(other) = listen.iter().find(|other| other.meets(on, port)) {
+                let reason =
+                    format!("clients and workers connect there ({}): HTTP wants a place of its own", other.name);
+                return Err(Usage::option(named("--http-listen", on), reason));
+            }
+        }
+        let tls = |on: &ListenOn| on.tls.unwrap_or(self.ssl);
+        for (option, all) in [("--listen", &listen), ("--http-listen", &http)] {
+            for (i, on) in all.iter().enumerate() {
+                if all[..i].iter().any(|other| other.meets(on, port) && tls(other) != tls(on)) {
+                    return Err(Usage::option(named(option, on), "it is to speak TLS, and not to speak it"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What is to be listened on; nothing where it was not said.
@@ -393,8 +422,8 @@ impl Options {
             (None, None) => return Ok(None),
         };
         let named = |given: &Option<String>, variable: &str| {
-            let found = given.clone().or_else(|| std::env::var(variable).ok());
-            found.filter(|name| !name.is_empty()).map(absolute)
+            let set = || std::env::var_os(variable).filter(|name| !name.is_empty());
+            given.as_ref().map(OsString::from).or_else(set).map(absolute)
         };
         let wanted = |what: &str, option: &str, variable: &str| {
             Usage::option(&*asks, format!("which {what}? Name it by {option}, or by {variable}"))

@@ -5,6 +5,14 @@ pub(super) fn text(argument: &str) -> Result<String, String> {
     Ok(argument.trim_start().to_owned())
 }
 
+/// The name of a file. An empty one, as of a variable that is not set, would be as good as none.
+pub(super) fn file(argument: &str) -> Result<String, String> {
+    match text(argument)? {
+        name if name.is_empty() => Err("it names no file: leave the option out, or name one".into()),
+        name => Ok(name),
+    }
+}
+
 pub(super) fn number<T: std::str::FromStr<Err = std::num::ParseIntError>>(argument: &str) -> Result<T, T::Err> {
     argument.trim().parse()
 }

@@ -26,6 +26,8 @@ const READS: usize = 4;
 const TLS_HANDSHAKE: &[u8] = &[22, 3];
 /// While more than this waits for the other side, nothing more is read from it.
 const UNREAD: usize = 1024 * 1024;
+/// Functions that the packets of one turn may look through. More than one packet alone: thousands fit into a read.
+const LOOKS: usize = 10_000;
 thread_local! {
     /// What all connections of a thread read into.
     static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
@@ -217,6 +219,7 @@ impl State {
         scratch[..kept].copy_from_slice(&input.partial);
         let mut rest = &scratch[..kept + n];
         (input.need, input.whole, input.stalled) = (0, false, false);
+        let mut looked = 0;
         while let Some(first) = rest.first() {
             if self.outgoing.waiting(session) > UNREAD {
                 (input.whole, input.stalled) = (true, true);
@@ -247,6 +250,11 @@ impl State {
                 Ok(Decoded::Frame(frame, size)) => {
                     dispatch(&mut self.broker, &now, session, &frame, None, &mut self.outgoing);
                     rest = &rest[size..];
+                    looked += self.broker.looks(&frame);
+                    if looked >= LOOKS {
+                        input.whole = !rest.is_empty();
+                        break;
+                    }
                 }
                 Ok(Decoded::Partial(need)) => {
                     input.need = need;
@@ -263,5 +271,42 @@ impl State {
             input.partial.extend_from_slice(rest);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use gearman_core::protocol::message::Request;
+
+    /// Each looks through all functions, and thousands fit into one read: with many functions nobody else was served for seconds.
+    #[test]
+    fn questions_for_keys_are_answered_so_many_at_a_time() {
+        let mut state = State::new(Config::default(), Arc::default());
+        let session = state.connect(0, None);
+        let mut packet = Vec::new();
+        Request::GetStatusUnique(b"k").encode(&mut packet);
+        let packets = packet.repeat(5);
+        let mut scratch = vec![0; SCRATCH];
+        let mut turns = |state: &mut State| {
+            let (mut input, mut answers, mut n) = (Input::default(), Vec::new(), packets.len());
+            scratch[..n].copy_from_slice(&packets);
+            while n > 0 || input.whole {
+                state.receive(session, &mut input, &mut scratch, n).unwrap();
+                n = 0;
+                answers.push(state.outgoing.take(session).windows(4).filter(|bytes| *bytes == b"\0RES").count());
+            }
+            assert!(input.partial.is_empty());
+            answers
+        };
+        assert_eq!(turns(&mut state), [5], "none");
+        let now = state.read_clock();
+        for (functions, expected) in [(100, &[5][..]), (LOOKS / 2, &[2, 2, 1]), (LOOKS, &[1; 5])] {
+            for n in 0..functions {
+                assert!(state.broker.create_function(&now, format!("f{n}").as_bytes()));
+            }
+            assert_eq!(turns(&mut state), expected, "{functions}");
+        }
     }
 }

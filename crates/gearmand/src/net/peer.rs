@@ -10,8 +10,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use x509_cert::Certificate;
-use x509_cert::der::Decode;
+use x509_cert::der::asn1::Any;
 use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::{Decode, Tag, Tagged};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 
@@ -46,7 +47,7 @@ impl CertificateName {
     /// The names in a certificate, which is to be verified elsewhere.
     ///
     /// # Errors
-    /// [`Unreadable`]: nothing may be granted by it.
+    /// [`Unreadable`]: nothing may be granted by it, and no rule can tell whether it is for one of its names.
     #[cfg_attr(not(test), allow(dead_code, reason = "for streams that have certificates"))]
     pub(crate) fn read(der: &[u8]) -> Result<CertificateName, Unreadable> {
         let wrong = |error: x509_cert::der::Error| Unreadable(error.to_string());
@@ -54,7 +55,7 @@ impl CertificateName {
         let certificate = certificate.tbs_certificate();
         let mut common = certificate.subject().iter().filter(|part| part.oid == COMMON_NAME);
         let common_name = match (common.next(), common.next()) {
-            (Some(only), None) => Some(only.value.decode_as::<DirectoryString>().map_err(wrong)?.value().into()),
+            (Some(only), None) => Some(text(&only.value).map_err(wrong)?),
             _ => None,
         };
         let sans = certificate.get_extension::<SubjectAltName>().map_err(wrong)?;
@@ -70,6 +71,16 @@ impl CertificateName {
 
 /// id-at-commonName.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// A name in a subject. Teletex is Latin-1, whatever its standard says: so it is written, and read by others, OpenSSL among them.
+fn text(name: &Any) -> Result<Box<str>, x509_cert::der::Error> {
+    match name.tag() {
+        Tag::TeletexString | Tag::Ia5String => {
+            Ok(name.value().iter().map(|byte| char::from(*byte)).collect::<String>().into())
+        }
+        _ => Ok(name.decode_as::<DirectoryString>()?.value().into()),
+    }
+}
 
 /// An alternative name that rules can go by.
 fn san(name: &GeneralName) -> Option<Box<str>> {
@@ -134,6 +145,21 @@ mod tests {
         let printable = DnValue::PrintableString("web".try_into().unwrap());
         assert_eq!(names(&certificate(&[(DnType::CommonName, printable)], vec![])), ["web"]);
         assert_eq!(names(&certificate(&[(DnType::OrganizationName, utf8("Example"))], vec![])), [""; 0]);
+    }
+
+    /// With one of them that could not be read, all counted as none.
+    #[test]
+    fn names_in_an_old_encoding_are_read_and_bytes_in_none_are_an_error() {
+        let replaced = |text: &[u8], at: usize, byte: u8| {
+            let subject = [(DnType::CommonName, DnValue::TeletexString("M?ller".try_into().unwrap()))];
+            let mut certificate = certificate(&subject, vec![SanType::DnsName("mallory".try_into().unwrap())]);
+            while let Some(begin) = certificate.windows(text.len()).position(|bytes| bytes == text) {
+                certificate[begin + at] = byte;
+            }
+            certificate
+        };
+        assert_eq!(names(&replaced(b"M?ller", 1, 0xfc)), ["Müller", "mallory"]);
+        assert!(CertificateName::read(&replaced(b"mallory", 1, 0xe4)).is_err());
     }
 
     /// A name is compared whole: what is behind a NUL belongs to it.

@@ -211,14 +211,14 @@ fn wanted(endpoints: &[Endpoint]) -> Result<Vec<Place>, (SocketAddr, io::Error)>
     for place in places() {
         let any = |one: &&Place| one.address.ip().is_unspecified() && covers(one, place);
         let place = Place { tls: place.tls, ..*places().find(any).unwrap_or(place) };
-        match wanted.iter().find(|other| covers(other, &place)) {
+        // Each free port is another.
+        match wanted.iter().find(|other| place.port != Some(0) && covers(other, &place)) {
             Some(other) if other.tls != place.tls => {
                 let address = SocketAddr::new(place.address.ip(), place.port.unwrap_or_default());
                 return Err((address, io::Error::other("it is to speak TLS, and not to speak it")));
             }
-            // Each free port is another.
-            Some(_) if place.port != Some(0) => {}
-            _ => wanted.push(place),
+            Some(_) => {}
+            None => wanted.push(place),
         }
     }
     Ok(wanted)

@@ -1,10 +1,9 @@
-//! Detaching from the terminal (`-d`), and changing the user (`-u`). Nothing of the server.
+//! Detaching from the terminal (`-d`), and what files and core files may be. Nothing of the server.
 
 use nix::sys::stat::Mode;
-use nix::unistd::{ForkResult, Gid, Uid, User, chown, fork, pipe, setegid, seteuid, setgid, setgroups, setsid, setuid};
+use nix::unistd::{ForkResult, fork, pipe, setsid};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
@@ -64,54 +63,6 @@ impl Caller {
         // Whoever called may be gone.
         let _ = self.0.write_all(&[READY]);
         Ok(())
-    }
-}
-
-/// The user to become, where that is another.
-#[derive(Debug)]
-pub(crate) struct Other(User);
-
-impl Other {
-    pub(crate) fn find(name: &str) -> Result<Option<Other>, String> {
-        let user = User::from_name(name).map_err(|e| format!("--user {name}: {e}"))?;
-        let user = user.ok_or_else(|| format!("--user {name}: no such user"))?;
-        Ok(if Uid::effective() == user.uid { None } else { Some(Other(user)) })
-    }
-
-    /// Files are that user's until the guard is dropped: it may do no more than the server may later.
-    pub(crate) fn borrow(&self) -> Result<Borrowed, String> {
-        let own = Borrowed(Uid::effective(), Gid::effective());
-        self.named(setgroups(&[self.0.gid]))?;
-        self.named(setegid(self.0.gid))?;
-        self.named(seteuid(self.0.uid))?;
-        Ok(own)
-    }
-
-    /// From here on there is no way back. These files, which the server will write again or remove, are that user's.
-    pub(crate) fn settle(&self, files: &[&Path]) -> Result<(), String> {
-        for file in files {
-            self.named(chown(*file, Some(self.0.uid), Some(self.0.gid)))?;
-        }
-        self.named(setgroups(&[self.0.gid]))?;
-        self.named(setgid(self.0.gid))?;
-        self.named(setuid(self.0.uid))
-    }
-
-    /// With the option in an error.
-    fn named<T>(&self, done: nix::Result<T>) -> Result<T, String> {
-        done.map_err(|e| format!("--user {}: {e}", self.0.name))
-    }
-}
-
-/// Takes the own user and group back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Borrowed(Uid, Gid);
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        if let Err(error) = seteuid(self.0).and_then(|()| setegid(self.1)) {
-            tracing::error!("cannot take the own rights back: {error}");
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::process::output::{self, Output};
 use crate::process::syslog::Syslog;
+use crate::process::user::{self, Other};
 use gearmand::config::Level;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
@@ -35,7 +36,22 @@ pub(crate) struct Log {
 enum Target {
     None,
     Stderr,
-    File(PathBuf, Mutex<Output<File>>),
+    File(LogFile, Mutex<Output<File>>),
+}
+
+/// How the file is opened, each time.
+#[derive(Debug)]
+struct LogFile {
+    path: PathBuf,
+    /// Whose it is to be, where that is another.
+    other: Option<Other>,
+}
+
+impl LogFile {
+    fn open(&self, flags: OFlag) -> io::Result<Output<File>> {
+        let open = || OpenOptions::new().create(true).append(true).custom_flags(flags.bits()).open(&self.path);
+        Output::file(user::open(self.other.as_ref(), &self.path, open)?)
+    }
 }
 
 impl Log {
@@ -56,26 +72,20 @@ impl Log {
         Log::new(Target::Stderr)
     }
 
-    pub(crate) fn file(path: &Path) -> io::Result<Log> {
-        let file = open(path, OFlag::empty())?;
-        Ok(Log::new(Target::File(std::path::absolute(path)?, Mutex::new(file))))
+    pub(crate) fn file(path: &Path, other: Option<&Other>) -> io::Result<Log> {
+        let file = LogFile { path: std::path::absolute(path)?, other: other.cloned() };
+        let output = file.open(OFlag::empty())?;
+        Ok(Log::new(Target::File(file, Mutex::new(output))))
     }
 
     /// The file's name may mean another file now: logrotate(8) moved the old one away. It is not waited until somebody reads a
     /// pipe: nobody would be served meanwhile.
     pub(crate) fn reopen(&self) {
-        if let Target::File(path, file) = &*self.target {
-            match open(path, OFlag::O_NONBLOCK) {
-                Ok(new) => *file.lock().unwrap_or_else(PoisonError::into_inner) = new,
-                Err(error) => tracing::error!("cannot open {} anew: {error}", path.display()),
+        if let Target::File(file, output) = &*self.target {
+            match file.open(OFlag::O_NONBLOCK) {
+                Ok(new) => *output.lock().unwrap_or_else(PoisonError::into_inner) = new,
+                Err(error) => tracing::error!("cannot open {} anew: {error}", file.path.display()),
             }
-        }
-    }
-
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match &*self.target {
-            Target::File(path, _) => Some(path),
-            _ => None,
         }
     }
 
@@ -106,17 +116,13 @@ impl Log {
     }
 }
 
-fn open(path: &Path, flags: OFlag) -> io::Result<Output<File>> {
-    Output::file(OpenOptions::new().create(true).append(true).custom_flags(flags.bits()).open(path)?)
-}
-
 impl Write for &Log {
     /// Called once for each line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match &*self.target {
             Target::None => {}
             Target::Stderr => output::to_stderr(line)?,
-            Target::File(_, file) => file.lock().unwrap_or_else(PoisonError::into_inner).line(line)?,
+            Target::File(_, output) => output.lock().unwrap_or_else(PoisonError::into_inner).line(line)?,
         }
         Ok(line.len())
     }

@@ -4,10 +4,11 @@
 //! ```text
 //! wait        waiting for what the server before still holds
 //! output      lines to stderr and to files that may have no room
+//! user        changing the user, and to whom files belong
 //! syslog, log where the log goes
 //! notify      what systemd is sent
 //! pid         the file with the process id
-//! daemon      detaching from the terminal, changing the user
+//! daemon      detaching from the terminal
 //! import      --import: from one durable queue into another
 //! activation  sockets that systemd gives
 //! socket_file sockets in the file system
@@ -32,4 +33,5 @@ pub(crate) mod signals;
 pub(crate) mod socket_file;
 pub(crate) mod start;
 pub(crate) mod syslog;
+pub(crate) mod user;
 pub(crate) mod wait;

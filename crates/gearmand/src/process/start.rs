@@ -2,16 +2,16 @@
 //! whoever drops what [`start()`] returns stops it, and nothing is left of it.
 
 use crate::process::bind::{self, Bound, Endpoint};
-use crate::process::daemon::{self, Other};
-use crate::process::log::{Log, NOTICE};
+use crate::process::daemon;
+use crate::process::log::NOTICE;
 use crate::process::pid::PidFile;
 use crate::process::reload::Reload;
 use crate::process::rule_files::RuleFiles;
 use crate::process::socket_file::Others;
+use crate::process::user::Other;
 use crate::process::wait::{Refused, Wait};
 use gearmand::config::{Config, Options};
 use gearmand::{Listener, Queue, Server, Stop, Tls};
-use std::path::Path;
 use tokio::sync::watch;
 
 /// All is well.
@@ -26,12 +26,12 @@ pub(crate) struct Ready {
 /// First the queue, which the server before this one lets go last; then the addresses, so that clients are not taken
 /// and then kept waiting for that; then the jobs; and when nothing can fail any more, the file with the process id.
 ///
-/// Where sockets were given, none is bound.
+/// Where sockets were given, none is bound. It ends as `other`, where that is another user.
 pub(crate) async fn start(
     options: &Options,
     rules: &RuleFiles,
     given: Vec<Listener>,
-    log: &Log,
+    other: Option<&Other>,
     reload: &Reload,
     stop: &watch::Receiver<Stop>,
     report: impl Fn(&str),
@@ -39,8 +39,7 @@ pub(crate) async fn start(
     let descriptors = descriptors(options)?;
     let tls = tls(options, reload, &report).await?;
     let wait = Wait::new(options.bind_wait);
-    let other = options.user.as_deref().map(Other::find).transpose()?.flatten();
-    let as_other = || other.as_ref().map(Other::borrow).transpose();
+    let as_other = || other.map(Other::borrow).transpose();
     let port = options.port().map_err(|e| e.to_string())?;
     let (listen, ssl) = (options.listen_on().map_err(|e| e.to_string())?, options.ssl);
     let asked = options.clone();
@@ -78,11 +77,9 @@ pub(crate) async fn start(
         }
     };
     let server = server.map_err(|e| e.to_string())?;
-    let pid = PidFile::write(options)?;
-    if let Some(other) = &other {
-        let files: Vec<&Path> =
-            log.path().into_iter().chain(pid.path()).chain(bound.paths()).chain(http.paths()).collect();
-        other.settle(&files)?;
+    let pid = PidFile::write(options, other)?;
+    if let Some(other) = other {
+        other.settle(bound.paths().chain(http.paths()))?;
     }
     if options.coredump {
         daemon::allow_core().map_err(|e| format!("--coredump: {e}"))?;

@@ -43,6 +43,25 @@ fn without_tokens_http_is_for_this_host() {
     }
 }
 
+/// HTTP had the port, and the server waited for that: for twenty seconds, and under systemd again and again.
+#[test]
+fn http_at_the_port_of_clients_and_workers_is_an_error() {
+    let reason = "HTTP wants a place of its own";
+    for (option, value) in
+        [("--http-listen", "127.0.0.1:4730"), ("--http-listen", "http://:4730"), ("--http-port", "4730")]
+    {
+        let expected = format!("gearmand: {option} {value}: clients and workers connect there (127.0.0.1): {reason}\n");
+        assert_eq!(check(&[option, value]), (false, expected));
+        let other_port = check(&["-p", "4731", option, value]);
+        assert!(!other_port.1.contains(reason), "{value}: {}", other_port.1);
+    }
+    let output = gearmand().args(["-l", "none", "-P", "", "--http-listen", "127.0.0.1:4730"]).output().unwrap();
+    assert!(!output.status.success() && stderr(&output).contains(reason), "{}", stderr(&output));
+    let taken = ["-L", "unix:///nowhere/socket", "--http-listen", "unix:///nowhere/socket"];
+    assert!(check(&taken).1.ends_with(&format!("(unix:///nowhere/socket): {reason}\n")));
+    assert!(check(&["-p", "0", "--http-listen", "127.0.0.1:0"]).0);
+}
+
 #[test]
 fn what_is_to_be_thought_of_with_tokens_is_remarked() {
     let folder = Folder::new("http-remarks");

@@ -6,8 +6,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rcgen::date_time_ymd;
 use rustls::{ClientConnection, StreamOwned};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 use std::sync::Arc;
@@ -182,6 +184,34 @@ fn options_that_lack_others() {
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), unused.into()));
 }
 
+/// An empty name of a CA let everybody in, and nothing said so: `--ssl-ca-file=$CA` where there is no such variable. It hid the
+/// file that the environment names, too; and a name there that is no UTF-8 was none.
+#[test]
+fn a_ca_that_is_named_is_asked_or_an_error() {
+    let files = Files::new("tls-empty");
+    let (certificate, key) = (files.folder.file("server.pem"), files.folder.file("server.key"));
+    let with = |ca: &OsStr, more: &[&str]| {
+        let mut command = gearmand();
+        command.args(["--check-args", "--ssl", "--ssl-certificate", &certificate, "--ssl-key", &key]);
+        let output = command.env("GEARMAND_CA_CERTIFICATE", ca).args(more).output().unwrap();
+        (output.status.success(), stderr(&output))
+    };
+    let (set, unset) = (files.path("ca.pem"), OsStr::new(""));
+    for (ca, more) in [(unset, "--ssl-ca-file="), (set.as_os_str(), "--ssl-ca-file= "), (unset, "--ssl-certificate=")] {
+        let (well, text) = with(ca, &[more]);
+        let reason = "it names no file: leave the option out, or name one";
+        let option = more.split('=').next().unwrap();
+        assert!(!well && text.contains(option) && text.contains(reason), "{more}: {text}");
+    }
+    // Whether a CA is asked is seen by what lacks without one.
+    let required = ["--ssl-verify=require"];
+    assert!(with(unset, &required).1.contains("by which CA?"), "an empty variable is not set");
+    assert_eq!(with(unset, &[]), (true, String::new()));
+    let odd = files.path("").join(OsStr::from_bytes(b"ca-\xe9.pem"));
+    std::fs::copy(&set, &odd).unwrap();
+    assert_eq!(with(odd.as_os_str(), &required), (true, String::new()));
+}
+
 /// A text command through TLS to this port.
 fn version(files: &Files, port: u16) -> std::io::Result<String> {
     let shown = files.ca.sign("web");
@@ -231,6 +261,16 @@ fn one_address_cannot_be_both() {
     let output = gearmand().args(options).args(["-L", "127.0.0.1", "-p", "0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("it is to speak TLS, and not to speak it"), "{}", stderr(&output));
+    // That is seen before it is started.
+    let both = check(&[&options[..], &["-L", "tcp://127.0.0.1:4730"]].concat());
+    assert_eq!(both.status.code(), Some(1));
+    let text = "gearmand: --listen tcp://127.0.0.1:4730: it is to speak TLS, and not to speak it\n";
+    assert_eq!(stderr(&both), text);
+    // Of free ports each is another.
+    let free = ["-L", "tls://127.0.0.1:0", "-L", "tcp://127.0.0.1:0"];
+    let mut server = Running::begin(gearmand(), &[&options[..4], &free].concat(), &files.folder);
+    server.said("listening on tls://127.0.0.1:");
+    server.stop();
 }
 
 /// It had gone to the folder /, where no file of theirs was found again.

@@ -4,7 +4,7 @@ use crate::process::{Running, gearmand};
 use crate::tls::{Ca, Encrypted, Files, Identity, server_name};
 use crate::util::LONG;
 use gearmand::config::tls::Verify;
-use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
+use rcgen::{CustomExtension, ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Write};
@@ -94,6 +94,33 @@ async fn a_certificate_gives_its_rights() {
         assert_eq!(peer.stream.get_ref().1.handshake_kind(), Some(kind));
     }
     server.peer().await.text("whoami\n", &about("rule\tnone")).await;
+}
+
+/// It counted as one without names, so the rule that shuts one of them out was passed over, and the next one let it do all.
+#[tokio::test]
+async fn a_certificate_whose_names_cannot_be_read_is_refused_where_there_are_rules() {
+    let rules = "[[rule]]\nname = \"out\"\ncertificate = \"mallory\"\n\n[[rule]]\nname = \"all\"\nobserve = true\n";
+    let rules = gearmand::config::Acl::parse(rules, std::path::Path::new("acl.toml")).unwrap();
+    let (_sender, receiver) = tokio::sync::watch::channel(Arc::new(rules));
+    // The alternative name of a host, in a byte that is no ASCII.
+    let unreadable = |server: &Encrypted| {
+        let odd = CustomExtension::from_oid_content(&[2, 5, 29, 17], vec![0x30, 3, 0x82, 1, 0xe4]);
+        server.files.ca.sign_with("mallory", |params| {
+            params.subject_alt_names.clear();
+            params.custom_extensions.push(odd);
+        })
+    };
+    let server = Encrypted::with("tls-unreadable", Verify::Require, |config| config.acl = Some(receiver)).await;
+    assert_eq!(outcome(&server, Some(&server.files.ca.sign("web"))).await, Ok(()));
+    let client = Arc::new(server.files.client(Some(&unreadable(&server))));
+    let mut peer = server.peer_with(client).await.unwrap();
+    // It may be closed before that is sent.
+    let _ = peer.raw_or(b"verbose\n").await;
+    let read = tokio::time::timeout(LONG, tokio::io::AsyncReadExt::read(&mut peer.stream, &mut [0])).await.unwrap();
+    assert!(!read.as_ref().is_ok_and(|n| *n > 0), "{read:?}");
+    // Where nobody asks for names, none is needed.
+    let server = Encrypted::with("tls-unreadable-free", Verify::Require, |_| {}).await;
+    assert_eq!(outcome(&server, Some(&unreadable(&server))).await, Ok(()));
 }
 
 /// What `openssl req -x509` makes is a CA's certificate that has signed itself: given as the CA file, it lets in who shows it.

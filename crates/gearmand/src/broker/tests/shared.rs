@@ -3,11 +3,14 @@
 use super::recurring::{runs, schedule};
 use super::*;
 use crate::broker::recurring::Schedule;
-use crate::cluster::ask::JobRow;
+use crate::cluster::ask::{Answer, JobRow, Seen, SeenState};
 use crate::cluster::lease::Lease;
 use crate::cluster::member::Told;
 use crate::cluster::said::Said;
 use crate::durable::batch::BatchResult;
+use crate::net::peer::Peer;
+use crate::rights::tests::patterns;
+use crate::rights::{Access, Rights};
 
 /// A server that has joined: it is the eldest, and has numbers for jobs.
 fn member(change: impl FnOnce(&mut Rules)) -> Bench {
@@ -182,4 +185,40 @@ fn a_run_that_all_servers_missed_is_made_up_by_who_becomes_the_eldest() {
     }
     later(&mut b, 0);
     assert_eq!((changes(&mut b), runs(&b)), (vec![], (Some(0), Some(800))));
+}
+
+/// The queue is asked for a job, which it has, and no server.
+fn answer_free(b: &mut Bench, id: u64) {
+    let said = b.broker.take_said(&b.now);
+    let asked = said.iter().find_map(|said| match said {
+        Said::Ask { question, .. } => Some(*question),
+        _ => None,
+    });
+    // The batch of the question goes on its way before the answer comes.
+    assert_eq!(changes(b), [""; 0]);
+    let seen = Seen { id, function: Bytes::from_static(b"f"), tries: 0, due_ms: 0, state: SeenState::Free };
+    tell(b, Told::Answered { question: asked.unwrap(), answer: Ok(Answer::Looked(Some(seen))) });
+}
+
+/// It was told that there is no such job, which then ran: what it may not see it could not cancel, where it can at a server that has the job.
+#[test]
+fn a_job_that_no_server_has_is_cancelled_by_who_may_not_see_it() {
+    let mut b = member(|_| {});
+    let admin = b.connect();
+    let rights = Rights { admin: true, submit: patterns(&["g"]), ..Rights::default() };
+    let peer = Peer { certificate: None, uid_gid: None, address: None, listener: "x".into() };
+    b.broker.set_access(admin, Access { peer, rights: rights.into() });
+    for (line, id) in [("cancel job H:@:7", 7), ("cancel unique f k", 8)] {
+        assert_eq!(b.text(admin, line), "", "the queue is asked");
+        answer_free(&mut b, id);
+        assert!(
+            matches!(&settle(&mut b, false)[..], [done] if done.starts_with("Done") && done.contains(&format!("id: {id},")))
+        );
+        assert_eq!(b.outgoing.take(admin), b"OK\r\n");
+    }
+    // It is not shown for that.
+    assert_eq!(b.text(admin, "job H:@:9"), "");
+    answer_free(&mut b, 9);
+    settle(&mut b, false);
+    assert_eq!(b.outgoing.take(admin), b"ERR UNKNOWN_JOB there+is+no+such+job\r\n");
 }
