@@ -1,7 +1,7 @@
 //! A body in pieces, some of them large: those are encoded while they are sent, so that an answer takes no more memory than
 //! what it tells.
 //!
-//! Owns the encodings. Must never know what the pieces mean.
+//! Owns the encodings, and how long a frame is. Must never know what the pieces mean.
 //!
 //! Invariant: a frame is a few times [`STEP`] long at most, however large a piece is.
 

@@ -14,9 +14,11 @@ use std::time::Duration;
 pub(crate) const NAMED: usize = 2000;
 /// Stands for all others. A function of that name is written another way, see [`label`].
 const OTHERS: &str = "(others)";
+/// Bounds of a histogram.
+pub(crate) const BOUNDS: usize = 12;
 /// Where times are told apart: 256 µs, four times as long, and so on to 18 minutes. The broker's histogram has a step at each.
-const ENDS: [Duration; 12] = {
-    let mut ends = [Duration::from_micros(256); 12];
+const ENDS: [Duration; BOUNDS] = {
+    let mut ends = [Duration::from_micros(256); BOUNDS];
     let mut i = 1;
     while i < ends.len() {
         ends[i] = Duration::from_micros(256 << (2 * i));
@@ -31,6 +33,13 @@ pub(crate) struct Entry {
     pub(crate) label: String,
     pub(crate) gauges: Gauges,
     pub(crate) counts: Counts,
+}
+
+impl Entry {
+    /// Bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Entry>() + self.label.len()
+    }
 }
 
 /// What there is.
@@ -265,6 +274,8 @@ fn hex(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::metrics::Format;
+    use crate::http::metrics::families::{longest_part, of_functions};
 
     #[test]
     fn each_name_has_a_text_of_its_own() {
@@ -295,6 +306,24 @@ mod tests {
         let steps: Vec<_> = times.steps().into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(steps, [(0.000256, 2), (0.001024, 2), (0.004096, 1), (1073.741824, 1), (f64::INFINITY, 2)]);
         assert_eq!((times.count(), times.sum()), (8, histogram.sum().as_secs_f64()));
+    }
+
+    #[test]
+    fn no_part_of_the_text_is_longer_than_is_said() {
+        let long = "\\\"\n".repeat(100);
+        for (label, n) in [("", 0), ("f", u64::MAX >> 8), (long.as_str(), 0), (long.as_str(), u64::MAX >> 8)] {
+            let gauges = || Gauges { oldest: Duration::MAX, free: Some([n; 2]), dead: n, ..Gauges::default() };
+            let entry = || Entry { label: label.into(), gauges: gauges(), counts: Counts([n; COUNTS]) };
+            let entries: Vec<Entry> = std::iter::repeat_with(entry).take(20).collect();
+            let most = longest_part(&entries);
+            for part in of_functions(entries) {
+                for format in [Format::OpenMetrics, Format::Prometheus] {
+                    let mut text = String::new();
+                    format.write(&mut text, &part).unwrap();
+                    assert!(text.len() <= most, "{} of {most}: {:.200}", text.len(), text);
+                }
+            }
+        }
     }
 
     #[test]
