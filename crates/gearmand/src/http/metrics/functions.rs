@@ -1,16 +1,18 @@
 //! The numbers of functions: one entry for each of the first [`NAMED`], one for all others together.
 //!
-//! Invariants: no entry has the label of another; the counts of others never go down, also when one of them is dropped or
-//! takes a name's place.
+//! Invariants: no entry has the label of another; a function that has an entry of its own keeps it; the counts of others never go
+//! down, also when one of them is dropped or gets an entry of its own.
 
 use crate::broker::activity::{Activity, End, Histogram};
 use crate::broker::snapshot::{Cursor, Function};
 use crate::http::names;
 use crate::shared::Shared;
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// So many functions have entries of their own, those that the server has known for longest. Which ones these are must not
-/// change with their jobs: each entry that comes or goes is a time series more.
+/// So many functions have entries of their own, those that were there first. Which ones these are must not change with their jobs:
+/// each entry that comes or goes is a time series more.
 pub(crate) const NAMED: usize = 2000;
 /// Stands for all others. A function of that name is written another way, see [`label`].
 const OTHERS: &str = "(others)";
@@ -198,9 +200,13 @@ impl Times<'_> {
     }
 }
 
-/// Sums that do not go down when something that was in them is gone.
+/// What is known of functions from one scrape to the next: who has an entry of its own, and sums of all others that do not go down
+/// when something that was in them is gone.
 #[derive(Debug)]
 pub(crate) struct Steady {
+    /// Those with entries of their own. One that lost its entry to a function that came later would be in the sums once more, with all
+    /// that it ever did.
+    named: HashSet<Arc<[u8]>>,
     /// As they were.
     last: Counts,
     /// What was in them, and is not any more.
@@ -211,7 +217,12 @@ pub(crate) struct Steady {
 
 impl Steady {
     pub(crate) fn new(zero: Counts) -> Steady {
-        Steady { last: zero.clone(), gone: zero, used: false }
+        Steady { named: HashSet::new(), last: zero.clone(), gone: zero, used: false }
+    }
+
+    /// Whether a function has an entry of its own, from now on.
+    fn has_entry(&mut self, name: &Arc<[u8]>) -> bool {
+        self.named.contains(name) || self.named.len() < NAMED && self.named.insert(name.clone())
     }
 
     /// The sums are these now; as they are to be shown.
@@ -230,6 +241,10 @@ impl Steady {
 pub(crate) async fn read(shared: &Shared, steady: &mut Steady) -> Vec<Entry> {
     let (mut entries, mut cursor) = (Vec::new(), Some(Cursor::default()));
     let (mut gauges, mut counts) = (Gauges::default(), Counts::default());
+    {
+        let state = shared.lock();
+        steady.named.retain(|name| state.broker.knows(name));
+    }
     while let Some(from) = cursor {
         let page = {
             let mut state = shared.lock();
@@ -238,7 +253,7 @@ pub(crate) async fn read(shared: &Shared, steady: &mut Steady) -> Vec<Entry> {
         };
         for f in &page.entries {
             let of = (Gauges::of(f), f.activity.as_deref().map(Counts::of).unwrap_or_default());
-            if entries.len() < NAMED {
+            if steady.has_entry(&f.name) {
                 entries.push(Entry { label: label(&f.name), gauges: of.0, counts: of.1 });
             } else {
                 gauges.add(&of.0);

@@ -39,8 +39,8 @@ use tokio::sync::Mutex;
 pub(crate) struct Metrics {
     /// Since 1970, when the server started.
     started: Duration,
-    /// Of the functions that are not named. Held while numbers are taken, so that a scrape never sees less than the one
-    /// before.
+    /// Which functions are named, and the sums of those that are not. Held while numbers are taken, so that a scrape never sees
+    /// less than the one before.
     others: Mutex<Steady>,
 }
 
