@@ -269,7 +269,9 @@ export const observer = inWindow(async ({ window, page, server, tokens, folder }
 });
 
 export const line = inWindow(async ({ window, page, server, tokens }) => {
+    await server.submit('before', 'a');
     await at.logIn(window, tokens.admin);
+    await at.open(page, 'before');
     await at.status(page, 'Live').waitFor();
     const { loads } = window;
     // The browser itself says of each request that it led nowhere, or to a function that the new server has not heard of.
@@ -281,6 +283,10 @@ export const line = inWindow(async ({ window, page, server, tokens }) => {
         await check('it comes back by itself when the server does', async () => {
             await server.start();
             await at.status(page, 'Live').waitFor();
+        });
+        await check('also where the server does not know any more what is looked at, which is said', async () => {
+            await at.alert(page, 'there is no function before').waitFor();
+            await page.goto('/#/');
             await server.submit('after', 'a');
             await at.shows('1', page, 'after', 'Queued');
             is(loads, window.loads);
@@ -289,6 +295,18 @@ export const line = inWindow(async ({ window, page, server, tokens }) => {
     await check('and who loads the page again is still logged in', async () => {
         await page.reload();
         await at.shows('1', page, 'after', 'Queued');
+    });
+});
+
+export const crowd = inWindow(async ({ window, page, server, tokens }) => {
+    const letGo = await server.crowd(tokens.observe);
+    await window.expecting(/status of 503/, () => check('where as many watch as may, that is said', async () => {
+        await at.logIn(window, tokens.admin);
+        await at.status(page, 'as many watch already as may').waitFor();
+    }));
+    await check('and when there is room, the page is live', async () => {
+        letGo();
+        await at.status(page, 'Live').waitFor();
     });
 });
 

@@ -9,7 +9,7 @@
 
 use crate::broker::snapshot::Cursor;
 use crate::broker::{Broker, Now};
-use crate::http::api::functions::{Function, check_known};
+use crate::http::api::functions::Function;
 use crate::http::api::server::Server;
 use crate::http::history::Last;
 use crate::http::live::Watching;
@@ -129,10 +129,9 @@ async fn overview(http: &Http, mut total_before: Counts, before: &Last) -> (Vec<
     (event("overview", &overview), (total, last))
 }
 
-/// A stream of events; of one function besides.
+/// A stream of events; of one function besides, whenever there is one of this name: a page that shows it stays live while it is gone.
 pub(crate) async fn stream(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let function = request.query_bytes("function");
-    function.as_deref().map_or(Ok(()), |function| check_known(&http, function))?;
     let watching = http.live.watch().ok_or_else(|| {
         let detail = "as many watch already as may: close a page, or ask again and again for what it shows";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
