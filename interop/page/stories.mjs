@@ -310,6 +310,32 @@ export const crowd = inWindow(async ({ window, page, server, tokens }) => {
     });
 });
 
+// A chart of a quarter of an hour is made by its own script, as the page has it: nobody waits for so long here.
+export const chart = inWindow(async ({ page }) => {
+    await page.goto('/');
+    const times = (...steps) => page.evaluate(async all => {
+        const { Series } = await import('/series.js');
+        const series = new Series();
+        for (const one of all) {
+            if (Array.isArray(one)) {
+                series.load({ step: 10, samples: one.map(time => ({ at: time })) });
+            } else {
+                series.add({ at: one });
+            }
+        }
+        return series.samples.map(sample => sample.at);
+    }, steps);
+    await check('a chart goes on with what comes live', async () => {
+        is([9000, 9010, 9023, 9031], await times([9000, 9010], 9021, 9023, 9031));
+    });
+    await check('what comes a little late is in it already', async () => is([9000, 9010], await times([9000, 9010], 9008)));
+    await check('it goes on when the clock of the server was set back', async () => {
+        is([5402, 5410], await times([9000, 9010], 9021, 5400, 5402, 5410));
+    });
+    await check('also when the server was started anew then', async () => is([5400], await times([9000, 9010], 9021, [], 5400)));
+    await check('and where what the server has is of before and after', async () => is([5400, 5410, 5421], await times([9000, 5400, 5410], 5421)));
+});
+
 /** What a row of the servers says in a column. */
 const ofServer = (page, name, column) => at.table(page, 'Servers').getByRole('row').filter({ hasText: name })
     .locator(`[data-column=${column}]`).textContent();
