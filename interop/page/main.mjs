@@ -70,6 +70,8 @@ if (process.env.PICTURE) {
     await story('keyboard only', () => stories.keyboard(world));
     await story('who may only look', () => stories.observer(world));
     await story('lost line', () => stories.line(world));
+    await story('refused', () => stories.crowd(world));
+    await story('chart', () => stories.chart(world));
     if (process.env.CLUSTER) {
         const cluster = ['left', 'right'].map(name => new Server(
             ...options, '--queue-type', 'cluster', '--cluster-url', process.env.CLUSTER, '--cluster-name', name,

@@ -2,6 +2,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { promisify } from 'node:util';
 import { becomes } from './checks.mjs';
 
@@ -90,6 +91,18 @@ export class Server {
             body: '{"background":true}',
         });
         return (await response.json()).handle;
+    }
+
+    /** As many watch as may. Gives what lets them go. */
+    async crowd(token) {
+        const all = [];
+        const watch = () => new Promise((resolve, reject) => {
+            const options = { headers: { authorization: `Bearer ${token}` } };
+            const request = get(`${this.origin}/api/v1/events`, options, response => resolve(response.resume().statusCode));
+            all.push(request.on('error', reject));
+        });
+        while (await watch() === 200);
+        return () => all.forEach(request => request.destroy());
     }
 
     /** What the API says, which is not what is tested here: what the page did is seen by it. */

@@ -269,7 +269,9 @@ export const observer = inWindow(async ({ window, page, server, tokens, folder }
 });
 
 export const line = inWindow(async ({ window, page, server, tokens }) => {
+    await server.submit('before', 'a');
     await at.logIn(window, tokens.admin);
+    await at.open(page, 'before');
     await at.status(page, 'Live').waitFor();
     const { loads } = window;
     // The browser itself says of each request that it led nowhere, or to a function that the new server has not heard of.
@@ -281,6 +283,10 @@ export const line = inWindow(async ({ window, page, server, tokens }) => {
         await check('it comes back by itself when the server does', async () => {
             await server.start();
             await at.status(page, 'Live').waitFor();
+        });
+        await check('also where the server does not know any more what is looked at, which is said', async () => {
+            await at.alert(page, 'there is no function before').waitFor();
+            await page.goto('/#/');
             await server.submit('after', 'a');
             await at.shows('1', page, 'after', 'Queued');
             is(loads, window.loads);
@@ -290,6 +296,44 @@ export const line = inWindow(async ({ window, page, server, tokens }) => {
         await page.reload();
         await at.shows('1', page, 'after', 'Queued');
     });
+});
+
+export const crowd = inWindow(async ({ window, page, server, tokens }) => {
+    const letGo = await server.crowd(tokens.observe);
+    await window.expecting(/status of 503/, () => check('where as many watch as may, that is said', async () => {
+        await at.logIn(window, tokens.admin);
+        await at.status(page, 'as many watch already as may').waitFor();
+    }));
+    await check('and when there is room, the page is live', async () => {
+        letGo();
+        await at.status(page, 'Live').waitFor();
+    });
+});
+
+// A chart of a quarter of an hour is made by its own script, as the page has it: nobody waits for so long here.
+export const chart = inWindow(async ({ page }) => {
+    await page.goto('/');
+    const times = (...steps) => page.evaluate(async all => {
+        const { Series } = await import('/series.js');
+        const series = new Series();
+        for (const one of all) {
+            if (Array.isArray(one)) {
+                series.load({ step: 10, samples: one.map(time => ({ at: time })) });
+            } else {
+                series.add({ at: one });
+            }
+        }
+        return series.samples.map(sample => sample.at);
+    }, steps);
+    await check('a chart goes on with what comes live', async () => {
+        is([9000, 9010, 9023, 9031], await times([9000, 9010], 9021, 9023, 9031));
+    });
+    await check('what comes a little late is in it already', async () => is([9000, 9010], await times([9000, 9010], 9008)));
+    await check('it goes on when the clock of the server was set back', async () => {
+        is([5402, 5410], await times([9000, 9010], 9021, 5400, 5402, 5410));
+    });
+    await check('also when the server was started anew then', async () => is([5400], await times([9000, 9010], 9021, [], 5400)));
+    await check('and where what the server has is of before and after', async () => is([5400, 5410, 5421], await times([9000, 5400, 5410], 5421)));
 });
 
 /** What a row of the servers says in a column. */

@@ -9,6 +9,7 @@ mod storing;
 use crate::admin::text::About;
 use crate::broker::snapshot::Server;
 use crate::broker::{ALL, Broker, Now, Rules};
+use crate::cluster::ask::Settled;
 use crate::cluster::link::Link;
 use crate::config::Config;
 use crate::durable::batch::Stats;
@@ -25,7 +26,7 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -96,6 +97,8 @@ pub(crate) struct State {
     pub(crate) writer: Option<Writer>,
     /// The same, where the queue is shared with other servers.
     pub(crate) link: Option<Link>,
+    /// Dead letters that the shared queue was asked to make jobs again, and who is to be told what came of that.
+    revivals: Vec<(u64, oneshot::Sender<Settled>)>,
     /// What the durable queue did until its last result.
     pub(crate) stored: Stats,
     /// The servers that this one helps.
@@ -234,6 +237,7 @@ impl State {
             lost: 0,
             writer: None,
             link: None,
+            revivals: Vec::new(),
             stored: Stats::default(),
             peers: Vec::new(),
             idle: None,

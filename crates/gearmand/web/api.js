@@ -46,6 +46,19 @@ function reason(text) {
 	}
 }
 
+/** Why the server refuses what has no end; null where it does not, or does not say. */
+export async function refusal(path) {
+	const enough = new AbortController();
+	try {
+		const response = await fetch(path, { signal: enough.signal });
+		return response.ok ? null : reason(await response.text());
+	} catch {
+		return null;
+	} finally {
+		enough.abort();
+	}
+}
+
 export const get = (path) => call("GET", path);
 export const post = (path, body) => call("POST", path, body);
 export const patch = (path, body) => call("PATCH", path, body);

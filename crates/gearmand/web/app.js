@@ -1,9 +1,7 @@
 // Begins here. Owns which view is shown, who the reader is, and the line to the server; must never know what is in a view.
 //
 // A view is a function of the route and gives { title, element } and, where it wants them, stream (the function whose events
-// it wants), overview(), detail(data), refresh() after the line was lost, close(), focus. Files, each with what it owns:
-//   api, live, series, store    what is known      dom, table, paged, charts, format, route    how it is shown
-//   overview, problems, function, jobs, dead, policy, lists, login    the views     actions    what the reader does
+// it wants), overview(), detail(data), refresh() after the line was lost, close(), focus.
 
 import { complain, hush } from "./actions.js";
 import { me, onRefused, Problem, whoami } from "./api.js";
@@ -104,10 +102,10 @@ function title() {
 
 function begin() {
 	line = connect({
-		state(name) {
+		state(name, why) {
 			const live = byId("live");
 			live.dataset.state = name;
-			setText(live, STATES[name]);
+			setText(live, why ?? STATES[name]);
 		},
 		overview(data) {
 			const before = store.server;

@@ -7,44 +7,20 @@ import { SPAN } from "./series.js";
 
 const HEIGHT = 140;
 
-const JOBS = {
-	title: "Jobs",
-	write: count,
-	lines: [
-		["queued", "queued"],
-		["running", "running"],
-		["delayed", "delayed"],
-	],
-};
-const RATES = {
-	title: "Jobs per second",
-	write: rate,
-	lines: [
-		["submitted", "submitted"],
-		["completed", "completed"],
-		["failed", "failed"],
-	],
-};
-const WAITED = {
-	title: "Wait",
-	write: duration,
-	lines: [
-		["waited_p50", "p50"],
-		["waited_p95", "p95"],
-	],
-};
-const RAN = {
-	title: "Run",
-	write: duration,
-	lines: [
-		["ran_p50", "p50"],
-		["ran_p95", "p95"],
-	],
-};
+const CHARTS = [
+	{ title: "Jobs", write: count, lines: { queued: "queued", running: "running", delayed: "delayed" } },
+	{
+		title: "Jobs per second",
+		write: rate,
+		lines: { submitted: "submitted", completed: "completed", failed: "failed" },
+	},
+	{ title: "Wait", write: duration, lines: { waited_p50: "p50", waited_p95: "p95" } },
+	{ title: "Run", write: duration, lines: { ran_p50: "p50", ran_p95: "p95" } },
+];
 
 /** The four charts that belong together: what there is, how fast it goes, how long it waits and runs. */
 export function charts() {
-	const all = [JOBS, RATES, WAITED, RAN].map(chart);
+	const all = CHARTS.map(chart);
 	return {
 		element: h(
 			"div",
@@ -56,7 +32,8 @@ export function charts() {
 	};
 }
 
-function chart({ title, write, lines }) {
+function chart({ title, write, lines: labels }) {
+	const lines = Object.entries(labels);
 	// The colours are those of the legend, which has them from the style sheet, in dark and light.
 	const swatches = lines.map((_, i) => h("i", { class: `line line-${i}` }));
 	const values = lines.map(() => h("b"));
@@ -177,14 +154,8 @@ const SVG = "http://www.w3.org/2000/svg";
 export function spark() {
 	const line = document.createElementNS(SVG, "polyline");
 	const element = document.createElementNS(SVG, "svg");
-	for (const [name, value] of [
-		["viewBox", "0 0 90 20"],
-		["preserveAspectRatio", "none"],
-		["aria-hidden", "true"],
-		["class", "spark"],
-	]) {
-		element.setAttribute(name, value);
-	}
+	const attributes = { viewBox: "0 0 90 20", preserveAspectRatio: "none", "aria-hidden": true, class: "spark" };
+	for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
 	element.append(line);
 	let drawn;
 	return {

@@ -11,35 +11,25 @@ import { store } from "./store.js";
 
 /** Of a function (its href), or of all. */
 export function deadList(functionHref = null, level = "h2") {
-	const items = h("ul", { class: "letters" });
+	const items = h("ul");
 	const title = h(level, { id: "dead-title", tabindex: -1 }, "Dead letters");
 	const all = functionHref != null && me.admin;
 	let total = 0;
 	let name = "";
 
 	const retryAll = button("Retry all", async () => {
-		if (
-			await perform(
-				() => post(`${functionHref}/dead/retry`),
-				({ count: n }) => `Retried ${plural(n, "dead letter")}.`,
-			)
-		)
-			pages.load();
+		const done = ({ count: n }) => `Retried ${plural(n, "dead letter")}.`;
+		if (await perform(() => post(`${functionHref}/dead/retry`), done)) pages.load();
 	});
 	const forgetAll = button(
 		"Forget all",
 		async () => {
 			const text = `${plural(total, "dead letter")} of ${name} will be gone, with their workloads. This cannot be undone.`;
 			if (!(await confirmed("Forget all dead letters?", text, "Forget all"))) return;
-			if (
-				await perform(
-					() => remove(`${functionHref}/dead`),
-					({ count: n }) => `Forgot ${plural(n, "dead letter")}.`,
-				)
-			) {
-				pages.load();
-				title.focus();
-			}
+			const done = ({ count: n }) => `Forgot ${plural(n, "dead letter")}.`;
+			if (!(await perform(() => remove(`${functionHref}/dead`), done))) return;
+			pages.load();
+			title.focus();
 		},
 		{ class: "danger" },
 	);

@@ -9,10 +9,8 @@ export function h(tag, properties = {}, ...children) {
 			for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
 		} else if (name === "data") {
 			Object.assign(element.dataset, value);
-		} else if (value === true) {
-			element.setAttribute(name, "");
 		} else if (value !== false && value != null) {
-			element.setAttribute(name, value);
+			element.setAttribute(name, value === true ? "" : value);
 		}
 	}
 	element.append(...children.flat().filter((child) => child != null && child !== false));

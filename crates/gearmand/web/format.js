@@ -25,19 +25,11 @@ export function duration(seconds) {
 	if (s < 9.95) return `${s.toFixed(1)} s`;
 	if (s < 59.5) return `${Math.round(s)} s`;
 	const t = Math.round(s);
-	const [d, hr, min, sec] = [Math.floor(t / 86400), Math.floor(t / 3600) % 24, Math.floor(t / 60) % 60, t % 60];
-	const parts = [
-		[d, "d"],
-		[hr, "h"],
-		[min, "min"],
-		[sec, "s"],
-	];
-	const first = parts.findIndex(([n]) => n > 0);
-	return parts
-		.slice(first, first + 2)
-		.filter(([n]) => n > 0)
-		.map(([n, unit]) => `${n} ${unit}`)
-		.join(" ");
+	const [d, h, min] = [Math.floor(t / 86400), Math.floor(t / 3600) % 24, Math.floor(t / 60) % 60];
+	const parts = Object.entries({ d, h, min, s: t % 60 });
+	const first = parts.findIndex(([, n]) => n > 0);
+	const two = parts.slice(first, first + 2).filter(([, n]) => n > 0);
+	return two.map(([unit, n]) => `${n} ${unit}`).join(" ");
 }
 
 export function bytes(n) {
@@ -68,14 +60,14 @@ export function relative(t) {
 	return s > 0 ? `in ${duration(s)}` : `${duration(-s)} ago`;
 }
 
+const hex = (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`;
+
 /** Text with what a terminal would obey, or hide, made visible; lines and tabs stay. */
-export const visible = (text) =>
-	text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+export const visible = (text) => text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, hex);
 
 /** What `name` and `name_base64` of an answer hold, as text; bytes that are no UTF-8 as `\xHH`. */
 export function content(answer, name) {
 	if (typeof answer[name] === "string") return visible(answer[name]);
 	if (typeof answer[`${name}_base64`] !== "string") return null;
-	const binary = atob(answer[`${name}_base64`]);
-	return binary.replace(/[^\x20-\x7e\n\t]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+	return atob(answer[`${name}_base64`]).replace(/[^\x20-\x7e\n\t]/g, hex);
 }

@@ -11,24 +11,24 @@ import { policySection } from "./policy.js";
 import { Series } from "./series.js";
 import { loadHistory } from "./store.js";
 
-const COUNTS = [
-	["submitted", "submitted"],
-	["coalesced", "joined a job with their unique key"],
-	["refused", "refused"],
-	["assigned", "tries begun"],
-	["completed", "completed"],
-	["failed", "failed"],
-	["exceptions", "exceptions"],
-	["timed_out", "timeouts"],
-	["given_back", "given back by lost workers"],
-	["retried", "retries"],
-	["dead", "became dead letters"],
-	["revived", "dead letters tried again"],
-	["cancelled", "cancelled"],
-	["abandoned", "nobody waited any more"],
-	["unstored", "could not be stored"],
-	["restored", "found on disk at the start"],
-];
+const COUNTS = {
+	submitted: "submitted",
+	coalesced: "joined a job with their unique key",
+	refused: "refused",
+	assigned: "tries begun",
+	completed: "completed",
+	failed: "failed",
+	exceptions: "exceptions",
+	timed_out: "timeouts",
+	given_back: "given back by lost workers",
+	retried: "retries",
+	dead: "became dead letters",
+	revived: "dead letters tried again",
+	cancelled: "cancelled",
+	abandoned: "nobody waited any more",
+	unstored: "could not be stored",
+	restored: "found on disk at the start",
+};
 
 export async function functionView({ parts: [, name] }) {
 	const href = `/api/v1/functions/${name}`;
@@ -51,7 +51,7 @@ export async function functionView({ parts: [, name] }) {
 		class: "facts big",
 	});
 	const graphs = charts();
-	const counts = facts(COUNTS.map(([, label]) => label));
+	const counts = facts(Object.values(COUNTS));
 	const jobs = jobList(href);
 	const dead = deadList(href);
 	const policy = policySection(name, () => current.function, load);
@@ -108,7 +108,7 @@ export async function functionView({ parts: [, name] }) {
 			duration(f.oldest),
 			limits.join(", ") || null,
 		]);
-		counts.show(COUNTS.map(([key]) => count(f.counts[key])));
+		counts.show(Object.keys(COUNTS).map((key) => count(f.counts[key])));
 		graphs.show(series.samples);
 		dead.of(f);
 	}

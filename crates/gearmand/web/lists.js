@@ -10,6 +10,7 @@ import { table } from "./table.js";
 
 const FEW = 8; // functions of a worker that are shown at once
 
+const moment = (t) => `${time(t)}, ${relative(t)}`;
 const separated = (nodes) => nodes.flatMap((node, i) => (i ? [", ", node] : [node]));
 
 /** A cell that is made anew only when what it shows is another. */
@@ -89,15 +90,15 @@ const SCHEDULES = [
 		),
 	},
 	{ id: "unique", label: "Unique key", text: (s) => s.unique || "–" },
-	{ id: "next", label: "Next", text: (s) => (s.next == null ? "–" : `${time(s.next)}, ${relative(s.next)}`) },
-	{ id: "last", label: "Last", text: (s) => (s.last == null ? "never" : `${time(s.last)}, ${relative(s.last)}`) },
+	{ id: "next", label: "Next", text: (s) => (s.next == null ? "–" : moment(s.next)) },
+	{ id: "last", label: "Last", text: (s) => (s.last == null ? "never" : moment(s.last)) },
 ];
 
 const SERVERS = [
 	{ id: "name", label: "Name", text: (s) => (isThis(s) ? `${s.name} (this one)` : s.name) },
 	{ id: "address", label: "Address", text: (s) => s.address },
 	{ id: "state", label: "State", text: (s) => s.state, dim: (s) => s.state !== "lives" },
-	{ id: "since", label: "Since", text: (s) => `${time(s.ended ?? s.joined)}, ${relative(s.ended ?? s.joined)}` },
+	{ id: "since", label: "Since", text: (s) => moment(s.ended ?? s.joined) },
 	{ id: "jobs", label: "Jobs", number: true, text: (s) => count(s.jobs) },
 ];
 

@@ -4,13 +4,13 @@
 // The browser's own reconnecting gives up at any answer but 200, and cannot say why: so each loss is handled here, by asking
 // who we are until the server answers.
 
-import { whoami } from "./api.js";
+import { refusal, whoami } from "./api.js";
 
 const SILENCE = 10_000; // an event comes every 2 s
 const HIDDEN = 60_000; // a page that nobody sees does not keep one of the browser's few connections for longer
 const PAUSES = [500, 1000, 2000, 3000];
 
-/** Callbacks: `state(name)`, `overview(data)`, `detail(data)`, `back()` when it came back after a loss, `refused()`. */
+/** Callbacks: `state(name, why)`, `overview(data)`, `detail(data)`, `back()` when it came back after a loss, `refused()`. */
 export function connect(callbacks) {
 	let source = null;
 	let watched = null; // the function whose events come too, as a path segment
@@ -20,9 +20,11 @@ export function connect(callbacks) {
 	let stopped = false;
 	let opened = 0; // tells an answer that is late from one that is waited for
 
+	const path = () => `/api/v1/events${watched == null ? "" : `?function=${watched}`}`;
+
 	function open() {
 		close();
-		source = new EventSource(`/api/v1/events${watched == null ? "" : `?function=${watched}`}`);
+		source = new EventSource(path());
 		const hear = (name, callback) =>
 			source.addEventListener(name, (event) => {
 				alive();
@@ -59,12 +61,13 @@ export function connect(callbacks) {
 
 	function lose() {
 		lost = true;
-		callbacks.state("lost");
-		close();
-		again();
+		again(source?.readyState === EventSource.CLOSED);
 	}
 
-	function again() {
+	/** `refused`: the server has answered, and not with events; it is asked why. */
+	function again(refused) {
+		if (!refused) callbacks.state("lost");
+		close();
 		const asked = opened;
 		retry = setTimeout(
 			async () => {
@@ -72,10 +75,12 @@ export function connect(callbacks) {
 					(me) => me.observe,
 					() => null,
 				);
+				const why = observe && refused ? await refusal(path()) : null;
 				if (asked !== opened) return;
-				if (observe == null) again();
-				else if (observe) open();
-				else callbacks.refused();
+				if (why) callbacks.state("lost", why);
+				if (observe === false) callbacks.refused();
+				else if (observe && !refused) open();
+				else again(why != null); // who asked why had a place, which is free after a pause
 			},
 			PAUSES[Math.min(attempts, PAUSES.length - 1)],
 		);

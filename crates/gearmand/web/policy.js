@@ -22,6 +22,7 @@ const KEYS = [
 	["keep-results", "0", "e.g. 1000,1h", "what is kept of results of background jobs"],
 ];
 
+const TYPED = { autocomplete: "off", spellcheck: "false", autocapitalize: "off" };
 const RUN_TIME = "run-time";
 const bytes = new TextEncoder();
 
@@ -133,15 +134,7 @@ function field([key, usual, example, help], name) {
 	const error = h("span", { class: "error", id: `${id}-error`, role: "alert" });
 	const input =
 		me.admin &&
-		h("input", {
-			id,
-			name: key,
-			placeholder: example,
-			autocomplete: "off",
-			spellcheck: "false",
-			autocapitalize: "off",
-			"aria-describedby": `${id}-help ${id}-error`,
-		});
+		h("input", { id, name: key, placeholder: example, "aria-describedby": `${id}-help ${id}-error`, ...TYPED });
 	const label = me.admin ? h("label", { for: id }, key) : h("span", { class: "key" }, key);
 	const element = h(
 		"div",
@@ -214,14 +207,7 @@ export function policiesView() {
 	});
 	const note = h("p", { class: "note" });
 	const box = h("div", { class: "card flush", hidden: true }, rows.element);
-	const input = h("input", {
-		id: "pattern",
-		placeholder: "mail*",
-		autocomplete: "off",
-		spellcheck: "false",
-		autocapitalize: "off",
-		required: true,
-	});
+	const input = h("input", { id: "pattern", placeholder: "mail*", required: true, ...TYPED });
 	const form =
 		me.admin &&
 		h(

@@ -7,22 +7,20 @@ const OLD = 60; // seconds: a job that waits less long is never a problem
 const UNUSUAL = 3; // times what 95% of the function's jobs wait
 const RECENT = 300; // seconds in which dead letters count as new
 
-/** Problems, the worst first: `{ kind, text, href }`; href is the function's, null where it is about the server. */
+/** Problems, the worst first: `{ kind, text, href }`; href is the function's, none where it is about the server. */
 export function problems({ server, functions }) {
 	return [...ofServer(server), ...functions.flatMap(ofFunction).sort((a, b) => a.rank - b.rank)];
 }
 
 function* ofServer(server) {
-	if (server.draining)
-		yield { kind: "Draining", text: "The server finishes its jobs and takes no new ones.", href: null };
-	else if (!server.ready)
-		yield { kind: "Not ready", text: "The server takes no jobs; /readyz says why.", href: null };
+	if (server.draining) yield { kind: "Draining", text: "The server finishes its jobs and takes no new ones." };
+	else if (!server.ready) yield { kind: "Not ready", text: "The server takes no jobs; /readyz says why." };
 }
 
 function ofFunction(f) {
 	const found = [];
 	const add = (rank, kind, text) => found.push({ rank, kind, text, href: f.href, name: f.function });
-	const jobs = `${plural(f.queued, "job waits", "jobs wait")}`;
+	const jobs = plural(f.queued, "job waits", "jobs wait");
 	if (f.queued > 0 && f.workers === 0)
 		add(0, "No worker", `${jobs}, and no worker can run ${f.queued === 1 ? "it" : "them"}.`);
 	const dead = seriesOf(f.href).growth("dead", RECENT);

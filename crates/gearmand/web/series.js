@@ -27,7 +27,8 @@ export class Series {
 	add(sample) {
 		const last = this.samples.at(-1);
 		if (!last || this.#merged === 0 || Math.floor(sample.at / this.step) !== Math.floor(last.at / this.step)) {
-			if (last && sample.at <= last.at) return;
+			// A little late, it tells nothing new. Much earlier, the server's clock was set back.
+			if (last && sample.at <= last.at && sample.at >= last.at - this.step) return;
 			this.#push({ ...sample });
 			this.#merged = 1;
 			return;
@@ -47,6 +48,7 @@ export class Series {
 	}
 
 	#push(sample) {
+		while (this.samples.at(-1)?.at > sample.at) this.samples.pop();
 		const last = this.samples.at(-1);
 		// A hole is one: no line is drawn over it.
 		if (last && sample.at - last.at > 3 * this.step) this.samples.push({ at: (last.at + sample.at) / 2 });

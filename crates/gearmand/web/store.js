@@ -58,6 +58,4 @@ export async function loadHistories(hrefs) {
 }
 
 /** After a loss: everything is asked for again. */
-export function forget() {
-	asked.clear();
-}
+export const forget = () => asked.clear();

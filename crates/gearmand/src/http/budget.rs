@@ -5,6 +5,7 @@
 //! Invariant: what was claimed is free again when its [`Claim`] is dropped, whatever becomes of the request.
 
 use crate::http::reply::Problem;
+use bytes::Bytes;
 use hyper::StatusCode;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -67,6 +68,23 @@ impl Claim {
     pub(crate) fn release(&mut self) {
         self.taken = None;
     }
+
+    /// They are free again when nobody has these bytes any more, nor a part of them.
+    pub(crate) fn until_gone(self, bytes: Box<[u8]>) -> Bytes {
+        Bytes::from_owner(Claimed { bytes, _claim: self })
+    }
+}
+
+/// Bytes, and the claim for them.
+struct Claimed {
+    bytes: Box<[u8]>,
+    _claim: Claim,
+}
+
+impl AsRef<[u8]> for Claimed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 #[cfg(test)]
@@ -83,5 +101,18 @@ mod tests {
         assert!(other.grow(10 * UNIT).is_ok() && other.grow(11 * UNIT).is_err());
         other.release();
         assert!(budget.claim().grow(10 * UNIT).is_ok());
+    }
+
+    #[test]
+    fn what_is_claimed_for_bytes_is_free_when_their_last_part_has_gone() {
+        let budget = Budget::of(UNIT);
+        let mut claim = budget.claim();
+        claim.grow(UNIT).unwrap();
+        let mut rest = claim.until_gone(vec![b'x'; UNIT].into());
+        let begin = rest.split_to(1);
+        drop(rest);
+        assert!(begin == "x" && budget.claim().grow(UNIT).is_err());
+        drop(begin);
+        assert!(budget.claim().grow(UNIT).is_ok());
     }
 }

@@ -5,12 +5,13 @@
 //!
 //! Invariants:
 //! - a connection that is [kept](Connect::keep) waits for nothing, and nothing more comes over it;
-//! - of an answer no more is read than its [claim](Claim) has room for.
+//! - of an answer no more is read than its [claim](Claim) has room for, beside what was read of it before;
+//! - what is read takes no more memory than its bytes, but for a little for each packet.
 
 use crate::broker::submit::QUEUE_FULL;
 use crate::http::budget::Claim;
 use crate::http::reply::Problem;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use gearman_core::ReturnCode;
 use gearman_core::protocol::codec::{Decoded, Sink, decode};
 use gearman_core::protocol::message::{Request, Response, Start, Submit, Update};
@@ -26,7 +27,7 @@ use tokio::net::UnixStream;
 pub(crate) const MAX_DATA: usize = 256 << 20;
 /// What comes with them in a packet: names and a handle.
 const NAMES: usize = 4096;
-/// Room for one read: that much more than is there, so that a length alone costs nothing.
+/// Room for one read: that much more than is there, so that a length alone costs nothing. Packets that are smaller are copied.
 const READ: usize = 64 * 1024;
 /// At least that much.
 const SMALL: usize = 4096;
@@ -107,7 +108,7 @@ impl Connection {
         self.write(&head(submit)).await?;
         self.write(submit.workload).await?;
         loop {
-            let packet = self.packet(claim).await?;
+            let packet = self.packet(submit.workload.len(), claim).await?;
             match response(&packet)? {
                 Response::JobCreated(handle) => return Ok(packet.slice_ref(handle)),
                 Response::Error { code, text } => return Err(refused(code, text)),
@@ -116,13 +117,13 @@ impl Connection {
         }
     }
 
-    /// What comes next of the job.
+    /// What comes next of the job; so many bytes of it are there already.
     ///
     /// # Errors
     /// 503, where the server is not there any more, or has no room for it.
-    pub(crate) async fn news(&mut self, claim: &mut Claim) -> Result<News, Problem> {
+    pub(crate) async fn news(&mut self, collected: usize, claim: &mut Claim) -> Result<News, Problem> {
         loop {
-            let packet = self.packet(claim).await?;
+            let packet = self.packet(collected, claim).await?;
             match response(&packet)? {
                 Response::Work(work) => match work.update {
                     Update::Status(..) => {}
@@ -142,17 +143,17 @@ impl Connection {
         self.stream.write_all(bytes).await.map_err(|error| gone(&error))
     }
 
-    /// The next packet, whole.
-    async fn packet(&mut self, claim: &mut Claim) -> Result<Bytes, Problem> {
+    /// The next packet, whole. The claim is for so many bytes besides.
+    async fn packet(&mut self, besides: usize, claim: &mut Claim) -> Result<Bytes, Problem> {
         loop {
             let need = match decode(&self.buffer, MAX_DATA + NAMES) {
-                Ok(Decoded::Frame(_, size)) => return Ok(self.buffer.split_to(size).freeze()),
+                Ok(Decoded::Frame(_, size)) => return Ok(self.take(size)),
                 Ok(Decoded::Partial(need)) => need,
                 Err(error) => {
                     return Err(Problem::new(StatusCode::BAD_GATEWAY, format!("what the job returned: {error}")));
                 }
             };
-            claim.grow(need)?;
+            claim.grow(besides + need)?;
             let has = self.buffer.len();
             self.buffer.reserve((need - has).clamp(SMALL, has.max(READ)));
             match self.stream.read_buf(&mut self.buffer).await {
@@ -161,6 +162,19 @@ impl Connection {
                 Err(error) => return Err(gone(&error)),
             }
         }
+    }
+
+    /// The first packet of the buffer, which is so long. A small one is a copy: as a part of the buffer it would keep all of that
+    /// for as long as its job is waited for. A large one has the buffer for itself.
+    fn take(&mut self, size: usize) -> Bytes {
+        if size < READ {
+            let packet = Bytes::copy_from_slice(&self.buffer[..size]);
+            self.buffer.advance(size);
+            return packet;
+        }
+        let rest = BytesMut::from(&self.buffer[size..]);
+        self.buffer.truncate(size);
+        std::mem::replace(&mut self.buffer, rest).freeze()
     }
 }
 
@@ -213,6 +227,53 @@ fn gone(error: &io::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::budget::Budget;
+    use crate::http::reply::Reply;
+    use gearman_core::protocol::message::Work;
+    use std::time::Duration;
+
+    /// A connection, and the server's end of it.
+    fn connected() -> (Connection, UnixStream) {
+        let (stream, server) = UnixStream::pair().unwrap();
+        (Connection { stream, buffer: BytesMut::new() }, server)
+    }
+
+    fn work_data(data: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        Response::Work(Work { handle: b"H:test:1", update: Update::Data(data) }).encode(&mut packet);
+        packet
+    }
+
+    /// 40 bytes that came alone kept a buffer of 4 KiB for as long as their job was waited for.
+    #[tokio::test]
+    async fn what_is_read_keeps_no_memory_but_its_own() {
+        let (mut connection, mut server) = connected();
+        let mut claim = Budget::new().claim();
+        for length in [40, READ / 2, 3 * READ, 40] {
+            let data = vec![b'x'; length];
+            let packets = [work_data(&data), work_data(b"more")].concat();
+            let (written, news) = tokio::join!(server.write_all(&packets), connection.news(0, &mut claim));
+            written.unwrap();
+            let News::Data(read) = news.unwrap() else { panic!("it is no data") };
+            assert!(read == data);
+            // That of a large one grew twofold at a time. One that the connection has too, as its buffer, is not given.
+            let kept = read.try_into_mut().map(|read| read.capacity()).map_err(|read| read.len());
+            assert!(kept.is_ok_and(|kept| kept < 4 * length), "{length}: {kept:?}");
+            assert!(matches!(connection.news(0, &mut claim).await.unwrap(), News::Data(more) if more == "more"));
+        }
+    }
+
+    /// What was claimed was the larger of the two, and both are there.
+    #[tokio::test]
+    async fn what_comes_next_is_claimed_beside_what_was_collected() {
+        let (mut connection, mut server) = connected();
+        let mut claim = Budget::of(4 * READ).claim();
+        // There is no room for it, so that none of it is waited for.
+        server.write_all(&work_data(&[0; 3 * READ])[..HEADER]).await.unwrap();
+        let news = tokio::time::timeout(Duration::from_secs(30), connection.news(2 * READ, &mut claim));
+        let refused = news.await.unwrap().map_err(Reply::from).unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 
     #[test]
     fn the_begin_of_a_packet_and_its_workload_are_the_packet() {

@@ -1,7 +1,7 @@
 //! A body in pieces, some of them large: those are encoded while they are sent, so that an answer takes no more memory than
 //! what it tells.
 //!
-//! Owns the encodings. Must never know what the pieces mean.
+//! Owns the encodings, and how long a frame is. Must never know what the pieces mean.
 //!
 //! Invariant: a frame is a few times [`STEP`] long at most, however large a piece is.
 
@@ -10,7 +10,7 @@ use crate::http::names::shown;
 use crate::http::reply::{Problem, Reply, with_body};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::StatusCode;
@@ -38,6 +38,8 @@ enum Piece {
     Plain(Bytes),
     /// The inside of a string in JSON. UTF-8.
     Text(Bytes),
+    /// The same of what is no UTF-8, as names are shown.
+    Shown(Bytes),
     Base64(Bytes),
 }
 
@@ -60,12 +62,14 @@ impl Pieces {
     pub(crate) fn string(&mut self, bytes: Bytes) {
         match std::str::from_utf8(&bytes) {
             Ok(_) => self.quoted(Piece::Text(bytes)),
-            Err(_) => self.quoted(Piece::Text(shown(&bytes).into_owned().into())),
+            Err(_) => self.quoted(Piece::Shown(bytes)),
         }
     }
 
     /// A list of JSON.
     pub(crate) fn list(&mut self, entries: Vec<Bytes>, put: impl Fn(&mut Pieces, Bytes)) {
+        // A comma, two quotes and what is between them: there may be many, and no room for twice as many.
+        self.pieces.reserve_exact(4 * entries.len() + 2);
         self.plain("[");
         for (i, entry) in entries.into_iter().enumerate() {
             if i > 0 {
@@ -114,28 +118,38 @@ impl Pieces {
 
 impl Piece {
     fn bytes(&self) -> &Bytes {
-        let (Piece::Plain(bytes) | Piece::Text(bytes) | Piece::Base64(bytes)) = self;
+        let (Piece::Plain(bytes) | Piece::Text(bytes) | Piece::Shown(bytes) | Piece::Base64(bytes)) = self;
         bytes
     }
 
     /// Its begin, encoded.
     fn take(&mut self, out: &mut Vec<u8>) {
         match self {
-            Piece::Plain(bytes) => out.extend_from_slice(&bytes.split_to(STEP.min(bytes.len()))),
-            Piece::Base64(bytes) => {
-                let part = bytes.split_to(STEP.min(bytes.len()));
-                out.extend_from_slice(BASE64_STANDARD.encode(part).as_bytes());
-            }
-            Piece::Text(bytes) => {
-                // Up to the last character that is whole.
-                let part = &bytes[..STEP.min(bytes.len())];
-                let text = part.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-                let quoted = serde_json::Value::from(text).to_string();
-                out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
-                bytes.advance(text.len());
-            }
+            Piece::Plain(bytes) => out.extend_from_slice(&begin(bytes)),
+            Piece::Base64(bytes) => out.extend_from_slice(BASE64_STANDARD.encode(begin(bytes)).as_bytes()),
+            Piece::Text(bytes) => put_inside(&String::from_utf8_lossy(&text_begin(bytes)), out),
+            Piece::Shown(bytes) => put_inside(&shown(&text_begin(bytes)), out),
         }
     }
+}
+
+/// Takes the first [`STEP`] bytes, as far as there are so many.
+pub(crate) fn begin(bytes: &mut Bytes) -> Bytes {
+    bytes.split_to(STEP.min(bytes.len()))
+}
+
+/// The same, but for the begin of a character that goes on behind them.
+fn text_begin(bytes: &mut Bytes) -> Bytes {
+    let inside = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000);
+    // None has more than four bytes: where so many could only be inside of one, there is none.
+    let end = (STEP - 3..=STEP).rev().find(|at| !inside(at)).unwrap_or(STEP);
+    bytes.split_to(end.min(bytes.len()))
+}
+
+/// The inside of a string in JSON.
+fn put_inside(text: &str, out: &mut Vec<u8>) {
+    let quoted = serde_json::Value::from(text).to_string();
+    out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
 }
 
 /// A value as JSON, which may be large: what is claimed for it is free when it is sent.
@@ -198,6 +212,24 @@ mod tests {
             assert!(longest <= 8 * STEP, "{longest}");
             let read: Vec<String> = serde_json::from_slice(&sent).unwrap();
             assert_eq!(read, [text, BASE64_STANDARD.encode(&bytes)]);
+        }
+    }
+
+    /// It was written out at once, four times as long, and nothing was claimed for that.
+    #[test]
+    fn what_is_no_text_is_shown_while_it_is_sent() {
+        for part in [&b"\x80"[..], b"\xf0\x9f", "aé\\\u{1f600}".as_bytes(), b"\xf0\x9f\x98\x80\x80\xc3"] {
+            for length in [1, STEP - 2, STEP - 1, STEP, STEP + 1, 2 * STEP + 3] {
+                let mut bytes: Vec<u8> = part.iter().copied().cycle().take(length).collect();
+                bytes.push(0xff);
+                let mut all = pieces();
+                all.string(bytes.clone().into());
+                let held: usize = all.pieces.iter().map(|piece| piece.bytes().len()).sum();
+                assert_eq!(held, bytes.len() + 2, "its quotes");
+                let (sent, longest) = sent(all);
+                assert!(longest <= 8 * STEP, "{longest}");
+                assert!(serde_json::from_slice::<String>(&sent).unwrap() == shown(&bytes), "{part:?} {length}");
+            }
         }
     }
 

@@ -14,8 +14,8 @@ use gearman_core::protocol::message::Submit;
 use gearman_core::{MAX_FUNCTION, MAX_UNIQUE};
 use hyper::StatusCode;
 
-/// What a piece of data takes besides its bytes.
-const PIECE: usize = 128;
+/// What a piece of data takes besides its bytes, here and while it is told.
+const PIECE: usize = 512;
 
 /// What became of a job.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ async fn collect(http: &Http, mut connection: Connection, claim: &mut Claim) -> 
     let mut outcome = Outcome::default();
     let mut bytes = 0;
     loop {
-        let end = match connection.news(claim).await? {
+        let end = match connection.news(bytes, claim).await? {
             News::Data(data) => {
                 bytes += data.len() + PIECE;
                 outcome.data.push(data);
@@ -119,6 +119,5 @@ async fn collect(http: &Http, mut connection: Connection, claim: &mut Claim) -> 
             http.connect.keep(connection);
             return Ok(Outcome { end, ..outcome });
         }
-        claim.grow(bytes)?;
     }
 }

@@ -1,6 +1,7 @@
 //! What the state and its durable queue tell each other, whether it is this server's alone or shared.
 
 use crate::admin::dead;
+use crate::broker::retries::NotRetried;
 use crate::cluster::ask::Settled;
 use crate::cluster::member::Told;
 use crate::cluster::said::Said;
@@ -8,6 +9,7 @@ use crate::durable::Durable;
 use crate::durable::batch::{BatchResult, Stats};
 use crate::outgoing::Answer;
 use crate::shared::State;
+use tokio::sync::oneshot;
 
 impl State {
     /// What a round changed goes to the durable queue, or to the one that is shared.
@@ -59,15 +61,37 @@ impl State {
         }
     }
 
+    /// A dead letter is to be a job again. Where servers share a queue, that says whether it is: what it said is there when the batch
+    /// is settled, unless it does not answer.
+    ///
+    /// # Errors
+    /// Those of [`Broker::retry_dead`](crate::broker::Broker::retry_dead).
+    pub(crate) fn retry_dead(&mut self, handle: &[u8]) -> Result<Option<oneshot::Receiver<Settled>>, NotRetried> {
+        let now = self.read_clock();
+        self.broker.retry_dead(&now, handle)?;
+        let Some(number) = self.broker.number_of(handle).filter(|_| self.link.is_some()) else { return Ok(None) };
+        let (asks, said) = oneshot::channel();
+        self.revivals.retain(|(_, asks)| !asks.is_closed());
+        self.revivals.push((number, asks));
+        Ok(Some(said))
+    }
+
     /// What the shared queue tells.
     pub(crate) fn told(&mut self, told: Vec<Told>) {
         let now = self.read_clock();
         for told in told {
             match told {
                 Told::Result(result) => self.settle(result),
-                Told::Revived { id, outcome: Settled::Exists(same) } => {
-                    let refused = dead::key_taken(&self.broker.handle_of(same));
-                    self.outgoing.replace_bytes(Answer::Revived(id), None, refused);
+                Told::Revived { id, outcome } => {
+                    if let Settled::Exists(same) = outcome {
+                        let refused = dead::key_taken(&self.broker.handle_of(same));
+                        self.outgoing.replace_bytes(Answer::Revived(id), None, refused);
+                    }
+                    for (_, asks) in self.revivals.extract_if(.., |(number, _)| *number == id) {
+                        // The error is that nobody waits any more.
+                        let _ = asks.send(outcome);
+                    }
+                    self.broker.told(&now, told, &mut self.outgoing);
                 }
                 told => self.broker.told(&now, told, &mut self.outgoing),
             }

@@ -150,6 +150,30 @@ fn a_database_that_is_away_is_unavailable() {
     until("it is cancelled", || (a.ask("DELETE", &path).0 == 204).then_some(()));
 }
 
+/// It was said that another job has its key, and then it ran.
+#[test]
+fn a_dead_letter_that_is_tried_again_without_the_database_is_so_when_it_is_back() {
+    let Some(cluster) = Cluster::new("http-retry") else { return };
+    let proxy = cluster.proxy();
+    let a = Http::start(&cluster, &proxy.url(), "a");
+    let mut client = peer(&a.server);
+    let handle = submit(&mut client, "key", "x");
+    let mut busy = worker(&a.server, &["f"]);
+    assert_eq!(grab(&mut busy).handle, handle);
+    assert_eq!(a.ask("POST", &format!("/api/v1/jobs/{handle}/bury")).0, 204);
+    drop(busy);
+    let (letter, retry) = (format!("/api/v1/dead/{handle}"), format!("/api/v1/dead/{handle}/retry"));
+    let other = submit(&mut client, "key", "y");
+    assert_eq!(a.refused("POST", &retry), (409, format!("its unique key is that of job {other}")));
+    until("the other is gone", || (a.ask("DELETE", &format!("/api/v1/jobs/{other}")).0 == 204).then_some(()));
+    proxy.set(Mode::Cut);
+    let (status, why) = a.refused("POST", &retry);
+    assert!(status == 503 && why.starts_with("the shared queue does not answer"), "{status} {why}");
+    proxy.set(Mode::Open);
+    until("it is no letter any more", || (a.ask("GET", &letter).0 == 404).then_some(()));
+    assert_eq!(grab(&mut worker(&a.server, &["f"])).handle, handle);
+}
+
 #[test]
 fn who_may_not_see_a_job_elsewhere_is_told_of_none() {
     let Some(cluster) = Cluster::new("http-rights") else { return };

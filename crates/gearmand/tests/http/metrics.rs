@@ -153,6 +153,33 @@ async fn of_many_functions_the_first_have_names() {
     assert_eq!(samples(&text)[format!("gearman_jobs{{function=\"f{NAMED}\"}}").as_str()], 1.0);
 }
 
+/// One that had got a name lost it to the next that came, and all that it had ever done was counted once more among those without: as
+/// if that had happened just now.
+#[tokio::test]
+async fn a_function_that_has_a_name_keeps_it() {
+    const NAMED: usize = 2000;
+    let server = HttpServer::start().await;
+    let (mut operator, mut client) = (server.gearman.peer().await, server.gearman.peer().await);
+    for n in 0..=NAMED {
+        operator.text(&format!("create function f{n}\n"), "OK\r\n").await;
+    }
+    let last = format!("f{NAMED}");
+    for _ in 0..10 {
+        client.submit(&last, "", b"").await;
+    }
+    let submitted = async || {
+        let text = scrape(&server).await;
+        let samples = samples(&text);
+        ["(others)", last.as_str(), "new"]
+            .map(|name| samples.get(&*format!("gearman_jobs_submitted_total{{function=\"{name}\"}}")).copied())
+    };
+    assert_eq!(submitted().await, [Some(10.0), None, None]);
+    operator.text("drop function f0\n", "OK\r\n").await;
+    assert_eq!(submitted().await, [Some(10.0), Some(10.0), None]);
+    client.submit("new", "", b"").await;
+    assert_eq!(submitted().await, [Some(11.0), Some(10.0), None]);
+}
+
 /// Asks a server that is a process of its own.
 pub(crate) fn get(address: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();

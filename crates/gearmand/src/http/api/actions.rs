@@ -5,7 +5,7 @@ use crate::broker::manage::{NotBuried, NotDropped};
 use crate::broker::questions::Named;
 use crate::broker::retries::NotRetried;
 use crate::broker::{Broker, Now};
-use crate::cluster::ask::{Seen, SeenState, Which};
+use crate::cluster::ask::{Seen, SeenState, Settled, Which};
 use crate::http::api::functions::{reply, unknown};
 use crate::http::reply::{Problem, Reply, done, json};
 use crate::http::submitting::check_name;
@@ -171,16 +171,17 @@ async fn not_here(http: &Http, handle: &[u8]) -> Result<Problem, Problem> {
 /// A dead letter becomes a job again.
 pub(crate) async fn retry(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let handle = request.name("handle");
-    match step(&http, |broker, now, _| broker.retry_dead(now, handle)).await {
-        // Where servers share a queue, that is what decides.
-        Ok(()) if http.look(|broker, _| broker.is_member() && broker.dead_letter(handle).is_some()) => {
-            Err(Problem::conflict("another job has its unique key"))
-        }
-        Ok(()) => Ok(done()),
+    match http.shared.stored(|state| state.retry_dead(handle)).await {
+        Ok(None) => Ok(done()),
+        Ok(Some(mut said)) => match said.try_recv() {
+            Ok(Settled::Exists(same)) => Err(key_taken(&http.look(|broker, _| broker.handle_of(same)))),
+            Ok(Settled::Made | Settled::Taken | Settled::Gone) => Ok(done()),
+            Err(_) => Err(unavailable(
+                "the shared queue does not answer: when it does, this is a job again unless another has its key",
+            )),
+        },
         Err(NotRetried::Unknown) => Err(unknown_letter()),
-        Err(NotRetried::KeyTaken(by)) => {
-            Err(Problem::conflict(format!("its unique key is that of job {}", names::shown(&by))))
-        }
+        Err(NotRetried::KeyTaken(by)) => Err(key_taken(&by)),
         Err(NotRetried::TooManyFunctions) => Err(too_many_functions()),
         Err(NotRetried::Draining) => Err(unavailable("the server is to stop")),
     }
@@ -207,6 +208,10 @@ pub(crate) async fn forget_all(http: Arc<Http>, request: Request) -> Result<Repl
     let function = request.name("function");
     let count = step(&http, |broker, _, _| broker.forget_all(function)).await;
     Ok(json(StatusCode::OK, &Count { count }))
+}
+
+fn key_taken(by: &[u8]) -> Problem {
+    Problem::conflict(format!("its unique key is that of job {}", names::shown(by)))
 }
 
 fn unknown_letter() -> Problem {

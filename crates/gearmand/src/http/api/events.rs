@@ -3,14 +3,17 @@
 //! Owns how events are written, and how often. Must never know who may watch: the one who lets the request in sees to it that
 //! its answer ends with its right.
 //!
-//! Invariant: for all who watch there is one rendering in a while; what one of them wants besides is of one function.
+//! Invariants:
+//! - for all who watch there is one rendering in a while; what one of them wants besides is of one function;
+//! - a rendering has its memory claimed for as long as it is being sent to anybody; where there is none, it is left out.
 
 use crate::broker::snapshot::Cursor;
 use crate::broker::{Broker, Now};
-use crate::http::api::functions::{Function, check_known};
+use crate::http::api::functions::Function;
 use crate::http::api::server::Server;
 use crate::http::history::Last;
 use crate::http::live::Watching;
+use crate::http::pieces::begin;
 use crate::http::reply::{Problem, Reply, seconds, with_body};
 use crate::http::samples::{Counts, Rates, Sample};
 use crate::http::{Http, Request};
@@ -22,7 +25,7 @@ use serde::Serialize;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -64,13 +67,13 @@ struct OfFunction {
 }
 
 /// An event, as it is sent.
-fn event(name: &str, data: &impl Serialize) -> Bytes {
+fn event(name: &str, data: &impl Serialize) -> Vec<u8> {
     let mut text = format!("event: {name}\ndata: ").into_bytes();
     // Names are escaped, so it is one line; and nothing in it can fail.
     let written = serde_json::to_writer(&mut text, data);
     debug_assert!(written.is_ok());
     text.extend_from_slice(b"\n\n");
-    text.into()
+    text
 }
 
 /// Renders what is there, for ever, as long as somebody watches.
@@ -84,13 +87,19 @@ pub(crate) async fn render(http: Arc<Http>) {
         let (total, functions) = before.take().unwrap_or_else(|| http.history.last());
         let (overview, counts) = overview(&http, total, &functions).await;
         before = Some(counts);
-        http.live.show(overview);
+        let mut claim = http.budget.claim();
+        match claim.grow(overview.len()) {
+            Ok(()) => http.live.show(claim.until_gone(overview.into())),
+            Err(_) => {
+                tracing::debug!("HTTP: an event of {} bytes is left out: there is no memory for it", overview.len())
+            }
+        }
         tokio::time::sleep(STEP).await;
     }
 }
 
 /// The event, and what it counted. `before` is what was counted the last time.
-async fn overview(http: &Http, mut total_before: Counts, before: &Last) -> (Bytes, (Counts, Last)) {
+async fn overview(http: &Http, mut total_before: Counts, before: &Last) -> (Vec<u8>, (Counts, Last)) {
     let mut total = http.look(|broker, now| Counts::begin(now, &broker.server()));
     let (mut functions, mut more, mut last, mut next) = (Vec::new(), 0, Last::new(), Some(Cursor::default()));
     let new = total_before.of_nothing();
@@ -120,17 +129,16 @@ async fn overview(http: &Http, mut total_before: Counts, before: &Last) -> (Byte
     (event("overview", &overview), (total, last))
 }
 
-/// A stream of events; of one function besides.
+/// A stream of events; of one function besides, whenever there is one of this name: a page that shows it stays live while it is gone.
 pub(crate) async fn stream(http: Arc<Http>, request: Request) -> Result<Reply, Problem> {
     let function = request.query_bytes("function");
-    function.as_deref().map_or(Ok(()), |function| check_known(&http, function))?;
     let watching = http.live.watch().ok_or_else(|| {
         let detail = "as many watch already as may: close a page, or ask again and again for what it shows";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     })?;
     let (sender, pieces) = mpsc::channel(1);
     tokio::spawn(feed(http, watching, function, sender));
-    Ok(with_body(StatusCode::OK, "text/event-stream", Pieces(pieces).boxed()))
+    Ok(with_body(StatusCode::OK, "text/event-stream", Pieces { pieces, rest: Bytes::new() }.boxed()))
 }
 
 /// Sends events until nobody reads them any more, or the server ends.
@@ -179,18 +187,54 @@ impl Watched {
         let before = self.before.take().or_else(|| http.history.last_of(&self.name));
         let sample = Sample::between(before.as_ref().unwrap_or(&counts), &counts);
         self.before = Some(counts);
-        Some(event("function", &OfFunction { at: seconds(now.wall), sample, function: (&function).into() }))
+        Some(event("function", &OfFunction { at: seconds(now.wall), sample, function: (&function).into() }).into())
     }
 }
 
-/// A body that comes bit by bit.
-struct Pieces(mpsc::Receiver<Bytes>);
+/// A body that comes bit by bit, and is sent by frames.
+struct Pieces {
+    pieces: mpsc::Receiver<Bytes>,
+    /// What was not sent yet of the last.
+    rest: Bytes,
+}
 
 impl Body for Pieces {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        if self.rest.is_empty() {
+            let Some(piece) = ready!(self.pieces.poll_recv(cx)) else { return Poll::Ready(None) };
+            self.rest = piece;
+        }
+        Poll::Ready(Some(Ok(Frame::data(begin(&mut self.rest)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::budget::Budget;
+
+    /// It was one frame, of which each who reads slowly had a copy, and nothing was claimed for one that newer ones had followed.
+    #[tokio::test]
+    async fn a_long_event_is_sent_by_frames_and_has_its_memory_until_then() {
+        const LENGTH: usize = 1 << 20;
+        let budget = Budget::of(LENGTH);
+        let mut claim = budget.claim();
+        claim.grow(LENGTH).unwrap();
+        let (sender, pieces) = mpsc::channel(1);
+        sender.send(claim.until_gone(vec![b'x'; LENGTH].into())).await.unwrap();
+        drop(sender);
+        let mut body = Pieces { pieces, rest: Bytes::new() };
+        let mut sent = 0;
+        while let Some(frame) = body.frame().await {
+            assert!(budget.claim().grow(LENGTH).is_err());
+            let frame = frame.unwrap().into_data().unwrap();
+            assert!(frame.len() <= 64 << 10, "{}", frame.len());
+            sent += frame.len();
+        }
+        assert_eq!(sent, LENGTH);
+        assert!(budget.claim().grow(LENGTH).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! The metrics of functions: their names, what they mean, and where their values are. The one table of them.
 
 use crate::broker::activity::End;
-use crate::http::metrics::functions::{Count, Counts, Entry, Gauges, Times};
+use crate::http::metrics::functions::{BOUNDS, Count, Counts, Entry, Gauges, Times};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -108,6 +108,18 @@ static FAMILIES: [Family; 24] = [
     seconds("gearman_job_wait", "From when a job could be run to its assignment", Value::Histogram(Counts::waited)),
     seconds("gearman_job_run", "From a job's assignment to the result of that worker", Value::Histogram(Counts::ran)),
 ];
+
+/// No part of these is longer, in bytes.
+pub(crate) fn longest_part(entries: &[Entry]) -> usize {
+    /// The name of a metric, its help and its type.
+    const HEAD: usize = 1024;
+    /// A line, but for the name of its function.
+    const LINE: usize = 128;
+    /// None has more lines than a histogram: one for each bound, for what is beyond the last, for the sum and for the count.
+    const LINES: usize = BOUNDS + 3;
+    // What is escaped is twice as long.
+    HEAD + entries.iter().map(|entry| LINES * (LINE + 2 * entry.label.len())).sum::<usize>()
+}
 
 /// A part of the text for each metric.
 pub(crate) fn of_functions(entries: Vec<Entry>) -> impl Iterator<Item = Registry> {

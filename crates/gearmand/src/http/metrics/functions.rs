@@ -1,22 +1,26 @@
 //! The numbers of functions: one entry for each of the first [`NAMED`], one for all others together.
 //!
-//! Invariants: no entry has the label of another; the counts of others never go down, also when one of them is dropped or
-//! takes a name's place.
+//! Invariants: no entry has the label of another; a function that has an entry of its own keeps it; the counts of others never go
+//! down, also when one of them is dropped or gets an entry of its own.
 
 use crate::broker::activity::{Activity, End, Histogram};
 use crate::broker::snapshot::{Cursor, Function};
 use crate::http::names;
 use crate::shared::Shared;
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// So many functions have entries of their own, those that the server has known for longest. Which ones these are must not
-/// change with their jobs: each entry that comes or goes is a time series more.
+/// So many functions have entries of their own, those that were there first. Which ones these are must not change with their jobs:
+/// each entry that comes or goes is a time series more.
 pub(crate) const NAMED: usize = 2000;
 /// Stands for all others. A function of that name is written another way, see [`label`].
 const OTHERS: &str = "(others)";
+/// Bounds of a histogram.
+pub(crate) const BOUNDS: usize = 12;
 /// Where times are told apart: 256 µs, four times as long, and so on to 18 minutes. The broker's histogram has a step at each.
-const ENDS: [Duration; 12] = {
-    let mut ends = [Duration::from_micros(256); 12];
+const ENDS: [Duration; BOUNDS] = {
+    let mut ends = [Duration::from_micros(256); BOUNDS];
     let mut i = 1;
     while i < ends.len() {
         ends[i] = Duration::from_micros(256 << (2 * i));
@@ -31,6 +35,13 @@ pub(crate) struct Entry {
     pub(crate) label: String,
     pub(crate) gauges: Gauges,
     pub(crate) counts: Counts,
+}
+
+impl Entry {
+    /// Bytes that it takes.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Entry>() + self.label.len()
+    }
 }
 
 /// What there is.
@@ -189,9 +200,13 @@ impl Times<'_> {
     }
 }
 
-/// Sums that do not go down when something that was in them is gone.
+/// What is known of functions from one scrape to the next: who has an entry of its own, and sums of all others that do not go down
+/// when something that was in them is gone.
 #[derive(Debug)]
 pub(crate) struct Steady {
+    /// Those with entries of their own. One that lost its entry to a function that came later would be in the sums once more, with all
+    /// that it ever did.
+    named: HashSet<Arc<[u8]>>,
     /// As they were.
     last: Counts,
     /// What was in them, and is not any more.
@@ -202,7 +217,12 @@ pub(crate) struct Steady {
 
 impl Steady {
     pub(crate) fn new(zero: Counts) -> Steady {
-        Steady { last: zero.clone(), gone: zero, used: false }
+        Steady { named: HashSet::new(), last: zero.clone(), gone: zero, used: false }
+    }
+
+    /// Whether a function has an entry of its own, from now on.
+    fn has_entry(&mut self, name: &Arc<[u8]>) -> bool {
+        self.named.contains(name) || self.named.len() < NAMED && self.named.insert(name.clone())
     }
 
     /// The sums are these now; as they are to be shown.
@@ -221,6 +241,10 @@ impl Steady {
 pub(crate) async fn read(shared: &Shared, steady: &mut Steady) -> Vec<Entry> {
     let (mut entries, mut cursor) = (Vec::new(), Some(Cursor::default()));
     let (mut gauges, mut counts) = (Gauges::default(), Counts::default());
+    {
+        let state = shared.lock();
+        steady.named.retain(|name| state.broker.knows(name));
+    }
     while let Some(from) = cursor {
         let page = {
             let mut state = shared.lock();
@@ -229,7 +253,7 @@ pub(crate) async fn read(shared: &Shared, steady: &mut Steady) -> Vec<Entry> {
         };
         for f in &page.entries {
             let of = (Gauges::of(f), f.activity.as_deref().map(Counts::of).unwrap_or_default());
-            if entries.len() < NAMED {
+            if steady.has_entry(&f.name) {
                 entries.push(Entry { label: label(&f.name), gauges: of.0, counts: of.1 });
             } else {
                 gauges.add(&of.0);
@@ -265,6 +289,8 @@ fn hex(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::metrics::Format;
+    use crate::http::metrics::families::{longest_part, of_functions};
 
     #[test]
     fn each_name_has_a_text_of_its_own() {
@@ -295,6 +321,24 @@ mod tests {
         let steps: Vec<_> = times.steps().into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(steps, [(0.000256, 2), (0.001024, 2), (0.004096, 1), (1073.741824, 1), (f64::INFINITY, 2)]);
         assert_eq!((times.count(), times.sum()), (8, histogram.sum().as_secs_f64()));
+    }
+
+    #[test]
+    fn no_part_of_the_text_is_longer_than_is_said() {
+        let long = "\\\"\n".repeat(100);
+        for (label, n) in [("", 0), ("f", u64::MAX >> 8), (long.as_str(), 0), (long.as_str(), u64::MAX >> 8)] {
+            let gauges = || Gauges { oldest: Duration::MAX, free: Some([n; 2]), dead: n, ..Gauges::default() };
+            let entry = || Entry { label: label.into(), gauges: gauges(), counts: Counts([n; COUNTS]) };
+            let entries: Vec<Entry> = std::iter::repeat_with(entry).take(20).collect();
+            let most = longest_part(&entries);
+            for part in of_functions(entries) {
+                for format in [Format::OpenMetrics, Format::Prometheus] {
+                    let mut text = String::new();
+                    format.write(&mut text, &part).unwrap();
+                    assert!(text.len() <= most, "{} of {most}: {:.200}", text.len(), text);
+                }
+            }
+        }
     }
 
     #[test]

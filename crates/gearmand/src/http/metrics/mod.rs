@@ -4,14 +4,18 @@
 //! they are read: neither holds the lock, and the whole text is never in memory. Owns what is known from one scrape to the
 //! next. Must never know what a number means for others than Prometheus.
 //!
-//! Invariant: a counter never goes down, also that of all functions that are not named.
+//! Invariants:
+//! - a counter never goes down, also that of all functions that are not named;
+//! - what a scrape has in memory was claimed before its answer began: its numbers, and the part of the text that is being read.
 
 mod families;
 mod functions;
 pub(crate) mod process;
 mod server;
 
-use crate::http::metrics::functions::{Counts, Steady};
+use crate::http::budget::Claim;
+use crate::http::metrics::functions::{Counts, Entry, Steady};
+use crate::http::pieces::begin;
 use crate::http::reply::{Problem, Reply, with_body};
 use crate::http::{Http, Request};
 use bytes::Bytes;
@@ -35,8 +39,8 @@ use tokio::sync::Mutex;
 pub(crate) struct Metrics {
     /// Since 1970, when the server started.
     started: Duration,
-    /// Of the functions that are not named. Held while numbers are taken, so that a scrape never sees less than the one
-    /// before.
+    /// Which functions are named, and the sums of those that are not. Held while numbers are taken, so that a scrape never sees
+    /// less than the one before.
     others: Mutex<Steady>,
 }
 
@@ -54,9 +58,7 @@ pub(crate) async fn scrape(http: Arc<Http>, request: Request) -> Result<Reply, P
         let mut others = http.metrics.others.lock().await;
         functions::read(&http.shared, &mut others).await
     };
-    let mut parts = vec![server::read(&http)];
-    parts.extend(families::of_functions(functions));
-    let text = Text { parts: parts.into_iter(), format, waited: false, length: 0, ended: false };
+    let text = Text::new(server::read(&http), functions, format, http.budget.claim())?;
     Ok(with_body(StatusCode::OK, format.content_type(), text.boxed()))
 }
 
@@ -100,19 +102,35 @@ impl Format {
     }
 }
 
-/// The text, a part at a time. In between others are served.
+/// The text, written a part at a time, and sent a frame at a time. Between two parts others are served.
 struct Text {
     parts: vec::IntoIter<Registry>,
     format: Format,
+    /// Room for a part.
+    room: usize,
+    /// What is written of it, and was not sent yet.
+    rest: Bytes,
     waited: bool,
-    /// Of the part before: the next one may be as long.
-    length: usize,
     ended: bool,
+    /// The memory that all of it takes. It is free when it is sent.
+    _claim: Claim,
 }
 
 impl Text {
+    /// # Errors
+    /// 503, where others have taken the memory for it.
+    fn new(server: Registry, functions: Vec<Entry>, format: Format, mut claim: Claim) -> Result<Text, Problem> {
+        let room = families::longest_part(&functions);
+        claim.grow(room + functions.iter().map(Entry::size).sum::<usize>())?;
+        let mut parts = vec![server];
+        parts.extend(families::of_functions(functions));
+        let parts = parts.into_iter();
+        Ok(Text { parts, format, room, rest: Bytes::new(), waited: false, ended: false, _claim: claim })
+    }
+
+    /// Writes the next part.
     fn next(&mut self) -> Result<String, fmt::Error> {
-        let mut out = String::with_capacity(self.length);
+        let mut out = String::with_capacity(self.room);
         match self.parts.next() {
             Some(part) => self.format.write(&mut out, &part)?,
             None => {
@@ -120,7 +138,6 @@ impl Text {
                 self.format.write_end(&mut out)?;
             }
         }
-        self.length = out.len();
         Ok(out)
     }
 }
@@ -133,26 +150,56 @@ impl Body for Text {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.ended {
-            return Poll::Ready(None);
+        while self.rest.is_empty() && !self.ended {
+            self.waited = !self.waited;
+            if self.waited {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            // A string takes whatever is written to it. Without its end the text would be refused.
+            match self.next() {
+                Ok(text) => self.rest = text.into(),
+                Err(fmt::Error) => return Poll::Ready(None),
+            }
         }
-        self.waited = !self.waited;
-        if self.waited {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        // A string takes whatever is written to it. Without its end the text would be refused.
-        match self.next() {
-            Ok(text) => Poll::Ready(Some(Ok(Frame::data(text.into())))),
-            Err(fmt::Error) => Poll::Ready(None),
-        }
+        let frame = begin(&mut self.rest);
+        Poll::Ready((!frame.is_empty()).then(|| Ok(Frame::data(frame))))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::budget::Budget;
+    use crate::http::metrics::functions::Gauges;
     use hyper::header::HeaderValue;
+
+    /// Nothing was claimed, and a part was one frame, which whoever reads slowly had twice in memory.
+    #[tokio::test]
+    async fn a_scrape_has_its_memory_until_it_is_read_by_frames() {
+        let budget = Budget::of(3 << 20);
+        let label = |n: usize| format!("{n}{}", "x".repeat(100));
+        let entry = |n| Entry { label: label(n), gauges: Gauges::default(), counts: Counts::default() };
+        let scrape = || {
+            let functions = (0..200).map(entry).collect();
+            Text::new(Registry::default(), functions, Format::OpenMetrics, budget.claim())
+        };
+        let (mut one, other) = (scrape().unwrap(), scrape().unwrap());
+        assert_eq!(scrape().map_err(Reply::from).err().unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        let mut text = Vec::new();
+        while let Some(frame) = one.frame().await {
+            let frame = frame.unwrap().into_data().unwrap();
+            assert!(frame.len() <= 64 << 10, "{}", frame.len());
+            text.extend_from_slice(&frame);
+        }
+        let text = String::from_utf8(text).unwrap();
+        let last = format!("gearman_job_run_seconds_count{{function=\"{}\"}} 0\n", label(199));
+        assert!(text.contains(&last) && text.ends_with("# EOF\n"), "{text}");
+        assert!(scrape().is_err());
+        drop(one);
+        assert!(scrape().is_ok());
+        drop(other);
+    }
 
     #[test]
     fn the_format_that_is_asked_for() {
