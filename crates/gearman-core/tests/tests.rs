@@ -6,6 +6,7 @@ mod authorities;
 mod cancel;
 mod client;
 mod codec;
+mod connecting;
 mod conversation;
 mod direct;
 mod golden;
