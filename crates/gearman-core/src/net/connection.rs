@@ -121,6 +121,11 @@ impl Connection {
         self.stream.is_handshaking()
     }
 
+    /// Was it made with a certificate, key or CA whose file was changed since?
+    pub(crate) fn is_of_other_files(&self) -> bool {
+        self.stream.is_of_other_files()
+    }
+
     /// What the other side has done for the connection to stand: nothing yet, its part, or that and closed it. Known also where the
     /// runtime has not run since.
     pub(crate) fn look_at_try(&self) -> Look {

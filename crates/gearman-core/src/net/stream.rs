@@ -123,6 +123,11 @@ impl Stream {
         matches!(&self.kind, Kind::Tls(_, session) if self.connected && session.is_handshaking())
     }
 
+    /// Was it made with files that were changed since? Only TLS has any.
+    pub(crate) fn is_of_other_files(&self) -> bool {
+        matches!(&self.kind, Kind::Tls(_, session) if session.is_of_other_files())
+    }
+
     // Futures made and polled once: tokio's calls advance the buffer by exactly what went over the wire, and `read_buf` notes
     // after a short read that the socket is drained, which saves a recv(2) that ends in EAGAIN for every answer.
 
