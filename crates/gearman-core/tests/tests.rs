@@ -9,6 +9,7 @@ mod codec;
 mod connecting;
 mod conversation;
 mod direct;
+mod forms;
 mod golden;
 mod hangs;
 mod hostile;
