@@ -48,9 +48,13 @@ $client->setSSL(true, $ca->file, $two->file, $two->key);
 show('another certificate', $client->ping('x'), array_map(fn ($a, $b) => $a - $b, kept(), $before));
 unset($client);
 
-// A file that was changed is another file.
+// A file that was changed is another file: also to a connection that was left before, and to one that is left later.
+$later = tls_client($server, $ca->file, $one);
+$later->ping('x');
+$use($one);
 copy($two->file, $one->file);
 copy($two->key, $one->key);
+unset($later);
 $before = kept();
 show('a new certificate in the file', $use($one), kept()[2] - $before[2]);
 show('and kept', $use($one), kept()[2] - $before[2]);

@@ -307,6 +307,7 @@ mod tests {
             b"H:1\0a\0u\0\0w",
             b"all-yours",
             b"INVALID_COMMAND\0x",
+            b"server_error\0x",
             b"H:1\0cancelled\0",
             b"H:1\0attempt\x002",
         ]);

@@ -181,12 +181,11 @@ impl ServerConnection {
         matches!(self.state, State::Down) && self.due <= Instant::now()
     }
 
-    /// When to look at it though its socket is not ready: a try has taken too long, or the next is due.
+    /// When to look at it though its socket is not ready: as with [`ServerConnection::connect_deadline`], or the next try is due.
     pub fn wake(&self) -> Option<Instant> {
         match &self.state {
             State::Down => Some(self.due),
-            State::Connecting { deadline, .. } => Some(*deadline),
-            State::Up(_) => None,
+            _ => self.connect_deadline(),
         }
     }
 
@@ -197,10 +196,10 @@ impl ServerConnection {
         doubled.min(LAST_PAUSE).mul_f64(0.75 + 0.5 * generator().f64())
     }
 
-    /// When the try that is under way has taken too long.
+    /// When the try that is under way has taken too long, or goes on though its socket is not ready.
     pub fn connect_deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Connecting { deadline, .. } => Some(*deadline),
+            State::Connecting { connection, deadline, .. } => connection.due().into_iter().chain([*deadline]).min(),
             _ => None,
         }
     }

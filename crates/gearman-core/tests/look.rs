@@ -2,7 +2,8 @@
 
 use crate::conversation::*;
 use crate::util::{
-    Script, client, client_with, hanging, impatient, is_ready, join, ready, refusing, within, worker, worker_with,
+    Script, client, client_with, crowded, hanging, impatient, is_ready, join, ready, refusing, within, worker,
+    worker_with,
 };
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
@@ -118,6 +119,25 @@ fn a_worker_gives_up_a_server_that_hangs_in_connecting_too() {
             }
         };
         assert!(error.to_string().contains("no answer within 50 ms"), "{error}");
+    });
+}
+
+/// No socket tells that there is room.
+#[test]
+fn a_worker_that_finds_no_room_at_a_unix_socket_looks_again() {
+    within(async || {
+        let (script, _first) = crowded();
+        let mut worker = script.worker(b"f");
+        assert_eq!(look_for_job(&mut worker).await.unwrap_err(), Error::WouldBlock);
+        let server = async {
+            drop(script.accept().await);
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:1").await;
+            server
+        };
+        let (_server, job) = join(server, job_of(&mut worker)).await;
+        assert_eq!(job.handle, "H:1");
     });
 }
 

@@ -10,9 +10,11 @@ use gearman_core::net::watch::Watch;
 use gearman_core::server_connection::Settings;
 use gearman_core::worker::Worker;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -297,7 +299,17 @@ pub(crate) async fn hanging() -> (TcpListener, TcpStream, ServerAddress) {
     (listener, first, tcp_server(address.port()))
 }
 
-/// Settings with which tests of [`hanging`] ports come to an end.
+/// A server at a path whose queue is full, and who fills it: nobody else gets in before that one is accepted.
+pub(crate) fn crowded() -> (Script, UnixStream) {
+    let path = unused_path();
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None).unwrap();
+    socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    socket.listen(0).unwrap();
+    let first = UnixStream::connect(&path).unwrap();
+    (Script(Listener::Unix(UnixListener::from_std(socket.into()).unwrap(), path)), first)
+}
+
+/// Settings with which tests of [`hanging`] ports and [`crowded`] paths come to an end.
 pub(crate) fn impatient() -> Settings {
     Settings { connect_timeout: Duration::from_millis(50), ..Settings::default() }
 }

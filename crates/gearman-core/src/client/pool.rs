@@ -4,7 +4,8 @@
 //! Owns the connections that no client has. Must never know what was sent over one, but for options that hold for its whole life.
 //!
 //! A connection is kept only if it is as good as new: no request unanswered, nothing half read or half written. Whether
-//! it is still open is checked when it is taken out. One is given only to who wants the same server with the same TLS settings. A process never finds connections that another process made
+//! it is still open is checked when it is taken out. One is given only to who wants the same server with the same TLS settings, and
+//! while the files that those name are the ones it was made with. A process never finds connections that another process made
 //! ([`Connection::is_ours`]).
 
 use crate::net::address::ServerAddress;
@@ -83,7 +84,7 @@ impl Pool {
         Counts { idle: inner.idle.len(), reused: inner.reused, made: inner.made }
     }
 
-    /// Is there one to this server and with these settings, open or not?
+    /// Is there one to this server and with these settings, of use or not?
     pub fn knows(&self, server: &ServerAddress, tls: Option<&Arc<TlsSettings>>) -> bool {
         self.lock().idle.iter().any(|i| i.is_to(server, tls))
     }
@@ -103,8 +104,8 @@ impl Pool {
         self.lock().made += 1;
     }
 
-    /// A connection to this server that is still open, and whether the option `exceptions` was sent over it: never one
-    /// with it to a client that does not want exceptions.
+    /// A connection to this server that is still open and of the files that there are now, and whether the option `exceptions` was sent
+    /// over it: never one with it to a client that does not want exceptions.
     pub(crate) fn take(
         &self,
         server: &ServerAddress,
@@ -116,7 +117,7 @@ impl Pool {
             let find = |wanted| inner.idle.iter().rposition(|i| i.is_to(server, tls) && i.exceptions == wanted);
             let found = find(exceptions).or_else(|| find(false))?;
             let mut idle = inner.idle.remove(found);
-            if !idle.connection.is_stale() {
+            if !idle.connection.is_of_other_files() && !idle.connection.is_stale() {
                 inner.reused += 1;
                 return Some((idle.connection, idle.exceptions));
             }

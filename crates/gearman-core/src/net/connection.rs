@@ -26,6 +26,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use tokio::time::Instant;
 
 /// Room that a read is given at least: a page of small packets in one system call.
 const READ: usize = 16 * 1024;
@@ -121,10 +122,20 @@ impl Connection {
         self.stream.is_handshaking()
     }
 
+    /// Was it made with a certificate, key or CA whose file was changed since?
+    pub(crate) fn is_of_other_files(&self) -> bool {
+        self.stream.is_of_other_files()
+    }
+
     /// What the other side has done for the connection to stand: nothing yet, its part, or that and closed it. Known also where the
     /// runtime has not run since.
     pub(crate) fn look_at_try(&self) -> Look {
         self.stream.look_at_try()
+    }
+
+    /// When [`Connection::poll_connected`] is to be called again though nothing comes.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.stream.due()
     }
 
     /// Where requests are appended; [`Connection::poll_flush`] sends them.

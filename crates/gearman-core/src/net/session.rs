@@ -10,7 +10,7 @@
 
 use crate::error::{Result, system_text};
 use crate::net::address::ServerAddress;
-use crate::net::tls::{self, Failure, TlsSettings};
+use crate::net::tls::{self, Failure, Stamps, TlsSettings};
 use crate::protocol::write_buffer::WriteBuffer;
 use bytes::{Buf, BytesMut};
 use rustls::ClientConnection;
@@ -49,8 +49,10 @@ pub(crate) enum Look {
 #[derive(Debug)]
 pub(crate) struct Session {
     tls: ClientConnection,
-    /// For messages.
+    /// For messages, and to look at the files again.
     settings: Arc<TlsSettings>,
+    /// The files that it was made with.
+    stamps: Stamps,
     /// Records, or the beginning of one, that rustls has not seen.
     incoming: BytesMut,
     /// So many bytes in front of the write buffer are encrypted, and the records not all written.
@@ -66,10 +68,15 @@ pub(crate) struct Session {
 impl Session {
     /// One with this server. Nothing is sent yet.
     pub(crate) fn new(settings: &Arc<TlsSettings>, server: &ServerAddress) -> Result<Session> {
-        let mut tls = tls::session(settings, server)?;
+        let (mut tls, stamps) = tls::stamped_session(settings, server)?;
         tls.set_buffer_limit(Some(SEAL));
-        let incoming = BytesMut::new();
-        Ok(Session { tls, settings: settings.clone(), incoming, sealed: 0, heard: false, ended: false, failed: None })
+        let (settings, incoming) = (settings.clone(), BytesMut::new());
+        Ok(Session { tls, settings, stamps, incoming, sealed: 0, heard: false, ended: false, failed: None })
+    }
+
+    /// Was one of the files that it was made with changed since? Some stat(2)s.
+    pub(crate) fn is_of_other_files(&self) -> bool {
+        self.stamps != Stamps::of(&self.settings)
     }
 
     /// Ready when both sides have agreed, and the other one has been sent all that it needs for that.

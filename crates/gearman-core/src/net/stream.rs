@@ -27,13 +27,14 @@ use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::mem::{MaybeUninit, forget, replace};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// A host that sends nothing for so long, though it was asked or has something to acknowledge, is dead. By the system's own
 /// settings that would take two hours, or a quarter of an hour where something was sent.
@@ -44,6 +45,8 @@ const DEAD: Duration = Duration::from_secs(120);
 /// Silence after which the system asks whether the other side is still there, and between further questions.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Between two tries to get into the queue of a unix socket that is full.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A stream, being connected or connected.
 #[derive(Debug)]
@@ -62,6 +65,8 @@ enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(TcpStream, Box<Session>),
+    /// Not in the queue of its unix socket yet.
+    Outside(Box<Outside>),
     /// Left to the process that made it.
     Abandoned,
 }
@@ -70,26 +75,21 @@ impl Stream {
     /// Begins to connect and does not wait for it: [`Stream::poll_ready`] does. Must be called inside a tokio runtime. The
     /// socket's options are set before it connects, so that they hold from the first packet on. With a session it is TLS.
     pub(crate) fn open(address: &Address, session: Option<Session>) -> io::Result<Stream> {
-        let (target, domain) = match address {
-            Address::Tcp(a) => (SockAddr::from(*a), Domain::for_address(*a)),
-            Address::Unix(path) => (SockAddr::unix(path)?, Domain::UNIX),
-        };
-        let socket = above_stdio(Socket::new(domain, Type::STREAM.nonblocking(), None)?)?;
-        if domain != Domain::UNIX {
-            socket.set_tcp_nodelay(true)?;
-            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL))?;
-            // Also the end of unanswered questions, whatever their number.
-            socket.set_tcp_user_timeout(Some(DEAD))?;
-        }
-        let connected = match socket.connect(&target) {
-            Ok(()) => true,
-            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => false,
-            Err(e) => return Err(e),
-        };
-        let kind = match (domain, session) {
-            (Domain::UNIX, _) => Kind::Unix(UnixStream::from_std(socket.into())?),
-            (_, None) => Kind::Tcp(TcpStream::from_std(socket.into())?),
-            (_, Some(session)) => Kind::Tls(TcpStream::from_std(socket.into())?, session.into()),
+        let (kind, connected) = match address {
+            Address::Tcp(address) => {
+                let (socket, connected) = begin_tcp(*address)?;
+                match session {
+                    None => (Kind::Tcp(socket), connected),
+                    Some(session) => (Kind::Tls(socket, session.into()), connected),
+                }
+            }
+            Address::Unix(path) => {
+                let server = SockAddr::unix(path)?;
+                match connect_unix(&server)? {
+                    Some(socket) => (Kind::Unix(socket), true),
+                    None => (Kind::Outside(Box::new(Outside { server, pause: Box::pin(sleep(PAUSE)) })), false),
+                }
+            }
         };
         Ok(Stream { kind, connected, process: Process::this(), place: None })
     }
@@ -102,13 +102,15 @@ impl Stream {
     /// Ready when bytes can be exchanged.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.connected {
-            let failed = match &self.kind {
-                Kind::Tcp(s) | Kind::Tls(s, _) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
-                Kind::Unix(s) => ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())?,
+            match &mut self.kind {
+                Kind::Tcp(s) | Kind::Tls(s, _) => {
+                    if let Some(e) = ready!(s.poll_write_ready(cx)).and_then(|()| s.take_error())? {
+                        return Poll::Ready(Err(e));
+                    }
+                }
+                Kind::Outside(outside) => self.kind = Kind::Unix(ready!(outside.poll_connect(cx))?),
+                Kind::Unix(_) => {}
                 Kind::Abandoned => return Poll::Ready(Err(not_ours())),
-            };
-            if let Some(e) = failed {
-                return Poll::Ready(Err(e));
             }
             self.connected = true;
         }
@@ -118,9 +120,22 @@ impl Stream {
         }
     }
 
+    /// When a try to be ready goes on though its socket tells nothing.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match &self.kind {
+            Kind::Outside(outside) => Some(outside.pause.deadline()),
+            _ => None,
+        }
+    }
+
     /// Is it connected, and something else has to be agreed on before it is ready?
     pub(crate) fn is_handshaking(&self) -> bool {
         matches!(&self.kind, Kind::Tls(_, session) if self.connected && session.is_handshaking())
+    }
+
+    /// Was it made with files that were changed since? Only TLS has any.
+    pub(crate) fn is_of_other_files(&self) -> bool {
+        matches!(&self.kind, Kind::Tls(_, session) if session.is_of_other_files())
     }
 
     // Futures made and polled once: tokio's calls advance the buffer by exactly what went over the wire, and `read_buf` notes
@@ -132,7 +147,7 @@ impl Stream {
             Kind::Tcp(s) => pin!(s.read_buf(read_buffer)).poll(cx),
             Kind::Unix(s) => pin!(s.read_buf(read_buffer)).poll(cx),
             Kind::Tls(s, session) => session.poll_read(s, cx, read_buffer),
-            Kind::Abandoned => Poll::Ready(Err(not_ours())),
+            Kind::Outside(_) | Kind::Abandoned => Poll::Ready(Err(not_ours())),
         }
     }
 
@@ -146,7 +161,7 @@ impl Stream {
                     let written = ready!(session.poll_write(s, cx, write_buffer));
                     return Poll::Ready(written.map_err(|e| self.reason(e)));
                 }
-                Kind::Abandoned => return Poll::Ready(Err(not_ours())),
+                Kind::Outside(_) | Kind::Abandoned => return Poll::Ready(Err(not_ours())),
             };
             if written == 0 {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::WriteZero, "the socket takes no more")));
@@ -186,6 +201,9 @@ impl Stream {
     /// What has come of a try to be ready: nothing, something to go on with, or the end. Asks the system, which knows it before
     /// the runtime has run.
     pub(crate) fn look_at_try(&self) -> Look {
+        if let Kind::Outside(_) = self.kind {
+            return Look::Nothing;
+        }
         let Some(socket) = self.socket() else { return Look::End };
         let awaited = if self.connected { PollFlags::POLLIN } else { PollFlags::POLLOUT };
         let mut looked = [PollFd::new(socket.as_fd(), awaited)];
@@ -235,7 +253,7 @@ impl Stream {
         match &self.kind {
             Kind::Tcp(s) | Kind::Tls(s, _) => Some(SockRef::from(s)),
             Kind::Unix(s) => Some(SockRef::from(s)),
-            Kind::Abandoned => None,
+            Kind::Outside(_) | Kind::Abandoned => None,
         }
     }
 }
@@ -250,14 +268,64 @@ impl Drop for Stream {
             }
             // The other side may have closed it already; then there is nothing to end.
             let _ = self.socket().map(|s| s.shutdown(Shutdown::Both));
-        } else if let Some(fd) = fd {
+        } else {
             // Not dropped: see "Forks" above. What belongs to this process alone is.
             match replace(&mut self.kind, Kind::Abandoned) {
                 Kind::Tls(socket, _session) => forget(socket),
                 other => forget(other),
             }
-            let _ = nix::unistd::close(fd);
+            let _ = fd.map(nix::unistd::close);
         }
+    }
+}
+
+/// A unix socket has a queue of connections that its server has yet to accept. Where that is full the system does not wait for room, as
+/// with TCP, and does not tell when there is some.
+#[derive(Debug)]
+struct Outside {
+    server: SockAddr,
+    /// Until the next try.
+    pause: Pin<Box<Sleep>>,
+}
+
+impl Outside {
+    /// Ready when there was room.
+    fn poll_connect(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
+        loop {
+            // By the clock: nobody may have looked after the timers for long.
+            if self.pause.deadline() <= Instant::now() {
+                if let Some(socket) = connect_unix(&self.server)? {
+                    return Poll::Ready(Ok(socket));
+                }
+                self.pause.as_mut().reset(Instant::now() + PAUSE);
+            }
+            ready!(self.pause.as_mut().poll(cx));
+        }
+    }
+}
+
+/// A socket that connects, and whether it has done so already.
+fn begin_tcp(address: SocketAddr) -> io::Result<(TcpStream, bool)> {
+    let socket = above_stdio(Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL))?;
+    // Also the end of unanswered questions, whatever their number.
+    socket.set_tcp_user_timeout(Some(DEAD))?;
+    let connected = match socket.connect(&address.into()) {
+        Ok(()) => true,
+        Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => false,
+        Err(e) => return Err(e),
+    };
+    Ok((TcpStream::from_std(socket.into())?, connected))
+}
+
+/// A unix socket connects at once, unless there is no room: `None`.
+fn connect_unix(server: &SockAddr) -> io::Result<Option<UnixStream>> {
+    let socket = above_stdio(Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?)?;
+    match socket.connect(server) {
+        Ok(()) => UnixStream::from_std(socket.into()).map(Some),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(e) => Err(e),
     }
 }
 

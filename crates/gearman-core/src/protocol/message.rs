@@ -71,8 +71,8 @@ pub struct Submit<'a> {
     pub reducer: Option<&'a [u8]>,
 }
 
-/// How a worker wants its job described.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// How a worker wants its job described: what tells more is greater, and newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Grab {
     /// GRAB_JOB: answered by JOB_ASSIGN, without the unique key.
     Plain,

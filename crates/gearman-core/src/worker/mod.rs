@@ -65,6 +65,8 @@ pub struct Worker {
     pub prefetch: usize,
     id: Bytes,
     exceptions: bool,
+    /// Counts calls, so that one which connects to all tries a dead server once, however often its wait begins anew.
+    call: u64,
     /// The server to ask first: the one after that which gave the last job.
     next_server: usize,
     /// It was asked for one job, and for none ahead yet.
@@ -121,6 +123,7 @@ impl Worker {
     /// To be called once when a call of the user's begins: gives up what another process made (see
     /// [`crate::net::connection`]), its jobs among that, and an echo that was waited for.
     pub fn begin(&mut self) {
+        self.call += 1;
         self.echo = None;
         self.servers.iter_mut().for_each(|server| server.connection.renew(&self.settings));
         self.leave_foreign();
@@ -168,7 +171,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Connects to every server; can be dropped and called again.
+    /// Connects to every server; can be dropped and called again: then it goes on with those that this call has not tried yet.
     ///
     /// # Errors
     /// That of the first server that could not be reached, after all have been tried once.
@@ -176,8 +179,14 @@ impl Worker {
         let mut failed = None;
         for i in 0..self.servers.len() {
             let deadline = |w: &Worker| w.servers[i].connection.connect_deadline();
-            if let Some(Err(error)) = drive(self, None, deadline, |w, cx| w.poll_connect(i, cx)).await {
-                failed = failed.or(Some(error));
+            if self.servers[i].tried != Some(self.call)
+                && let Some(Err(_)) = drive(self, None, deadline, |w, cx| w.poll_connect(i, cx)).await
+            {
+                self.servers[i].tried = Some(self.call);
+            }
+            let server = &self.servers[i];
+            if server.tried == Some(self.call) {
+                failed = failed.or_else(|| server.connection.error().cloned());
             }
         }
         failed.map_or(Ok(()), Err)

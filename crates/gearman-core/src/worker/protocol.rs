@@ -173,13 +173,15 @@ pub(crate) struct Protocol {
     pub(crate) grabs: usize,
     /// The last answer to one was that there is no job.
     pub(crate) last_was_empty: bool,
-    /// The form of the last of them.
+    /// The form of the last of them, as it was wanted.
     form: Option<Grab>,
+    /// The greatest form that the server may know.
+    known: Grab,
+    /// A form that it has answered.
+    answered: Option<Grab>,
     /// NOOP came, and no GRAB_JOB has followed yet.
     woken: bool,
     backoff: Backoff,
-    /// It is an old server that does not know GRAB_JOB_ALL.
-    old: bool,
     /// It tells which try a job is.
     pub(crate) tells_attempts: bool,
     /// It tells which jobs were cancelled.
@@ -272,8 +274,7 @@ impl Protocol {
             self.assignment = Assignment::Classic;
         }
         self.form = Some(form);
-        let form = if self.old && form == Grab::All { Grab::Uniq } else { form };
-        Request::GrabJob(form).encode(out);
+        Request::GrabJob(form.min(self.known)).encode(out);
         self.backoff.called |= std::mem::take(&mut self.woken);
         self.grabs += 1;
         self.state = State::Grabbing;
@@ -395,7 +396,7 @@ impl Protocol {
             Response::JobNotice(notice) if self.is_told(&notice) => return Ok(Received::Notice(notice)),
             // An option that the server does not know; or it was sent an update of a job that it has given to
             // another worker meanwhile (the function's timeout ran out). Nothing is left to be done about either.
-            Response::Error { code, .. } => return Ok(self.refused(code)),
+            Response::Error { code, text } => return self.refused(code, text),
             other => return Err(Error::unexpected(format_args!("a worker got {}", name(&other)))),
         }
         Ok(Received::Nothing)
@@ -404,12 +405,18 @@ impl Protocol {
     /// A grab was answered, by a job or by NO_JOB. True: no grab is unanswered now.
     fn answered(&mut self) -> bool {
         self.grabs = self.grabs.saturating_sub(1);
+        self.answered = self.last_form();
         self.options_are_over();
         // The option was asked for ahead of the first grab, and what is answered is answered in order.
         if self.assignment == Assignment::Asked {
             self.set_assignment(Assignment::Refused);
         }
         self.grabs == 0
+    }
+
+    /// The form of the last grab, as it was sent.
+    fn last_form(&self) -> Option<Grab> {
+        self.form.map(|form| form.min(self.known))
     }
 
     fn set_assignment(&mut self, assignment: Assignment) {
@@ -436,24 +443,36 @@ impl Protocol {
         }
     }
 
-    fn refused<'a>(&mut self, code: &[u8]) -> Received<'a> {
-        let unknown = code.ends_with(b"INVALID_COMMAND");
-        if unknown || code.ends_with(b"OPTION") {
-            if self.option_is_due() {
-                if let Some(Asked::Option(ATTEMPTS | CANCEL_NOTICES)) = self.asked.pop_front() {
-                    return Received::NoNotices;
+    /// A server that does not know a command says so in its own way: gearmand by INVALID_COMMAND, C's with GEARMAN_ in front in some
+    /// versions, and Perl's Gearman::Server, which knows GRAB_JOB alone, by `server_error`.
+    fn refused<'a>(&mut self, code: &[u8], text: &[u8]) -> Result<Received<'a>> {
+        let upper = code.to_ascii_uppercase();
+        let unknown = upper.ends_with(b"INVALID_COMMAND") || upper == b"SERVER_ERROR";
+        if !unknown && !upper.ends_with(b"OPTION") {
+            return Ok(Received::Nothing);
+        }
+        if self.option_is_due() {
+            if let Some(Asked::Option(ATTEMPTS | CANCEL_NOTICES)) = self.asked.pop_front() {
+                return Ok(Received::NoNotices);
+            }
+        } else if self.assignment == Assignment::Asked {
+            self.assignment = Assignment::Refused;
+        } else if unknown && self.grabs > 0 && self.answered != self.last_form() {
+            self.known = match self.last_form() {
+                Some(Grab::All) => Grab::Uniq,
+                Some(Grab::Uniq) => Grab::Plain,
+                _ => {
+                    let (code, text) = (code.escape_ascii(), text.escape_ascii());
+                    return Err(Error::unexpected(format_args!("it gives no jobs: {text} ({code})")));
                 }
-            } else if self.assignment == Assignment::Asked {
-                self.assignment = Assignment::Refused;
-            } else if unknown && self.grabs > 0 && !self.old {
-                // The question stands, in another form.
-                (self.old, self.grabs, self.woken) = (true, 0, true);
-                if self.state == State::Grabbing {
-                    self.state = State::Awake;
-                }
+            };
+            // The question stands, in another form.
+            (self.grabs, self.woken) = (0, true);
+            if self.state == State::Grabbing {
+                self.state = State::Awake;
             }
         }
-        Received::Nothing
+        Ok(Received::Nothing)
     }
 }
 

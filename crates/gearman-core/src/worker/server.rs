@@ -23,6 +23,8 @@ pub(super) struct Server {
     pub(super) introduced: u64,
     /// Jobs that came over it and have not ended.
     pub(super) unfinished: usize,
+    /// The call in which [`Worker::connect_all`](super::Worker::connect_all) could not reach it.
+    pub(super) tried: Option<u64>,
     /// When it must have answered that we stopped waiting, if that was sent.
     pub(super) answer_by: Option<Instant>,
     /// Since its last sign of life, or since it was asked for a job while it owed no answer.
@@ -37,7 +39,8 @@ impl Server {
     pub(super) fn new(connection: ServerConnection) -> Server {
         let (protocol, told) = (Protocol::default(), Told::default());
         let silence = Silence::default();
-        Server { connection, protocol, introduced: 0, unfinished: 0, answer_by: None, silence, hangs: false, told }
+        let (introduced, unfinished, tried, answer_by, hangs) = (0, 0, None, None, false);
+        Server { connection, protocol, introduced, unfinished, tried, answer_by, silence, hangs, told }
     }
 
     /// The connection is gone, and all that belonged to it.

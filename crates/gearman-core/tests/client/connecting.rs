@@ -3,7 +3,8 @@
 use super::{background, bytes, submit};
 use crate::conversation::*;
 use crate::util::{
-    Script, ask, client, client_with, echo, end, events, hanging, impatient, join, pass, poll_times, refusing, within,
+    Script, ask, client, client_with, crowded, echo, end, events, hanging, impatient, join, pass, poll_times, refusing,
+    within,
 };
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
@@ -214,6 +215,35 @@ fn unix_sockets() {
         pass(Duration::from_secs(1)).await;
         let error = ask(&mut client, background(b"w"), None).await.unwrap_err();
         assert!(error.to_string().starts_with("could not connect to unix:///"), "{error}");
+    });
+}
+
+/// It was an error at once, though over TCP it is waited for: a server that had yet to accept others failed whoever came then.
+#[test]
+fn who_finds_no_room_at_a_unix_socket_waits_for_it() {
+    within(async || {
+        let (script, _first) = crowded();
+        let mut client = script.client();
+        client.begin();
+        let call = client.call(Ask::echo(b"one").unwrap());
+        assert_eq!(poll_times(1, client.wait(None)).await, None);
+        let server = async {
+            drop(script.accept().await);
+            echoes(&script, "one").await
+        };
+        let (_server, ended) = join(server, end(&mut client, call, None)).await;
+        assert_eq!(ended, Ok(Event::Echoed(bytes("one"))));
+    });
+}
+
+#[test]
+fn who_waits_for_room_does_so_for_as_long_as_connecting_may_take() {
+    within(async || {
+        let (script, _first) = crowded();
+        let mut client = client_with(impatient(), &[script.server()]);
+        client.begin();
+        let expected = format!("could not connect to {}: no answer within 50 ms", script.server());
+        assert_eq!(client.connect_all().await.unwrap_err().to_string(), expected);
     });
 }
 

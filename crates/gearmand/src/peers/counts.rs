@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(crate) struct Counts {
     /// As it was named.
     pub(crate) peer: String,
-    /// The last try to connect succeeded.
+    /// It was there when a connection to it was wanted last.
     up: AtomicBool,
     taken: AtomicU64,
     returned: AtomicU64,

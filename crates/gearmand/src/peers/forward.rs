@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep_until};
 
-/// A worker was idle when the job was asked for. If none has begun it after so long, the peer may have another one.
+/// A worker was idle when the job was asked for. If none has begun it so long after it is known here, the peer may have another one.
 const BEGIN: Duration = Duration::from_secs(1);
 /// Room for one read.
 const READ: usize = 16 * 1024;
@@ -66,8 +66,7 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, taken: Taken) -> Resu
     let Taken { job, asked, mut local } = taken;
     local.submit(&job).await.map_err(|error| format!("this server does not take it: {error}"))?;
     let mut asked = Some(asked);
-    let (mut handle, mut cancelled) = (Bytes::new(), false);
-    let mut begin_by = Some(Instant::now() + BEGIN);
+    let (mut handle, mut cancelled, mut begin_by) = (Bytes::new(), false, None);
     loop {
         let late = async {
             match begin_by {
@@ -93,6 +92,7 @@ pub(crate) async fn forward(here: &Here, mut proxy: Proxy, taken: Taken) -> Resu
                 match response(&packet)? {
                     Response::JobCreated(created) => {
                         handle = packet.slice_ref(created);
+                        begin_by = Some(Instant::now() + BEGIN);
                         // Whoever was idle for it is not any more.
                         drop(asked.take());
                         if cancelled {
@@ -217,5 +217,80 @@ fn response(packet: &Bytes) -> Result<Response<'_>, String> {
         Ok(Decoded::Frame(frame, _)) => Response::parse(&frame).map_err(|error| error.to_string()),
         Ok(Decoded::Partial(_)) => Err("half a packet".into()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::broker::dispatch::dispatch;
+    use crate::peers::offers::Offers;
+    use crate::peers::proxy::PeerAddress;
+    use crate::shared::State;
+    use gearman_core::net::address::ServerAddress;
+    use gearman_core::net::tls::TlsChoice;
+    use tokio::net::TcpListener;
+    use tokio::time::sleep;
+
+    /// One packet of a connection.
+    fn receive(state: &mut State, session: u32, request: Request<'_>) {
+        let mut bytes = Vec::new();
+        request.encode(&mut bytes);
+        let Ok(Decoded::Frame(frame, _)) = decode(&bytes, 1000) else { panic!("cannot read {request:?}") };
+        let now = state.read_clock();
+        dispatch(&mut state.broker, &now, session, &frame, None, &mut state.outgoing);
+    }
+
+    /// A job that this server was slow to take had no time to be begun in any more: its peer waited for it as long as nobody did.
+    #[tokio::test]
+    async fn a_job_that_nobody_begins_goes_back_however_late_it_was_taken() {
+        let shared = Shared::new(State::new(Config::default(), Arc::default()));
+        shared.with_state(|state| {
+            let worker = state.connect(-1, None);
+            receive(state, worker, Request::CanDo { function: b"f", timeout: None });
+            receive(state, worker, Request::PreSleep);
+        });
+        let (asked, _) = Offers::new(shared.clone()).ask(&[Arc::from(&b"f"[..])]).unwrap();
+        let handle = shared.with_state(|state| {
+            let forwards = state.connect(-1, None);
+            state.broker.set_forwards(forwards);
+            let submit = Submit {
+                priority: Priority::Normal,
+                background: false,
+                function: b"f",
+                unique: b"",
+                workload: b"",
+                start: Start::Now,
+                reducer: None,
+            };
+            receive(state, forwards, Request::Submit(submit));
+            state.broker.handle_of(1).to_vec()
+        });
+
+        // A peer that says nothing, and the test in place of this server.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = ServerAddress::new("127.0.0.1", port.into()).unwrap();
+        let peer = PeerAddress { server, tls: TlsChoice::default(), name: "here".into(), max_packet: 1000 };
+        let proxy = Proxy::connect(&peer).await.unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let ours = Mutex::new(Some(ours));
+        let connect = move || ours.lock().unwrap().take().ok_or_else(|| io::Error::other("there is but one"));
+        let here = Here::new(shared.clone(), connect, 1000);
+        let local = here.local().await.unwrap();
+        let [handle_of_peer, function] = ["H:peer:1", "f"].map(Bytes::from);
+        let (unique, reducer, workload) = (Bytes::new(), None, Bytes::new());
+        let job = Job { handle: handle_of_peer, function, unique, reducer, workload };
+
+        tokio::time::pause();
+        let answer = async {
+            sleep(2 * BEGIN).await;
+            let created = [&b"\0RES\0\0\0\x08"[..], &(handle.len() as u32).to_be_bytes(), &handle].concat();
+            theirs.write_all(&created).await.unwrap();
+        };
+        let (ended, ()) = tokio::join!(forward(&here, proxy, Taken { job, asked, local }), answer);
+        assert_eq!(ended.unwrap_err(), "no worker has begun it within 1000 ms");
+        assert_eq!(shared.lock().broker.len(), 0);
     }
 }

@@ -142,11 +142,23 @@ impl Peer {
 
     /// A connection: one that was used before, or one more as soon as a worker is idle.
     async fn connection(&mut self) -> Result<Proxy> {
+        let proxy = match self.used().await {
+            Some(proxy) => proxy,
+            None => Proxy::connect(&self.address).await?,
+        };
+        if !self.asker.counts.set_up(true) {
+            tracing::info!("peer {}: connected", self.asker.counts.peer);
+        }
+        Ok(proxy)
+    }
+
+    /// One that was used before, as soon as there is one; `None` where a worker is idle before that.
+    async fn used(&mut self) -> Option<Proxy> {
         loop {
             let mut returned = self.returned.try_recv().ok().or_else(|| self.kept.pop().map(Some));
             if returned.is_none() {
                 if !self.asker.offers.look().is_empty() {
-                    break;
+                    return None;
                 }
                 tokio::select! {
                     () = self.asker.offers.changed() => {}
@@ -159,14 +171,9 @@ impl Peer {
                 continue;
             };
             if !proxy.has_ended() {
-                return Ok(proxy);
+                return Some(proxy);
             }
         }
-        let proxy = Proxy::connect(&self.address).await?;
-        if !self.asker.counts.set_up(true) {
-            tracing::info!("peer {}: connected", self.asker.counts.peer);
-        }
-        Ok(proxy)
     }
 
     /// Logs the first of several failures, and waits.

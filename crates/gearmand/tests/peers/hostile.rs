@@ -1,6 +1,7 @@
 //! Peers that answer with what is no answer, with too much, or not at all.
 
 use super::*;
+use crate::http::HttpServer;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -245,6 +246,39 @@ async fn one_that_does_not_answer_is_given_up() {
     hostile.worker.complete(&handle, b"for nobody").await;
     hostile.worker.send(PRE_SLEEP, &[]).await;
     hostile.goes_on().await;
+}
+
+/// The connection over which it was listened to was lost, and the next job's took its place: it was said to be away for as long as
+/// that stood.
+#[tokio::test]
+async fn one_whose_used_connections_are_enough_is_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peer = address(listener.local_addr().unwrap());
+    let up = format!("gearmand_peer_up{{peer=\"{peer}\"}}");
+    let there = HttpServer::with(|config| config.peers = vec![peer]).await;
+    let accept = async || Link(timeout(LONG, listener.accept()).await.expect("the helper does not come").unwrap().0);
+    let says = async |value: u8| {
+        let line = format!("{up} {value}\n");
+        let asks = async { while !there.get("/metrics").await.expect(200).text().contains(&line) {} };
+        timeout(LONG, asks).await.expect("it says something else");
+    };
+    let mut busy = sleeper(&there.gearman, &["f"]).await;
+    let mut link = accept().await;
+    link.asleep().await;
+    link.give(&[b"H:peer:1", b"f", b"", b"x"]).await;
+    let (handle, _) = busy.woken().await;
+    // While another worker is idle a connection waits for the next job.
+    let idle = sleeper(&there.gearman, &["f"]).await;
+    let mut listening = accept().await;
+    listening.asleep().await;
+    says(1).await;
+    drop(idle);
+    listening.until(RESET_ABILITIES).await;
+    drop(listening);
+    says(0).await;
+    busy.complete(&handle, b"").await;
+    assert_eq!(link.until(WORK_COMPLETE).await, b"H:peer:1\0");
+    says(1).await;
 }
 
 /// It was asked for a job, and hangs: the worker that was kept for it works for others.

@@ -16,13 +16,13 @@ type Result<T> = std::result::Result<T, String>;
 
 /// What stat(2) says of the three files: other bytes, other stamps.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stamps([Option<Stamp>; 3]);
+pub(crate) struct Stamps([Option<Stamp>; 3]);
 
 /// Device, inode, size, and when content and inode were changed.
 type Stamp = (u64, u64, u64, [(i64, i64); 2]);
 
 impl Stamps {
-    pub(super) fn of(settings: &TlsSettings) -> Stamps {
+    pub(crate) fn of(settings: &TlsSettings) -> Stamps {
         let files = [&settings.ca_file, &settings.certificate, &settings.key];
         Stamps(files.map(|file| {
             // What cannot be looked at cannot be read either, which is reported.

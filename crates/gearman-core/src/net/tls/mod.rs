@@ -7,7 +7,8 @@
 //! application protocol is offered, and nothing is sent before the handshake is over.
 //!
 //! Configurations are kept by settings, server, and what stat(2) says of the files. A file that was changed is read again for the
-//! next connection, and the sessions that were made with the old one are not resumed.
+//! next connection, and the sessions that were made with the old one are not resumed. What it says goes with each connection, so that
+//! who keeps one can see whether its files were changed.
 
 mod files;
 mod reason;
@@ -15,7 +16,7 @@ mod verify;
 
 use crate::error::{Error, Result};
 use crate::net::address::ServerAddress;
-use files::Stamps;
+pub(crate) use files::Stamps;
 pub use reason::Failure;
 use rustls::client::{ClientConfig, ClientConnection, Resumption};
 use rustls::crypto::CryptoProvider;
@@ -115,10 +116,19 @@ impl TlsChoice {
 /// # Errors
 /// [`Error::Tls`] that names the file that cannot be used, or why the server's name cannot be verified.
 pub fn session(settings: &Arc<TlsSettings>, server: &ServerAddress) -> Result<ClientConnection> {
+    stamped_session(settings, server).map(|(session, _)| session)
+}
+
+/// [`session`], and of which files it is.
+pub(crate) fn stamped_session(
+    settings: &Arc<TlsSettings>,
+    server: &ServerAddress,
+) -> Result<(ClientConnection, Stamps)> {
     let failed = |reason| Error::Tls { server: server.to_string(), reason };
     let name = name(settings, server).map_err(failed)?;
-    let config = config(settings, server).map_err(failed)?;
-    ClientConnection::new(config, name).map_err(|e| failed(e.to_string()))
+    let (config, stamps) = config(settings, server).map_err(failed)?;
+    let session = ClientConnection::new(config, name).map_err(|e| failed(e.to_string()))?;
+    Ok((session, stamps))
 }
 
 /// What the server's certificate must be made out to.
@@ -146,9 +156,12 @@ struct Kept {
 /// The one that was used last is last. Held for a look only: files are read without it.
 static KEPT: Mutex<VecDeque<Kept>> = Mutex::new(VecDeque::new());
 
-/// The configuration for connections to this server. Each server has one of its own, though several may be made of one file:
-/// rustls keeps sessions by the name of a host, and two servers on one host do not know each other's.
-fn config(settings: &Arc<TlsSettings>, server: &ServerAddress) -> std::result::Result<Arc<ClientConfig>, String> {
+/// The configuration for connections to this server, and of which files it is. Each server has one of its own, though several may be
+/// made of one file: rustls keeps sessions by the name of a host, and two servers on one host do not know each other's.
+fn config(
+    settings: &Arc<TlsSettings>,
+    server: &ServerAddress,
+) -> std::result::Result<(Arc<ClientConfig>, Stamps), String> {
     // Before the files are read: who changes one meanwhile is noticed next time.
     let stamps = Stamps::of(settings);
     let like = {
@@ -159,7 +172,7 @@ fn config(settings: &Arc<TlsSettings>, server: &ServerAddress) -> std::result::R
         {
             let config = found.config.clone();
             kept.push_back(found);
-            return Ok(config);
+            return Ok((config, stamps));
         }
         kept.iter().find(|k| k.settings == *settings).map(|k| k.config.clone())
     };
@@ -173,8 +186,9 @@ fn config(settings: &Arc<TlsSettings>, server: &ServerAddress) -> std::result::R
     if kept.len() >= CONFIGURATIONS {
         kept.pop_front();
     }
-    kept.push_back(Kept { settings: settings.clone(), stamps, server: server.clone(), config: config.clone() });
-    Ok(config)
+    let (settings, server) = (settings.clone(), server.clone());
+    kept.push_back(Kept { settings, stamps: stamps.clone(), server, config: config.clone() });
+    Ok((config, stamps))
 }
 
 fn build(settings: &TlsSettings) -> std::result::Result<ClientConfig, String> {

@@ -1,6 +1,7 @@
 //! What is sent and received, without a network.
 
 use super::*;
+use crate::return_code::ReturnCode;
 
 fn commands(bytes: &[u8]) -> Vec<String> {
     let (mut rest, mut all) = (bytes, Vec::new());
@@ -80,10 +81,28 @@ fn an_old_server_is_asked_in_a_form_it_knows() {
     assert_eq!(protocol.receive(refused), Ok(Received::Nothing));
     assert_eq!(protocol.state, State::Awake);
     protocol.grab(Grab::All, &mut out);
-    assert_eq!(commands(&out), ["GRAB_JOB_ALL", "GRAB_JOB_UNIQ"]);
-    // Refused again: there is nothing else to try, and no use in asking without end.
     assert_eq!(protocol.receive(refused), Ok(Received::Nothing));
-    assert_eq!(protocol.state, State::Grabbing);
+    protocol.grab(Grab::All, &mut out);
+    assert_eq!(commands(&out), ["GRAB_JOB_ALL", "GRAB_JOB_UNIQ", "GRAB_JOB"]);
+    // Refused again: there is nothing else to try, and no use in asking without end.
+    let error = protocol.receive(refused).unwrap_err();
+    assert_eq!(error.code(), ReturnCode::UnexpectedPacket);
+}
+
+/// An error about something else, which was sent before.
+#[test]
+fn a_form_that_was_answered_is_known() {
+    for code in [&b"INVALID_COMMAND"[..], b"server_error"] {
+        let (mut protocol, mut out) = (Protocol::default(), Vec::new());
+        protocol.grab(Grab::All, &mut Vec::new());
+        protocol.receive(Response::NoJob).unwrap();
+        protocol.grab(Grab::All, &mut Vec::new());
+        assert_eq!(protocol.receive(Response::Error { code, text: b"" }), Ok(Received::Nothing));
+        assert_eq!((protocol.state, protocol.grabs), (State::Grabbing, 1));
+        protocol.receive(Response::NoJob).unwrap();
+        protocol.grab(Grab::All, &mut out);
+        assert_eq!(commands(&out), ["GRAB_JOB_ALL"]);
+    }
 }
 
 #[test]
@@ -156,7 +175,7 @@ fn an_error_or_no_answer_is_a_no() {
             protocol.receive(*answer).unwrap();
         }
         assert_eq!(protocol.assignment, Assignment::Refused);
-        assert!(!protocol.old);
+        assert_eq!(protocol.known, Grab::All);
         assert_eq!(wait(&mut protocol), ["GRAB_JOB"]);
         // Nothing is waited for any more that will not come.
         protocol.echo(1, b"x", &mut Vec::new());

@@ -149,7 +149,7 @@ impl Server {
 }
 
 fn peers(out: &mut Writer<'_>, peers: &[Arc<Counts>]) -> fmt::Result {
-    let help = "Whether the server that this one helps could be connected to when that was tried last";
+    let help = "Whether the server that this one helps was there when a connection to it was wanted last";
     let mut up = out.0.encode_descriptor("gearmand_peer_up", help, None, MetricType::Gauge)?;
     for peer in peers {
         up.encode_family(&[("peer", &*peer.peer)])?.encode_gauge(&u64::from(peer.is_up()))?;
