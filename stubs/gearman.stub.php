@@ -435,8 +435,8 @@ class GearmanClient
      * }
      * ```
      *
-     * @return bool false with a warning if there is no connection to wait for (GEARMAN_NO_ACTIVE_FDS) or the timeout
-     *     is over (GEARMAN_TIMEOUT).
+     * @return bool false: with a warning if there is no connection to wait for (GEARMAN_NO_ACTIVE_FDS); without one when the
+     *     timeout is over (GEARMAN_TIMEOUT).
      */
     public function wait(): bool {}
 

@@ -71,7 +71,7 @@ fn a_server_that_knows_none_is_of_no_use_to_a_worker() {
         async |worker| {
             let error = worker.next_job(None).await.unwrap_err();
             assert_eq!(error.code(), ReturnCode::UnexpectedPacket);
-            assert!(error.to_string().contains("it gives no jobs: Can't locate object method"), "{error}");
+            assert!(error.to_string().contains("it gives no jobs: Can\\'t locate object method"), "{error}");
         },
     );
 }

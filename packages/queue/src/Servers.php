@@ -29,10 +29,8 @@ final class Servers
     /** For connections that are made now. */
     public function options(): Options
     {
-        if ($this->isDoubted) {
+        if ($this->isDoubted || ($this->used !== $this->all && microtime(true) > $this->until)) {
             $this->passOver();
-        } elseif (microtime(true) > $this->until) {
-            $this->used = $this->all;
         }
 
         return $this->used;
@@ -53,7 +51,8 @@ final class Servers
         }
         $before = $this->used->servers;
         $answer = array_filter($this->all->servers, fn (string $server) => AdminText::answers($this->all, $server));
-        $this->used = $answer === [] ? $this->all : $this->all->withServers(array_values($answer));
+        $isPart = $answer !== [] && count($answer) < count($this->all->servers);
+        $this->used = $isPart ? $this->all->withServers(array_values($answer)) : $this->all;
         $this->until = microtime(true) + self::PAUSE;
 
         return $answer !== [] && $this->used->servers !== $before;

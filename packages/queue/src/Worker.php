@@ -24,9 +24,6 @@ final class Worker
     /** Of several servers gearman_rs's module leaves out one that has not answered for a second. In a shorter time all have. */
     private const ALL_ANSWER = 0.9;
 
-    /** Of those, the longest wait that is not taken for such a silence. */
-    private const LOOK = 0.4;
-
     /** @var array<int, self> Those with a job, with pecl's module. */
     private static array $busy = [];
 
@@ -49,10 +46,10 @@ final class Worker
     /** Does the module say that there is no job, though a server has not answered? */
     private readonly bool $leavesOut;
 
-    /** When all servers had last answered, as far as is known. */
-    private float $answered = 0.0;
+    /** Since when the servers are asked, without a wait in between. */
+    private float $asked = 0.0;
 
-    /** When the last take() ended, an answer was due. */
+    /** A server may have been left out since. */
     private bool $isOwed = false;
 
     private readonly int $process;
@@ -90,10 +87,10 @@ final class Worker
     public function take(float $wait): ?GearmanJob
     {
         $this->returned = false;
-        $this->answered = microtime(true);
+        $this->asked = microtime(true);
         $fiber = new Fiber($this->work(...));
         $job = $fiber->start(microtime(true) + $wait);
-        $this->isOwed = $this->mayBeOwed();
+        $this->noteSilence();
         if ($job !== null) {
             $this->fiber = $fiber;
             $this->keepForExit();
@@ -164,6 +161,7 @@ final class Worker
         // pecl's says that there is no job where there is no server, too; and of a server that it sleeps at it asks nothing before
         // wait() has seen that it was woken. wait() tells the one, and sees the other.
         $looked = !Module::isPecl();
+        $settled = false;
         $answerDue = microtime(true) + $this->options->timeout;
         while (true) {
             $this->worker->setTimeout((int) ceil($this->options->timeout * 1000));
@@ -174,16 +172,20 @@ final class Worker
             }
             if ($code === GEARMAN_NO_JOBS) {
                 // With that answer and nothing else: a job on its way would belong to nobody.
+                $this->noteSilence();
                 $left = $deadline - microtime(true);
-                if ($left <= 0 && $looked) {
+                if ($left > 0 || !$looked) {
+                    $this->wait(max(0, $left));
+                    $looked = true;
+                } elseif ($this->isOwed && !$settled && $this->allAnswer()) {
+                    // A job that came meanwhile is found by another look.
+                    $settled = true;
+                    $this->isOwed = false;
+                } else {
                     return null;
                 }
-                if (!$this->mayBeOwed()) {
-                    $this->answered = microtime(true);
-                }
-                $this->wait(max(0, $this->leavesOut ? min($left, self::LOOK) : $left));
-                $looked = true;
-                $answerDue = microtime(true) + $this->options->timeout;
+                $this->asked = microtime(true);
+                $answerDue = $this->asked + $this->options->timeout;
             } elseif (!in_array($code, [GEARMAN_IO_WAIT, GEARMAN_SUCCESS], true)) {
                 throw Module::unreachable($this->options, (string) $this->worker->error());
             } elseif (microtime(true) < $answerDue) {
@@ -196,9 +198,17 @@ final class Worker
         }
     }
 
-    private function mayBeOwed(): bool
+    private function noteSilence(): void
     {
-        return $this->leavesOut && microtime(true) - $this->answered > self::ALL_ANSWER;
+        $this->isOwed = $this->isOwed || ($this->leavesOut && microtime(true) - $this->asked > self::ALL_ANSWER);
+    }
+
+    /** Each server answers an echo behind what it was asked before. */
+    private function allAnswer(): bool
+    {
+        $this->worker->setTimeout(1000);
+
+        return @$this->worker->ping('?');
     }
 
     private function wait(float $seconds): void

@@ -17,7 +17,11 @@ use Throwable;
 final class GearmanLoopWorker
 {
     /** What poll() has come to when no server is there. It tries again by itself. */
-    private const OUTAGE = [GEARMAN_COULD_NOT_CONNECT, GEARMAN_LOST_CONNECTION, GEARMAN_GETADDRINFO];
+    private const OUTAGE = [
+        GEARMAN_COULD_NOT_CONNECT, GEARMAN_LOST_CONNECTION, GEARMAN_GETADDRINFO,
+        // Something else answers there.
+        GEARMAN_INVALID_MAGIC, GEARMAN_INVALID_COMMAND, GEARMAN_INVALID_PACKET, GEARMAN_UNEXPECTED_PACKET,
+    ];
 
     private readonly GearmanWorker $worker;
     private readonly Driver $loop;
