@@ -160,6 +160,7 @@ fn work_on_what_is_not_ones_own() {
 fn a_dead_workers_jobs_go_back_in_front() {
     let mut b = Bench::new();
     let (client, worker, other) = (b.connect(), b.worker(&["f"]), b.worker(&["f"]));
+    b.in_turn(worker);
     for workload in ["1", "2", "3"] {
         b.send(client, background("f", "", workload));
     }
@@ -174,8 +175,9 @@ fn a_dead_workers_jobs_go_back_in_front() {
     }
     // The second was only held, not tried.
     assert_eq!([1, 2, 3].map(|n| b.tries(n)), [1, 0, 0]);
+    // The other worker runs all at once.
     b.send(other, Request::CantDo(b"f"));
-    assert_eq!([1, 2, 3].map(|n| b.tries(n)), [2, 0, 0]);
+    assert_eq!([1, 2, 3].map(|n| b.tries(n)), [2, 1, 1]);
     check(&b);
 }
 
@@ -223,6 +225,7 @@ fn the_clock_of_a_job_starts_when_the_one_before_it_ends() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), b.connect());
     b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"2000") });
+    b.in_turn(worker);
     for _ in 0..2 {
         b.send(client, background("f", "", ""));
         b.send(worker, GRAB);
@@ -234,6 +237,44 @@ fn the_clock_of_a_job_starts_when_the_one_before_it_ends() {
     check(&b);
     b.tick(1);
     assert_eq!(b.broker.running, 0);
+}
+
+/// Workers in Go and Java run several jobs of one connection at once. They were taken for some that fetch jobs in advance: the
+/// second had all the time that the first took, and the death of its worker was no try of it.
+#[test]
+fn a_worker_that_runs_several_jobs_at_once() {
+    let mut b = Bench::with(|rules| rules.runs = Some(2));
+    let (client, worker) = (b.connect(), b.hurried());
+    for _ in 0..3 {
+        b.send(client, background("f", "", ""));
+    }
+    b.send(worker, GRAB);
+    b.tick(2);
+    b.send(worker, GRAB);
+    b.received(worker);
+    // What it asks for now is not about those that it has.
+    b.in_turn(worker);
+    b.send(worker, GRAB);
+    b.tick(3);
+    check(&b);
+    assert_eq!((b.broker.running, b.tries(1)), (2, 1), "five seconds from when each was given");
+    b.tick(2);
+    check(&b);
+    assert_eq!((b.broker.running, b.tries(2), b.tries(3)), (0, 1, 1));
+    for handle in ["H:1", "H:2", "H:3"] {
+        b.complete(worker, handle);
+    }
+    assert_eq!(b.received(worker).matches("ERROR").count(), 0);
+    assert_eq!(b.broker.jobs.len(), 0);
+
+    let worker = b.worker(&["f"]);
+    for _ in 0..2 {
+        b.send(client, background("f", "", ""));
+        b.send(worker, GRAB);
+    }
+    b.leave(worker);
+    assert_eq!((b.tries(4), b.tries(5)), (1, 1));
+    check(&b);
 }
 
 #[test]
