@@ -173,6 +173,17 @@ impl Broker {
         }
     }
 
+    /// A worker has a job no more: the next one that has it begins with nothing.
+    pub(super) fn forget_progress(&mut self, id: u32) {
+        let job = &mut self.jobs.arena[id];
+        if let Some(extra) = &mut job.extra {
+            (extra.numerator, extra.denominator) = (0, 0);
+        }
+        if let Some(member) = &mut self.membership {
+            member.progress.remove(&job.number);
+        }
+    }
+
     /// Is its worker on this job? Not while it still is on one that was taken from it.
     fn begun(&self, id: u32) -> bool {
         let worker = &self.sessions[self.jobs.arena[id].worker];

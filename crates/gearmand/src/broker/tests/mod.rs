@@ -181,6 +181,30 @@ fn a_dead_workers_jobs_go_back_in_front() {
     check(&b);
 }
 
+/// How far its dead worker had come was said of a job that waited, and of its next try.
+#[test]
+fn a_job_that_goes_back_is_as_far_as_a_new_one() {
+    let mut b = Bench::new();
+    b.set_policy("f", "retries=5 retry-on=fail backoff=0");
+    let (client, hurried) = (b.connect(), b.hurried());
+    b.send(client, background("f", "", ""));
+    b.received(client);
+    for end in ["death", "timeout", "retry"] {
+        let worker = if end == "timeout" { hurried } else { b.worker(&["f"]) };
+        assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|");
+        assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|1|0|0");
+        b.send(worker, work("H:1", Update::Status(b"100", b"100")));
+        assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|1|100|100");
+        match end {
+            "death" => b.leave(worker),
+            "timeout" => b.tick(5),
+            _ => b.send(worker, work("H:1", Update::Fail)),
+        }
+        assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|0|0|0", "{end}");
+    }
+    check(&b);
+}
+
 #[test]
 fn job_retries() {
     let mut b = Bench::with(|rules| rules.runs = Some(2));
