@@ -225,6 +225,10 @@ impl Server {
         }
         tasks.close().await;
         self.finish().await;
+        let unstored = self.shared.lock().broker.unstored();
+        if unstored > 0 {
+            tracing::warn!("background jobs that are gone with this server, as they were in memory alone: {unstored}");
+        }
         // Those who wait for a job over a connection of the server to itself learn that it does not come any more.
         self.shared.lock().close_all();
         if let Some(peers) = &mut peers {

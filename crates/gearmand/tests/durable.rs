@@ -227,6 +227,19 @@ fn a_file_that_is_no_queue_is_named_at_the_start() {
     let error = refused(&other, &["--libsqlite3-table=mine"]);
     assert!(error.contains("its columns are a, b"), "{error}");
 
+    // One of an old C gearmand says how to mend it.
+    let old = folder.file("old.db");
+    let table = "CREATE TABLE gearman_queue (unique_key TEXT, function_name TEXT, priority INTEGER, data BLOB,
+                     PRIMARY KEY (unique_key, function_name));
+                 INSERT INTO gearman_queue VALUES ('k', 'f', 1, 'x')";
+    Connection::open(&old).unwrap().execute_batch(table).unwrap();
+    let error = refused(&old, &[]);
+    let mend = &error[error.find("ALTER TABLE").expect(&error)..];
+    Connection::open(&old).unwrap().execute_batch(mend.lines().next().unwrap()).unwrap();
+    let server = start(&old, &folder);
+    assert_eq!(peer(&server).ask(GET_STATUS, &[b"H:1"]), (STATUS_RES, "H:1\\x001\\x000\\x000\\x000".into()));
+    drop(server);
+
     let strange = folder.file("strange.db");
     drop(start(&strange, &folder));
     let insert = "INSERT INTO gearman_queue VALUES ('k', 'f', 7, 'x', 0)";

@@ -1,7 +1,9 @@
 //! The program as a service: ends that wait for jobs, the service manager, syslog.
 
 use crate::process::{Folder, Running, gearmand, stderr};
-use crate::util::{CAN_DO, CAN_DO_TIMEOUT, ERROR, GRAB_JOB, JOB_ASSIGN, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE};
+use crate::util::{
+    CAN_DO, CAN_DO_TIMEOUT, ERROR, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE,
+};
 use crate::wire::Wire;
 use nix::sys::signal::Signal;
 use std::os::linux::net::SocketAddrExt;
@@ -60,6 +62,30 @@ fn sigusr1_waits_for_a_job_that_takes_longer_than_the_patience() {
             job.finish();
             assert!(server.child.wait().unwrap().success());
         }
+    }
+}
+
+/// A drain hands out no more jobs, and those that waited were gone without a word.
+#[test]
+fn the_end_says_how_many_jobs_are_gone_with_it() {
+    let folder = Folder::new("gone");
+    let queue = format!("--libsqlite3-db={}", folder.file("queue.db"));
+    let durable = ["--queue-type=libsqlite3", queue.as_str()];
+    for (signal, options, times) in
+        [(Signal::SIGUSR1, &[][..], 1), (Signal::SIGTERM, &[][..], 1), (Signal::SIGUSR1, &durable[..], 0)]
+    {
+        let mut server = Running::start(options, &folder);
+        let mut client = Wire::new(server.connect());
+        // Of the one that it waits for the client is told otherwise.
+        for command in [SUBMIT_JOB_BG, SUBMIT_JOB_BG, SUBMIT_JOB] {
+            assert_eq!(client.ask(command, &[b"f", b"", b"x"]).0, JOB_CREATED);
+        }
+        server.signal(signal);
+        assert!(server.child.wait().unwrap().success());
+        let log = server.rest();
+        let told = log.iter().filter(|line| line.starts_with("WARNING") && line.ends_with("in memory alone: 2"));
+        assert_eq!(told.count(), times, "{log:?}");
+        assert_eq!(log.iter().filter(|line| line.contains("in memory alone")).count(), times, "{log:?}");
     }
 }
 

@@ -107,7 +107,7 @@ impl Broker {
 
     /// RESET_ABILITIES. All jobs that it still runs go back.
     pub(super) fn reset_abilities(&mut self, now: &Now, session: u32, outgoing: &mut Outgoing) {
-        // From the last to the first, whatever their functions: the first is in front again, and no other one was begun.
+        // From the last to the first, whatever their functions: the first is in front again, and of those that are run in turn no other was begun.
         while let Some(job) = self.sessions[session].running.tail() {
             self.give_back(now, job, outgoing);
         }
@@ -291,7 +291,7 @@ impl Broker {
         of.queue.take(&mut self.jobs.arena, priority, job);
         of.running += 1;
         self.running += 1;
-        self.sessions[session].running.push_back(&mut self.jobs.arena, job);
+        self.sessions[session].get(&mut self.jobs.arena, job);
         let assigned = &mut self.jobs.arena[job];
         (assigned.state, assigned.worker) = (State::Running, session);
         let begin = now.microseconds();
@@ -302,7 +302,7 @@ impl Broker {
         if of.limiter.is_some() {
             self.use_up(now, function);
         }
-        if self.sessions[session].running.len() == 1 {
+        if self.sessions[session].has_come_to(job) {
             self.start_clock(now, job);
         }
         self.row_begun(job);

@@ -448,6 +448,7 @@ impl Broker {
             State::Running => {
                 job.worker = NONE;
                 self.stop_clock(id);
+                self.forget_progress(id);
                 self.sessions[worker].running.remove(&mut self.jobs.arena, id);
                 self.functions[function].running -= 1;
                 self.running -= 1;

@@ -145,9 +145,10 @@ impl Broker {
         }
     }
 
-    /// The job that a worker is now on, of those it has, gets its time.
+    /// The job that a worker is now on, of those that it runs in turn, gets its time.
     pub(super) fn next_on(&mut self, now: &Now, worker: u32) {
-        if let Some(next) = self.sessions.get(worker).and_then(|worker| worker.running.head()) {
+        let in_turn = self.sessions.get(worker).filter(|worker| worker.in_turn);
+        if let Some(next) = in_turn.and_then(|worker| worker.running.head()) {
             self.start_clock(now, next);
         }
     }
@@ -172,10 +173,21 @@ impl Broker {
         }
     }
 
-    /// Is its worker on this job? It is on the oldest of those it has; unless it still is on one that was taken from it.
+    /// A worker has a job no more: the next one that has it begins with nothing.
+    pub(super) fn forget_progress(&mut self, id: u32) {
+        let job = &mut self.jobs.arena[id];
+        if let Some(extra) = &mut job.extra {
+            (extra.numerator, extra.denominator) = (0, 0);
+        }
+        if let Some(member) = &mut self.membership {
+            member.progress.remove(&job.number);
+        }
+    }
+
+    /// Is its worker on this job? Not while it still is on one that was taken from it.
     fn begun(&self, id: u32) -> bool {
         let worker = &self.sessions[self.jobs.arena[id].worker];
-        worker.running.head() == Some(id) && !worker.late
+        worker.has_come_to(id) && !worker.late
     }
 
     /// Nobody gets this job any more: those who wait for it are told that it failed.
@@ -196,7 +208,8 @@ impl Broker {
             // It does not know yet, or never will.
             let on_it = self.begun(id);
             let worker = &mut self.sessions[worker];
-            (worker.lost, worker.late) = (number, worker.late || on_it);
+            worker.lost = number;
+            worker.late |= worker.in_turn && on_it;
         }
         worker
     }
@@ -228,7 +241,7 @@ impl Broker {
         let (tried, job) = (self.begun(id), &self.jobs.arena[id]);
         let number = job.number;
         let worker = job.worker;
-        self.sessions[worker].late = true;
+        self.sessions[worker].late = self.sessions[worker].in_turn;
         if tried && self.has_failed(now, id, Reason::Timeout, outgoing) {
             if self.jobs.by_number(number).is_some() {
                 self.sessions[worker].runs_over(number);

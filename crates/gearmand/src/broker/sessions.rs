@@ -3,7 +3,8 @@
 //! Knows nothing of sockets; a connection's number is the link to its socket. What a session holds of jobs and
 //! functions are their numbers: the broker keeps both sides true.
 
-use crate::broker::arena::NONE;
+use crate::broker::arena::{Arena, NONE};
+use crate::broker::jobs::Job;
 use crate::broker::queue::List;
 use crate::rights::Access;
 use gearman_core::protocol::message::Grab;
@@ -24,8 +25,10 @@ pub(crate) struct Session {
     pub(crate) id: Option<Box<[u8]>>,
     /// What it can do, in the order in which it is asked within a priority.
     pub(crate) abilities: VecDeque<Ability>,
-    /// The jobs that it runs, oldest first. It is on the first of them.
+    /// The jobs that it has, oldest first.
     pub(crate) running: List,
+    /// It runs them one behind the other, and is on the first of them: see [`Session::get`].
+    pub(crate) in_turn: bool,
     /// The first of the jobs that it waits for, see [`Waiter`].
     pub(crate) waits: u32,
     /// How many those are.
@@ -55,7 +58,8 @@ pub(crate) struct Session {
     /// The number of the job that failed last while it had it, because it was tried too often or an operator wanted
     /// it so; 0 for none. It does not know.
     pub(crate) lost: u64,
-    /// It is still on a job that was taken from it, as far as we know: those that it has are not begun.
+    /// It is still on a job that was taken from it, as far as we know: those that it has are not begun. Only where it runs them in
+    /// turn.
     pub(crate) late: bool,
     /// Wants exceptions as exceptions.
     pub(crate) exceptions: bool,
@@ -120,6 +124,7 @@ impl Session {
             id: None,
             abilities: VecDeque::new(),
             running: List::default(),
+            in_turn: false,
             waits: NONE,
             waiting: 0,
             asleep: 0,
@@ -139,6 +144,21 @@ impl Session {
             access: None,
             role: Role::Own,
         }
+    }
+
+    /// Gets a job. Our workers fetch jobs in advance and run them one behind the other; they ask for `attempts` ahead of the
+    /// first, or for direct assignment. Any other worker that asks for a job while it has one runs both at once, as some in Go and
+    /// Java do: it is on all that it has. What it is may not change while it has any.
+    pub(crate) fn get(&mut self, jobs: &mut Arena<Job>, job: u32) {
+        if self.running.is_empty() {
+            self.in_turn = self.direct || self.notices.attempts;
+        }
+        self.running.push_back(jobs, job);
+    }
+
+    /// Whether no other of its jobs comes before this one.
+    pub(crate) fn has_come_to(&self, job: u32) -> bool {
+        !self.in_turn || self.running.head() == Some(job)
     }
 
     /// A timeout takes a job from it.

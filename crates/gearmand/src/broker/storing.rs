@@ -152,6 +152,11 @@ impl Broker {
         }
     }
 
+    /// How many jobs that nobody needs to wait for are in memory alone.
+    pub(crate) fn unstored(&self) -> usize {
+        self.jobs.arena.iter().filter(|(_, job)| job.background && !job.stored).count()
+    }
+
     /// The changes of this round, for the durable queue; `None` where nothing changed.
     pub(crate) fn take_changes(&mut self) -> Option<Batch> {
         self.changes.take()

@@ -320,6 +320,11 @@ impl Held {
         owned.map(|row| row.progress = true).is_some()
     }
 
+    /// Was the store told how far a job is?
+    pub(crate) fn has_progress(&self, id: u64) -> bool {
+        self.rows.get(&id).is_some_and(|row| row.progress)
+    }
+
     /// A row is not held any more.
     pub(crate) fn remove(&mut self, id: u64) -> Option<Removed> {
         self.set(id, State::Ending);

@@ -263,6 +263,9 @@ impl Member {
 
     /// A worker has a job no more, which waits for another one.
     pub(crate) fn wait(&mut self, id: u64) {
+        if self.held.has_progress(id) {
+            self.changes.progress(id, 0, 0);
+        }
         self.held.wait(id);
     }
 

@@ -174,7 +174,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE", value_parser = text)]
     pub policy_file: Option<String>,
 
-    /// Both protocols are always spoken
+    /// HTTP is spoken where --http-port says so, or --http-listen; C's port is 8080
     #[arg(short = 'r', long, help_heading = WITHOUT, value_name = "NAME", value_parser = text)]
     pub protocol: Option<String>,
 
@@ -448,10 +448,13 @@ impl Options {
         let spoken = self.ssl || self.listen.iter().chain(&self.http_listen).any(encrypted);
         let http = self.http_port.is_some() || !self.http_listen.is_empty();
         let peers = self.peer.iter().any(|word| word.contains("tls://"));
+        // C's server speaks it at 8080 then. This one would have to refuse the start where it listens at all addresses.
+        let asks_for_http = self.protocol.as_deref() == Some("http");
         let unused = [
             (!http && self.http_token_file.is_some(), "--http-token-file without --http-listen"),
             (self.hashtable_buckets.is_some(), "--hashtable-buckets"),
-            (self.protocol.is_some(), "--protocol"),
+            (asks_for_http && !http, "--protocol http without --http-port 8080"),
+            (self.protocol.is_some() && !asks_for_http, "--protocol"),
             (self.round_robin, "--round-robin"),
             (!spoken && self.ssl_certificate.is_some(), "--ssl-certificate without --ssl"),
             (!spoken && self.ssl_key.is_some(), "--ssl-key without --ssl"),

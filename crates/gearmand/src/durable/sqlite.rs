@@ -301,7 +301,14 @@ fn check_columns(db: &Connection, table: &str) -> Result<(), String> {
     if names == wanted {
         return Ok(());
     }
-    Err(format!("its columns are {}, not {}: name another by --libsqlite3-table", names.join(", "), wanted.join(", ")))
+    let (found, table) = (names.join(", "), quoted(table));
+    if names == wanted[..4] {
+        return Err(format!(
+            "its columns are {found}, as of a C gearmand without delayed jobs: add the one that is missing by \
+             ALTER TABLE {table} ADD COLUMN when_to_run INTEGER"
+        ));
+    }
+    Err(format!("its columns are {found}, not {}: name another by --libsqlite3-table", wanted.join(", ")))
 }
 
 /// The file, with the table. Nothing is written where that is there already.

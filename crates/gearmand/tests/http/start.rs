@@ -62,6 +62,17 @@ fn http_at_the_port_of_clients_and_workers_is_an_error() {
     assert!(check(&["-p", "0", "--http-listen", "127.0.0.1:0"]).0);
 }
 
+/// C's server speaks HTTP at 8080 for this word alone. Here it was remarked as if HTTP were spoken all the time.
+#[test]
+fn who_asks_for_http_as_in_c_is_told_the_option() {
+    let wanted = "gearmand: --protocol http without --http-port 8080 is without effect\n";
+    for given in [&["-r", "http"][..], &["--protocol=http"]] {
+        assert_eq!(check(given), (true, wanted.into()));
+    }
+    assert_eq!(check(&["-r", "http", "--http-port", "8080"]), (true, String::new()));
+    assert_eq!(check(&["-r", "gear"]), (true, "gearmand: --protocol is without effect\n".into()));
+}
+
 #[test]
 fn what_is_to_be_thought_of_with_tokens_is_remarked() {
     let folder = Folder::new("http-remarks");

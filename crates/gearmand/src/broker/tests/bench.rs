@@ -146,6 +146,11 @@ impl Bench {
         worker
     }
 
+    /// From now on this worker runs jobs one behind the other, as ours do.
+    pub(crate) fn in_turn(&mut self, worker: u32) {
+        assert_eq!(self.ask(worker, Request::Option(b"attempts")), "OPTION_RES attempts");
+    }
+
     /// Workers of `f` that sleep, in this order.
     pub(crate) fn sleepers(&mut self, n: usize) -> Vec<u32> {
         let workers: Vec<u32> = (0..n).map(|_| self.worker(&["f"])).collect();

@@ -224,6 +224,7 @@ fn a_late_result_is_no_try() {
 fn those_that_the_worker_has_in_advance() {
     let mut b = Bench::with(|rules| rules.runs = Some(1));
     let (client, worker) = (b.connect(), b.hurried());
+    b.in_turn(worker);
     for workload in ["1", "2", "3"] {
         b.send(client, background("f", "", workload));
         b.send(worker, GRAB);
@@ -253,6 +254,7 @@ fn those_that_the_worker_has_in_advance() {
 fn the_death_of_a_worker_that_was_late_is_no_try_of_the_next_job() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), b.hurried());
+    b.in_turn(worker);
     for workload in ["1", "2"] {
         b.send(client, background("f", "", workload));
         b.send(worker, GRAB);

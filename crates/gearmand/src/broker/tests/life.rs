@@ -119,6 +119,7 @@ fn a_running_job_goes_back_where_its_policy_does_not_count_how_its_try_ended() {
 #[test]
 fn a_running_job_goes_back_at_once_that_was_not_begun() {
     let (mut b, client, worker) = begin("retries=1 backoff=1h");
+    b.in_turn(worker);
     b.send(client, background("f", "", "in advance"));
     b.send(worker, GRAB);
     b.send(worker, GRAB);
@@ -133,6 +134,7 @@ fn of_jobs_of_several_functions_the_first_alone_was_begun() {
     for resets in [false, true] {
         let mut b = Bench::new();
         let (client, worker) = (b.connect(), b.worker(&["f", "g"]));
+        b.in_turn(worker);
         for function in ["f", "g", "g", "f"] {
             b.send(client, background(function, "", ""));
             b.send(worker, GRAB);

@@ -160,6 +160,7 @@ fn work_on_what_is_not_ones_own() {
 fn a_dead_workers_jobs_go_back_in_front() {
     let mut b = Bench::new();
     let (client, worker, other) = (b.connect(), b.worker(&["f"]), b.worker(&["f"]));
+    b.in_turn(worker);
     for workload in ["1", "2", "3"] {
         b.send(client, background("f", "", workload));
     }
@@ -174,8 +175,33 @@ fn a_dead_workers_jobs_go_back_in_front() {
     }
     // The second was only held, not tried.
     assert_eq!([1, 2, 3].map(|n| b.tries(n)), [1, 0, 0]);
+    // The other worker runs all at once.
     b.send(other, Request::CantDo(b"f"));
-    assert_eq!([1, 2, 3].map(|n| b.tries(n)), [2, 0, 0]);
+    assert_eq!([1, 2, 3].map(|n| b.tries(n)), [2, 1, 1]);
+    check(&b);
+}
+
+/// How far its dead worker had come was said of a job that waited, and of its next try.
+#[test]
+fn a_job_that_goes_back_is_as_far_as_a_new_one() {
+    let mut b = Bench::new();
+    b.set_policy("f", "retries=5 retry-on=fail backoff=0");
+    let (client, hurried) = (b.connect(), b.hurried());
+    b.send(client, background("f", "", ""));
+    b.received(client);
+    for end in ["death", "timeout", "retry"] {
+        let worker = if end == "timeout" { hurried } else { b.worker(&["f"]) };
+        assert_eq!(b.ask(worker, GRAB), "JOB_ASSIGN H:1|f|");
+        assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|1|0|0");
+        b.send(worker, work("H:1", Update::Status(b"100", b"100")));
+        assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|1|100|100");
+        match end {
+            "death" => b.leave(worker),
+            "timeout" => b.tick(5),
+            _ => b.send(worker, work("H:1", Update::Fail)),
+        }
+        assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|0|0|0", "{end}");
+    }
     check(&b);
 }
 
@@ -223,6 +249,7 @@ fn the_clock_of_a_job_starts_when_the_one_before_it_ends() {
     let mut b = Bench::new();
     let (client, worker) = (b.connect(), b.connect());
     b.send(worker, Request::CanDo { function: b"f", timeout: Some(b"2000") });
+    b.in_turn(worker);
     for _ in 0..2 {
         b.send(client, background("f", "", ""));
         b.send(worker, GRAB);
@@ -234,6 +261,44 @@ fn the_clock_of_a_job_starts_when_the_one_before_it_ends() {
     check(&b);
     b.tick(1);
     assert_eq!(b.broker.running, 0);
+}
+
+/// Workers in Go and Java run several jobs of one connection at once. They were taken for some that fetch jobs in advance: the
+/// second had all the time that the first took, and the death of its worker was no try of it.
+#[test]
+fn a_worker_that_runs_several_jobs_at_once() {
+    let mut b = Bench::with(|rules| rules.runs = Some(2));
+    let (client, worker) = (b.connect(), b.hurried());
+    for _ in 0..3 {
+        b.send(client, background("f", "", ""));
+    }
+    b.send(worker, GRAB);
+    b.tick(2);
+    b.send(worker, GRAB);
+    b.received(worker);
+    // What it asks for now is not about those that it has.
+    b.in_turn(worker);
+    b.send(worker, GRAB);
+    b.tick(3);
+    check(&b);
+    assert_eq!((b.broker.running, b.tries(1)), (2, 1), "five seconds from when each was given");
+    b.tick(2);
+    check(&b);
+    assert_eq!((b.broker.running, b.tries(2), b.tries(3)), (0, 1, 1));
+    for handle in ["H:1", "H:2", "H:3"] {
+        b.complete(worker, handle);
+    }
+    assert_eq!(b.received(worker).matches("ERROR").count(), 0);
+    assert_eq!(b.broker.jobs.len(), 0);
+
+    let worker = b.worker(&["f"]);
+    for _ in 0..2 {
+        b.send(client, background("f", "", ""));
+        b.send(worker, GRAB);
+    }
+    b.leave(worker);
+    assert_eq!((b.tries(4), b.tries(5)), (1, 1));
+    check(&b);
 }
 
 #[test]

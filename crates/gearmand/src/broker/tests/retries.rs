@@ -95,6 +95,7 @@ fn a_job_that_was_not_begun_is_not_given_up() {
     let mut b = Bench::with(|rules| rules.runs = Some(1));
     let (client, worker) = b.pair();
     b.policy("retries=10 backoff=0");
+    assert_eq!(b.ask(worker, Request::Option(b"all-yours")), "OPTION_RES all-yours", "it runs them in turn");
     b.send(client, background("f", "", ""));
     b.send(client, background("f", "", ""));
     b.fail(worker, Update::Fail);

@@ -376,7 +376,7 @@ fn of_a_function_with_limits_no_more_is_claimed_than_can_run_now_and_when_the_st
 }
 
 #[test]
-fn only_the_last_that_was_said_of_a_jobs_progress_is_stored_and_forgotten_when_it_is_over() {
+fn only_the_last_that_was_said_of_a_jobs_progress_is_stored_and_forgotten_when_it_waits_or_is_over() {
     let mut pair = Pair::new();
     pair.member.push(&batch(|changes| add(changes, 1, "")));
     pair.answer(inserts, Ok(Answer::Inserted(vec![Inserted::Stored])));
@@ -391,6 +391,8 @@ fn only_the_last_that_was_said_of_a_jobs_progress_is_stored_and_forgotten_when_i
     (1..9).for_each(|id| pair.member.progress(id, 1, 9));
     pair.member.progress(1, 2, 9);
     settle(&mut pair, &[Settle::Progress { id: 1, numerator: 2, denominator: 9 }]);
+    pair.member.wait(1);
+    settle(&mut pair, &[Settle::Progress { id: 1, numerator: 0, denominator: 0 }]);
     let mut changes = PendingChanges::default();
     changes.set(b"", b"");
     changes.take();

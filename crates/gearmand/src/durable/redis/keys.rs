@@ -19,6 +19,8 @@ pub(super) struct Keys {
     pub(super) settings: Vec<u8>,
     /// The numbers of dead letters, by the time of their deaths.
     pub(super) dead: Vec<u8>,
+    /// A job before it is moved to its key.
+    pub(super) made: Vec<u8>,
 }
 
 impl Keys {
@@ -36,6 +38,7 @@ impl Keys {
             version: ours("version"),
             settings: ours("settings"),
             dead: ours("dead"),
+            made: ours("made"),
         })
     }
 

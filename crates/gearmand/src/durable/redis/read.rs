@@ -80,14 +80,21 @@ fn letters(lock: &Mutex<Lock>, keys: &Keys) -> Result<Vec<(u64, u64)>, Failure> 
 fn number(lock: &Mutex<Lock>, keys: &Keys, dead: &HashSet<u64>, last: u64) -> Result<(Numbered, u64), Failure> {
     let found = scan(lock, keys)?;
     let (mut jobs, mut none, mut ids) = (Vec::with_capacity(found.len()), Vec::new(), HashSet::new());
+    let mut others = Vec::new();
     for page in found.chunks(PAGE * 10) {
         let wire = &mut locked(lock).wire;
         for key in page {
             wire.push(&[b"HGET", key, b"id"]);
         }
         for (key, reply) in page.iter().zip(wire.answers().map_err(super::lost)?) {
-            if let Some(error) = reply.error() {
-                return Err(wrong(key, &format!("{error}; name another prefix by --redis-prefix")));
+            match reply.error() {
+                None => {}
+                Some(error) if error.starts_with("WRONGTYPE") => {
+                    others.push(key.clone());
+                    none.push(key.clone());
+                    continue;
+                }
+                Some(error) => return Err(no_job(key, error)),
             }
             let id = reply.bytes().and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse::<u64>().ok());
             match id.filter(|id| (1..MAX_ID).contains(id) && !dead.contains(id) && ids.insert(*id)) {
@@ -96,6 +103,7 @@ fn number(lock: &Mutex<Lock>, keys: &Keys, dead: &HashSet<u64>, last: u64) -> Re
             }
         }
     }
+    make_hashes(lock, keys, &others)?;
     let mut largest = ids.iter().copied().max().unwrap_or_default().max(last);
     for page in none.chunks(PAGE) {
         let wire: &mut Wire = &mut locked(lock).wire;
@@ -108,6 +116,36 @@ fn number(lock: &Mutex<Lock>, keys: &Keys, dead: &HashSet<u64>, last: u64) -> Re
     }
     jobs.sort_unstable();
     Ok((jobs, largest))
+}
+
+/// C gearmand up to 1.1.15 kept the workload alone, in a string. It becomes a hash; what is there is always the one or the other.
+fn make_hashes(lock: &Mutex<Lock>, keys: &Keys, strings: &[Vec<u8>]) -> Result<(), Failure> {
+    for page in strings.chunks(PAGE) {
+        let wire = &mut locked(lock).wire;
+        for key in page {
+            wire.push(&[b"GET", key]);
+        }
+        let found = wire.answers().map_err(super::lost)?;
+        if let Some((key, error)) = page.iter().zip(&found).find_map(|(key, reply)| Some((key, reply.error()?))) {
+            return Err(no_job(key, error));
+        }
+        for (key, data) in page.iter().zip(found).filter_map(|(key, reply)| Some((key, reply.bytes()?))) {
+            wire.push(&[b"HSET", &keys.made, b"data", &data, b"priority", b"1"]);
+            wire.push(&[b"RENAME", &keys.made, key]);
+            wire.send_some().map_err(super::lost)?;
+        }
+        all(wire)?;
+    }
+    if !strings.is_empty() {
+        let n = strings.len();
+        tracing::info!(target: "gearmand::notice", "{n} jobs of a C gearmand before 1.1.16 are hashes now");
+    }
+    Ok(())
+}
+
+/// Something else is there.
+fn no_job(key: &[u8], error: &str) -> Failure {
+    wrong(key, &format!("{error}; name another prefix by --redis-prefix"))
 }
 
 fn scan(lock: &Mutex<Lock>, keys: &Keys) -> Result<Vec<Vec<u8>>, Failure> {

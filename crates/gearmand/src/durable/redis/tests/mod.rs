@@ -75,6 +75,26 @@ fn keys_that_were_changed_by_hand() {
     assert_eq!(of, [(1, "a"), (2, "b"), (4, "copy"), (5, "dead"), (6, "none")]);
 }
 
+/// C's jobs were strings until 2017. The start ended with "name another prefix".
+#[test]
+fn strings_of_old_versions_of_c_are_jobs() {
+    let Some(prefix) = prefix() else { return };
+    prefix.c_adds("c", "f");
+    prefix.cli("SET PREFIX-f-b x");
+    prefix.cli("SET PREFIX-f-a x");
+    let of_c = crate::durable::tests::Stored { data: b"of C".to_vec(), ..job(3, "c", None) };
+    let jobs = [job(1, "a", None), job(2, "b", None), of_c];
+    for _ in 0..2 {
+        let mut queue = prefix.open().unwrap();
+        let (read, last) = read_all(&mut *queue).unwrap();
+        assert_eq!((&read.jobs[..], last), (&jobs[..], 3));
+    }
+    assert_eq!(prefix.cli("HGET PREFIX-f-a priority"), Reply::Bytes(b"1".to_vec()));
+    assert_eq!(prefix.cli("EXISTS gearmand:PREFIX:made"), Reply::Number(0));
+    commit(&mut *prefix.open().unwrap(), &jobs.map(Made::Done)).unwrap();
+    assert_eq!(prefix.c_counts(), 0);
+}
+
 /// Those of functions with hyphens were as a client's may be.
 #[test]
 fn keys_of_earlier_versions_are_read_and_removed() {
@@ -135,7 +155,7 @@ fn keys_that_cannot_be_read_end_the_start() {
         ("HSET PREFIX-f-b priority 7", "its key PREFIX-f-b: its priority is 7"),
         ("HSET PREFIX-f-b tries many", "its tries is no number"),
         ("HDEL PREFIX-f-b data", "it has no data"),
-        ("SET PREFIX-f-x 5", "its key PREFIX-f-x: WRONGTYPE"),
+        ("RPUSH PREFIX-f-x 5", "its key PREFIX-f-x: WRONGTYPE"),
         ("HSET gearmand:PREFIX:dead:3 priority 9", "its key gearmand:PREFIX:dead:3: its priority is 9"),
         ("SET gearmand:PREFIX:version 2", "a newer gearmand"),
     ] {
