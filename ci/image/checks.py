@@ -32,6 +32,8 @@ def described(folder):
     assert int(user) > 0 and int(group) > 0, CONFIG["User"]
     assert CONFIG["Entrypoint"] == ["gearmand"], CONFIG["Entrypoint"]
     assert CONFIG["Healthcheck"]["Test"][0] == "CMD", CONFIG["Healthcheck"]
+    # A server that read a long queue was unhealthy after a minute.
+    assert CONFIG["Healthcheck"]["StartPeriod"] == 600 * 10**9, CONFIG["Healthcheck"]
     assert CONFIG["StopSignal"] == "SIGTERM", CONFIG["StopSignal"]
     assert list(CONFIG["Volumes"]) == ["/var/lib/gearmand"], CONFIG["Volumes"]
     assert list(CONFIG["ExposedPorts"]) == ["4730/tcp"], CONFIG["ExposedPorts"]

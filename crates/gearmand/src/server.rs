@@ -214,8 +214,10 @@ impl Server {
                 told = next(&mut self.told) => self.shared.with_state(|state| state.told(told)),
             }
             let wish = *stop.borrow_and_update();
-            if wish == Stop::Drain && self.shared.with_state(State::drain) {
+            if wish == Stop::Drain && !self.shared.lock().broker.is_draining() {
+                // First: clients that a drain sends away connect anew, and not to this server.
                 tasks.close().await;
+                self.shared.with_state(State::drain);
                 tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");
             }
             let state = self.shared.lock();
@@ -466,6 +468,7 @@ fn connect_itself(threads: &Threads<PerThread>, name: &str, forwards: bool) -> i
         return Err(io::Error::other("there are as many connections as there may be"));
     }
     let session = insert(&mut state, shared, thread, stream, None, name.into());
+    state.broker.set_stays(session);
     if forwards {
         state.broker.set_forwards(session);
     }

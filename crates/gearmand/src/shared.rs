@@ -491,10 +491,11 @@ impl State {
         if !self.outgoing.sent(in_flight) {
             return;
         }
+        let wakes = rest || self.broker.may_go(session);
         match written {
             Err(error) => self.close(session, error.to_string()),
-            // Its task waits for a socket that is full, or for the peer to have read.
-            Ok(()) => self.connection(session).filter(|c| rest || c.full).map_or((), |c| c.wake()),
+            // Its task waits for a socket that is full, for the peer to have read, or for the last that it is told in a drain.
+            Ok(()) => self.connection(session).filter(|c| wakes || c.full).map_or((), |c| c.wake()),
         }
         self.check_finished();
     }

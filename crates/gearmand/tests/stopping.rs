@@ -43,6 +43,46 @@ async fn drain_lets_running_jobs_end() {
     timeout(LONG, server.task).await.unwrap().unwrap().unwrap();
 }
 
+/// They kept their connections, and all that they sent was refused for as long as the longest job took, while another server was well.
+#[tokio::test]
+async fn a_drain_sends_clients_away_that_wait_for_nothing() {
+    let server = Server::start().await;
+    let (mut silent, mut idle, mut waiting) = (server.peer().await, server.peer().await, server.peer().await);
+    let (_, long) = idle.ask(SUBMIT_JOB_BG, &[&b"long"[..], b"", b"x"]).await;
+    let short = waiting.submit("short", "", b"x").await;
+    let (mut on_long, mut on_short) = (server.worker(&["long"]).await, server.worker(&["short"]).await);
+    on_long.grab(&[&long, b"long", b"x"]).await;
+    on_short.grab(&[&short, b"short", b"x"]).await;
+    let mut asleep = server.worker(&["short"]).await;
+    asleep.sleep().await;
+    let mut operator = server.peer().await;
+    let process = format!("OK {}\n", std::process::id());
+    operator.text("getpid\n", &process).await;
+    // Of this one the server has the first half of a packet.
+    let mut slow = server.peer().await;
+    let echo = packet(b"\0REQ", ECHO_REQ, &[&b"late"[..]]);
+    let (first, second) = echo.split_at(echo.len() / 2);
+    slow.raw(&[&packet(b"\0REQ", ECHO_REQ, &[&b"sync"[..]])[..], first].concat()).await;
+    slow.expect(ECHO_RES, &[&b"sync"[..]]).await;
+
+    server.stop.send(Stop::Drain).unwrap();
+    timeout(LONG, idle.ends()).await.unwrap();
+    timeout(LONG, silent.ends()).await.unwrap();
+    slow.raw(second).await;
+    slow.expect(ECHO_RES, &[&b"late"[..]]).await;
+    timeout(LONG, slow.ends()).await.unwrap();
+    assert_eq!(waiting.ask(SUBMIT_JOB_BG, &[&b"long"[..], b"", b""]).await.0, ERROR);
+    operator.text("getpid\n", &process).await;
+    asleep.sync().await;
+    on_short.send(WORK_COMPLETE, &[&short, b"result"]).await;
+    waiting.expect(WORK_COMPLETE, &[&short, b"result"]).await;
+    timeout(LONG, waiting.ends()).await.unwrap();
+    operator.text("getpid\n", &process).await;
+    assert!(!server.task.is_finished(), "one still runs");
+    on_long.send(WORK_COMPLETE, &[&long, b""]).await;
+    timeout(LONG, server.task).await.unwrap().unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn stop_ends_a_drain() {
     let server = Server::start().await;

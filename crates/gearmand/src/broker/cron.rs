@@ -46,6 +46,11 @@ impl Cron {
         Ok(cron)
     }
 
+    /// Whether it names hours. Else it is for every hour that there is.
+    pub(crate) fn names_hours(&self) -> bool {
+        self.hours
+    }
+
     /// The first run that is later than `now`, both in time since 1970; `None`: before the end of the calendar there is none.
     pub(crate) fn next(&self, now: Duration, zone: &TimeZone) -> Option<u64> {
         let now = SignedDuration::try_from(now).and_then(Timestamp::from_duration).ok()?;

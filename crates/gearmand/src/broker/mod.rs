@@ -390,6 +390,16 @@ impl Broker {
         self.draining && self.running == 0 && !self.sessions.iter().any(|(_, session)| waited_for(session))
     }
 
+    /// This server drains, and is of no more use to a connection: whatever it asks for, another server does.
+    pub(crate) fn may_go(&self, session: u32) -> bool {
+        self.draining && self.sessions.get(session).is_some_and(Session::is_idle_client)
+    }
+
+    /// A drain does not end this connection: see [`Broker::may_go`].
+    pub(crate) fn set_stays(&mut self, session: u32) {
+        self.sessions[session].stays = true;
+    }
+
     /// From now on no jobs are taken, and none handed out. False: that was so before.
     pub(crate) fn drain(&mut self) -> bool {
         self.idle_changed = true;

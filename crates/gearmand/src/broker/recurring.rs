@@ -19,7 +19,8 @@ use std::time::Duration;
 pub(super) const SCHEDULE: &str = "schedule ";
 /// A run that is later than this was missed: the server did not run, its machine slept, or its clock was set.
 const LATE: Duration = Duration::from_secs(60);
-/// A clock that is set back by more was wrong before: what was planned by it is planned anew. By less, what ran does not run again.
+/// A clock that is set back by more was wrong before: what was planned by it is planned anew. By less, what ran at hours that it
+/// names does not run again.
 const BACK: Duration = Duration::from_secs(3 * 3600);
 /// A run whose job could not be stored is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -43,7 +44,7 @@ pub(crate) struct Schedule {
 #[derive(Debug, Default)]
 pub(crate) struct Recurring {
     entries: Vec<Entry>,
-    /// When it was last looked at them; the latest of all, unless the clock was set far back.
+    /// When it was last looked at them; the latest of all since the clock was set back.
     seen: Duration,
     /// When each ran last, by name, in seconds since 1970; of those, too, that are not in the file now.
     last: HashMap<Box<str>, u64>,
@@ -109,6 +110,12 @@ impl Schedule {
     fn next(&self, after: Duration, local: &TimeZone) -> Option<u64> {
         self.cron.next(after, self.zone.as_ref().unwrap_or(local))
     }
+
+    /// What is planned holds where the clock is set back by no more than this. One for every hour has its runs in those hours that
+    /// come again, too.
+    fn holds(&self) -> Duration {
+        if self.cron.names_hours() { BACK } else { LATE }
+    }
 }
 
 impl Broker {
@@ -150,9 +157,36 @@ impl Broker {
 
     /// What is known of last runs may be more than before: when each runs next.
     pub(super) fn plan_schedules(&mut self, now: &Now) {
-        let next = |schedule| self.missed(now, schedule).or_else(|| schedule.next(now.wall, &self.rules.zone));
-        let planned: Vec<_> = self.recurring.entries.iter().map(|entry| next(&entry.schedule)).collect();
-        self.recurring.entries.iter_mut().zip(planned).for_each(|(entry, next)| entry.next = next);
+        self.plan(now, |_| true);
+    }
+
+    fn plan(&mut self, now: &Now, which: impl Fn(&Schedule) -> bool) {
+        for i in 0..self.recurring.entries.len() {
+            let schedule = &self.recurring.entries[i].schedule;
+            if which(schedule) {
+                let next = self.missed(now, schedule).or_else(|| schedule.next(now.wall, &self.rules.zone));
+                self.recurring.entries[i].next = next;
+            }
+        }
+    }
+
+    /// The clock was set back by so much.
+    fn set_back(&mut self, now: &Now, by: Duration) {
+        let Recurring { entries, seen, last, .. } = &mut self.recurring;
+        *seen = now.wall;
+        if !entries.is_empty() {
+            let those = if by > BACK { "" } else { " for those of any hour" };
+            tracing::warn!(
+                "the clock was set back by {} s: when schedules run next is planned anew{those}",
+                by.as_secs()
+            );
+        }
+        let holds = |name: &str| {
+            let entry = entries.iter().find(|entry| *entry.schedule.name == *name);
+            by <= entry.map_or(BACK, |entry| entry.schedule.holds())
+        };
+        last.retain(|name, last| *last <= now.wall.as_secs() || holds(name));
+        self.plan(now, |schedule| by > schedule.holds());
     }
 
     /// This server submits the jobs of schedules from now on, and those that nobody did.
@@ -182,11 +216,9 @@ impl Broker {
 
     /// Submits what is due.
     pub(super) fn run_schedules(&mut self, now: &Now) {
-        if self.recurring.seen > now.wall + BACK {
-            tracing::warn!("the clock was set back: when schedules run next is planned anew");
-            self.recurring.seen = now.wall;
-            self.recurring.last.retain(|_, last| *last <= now.wall.as_secs());
-            self.plan_schedules(now);
+        let back = self.recurring.seen.saturating_sub(now.wall);
+        if back > LATE {
+            self.set_back(now, back);
         }
         self.recurring.seen = self.recurring.seen.max(now.wall);
         if !self.fires_schedules(now) || now.steady < self.recurring.pause {

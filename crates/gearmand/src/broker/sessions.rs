@@ -69,6 +69,8 @@ pub(crate) struct Session {
     pub(crate) access: Option<Box<Access>>,
     /// What it is where servers help each other.
     pub(crate) role: Role,
+    /// It has use of a server that drains: it is an operator's, or the server's own.
+    pub(crate) stays: bool,
 }
 
 /// Whose jobs and whose workers a connection brings.
@@ -143,6 +145,7 @@ impl Session {
             notices: Notices::default(),
             access: None,
             role: Role::Own,
+            stays: false,
         }
     }
 
@@ -159,6 +162,13 @@ impl Session {
     /// Whether no other of its jobs comes before this one.
     pub(crate) fn has_come_to(&self, job: u32) -> bool {
         !self.in_turn || self.running.head() == Some(job)
+    }
+
+    /// It is a client's, as far as we know, and nothing of what it asked for is still to come.
+    pub(crate) fn is_idle_client(&self) -> bool {
+        let works = !self.abilities.is_empty() || !self.running.is_empty() || !self.overdue.is_empty();
+        let is_worker = works || self.asleep != 0 || self.asking;
+        self.waits == NONE && !is_worker && !self.stays && self.role == Role::Own
     }
 
     /// A timeout takes a job from it.

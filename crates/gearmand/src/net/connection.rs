@@ -59,6 +59,8 @@ struct Waiting {
     bytes: usize,
     /// Some of it may be written, and nobody else does.
     writable: bool,
+    /// When it has that, the other side has no more use of this server.
+    last: bool,
 }
 
 impl Task {
@@ -89,8 +91,14 @@ impl Task {
             if self.input.must_wait(waiting.bytes) {
                 return Poll::Pending;
             }
-            if let Err(reason) = ready!(self.read(cx, scratch, waiting.bytes)) {
-                return Poll::Ready(reason);
+            match self.read(cx, scratch, waiting.bytes) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(reason)) => return Poll::Ready(reason),
+                // Only now, so that all that it has sent is answered.
+                Poll::Pending if waiting.last && waiting.bytes == 0 && self.input.partial.is_empty() => {
+                    return Poll::Ready("the server drains".into());
+                }
+                Poll::Pending => return Poll::Pending,
             }
         }
         // Others first.
@@ -191,7 +199,11 @@ impl State {
 
     /// What waits for a connection; or why its connection is over. From now on its task is woken when that changes.
     fn look(&mut self, cx: &Context<'_>, session: u32, input: &Input) -> Result<Waiting, String> {
-        let waiting = Waiting { bytes: self.outgoing.waiting(session), writable: self.outgoing.writable(session) };
+        let waiting = Waiting {
+            bytes: self.outgoing.waiting(session),
+            writable: self.outgoing.writable(session),
+            last: self.broker.may_go(session),
+        };
         self.check_open(session)?;
         let connection = self.connection(session).ok_or("it is gone")?;
         connection.full = input.must_wait(waiting.bytes);

@@ -8,7 +8,7 @@ use crate::cluster::said::Said;
 use crate::durable::Durable;
 use crate::durable::batch::{BatchResult, Stats};
 use crate::outgoing::Answer;
-use crate::shared::State;
+use crate::shared::{Connection, State};
 use tokio::sync::oneshot;
 
 impl State {
@@ -45,13 +45,12 @@ impl State {
         }
     }
 
-    /// No more jobs are taken, and none handed out. False: that was so before.
-    pub(crate) fn drain(&mut self) -> bool {
-        let first = self.broker.drain();
-        if first && self.link.is_some() {
+    /// No more jobs are taken, and none handed out. Each connection looks whether it [may go](crate::broker::Broker::may_go).
+    pub(crate) fn drain(&mut self) {
+        if self.broker.drain() && self.link.is_some() {
             self.broker.give_all_back(&mut self.outgoing);
         }
-        first
+        self.connections.iter().flatten().for_each(Connection::wake);
     }
 
     /// The server stops: other servers get what it has of the shared queue.

@@ -142,7 +142,7 @@ fn a_run_that_is_due_when_the_file_is_read_anew_is_not_lost() {
 /// It waited for the day that the clock had shown.
 #[test]
 fn a_clock_that_was_wrong_and_is_set_back() {
-    let mut b = bench(Schedule { unique: (*b"").into(), ..schedule("*/15 * * * *") });
+    let mut b = bench(Schedule { unique: (*b"").into(), ..schedule("*/15 8-20 * * *") });
     b.tick(800);
     let mut set_back = |seconds| {
         b.now.wall -= Duration::from_secs(seconds);
@@ -153,6 +153,55 @@ fn a_clock_that_was_wrong_and_is_set_back() {
     assert_eq!(set_back(3600), (1, Some(1_001_700)), "what ran does not run again");
     // It is 18:07:40 of another day.
     assert_eq!(set_back(500_000), (1, Some(497_700)));
+}
+
+/// By two hours, and the schedule of every minute did nothing for two hours; the log did not say why.
+#[test]
+fn where_a_clock_is_set_back_those_of_any_hour_go_on() {
+    let minutely = Schedule { name: "minutely".into(), unique: (*b"").into(), ..schedule("* * * * *") };
+    let daily = Schedule { name: "daily".into(), unique: (*b"").into(), ..schedule("47 13 * * *") };
+    let mut b = Bench::new();
+    b.broker.set_schedules(&b.now, vec![minutely, daily]);
+    let next = |b: &Bench| b.broker.schedules().map(|shown| shown.next).collect::<Vec<_>>();
+    b.tick(20);
+    let now: u64 = 1_000_020;
+    let tomorrow = Some(now + 86_400);
+    assert_eq!((b.broker.len(), next(&b)), (2, vec![Some(now + 60), tomorrow]));
+    b.now.wall -= Duration::from_secs(7200);
+    b.tick(0);
+    assert_eq!((b.broker.len(), next(&b)), (2, vec![Some(now - 7140), tomorrow]));
+    for minute in 1..=120 {
+        b.tick(60);
+        assert_eq!(b.broker.len(), 2 + minute);
+    }
+    assert_eq!(next(&b), [Some(now + 60), tomorrow], "what ran at 13:47 does not run again");
+}
+
+/// What is known of the last run is what is true by the clock as it is now: a run that cannot be stored is due after that, too.
+#[test]
+fn where_a_clock_was_set_back_a_run_counts_when_it_is_stored() {
+    let mut d = disk(schedule("* * * * *"));
+    d.b.tick(20);
+    d.commit();
+    d.commit();
+    assert_eq!(stored(&d), Some(20));
+    let worker = d.b.worker(&["f"]);
+    assert!(d.b.ask(worker, GRAB).starts_with("JOB_ASSIGN"));
+    d.b.send(worker, Request::Work(Work { handle: b"H:1", update: Update::Complete(b"") }));
+    d.commit();
+    d.b.now.wall -= Duration::from_secs(7200);
+    d.b.tick(0);
+    let next = |d: &Disk| d.b.broker.schedules().next().unwrap().next;
+    let due = Some(1_000_020 - 7140);
+    assert_eq!(next(&d), due);
+    d.b.tick(60);
+    d.fail();
+    assert_eq!(next(&d), due, "it is due");
+    d.b.tick(10);
+    d.commit();
+    d.commit();
+    assert_eq!(d.settings[&b"schedule nightly"[..]], b"992890");
+    assert_eq!(next(&d), Some(1_000_020 - 7080));
 }
 
 #[test]
