@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: &CStr = c"gearman.connect_timeout";
+const DEFAULT_TIMEOUT: &CStr = c"gearman.default_timeout";
 const MAX_PACKET_SIZE: &CStr = c"gearman.max_packet_size";
 const LAZY_CONNECT: &CStr = c"gearman.lazy_connect";
 const PERSISTENT: &CStr = c"gearman.persistent";
@@ -28,8 +29,9 @@ const SSL_PEER_NAME: &CStr = c"gearman.ssl_peer_name";
 const SSL_VERIFY: &CStr = c"gearman.ssl_verify";
 
 /// Static: PHP keeps pointers to the table (8.5).
-static ENTRIES: IniEntryDefs<14> = IniEntryDefs::new([
+static ENTRIES: IniEntryDefs<15> = IniEntryDefs::new([
     setting::<Milliseconds>(CONNECT_TIMEOUT, c"5000", IniEntryPermission::All),
+    setting::<Timeout>(DEFAULT_TIMEOUT, c"-1", IniEntryPermission::All),
     setting::<PacketSize>(MAX_PACKET_SIZE, c"1073741824", IniEntryPermission::All),
     setting::<Switch>(LAZY_CONNECT, c"0", IniEntryPermission::All),
     setting::<Switch>(PERSISTENT, c"0", IniEntryPermission::System),
@@ -65,6 +67,14 @@ struct Milliseconds;
 impl Rule for Milliseconds {
     fn allows(text: Option<&str>) -> bool {
         is_number_in(text, 1..=3_600_000)
+    }
+}
+
+/// Not 0: to setTimeout() that is not to wait at all, to other settings of PHP no limit.
+struct Timeout;
+impl Rule for Timeout {
+    fn allows(text: Option<&str>) -> bool {
+        text == Some("-1") || is_number_in(text, 1..=i64::from(i32::MAX))
     }
 }
 
@@ -150,6 +160,11 @@ pub(crate) fn settings() -> Settings {
         connect_timeout: Duration::from_millis(long(CONNECT_TIMEOUT).max(1).unsigned_abs()),
         max_packet: text(MAX_PACKET_SIZE).and_then(|t| bytes(&t)).map_or(gearman_core::MAX_PACKET, |n| n as usize),
     }
+}
+
+/// `gearman.default_timeout`: the milliseconds that a client waits, negative: without end.
+pub(crate) fn default_timeout() -> i64 {
+    long(DEFAULT_TIMEOUT)
 }
 
 /// `gearman.lazy_connect`: addServer() does not connect.

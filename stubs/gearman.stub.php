@@ -329,7 +329,7 @@ class GearmanClient
     public function removeOptions(int $option): bool {}
 
     /**
-     * The timeout in milliseconds, as set by setTimeout().
+     * The timeout in milliseconds, as set by setTimeout() or, for a new client, by the setting gearman.default_timeout.
      *
      * @return int -1 if there is none.
      */
@@ -341,7 +341,7 @@ class GearmanClient
      * Each packet that arrives starts the time anew, so a job that reports its status may run longer. When it is
      * over: warning, '' or false, GEARMAN_TIMEOUT; the job stays with the server and the client can be used again.
      *
-     * @param int $timeout Milliseconds; 0 does not wait at all, -1 waits for ever (default).
+     * @param int $timeout Milliseconds; 0 does not wait at all, -1 waits for ever (default, unless gearman.default_timeout says otherwise).
      * @return bool Always true.
      */
     public function setTimeout(int $timeout): bool {}

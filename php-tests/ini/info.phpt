@@ -24,6 +24,7 @@ TLS verification => on
 
 Directive => Local Value => Master Value
 gearman.connect_timeout => 1234 => 1234
+gearman.default_timeout => -1 => -1
 gearman.max_packet_size => 1073741824 => 1073741824
 gearman.lazy_connect => 0 => 0
 gearman.persistent => 0 => 0
@@ -40,31 +41,33 @@ bool(true)
 bool(true)
 array(0) {
 }
-array(13) {
+array(14) {
   [0]=>
   string(23) "gearman.connect_timeout"
   [1]=>
-  string(25) "gearman.direct_assignment"
+  string(23) "gearman.default_timeout"
   [2]=>
-  string(20) "gearman.lazy_connect"
+  string(25) "gearman.direct_assignment"
   [3]=>
-  string(23) "gearman.max_packet_size"
+  string(20) "gearman.lazy_connect"
   [4]=>
-  string(18) "gearman.persistent"
+  string(23) "gearman.max_packet_size"
   [5]=>
-  string(16) "gearman.prefetch"
+  string(18) "gearman.persistent"
   [6]=>
-  string(15) "gearman.servers"
+  string(16) "gearman.prefetch"
   [7]=>
-  string(11) "gearman.ssl"
+  string(15) "gearman.servers"
   [8]=>
-  string(19) "gearman.ssl_ca_file"
+  string(11) "gearman.ssl"
   [9]=>
-  string(23) "gearman.ssl_certificate"
+  string(19) "gearman.ssl_ca_file"
   [10]=>
-  string(15) "gearman.ssl_key"
+  string(23) "gearman.ssl_certificate"
   [11]=>
-  string(21) "gearman.ssl_peer_name"
+  string(15) "gearman.ssl_key"
   [12]=>
+  string(21) "gearman.ssl_peer_name"
+  [13]=>
   string(18) "gearman.ssl_verify"
 }

@@ -6,6 +6,7 @@ require __DIR__ . '/../api.inc';
 
 foreach ([
     'gearman.connect_timeout' => ['1', '3600000', '0', '-1', '3600001', 'soon', '', '1.5'],
+    'gearman.default_timeout' => ['-1', '1', '2147483647', '2147483648', '0', '-2', 'soon', ''],
     'gearman.max_packet_size' => ['1024', '4294967295', '1023', '0', '-1', '4294967296', '1M', '2g', '4G', '1T', 'M', ''],
     'gearman.lazy_connect' => ['1', '0', '2', 'yes', '-1'],
     'gearman.direct_assignment' => ['0', '1', 'no'],
@@ -31,6 +32,15 @@ gearman.connect_timeout = 'soon': 'refused', true
 gearman.connect_timeout = '': 'refused', true
 gearman.connect_timeout = '1.5': 'refused', true
 gearman.connect_timeout: '5000'
+gearman.default_timeout = '-1': 'set', true
+gearman.default_timeout = '1': 'set', true
+gearman.default_timeout = '2147483647': 'set', true
+gearman.default_timeout = '2147483648': 'refused', true
+gearman.default_timeout = '0': 'refused', true
+gearman.default_timeout = '-2': 'refused', true
+gearman.default_timeout = 'soon': 'refused', true
+gearman.default_timeout = '': 'refused', true
+gearman.default_timeout: '-1'
 gearman.max_packet_size = '1024': 'set', true
 gearman.max_packet_size = '4294967295': 'set', true
 gearman.max_packet_size = '1023': 'refused', true

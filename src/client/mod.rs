@@ -95,6 +95,7 @@ impl Class for Client {
             reply: BytesCell::default(),
             piece: BytesCell::default(),
         };
+        this.common.timeout.set(ini::default_timeout());
         tls::begin(&this);
         this
     }

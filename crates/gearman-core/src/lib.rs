@@ -152,6 +152,7 @@
 //! net::authorities        whom a CA file trusts: certificates of its CAs, and those that it holds itself
 //! ---- feature "client" ----
 //! random                  random numbers, and forks
+//! rights                  with whose rights root opens a file for another user
 //! net::fork               which process this is, asked cheaply
 //! net::tls::reason        why TLS failed, in words
 //! net::tls::files         the files that settings name, and whether they have changed
@@ -206,6 +207,8 @@ pub mod client;
 pub mod fuzzing;
 #[cfg(feature = "client")]
 mod random;
+#[cfg(feature = "client")]
+pub mod rights;
 #[cfg(feature = "client")]
 pub mod server_connection;
 #[cfg(feature = "client")]

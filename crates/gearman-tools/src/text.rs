@@ -30,23 +30,57 @@ pub struct Session {
     inbox: Vec<u8>,
 }
 
-trait Stream: Read + Write + Debug + Send {}
-impl Stream for TcpStream {}
-impl Stream for UnixStream {}
-impl Stream for TlsStream {}
+trait Stream: Read + Write + Debug + Send {
+    /// So long each read and each write may wait from now on.
+    fn set_patience(&self, patience: Duration) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(patience))?;
+        self.set_write_timeout(Some(patience))
+    }
+}
+
+impl Stream for UnixStream {
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(patience))?;
+        self.set_write_timeout(Some(patience))
+    }
+}
+
+impl Stream for TlsStream {
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.socket().set_patience(patience)
+    }
+}
 
 impl Session {
     /// Connects to the first of the server's addresses that accepts, and speaks TLS where there are settings for it.
-    /// `patience` is the longest silence of the server, here and later.
+    /// `patience` is the longest silence of the server later; all its addresses together have as long to accept.
     ///
     /// # Errors
     /// [`Error::Resolve`]; [`Error::Connect`] or [`Error::Tls`] with what the last address said.
     pub fn connect(server: &ServerAddress, tls: Option<TlsSettings>, patience: Duration) -> Result<Session> {
+        Session::connect_to(server, &server.resolve()?, tls, patience)
+    }
+
+    /// The same of a server whose addresses are known. Each has an equal share of the time that those before it have left, since what
+    /// hangs must leave time to those behind it.
+    fn connect_to(
+        server: &ServerAddress,
+        addresses: &[Address],
+        tls: Option<TlsSettings>,
+        patience: Duration,
+    ) -> Result<Session> {
         let name = server.to_string();
         let tls = tls.map(Arc::new);
+        let deadline = Instant::now() + patience;
         let mut failed = Error::Connect { server: name.clone(), reason: "no address".into() };
-        for address in server.resolve()? {
-            match open(server, &address, tls.as_ref(), patience) {
+        for (n, address) in addresses.iter().enumerate() {
+            let now = Instant::now();
+            let share = deadline.saturating_duration_since(now) / (addresses.len() - n) as u32;
+            match open(server, address, tls.as_ref(), now + share, patience) {
                 Ok(stream) => {
                     let (limit, inbox) = (MAX_PACKET, Vec::new());
                     return Ok(Session { stream, server: name, patience, limit, deadline: None, inbox });
@@ -140,30 +174,32 @@ impl Session {
     }
 }
 
+/// It must accept, and agree on TLS, by `deadline`; `patience` is for what comes after that.
 fn open(
     server: &ServerAddress,
     address: &Address,
     tls: Option<&Arc<TlsSettings>>,
+    deadline: Instant,
     patience: Duration,
 ) -> gearman_core::Result<Box<dyn Stream>> {
     let failed = |e: io::Error| Error::Connect { server: server.to_string(), reason: reason(&e) };
-    match address {
+    // To the system, no time at all is an error.
+    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let stream: Box<dyn Stream> = match address {
         Address::Tcp(address) => {
-            let stream = TcpStream::connect_timeout(address, patience).map_err(failed)?;
-            stream.set_read_timeout(Some(patience)).map_err(failed)?;
-            stream.set_write_timeout(Some(patience)).map_err(failed)?;
+            let stream = TcpStream::connect_timeout(address, left()).map_err(failed)?;
             match tls {
-                Some(settings) => Ok(Box::new(TlsStream::connect(stream, settings.clone(), server)?)),
-                None => Ok(Box::new(stream)),
+                Some(settings) => {
+                    stream.set_patience(left()).map_err(failed)?;
+                    Box::new(TlsStream::connect(stream, settings.clone(), server)?)
+                }
+                None => Box::new(stream),
             }
         }
-        Address::Unix(path) => {
-            let stream = UnixStream::connect(path).map_err(failed)?;
-            stream.set_read_timeout(Some(patience)).map_err(failed)?;
-            stream.set_write_timeout(Some(patience)).map_err(failed)?;
-            Ok(Box::new(stream))
-        }
-    }
+        Address::Unix(path) => Box::new(UnixStream::connect(path).map_err(failed)?),
+    };
+    stream.set_patience(patience).map_err(failed)?;
+    Ok(stream)
 }
 
 /// The system's words without the number that Rust puts behind them.
@@ -200,6 +236,36 @@ impl<'a> Answer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
+    use tokio::net::TcpSocket;
+
+    /// The first address of a name had all the time there is: one that was silent from then on, as an IPv6 address that leads nowhere,
+    /// left gearman-runner none to ask, so that it never heard that server.
+    #[tokio::test]
+    async fn an_address_that_hangs_leaves_time_to_those_behind_it() {
+        let patience = Duration::from_secs(5);
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        // Its queue is full, and nobody accepts.
+        let listener = socket.listen(0).unwrap();
+        let hangs = listener.local_addr().unwrap();
+        let _filler = TcpStream::connect(hangs).unwrap();
+        let good = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addresses = [hangs, good.local_addr().unwrap()].map(Address::Tcp);
+        let server = std::thread::spawn(move || {
+            let mut stream = good.accept().unwrap().0;
+            let mut line = [0; 9];
+            stream.read_exact(&mut line).unwrap();
+            stream.write_all(b"OK 7\r\n").unwrap();
+            line
+        });
+        let deadline = Instant::now() + patience;
+        let name = ServerAddress::new("jobs.example", 0).unwrap();
+        let mut session = Session::connect_to(&name, &addresses, None, patience).unwrap();
+        session.bound(MAX_PACKET, deadline);
+        assert_eq!(session.ask("version").unwrap(), b"OK 7\r\n");
+        assert_eq!(&server.join().unwrap(), b"version\r\n");
+    }
 
     #[test]
     fn answers_are_cut_as_in_c() {

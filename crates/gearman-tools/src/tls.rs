@@ -95,6 +95,11 @@ impl TlsStream {
         }
     }
 
+    /// What it is spoken over.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.stream.sock
+    }
+
     fn explain(&self, e: io::Error) -> io::Error {
         match e.kind() {
             io::ErrorKind::InvalidData => io::Error::other(Failure::of(&e, &self.settings, false)),

@@ -2,15 +2,17 @@
 //! becomes the wanted one. So all between fork and exec is said in ordinary code.
 //!
 //! Owns what a program inherits. Invariants: it is the head of a session and a process group of its own, which it shares with
-//! what it starts itself; it is asked to end when the runner dies, however that happens.
+//! what it starts itself; it is asked to end when the runner dies, however that happens. Root follows no link that a group's user
+//! may have put in the place of a file.
 
 use crate::runner::config::{Account, Group, Sink};
+use gearman_core::rights::Rights;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::unistd::{AccessFlags, Gid, Uid, access, geteuid, getppid, initgroups, setgid, setsid, setuid};
+use nix::unistd::{AccessFlags, Gid, Uid, access, geteuid, getppid, setsid};
 use serde::{Deserialize, Serialize};
-use std::ffi::{CString, OsString};
-use std::fs::OpenOptions;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
@@ -29,6 +31,8 @@ struct Plan {
     directory: PathBuf,
     /// Name, user and group.
     account: Option<(Option<String>, u32, u32)>,
+    /// The files of its output that are still to be opened: standard output, standard error.
+    outputs: [Option<PathBuf>; 2],
     /// What it is sent when the runner dies.
     signal: i32,
     /// The runner.
@@ -44,7 +48,9 @@ struct Plan {
 /// The system's. A program that is not there is no error here: it says so itself, and ends.
 pub fn start(group: &Group, id: &str) -> io::Result<Child> {
     let mut command = command(group, id, false)?;
-    command.stdout(sink(&group.stdout)?).stderr(sink(&group.stderr)?);
+    command.stdout(output(group, &group.stdout, Stdio::inherit())?);
+    // Until its files are open, what is wrong with them is told in the log.
+    command.stderr(output(group, &group.stderr, Stdio::piped())?);
     command.spawn()
 }
 
@@ -66,6 +72,10 @@ fn command(group: &Group, id: &str, check: bool) -> io::Result<Command> {
         command: group.command.clone(),
         directory: group.directory.clone(),
         account,
+        outputs: [&group.stdout, &group.stderr].map(|sink| match sink {
+            Sink::File(path) if !check && opens_itself(group) => Some(path.clone()),
+            _ => None,
+        }),
         signal: group.stop_signal as i32,
         parent: std::process::id(),
         check,
@@ -86,18 +96,40 @@ fn command(group: &Group, id: &str, check: bool) -> io::Result<Command> {
     Ok(command)
 }
 
-fn sink(sink: &Sink) -> io::Result<Stdio> {
+/// Whether the runner that becomes the program opens its files, as that is somebody else's. Only that one can take on the rights of
+/// its user for a moment: here they would be those of all threads.
+fn opens_itself(group: &Group) -> bool {
+    group.user.as_ref().is_some_and(|user| user.uid != geteuid().as_raw())
+}
+
+/// Where output goes at first: a file that is still to be opened is put in the place of `before`.
+fn output(group: &Group, sink: &Sink, before: Stdio) -> io::Result<Stdio> {
     Ok(match sink {
         Sink::Log => Stdio::piped(),
         Sink::Null => Stdio::null(),
         Sink::Inherit => Stdio::inherit(),
+        Sink::File(_) if opens_itself(group) => before,
         Sink::File(path) => {
-            // A pipe that nobody reads is opened for both: else the runner would wait for a reader, where only who writes may.
-            let pipe = std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
-            let file = OpenOptions::new().read(pipe).append(true).create(true).open(path);
+            let file = open(path);
             file.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?.into()
         }
     })
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // A pipe that nobody reads is opened for both: else the runner would wait for a reader, where only who writes may.
+    let pipe = std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo());
+    OpenOptions::new().read(pipe).append(true).create(true).open(path)
+}
+
+/// The same for somebody else, by root.
+fn open_for(rights: &Rights, path: &Path) -> Result<File, String> {
+    let failed = |e: io::Error| format!("{}: {e}", path.display());
+    if rights.may_replace(path).map_err(failed)? {
+        let opened = rights.with(|| open(path));
+        return opened.map_err(|e| format!("{}, with the rights of the group's user: {e}", path.display()));
+    }
+    open(path).map_err(failed)
 }
 
 /// Becomes the program; only what is wrong comes back, in words, with the exit status. Where it is only to be seen whether it
@@ -105,9 +137,10 @@ fn sink(sink: &Sink) -> io::Result<Stdio> {
 pub fn become_program(plan: Option<OsString>) -> (String, u8) {
     let plan = plan.and_then(|plan| serde_json::from_str::<Plan>(&plan.into_string().ok()?).ok());
     let Some(plan) = plan else { return (format!("{BECOME} is for the runner itself"), 1) };
-    if let Err(what) = prepare(&plan) {
-        return (what, NOT_FOUND);
-    }
+    let [stdout, stderr] = match prepare(&plan) {
+        Ok(outputs) => outputs,
+        Err(what) => return (what, NOT_FOUND),
+    };
     let [program, arguments @ ..] = &plan.command[..] else { return ("there is no program".into(), NOT_FOUND) };
     let folder = plan.directory.display();
     if plan.check {
@@ -117,7 +150,15 @@ pub fn become_program(plan: Option<OsString>) -> (String, u8) {
         let what = format!("command = {program:?} is not found, or cannot be run, in {folder}: name another");
         return (what, NOT_FOUND);
     }
-    let error = Command::new(program).args(arguments).exec();
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if let Some(file) = stdout {
+        command.stdout(file);
+    }
+    if let Some(file) = stderr {
+        command.stderr(file);
+    }
+    let error = command.exec();
     (format!("cannot run {program} in {folder}: {error}"), NOT_FOUND)
 }
 
@@ -131,29 +172,29 @@ fn found(program: &str) -> bool {
     std::env::split_paths(&folders).any(|folder| runs(&folder.join(program)))
 }
 
-fn prepare(plan: &Plan) -> Result<(), String> {
+/// All but the program; gives the files of its output that were still to be opened.
+fn prepare(plan: &Plan) -> Result<[Option<File>; 2], String> {
     let failed = |what: &'static str| move |e: nix::errno::Errno| format!("cannot {what}: {}", e.desc());
-    setsid().map_err(failed("begin a session"))?;
+    let mut outputs = [None, None];
     if let Some((name, uid, gid)) = &plan.account
         && (geteuid().is_root() || geteuid().as_raw() != *uid)
     {
-        let gid = Gid::from_raw(*gid);
-        let name = name.as_deref().and_then(|name| CString::new(name).ok());
-        match name {
-            Some(name) => initgroups(&name, gid),
-            None => nix::unistd::setgroups(&[gid]),
+        let rights = Rights::of(name.as_deref(), Uid::from_raw(*uid), Gid::from_raw(*gid));
+        let rights = rights.map_err(|e| format!("cannot find the groups of the user: {e}"))?;
+        for (output, path) in outputs.iter_mut().zip(&plan.outputs) {
+            *output = path.as_deref().map(|path| open_for(&rights, path)).transpose()?;
         }
-        .map_err(failed("take on the groups of the user"))?;
-        setgid(gid).map_err(failed("take on the group"))?;
-        setuid(Uid::from_raw(*uid)).map_err(failed("become the user"))?;
+        rights.settle().map_err(failed("become the user"))?;
     }
+    // After its files: a terminal that the head of a session opens becomes its own.
+    setsid().map_err(failed("begin a session"))?;
     std::env::set_current_dir(&plan.directory)
         .map_err(|e| format!("cannot go to {}: {e}", plan.directory.display()))?;
     // Last, as a change of the user takes it back.
     let signal = Signal::try_from(plan.signal).unwrap_or(Signal::SIGTERM);
     set_pdeathsig(signal).map_err(failed("ask for a signal when the runner dies"))?;
     match getppid().as_raw() as u32 == plan.parent {
-        true => Ok(()),
+        true => Ok(outputs),
         false => Err("the runner has died".into()),
     }
 }

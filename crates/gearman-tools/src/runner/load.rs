@@ -104,6 +104,12 @@ impl Server {
             Some(session) => session,
             None => Session::connect(&self.address, self.tls.clone(), PATIENCE)?,
         };
+        if deadline <= Instant::now() {
+            // Looking up its name may take that long, each time: the next look begins with the connection.
+            self.session = Some(session);
+            let (server, waited) = (self.address.to_string(), PATIENCE.as_millis() as u64);
+            return Err(gearman_core::Error::Timeout { server, waited }.into());
+        }
         session.bound(LARGEST, deadline);
         let mut load = self.functions(&mut session)?;
         if connections && load.ours {
@@ -196,6 +202,8 @@ pub fn demand<'a>(loads: impl IntoIterator<Item = &'a Load>, functions: &[Patter
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
 
     #[test]
     fn what_several_servers_say() {
@@ -214,6 +222,26 @@ mod tests {
         let most = Load { ours: true, functions: of_counters(counters.as_bytes()).unwrap(), connections: None };
         let all = demand([&most, &most], &mail);
         assert_eq!((all.waiting, all.running), (u64::MAX, u64::MAX));
+    }
+
+    /// Where the first name server was down, each name took five seconds: the connection came too late for its look, was dropped, and
+    /// so was that of each look after it.
+    #[test]
+    fn a_connection_that_comes_too_late_is_for_the_next_look() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = ServerAddress::new("127.0.0.1", listener.local_addr().unwrap().port().into()).unwrap();
+        let answering = std::thread::spawn(move || {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            let mut line = String::new();
+            stream.read_line(&mut line).unwrap();
+            stream.get_mut().write_all(b"server\tuptime_s=1\n.\n").unwrap();
+            line
+        });
+        let mut server = Server::new(address, None);
+        let late = server.try_look(false, Instant::now());
+        assert!(matches!(late, Err(Error::Gearman(gearman_core::Error::Timeout { .. }))), "{late:?}");
+        assert_eq!(server.look(false), Ok(Load { ours: true, ..Load::default() }));
+        assert_eq!(answering.join().unwrap(), "counters\r\n");
     }
 
     #[test]

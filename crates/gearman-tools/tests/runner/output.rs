@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -151,4 +151,50 @@ fn another_user() {
     runner.signal(Signal::SIGKILL);
     runner.ended();
     until("its end", || lives(pid), |lives| !lives);
+}
+
+/// Root opened it all: a worker that put a link in the place of its log, to a file in /etc/cron.d for example, had root write there.
+#[test]
+fn links_of_the_user_lead_root_nowhere() {
+    if !nix::unistd::geteuid().is_root() {
+        return eprintln!("skipped: only root can run programs as somebody else");
+    }
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let folder = Folder::new();
+    folder.write("secret", "secret\n");
+    // One of its own, and one of root's with a link to that.
+    std::fs::create_dir(folder.path("own")).unwrap();
+    chown(folder.path("own"), Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
+    symlink(folder.path("secret"), folder.path("own/link")).unwrap();
+    symlink("own/link", folder.path("chain")).unwrap();
+    let group = |name: &str, sink: &str, file: &str| {
+        let file = folder.path(file);
+        format!(
+            "[group.{name}]\ncommand = ['sh', '-c', 'echo text; echo text >&2; exec sleep 1000']\nuser = 'nobody'\n\
+             directory = '/'\nsettle = '100ms'\n{sink} = {file:?}\n"
+        )
+    };
+    let groups = [
+        group("link", "stdout", "own/link"),
+        group("chain", "stderr", "chain"),
+        group("theirs", "stderr", "own/log"),
+        group("ours", "stdout", "log"),
+    ];
+    folder.config(&groups.concat());
+    let runner = Runner::in_folder(folder, |_| {});
+    for (name, file) in [("link", "own/link"), ("chain", "chain")] {
+        let file = runner.folder.path(file);
+        let told =
+            format!("]: gearman-runner: {}, with the rights of the group's user: Permission denied", file.display());
+        let of_group = |line: &String| line.contains(&format!(" {name}[")) && line.contains(&told);
+        until(&told, || runner.lines(), |lines| lines.iter().any(of_group));
+    }
+    runner.at_work("theirs", 1);
+    runner.at_work("ours", 1);
+    for (file, owner) in [("own/log", nobody.uid.as_raw()), ("log", 0)] {
+        let path = runner.folder.path(file);
+        until(file, || std::fs::read_to_string(&path).unwrap_or_default(), |text| text == "text\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().uid(), owner, "{file}");
+    }
+    assert_eq!(std::fs::read_to_string(runner.folder.path("secret")).unwrap(), "secret\n");
 }
