@@ -195,6 +195,13 @@ impl Error {
         }
     }
 
+    /// What connecting to several servers has failed for, of all that failed there. That a name cannot be resolved is nothing to fail
+    /// for where another server is `up`: some names go with their servers, and whoever gave it was told.
+    pub(crate) fn of_connecting<'a>(mut failures: impl Iterator<Item = &'a Error>, up: bool) -> Result<()> {
+        let failed = failures.find(|error| !(up && matches!(error, Error::Resolve { .. })));
+        failed.map_or(Ok(()), |error| Err(error.clone()))
+    }
+
     /// Must the connection be closed, because what follows on it cannot be understood?
     pub fn closes(&self) -> bool {
         matches!(self, Error::Tls { .. } | Error::Lost { .. } | Error::Protocol { .. } | Error::TooLarge { .. })

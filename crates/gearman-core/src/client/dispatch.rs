@@ -50,7 +50,7 @@ impl Client {
         }
     }
 
-    fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.servers.iter().any(|r| r.connection.is_up())
     }
 

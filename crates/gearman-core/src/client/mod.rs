@@ -175,21 +175,18 @@ impl Client {
     /// Connects to every server. Can be dropped and called again.
     ///
     /// # Errors
-    /// That of the first server that could not be reached, after all have been tried.
+    /// That of the first server that could not be reached, after all have been tried. One whose name cannot be resolved counts only
+    /// where no other is up.
     pub async fn connect_all(&mut self) -> Result<()> {
-        let mut failed = None;
         for i in 0..self.servers.len() {
             if self.servers[i].tried != Some(self.call) {
                 let deadline = |c: &Client| c.servers[i].connection.connect_deadline();
                 // A failure is seen below.
                 drive(self, None, deadline, |c, cx| c.poll_connect(i, cx)).await;
             }
-            let server = &self.servers[i];
-            if server.tried == Some(self.call) {
-                failed = failed.or_else(|| server.connection.error().cloned());
-            }
         }
-        failed.map_or(Ok(()), Err)
+        let failed = self.servers.iter().filter(|server| server.tried == Some(self.call));
+        Error::of_connecting(failed.filter_map(|server| server.connection.error()), self.is_up())
     }
 
     fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
