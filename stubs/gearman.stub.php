@@ -83,7 +83,7 @@ const GEARMAN_PAUSE = 38;
 const GEARMAN_UNKNOWN_STATE = 39;
 const GEARMAN_PTHREAD = 40;
 const GEARMAN_PIPE_EOF = 41;
-/** The server's queue is full, or could not store the job. */
+/** The function's queue is full; or no server takes the job, because it is to stop or cannot store it. */
 const GEARMAN_QUEUE_ERROR = 42;
 const GEARMAN_FLUSH_DATA = 43;
 const GEARMAN_SEND_BUFFER_TOO_SMALL = 44;

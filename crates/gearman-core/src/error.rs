@@ -6,6 +6,9 @@
 use crate::return_code::ReturnCode;
 use std::fmt::Display;
 
+/// The text by which servers, C's too, refuse a job of a function that has as many as it may have.
+const QUEUE_FULL: &str = "Job queue is full";
+
 /// A result with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -209,7 +212,12 @@ impl Error {
 
     /// May the same request be tried at another server? Only where it cannot have been accepted.
     pub fn elsewhere(&self) -> bool {
-        matches!(self, Error::Resolve { .. } | Error::Connect { .. } | Error::Tls { .. })
+        match self {
+            Error::Resolve { .. } | Error::Connect { .. } | Error::Tls { .. } => true,
+            // It drains, or cannot store jobs. That a queue is full is no fault of the server's: the limit is to hold jobs back.
+            Error::Server { code: Some(ReturnCode::QueueError), text, .. } => text != QUEUE_FULL,
+            _ => false,
+        }
     }
 }
 
