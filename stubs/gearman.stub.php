@@ -83,7 +83,7 @@ const GEARMAN_PAUSE = 38;
 const GEARMAN_UNKNOWN_STATE = 39;
 const GEARMAN_PTHREAD = 40;
 const GEARMAN_PIPE_EOF = 41;
-/** The server's queue is full, or could not store the job. */
+/** The function's queue is full; or no server takes the job, because it is to stop or cannot store it. */
 const GEARMAN_QUEUE_ERROR = 42;
 const GEARMAN_FLUSH_DATA = 43;
 const GEARMAN_SEND_BUFFER_TOO_SMALL = 44;
@@ -379,7 +379,8 @@ class GearmanClient
      * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost. tls://name and unix:///path, too.
      * @param int $port 1 to 65535; 0 is 4730.
      * @param bool $setupExceptionHandler false: do not connect now and do not ask for exceptions.
-     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved; the server is added all the same.
+     *     With gearman.lazy_connect=1 and in event loops it is not looked up yet.
      * @throws GearmanException If a server added so far cannot be reached; the new one is added all the same.
      */
     public function addServer(?string $host = null, int $port = 0, bool $setupExceptionHandler = true): bool {}
@@ -390,7 +391,8 @@ class GearmanClient
      * @param string|null $servers host:port, separated by commas; without host localhost, without port 4730, null or
      *     '' is localhost:4730. Blanks around the entries are ignored.
      * @param bool $setupExceptionHandler As for addServer().
-     * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added, and for names
+     *     that cannot be resolved, with which all are added: without a connection now, only if none of them can.
      * @throws GearmanException If a server added so far cannot be reached.
      */
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}
@@ -1010,7 +1012,8 @@ class GearmanWorker
      * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost. tls://name and unix:///path, too.
      * @param int $port 1 to 65535; 0 is 4730.
      * @param bool $setupExceptionHandler false: do not connect now.
-     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved; the server is added all the same.
+     *     With gearman.lazy_connect=1 and in event loops it is not looked up yet.
      * @throws GearmanException If a server added so far cannot be reached; the new one is added all the same.
      */
     public function addServer(?string $host = null, int $port = 0, bool $setupExceptionHandler = true): bool {}
@@ -1021,7 +1024,8 @@ class GearmanWorker
      * @param string|null $servers host:port, separated by commas; without host localhost, without port 4730, null or
      *     '' is localhost:4730. Blanks around the entries are ignored.
      * @param bool $setupExceptionHandler As for addServer().
-     * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added, and for names
+     *     that cannot be resolved, with which all are added: without a connection now, only if none of them can.
      * @throws GearmanException If a server added so far cannot be reached.
      */
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}

@@ -15,12 +15,15 @@ foreach ([GearmanClient::class, GearmanWorker::class] as $class) {
     $object = new $class();
     show("$class, lazily", $object->addServer(HOST, $port), $object->addServers(HOST . ":$port"), code($object));
     show('enableExceptionHandler connects all the same', fn() => $object->enableExceptionHandler());
-    show('a name is resolved at once', @$object->addServer('no-such-host.invalid'), code($object));
+    show('nor looks a name up, which may be known by then', $object->addServer('no-such-host.invalid'), code($object));
 }
 $client = new GearmanClient();
 $client->addServer(HOST, $port);
 $client->addServer(HOST, PORT);
 show('fails over', $client->doBackground(unique_function_name(), 'x'), code($client));
+$client = new GearmanClient();
+$client->addServers('no-such-host.invalid,' . HOST . ':' . PORT);
+show('also where a name is not known', $client->doBackground(unique_function_name(), 'x'), code($client));
 
 // Exceptions are heard although the option was asked for later.
 $function = unique_function_name();
@@ -39,11 +42,12 @@ wait_until(fn() => $client->runTasks() && $client->returnCode() === GEARMAN_SUCC
 GearmanClient, at once: GearmanException: Failed to set exception option, SUCCESS
 GearmanClient, lazily: true, true, SUCCESS
 enableExceptionHandler connects all the same: GearmanException: Failed to set exception option
-a name is resolved at once: false, GETADDRINFO
+nor looks a name up, which may be known by then: true, SUCCESS
 GearmanWorker, at once: GearmanException: Failed to set exception option, SUCCESS
 GearmanWorker, lazily: true, true, SUCCESS
 enableExceptionHandler connects all the same: GearmanException: Failed to set exception option
-a name is resolved at once: false, GETADDRINFO
+nor looks a name up, which may be known by then: true, SUCCESS
 fails over: a handle, SUCCESS
+also where a name is not known: a handle, SUCCESS
 work: DomainException: heard
 exception: 'DomainException: heard'

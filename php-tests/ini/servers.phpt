@@ -17,21 +17,27 @@ putenv('GEARMAN_SERVERS=' . HOST . ":$server->port");
 $handle = (new GearmanClient())->doBackground($function = unique_function_name(), 'x');
 show('the environment goes before', function_status($function, $server->port)[0], function_status($function)[0]);
 
+// Every page threw while one server of a cluster was away with its name. It may be known when it is needed.
+putenv('GEARMAN_SERVERS=no-such-host.invalid:1,' . HOST . ':' . PORT);
+show('environment with an unknown name', (new GearmanClient())->doBackground(unique_function_name(), 'x'));
 putenv('GEARMAN_SERVERS=no-such-host.invalid:1');
-show('environment with an unknown name', function () {
+$client = new GearmanClient();
+show('and no other', @$client->doBackground(unique_function_name(), 'x'), code($client));
+putenv('GEARMAN_SERVERS=' . HOST . ':x');
+show('environment with a mistake', function () {
     try {
         new GearmanClient();
     } catch (GearmanException $e) {
-        return str_contains($e->getMessage(), 'no-such-host.invalid');
+        return str_contains($e->getMessage(), HOST . ':x');
     }
 });
 putenv('GEARMAN_SERVERS');
-ini_set('gearman.servers', 'no-such-host.invalid:1');
-show('setting with an unknown name', function () {
+ini_set('gearman.servers', HOST . ':x');
+show('setting with a mistake', function () {
     try {
         new GearmanWorker();
     } catch (GearmanException $e) {
-        return str_contains($e->getMessage(), 'no-such-host.invalid');
+        return str_contains($e->getMessage(), HOST . ':x');
     }
 });
 --EXPECT--
@@ -40,5 +46,7 @@ worker: true, SUCCESS
 by function: true, SUCCESS
 read when an object is made: false, NO_SERVERS
 the environment goes before: 1, 0
-environment with an unknown name: true
-setting with an unknown name: true
+environment with an unknown name: a handle
+and no other: '', GETADDRINFO
+environment with a mistake: true
+setting with a mistake: true

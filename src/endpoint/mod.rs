@@ -11,6 +11,7 @@ use gearman_core::net::address::{Address, ServerAddress};
 use gearman_core::net::tls::TlsChoice;
 use gearman_core::net::watch::Watch;
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,6 +27,8 @@ pub(crate) struct Common {
     pub(crate) timeout: Cell<i64>,
     pub(crate) options: Cell<i64>,
     pub(crate) tls: RefCell<Files>,
+    /// What addServer() and addServers() have added and were false for: who tries again until a name is known means one server.
+    pub(crate) refused: RefCell<HashSet<ServerAddress>>,
     /// What getStreams() gave.
     pub(crate) stream: ZvalCell,
 }
@@ -38,6 +41,7 @@ impl Common {
             timeout: Cell::new(-1),
             options: Cell::new(options),
             tls: RefCell::default(),
+            refused: RefCell::default(),
             stream: ZvalCell::default(),
         }
     }
@@ -63,7 +67,7 @@ pub(crate) trait Endpoint: Class {
         let timeout = u64::try_from(common.timeout.get()).ok().filter(|_| counts)?;
         Some(Instant::now() + Duration::from_millis(timeout.min(1 << 40)))
     }
-    /// Adds a server, with the addresses that its name stands for.
+    /// Adds a server, with the addresses that its name stands for, where they are known.
     fn add(&self, server: ServerAddress, addresses: Vec<Address>);
     /// Is a connection to this server at hand, so that its name need not be looked up?
     fn is_kept(&self, _server: &ServerAddress) -> bool {

@@ -1,15 +1,16 @@
 //! addServer() and its kin, and connecting.
 //!
-//! Must never know a socket. Invariant: of a list with a bad server in it none is added.
+//! Must never know a socket. Invariants: of a list with a mistake in it no server is added. Of any other all are, whatever their names
+//! come to: one that is not known now may be when it is needed, and is then looked up again.
 use crate::call::{Call, Str};
 use crate::endpoint::{Endpoint, tls};
 use crate::exception::throw;
 use crate::failure::Failure;
 use crate::ini;
-use gearman_core::net::address::{Address, ServerAddress};
+use gearman_core::net::address::ServerAddress;
 use gearman_core::{Error, ReturnCode};
 
-/// For constructors: the servers of the environment and of php.ini. Nothing is connected to.
+/// For constructors: the servers of the environment and of php.ini. Nothing is connected to, nor looked up.
 pub(crate) fn add_defaults(this: &impl Endpoint) {
     if this.servers() > 0 {
         return; // the constructor was called before
@@ -17,7 +18,7 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
     // Not the first time this is read in a process: putenv() works.
     let list = std::env::var("GEARMAN_SERVERS").ok().filter(|l| !l.is_empty()).or_else(ini::servers);
     let Some(list) = list else { return };
-    if let Err(error) = add_list(this, &list) {
+    if let Err(error) = read(&list).and_then(|servers| note(this, servers, LookUp::Later)) {
         this.common().last_error.note_error(&error);
         throw(&format!("the default list of servers \"{list}\" (GEARMAN_SERVERS or gearman.servers): {error}"));
     }
@@ -25,43 +26,75 @@ pub(crate) fn add_defaults(this: &impl Endpoint) {
 
 pub(crate) fn add_server(call: Call, this: &impl Endpoint, host: Str<'_>, port: i64, setup: bool) {
     let server = utf8(host.or_empty(), format_args!(":{port}")).and_then(|host| ServerAddress::new(host, port));
-    let found = server.and_then(|server| find(this, server));
-    added_servers(call, this, found.map(|(server, addresses)| this.add(server, addresses)), setup);
+    add(call, this, server.map(|server| vec![server]), setup);
 }
 
 pub(crate) fn add_servers(call: Call, this: &impl Endpoint, list: Str<'_>, setup: bool) {
-    let added = utf8(list.or_empty(), format_args!("")).and_then(|list| add_list(this, list));
-    added_servers(call, this, added, setup);
+    let servers = utf8(list.or_empty(), format_args!("")).and_then(read);
+    add(call, this, servers, setup);
 }
 
-/// All of them, or none where one is no server.
-fn add_list(this: &impl Endpoint, list: &str) -> Result<(), Error> {
-    let servers = ServerAddress::list(list).collect::<Result<Vec<_>, _>>()?;
-    let found = servers.into_iter().map(|server| find(this, server)).collect::<Result<Vec<_>, _>>()?;
-    found.into_iter().for_each(|(server, addresses)| this.add(server, addresses));
-    Ok(())
+/// The servers of a list.
+fn read(list: &str) -> Result<Vec<ServerAddress>, Error> {
+    ServerAddress::list(list).collect()
 }
 
-/// A server with its addresses, unless they are not needed.
-fn find(this: &impl Endpoint, server: ServerAddress) -> Result<(ServerAddress, Vec<Address>), Error> {
-    if server.asks_for_tls() {
-        tls::apply(this); // it may be the first that does
-    }
-    let addresses = if this.is_kept(&server) { Vec::new() } else { server.resolve()? };
-    Ok((server, addresses))
-}
-
-/// What remains to be done once servers were added, or not.
-fn added_servers(call: Call, this: &impl Endpoint, added: Result<(), Error>, setup: bool) {
+/// Adds servers, connects where that is to be done now, and ends the call.
+fn add(call: Call, this: &impl Endpoint, servers: Result<Vec<ServerAddress>, Error>, setup: bool) {
     let last_error = &this.common().last_error;
-    if setup && added.is_ok() {
+    if setup && servers.is_ok() {
         this.want_exceptions();
-        if !ini::lazy_connect() {
-            last_error.set(ReturnCode::Success);
-            return connect(call, this);
-        }
+    }
+    let look_up = match setup {
+        // Event loops connect in poll().
+        _ if ini::lazy_connect() || this.with_watch(|watch| watch.is_made()) => LookUp::Later,
+        true => LookUp::All,
+        false => LookUp::One,
+    };
+    let added = servers.and_then(|servers| note(this, servers, look_up));
+    if setup && added.is_ok() && !ini::lazy_connect() {
+        last_error.set(ReturnCode::Success);
+        return connect(call, this);
     }
     last_error.end(call, added);
+}
+
+/// Which names must be known when servers are added. Those that are not are no less added.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookUp {
+    /// Whoever connects looks them up.
+    Later,
+    /// Of several servers one will do.
+    One,
+    /// All of them are to be connected to.
+    All,
+}
+
+/// Takes note of servers, with the addresses of those whose names are known.
+fn note(this: &impl Endpoint, servers: Vec<ServerAddress>, look_up: LookUp) -> Result<(), Error> {
+    if servers.iter().any(ServerAddress::asks_for_tls) {
+        tls::apply(this); // it may be the first that does
+    }
+    let mut refused = this.common().refused.borrow_mut();
+    let (mut some, mut failed) = (false, None);
+    for server in &servers {
+        let found = if look_up == LookUp::Later || this.is_kept(server) { Ok(Vec::new()) } else { server.resolve() };
+        some |= found.is_ok();
+        let addresses = found.unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            Vec::new()
+        });
+        if !refused.contains(server) {
+            this.add(server.clone(), addresses);
+        }
+    }
+    match failed {
+        Some(error) if look_up == LookUp::All || !some => {
+            refused.extend(servers);
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn enable_exception_handler(call: Call, this: &impl Endpoint) {

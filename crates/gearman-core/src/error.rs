@@ -6,6 +6,9 @@
 use crate::return_code::ReturnCode;
 use std::fmt::Display;
 
+/// The text by which servers, C's too, refuse a job of a function that has as many as it may have.
+const QUEUE_FULL: &str = "Job queue is full";
+
 /// A result with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -195,6 +198,13 @@ impl Error {
         }
     }
 
+    /// What connecting to several servers has failed for, of all that failed there. That a name cannot be resolved is nothing to fail
+    /// for where another server is `up`: some names go with their servers, and whoever gave it was told.
+    pub(crate) fn of_connecting<'a>(mut failures: impl Iterator<Item = &'a Error>, up: bool) -> Result<()> {
+        let failed = failures.find(|error| !(up && matches!(error, Error::Resolve { .. })));
+        failed.map_or(Ok(()), |error| Err(error.clone()))
+    }
+
     /// Must the connection be closed, because what follows on it cannot be understood?
     pub fn closes(&self) -> bool {
         matches!(self, Error::Tls { .. } | Error::Lost { .. } | Error::Protocol { .. } | Error::TooLarge { .. })
@@ -202,7 +212,12 @@ impl Error {
 
     /// May the same request be tried at another server? Only where it cannot have been accepted.
     pub fn elsewhere(&self) -> bool {
-        matches!(self, Error::Resolve { .. } | Error::Connect { .. } | Error::Tls { .. })
+        match self {
+            Error::Resolve { .. } | Error::Connect { .. } | Error::Tls { .. } => true,
+            // It drains, or cannot store jobs. That a queue is full is no fault of the server's: the limit is to hold jobs back.
+            Error::Server { code: Some(ReturnCode::QueueError), text, .. } => text != QUEUE_FULL,
+            _ => false,
+        }
     }
 }
 

@@ -169,7 +169,7 @@
 //! client::pool            idle connections, for the next client
 //! client::task            what can be asked for, and what becomes known of it; pure
 //! client::inquiry         text commands about one job, put to one server after another
-//! client::search          which servers are asked about a job; pure
+//! client::search          which servers are asked about a job, or given one that another refused; pure
 //! client::ongoing         tasks that are not over, and who waits for them; pure
 //! client::pending         requests whose answers are due on one connection; pure
 //! client::server          a server as a client uses it

@@ -42,7 +42,7 @@ impl Default for Settings {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between two tries. A connection that lasted longer was a good one.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// So long a server that hangs comes after the others, unless it answers before.
+/// So long a server that hangs, or refuses jobs, comes after the others, unless it answers before.
 const HANG_PAUSE: Duration = Duration::from_secs(10);
 
 /// One server of a client or a worker.
@@ -338,8 +338,8 @@ impl ServerConnection {
         (self.proven, self.error, self.hangs) = (true, None, None);
     }
 
-    /// It took a request and did not answer, though it may accept another connection at once, or took no connection: what can go to
-    /// others does, for a while.
+    /// It took a request and did not answer, though it may accept another connection at once, or took no connection, or refuses jobs:
+    /// what can go to others does, for a while.
     pub fn pass_over(&mut self) {
         self.hangs = Some(Instant::now() + HANG_PAUSE);
     }

@@ -1,7 +1,9 @@
 //! How a worker comes to its servers: those that refuse, hang or are down cost no more time than they must.
 
 use crate::conversation::*;
-use crate::util::{Script, hanging, impatient, join, pass, refusing, unused_path, within, worker, worker_with};
+use crate::util::{
+    Script, hanging, impatient, join, nameless, pass, refusing, unused_path, within, worker, worker_with,
+};
 use gearman_core::ReturnCode;
 use gearman_core::net::address::ServerAddress;
 use std::time::Duration;
@@ -75,6 +77,36 @@ fn a_call_tries_each_server_once_however_often_its_wait_begins_anew() {
         // The next call tries them again.
         worker.begin();
         assert!(timeout(tick, worker.connect_all()).await.is_err());
+    });
+}
+
+/// In a cluster a server that is away may be away with its name: that is no reason to have no server at all, nor to hurry.
+#[test]
+fn a_name_that_is_not_known_is_looked_up_again_after_pauses() {
+    within(async || {
+        let script = Script::tcp().await;
+        let mut both = worker(&[nameless(), script.server()], b"f");
+        let server = async {
+            let mut server = script.conversation().await;
+            server.greeted("f").await;
+            server.assign("H:x:1").await;
+            server
+        };
+        let work = async {
+            both.connect_all().await.unwrap();
+            next(&mut both).await
+        };
+        let (_server, handle) = join(server, work).await;
+        assert_eq!(handle, "H:x:1");
+        tokio::time::pause(); // only the runtime's clock tells the time
+        let mut alone = worker(&[nameless()], b"f");
+        let begun = Instant::now();
+        for _ in 0..12 {
+            assert_eq!(alone.next_job(None).await.unwrap_err().code(), ReturnCode::Getaddrinfo);
+        }
+        assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
+        alone.begin();
+        assert_eq!(alone.connect_all().await.unwrap_err().code(), ReturnCode::Getaddrinfo);
     });
 }
 

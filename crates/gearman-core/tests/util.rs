@@ -289,6 +289,11 @@ pub(crate) fn refusing() -> (TcpSocket, ServerAddress) {
     (socket, server)
 }
 
+/// A name that no resolver knows, nor is asked for.
+pub(crate) fn nameless() -> ServerAddress {
+    ServerAddress::Tcp { host: "no\0name".into(), port: 1, tls: false }
+}
+
 /// A port to which connecting never comes to an end: its queue is full and nobody accepts.
 pub(crate) async fn hanging() -> (TcpListener, TcpStream, ServerAddress) {
     let socket = TcpSocket::new_v4().unwrap();

@@ -67,7 +67,7 @@ final class Queue
             });
         $client = $this->client();
         $handle = $submit($client);
-        if ($handle === '' && $client->returnCode() === GEARMAN_COULD_NOT_CONNECT && $this->reached < count($this->options->servers)) {
+        if ($handle === '' && self::isAway($client) && $this->reached < count($this->options->servers)) {
             // Nothing was sent, and one that was passed over may be well by now.
             $this->servers->useAll();
             $this->client = null;
@@ -202,12 +202,18 @@ final class Queue
         return @$client->doBackgroundAt($queue, $body, (int) ceil(microtime(true) + $delay), $unique);
     }
 
+    /** Could no server be reached? gearman_rs's module keeps those whose names are not known. */
+    private static function isAway(GearmanClient $client): bool
+    {
+        return in_array($client->returnCode(), [GEARMAN_COULD_NOT_CONNECT, GEARMAN_GETADDRINFO], true);
+    }
+
     private function refused(string $queue, GearmanClient $client): QueueException
     {
         $servers = implode(', ', $this->options->servers);
         $why = (string) $client->error();
         $mend = match ($client->returnCode()) {
-            GEARMAN_COULD_NOT_CONNECT => 'Is gearmand started there, and may this host connect?',
+            GEARMAN_COULD_NOT_CONNECT, GEARMAN_GETADDRINFO => 'Is gearmand started there, and may this host connect?',
             GEARMAN_TIMEOUT, GEARMAN_LOST_CONNECTION => 'It may have been queued nevertheless.',
             GEARMAN_JOB_QUEUE_FULL => "The queue's policy at the server has a max-queue: more workers are needed, or a larger one.",
             self::INVALID_ARGUMENT => 'A queue has a name of 1 to 512 bytes, a unique key has up to 63 (or 64: gearman_rs), and neither has a NUL.',

@@ -50,15 +50,16 @@ impl Client {
         }
     }
 
-    fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.servers.iter().any(|r| r.connection.is_up())
     }
 
     fn poll_destination(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         let Some(task) = self.tasks.get(id.index as usize) else { return self.poll_any_server(cx) };
+        let searches = task.search.is_some() || task.kind.is_question() && self.servers.len() > 1;
         match task.server {
             Some(i) => self.poll_server(i, cx),
-            None if task.kind.is_question() && self.servers.len() > 1 => self.poll_search(id, cx),
+            None if searches => self.poll_search(id, cx),
             None => self.poll_any_server(cx),
         }
     }
@@ -87,7 +88,8 @@ impl Client {
         }
     }
 
-    /// The next server to be asked about a job: one that is up, else the next one in order; last those that hang.
+    /// The next server to be asked about a job, or to be given one that others refused: one that is up, else the next one in order; last
+    /// those that hang.
     ///
     /// # Errors
     /// That of the first server that could not answer, where no other is left.

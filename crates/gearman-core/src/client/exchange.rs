@@ -6,11 +6,12 @@
 use super::Client;
 use crate::client::ongoing::Listener;
 use crate::client::pending::Received;
-use crate::client::search::Answer;
+use crate::client::search::{Answer, Search};
 use crate::client::task::{Event, Kind, LONG_KEYS, TaskId};
 use crate::error::{Error, Result};
 use crate::net::connection::Packet;
 use crate::protocol::message::{Request, Response};
+use bytes::Bytes;
 use std::task::{Context, Poll};
 
 /// Requests are handed to a connection as long as less than this waits to be written.
@@ -21,6 +22,7 @@ const BATCH: usize = 1024;
 impl Client {
     /// False: enough waits to be written there already.
     pub(super) fn send(&mut self, i: usize, id: TaskId) -> bool {
+        let several = self.servers.len() > 1;
         let server = &mut self.servers[i];
         let long_keys = server.long_keys;
         server.is_asked();
@@ -36,7 +38,8 @@ impl Client {
         if let Some(search) = &mut task.search {
             search.asks(i);
         }
-        let packet = std::mem::take(&mut task.packet);
+        task.sent = true;
+        let packet = if several { task.packet.clone() } else { std::mem::take(&mut task.packet) };
         if task.kind.needs_permission(&packet) && !long_keys {
             Request::Option(LONG_KEYS).encode(connection.write_buffer());
             server.pending.asked_permission(id, packet);
@@ -117,10 +120,12 @@ impl Client {
         server.connection.prove();
         match received {
             Received::Event(id, event, last) => {
-                if self.servers.len() > 1
-                    && let Event::Created(handle) = &event
-                {
-                    self.origins.remember(handle, i);
+                if self.servers.len() > 1 {
+                    match &event {
+                        Event::Created(handle) => self.origins.remember(handle, i),
+                        Event::Error(error) if error.elsewhere() && self.goes_elsewhere(i, id, error) => return Ok(()),
+                        _ => {}
+                    }
                 }
                 self.report(id, event, last);
             }
@@ -136,6 +141,21 @@ impl Client {
         Ok(())
     }
 
+    /// One of several servers has refused a job, and what else there is goes to others for a while. True: so does this one.
+    fn goes_elsewhere(&mut self, i: usize, id: TaskId, refusal: &Error) -> bool {
+        let servers = self.servers.len();
+        let Some(task) = self.task(id).filter(|task| task.kind.is_job()) else { return false };
+        let search = task.search.get_or_insert_with(|| Box::new(Search::of_refused(i, servers, refusal.clone())));
+        // The packet was not kept where this server was the only one then, and is gone where nobody waits for the task any more.
+        let goes = !search.is_over() && !task.packet.is_empty() && task.server.is_none();
+        if goes {
+            task.sent = false;
+            self.waiting.push_back(id);
+        }
+        self.servers[i].connection.pass_over();
+        goes
+    }
+
     pub(super) fn report(&mut self, id: TaskId, event: Event, last: bool) {
         let limit = self.settings.max_packet;
         self.reports += 1;
@@ -143,16 +163,17 @@ impl Client {
             return;
         };
         let event = match &mut task.search {
-            None => event,
-            Some(search) => match search.receive(event) {
+            Some(search) if task.kind.is_question() => match search.receive(event) {
                 Answer::Final(event) => event,
-                Answer::AskNext(question) => {
-                    task.packet = question;
+                Answer::AskNext => {
+                    task.sent = false;
                     self.waiting.push_back(id);
                     return;
                 }
             },
+            _ => event,
         };
+        (task.search, task.packet) = (None, Bytes::new()); // nobody else is to be asked
         match &mut task.listener {
             Listener::Nobody => {}
             Listener::Events => {

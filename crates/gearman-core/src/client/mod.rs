@@ -8,6 +8,7 @@
 //!
 //! A job goes to the first server, in the order they were added, that can be reached. So equal unique keys meet at one
 //! server. Where none can be reached, a call ends by that error, and a task of [`Client::add`] waits for the next call.
+//! A job that a server refuses, because it drains or cannot store any, goes to the others, once to each.
 //! Each task ends exactly once: by an answer, or because it was sent and its connection was lost.
 
 mod dispatch;
@@ -36,6 +37,7 @@ use crate::net::fork::Process;
 use crate::net::tls::TlsChoice;
 use crate::net::watch::Watch;
 use crate::server_connection::{ServerConnection, Settings, drive, poll_once};
+use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -175,21 +177,18 @@ impl Client {
     /// Connects to every server. Can be dropped and called again.
     ///
     /// # Errors
-    /// That of the first server that could not be reached, after all have been tried.
+    /// That of the first server that could not be reached, after all have been tried. One whose name cannot be resolved counts only
+    /// where no other is up.
     pub async fn connect_all(&mut self) -> Result<()> {
-        let mut failed = None;
         for i in 0..self.servers.len() {
             if self.servers[i].tried != Some(self.call) {
                 let deadline = |c: &Client| c.servers[i].connection.connect_deadline();
                 // A failure is seen below.
                 drive(self, None, deadline, |c, cx| c.poll_connect(i, cx)).await;
             }
-            let server = &self.servers[i];
-            if server.tried == Some(self.call) {
-                failed = failed.or_else(|| server.connection.error().cloned());
-            }
         }
-        failed.map_or(Ok(()), Err)
+        let failed = self.servers.iter().filter(|server| server.tried == Some(self.call));
+        Error::of_connecting(failed.filter_map(|server| server.connection.error()), self.is_up())
     }
 
     fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -232,7 +231,8 @@ impl Client {
     fn insert(&mut self, ask: Ask, listener: Listener, server: Option<usize>) -> TaskId {
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
-        let task = Ongoing { kind: ask.kind, packet: ask.packet, server, search: None, listener, serial, ended: false };
+        let Ask { kind, packet } = ask;
+        let task = Ongoing { kind, packet, sent: false, server, search: None, listener, serial, ended: false };
         let id = TaskId { index: self.tasks.insert(task) as u32, serial };
         self.waiting.push_back(id);
         id
@@ -262,8 +262,8 @@ impl Client {
         let Some(task) = self.task(id).filter(|task| !matches!(task.listener, Listener::Nobody)) else { return false };
         let counted = matches!(task.listener, Listener::Events);
         task.listener = Listener::Nobody;
-        task.search = None; // no other server is to be asked
-        if !task.packet.is_empty() || task.ended {
+        (task.search, task.packet) = (None, Bytes::new()); // no other server is to be asked
+        if !task.sent || task.ended {
             self.tasks.remove(id.index as usize);
         }
         self.running -= usize::from(counted);

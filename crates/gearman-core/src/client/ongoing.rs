@@ -66,11 +66,13 @@ impl Parts {
 #[derive(Debug)]
 pub(crate) struct Ongoing {
     pub(crate) kind: Kind,
-    /// Emptied when it is sent.
+    /// Emptied when it is sent, or, where another server may be asked as well, when it is answered or nobody waits for it any more.
     pub(crate) packet: Bytes,
+    /// A server has it.
+    pub(crate) sent: bool,
     /// The one server that can answer, for questions about a server.
     pub(crate) server: Option<usize>,
-    /// Of a question about a job, where several servers might know: who is to be asked.
+    /// Of a question about a job, where several servers might know, and of a job that one of several has refused: who is to be asked.
     pub(crate) search: Option<Box<Search>>,
     pub(crate) listener: Listener,
     pub(crate) serial: u32,

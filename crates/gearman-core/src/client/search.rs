@@ -1,5 +1,5 @@
 //! Which servers are asked about a job, where there are several: those that gave its handle, if that is
-//! remembered; else all, one after the other, until one knows the job. Pure.
+//! remembered; else all, one after the other, until one knows the job. And which are given a job that one has refused. Pure.
 //!
 //! Owns who was asked, who is left, and the first failure. Must never know connections: servers are numbers.
 //!
@@ -54,11 +54,9 @@ fn hash(handle: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// A question that several servers may be asked.
+/// A question, or a job, that several servers may be asked to take.
 #[derive(Debug)]
 pub(crate) struct Search {
-    /// The packet, to be sent again.
-    question: Bytes,
     /// Who is still to be asked.
     left: Vec<usize>,
     asked: bool,
@@ -71,8 +69,8 @@ pub(crate) struct Search {
 pub(crate) enum Answer {
     /// The end of the search.
     Final(Event),
-    /// This is to be asked of the next server.
-    AskNext(Bytes),
+    /// The next server is to be asked.
+    AskNext,
 }
 
 impl Search {
@@ -85,7 +83,12 @@ impl Search {
         if left.is_empty() {
             left.extend(0..servers);
         }
-        Search { question: question.clone(), left, asked: false, failed: None }
+        Search { left, asked: false, failed: None }
+    }
+
+    /// A job was refused by one of so many servers.
+    pub(crate) fn of_refused(by: usize, servers: usize, refusal: Error) -> Search {
+        Search { left: (0..servers).filter(|i| *i != by).collect(), asked: true, failed: Some(refusal) }
     }
 
     /// Who is to be asked next: the first in order of those with the least rank.
@@ -99,6 +102,11 @@ impl Search {
         self.left.retain(|i| *i != server);
     }
 
+    /// Is nobody left to be asked?
+    pub(crate) fn is_over(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// Was anyone?
     pub(crate) fn has_asked(&self) -> bool {
         self.asked
@@ -110,7 +118,8 @@ impl Search {
         self.failed.get_or_insert(error);
     }
 
-    /// Why there is no answer: not every server answered that it does not know the job, so one may still have it.
+    /// Why there is no answer: not every server answered that it does not know the job, so one may still have it. Or why the first one
+    /// refused it.
     pub(crate) fn failure(&self) -> Error {
         self.failed.clone().unwrap_or(Error::NoServers)
     }
@@ -123,7 +132,7 @@ impl Search {
             _ => {}
         }
         if !self.left.is_empty() {
-            return Answer::AskNext(self.question.clone());
+            return Answer::AskNext;
         }
         Answer::Final(self.failed.take().map_or(event, |error| Event::Error(error.into())))
     }

@@ -42,6 +42,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Does it give a server a job?
+    pub(crate) fn is_job(self) -> bool {
+        matches!(self, Kind::Foreground | Kind::Background)
+    }
+
     /// Does it ask for what a server knows of a job?
     pub(crate) fn is_question(self) -> bool {
         matches!(self, Kind::Status | Kind::StatusUnique)

@@ -174,9 +174,9 @@ impl Worker {
     /// Connects to every server; can be dropped and called again: then it goes on with those that this call has not tried yet.
     ///
     /// # Errors
-    /// That of the first server that could not be reached, after all have been tried once.
+    /// That of the first server that could not be reached, after all have been tried once. One whose name cannot be resolved counts
+    /// only where no other is up.
     pub async fn connect_all(&mut self) -> Result<()> {
-        let mut failed = None;
         for i in 0..self.servers.len() {
             let deadline = |w: &Worker| w.servers[i].connection.connect_deadline();
             if self.servers[i].tried != Some(self.call)
@@ -184,12 +184,10 @@ impl Worker {
             {
                 self.servers[i].tried = Some(self.call);
             }
-            let server = &self.servers[i];
-            if server.tried == Some(self.call) {
-                failed = failed.or_else(|| server.connection.error().cloned());
-            }
         }
-        failed.map_or(Ok(()), Err)
+        let failed = self.servers.iter().filter(|server| server.tried == Some(self.call));
+        let up = self.servers.iter().any(|server| server.connection.is_up());
+        Error::of_connecting(failed.filter_map(|server| server.connection.error()), up)
     }
 
     fn poll_connect(&mut self, i: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {

@@ -3,8 +3,8 @@
 use super::{background, bytes, submit};
 use crate::conversation::*;
 use crate::util::{
-    Script, ask, client, client_with, crowded, echo, end, events, hanging, impatient, join, pass, poll_times, refusing,
-    within,
+    Script, ask, client, client_with, crowded, echo, end, events, hanging, impatient, join, nameless, pass, poll_times,
+    refusing, within,
 };
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event};
@@ -77,6 +77,31 @@ fn the_next_server_is_taken_where_the_first_is_down() {
             echo(&mut client, b"two").await;
         };
         join(server, calls).await;
+    });
+}
+
+/// In a cluster a server that is away may be away with its name.
+#[test]
+fn the_next_server_is_taken_where_the_name_of_the_first_is_not_known() {
+    within(async || {
+        let (_socket, down) = refusing();
+        let second = Script::tcp().await;
+        let mut one = client(&[nameless(), second.server()]);
+        let calls = async {
+            one.begin();
+            one.connect_all().await.unwrap();
+            echo(&mut one, b"one").await;
+            let id = one.call_at(0, Ask::echo(b"two").unwrap());
+            assert_eq!(end(&mut one, id, None).await.unwrap_err().code(), ReturnCode::Getaddrinfo);
+        };
+        join(echoes(&second, "one"), calls).await;
+        // It excuses no other, and is told where there is no other.
+        let mut three = client(&[nameless(), down, second.server()]);
+        three.begin();
+        assert_eq!(three.connect_all().await.unwrap_err().code(), ReturnCode::CouldNotConnect);
+        let mut alone = client(&[nameless()]);
+        alone.begin();
+        assert_eq!(alone.connect_all().await.unwrap_err().code(), ReturnCode::Getaddrinfo);
     });
 }
 

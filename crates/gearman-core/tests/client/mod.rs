@@ -2,6 +2,7 @@
 
 mod answers;
 mod connecting;
+mod elsewhere;
 mod tasks;
 
 use bytes::Bytes;
