@@ -78,6 +78,8 @@ impl Schema {
         }
         self.lock(wire, before)?;
         self.make(wire, &columns, before.is_some())?;
+        // What C's table had was taken over; from here on nothing is cut to fit a column.
+        wire.execute(b"SET SESSION sql_mode = 'STRICT_ALL_TABLES'").map_err(failure)?;
         self.own(wire, owner, before.is_some())?;
         Ok(usize::saturating_sub(most, AROUND))
     }
