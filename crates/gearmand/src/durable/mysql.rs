@@ -143,11 +143,7 @@ struct Connected {
 
 impl Session for Connected {
     fn replay(&mut self, keys: &mut RowKeys, take: &mut Take<'_>) -> Result<u64, Failure> {
-        // As long as it takes.
-        self.wire.set_patience(None).map_err(|e| failure(e.into()))?;
-        let read = read::replay(&mut self.wire, &self.schema, keys, take);
-        self.wire.set_patience(Some(PATIENCE)).map_err(|e| failure(e.into()))?;
-        read
+        patiently(&mut self.wire, |wire| read::replay(wire, &self.schema, keys, take))
     }
 
     fn apply(&mut self, segment: &Segment<'_>, part: Part) -> Result<(), Failure> {
@@ -158,6 +154,14 @@ impl Session for Connected {
         self.statements.clear();
         self.wire.execute(b"ROLLBACK").map(drop).map_err(failure)
     }
+}
+
+/// What has all rows to do takes as long as it takes.
+fn patiently<T>(wire: &mut Wire, work: impl FnOnce(&mut Wire) -> Result<T, Failure>) -> Result<T, Failure> {
+    wire.set_patience(None).map_err(|e| failure(e.into()))?;
+    let done = work(wire);
+    wire.set_patience(Some(PATIENCE)).map_err(|e| failure(e.into()))?;
+    done
 }
 
 /// What the database says, and how to mend it. A connection that is gone is told from a statement that is refused.
