@@ -177,7 +177,7 @@ fn failure(error: WireError) -> Failure {
         // Too many connections, it shuts down, it ended this one.
         1040 | 1053 | 1077..=1079 | 1317 | 1927 | 3024 | 4031 => return Failure::Lost(text),
         // A replica that is to become the primary.
-        1290 | 1836 => return Failure::Lost(text),
+        1290 | 1836 => return Failure::ReadOnly(text),
         1045 => "user and password are those of --mysql-user and --mysql-password, or MYSQL_PWD",
         1046 | 1049 => "make it (CREATE DATABASE), or name another by --mysql-db",
         1044 | 1142 | 1143 => {

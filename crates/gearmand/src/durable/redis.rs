@@ -420,7 +420,7 @@ fn lost(error: io::Error) -> Failure {
 /// Of a commit that Redis began, one command failed: all others were made, and nothing undoes them.
 fn half_made(failure: Failure) -> Failure {
     match failure {
-        Failure::Refused(reason) | Failure::Held(reason) => Failure::Lost(reason),
+        Failure::Refused(reason) | Failure::Held(reason) | Failure::ReadOnly(reason) => Failure::Lost(reason),
         failure => failure,
     }
 }
@@ -433,7 +433,7 @@ fn refused(reply: &Reply) -> Result<(), Failure> {
         "NOPERM" => "its user may not do that",
         "LOADING" => return Err(Failure::Held(text.to_owned())),
         // A replica that is to become the primary.
-        "READONLY" | "MASTERDOWN" => return Err(Failure::Lost(text.to_owned())),
+        "READONLY" | "MASTERDOWN" => return Err(Failure::ReadOnly(text.to_owned())),
         "OOM" => "its memory is full",
         "MISCONF" => "it cannot write to its disk",
         "MOVED" | "CROSSSLOT" | "CLUSTERDOWN" => "a cluster of Redis cannot keep a queue",
