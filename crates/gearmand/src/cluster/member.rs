@@ -518,6 +518,6 @@ impl Member {
 
     fn report_last(&mut self, added: bool) {
         let (batch, done, stats) = (self.reported, !self.undone, Stats::default());
-        self.told.push_back(Told::Result(BatchResult { batch, added, done, stats }));
+        self.told.push_back(Told::Result(BatchResult { batch, added, lost: 0, done, stats }));
     }
 }

@@ -387,6 +387,8 @@ pub(crate) struct BatchResult {
     pub(crate) batch: u64,
     /// Their new jobs are stored; all of them, or none.
     pub(crate) added: bool,
+    /// But for so many of those that were to be stored at the end.
+    pub(crate) lost: usize,
     /// All else that was to be changed is.
     pub(crate) done: bool,
     /// Counted until now.

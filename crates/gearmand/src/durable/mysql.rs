@@ -143,11 +143,7 @@ struct Connected {
 
 impl Session for Connected {
     fn replay(&mut self, keys: &mut RowKeys, take: &mut Take<'_>) -> Result<u64, Failure> {
-        // As long as it takes.
-        self.wire.set_patience(None).map_err(|e| failure(e.into()))?;
-        let read = read::replay(&mut self.wire, &self.schema, keys, take);
-        self.wire.set_patience(Some(PATIENCE)).map_err(|e| failure(e.into()))?;
-        read
+        patiently(&mut self.wire, |wire| read::replay(wire, &self.schema, keys, take))
     }
 
     fn apply(&mut self, segment: &Segment<'_>, part: Part) -> Result<(), Failure> {
@@ -158,6 +154,14 @@ impl Session for Connected {
         self.statements.clear();
         self.wire.execute(b"ROLLBACK").map(drop).map_err(failure)
     }
+}
+
+/// What has all rows to do takes as long as it takes.
+fn patiently<T>(wire: &mut Wire, work: impl FnOnce(&mut Wire) -> Result<T, Failure>) -> Result<T, Failure> {
+    wire.set_patience(None).map_err(|e| failure(e.into()))?;
+    let done = work(wire);
+    wire.set_patience(Some(PATIENCE)).map_err(|e| failure(e.into()))?;
+    done
 }
 
 /// What the database says, and how to mend it. A connection that is gone is told from a statement that is refused.
@@ -173,13 +177,17 @@ fn failure(error: WireError) -> Failure {
         // Too many connections, it shuts down, it ended this one.
         1040 | 1053 | 1077..=1079 | 1317 | 1927 | 3024 | 4031 => return Failure::Lost(text),
         // A replica that is to become the primary.
-        1290 | 1836 => return Failure::Lost(text),
+        1290 | 1836 => return Failure::ReadOnly(text),
         1045 => "user and password are those of --mysql-user and --mysql-password, or MYSQL_PWD",
         1046 | 1049 => "make it (CREATE DATABASE), or name another by --mysql-db",
         1044 | 1142 | 1143 => {
             "its user needs SELECT, INSERT, UPDATE, DELETE, CREATE and ALTER there (GRANT ... ON DATABASE.* TO USER)"
         }
         1021 | 1114 => "its disk is full",
+        1265 | 1406 => {
+            "a job does not fit into a column of its table, which should be unique_key VARBINARY(64), function_name \
+             VARBINARY(512), data LONGBLOB (ALTER TABLE ... MODIFY ...)"
+        }
         _ => return Failure::Refused(text),
     };
     Failure::Refused(format!("{text}: {hint}"))

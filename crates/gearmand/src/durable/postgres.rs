@@ -185,7 +185,7 @@ fn failure(error: &Error) -> Failure {
         code if *code == SqlState::CANNOT_CONNECT_NOW => return Failure::Held(text),
         code if code.code().starts_with("57P") || code.code().starts_with("08") => return Failure::Lost(text),
         // A standby that is to become the primary.
-        code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => return Failure::Lost(text),
+        code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => return Failure::ReadOnly(text),
         code if *code == SqlState::INVALID_PASSWORD || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             "user and password are those of --libpq-conninfo, PGUSER and PGPASSWORD"
         }

@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Milliseconds after which the lock of a server that is gone expires, and how often it is renewed.
 const EXPIRES: &str = "6000";
 const RENEWED: Duration = Duration::from_secs(2);
-/// Sets fields of a job that is there, and of nothing else.
+/// Sets fields of a job that is there, and of nothing else. It is sent each time: Redis may forget scripts that it knows by name.
 const RETRY: &[u8] = b"if redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HSET', KEYS[1], 'tries', ARGV[1], 'first', ARGV[2], 'due', ARGV[3]) end";
 
@@ -159,12 +159,11 @@ impl Database for Redis {
         if all(&mut wire)?.pop() == Some(Reply::Nothing) {
             return Err(Failure::Held("another server was quicker".into()));
         }
-        let retry = all_of(&mut wire, &[b"SCRIPT", b"LOAD", RETRY])?.bytes().unwrap_or_default();
         warn_of_losses(&mut wire, &self.name)?;
         let mut lock = Lock { wire, keys: keys.clone(), token, busy: false, ours: false };
         lock.watch()?;
         let shared = Arc::new(Mutex::new(lock));
-        Ok(Connected { renewal: Renewal::start(&shared)?, shared, keys: keys.clone(), retry })
+        Ok(Connected { renewal: Renewal::start(&shared)?, shared, keys: keys.clone() })
     }
 }
 
@@ -265,8 +264,6 @@ struct Connected {
     renewal: Renewal,
     shared: Arc<Mutex<Lock>>,
     keys: Arc<Keys>,
-    /// The name of the script.
-    retry: Vec<u8>,
 }
 
 impl Session for Connected {
@@ -281,7 +278,7 @@ impl Session for Connected {
         if part.first {
             wire.push(&[b"MULTI"]);
         }
-        push(wire, &self.keys, &self.retry, segment).map_err(lost)?;
+        push(wire, &self.keys, segment).map_err(lost)?;
         if !part.last {
             return self.queued(wire);
         }
@@ -298,7 +295,7 @@ impl Session for Connected {
             Some(Reply::Nothing) => {
                 return Err(Failure::Lost("the lock has expired, or somebody has changed it".into()));
             }
-            Some(done) => refused(&done)?,
+            Some(done) => refused(&done).map_err(half_made)?,
             None => return Err(Failure::Lost("it did not answer".into())),
         }
         // It was made; whether the next one can be is seen then.
@@ -338,7 +335,7 @@ impl Drop for Connected {
 }
 
 /// The commands of a segment.
-fn push(wire: &mut Wire, keys: &Keys, retry: &[u8], segment: &Segment<'_>) -> io::Result<()> {
+fn push(wire: &mut Wire, keys: &Keys, segment: &Segment<'_>) -> io::Result<()> {
     for target in &segment.removed {
         wire.push(&[b"DEL", &keys.job(target)]);
     }
@@ -350,7 +347,7 @@ fn push(wire: &mut Wire, keys: &Keys, retry: &[u8], segment: &Segment<'_>) -> io
     }
     for tried in &segment.retried {
         let [tries, first, due] = [u64::from(tried.tries), tried.first_ms, tried.due_ms].map(text);
-        wire.push(&[b"EVALSHA", retry, b"1", &keys.job(&tried.target), &tries, &first, &due]);
+        wire.push(&[b"EVAL", RETRY, b"1", &keys.job(&tried.target), &tries, &first, &due]);
     }
     for letter in &segment.buried {
         push_letter(wire, keys, letter);
@@ -420,6 +417,14 @@ fn lost(error: io::Error) -> Failure {
     Failure::Lost(format!("{error}: is Redis there, with this host and port?"))
 }
 
+/// Of a commit that Redis began, one command failed: all others were made, and nothing undoes them.
+fn half_made(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(reason) | Failure::Held(reason) | Failure::ReadOnly(reason) => Failure::Lost(reason),
+        failure => failure,
+    }
+}
+
 /// What Redis says, and how to mend it.
 fn refused(reply: &Reply) -> Result<(), Failure> {
     let Some(text) = reply.error() else { return Ok(()) };
@@ -428,7 +433,7 @@ fn refused(reply: &Reply) -> Result<(), Failure> {
         "NOPERM" => "its user may not do that",
         "LOADING" => return Err(Failure::Held(text.to_owned())),
         // A replica that is to become the primary.
-        "READONLY" | "MASTERDOWN" => return Err(Failure::Lost(text.to_owned())),
+        "READONLY" | "MASTERDOWN" => return Err(Failure::ReadOnly(text.to_owned())),
         "OOM" => "its memory is full",
         "MISCONF" => "it cannot write to its disk",
         "MOVED" | "CROSSSLOT" | "CLUSTERDOWN" => "a cluster of Redis cannot keep a queue",

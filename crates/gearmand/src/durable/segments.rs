@@ -9,7 +9,7 @@ use crate::durable::{Change, DeadLetter, Name, Row, Setting};
 use std::collections::HashSet;
 
 /// Most changes of a segment, and most bytes: what a database has to hold at once.
-const CHANGES: usize = 5000;
+pub(crate) const CHANGES: usize = 5000;
 const BYTES: usize = 4 << 20;
 
 /// See the module.

@@ -2,11 +2,11 @@
 //! is shared by as many as wait for it, and nobody else waits.
 //!
 //! It owns the backend. What always holds: batches are settled in order; what could not be changed is kept until it is, and
-//! goes before anything else. Only jobs that are to be added are refused instead. A queue that failed is looked after until
-//! jobs can be stored again, also where none come because it is known to fail.
+//! goes before anything else. Only jobs that are to be added are refused instead: all of a commit, but for the last one. A queue
+//! that failed is looked after until jobs can be stored again, also where none come because it is known to fail.
 
 use crate::durable::batch::{Batch, BatchResult, Stats};
-use crate::durable::{Backend, BackendError, Change, DeadLetter, Name};
+use crate::durable::{Backend, BackendError, Change, DeadLetter, Name, Row};
 use std::collections::HashSet;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -18,6 +18,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 const AGAIN: Duration = Duration::from_secs(1);
 /// And at the end, when nobody else waits.
 const PAUSE: Duration = Duration::from_millis(100);
+/// When so many jobs were tried alone in vain, it is not because they are too large.
+const ALONE: usize = 1000;
 /// Most batches of one commit.
 const BATCHES: usize = 10_000;
 
@@ -113,12 +115,9 @@ impl WriterThread {
     }
 
     fn commit(&mut self, batches: &[Batch]) {
-        let stored = match batches.iter().any(|batch| batch.last) {
-            true => self.patiently(|this| this.store(batches, |_| true)),
-            false => self.store(batches, |_| true),
-        };
-        let mut added = true;
-        match stored {
+        let (mut added, mut lost) = (true, 0);
+        match self.store(batches, |_| true) {
+            Err(error) if batches.iter().any(|batch| batch.last) => (added, lost) = self.store_last(batches, &error),
             Err(error) => added = self.without_room(batches, &error),
             Ok(()) if self.stats.failing_since.is_some() => self.look_again(batches),
             Ok(()) => {}
@@ -126,7 +125,7 @@ impl WriterThread {
         let done = self.undone.is_empty();
         // To nobody when the server has stopped.
         self.last = batches.last().map_or(self.last, |batch| batch.number);
-        let _ = self.results.send(BatchResult { batch: self.last, added, done, stats: self.stats });
+        let _ = self.results.send(BatchResult { batch: self.last, added, lost, done, stats: self.stats });
     }
 
     /// The queue failed, and these were stored. That jobs were among them shows that it works again; where none were, it is
@@ -153,6 +152,49 @@ impl WriterThread {
             self.keep(batches, error.held);
         }
         !refused
+    }
+
+    /// The server ends, and these were not stored. Where the queue refused them, one job may be too large for it: all that it
+    /// takes is stored at once, as somebody may soon end the end. What is left is tried again. Whether jobs are stored, and
+    /// how many of them are not.
+    fn store_last(&mut self, batches: &[Batch], error: &BackendError) -> (bool, usize) {
+        if error.held || self.store(batches, |change| !adds(change)).is_err() {
+            return match self.patiently(|this| this.store(batches, |_| true)) {
+                Ok(()) => (true, 0),
+                Err(error) => (self.without_room(batches, &error), 0),
+            };
+        }
+        let jobs = batches.iter().flat_map(Batch::changes).filter_map(|change| match change {
+            Change::Add(row) => Some(row),
+            _ => None,
+        });
+        let left = self.store_apart(jobs.collect());
+        let Err(error) = self.patiently(|this| this.write(left.iter().copied().map(Change::Add))) else {
+            return (true, 0);
+        };
+        self.failed(&error);
+        for Row { name, data, .. } in left.iter().take(ALONE) {
+            let (number, function, size) = (name.id, name.function.escape_ascii(), data.len());
+            tracing::error!("job {number} of {function} with a workload of {size} bytes is lost");
+        }
+        (true, left.len())
+    }
+
+    /// Stores halves of these jobs, and halves of the halves that are refused. Those that are left.
+    fn store_apart<'a>(&mut self, jobs: Vec<Row<'a>>) -> Vec<Row<'a>> {
+        let (mut parts, mut left) = (vec![jobs], Vec::new());
+        while let Some(mut part) = parts.pop() {
+            if self.write(part.iter().copied().map(Change::Add)).is_ok() {
+                continue;
+            }
+            if part.len() <= 1 || left.len() >= ALONE {
+                left.append(&mut part);
+            } else {
+                parts.push(part.split_off(part.len() / 2));
+                parts.push(part);
+            }
+        }
+        left
     }
 
     /// Keeps what could not be changed, for later. Where the disk is full, at least no job runs twice: what is over is
@@ -273,7 +315,7 @@ impl Over {
 mod tests {
     use super::*;
     use crate::durable::batch::PendingChanges;
-    use crate::durable::{Changes, Extras, Row, Take};
+    use crate::durable::{Changes, Extras, Take};
     use gearman_core::protocol::message::Priority;
     use std::sync::{Arc, Mutex};
 
@@ -339,7 +381,7 @@ mod tests {
         let mut commit = |fail, batches: &[Batch]| {
             disk.0.lock().unwrap().1 = fail;
             writer.commit(batches);
-            let BatchResult { batch, added, done, stats } = reported.try_recv().unwrap();
+            let BatchResult { batch, added, done, stats, .. } = reported.try_recv().unwrap();
             ((batch, added, done), (stats.commits, stats.changes, stats.failing_since.is_some()), stats.longest)
         };
         let (settled, counted, longest) = commit(0, &[batch(&mut changes, &[1, 2], &[])]);
@@ -356,6 +398,48 @@ mod tests {
         assert_eq!(settled, (6, true, false));
         assert_eq!(commit(0, &[]).0, (6, true, true));
         assert_eq!(disk.0.lock().unwrap().0, ["add 1", "add 2", "done 1", "done 2", "add 5", "done 5"]);
+    }
+
+    /// None of all jobs that were to outlive the server was stored, as one of them was larger than a message of MySQL's.
+    #[test]
+    fn at_the_end_a_job_that_is_too_large_is_lost_alone() {
+        struct Small(Arc<Mutex<Vec<u64>>>);
+        impl Backend for Small {
+            fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
+                Ok(0)
+            }
+
+            fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
+                let changes: Vec<_> = changes.collect();
+                if changes.iter().any(|change| matches!(change, Change::Add(row) if row.data.len() > 1)) {
+                    return Err(BackendError { queue: "q".into(), reason: "too large".into(), held: false });
+                }
+                let id = |change: &Change<'_>| match change {
+                    Change::Add(row) => Some(row.name.id),
+                    _ => None,
+                };
+                self.0.lock().unwrap().extend(changes.iter().filter_map(id));
+                Ok(())
+            }
+
+            fn probe(&mut self) -> Result<(), BackendError> {
+                Ok(())
+            }
+        }
+        let (stored, mut changes) = (Arc::<Mutex<Vec<u64>>>::default(), PendingChanges::default());
+        let (results, mut reported) = unbounded_channel();
+        let mut writer = WriterThread::new(Box::new(Small(stored.clone())), Duration::ZERO, results);
+        for id in 1..=7 {
+            let data: &[u8] = if id == 5 { b"large" } else { b"x" };
+            changes.add(&Row { data, ..row(id) }, Default::default);
+        }
+        changes.done(&name(9));
+        let mut batch = changes.take().unwrap();
+        batch.last = true;
+        writer.commit(&[batch]);
+        let BatchResult { added, lost, done, .. } = reported.try_recv().unwrap();
+        assert_eq!((added, lost, done), (true, 1, true));
+        assert_eq!(*stored.lock().unwrap(), [1, 2, 3, 4, 6, 7]);
     }
 
     /// Where there is room for nothing, new jobs are refused and what is over is removed; all else is kept in its order,

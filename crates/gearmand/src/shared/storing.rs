@@ -102,6 +102,7 @@ impl State {
         if self.stopping && !result.added && self.config.durable == Durable::AtEnd {
             self.lost += self.broker.storing();
         }
+        self.lost += result.lost;
         self.stored = result.stats;
         self.settled.send_replace(result.batch);
         let now = self.read_clock();

@@ -5,8 +5,8 @@
 //!
 //! To store more, raise [`VERSION`], and let [`Schema::make`] bring what is older up to it.
 
-use crate::durable::mysql::failure;
 use crate::durable::mysql::wire::{Wire, WireError};
+use crate::durable::mysql::{failure, patiently};
 use crate::durable::remote::Failure;
 
 /// Of what is made here. Newer ones are not understood.
@@ -78,6 +78,8 @@ impl Schema {
         }
         self.lock(wire, before)?;
         self.make(wire, &columns, before.is_some())?;
+        // What C's table had was taken over; from here on nothing is cut to fit a column.
+        wire.execute(b"SET SESSION sql_mode = 'STRICT_ALL_TABLES'").map_err(failure)?;
         self.own(wire, owner, before.is_some())?;
         Ok(usize::saturating_sub(most, AROUND))
     }
@@ -195,7 +197,8 @@ impl Schema {
              CREATE TABLE IF NOT EXISTS {owner} (version INT PRIMARY KEY, owner VARBINARY(64)) ENGINE = InnoDB;
              INSERT INTO {owner} (version) SELECT {VERSION} FROM (SELECT count(*) AS n FROM {owner}) o WHERE o.n = 0"
         );
-        wire.execute(make.as_bytes()).map(drop).map_err(failure)
+        // All rows of a table of C's are written anew.
+        patiently(wire, |wire| wire.execute(make.as_bytes()).map(drop).map_err(failure))
     }
 
     /// From now on, whoever was the owner before learns that it is not any more.

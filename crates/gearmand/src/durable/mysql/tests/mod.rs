@@ -205,6 +205,30 @@ fn a_job_that_is_too_large_is_refused() {
     assert_eq!(table.all().jobs, [job(2, "b", None)]);
 }
 
+/// MySQL's types of bytes are of any length, and what was longer was cut, with a handle for its client.
+#[test]
+fn a_job_that_does_not_fit_into_a_column_is_refused() {
+    let Some(table) = table() else { return };
+    table.sql(
+        "CREATE TABLE TABLE_ (unique_key VARBINARY(8), function_name VARBINARY(8), priority INT, data BLOB,
+             when_to_run INT, UNIQUE KEY (unique_key, function_name))",
+    );
+    let mut queue = table.open().unwrap();
+    let refused = [
+        crate::durable::tests::Stored { data: vec![b'x'; 70_000], ..job(1, "a", None) },
+        crate::durable::tests::Stored { function: b"resize_all".to_vec(), ..job(1, "a", None) },
+        job(1, "customer/1", None),
+    ];
+    for job in refused {
+        let error = add(&mut *queue, &[job]).unwrap_err();
+        assert!(error.reason.contains("data LONGBLOB") && !error.held, "{error}");
+    }
+    let fits = crate::durable::tests::Stored { data: vec![b'x'; 65_535], ..job(2, "b", None) };
+    add(&mut *queue, std::slice::from_ref(&fits)).unwrap();
+    drop(queue);
+    assert!(table.all().jobs == [fits], "what was stored is another");
+}
+
 /// A job that was only just taken could not become a dead letter: with what its worker said of it, it was too large for a message.
 /// Nothing could be stored any more, after a restart neither.
 #[test]

@@ -202,6 +202,39 @@ fn redis_is_restarted() {
     assert_eq!(left, [2, 4, 5]);
 }
 
+/// Somebody has flushed the scripts: no failed try could be stored any more, and of jobs that went with one the client was
+/// told that they were refused, though they were stored.
+#[test]
+fn scripts_may_be_flushed() {
+    let Some(prefix) = prefix() else { return };
+    let mut queue = prefix.open().unwrap();
+    add(&mut *queue, &[job(1, "a", None)]).unwrap();
+    prefix.cli("SCRIPT FLUSH");
+    let tried = tried(job(1, "a", None), 1, 9001);
+    commit(&mut *queue, &[Made::Add(job(2, "b", None)), Made::Retry(tried.clone())]).unwrap();
+    drop(queue);
+    assert_eq!(prefix.all().jobs, [tried, job(2, "b", None)]);
+}
+
+/// Redis makes the rest of a commit when one of its commands fails: jobs ran that were refused.
+#[test]
+fn nothing_is_left_of_a_commit_that_was_half_made() {
+    let Some(prefix) = prefix() else { return };
+    let mut queue = prefix.open().unwrap();
+    prefix.cli("SET gearmand:PREFIX:settings x");
+    let changes = [Made::Add(job(1, "a", None)), Made::Set(b"k".to_vec(), b"v".to_vec())];
+    let error = commit(&mut *queue, &changes).unwrap_err();
+    assert!(error.reason.contains("WRONGTYPE"), "{error}");
+    prefix.cli("DEL gearmand:PREFIX:settings");
+    let begin = std::time::Instant::now();
+    while add(&mut *queue, &[job(2, "b", None)]).is_err() {
+        assert!(begin.elapsed() < PATIENCE, "it is not connected again");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(queue);
+    assert_eq!(prefix.all().jobs, [job(2, "b", None)]);
+}
+
 /// Its lock is gone, as after a stop that was longer than it lasts: what is on its way is not made. Where it comes back,
 /// another server may have been there.
 #[test]
