@@ -215,7 +215,7 @@ impl Server {
             }
             let wish = *stop.borrow_and_update();
             if wish == Stop::Drain && !self.shared.lock().broker.is_draining() {
-                // First: clients that a drain sends away connect anew, and not to this server.
+                // First: clients that a drain refuses connect anew, and not to this server.
                 tasks.close().await;
                 self.shared.with_state(State::drain);
                 tracing::info!(target: "gearmand::notice", "draining: no more jobs are taken or handed out");

@@ -60,6 +60,7 @@ export function connect(callbacks) {
 	}
 
 	function lose() {
+		if (!lost) callbacks.state("lost");
 		lost = true;
 		again(source?.readyState === EventSource.CLOSED);
 	}

@@ -6,6 +6,7 @@ use crate::util::{Script, ask, client, echo, end, events, join, refusing, within
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
+use tokio::sync::Notify;
 
 const DRAINS: &str = "QUEUE_ERROR\0Server is shutting down";
 const NO_DISK: &str = "QUEUE_ERROR\0The job could not be stored";
@@ -198,10 +199,12 @@ fn what_nobody_waits_for_goes_nowhere_else() {
     within(async || {
         let (first, second) = (Script::tcp().await, Script::tcp().await);
         let mut client = client(&[first.server(), second.server()]);
+        let given_up = Notify::new();
         let servers = async {
             let mut drains = first.conversation().await;
             drains.expect(SUBMIT_JOB_BG, "f\0\0given up").await;
             time_is_up().await;
+            given_up.notified().await;
             drains.reply(ERROR, DRAINS).await;
             drains.echo("here").await;
             let mut well = second.conversation().await;
@@ -210,6 +213,7 @@ fn what_nobody_waits_for_goes_nowhere_else() {
         };
         let calls = async {
             assert!(ask(&mut client, background(b"given up"), until_told()).await.is_err());
+            given_up.notify_one();
             for (server, data) in [(0, "here"), (1, "there")] {
                 client.begin();
                 let id = client.call_at(server, Ask::echo(data.as_bytes()).unwrap());

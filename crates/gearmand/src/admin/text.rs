@@ -33,7 +33,6 @@ pub(crate) fn answer(
     line: &[u8],
     outgoing: &mut Outgoing,
 ) -> Option<Listing> {
-    broker.set_stays(session);
     // What it asked before comes first.
     broker.answer(now, session, outgoing);
     let command = Command::parse(line);

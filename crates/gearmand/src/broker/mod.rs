@@ -390,12 +390,13 @@ impl Broker {
         self.draining && self.running == 0 && !self.sessions.iter().any(|(_, session)| waited_for(session))
     }
 
-    /// This server drains, and is of no more use to a connection: whatever it asks for, another server does.
+    /// This server drains, has refused a job of this connection, and will tell it nothing more: another server may be of use to it. Not
+    /// before it was refused: of a job that is on its way to a connection that is closed nobody could say what became of it.
     pub(crate) fn may_go(&self, session: u32) -> bool {
-        self.draining && self.sessions.get(session).is_some_and(Session::is_idle_client)
+        self.draining && self.sessions.get(session).is_some_and(Session::is_refused_client)
     }
 
-    /// A drain does not end this connection: see [`Broker::may_go`].
+    /// A drain does not end this connection, see [`Broker::may_go`]: it is the server's own.
     pub(crate) fn set_stays(&mut self, session: u32) {
         self.sessions[session].stays = true;
     }

@@ -48,6 +48,8 @@ pub(crate) struct Recurring {
     seen: Duration,
     /// When each ran last, by name, in seconds since 1970; of those, too, that are not in the file now.
     last: HashMap<Box<str>, u64>,
+    /// Those that a clock that was ahead had said, and that do not count any more.
+    forgotten: HashMap<Box<str>, u64>,
     /// Runs whose jobs are on their way to the durable queue, by the numbers of these: one of each schedule that has this job.
     storing: HashMap<u64, Vec<Run>>,
     /// A job could not be stored: not before then is anything submitted.
@@ -121,6 +123,10 @@ impl Schedule {
 impl Broker {
     /// When a schedule ran last, before this server was started or at another one.
     pub(crate) fn restore_last_run(&mut self, now: &Now, name: &str, last: u64) {
+        // Servers tell each other all of them again when any has changed.
+        if self.recurring.forgotten.get(name) == Some(&last) {
+            return;
+        }
         let local = &self.rules.zone;
         let entry = self.recurring.entries.iter_mut().find(|entry| *entry.schedule.name == *name);
         if Duration::from_secs(last) > now.wall + BACK {
@@ -172,7 +178,7 @@ impl Broker {
 
     /// The clock was set back by so much.
     fn set_back(&mut self, now: &Now, by: Duration) {
-        let Recurring { entries, seen, last, .. } = &mut self.recurring;
+        let Recurring { entries, seen, last, forgotten, .. } = &mut self.recurring;
         *seen = now.wall;
         if !entries.is_empty() {
             let those = if by > BACK { "" } else { " for those of any hour" };
@@ -185,7 +191,9 @@ impl Broker {
             let entry = entries.iter().find(|entry| *entry.schedule.name == *name);
             by <= entry.map_or(BACK, |entry| entry.schedule.holds())
         };
-        last.retain(|name, last| *last <= now.wall.as_secs() || holds(name));
+        for (name, last) in last.extract_if(|name, last| *last > now.wall.as_secs() && !holds(name)) {
+            forgotten.insert(name, last);
+        }
         self.plan(now, |schedule| by > schedule.holds());
     }
 

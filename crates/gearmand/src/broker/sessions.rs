@@ -69,7 +69,9 @@ pub(crate) struct Session {
     pub(crate) access: Option<Box<Access>>,
     /// What it is where servers help each other.
     pub(crate) role: Role,
-    /// It has use of a server that drains: it is an operator's, or the server's own.
+    /// A drain has refused a job of it.
+    pub(crate) refused: bool,
+    /// It is the server's own, which a drain does not end.
     pub(crate) stays: bool,
 }
 
@@ -145,6 +147,7 @@ impl Session {
             notices: Notices::default(),
             access: None,
             role: Role::Own,
+            refused: false,
             stays: false,
         }
     }
@@ -164,11 +167,11 @@ impl Session {
         !self.in_turn || self.running.head() == Some(job)
     }
 
-    /// It is a client's, as far as we know, and nothing of what it asked for is still to come.
-    pub(crate) fn is_idle_client(&self) -> bool {
+    /// A drain has refused a job of it, and nothing that it waits for is still to come; nor is it a worker's as well.
+    pub(crate) fn is_refused_client(&self) -> bool {
         let works = !self.abilities.is_empty() || !self.running.is_empty() || !self.overdue.is_empty();
         let is_worker = works || self.asleep != 0 || self.asking;
-        self.waits == NONE && !is_worker && !self.stays && self.role == Role::Own
+        self.refused && self.waits == NONE && !is_worker && !self.stays && self.role == Role::Own
     }
 
     /// A timeout takes a job from it.

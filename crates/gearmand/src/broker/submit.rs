@@ -54,6 +54,7 @@ impl Broker {
                 if let Some(function) = known {
                     self.functions[function].activity().refused += 1;
                 }
+                self.sessions[session].refused = true;
                 return outgoing.error(session, ReturnCode::QueueError.name(), "Server is shutting down");
             }
             None => {

@@ -184,6 +184,7 @@ fn failure(error: WireError) -> Failure {
             "its user needs SELECT, INSERT, UPDATE, DELETE, CREATE and ALTER there (GRANT ... ON DATABASE.* TO USER)"
         }
         1021 | 1114 => "its disk is full",
+        1364 => "a column that is not ours needs a default there (ALTER TABLE ... ALTER ... SET DEFAULT ...)",
         1265 | 1406 => {
             "a job does not fit into a column of its table, which should be unique_key VARBINARY(64), function_name \
              VARBINARY(512), data LONGBLOB (ALTER TABLE ... MODIFY ...)"

@@ -94,7 +94,7 @@ impl Task {
             match self.read(cx, scratch, waiting.bytes) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
-                // Only now, so that all that it has sent is answered.
+                // Only now, so that all that has come of it is answered.
                 Poll::Pending if waiting.last && waiting.bytes == 0 && self.input.partial.is_empty() => {
                     return Poll::Ready("the server drains".into());
                 }

@@ -8,7 +8,7 @@ use crate::cluster::said::Said;
 use crate::durable::Durable;
 use crate::durable::batch::{BatchResult, Stats};
 use crate::outgoing::Answer;
-use crate::shared::{Connection, State};
+use crate::shared::State;
 use tokio::sync::oneshot;
 
 impl State {
@@ -45,12 +45,11 @@ impl State {
         }
     }
 
-    /// No more jobs are taken, and none handed out. Each connection looks whether it [may go](crate::broker::Broker::may_go).
+    /// No more jobs are taken, and none handed out.
     pub(crate) fn drain(&mut self) {
         if self.broker.drain() && self.link.is_some() {
             self.broker.give_all_back(&mut self.outgoing);
         }
-        self.connections.iter().flatten().for_each(Connection::wake);
     }
 
     /// The server stops: other servers get what it has of the shared queue.

@@ -169,6 +169,8 @@ fn where_a_clock_is_set_back_those_of_any_hour_go_on() {
     assert_eq!((b.broker.len(), next(&b)), (2, vec![Some(now + 60), tomorrow]));
     b.now.wall -= Duration::from_secs(7200);
     b.tick(0);
+    // Other servers of a cluster say again what they know.
+    b.broker.restore_last_run(&b.now, "minutely", now);
     assert_eq!((b.broker.len(), next(&b)), (2, vec![Some(now - 7140), tomorrow]));
     for minute in 1..=120 {
         b.tick(60);

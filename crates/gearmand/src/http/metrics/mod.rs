@@ -177,7 +177,7 @@ mod tests {
     /// Nothing was claimed, and a part was one frame, which whoever reads slowly had twice in memory.
     #[tokio::test]
     async fn a_scrape_has_its_memory_until_it_is_read_by_frames() {
-        let budget = Budget::of(3 << 20);
+        let budget = Budget::of(40 << 16);
         let label = |n: usize| format!("{n}{}", "x".repeat(100));
         let entry = |n| Entry { label: label(n), gauges: Gauges::default(), counts: Counts::default() };
         let scrape = || {
