@@ -405,7 +405,7 @@ doNormal, failed: '', WORK_FAIL, WORK_FAIL: the job failed
 doLow, threw: '', WORK_EXCEPTION, WORK_EXCEPTION: the job ended by an exception
 doNormal, timeout: '', TIMEOUT, TIMEOUT: timeout reached, nothing was heard from 127.0.0.1:PORT for N ms, warning
 runTasks, timeout: false, TIMEOUT, TIMEOUT: timeout reached, nothing was heard from 127.0.0.1:PORT for N ms, warning
-wait, timeout: false, TIMEOUT, TIMEOUT: timeout reached, nothing was heard from 127.0.0.1:PORT for N ms, warning
+wait, timeout: false, TIMEOUT, TIMEOUT: timeout reached, nothing was heard from 127.0.0.1:PORT for N ms
 doNormal, too large: '', DATA_TOO_LARGE, DATA_TOO_LARGE: a packet of N bytes from 127.0.0.1:PORT exceeds the limit of 4096 bytes, warning
 runTasks, too large: false, DATA_TOO_LARGE, DATA_TOO_LARGE: a packet of N bytes from 127.0.0.1:PORT exceeds the limit of 4096 bytes, warning
 runTasks, callback returns 19: false, WORK_ERROR, WORK_ERROR: a callback returned 19, warning
