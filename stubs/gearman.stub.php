@@ -379,7 +379,7 @@ class GearmanClient
      * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost. tls://name and unix:///path, too.
      * @param int $port 1 to 65535; 0 is 4730.
      * @param bool $setupExceptionHandler false: do not connect now and do not ask for exceptions.
-     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved; the server is added all the same.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved; the server is not added then.
      *     With gearman.lazy_connect=1 and in event loops it is not looked up yet.
      * @throws GearmanException If a server added so far cannot be reached; the new one is added all the same.
      */
@@ -392,7 +392,7 @@ class GearmanClient
      *     '' is localhost:4730. Blanks around the entries are ignored.
      * @param bool $setupExceptionHandler As for addServer().
      * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added, and for names
-     *     that cannot be resolved, with which all are added: without a connection now, only if none of them can.
+     *     that cannot be resolved: where one of the list can, all are added, and without a connection now that is no failure.
      * @throws GearmanException If a server added so far cannot be reached.
      */
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}
@@ -1012,7 +1012,7 @@ class GearmanWorker
      * @param string|null $host Name, IPv4 or IPv6 address; null or '' is localhost. tls://name and unix:///path, too.
      * @param int $port 1 to 65535; 0 is 4730.
      * @param bool $setupExceptionHandler false: do not connect now.
-     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved; the server is added all the same.
+     * @return bool false with a warning and GEARMAN_GETADDRINFO if the name cannot be resolved; the server is not added then.
      *     With gearman.lazy_connect=1 and in event loops it is not looked up yet.
      * @throws GearmanException If a server added so far cannot be reached; the new one is added all the same.
      */
@@ -1025,7 +1025,7 @@ class GearmanWorker
      *     '' is localhost:4730. Blanks around the entries are ignored.
      * @param bool $setupExceptionHandler As for addServer().
      * @return bool false with a warning and GEARMAN_GETADDRINFO for a list with a bad entry, of which none is added, and for names
-     *     that cannot be resolved, with which all are added: without a connection now, only if none of them can.
+     *     that cannot be resolved: where one of the list can, all are added, and without a connection now that is no failure.
      * @throws GearmanException If a server added so far cannot be reached.
      */
     public function addServers(?string $servers = null, bool $setupExceptionHandler = true): bool {}

@@ -1,5 +1,5 @@
 --TEST--
-A server whose name is not known is added all the same, and looked up again when it is needed
+Of several servers one whose name is not known is added all the same, and looked up again when it is needed
 --EXTENSIONS--
 pcntl
 posix
@@ -21,7 +21,7 @@ foreach ([false, true] as $now) {
     show('- work', $worker->work(), code($worker));
 }
 
-echo "none that is known\n";
+echo "none that is known: as with pecl it is not added\n";
 $client = new GearmanClient();
 show('- client', $client->addServer('no-such-host.invalid', 1, false), code($client));
 show('- a job', $client->doBackground($function, 'x'), code($client));
@@ -29,7 +29,6 @@ $worker = new GearmanWorker();
 $worker->addFunction($function, fn() => '');
 show('- worker', $worker->addServer('no-such-host.invalid', 1, false), code($worker));
 show('- work', $worker->work(), code($worker));
-// Of others that are up it does not keep who connects to all.
 show('- another', $client->addServer(HOST, PORT), $worker->addServer(HOST, PORT));
 
 echo "event loops connect later\n";
@@ -60,15 +59,15 @@ connecting
   Warning: GearmanWorker::addServers()
 - worker: false, GETADDRINFO
 - work: true, SUCCESS
-none that is known
+none that is known: as with pecl it is not added
   Warning: GearmanClient::addServer()
 - client: false, GETADDRINFO
   Warning: GearmanClient::doBackground()
-- a job: '', GETADDRINFO
+- a job: '', NO_SERVERS
   Warning: GearmanWorker::addServer()
 - worker: false, GETADDRINFO
   Warning: GearmanWorker::work()
-- work: false, GETADDRINFO
+- work: false, NO_SERVERS
 - another: true, true
 event loops connect later
 - client: true, SUCCESS

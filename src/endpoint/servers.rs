@@ -1,7 +1,7 @@
 //! addServer() and its kin, and connecting.
 //!
-//! Must never know a socket. Invariants: of a list with a mistake in it no server is added. Of any other all are, whatever their names
-//! come to: one that is not known now may be when it is needed, and is then looked up again.
+//! Must never know a socket. Invariants: of a list with a mistake in it no server is added, nor where no name is known, as with
+//! pecl. Else all are: a name that is not known now may be when it is needed, and is then looked up again.
 use crate::call::{Call, Str};
 use crate::endpoint::{Endpoint, tls};
 use crate::exception::throw;
@@ -59,7 +59,7 @@ fn add(call: Call, this: &impl Endpoint, servers: Result<Vec<ServerAddress>, Err
     last_error.end(call, added);
 }
 
-/// Which names must be known when servers are added. Those that are not are no less added.
+/// Which names are looked up when servers are added, and must be known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LookUp {
     /// Whoever connects looks them up.
@@ -72,24 +72,32 @@ enum LookUp {
 
 /// Takes note of servers, with the addresses of those whose names are known.
 fn note(this: &impl Endpoint, servers: Vec<ServerAddress>, look_up: LookUp) -> Result<(), Error> {
+    let (mut found, mut failed) = (Vec::with_capacity(servers.len()), None);
+    for server in &servers {
+        match if look_up == LookUp::Later || this.is_kept(server) { Ok(Vec::new()) } else { server.resolve() } {
+            Ok(addresses) => found.push(Some(addresses)),
+            Err(error) => {
+                failed.get_or_insert(error);
+                found.push(None);
+            }
+        }
+    }
+    if let Some(error) = &failed
+        && found.iter().all(Option::is_none)
+    {
+        return Err(error.clone());
+    }
     if servers.iter().any(ServerAddress::asks_for_tls) {
         tls::apply(this); // it may be the first that does
     }
     let mut refused = this.common().refused.borrow_mut();
-    let (mut some, mut failed) = (false, None);
-    for server in &servers {
-        let found = if look_up == LookUp::Later || this.is_kept(server) { Ok(Vec::new()) } else { server.resolve() };
-        some |= found.is_ok();
-        let addresses = found.unwrap_or_else(|error| {
-            failed.get_or_insert(error);
-            Vec::new()
-        });
+    for (server, addresses) in servers.iter().zip(found) {
         if !refused.contains(server) {
-            this.add(server.clone(), addresses);
+            this.add(server.clone(), addresses.unwrap_or_default());
         }
     }
     match failed {
-        Some(error) if look_up == LookUp::All || !some => {
+        Some(error) if look_up == LookUp::All => {
             refused.extend(servers);
             Err(error)
         }
