@@ -44,6 +44,9 @@ pub fn run(bytes: &[u8], server: &Arc<ServerConfig>) {
     }
 }
 
+/// More changes of keys in a row, with no data between two, are taken for an attack by the client's library, and it ends the session.
+const KEY_CHANGES: usize = 32;
+
 /// The client's socket.
 #[derive(Default)]
 struct Memory {
@@ -97,6 +100,8 @@ struct Pair {
     server: ServerConnection,
     /// The server has failed or closed.
     silent: bool,
+    /// How often it has changed its keys since its last data.
+    key_changes: usize,
     /// What the server wrote and has not arrived.
     way: Vec<u8>,
     /// What each side had to send, and what the server got.
@@ -120,6 +125,7 @@ impl Pair {
             over: false,
             server: ServerConnection::new(config.clone()).ok()?,
             silent: false,
+            key_changes: 0,
             way: Vec::new(),
             from_client: Vec::new(),
             from_server: Vec::new(),
@@ -142,10 +148,15 @@ impl Pair {
                 let bytes = vec![self.from_server.len() as u8; 100 * n];
                 let taken = self.server.writer().write(&bytes).unwrap_or(0);
                 self.from_server.extend_from_slice(&bytes[..taken]);
+                if taken > 0 {
+                    self.key_changes = 0;
+                }
                 self.serve();
             }
             b's' => self.serve(),
-            b'k' if !self.silent => _ = self.server.refresh_traffic_keys(),
+            b'k' if !self.silent && self.key_changes < KEY_CHANGES => {
+                self.key_changes += usize::from(self.server.refresh_traffic_keys().is_ok());
+            }
             b'e' if !self.silent && !self.server.is_handshaking() => {
                 self.server.send_close_notify();
                 self.serve();
