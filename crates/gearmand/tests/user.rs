@@ -148,7 +148,7 @@ fn what_is_no_regular_file_stays_roots() {
     mkfifo(Path::new(&pipe), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     // Who opens it does not wait for others then.
     let _both = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
-    let mut server = Running::start(&["-u", "nobody", "-l", "/dev/stderr", "-P", &pipe], &folder);
+    let mut server = Running::start(&["-u", "nobody", "-l", "/proc/self/fd/2", "-P", &pipe], &folder);
     let log = server.take_log();
     let written = File::from(log.get_ref().as_fd().try_clone_to_owned().unwrap());
     assert_eq!([written.metadata().unwrap().uid(), owner(&pipe)], [0; 2]);
