@@ -1,7 +1,10 @@
 use crate::util::{dead_port, run, scripted_server, start};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 const JOB: &[u8] = b"H:peer:1";
 
@@ -179,25 +182,50 @@ fn rubbish_is_told_of_with_the_name_of_the_server() {
     assert!(ended.err.contains(&format!("127.0.0.1:{port}")), "{}", ended.err);
 }
 
+/// Such a worker, with its pid file, until a signal ends it.
+fn idle_until(signal: Signal, file: &Path, meanwhile: impl FnOnce(u32)) {
+    let (port, server) = scripted_server(|server| {
+        server.greet(&[b"f"]);
+        server.send(10, &[]);
+        server.receive(4, &[]);
+        // Asleep: from here on only the signal can end it.
+        server.stream.try_clone().unwrap()
+    });
+    let child = start("gearman", &port, &["-w", "-f", "f", "-i", file.to_str().unwrap(), "--", "cat"]);
+    let mut stream = server.join().unwrap();
+    meanwhile(child.id());
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+    assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""));
+}
+
+fn pid_file(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("gearman-{}-{name}.pid", std::process::id()))
+}
+
 #[test]
 fn sigterm_and_sigint_end_an_idle_worker_and_remove_its_pid_file() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let file = std::env::temp_dir().join(format!("gearman-{}-{signal}.pid", std::process::id()));
-        let (port, server) = scripted_server(|server| {
-            server.greet(&[b"f"]);
-            server.send(10, &[]);
-            server.receive(4, &[]);
-            // Asleep: from here on only the signal can end it.
-            server.stream.try_clone().unwrap()
-        });
-        let mut child = start("gearman", &port, &["-w", "-f", "f", "-i", file.to_str().unwrap(), "--", "cat"]);
-        let mut stream = server.join().unwrap();
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{}\n", child.id()));
-        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
-        assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0);
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let file = pid_file(signal.as_str());
+        idle_until(signal, &file, |id| assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{id}\n")));
         assert!(!file.exists());
     }
+}
+
+/// Root's worker with `--pidfile /dev/null` removed that, and one that ended the file of its successor.
+#[test]
+fn a_pid_file_that_is_not_its_own_stays() {
+    let file = pid_file("successor");
+    idle_until(Signal::SIGTERM, &file, |_| std::fs::write(&file, "1\n").unwrap());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "1\n");
+    std::fs::remove_file(&file).unwrap();
+    mkfifo(&file, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let both = OpenOptions::new().read(true).write(true).open(&file).unwrap();
+    idle_until(Signal::SIGTERM, &file, |_| {});
+    assert!(file.exists());
+    drop(both);
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[test]

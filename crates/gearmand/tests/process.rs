@@ -3,14 +3,15 @@
 use crate::util::LONG;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use std::fs::File;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 pub(crate) fn gearmand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gearmand"));
@@ -151,7 +152,7 @@ impl Running {
     /// By SIGTERM.
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::SIGTERM);
-        assert!(self.child.wait().unwrap().success());
+        assert!(ended(&mut self.child).success());
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -173,6 +174,27 @@ pub(crate) fn until(condition: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain");
         std::thread::yield_now();
     }
+}
+
+/// Kills one that does not end.
+fn ended(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + LONG;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What becomes of one that cannot start.
+pub(crate) fn end(mut command: Command) -> Output {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    ended(&mut child);
+    child.wait_with_output().unwrap()
 }
 
 pub(crate) fn ask(stream: &mut TcpStream, line: &str) -> String {
@@ -305,6 +327,27 @@ fn files_that_cannot_be_written_are_errors_when_named() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(stderr(&output).contains("/nowhere/"), "{}", stderr(&output));
     }
+}
+
+/// A pipe in the place of the pid file: its start waited for a reader, and its end, which looks for its id there, for the end of the pipe.
+#[test]
+fn a_pid_file_that_is_a_pipe_is_waited_for_at_neither_end() {
+    let folder = Folder::new("pid-pipe");
+    let pipe = folder.file("pipe");
+    mkfifo(Path::new(&pipe), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let mut command = gearmand();
+    command.args(["-p", "0", "-L", "127.0.0.1", "-l", "none", "-P", &pipe]);
+    let output = end(command);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with(&format!("gearmand: --pid-file {pipe}: ")), "{}", stderr(&output));
+    // This one reads, and keeps it open for writing as well.
+    let both = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let mut server = Running::start(&["-P", &pipe], &folder);
+    let mut id = String::new();
+    BufReader::new(both).read_line(&mut id).unwrap();
+    assert_eq!(id.trim(), server.child.id().to_string());
+    server.stop();
+    assert!(Path::new(&pipe).exists());
 }
 
 /// A server that was started with a stricter umask made files that everybody could read.

@@ -1,7 +1,6 @@
 //! A server that root starts and that becomes another user: what it may do then, and whose its files are.
 
-use crate::process::{Folder, Running, gearmand, stderr, until};
-use crate::util::LONG;
+use crate::process::{Folder, Running, end, gearmand, stderr, until};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, User, chown, mkfifo};
@@ -10,8 +9,7 @@ use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
 /// Whom it becomes. `None`: only root can do so, and that was said.
 fn nobody() -> Option<User> {
@@ -24,19 +22,6 @@ fn nobody() -> Option<User> {
 
 fn owner(file: &str) -> u32 {
     std::fs::metadata(file).unwrap().uid()
-}
-
-/// What becomes of one that cannot start.
-fn end(mut command: Command) -> Output {
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let deadline = Instant::now() + LONG;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-        }
-        std::thread::yield_now();
-    }
-    child.wait_with_output().unwrap()
 }
 
 /// The numbers in a line of what the system tells of a server.

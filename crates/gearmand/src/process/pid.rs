@@ -2,8 +2,10 @@
 
 use crate::process::user::{self, Other};
 use gearmand::config::{DEFAULT_PID, Options};
-use std::fs::File;
+use nix::fcntl::OFlag;
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 /// Removes the file when it is dropped, unless another server has written its id there.
@@ -18,7 +20,10 @@ impl PidFile {
             return Ok(PidFile(None));
         }
         let path = std::path::absolute(file).map_err(|e| format!("--pid-file {file}: {e}"))?;
-        let opened = user::open(other, &path, || File::create(&path));
+        // Of a pipe that nobody reads it is not waited for a reader.
+        let mut how = OpenOptions::new();
+        how.write(true).create(true).truncate(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        let opened = user::open(other, &path, || how.open(&path));
         match opened.and_then(|mut file| file.write_all(format!("{}\n", std::process::id()).as_bytes())) {
             Ok(()) => Ok(PidFile(Some(path))),
             Err(error) if options.pid_file.is_some() => Err(format!("--pid-file {file}: {error}")),
@@ -33,8 +38,10 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         let Some(path) = &self.0 else { return };
-        let ours = std::fs::read_to_string(path).is_ok_and(|text| text.trim().parse() == Ok(std::process::id()));
-        if ours {
+        // The end of a pipe would never come.
+        let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+        let id = || std::fs::read_to_string(path).ok()?.trim().parse().ok();
+        if is_file && id() == Some(std::process::id()) {
             // Without privileges any more, it may have to stay.
             let _ = std::fs::remove_file(path);
         }
