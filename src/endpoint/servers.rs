@@ -72,6 +72,9 @@ enum LookUp {
 
 /// Takes note of servers, with the addresses of those whose names are known.
 fn note(this: &impl Endpoint, servers: Vec<ServerAddress>, look_up: LookUp) -> Result<(), Error> {
+    if servers.iter().any(ServerAddress::asks_for_tls) {
+        tls::apply(this); // it may be the first that does, and what is kept was made with these settings
+    }
     let (mut found, mut failed) = (Vec::with_capacity(servers.len()), None);
     for server in &servers {
         match if look_up == LookUp::Later || this.is_kept(server) { Ok(Vec::new()) } else { server.resolve() } {
@@ -86,9 +89,6 @@ fn note(this: &impl Endpoint, servers: Vec<ServerAddress>, look_up: LookUp) -> R
         && found.iter().all(Option::is_none)
     {
         return Err(error.clone());
-    }
-    if servers.iter().any(ServerAddress::asks_for_tls) {
-        tls::apply(this); // it may be the first that does
     }
     let mut refused = this.common().refused.borrow_mut();
     for (server, addresses) in servers.iter().zip(found) {

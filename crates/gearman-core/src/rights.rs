@@ -119,7 +119,9 @@ impl Rights {
         }
         // With lists of rights (ACL), the mode of the group is the most that they grant.
         let is_writable = found.mode() & OTHERS_WRITE != 0;
-        let stays = || found.mode() & STICKY != 0 && std::fs::symlink_metadata(name).is_ok_and(|name| !is_own(&name));
+        // A further name of another's file may be the user's: fs.protected_hardlinks, which forbids that, may be off.
+        let is_others = |of: &Metadata| !is_own(of) && (of.is_dir() || of.nlink() == 1);
+        let stays = || found.mode() & STICKY != 0 && std::fs::symlink_metadata(name).is_ok_and(|name| is_others(&name));
         Ok(is_writable && self.may_write(folder)? && !stays())
     }
 

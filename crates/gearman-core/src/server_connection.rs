@@ -42,7 +42,7 @@ impl Default for Settings {
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause between two tries. A connection that lasted longer was a good one.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
-/// So long a server that hangs, or refuses jobs, comes after the others, unless it answers before.
+/// So long a server that hangs, or refuses jobs, comes after the others, unless it answers, or takes one, before.
 const HANG_PAUSE: Duration = Duration::from_secs(10);
 
 /// One server of a client or a worker.
@@ -71,6 +71,8 @@ pub struct ServerConnection {
     since: Instant,
     /// Until when it is taken for one that hangs.
     hangs: Option<Instant>,
+    /// Until when it is taken for one that refuses jobs.
+    refuses: Option<Instant>,
     /// Something that makes sense came over the last connection.
     proven: bool,
 }
@@ -105,6 +107,7 @@ impl ServerConnection {
             serial: 0,
             since: Instant::now(),
             hangs: None,
+            refuses: None,
             proven: false,
         }
     }
@@ -338,15 +341,20 @@ impl ServerConnection {
         (self.proven, self.error, self.hangs) = (true, None, None);
     }
 
-    /// It took a request and did not answer, though it may accept another connection at once, or took no connection, or refuses jobs:
-    /// what can go to others does, for a while.
+    /// It took a request and did not answer, though it may accept another connection at once, or took no connection: what can go to
+    /// others does, for a while.
     pub fn pass_over(&mut self) {
         self.hangs = Some(Instant::now() + HANG_PAUSE);
     }
 
+    /// It has refused a job, as it would the next one, or has taken one. What jobs that run there come to says nothing of that.
+    pub fn refuses(&mut self, refuses: bool) {
+        self.refuses = refuses.then(|| Instant::now() + HANG_PAUSE);
+    }
+
     /// Is it passed over?
-    pub fn hangs(&self) -> bool {
-        self.hangs.is_some_and(|until| Instant::now() < until)
+    pub fn is_passed_over(&self) -> bool {
+        self.hangs.max(self.refuses).is_some_and(|until| Instant::now() < until)
     }
 
     /// Gives the connection up for a failure.

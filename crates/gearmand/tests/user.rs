@@ -93,7 +93,13 @@ fn links_in_a_folder_of_that_user_lead_root_nowhere() {
     // A folder of root's that the user has put in the place of its own.
     symlink(folder.file(""), format!("{own}/folder")).unwrap();
     let made = format!("{own}/folder/made");
-    for file in [&link, &chain, &made] {
+    // A further name of root's file, where everybody may make names.
+    let everybody = folder.file("everybody");
+    std::fs::create_dir(&everybody).unwrap();
+    std::fs::set_permissions(&everybody, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let hard = format!("{everybody}/hard");
+    std::fs::hard_link(&secret, &hard).unwrap();
+    for file in [&link, &chain, &made, &hard] {
         for (option, rest) in [("-l", ["-P", ""]), ("-P", ["-l", "none"])] {
             let mut command = gearmand();
             command.args(["-u", "nobody", "-p", "0", "-L", "127.0.0.1", option, file]).args(rest);

@@ -89,19 +89,24 @@ impl Client {
     }
 
     /// The next server to be asked about a job, or to be given one that others refused: one that is up, else the next one in order; last
-    /// those that hang.
+    /// those that hang or refuse jobs.
     ///
     /// # Errors
     /// That of the first server that could not answer, where no other is left.
     fn poll_search(&mut self, id: TaskId, cx: &mut Context<'_>) -> Poll<Result<usize>> {
         let Some(task) = self.tasks.get_mut(id.index as usize) else { return Poll::Pending };
+        let is_job = task.kind.is_job();
         let begin = || Box::new(Search::begin(task.kind, &task.packet, &self.origins, self.servers.len()));
         let mut search = task.search.take().unwrap_or_else(begin);
         let server = loop {
-            let rank = |i: usize| (self.servers[i].connection.hangs(), !self.servers[i].connection.is_up());
+            let rank = |i: usize| (self.servers[i].connection.is_passed_over(), !self.servers[i].connection.is_up());
             let Some(i) = search.next(rank) else {
                 break Poll::Ready(Err(search.failure()));
             };
+            // One that was down when a long call began may be back: for a job this is the last chance.
+            if is_job && self.servers[i].connection.is_due() {
+                self.servers[i].tried = None;
+            }
             match self.poll_server(i, cx) {
                 Poll::Ready(Err(error)) => search.passes(i, error),
                 pending_or_up => break pending_or_up,
@@ -114,14 +119,14 @@ impl Client {
     }
 
     /// The first server in order that is up; else they are tried in order, those that failed lately last. After all
-    /// of them those that hang.
+    /// of them those that hang or refuse jobs.
     fn poll_any_server(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
-        for hangs in [false, true] {
-            let is_up = |s: &Server| s.connection.is_up() && s.connection.hangs() == hangs;
+        for last in [false, true] {
+            let is_up = |s: &Server| s.connection.is_up() && s.connection.is_passed_over() == last;
             if let Some(first) = self.servers.iter().position(is_up) {
                 return Poll::Ready(Ok(first));
             }
-            if let Some(done) = self.poll_connect_any(hangs, cx) {
+            if let Some(done) = self.poll_connect_any(last, cx) {
                 return done;
             }
         }
@@ -129,14 +134,14 @@ impl Client {
         Poll::Ready(Err(error.unwrap_or(Error::NoServers)))
     }
 
-    /// `None`: none of those that hang, or do not, can be reached.
-    fn poll_connect_any(&mut self, hangs: bool, cx: &mut Context<'_>) -> Option<Poll<Result<usize>>> {
+    /// `None`: none of those that are passed over, or are not, can be reached.
+    fn poll_connect_any(&mut self, last: bool, cx: &mut Context<'_>) -> Option<Poll<Result<usize>>> {
         let now = Instant::now();
         for patient in [true, false] {
             for i in 0..self.servers.len() {
                 let Server { connection, tried, .. } = &self.servers[i];
                 let due = connection.is_connecting() || !patient || connection.due() <= now;
-                if connection.hangs() != hangs || *tried == Some(self.call) || !due {
+                if connection.is_passed_over() != last || *tried == Some(self.call) || !due {
                     continue;
                 }
                 match self.poll_connect(i, cx) {

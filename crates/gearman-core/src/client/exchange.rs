@@ -122,7 +122,10 @@ impl Client {
             Received::Event(id, event, last) => {
                 if self.servers.len() > 1 {
                     match &event {
-                        Event::Created(handle) => self.origins.remember(handle, i),
+                        Event::Created(handle) => {
+                            server.connection.refuses(false);
+                            self.origins.remember(handle, i);
+                        }
                         Event::Error(error) if error.elsewhere() && self.goes_elsewhere(i, id, error) => return Ok(()),
                         _ => {}
                     }
@@ -152,7 +155,7 @@ impl Client {
             task.sent = false;
             self.waiting.push_back(id);
         }
-        self.servers[i].connection.pass_over();
+        self.servers[i].connection.refuses(true);
         goes
     }
 

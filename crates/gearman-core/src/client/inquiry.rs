@@ -236,7 +236,7 @@ impl Client {
         let mut order = question.handle.as_ref().map_or_else(Vec::new, |handle| self.origins.of(handle));
         if order.is_empty() {
             order.extend(0..self.servers.len());
-            order.sort_by_key(|i| self.servers[*i].connection.hangs());
+            order.sort_by_key(|i| self.servers[*i].connection.is_passed_over());
         }
         let servers = order.into_iter().filter_map(|i| self.servers.get(i)).map(|server| &server.connection);
         let targets = servers.map(|connection| (connection.address().clone(), self.tls.clone()));

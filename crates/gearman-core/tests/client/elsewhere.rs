@@ -2,10 +2,12 @@
 
 use super::{background, bytes, submit};
 use crate::conversation::*;
-use crate::util::{Script, ask, client, echo, end, events, join, refusing, within};
+use crate::util::{Script, ask, client, echo, end, events, join, pass, refusing, unused_path, within};
 use gearman_core::client::Client;
 use gearman_core::client::task::{Ask, Event, TaskId};
 use gearman_core::error::Result;
+use gearman_core::net::address::ServerAddress;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 const DRAINS: &str = "QUEUE_ERROR\0Server is shutting down";
@@ -45,9 +47,9 @@ fn another_takes_what_one_that_drains_refuses_and_what_comes_then() {
             let mut well = second.conversation().await;
             takes(&mut well, "one").await;
             takes(&mut well, "two").await;
-            // What only it can answer is the next that it is asked, and with that it is back.
+            // What only it can answer is still asked there.
             drains.echo("there").await;
-            takes(&mut drains, "three").await;
+            takes(&mut well, "three").await;
             (drains, well)
         };
         let calls = async {
@@ -62,6 +64,7 @@ fn another_takes_what_one_that_drains_refuses_and_what_comes_then() {
     });
 }
 
+/// And the next job does not go there: with the last result of one that drains the connection ends, and that job was lost.
 #[test]
 fn what_runs_where_others_are_refused_comes_to_its_end() {
     within(async || {
@@ -76,7 +79,9 @@ fn what_runs_where_others_are_refused_comes_to_its_end() {
             let mut well = second.conversation().await;
             well.expect(SUBMIT_JOB, "f\0new\0w").await;
             well.reply_at_once(&[JOB_CREATED.with("H:2"), WORK_COMPLETE.with("H:2\0there")]).await;
-            drains.reply(WORK_COMPLETE, "H:1\0here").await;
+            drains.reply_at_once(&[WORK_STATUS.with("H:1\x001\x002"), WORK_COMPLETE.with("H:1\0here")]).await;
+            well.expect(SUBMIT_JOB, "f\0next\0w").await;
+            well.reply_at_once(&[JOB_CREATED.with("H:3"), WORK_COMPLETE.with("H:3\0there")]).await;
             (drains, well)
         };
         let calls = async {
@@ -86,8 +91,12 @@ fn what_runs_where_others_are_refused_comes_to_its_end() {
             let of = |task: TaskId| -> Vec<Event> {
                 all.iter().filter(|(id, _)| *id == task).map(|(_, event)| event.clone()).collect()
             };
-            assert_eq!(of(runs), [Event::Created(bytes("H:1")), Event::Complete(bytes("here"))]);
+            let status = Event::Status { numerator: 1, denominator: 2 };
+            assert_eq!(of(runs), [Event::Created(bytes("H:1")), status, Event::Complete(bytes("here"))]);
             assert_eq!(of(new), [Event::Created(bytes("H:2")), Event::Complete(bytes("there"))]);
+            let next = client.add(submit("next", b"w"));
+            let complete = (next, Event::Complete(bytes("there")));
+            assert_eq!(events(&mut client).await, [(next, Event::Created(bytes("H:3"))), complete]);
         };
         join(servers, calls).await;
     });
@@ -103,8 +112,10 @@ fn where_all_refuse_each_is_asked_once() {
             refuses(&mut drains, "one", DRAINS).await;
             let mut full = second.conversation().await;
             refuses(&mut full, "one", NO_DISK).await;
-            // Both are better than none.
-            takes(&mut drains, "two").await;
+            // Both are better than none, and one that takes a job is better.
+            refuses(&mut drains, "two", DRAINS).await;
+            takes(&mut full, "two").await;
+            takes(&mut full, "three").await;
             (drains, full)
         };
         let calls = async {
@@ -112,6 +123,7 @@ fn where_all_refuse_each_is_asked_once() {
             let expected = format!("server {} refused: The job could not be stored (QUEUE_ERROR)", second.server());
             assert_eq!(error.to_string(), expected);
             is_taken(&mut client, "two").await;
+            is_taken(&mut client, "three").await;
         };
         join(servers, calls).await;
     });
@@ -136,6 +148,34 @@ fn where_no_other_is_there_the_refusal_is_the_end() {
             is_taken(&mut client, "two").await;
         };
         join(server, calls).await;
+    });
+}
+
+/// One that was down when a long call began counted as down until its end, and all that the other refused then was at its end.
+#[test]
+fn one_that_has_come_back_takes_what_is_refused() {
+    within(async || {
+        let (path, second) = (unused_path(), Script::tcp().await);
+        let mut client = client(&[ServerAddress::Unix(path.clone()), second.server()]);
+        client.begin();
+        let server = async {
+            let mut well = second.conversation().await;
+            takes(&mut well, "one").await;
+            well
+        };
+        client.add(background(b"one"));
+        let (mut drains, _) = join(server, events(&mut client)).await;
+        let first = Script::at(path);
+        pass(Duration::from_secs(2)).await; // longer than the longest pause before a server is tried again
+        let servers = async {
+            refuses(&mut drains, "two", DRAINS).await;
+            let mut back = first.conversation().await;
+            takes(&mut back, "two").await;
+            back
+        };
+        let two = client.add(background(b"two"));
+        let (_back, all) = join(servers, events(&mut client)).await;
+        assert_eq!(all, [(two, Event::Created(bytes("H:1")))]);
     });
 }
 
