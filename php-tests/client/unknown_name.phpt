@@ -45,6 +45,9 @@ for ($i = 0; $i < 3; $i++) {
 show('- connects', $worker->addServers(HOST . ':' . PORT), code($worker));
 $worker->addOptions(GEARMAN_WORKER_NON_BLOCKING);
 wait_until(fn() => !@$worker->work() && function_status($alone)[2]);
+for ($i = 0; $i < 50; $i++) {
+    @$worker->work(); // another connection would be made now
+}
 show('- workers', function_status($alone)[2]);
 --EXPECT--
 not connecting: one that is known is enough

@@ -116,6 +116,70 @@ fn a_server_that_knows_nothing_of_it_is_asked_once() {
     );
 }
 
+/// It was taken for what it was before, where a server like ours had come in the place of one that knows nothing.
+#[test]
+fn one_that_fetches_jobs_in_advance_asks_at_each_connection() {
+    told_worker_meets(
+        async |script| {
+            let mut server = greeted(script).await;
+            server.reply_at_once(&[ERROR.with("UNKNOWN_OPTION\0?"), ERROR.with("UNKNOWN_OPTION\0?")]).await;
+            server.assign("H:x:1").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            drop(server);
+            let mut server = telling(script).await;
+            server.assign("H:x:2").await;
+            server
+        },
+        async |worker| {
+            worker.prefetch = 1;
+            assert_eq!(next_job(worker).await.attempt, 0);
+            assert_eq!(next_job(worker).await.attempt, 1);
+        },
+    );
+}
+
+/// As in an event loop, whose server took it for one that runs them in turn.
+#[test]
+fn one_that_runs_several_jobs_at_once_says_so_ahead_of_the_second() {
+    told_worker_meets(
+        async |script| {
+            let mut server = telling(script).await;
+            server.assign("H:x:1").await;
+            server.expect(OPTION_REQ, "at-once").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.reply_at_once(&[OPTION_RES.with("at-once"), job("H:x:2")]).await;
+            server.done("H:x:1").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.assign("H:x:3").await;
+            server
+        },
+        async |worker| {
+            let mut first = next_job(worker).await;
+            assert_eq!(next(worker).await, "H:x:2");
+            complete(worker, &mut first).await;
+            assert_eq!(next(worker).await, "H:x:3");
+        },
+    );
+}
+
+#[test]
+fn a_server_of_an_older_version_that_knows_notices_alone_does_no_harm() {
+    told_worker_meets(
+        async |script| {
+            let mut server = telling(script).await;
+            server.assign("H:x:1").await;
+            server.expect(OPTION_REQ, "at-once").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.reply_at_once(&[ERROR.with("UNKNOWN_OPTION\0?"), attempt("H:x:2", "2"), job("H:x:2")]).await;
+            server
+        },
+        async |worker| {
+            let _first = next_job(worker).await;
+            assert_eq!(next_job(worker).await.attempt, 2);
+        },
+    );
+}
+
 #[test]
 fn a_server_that_does_not_answer_an_option_does_no_harm() {
     told_worker_meets(

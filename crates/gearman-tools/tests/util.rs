@@ -1,7 +1,9 @@
 //! Scripted servers that speak raw bytes, and the programs under test.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,6 +18,8 @@ pub(crate) fn scripted_server<T: Send + 'static>(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let thread = std::thread::spawn(move || {
+        let mut came = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut came, PollTimeout::try_from(LONG).unwrap()), Ok(1), "nobody has connected");
         let stream = listener.accept().unwrap().0;
         stream.set_read_timeout(Some(LONG)).unwrap();
         script(&mut ScriptedServer { stream })

@@ -5,12 +5,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) fn gearmand() -> Command {
@@ -28,8 +30,14 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("gearmand-test-{}-{name}", std::process::id()));
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("gearmand-test-{}-{number}-{name}", std::process::id()));
+        // What a process of this id has left, which was killed.
+        let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
+        // Some of what is in it is for other users, whatever the umask is.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         Folder(path)
     }
 
@@ -172,12 +180,12 @@ pub(crate) fn until(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + LONG;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
 /// Kills one that does not end.
-fn ended(child: &mut Child) -> ExitStatus {
+pub(crate) fn ended(child: &mut Child) -> ExitStatus {
     let deadline = Instant::now() + LONG;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -343,6 +351,8 @@ fn a_pid_file_that_is_a_pipe_is_waited_for_at_neither_end() {
     // This one reads, and keeps it open for writing as well.
     let both = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
     let mut server = Running::start(&["-P", &pipe], &folder);
+    let mut came = [PollFd::new(both.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut came, PollTimeout::try_from(LONG).unwrap()), Ok(1));
     let mut id = String::new();
     BufReader::new(both).read_line(&mut id).unwrap();
     assert_eq!(id.trim(), server.child.id().to_string());
@@ -353,7 +363,6 @@ fn a_pid_file_that_is_a_pipe_is_waited_for_at_neither_end() {
 /// A server that was started with a stricter umask made files that everybody could read.
 #[test]
 fn files_are_for_no_more_than_the_umask_says() {
-    use std::os::unix::fs::PermissionsExt;
     for (umask, mode) in [("077", 0o600), ("027", 0o640), ("000", 0o644)] {
         let folder = Folder::new(&format!("umask-{umask}"));
         let queue = format!("--libsqlite3-db={}", folder.file("queue.db"));
@@ -449,7 +458,6 @@ fn a_socket_in_the_file_system() {
     let mut answer = String::new();
     BufReader::new(&stream).read_line(&mut answer).unwrap();
     assert_eq!(answer, "OK 2.3.0\n");
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     let second = [&listen, "-p", "0", "-l", "none", "-P", &folder.file("second"), "--bind-wait", "0"];
     let output = gearmand().args(second).output().unwrap();

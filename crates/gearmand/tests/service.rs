@@ -1,6 +1,6 @@
 //! The program as a service: ends that wait for jobs, the service manager, syslog.
 
-use crate::process::{Folder, Running, gearmand, stderr};
+use crate::process::{Folder, Running, ended, gearmand, stderr};
 use crate::util::{
     CAN_DO, CAN_DO_TIMEOUT, ERROR, GRAB_JOB, JOB_ASSIGN, JOB_CREATED, SUBMIT_JOB, SUBMIT_JOB_BG, WORK_COMPLETE,
 };
@@ -60,7 +60,7 @@ fn sigusr1_waits_for_a_job_that_takes_longer_than_the_patience() {
             server.line_with("ran out of time");
             drop(timed);
             job.finish();
-            assert!(server.child.wait().unwrap().success());
+            assert!(ended(&mut server.child).success());
         }
     }
 }
@@ -81,7 +81,7 @@ fn the_end_says_how_many_jobs_are_gone_with_it() {
             assert_eq!(client.ask(command, &[b"f", b"", b"x"]).0, JOB_CREATED);
         }
         server.signal(signal);
-        assert!(server.child.wait().unwrap().success());
+        assert!(ended(&mut server.child).success());
         let log = server.rest();
         let told = log.iter().filter(|line| line.starts_with("WARNING") && line.ends_with("in memory alone: 2"));
         assert_eq!(told.count(), times, "{log:?}");
@@ -104,7 +104,7 @@ fn sigterm_ends_a_drain_or_begins_its_patience() {
     server.line_with("draining");
     server.signal(Signal::SIGTERM);
     server.line_with("jobs are still running after 1 s");
-    assert!(server.child.wait().unwrap().success());
+    assert!(ended(&mut server.child).success());
 
     let mut server = Running::start(&["--drain-timeout=600"], &folder);
     let mut job = AtWork::begin(&server);
@@ -128,7 +128,7 @@ fn sigterm_waits_for_jobs_where_it_is_to() {
         server.signal(signal);
         server.line_with("draining");
         job.finish();
-        assert!(server.child.wait().unwrap().success());
+        assert!(ended(&mut server.child).success());
         assert_eq!(folder.read("pid"), "");
     }
 }
@@ -141,13 +141,13 @@ fn a_second_sigterm_or_the_time_ends_the_wait() {
     server.signal(Signal::SIGTERM);
     server.line_with("draining");
     server.signal(Signal::SIGTERM);
-    assert!(server.child.wait().unwrap().success());
+    assert!(ended(&mut server.child).success());
 
     let mut server = Running::start(&["--drain-timeout=1"], &folder);
     let _job = AtWork::begin(&server);
     server.signal(Signal::SIGTERM);
     server.line_with("jobs are still running after 1 s");
-    assert!(server.child.wait().unwrap().success());
+    assert!(ended(&mut server.child).success());
 }
 
 /// A socket that a daemon would listen on.
@@ -186,7 +186,7 @@ fn the_service_manager_knows_how_far_the_server_is() {
         // This one opens the log anew as well, and the server does not count as ready because of it.
         server.signal(Signal::SIGHUP);
         job.finish();
-        assert!(server.child.wait().unwrap().success());
+        assert!(ended(&mut server.child).success());
         manager.set_nonblocking(true).unwrap();
         assert_eq!(manager.recv(&mut [0; 64]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
@@ -221,7 +221,7 @@ fn a_service_manager_that_is_gone_is_no_reason_to_fail() {
     let mut server = Running::with(&[], &folder, &[("NOTIFY_SOCKET", "/nowhere/notify")]);
     server.line_with("WARNING");
     server.signal(Signal::SIGTERM);
-    assert!(server.child.wait().unwrap().success());
+    assert!(ended(&mut server.child).success());
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn syslog_gets_each_line_with_its_level() {
     assert!(next(&second).starts_with(&format!("<30>gearmand[{id}]: connection from 127.0.0.1:")));
     server.line_with("closed: by the peer"); // the file has it all, too
     server.signal(Signal::SIGTERM);
-    assert!(server.child.wait().unwrap().success());
+    assert!(ended(&mut server.child).success());
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn without_a_syslog_daemon_the_log_file_does() {
     let mut server = Running::start(&["--syslog", "--journal-socket=/nowhere/log"], &folder);
     server.signal(Signal::SIGTERM);
     server.line_with("stopped");
-    assert!(server.child.wait().unwrap().success());
+    assert!(ended(&mut server.child).success());
     // Something else ends the start after that.
     let arguments = ["--syslog", "--journal-socket=/nowhere/log", "-l", &folder.file("log"), "-P", "/nowhere/pid"];
     let output = gearmand().args(["-p", "0", "-L", "127.0.0.1"]).args(arguments).output().unwrap();

@@ -123,7 +123,7 @@ impl Client {
                 if self.servers.len() > 1 {
                     match &event {
                         Event::Created(handle) => {
-                            server.connection.refuses(false);
+                            self.servers[i].connection.refuses(false);
                             self.origins.remember(handle, i);
                         }
                         Event::Error(error) if error.elsewhere() && self.goes_elsewhere(i, id, error) => return Ok(()),

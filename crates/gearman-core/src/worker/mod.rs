@@ -196,7 +196,9 @@ impl Worker {
         if matches!(up, Poll::Ready(Ok(_))) && server.introduced != server.connection.serial {
             server.introduced = server.connection.serial;
             server.forget();
-            let notices = self.notices && !notices::REFUSED.has(server.connection.name());
+            // Who fetches jobs in advance asks each time: by that the server knows that they are run one behind the other, and one that
+            // did not know may have been replaced.
+            let notices = self.notices && (self.prefetch > 0 || !notices::REFUSED.has(server.connection.name()));
             if let Some(connection) = server.connection.up() {
                 if !self.id.is_empty() {
                     Request::SetClientId(&self.id).encode(connection.write_buffer());
@@ -488,7 +490,11 @@ impl Worker {
             let server = &mut self.servers[i];
             let (asks_directly, may_be_asked) =
                 (when_idle == WhenIdle::Direct && server.may_ask(), server.may_be_asked());
+            let runs = server.unfinished > self.arrived.iter().filter(|job| job.server == i).count();
             let Some(connection) = server.connection.up() else { continue };
+            if runs && may_be_asked {
+                server.protocol.runs_at_once(connection.write_buffer());
+            }
             match server.protocol.state {
                 State::Awake if !may_be_asked => {}
                 State::Awake if when_idle.is_patient() && server.protocol.may_sleep(self.grab) => {

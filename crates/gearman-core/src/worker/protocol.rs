@@ -101,6 +101,9 @@ const ALL_YOURS: &[u8] = b"all-yours";
 /// The options by which it asks for notices of its jobs: which try one is, and that one was cancelled.
 const ATTEMPTS: &[u8] = b"attempts";
 const CANCEL_NOTICES: &[u8] = b"cancel-notices";
+/// The option by which it says that it runs several jobs at once: a server that knows `attempts` takes it for one that fetches jobs
+/// in advance.
+const AT_ONCE: &[u8] = b"at-once";
 /// The data of the echo that says the worker is awake.
 const AWAKE: &[u8] = b"awake";
 
@@ -186,6 +189,8 @@ pub(crate) struct Protocol {
     pub(crate) tells_attempts: bool,
     /// It tells which jobs were cancelled.
     pub(crate) tells_cancelled: bool,
+    /// It was told that several jobs run at once.
+    at_once: bool,
     /// Requests that are answered in order, beside the grab.
     asked: VecDeque<Asked>,
     /// Counts our own echoes, which mark a place in the stream of answers.
@@ -331,7 +336,7 @@ impl Protocol {
         }
     }
 
-    /// Asks for an option; to be called before the first [`Protocol::grab`] of a connection.
+    /// Asks for an option; to be called while no [`Protocol::grab`] is unanswered.
     pub(crate) fn option(&mut self, name: &'static [u8], out: &mut impl Sink) {
         Request::Option(name).encode(out);
         self.asked.push_back(Asked::Option(name));
@@ -341,6 +346,14 @@ impl Protocol {
     pub(crate) fn ask_for_notices(&mut self, out: &mut impl Sink) {
         self.option(ATTEMPTS, out);
         self.option(CANCEL_NOTICES, out);
+    }
+
+    /// Tells once that jobs are begun while others run, as [`Protocol::option`] does: their time begins when they are given, and all
+    /// count as tried.
+    pub(crate) fn runs_at_once(&mut self, out: &mut impl Sink) {
+        if self.tells_attempts && !std::mem::replace(&mut self.at_once, true) {
+            self.option(AT_ONCE, out);
+        }
     }
 
     pub(crate) fn echo(&mut self, number: u32, data: &[u8], out: &mut impl Sink) {

@@ -62,7 +62,7 @@ fn a_stop_is_answered_where_nothing_runs() {
 #[test]
 fn a_stop_that_is_asked_for_again_kills_nobody() {
     let busy = "trap 'until test -e done; do sleep 0.05; done; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
-    let mut runner = Runner::start(&format!("[group.a]\ncommand = ['sh', '-c', \"{busy}\"]\n"));
+    let mut runner = Runner::start(&format!("[group.a]\ncommand = ['sh', '-c', \"{busy}\"]\nstop-timeout = '1d'\n"));
     runner.line_with("ready");
     for _ in 0..2 {
         assert_eq!(runner.ask("stop").as_deref(), Ok("all processes are asked to end\n"));

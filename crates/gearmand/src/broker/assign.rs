@@ -302,6 +302,7 @@ impl Broker {
         if of.limiter.is_some() {
             self.use_up(now, function);
         }
+        self.forget_progress(job); // a late worker may have told of its own
         if self.sessions[session].has_come_to(job) {
             self.start_clock(now, job);
         }

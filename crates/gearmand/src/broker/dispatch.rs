@@ -46,7 +46,7 @@ pub(crate) fn dispatch(
         Request::GetStatus(handle) => broker.get_status(session, handle, outgoing),
         Request::GetStatusUnique(unique) => broker.get_status_unique(session, unique, outgoing),
         Request::Echo(data) => broker.echo(session, data, owner, outgoing),
-        Request::Option(name) => broker.option(session, name, outgoing),
+        Request::Option(name) => broker.option(now, session, name, outgoing),
         Request::SetClientId(id) => broker.set_client_id(session, id, outgoing),
         Request::AllYours => broker.all_yours(session),
     }

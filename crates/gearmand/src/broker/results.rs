@@ -153,6 +153,17 @@ impl Broker {
         }
     }
 
+    /// "at-once": a worker that runs several jobs at once is on all that it has. Until now it was on the first.
+    pub(super) fn at_once(&mut self, now: &Now, session: u32) {
+        let worker = &mut self.sessions[session];
+        (worker.at_once, worker.in_turn, worker.late) = (true, false, false);
+        let mut next = worker.running.head;
+        while next != NONE {
+            self.start_clock(now, next);
+            next = self.jobs.arena[next].next;
+        }
+    }
+
     /// A job's function may have a timeout; it counts from when its worker is on it.
     pub(super) fn start_clock(&mut self, now: &Now, id: u32) {
         let job = &mut self.jobs.arena[id];
@@ -173,7 +184,7 @@ impl Broker {
         }
     }
 
-    /// A worker has a job no more: the next one that has it begins with nothing.
+    /// A worker has a job no more, or not yet: the next one that has it begins with nothing.
     pub(super) fn forget_progress(&mut self, id: u32) {
         let job = &mut self.jobs.arena[id];
         if let Some(extra) = &mut job.extra {

@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) running: List,
     /// It runs them one behind the other, and is on the first of them: see [`Session::get`].
     pub(crate) in_turn: bool,
+    /// It has said that it runs several at once, by "at-once".
+    pub(crate) at_once: bool,
     /// The first of the jobs that it waits for, see [`Waiter`].
     pub(crate) waits: u32,
     /// How many those are.
@@ -129,6 +131,7 @@ impl Session {
             abilities: VecDeque::new(),
             running: List::default(),
             in_turn: false,
+            at_once: false,
             waits: NONE,
             waiting: 0,
             asleep: 0,
@@ -153,11 +156,11 @@ impl Session {
     }
 
     /// Gets a job. Our workers fetch jobs in advance and run them one behind the other; they ask for `attempts` ahead of the
-    /// first, or for direct assignment. Any other worker that asks for a job while it has one runs both at once, as some in Go and
-    /// Java do: it is on all that it has. What it is may not change while it has any.
+    /// first, or for direct assignment, and say so ahead of the next where they run several at once. Any other worker that asks for
+    /// a job while it has one runs both at once, as some in Go and Java do: it is on all that it has.
     pub(crate) fn get(&mut self, jobs: &mut Arena<Job>, job: u32) {
         if self.running.is_empty() {
-            self.in_turn = self.direct || self.notices.attempts;
+            self.in_turn = !self.at_once && (self.direct || self.notices.attempts);
         }
         self.running.push_back(jobs, job);
     }

@@ -1,7 +1,7 @@
 //! Clients ask: for an echo, for options, and for the status of jobs.
 
-use crate::broker::Broker;
 use crate::broker::jobs::{Job, State};
+use crate::broker::{Broker, Now};
 use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
 use bytes::Bytes;
 use gearman_core::ReturnCode;
@@ -53,10 +53,11 @@ impl Broker {
     }
 
     /// OPTION_REQ.
-    pub(super) fn option(&mut self, session: u32, name: &[u8], outgoing: &mut Outgoing) {
+    pub(super) fn option(&mut self, now: &Now, session: u32, name: &[u8], outgoing: &mut Outgoing) {
         match name {
             b"exceptions" => self.sessions[session].exceptions = true,
             b"all-yours" if self.rules.direct => self.all_yours(session),
+            b"at-once" => self.at_once(now, session),
             _ if self.wants_notices(session, name) => {}
             b"unique-64" => {} // GET_STATUS_UNIQUE is answered for keys of any length
             _ => {

@@ -41,10 +41,13 @@ impl ListenOn {
         is_same_port && (self.host == other.host || self.addresses().iter().any(is_there))
     }
 
-    /// Those that it says itself: none where it is a name, or a file.
+    /// Those that it says itself: none where it is a name, or a file. Of `localhost` the one is known; whether it is `::1` as well is
+    /// the system's.
     fn addresses(&self) -> Vec<IpAddr> {
-        if self.host.is_empty() {
-            return vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        match &*self.host {
+            "" => return vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            "localhost" => return vec![Ipv4Addr::LOCALHOST.into()],
+            _ => {}
         }
         let host = self.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&self.host);
         host.parse::<IpAddr>().map(|address| address.to_canonical()).into_iter().collect()
@@ -172,6 +175,8 @@ mod tests {
             ("::", "http [::1]:4730"),
             ("", "http 127.0.0.1:4730"),
             ("localhost", "http localhost:4730"),
+            ("localhost", "http 127.0.0.1:4730"),
+            ("", "http localhost:4730"),
             ("unix:///run/x", "http unix:///run/x"),
             ("tls://127.0.0.1:7", "http 127.0.0.1:7"),
             ("tls://127.0.0.1", "tcp://127.0.0.1:4730"),
@@ -184,7 +189,7 @@ mod tests {
             ("0.0.0.0", "http [::1]:4730"),
             ("unix:///run/x", "http unix:///run/y"),
             ("unix:///run/x", "http :4730"),
-            ("localhost", "http 127.0.0.1:4730"),
+            ("localhost", "http [::1]:4730"),
         ] {
             assert!(!meet(one, another, 4730), "{one} {another}");
         }

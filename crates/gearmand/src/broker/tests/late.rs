@@ -250,6 +250,53 @@ fn those_that_the_worker_has_in_advance() {
     over(&b);
 }
 
+/// A worker in an event loop fetches none in advance, but looks as if it did: the timeout of its second job began when the first had
+/// ended, and when it died by the second, that counted for the first.
+#[test]
+fn one_that_says_it_runs_several_at_once_is_on_all_of_them() {
+    for before in [true, false] {
+        let mut b = Bench::with(|rules| rules.runs = Some(3));
+        let (client, worker) = (b.connect(), b.hurried());
+        b.in_turn(worker);
+        let at_once = |b: &mut Bench| {
+            b.received(worker);
+            assert_eq!(b.ask(worker, Request::Option(b"at-once")), "OPTION_RES at-once");
+        };
+        for workload in ["1", "2"] {
+            b.send(client, background("f", "", workload));
+        }
+        b.send(worker, GRAB);
+        if before {
+            at_once(&mut b);
+        }
+        b.send(worker, GRAB);
+        if !before {
+            at_once(&mut b);
+        }
+        check(&b);
+        b.tick(5);
+        assert_eq!((b.broker.running, b.tries(1), b.tries(2)), (0, 1, 1));
+        b.received(worker);
+        // Also of the next ones.
+        b.send(worker, GRAB);
+        b.send(worker, GRAB);
+        b.leave(worker);
+        assert_eq!((b.tries(1), b.tries(2)), (2, 2));
+        check(&b);
+    }
+}
+
+#[test]
+fn what_a_late_worker_tells_is_not_told_of_the_next_try() {
+    let mut b = Bench::new();
+    let (client, worker) = late(&mut b);
+    b.send(worker, work("H:1", Update::Status(b"1", b"2")));
+    let other = b.worker(&["f"]);
+    assert_eq!(b.ask(other, GRAB), "JOB_ASSIGN H:1|f|x");
+    b.received(client);
+    assert_eq!(b.ask(client, Request::GetStatus(b"H:1")), "STATUS_RES H:1|1|1|0|0");
+}
+
 #[test]
 fn the_death_of_a_worker_that_was_late_is_no_try_of_the_next_job() {
     let mut b = Bench::new();

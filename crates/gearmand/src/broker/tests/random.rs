@@ -22,6 +22,7 @@ enum Step {
     GrabAndSleep(u8),
     AllYours(u8),
     Notices(u8),
+    AtOnce(u8),
     Echo(u8),
     Work { session: u8, job: u8, update: u8 },
     Cancel(u8),
@@ -61,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => any::<u8>().prop_map(GrabAndSleep),
         2 => any::<u8>().prop_map(AllYours),
         1 => any::<u8>().prop_map(Notices),
+        1 => any::<u8>().prop_map(AtOnce),
         1 => any::<u8>().prop_map(Echo),
         8 => (any::<u8>(), any::<u8>(), 0..6u8).prop_map(|(session, job, update)| Work { session, job, update }),
         1 => any::<u8>().prop_map(Cancel),
@@ -135,6 +137,7 @@ fn run(b: &mut Bench, sessions: &mut Vec<u32>, step: &Step) {
             b.send(some(session), Request::Option(b"attempts"));
             b.send(some(session), Request::Option(b"cancel-notices"));
         }
+        Step::AtOnce(session) => b.send(some(session), Request::Option(b"at-once")),
         Step::Echo(session) => b.send(some(session), Request::Echo(b"e")),
         Step::Work { session, job, update } => {
             let updates = [
