@@ -9,8 +9,8 @@
 mod tests;
 
 use crate::durable::batch::{Batch, BatchResult, Stats};
-use crate::durable::{Backend, BackendError, Change, DeadLetter, Name, Row};
-use std::collections::HashSet;
+use crate::durable::{Backend, BackendError, Change, DeadLetter, Extras, Name, Row};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -167,11 +167,7 @@ impl WriterThread {
                 Err(error) => (self.without_room(batches, &error), 0),
             };
         }
-        let jobs = batches.iter().flat_map(Batch::changes).filter_map(|change| match change {
-            Change::Add(row) => Some(row),
-            _ => None,
-        });
-        let left = self.store_apart(jobs.collect());
+        let left = self.store_apart(added(batches));
         let Err(error) = self.patiently(|this| this.write(left.iter().copied().map(Change::Add))) else {
             return (true, 0);
         };
@@ -264,6 +260,30 @@ impl WriterThread {
 
 fn adds(change: &Change<'_>) -> bool {
     matches!(change, Change::Add(_))
+}
+
+/// The jobs that these add, as all these changes leave them: some were tried since; those that are over are left out. They
+/// may be added after all other changes, as who had their keys before is over, and nobody had them since.
+fn added(batches: &[Batch]) -> Vec<Row<'_>> {
+    let mut rows: BTreeMap<u64, Row<'_>> = BTreeMap::new();
+    for change in batches.iter().flat_map(Batch::changes) {
+        match change {
+            Change::Add(row) => {
+                rows.insert(row.name.id, row);
+            }
+            Change::Done(name) | Change::Bury(DeadLetter { row: Row { name, .. }, .. }) => {
+                rows.remove(&name.id);
+            }
+            Change::Retry { name, tries, first_ms, due_ms } => {
+                if let Some(row) = rows.get_mut(&name.id) {
+                    row.due_ms = due_ms;
+                    row.extras = Extras { tries, first_ms, ..row.extras };
+                }
+            }
+            Change::Forget(_) | Change::Revive(_) | Change::Set(_) | Change::Unset(_) => {}
+        }
+    }
+    rows.into_values().collect()
 }
 
 /// The ids of jobs and dead letters that are over, of all changes that could not be made. No later change is of them, so

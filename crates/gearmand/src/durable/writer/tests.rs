@@ -1,7 +1,8 @@
 use super::*;
 use crate::durable::batch::PendingChanges;
-use crate::durable::{Changes, Extras, Take};
+use crate::durable::{Changes, Take};
 use gearman_core::protocol::message::Priority;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 /// All that was committed, how many commits are to fail first, and for how many changes but removals there is room.
@@ -85,46 +86,108 @@ fn what_could_not_be_removed_goes_first_and_all_is_counted() {
     assert_eq!(disk.0.lock().unwrap().0, ["add 1", "add 2", "done 1", "done 2", "add 5", "done 5"]);
 }
 
+/// A database that refuses jobs that are large, and what is in it.
+#[derive(Clone, Default)]
+struct Small(Arc<Mutex<Contents>>);
+
+#[derive(Default)]
+struct Contents {
+    /// Tries and due times, by id.
+    jobs: BTreeMap<u64, (u16, u64)>,
+    letters: Vec<u64>,
+}
+
+impl Backend for Small {
+    fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
+        Ok(0)
+    }
+
+    fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
+        let mut contents = self.0.lock().unwrap();
+        let Contents { jobs, letters } = &mut *contents;
+        let changes: Vec<_> = changes.collect();
+        if changes.iter().any(|change| matches!(change, Change::Add(row) if row.data.len() > 1)) {
+            return Err(BackendError { queue: "q".into(), reason: "too large".into(), held: false });
+        }
+        for change in changes {
+            match change {
+                Change::Add(row) => {
+                    assert_eq!(jobs.insert(row.name.id, (row.extras.tries, row.due_ms)), None, "added twice");
+                }
+                Change::Done(name) => {
+                    jobs.remove(&name.id);
+                }
+                Change::Retry { name, tries, due_ms, .. } => {
+                    if let Some(job) = jobs.get_mut(&name.id) {
+                        *job = (tries, due_ms);
+                    }
+                }
+                Change::Bury(letter) => {
+                    jobs.remove(&letter.row.name.id);
+                    letters.push(letter.row.name.id);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        Ok(())
+    }
+
+    fn probe(&mut self) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+impl Small {
+    fn jobs(&self) -> Vec<u64> {
+        self.0.lock().unwrap().jobs.keys().copied().collect()
+    }
+}
+
+/// The server ends with these batches. Whether its jobs are stored, how many are lost, and whether all else is done.
+fn end(queue: &Small, patience: Duration, mut batches: Vec<Batch>) -> (bool, usize, bool) {
+    let (results, mut reported) = unbounded_channel();
+    let mut writer = WriterThread::new(Box::new(queue.clone()), patience, results);
+    batches.iter_mut().for_each(|batch| batch.last = true);
+    writer.commit(&batches);
+    let BatchResult { added, lost, done, .. } = reported.try_recv().unwrap();
+    (added, lost, done)
+}
+
+/// These jobs, one of which is large.
+fn add_with_large(changes: &mut PendingChanges, ids: RangeInclusive<u64>, large: u64) {
+    for id in ids {
+        let data: &[u8] = if id == large { b"large" } else { b"x" };
+        changes.add(&Row { data, ..row(id) }, Default::default);
+    }
+}
+
 /// None of all jobs that were to outlive the server was stored, as one of them was larger than a message of MySQL's.
 #[test]
 fn at_the_end_a_job_that_is_too_large_is_lost_alone() {
-    struct Small(Arc<Mutex<Vec<u64>>>);
-    impl Backend for Small {
-        fn replay(&mut self, _: &mut Take<'_>) -> Result<u64, BackendError> {
-            Ok(0)
-        }
-
-        fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
-            let changes: Vec<_> = changes.collect();
-            if changes.iter().any(|change| matches!(change, Change::Add(row) if row.data.len() > 1)) {
-                return Err(BackendError { queue: "q".into(), reason: "too large".into(), held: false });
-            }
-            let id = |change: &Change<'_>| match change {
-                Change::Add(row) => Some(row.name.id),
-                _ => None,
-            };
-            self.0.lock().unwrap().extend(changes.iter().filter_map(id));
-            Ok(())
-        }
-
-        fn probe(&mut self) -> Result<(), BackendError> {
-            Ok(())
-        }
-    }
-    let (stored, mut changes) = (Arc::<Mutex<Vec<u64>>>::default(), PendingChanges::default());
-    let (results, mut reported) = unbounded_channel();
-    let mut writer = WriterThread::new(Box::new(Small(stored.clone())), Duration::ZERO, results);
-    for id in 1..=7 {
-        let data: &[u8] = if id == 5 { b"large" } else { b"x" };
-        changes.add(&Row { data, ..row(id) }, Default::default);
-    }
+    let (queue, mut changes) = (Small::default(), PendingChanges::default());
+    add_with_large(&mut changes, 1..=7, 5);
     changes.done(&name(9));
-    let mut batch = changes.take().unwrap();
-    batch.last = true;
-    writer.commit(&[batch]);
-    let BatchResult { added, lost, done, .. } = reported.try_recv().unwrap();
-    assert_eq!((added, lost, done), (true, 1, true));
-    assert_eq!(*stored.lock().unwrap(), [1, 2, 3, 4, 6, 7]);
+    assert_eq!(end(&queue, Duration::ZERO, vec![changes.take().unwrap()]), (true, 1, true));
+    assert_eq!(queue.jobs(), [1, 2, 3, 4, 6, 7]);
+}
+
+/// Jobs whose workers told of their end in the server's last moments were stored after that, because of one that was too
+/// large: those that were done ran again, those that had died were jobs and dead letters, and failed tries did not count.
+#[test]
+fn at_the_end_no_job_is_stored_that_is_over() {
+    let (queue, mut changes) = (Small::default(), PendingChanges::default());
+    add_with_large(&mut changes, 1..=6, 3);
+    changes.done(&name(1));
+    let mut batches = vec![changes.take().unwrap()];
+    let letter = DeadLetter { row: row(2), last_ms: 0, reason: b"fail", text: b"", worker: b"" };
+    changes.bury(&letter, Default::default);
+    changes.retry(&name(4), 1, 8, 9);
+    changes.done(&name(6));
+    batches.push(changes.take().unwrap());
+    assert_eq!(end(&queue, Duration::ZERO, batches), (true, 1, true));
+    let contents = queue.0.lock().unwrap();
+    assert_eq!(contents.jobs, BTreeMap::from([(4, (1, 9)), (5, (0, 0))]));
+    assert_eq!(contents.letters, [2]);
 }
 
 /// Where there is room for nothing, new jobs are refused and what is over is removed; all else is kept in its order,
