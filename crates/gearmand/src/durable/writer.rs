@@ -120,7 +120,7 @@ impl WriterThread {
     fn commit(&mut self, batches: &[Batch]) {
         let (mut added, mut lost) = (true, 0);
         match self.store(batches, |_| true) {
-            Err(error) if batches.iter().any(|batch| batch.last) => (added, lost) = self.store_last(batches, &error),
+            Err(_) if batches.iter().any(|batch| batch.last) => (added, lost) = self.store_last(batches),
             Err(error) => added = self.without_room(batches, &error),
             Ok(()) if self.stats.failing_since.is_some() => self.look_again(batches),
             Ok(()) => {}
@@ -157,43 +157,54 @@ impl WriterThread {
         !refused
     }
 
-    /// The server ends, and these were not stored. Where the queue refused them, one job may be too large for it: all that it
-    /// takes is stored at once, as somebody may soon end the end. What is left is tried again. Whether jobs are stored, and
-    /// how many of them are not.
-    fn store_last(&mut self, batches: &[Batch], error: &BackendError) -> (bool, usize) {
-        if error.held || self.store(batches, |change| !adds(change)).is_err() {
-            return match self.patiently(|this| this.store(batches, |_| true)) {
-                Ok(()) => (true, 0),
-                Err(error) => (self.without_room(batches, &error), 0),
-            };
+    /// The server ends, and these were not stored. The queue may be away, or one job too large for it: as long as there is
+    /// patience, all that it takes is stored at once, as somebody may soon end the end. Whether jobs are stored, and how many
+    /// of them are not.
+    fn store_last(&mut self, batches: &[Batch]) -> (bool, usize) {
+        let (mut others, mut left) = (false, added(batches));
+        let all = left.len();
+        let stored = self.patiently(|this| {
+            if !others {
+                this.store(batches, |change| !adds(change))?;
+                others = true;
+            }
+            this.store_apart(&mut left)
+        });
+        let Err(error) = stored else { return (true, 0) };
+        if !others {
+            return (self.without_room(batches, &error), 0);
         }
-        let left = self.store_apart(added(batches));
-        let Err(error) = self.patiently(|this| this.write(left.iter().copied().map(Change::Add))) else {
-            return (true, 0);
-        };
         self.failed(&error);
         for Row { name, data, .. } in left.iter().take(ALONE) {
             let (number, function, size) = (name.id, name.function.escape_ascii(), data.len());
             tracing::error!("job {number} of {function} with a workload of {size} bytes is lost");
         }
-        (true, left.len())
+        if left.len() < all { (true, left.len()) } else { (false, 0) }
     }
 
-    /// Stores halves of these jobs, and halves of the halves that are refused. Those that are left.
-    fn store_apart<'a>(&mut self, jobs: Vec<Row<'a>>) -> Vec<Row<'a>> {
-        let (mut parts, mut left) = (vec![jobs], Vec::new());
+    /// Stores these jobs; or halves of them, and halves of the halves that are refused. Those that are left stay.
+    fn store_apart(&mut self, jobs: &mut Vec<Row<'_>>) -> Result<(), BackendError> {
+        let (mut parts, mut stored) = (vec![std::mem::take(jobs)], Ok(()));
         while let Some(mut part) = parts.pop() {
-            if self.write(part.iter().copied().map(Change::Add)).is_ok() {
-                continue;
-            }
-            if part.len() <= 1 || left.len() >= ALONE {
-                left.append(&mut part);
-            } else {
-                parts.push(part.split_off(part.len() / 2));
-                parts.push(part);
+            match self.write(part.iter().copied().map(Change::Add)) {
+                Ok(()) => {}
+                // It is not because of these.
+                Err(error) if error.held => {
+                    parts.push(part);
+                    jobs.extend(parts.into_iter().rev().flatten());
+                    return Err(error);
+                }
+                Err(error) if part.len() <= 1 || jobs.len() >= ALONE => {
+                    jobs.append(&mut part);
+                    stored = Err(error);
+                }
+                Err(_) => {
+                    parts.push(part.split_off(part.len() / 2));
+                    parts.push(part);
+                }
             }
         }
-        left
+        stored
     }
 
     /// Keeps what could not be changed, for later. Where the disk is full, at least no job runs twice: what is over is
@@ -208,7 +219,10 @@ impl WriterThread {
     }
 
     /// The server ends: what fails is tried again, as another program may hold the file for a while.
-    fn patiently(&mut self, store: impl Fn(&mut WriterThread) -> Result<(), BackendError>) -> Result<(), BackendError> {
+    fn patiently(
+        &mut self,
+        mut store: impl FnMut(&mut WriterThread) -> Result<(), BackendError>,
+    ) -> Result<(), BackendError> {
         let begin = Instant::now();
         let mut reported = false;
         loop {

@@ -2,7 +2,7 @@ use super::*;
 use crate::durable::batch::PendingChanges;
 use crate::durable::{Changes, Take};
 use gearman_core::protocol::message::Priority;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex};
 
 /// All that was committed, how many commits are to fail first, and for how many changes but removals there is room.
@@ -92,6 +92,12 @@ struct Small(Arc<Mutex<Contents>>);
 
 #[derive(Default)]
 struct Contents {
+    /// How many commits were asked for.
+    commits: u32,
+    /// In which of them the database is away.
+    away: Range<u32>,
+    /// From which one on it takes large jobs, too; 0: from none.
+    large: u32,
     /// Tries and due times, by id.
     jobs: BTreeMap<u64, (u16, u64)>,
     letters: Vec<u64>,
@@ -104,10 +110,17 @@ impl Backend for Small {
 
     fn commit(&mut self, changes: &mut Changes<'_, '_>) -> Result<(), BackendError> {
         let mut contents = self.0.lock().unwrap();
-        let Contents { jobs, letters } = &mut *contents;
+        let Contents { commits, away, large, jobs, letters } = &mut *contents;
         let changes: Vec<_> = changes.collect();
-        if changes.iter().any(|change| matches!(change, Change::Add(row) if row.data.len() > 1)) {
-            return Err(BackendError { queue: "q".into(), reason: "too large".into(), held: false });
+        let number = *commits;
+        *commits += 1;
+        let fail = |reason: &str, held| Err(BackendError { queue: "q".into(), reason: reason.into(), held });
+        if away.contains(&number) {
+            return fail("away", true);
+        }
+        let too_large = |change: &Change<'_>| matches!(change, Change::Add(row) if row.data.len() > 1);
+        if (*large == 0 || number < *large) && changes.iter().any(too_large) {
+            return fail("too large", false);
         }
         for change in changes {
             match change {
@@ -188,6 +201,37 @@ fn at_the_end_no_job_is_stored_that_is_over() {
     let contents = queue.0.lock().unwrap();
     assert_eq!(contents.jobs, BTreeMap::from([(4, (1, 9)), (5, (0, 0))]));
     assert_eq!(contents.letters, [2]);
+}
+
+/// All jobs were lost, not only the one that was too large, where the database was away at first.
+#[test]
+fn at_the_end_a_job_is_lost_alone_though_the_database_was_away() {
+    let (queue, mut changes) = (Small::default(), PendingChanges::default());
+    queue.0.lock().unwrap().away = 0..1;
+    add_with_large(&mut changes, 1..=7, 5);
+    changes.done(&name(9));
+    assert_eq!(end(&queue, Duration::ZERO, vec![changes.take().unwrap()]), (true, 1, true));
+    assert_eq!(queue.jobs(), [1, 2, 3, 4, 6, 7]);
+}
+
+/// While the database is away no job is tried alone, which could take longer than there is patience; those that are left
+/// are tried again.
+#[test]
+fn at_the_end_what_is_left_when_the_database_goes_away_is_stored_when_it_is_back() {
+    // All jobs, all else, all jobs, three of them. Then it goes away.
+    let away = |patience, away, large| {
+        let (queue, mut changes) = (Small::default(), PendingChanges::default());
+        *queue.0.lock().unwrap() = Contents { away, large, ..Contents::default() };
+        add_with_large(&mut changes, 1..=7, 5);
+        let ended = end(&queue, patience, vec![changes.take().unwrap()]);
+        let commits = queue.0.lock().unwrap().commits;
+        (ended, commits, queue.jobs())
+    };
+    let patience = Duration::from_secs(600);
+    assert_eq!(away(Duration::ZERO, 4..9, 0), ((true, 4, true), 5, vec![1, 2, 3]));
+    assert_eq!(away(patience, 4..5, 5), ((true, 0, true), 6, vec![1, 2, 3, 4, 5, 6, 7]));
+    // Where no job was stored, that is what is said.
+    assert_eq!(away(Duration::ZERO, 2..9, 0), ((false, 0, true), 3, vec![]));
 }
 
 /// Where there is room for nothing, new jobs are refused and what is over is removed; all else is kept in its order,
