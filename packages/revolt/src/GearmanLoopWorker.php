@@ -16,7 +16,7 @@ use Throwable;
  */
 final class GearmanLoopWorker
 {
-    /** What poll() has come to when no server is there. It tries again by itself. */
+    /** What poll() has come to when no server is of use. It tries again by itself. */
     private const OUTAGE = [
         GEARMAN_COULD_NOT_CONNECT, GEARMAN_LOST_CONNECTION, GEARMAN_GETADDRINFO,
         // Something else answers there.
@@ -60,6 +60,8 @@ final class GearmanLoopWorker
             if (!in_array($worker->returnCode(), self::OUTAGE, true)) {
                 throw $e;
             }
+            // The handler that made an exception of it has told nobody.
+            error_log($e->getMessage());
         }
     }
 
