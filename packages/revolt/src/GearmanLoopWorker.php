@@ -21,6 +21,8 @@ final class GearmanLoopWorker
         GEARMAN_COULD_NOT_CONNECT, GEARMAN_LOST_CONNECTION, GEARMAN_GETADDRINFO,
         // Something else answers there.
         GEARMAN_INVALID_MAGIC, GEARMAN_INVALID_COMMAND, GEARMAN_INVALID_PACKET, GEARMAN_UNEXPECTED_PACKET,
+        // The only server has given a job that is above gearman.max_packet_size. Another worker may take it.
+        GEARMAN_DATA_TOO_LARGE,
     ];
 
     private readonly GearmanWorker $worker;

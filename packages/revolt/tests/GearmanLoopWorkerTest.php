@@ -121,6 +121,35 @@ final class GearmanLoopWorkerTest extends LoopTestCase
         self::assertStringContainsString($server->address(), $logged);
     }
 
+    /** It ended the loop, went back, and ended the next process. */
+    public function testAJobThatIsTooLargeDoesNotEndTheLoop(): void
+    {
+        $f = 'f_' . bin2hex(random_bytes(8));
+        $reverse = static fn (GearmanJob $job): string => strrev($job->workload());
+        ini_set('gearman.max_packet_size', '4096');
+        try {
+            $small = new GearmanLoopWorker(self::gearman()->address());
+        } finally {
+            ini_restore('gearman.max_packet_size');
+        }
+        $small->addFunction("large_$f", $reverse);
+        $small->addFunction("small_$f", $reverse);
+        $client = self::client();
+        $job = $client->submit("large_$f", str_repeat('ab', 5000));
+        $large = null;
+        $logged = self::logged(static function () use ($f, $reverse, $job, &$large): void {
+            self::untilItWarns(static function () use ($f, $reverse, $job, &$large): void {
+                $large = new GearmanLoopWorker(self::gearman()->address());
+                $large->addFunction("large_$f", $reverse);
+                self::assertSame(str_repeat('ba', 5000), self::within(30, static fn () => $job->await()));
+            });
+        });
+        self::assertStringContainsString('exceeds the limit of 4096 bytes', $logged);
+        self::assertSame('cba', self::within(10, static fn () => $client->submit("small_$f", 'abc')->await()));
+        $small->stop();
+        $large?->stop();
+    }
+
     public function testWhatAFunctionWarnsOfIsAnExceptionToo(): void
     {
         $f = 'f_' . bin2hex(random_bytes(8));
