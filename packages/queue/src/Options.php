@@ -108,6 +108,12 @@ final class Options
         return new self(...(['servers' => $servers] + get_object_vars($this)));
     }
 
+    /** @internal */
+    public function withTimeout(float $seconds): self
+    {
+        return new self(...(['timeout' => $seconds] + get_object_vars($this)));
+    }
+
     /**
      * @internal
      * @return array{string, int} Host and port.

@@ -12,10 +12,20 @@ namespace GearmanRs\Queue;
  */
 final class Servers
 {
-    /** Seconds until a server is tried again. */
+    /** Seconds until those that were passed over are asked again: twice as many whenever the one that was asked had no answer. */
     public const PAUSE = 10.0;
 
+    private const LONGEST_PAUSE = 60.0;
+
+    /** Seconds in which one has to answer then, as somebody waits for it who has servers that are well. */
+    private const PATIENCE = 1.0;
+
     private Options $used;
+
+    /** @var list<string> Those that are passed over; the next to be asked again is the first. */
+    private array $silent = [];
+
+    private float $pause = self::PAUSE;
 
     private float $until = 0.0;
 
@@ -29,8 +39,10 @@ final class Servers
     /** For connections that are made now. */
     public function options(): Options
     {
-        if ($this->isDoubted || ($this->used !== $this->all && microtime(true) > $this->until)) {
+        if ($this->isDoubted) {
             $this->passOver();
+        } elseif ($this->isDue()) {
+            $this->askAgain();
         }
 
         return $this->used;
@@ -50,26 +62,54 @@ final class Servers
             return false;
         }
         $before = $this->used->servers;
-        $answer = array_filter($this->all->servers, fn (string $server) => AdminText::answers($this->all, $server));
-        $isPart = $answer !== [] && count($answer) < count($this->all->servers);
-        $this->used = $isPart ? $this->all->withServers(array_values($answer)) : $this->all;
-        $this->until = microtime(true) + self::PAUSE;
+        $silent = array_filter($this->all->servers, fn (string $server) => !AdminText::answers($this->all, $server));
+        $this->pause = self::PAUSE;
+        $this->leaveOut(array_values($silent));
 
-        return $answer !== [] && $this->used->servers !== $before;
+        return count($silent) < count($this->all->servers) && $this->used->servers !== $before;
     }
 
     /** Those that were passed over are used again. */
     public function useAll(): void
     {
-        $this->used = $this->all;
-        $this->until = 0.0;
+        $this->leaveOut([]);
     }
 
-    /** May who was made so long ago with so many go without a server that is there by now? pecl's passes over those that were down, too. */
+    /**
+     * May who was made so long ago with so many go without a server that is there by now? pecl's passes over those that were down, too.
+     * Those that are passed over are no loss until they are asked again.
+     */
     public function mayLack(int $count, float $age): bool
     {
         $all = count($this->all->servers);
+        $lacks = $count < count($this->used->servers) || Module::isPecl();
 
-        return $all > 1 && $age > self::PAUSE && ($count < $all || Module::isPecl());
+        return $all > 1 && (($lacks && $age > self::PAUSE) || ($count < $all && $this->isDue()));
+    }
+
+    private function isDue(): bool
+    {
+        return $this->silent !== [] && microtime(true) > $this->until;
+    }
+
+    /** In turn until one does not answer: however many hang, one of them is waited for. */
+    private function askAgain(): void
+    {
+        $briefly = $this->all->withTimeout(min($this->all->timeout, self::PATIENCE));
+        $silent = $this->silent;
+        while ($silent !== [] && AdminText::answers($briefly, $silent[0])) {
+            array_shift($silent);
+        }
+        $isSame = count($silent) === count($this->silent);
+        $this->pause = $isSame ? min(2 * $this->pause, self::LONGEST_PAUSE) : self::PAUSE;
+        $this->leaveOut([...array_slice($silent, 1), ...array_slice($silent, 0, 1)]);
+    }
+
+    /** @param list<string> $silent If these are all, none is left out. */
+    private function leaveOut(array $silent): void
+    {
+        $used = array_values(array_diff($this->all->servers, $silent));
+        [$this->used, $this->silent] = $used === [] ? [$this->all, []] : [$this->all->withServers($used), $silent];
+        $this->until = microtime(true) + $this->pause;
     }
 }

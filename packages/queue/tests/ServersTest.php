@@ -8,6 +8,7 @@ use GearmanRs\Queue\Module;
 use GearmanRs\Queue\Options;
 use GearmanRs\Queue\Queue;
 use GearmanRs\Queue\QueueException;
+use GearmanRs\Queue\Servers;
 use GearmanRs\Testing\GearmanTestServer;
 use GearmanRs\Testing\TestCertificate;
 use PHPUnit\Framework\TestCase;
@@ -211,6 +212,56 @@ final class ServersTest extends TestCase
         $other->kill();
         $queue->put('q', 'body');
         self::assertSame(1, (new Queue(new Options([$first->address()])))->size('q'));
+    }
+
+    /**
+     * For as long as one hung it was waited for again and again, as long as one that is in use: a busy process did nothing else for a third
+     * of its time. And who had all that are used was made anew in between.
+     */
+    public function testOneThatWasPassedOverIsNotWaitedForWhenItIsAskedAgain(): void
+    {
+        $server = GearmanTestServer::start();
+        $listener = stream_socket_server('tcp://127.0.0.1:0');
+        [$told, $tell] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+        $late = pcntl_fork();
+        if ($late === 0) {
+            try {
+                self::answerLate($listener, $tell);
+            } finally {
+                posix_kill(posix_getpid(), SIGKILL);
+            }
+        }
+        try {
+            $servers = new Servers(new Options([(string) stream_socket_get_name($listener, false), $server->address()], timeout: 60));
+            self::assertTrue($servers->passOver());
+            self::assertSame(Module::isPecl(), $servers->mayLack(1, Servers::PAUSE + 1));
+            stream_set_blocking($told, false);
+            for ($asked = false, $deadline = microtime(true) + 60; $asked === false && microtime(true) < $deadline; usleep(50_000)) {
+                self::assertSame([$server->address()], $servers->options()->servers);
+                $asked = fgets($told);
+            }
+            self::assertSame("asked again\n", $asked);
+        } finally {
+            posix_kill($late, SIGKILL);
+            pcntl_waitpid($late, $status);
+        }
+    }
+
+    /**
+     * Not to the first who asks; to the next one after half a minute, unless he goes before.
+     *
+     * @param resource $listener
+     * @param resource $tell
+     */
+    private static function answerLate(mixed $listener, mixed $tell): void
+    {
+        fclose(stream_socket_accept($listener, 60));
+        $connection = stream_socket_accept($listener, 60);
+        fgets($connection);
+        fwrite($tell, "asked again\n");
+        [$read, $write, $except] = [[$connection], null, null];
+        stream_select($read, $write, $except, 30);
+        fwrite($connection, ".\n");
     }
 
     /** @return array{Queue, GearmanTestServer, GearmanTestServer} The queue has put nothing into q; both servers are well. */

@@ -16,11 +16,13 @@ use Throwable;
  */
 final class GearmanLoopWorker
 {
-    /** What poll() has come to when no server is there. It tries again by itself. */
+    /** What poll() has come to when no server is of use. It tries again by itself. */
     private const OUTAGE = [
         GEARMAN_COULD_NOT_CONNECT, GEARMAN_LOST_CONNECTION, GEARMAN_GETADDRINFO,
         // Something else answers there.
         GEARMAN_INVALID_MAGIC, GEARMAN_INVALID_COMMAND, GEARMAN_INVALID_PACKET, GEARMAN_UNEXPECTED_PACKET,
+        // The only server has given a job that is above gearman.max_packet_size. Another worker may take it.
+        GEARMAN_DATA_TOO_LARGE,
     ];
 
     private readonly GearmanWorker $worker;
@@ -60,6 +62,8 @@ final class GearmanLoopWorker
             if (!in_array($worker->returnCode(), self::OUTAGE, true)) {
                 throw $e;
             }
+            // The handler that made an exception of it has told nobody.
+            error_log($e->getMessage());
         }
     }
 

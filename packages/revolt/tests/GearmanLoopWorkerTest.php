@@ -109,6 +109,47 @@ final class GearmanLoopWorkerTest extends LoopTestCase
         $again->stop();
     }
 
+    /** Whose warnings become exceptions heard of nothing: with a wrong port the worker was silent for ever. */
+    public function testAnOutageIsLogged(): void
+    {
+        $server = GearmanTestServer::start();
+        $server->stop();
+        $worker = new GearmanLoopWorker($server->address());
+        $worker->addFunction('f', static fn (): string => '');
+        $logged = self::logged(static fn () => self::untilItWarns());
+        $worker->stop();
+        self::assertStringContainsString($server->address(), $logged);
+    }
+
+    /** It ended the loop, went back, and ended the next process. */
+    public function testAJobThatIsTooLargeDoesNotEndTheLoop(): void
+    {
+        $f = 'f_' . bin2hex(random_bytes(8));
+        $reverse = static fn (GearmanJob $job): string => strrev($job->workload());
+        ini_set('gearman.max_packet_size', '4096');
+        try {
+            $small = new GearmanLoopWorker(self::gearman()->address());
+        } finally {
+            ini_restore('gearman.max_packet_size');
+        }
+        $small->addFunction("large_$f", $reverse);
+        $small->addFunction("small_$f", $reverse);
+        $client = self::client();
+        $job = $client->submit("large_$f", str_repeat('ab', 5000));
+        $large = null;
+        $logged = self::logged(static function () use ($f, $reverse, $job, &$large): void {
+            self::untilItWarns(static function () use ($f, $reverse, $job, &$large): void {
+                $large = new GearmanLoopWorker(self::gearman()->address());
+                $large->addFunction("large_$f", $reverse);
+                self::assertSame(str_repeat('ba', 5000), self::within(30, static fn () => $job->await()));
+            });
+        });
+        self::assertStringContainsString('exceeds the limit of 4096 bytes', $logged);
+        self::assertSame('cba', self::within(10, static fn () => $client->submit("small_$f", 'abc')->await()));
+        $small->stop();
+        $large?->stop();
+    }
+
     public function testWhatAFunctionWarnsOfIsAnExceptionToo(): void
     {
         $f = 'f_' . bin2hex(random_bytes(8));
@@ -130,6 +171,38 @@ final class GearmanLoopWorkerTest extends LoopTestCase
             $worker->stop();
         }
         self::assertSame(['of the function'], $thrown);
+    }
+
+    /** Waits until a warning has become an exception; then, while they do, for what follows. */
+    private static function untilItWarns(?callable $then = null): void
+    {
+        $warnings = [];
+        self::makeExceptions($warnings);
+        try {
+            self::within(10, static function () use (&$warnings): void {
+                while ($warnings === []) {
+                    self::delay(0.001);
+                }
+            });
+            $then === null || $then();
+        } finally {
+            restore_error_handler();
+        }
+    }
+
+    /** What goes to PHP's error log meanwhile. */
+    private static function logged(callable $body): string
+    {
+        $log = (string) tempnam(sys_get_temp_dir(), 'log');
+        $before = (string) ini_set('error_log', $log);
+        try {
+            $body();
+
+            return (string) file_get_contents($log);
+        } finally {
+            ini_set('error_log', $before);
+            unlink($log);
+        }
     }
 
     /**
