@@ -254,11 +254,16 @@ impl Server {
             return Ok(None);
         }
         let threads = threads.clone();
+        let (bounds, tokens) = {
+            let config = &self.shared.lock().config;
+            (config.http, config.tokens.clone())
+        };
         let http = Arc::new(Http {
             shared: self.shared.clone(),
             connect: Connect::new(move || connect_itself(&threads, "HTTP", false)),
-            auth: Auth::new(self.shared.lock().config.tokens.clone()),
-            budget: Budget::new(),
+            auth: Auth::new(tokens),
+            budget: Budget::of(bounds.bodies),
+            monitoring: Budget::of(bounds.monitoring),
             ending: Ending::new(),
             history: History::default(),
             live: Live::default(),

@@ -1,5 +1,5 @@
-//! Whether what a configuration names is there: files of TLS, folders, programs. For who asks before a start, which does not ask: what
-//! is missing then may come later.
+//! Whether what a configuration names is there: files of TLS, folders, programs, and output that a user may write. For who asks before
+//! a start, which does not ask: what is missing then may come later.
 //!
 //! Owns nothing, and changes nothing. Must never know how a file is written.
 

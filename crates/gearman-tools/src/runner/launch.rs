@@ -7,13 +7,15 @@
 
 use crate::runner::config::{Account, Group, Sink};
 use gearman_core::rights::Rights;
+use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::unistd::{AccessFlags, Gid, Uid, access, geteuid, getppid, setsid};
+use nix::unistd::{AccessFlags, Gid, Uid, access, dup2_stderr, eaccess, geteuid, getppid, setsid};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,8 @@ struct Plan {
     account: Option<(Option<String>, u32, u32)>,
     /// The files of its output that are still to be opened: standard output, standard error.
     outputs: [Option<PathBuf>; 2],
+    /// Its standard error goes nowhere.
+    silent: bool,
     /// What it is sent when the runner dies.
     signal: i32,
     /// The runner.
@@ -49,12 +53,15 @@ struct Plan {
 pub fn start(group: &Group, id: &str) -> io::Result<Child> {
     let mut command = command(group, id, false)?;
     command.stdout(output(group, &group.stdout, Stdio::inherit())?);
-    // Until its files are open, what is wrong with them is told in the log.
-    command.stderr(output(group, &group.stderr, Stdio::piped())?);
+    // Until the program begins, what is wrong is told in the log: also where nothing that it says itself is wanted.
+    command.stderr(match &group.stderr {
+        Sink::Null => Stdio::piped(),
+        sink => output(group, sink, Stdio::piped())?,
+    });
     command.spawn()
 }
 
-/// Whether it could be started: as its user, in its folder, the program found.
+/// Whether it could be started: as its user, its files opened for that one, in its folder, the program found.
 ///
 /// # Errors
 /// Why not, in words.
@@ -73,9 +80,10 @@ fn command(group: &Group, id: &str, check: bool) -> io::Result<Command> {
         directory: group.directory.clone(),
         account,
         outputs: [&group.stdout, &group.stderr].map(|sink| match sink {
-            Sink::File(path) if !check && opens_itself(group) => Some(path.clone()),
+            Sink::File(path) if opens_itself(group) => Some(path.clone()),
             _ => None,
         }),
+        silent: group.stderr == Sink::Null,
         signal: group.stop_signal as i32,
         parent: std::process::id(),
         check,
@@ -122,8 +130,19 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(pipe).append(true).create(true).open(path)
 }
 
-/// The same for somebody else, by root.
-fn open_for(rights: &Rights, path: &Path) -> Result<File, String> {
+/// Whether it could be opened. It is not made.
+fn may_open(path: &Path) -> io::Result<()> {
+    let may = match eaccess(path, AccessFlags::W_OK) {
+        // Where a link to nothing leads is not looked at.
+        Err(Errno::ENOENT) if path.is_symlink() => Ok(()),
+        Err(Errno::ENOENT) => eaccess(path.parent().unwrap_or(path), AccessFlags::W_OK | AccessFlags::X_OK),
+        may => may,
+    };
+    may.map_err(io::Error::from)
+}
+
+/// Opens a file for somebody else, by root, or sees whether it could be.
+fn open_for<T>(rights: &Rights, path: &Path, open: impl Fn(&Path) -> io::Result<T>) -> Result<T, String> {
     let failed = |e: io::Error| format!("{}: {e}", path.display());
     if rights.may_replace(path).map_err(failed)? {
         let opened = rights.with(|| open(path));
@@ -158,7 +177,16 @@ pub fn become_program(plan: Option<OsString>) -> (String, u8) {
     if let Some(file) = stderr {
         command.stderr(file);
     }
+    if plan.silent {
+        command.stderr(Stdio::null());
+    }
+    let before = match io::stderr().as_fd().try_clone_to_owned() {
+        Ok(before) => before,
+        Err(e) => return (format!("cannot keep standard error: {e}"), NOT_FOUND),
+    };
     let error = command.exec();
+    // The program's outputs are in place by now, and this is told where all that went wrong before it was. Or else there.
+    let _ = dup2_stderr(before);
     (format!("cannot run {program} in {folder}: {error}"), NOT_FOUND)
 }
 
@@ -182,7 +210,13 @@ fn prepare(plan: &Plan) -> Result<[Option<File>; 2], String> {
         let rights = Rights::of(name.as_deref(), Uid::from_raw(*uid), Gid::from_raw(*gid));
         let rights = rights.map_err(|e| format!("cannot find the groups of the user: {e}"))?;
         for (output, path) in outputs.iter_mut().zip(&plan.outputs) {
-            *output = path.as_deref().map(|path| open_for(&rights, path)).transpose()?;
+            let Some(path) = path else { continue };
+            if !plan.check {
+                *output = Some(open_for(&rights, path, open)?);
+            } else if path.parent().is_some_and(Path::is_dir) {
+                // Whoever checks tells of a folder that is not there.
+                open_for(&rights, path, may_open)?;
+            }
         }
         rights.settle().map_err(failed("become the user"))?;
     }

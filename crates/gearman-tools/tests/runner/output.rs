@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -60,6 +61,24 @@ stdout = "b.log"
     let file = runner.folder.path("b.log");
     until("b.log", || std::fs::read_to_string(&file).unwrap_or_default(), |text| text == "to a file\n");
     assert!(!runner.lines().iter().any(|line| line.ends_with("err")));
+}
+
+/// Why there was no program went nowhere, too: all that was told was an exit status.
+#[test]
+fn what_a_program_says_goes_nowhere_but_not_why_there_is_none() {
+    let runner = Runner::start(
+        r#"[group.a]
+command = '/no/such/program'
+stderr = 'null'
+[group.b]
+command = ['sh', '-c', 'echo "this is $$"; exec sleep 1000']
+stderr = 'null'
+"#,
+    );
+    runner.line_with("]: gearman-runner: cannot run /no/such/program in ");
+    let line = runner.line_with("]: this is ");
+    let pid = line.rsplit(' ').next().unwrap();
+    assert_eq!(std::fs::read_link(format!("/proc/{pid}/fd/2")).unwrap(), Path::new("/dev/null"));
 }
 
 /// The runner ended together with the last process, and what was in the pipes by then was lost: the reason of an end, for example.
@@ -197,4 +216,38 @@ fn links_of_the_user_lead_root_nowhere() {
         assert_eq!(std::fs::metadata(&path).unwrap().uid(), owner, "{file}");
     }
     assert_eq!(std::fs::read_to_string(runner.folder.path("secret")).unwrap(), "secret\n");
+}
+
+/// With `stderr = "null"` it was told nowhere why a file could not be opened, and to `--check-config` the file was good: so it was with logs
+/// in the user's folder that root had made.
+#[test]
+fn a_file_that_the_user_may_not_write_is_told_of() {
+    if !nix::unistd::geteuid().is_root() {
+        return eprintln!("skipped: only root can run programs as somebody else");
+    }
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("own")).unwrap();
+    chown(folder.path("own"), Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
+    folder.write("own/of-root", "");
+    let group = |name: &str, file: &str| {
+        let file = folder.path(file);
+        format!(
+            "[group.{name}]\ncommand = 'sleep 1000'\nuser = 'nobody'\ndirectory = '/'\nsettle = '100ms'\n\
+             stdout = {file:?}\nstderr = 'null'\n"
+        )
+    };
+    folder.config(&[group("good", "own/log"), group("bad", "own/of-root")].concat());
+    let file = folder.path("own/of-root");
+    let told = format!("{}, with the rights of the group's user: Permission denied", file.display());
+    let mut check = Command::new(env!("CARGO_BIN_EXE_gearman-runner"));
+    let check = check.arg("--config").arg(folder.path("runner.toml")).arg("--check-config").output().unwrap();
+    let said = String::from_utf8_lossy(&check.stderr);
+    assert!(!check.status.success() && said.lines().count() == 1, "{said}");
+    assert!(said.contains(&format!("[group.bad]: {told}")), "{said}");
+    assert!(!folder.path("own/log").exists(), "it only looks");
+    let runner = Runner::in_folder(folder, |_| {});
+    runner.line_with(&format!("]: gearman-runner: {told}"));
+    runner.at_work("good", 1);
+    until("its file", || runner.folder.path("own/log").exists(), |there| *there);
 }

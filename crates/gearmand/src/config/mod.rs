@@ -124,7 +124,7 @@ impl Default for Config {
     }
 }
 
-/// What peers of the HTTP side may take, of places and of time.
+/// What peers of the HTTP side may take, of places, time and memory.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct HttpBounds {
@@ -134,11 +134,22 @@ pub struct HttpBounds {
     pub head: Duration,
     /// How long a body may take to come, and an answer to be read, beyond what their length asks for.
     pub slow: Duration,
+    /// Most bytes of large bodies that are under way: jobs and lists.
+    pub bodies: usize,
+    /// The same of what monitoring reads: metrics and events. Twice the longest metrics, those of 2,000 functions whose names
+    /// are as long as may be.
+    pub monitoring: usize,
 }
 
 impl Default for HttpBounds {
     fn default() -> HttpBounds {
-        HttpBounds { connections: 1024, head: Duration::from_secs(15), slow: Duration::from_secs(30) }
+        HttpBounds {
+            connections: 1024,
+            head: Duration::from_secs(15),
+            slow: Duration::from_secs(30),
+            bodies: 1 << 30,
+            monitoring: 256 << 20,
+        }
     }
 }
 

@@ -83,10 +83,13 @@ fn http(with_tokens: bool) -> Http {
     let tokens = || Tokens::parse(TOKENS, Path::new("tokens")).unwrap_or_else(|e| panic!("{e}"));
     // Nobody changes them.
     let tokens = with_tokens.then(|| watch::channel(Arc::new(tokens())).1);
+    let config = Config::default();
+    let bounds = config.http;
     Http {
-        shared: Shared::new(State::new(Config::default(), Arc::default())),
+        shared: Shared::new(State::new(config, Arc::default())),
         connect: Connect::new(|| Err(io::Error::other("there are no connections here"))),
-        budget: Budget::new(),
+        budget: Budget::of(bounds.bodies),
+        monitoring: Budget::of(bounds.monitoring),
         ending: Ending::new(),
         auth: Auth::new(tokens),
         history: History::default(),

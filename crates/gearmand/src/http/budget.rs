@@ -1,4 +1,5 @@
-//! Memory that large bodies of HTTP may take, of requests and answers, all connections together.
+//! Memory that large bodies of HTTP may take, of requests and answers, all connections together. There is one for jobs and lists, and
+//! one for monitoring, which whoever submits cannot use up.
 //!
 //! Owns how much of it is taken. Must never know whose it is.
 //!
@@ -10,8 +11,6 @@ use hyper::StatusCode;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// All that may be claimed at a time.
-const ALL: usize = 1 << 30;
 /// Claims are multiples of this; less than that is free.
 const UNIT: usize = 64 * 1024;
 
@@ -27,10 +26,7 @@ pub(crate) struct Claim {
 }
 
 impl Budget {
-    pub(crate) fn new() -> Budget {
-        Budget::of(ALL)
-    }
-
+    /// So much may be claimed at a time.
     pub(crate) fn of(bytes: usize) -> Budget {
         Budget(Arc::new(Semaphore::new(bytes / UNIT)))
     }

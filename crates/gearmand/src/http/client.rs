@@ -248,7 +248,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_read_keeps_no_memory_but_its_own() {
         let (mut connection, mut server) = connected();
-        let mut claim = Budget::new().claim();
+        let mut claim = Budget::of(1 << 20).claim();
         for length in [40, READ / 2, 3 * READ, 40] {
             let data = vec![b'x'; length];
             let packets = [work_data(&data), work_data(b"more")].concat();

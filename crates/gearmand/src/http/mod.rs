@@ -50,8 +50,10 @@ pub(crate) struct Http {
     pub(crate) shared: Shared,
     /// Makes connections to this server, for jobs that are submitted.
     pub(crate) connect: Connect,
-    /// Memory for large bodies.
+    /// Memory for large bodies, but for those of monitoring.
     pub(crate) budget: Budget,
+    /// Memory for metrics and events.
+    pub(crate) monitoring: Budget,
     /// When to end.
     pub(crate) ending: Ending,
     /// Who may do what.

@@ -187,7 +187,7 @@ mod tests {
     use crate::http::budget::Budget;
 
     fn pieces() -> Pieces {
-        Pieces::new(Budget::new().claim())
+        Pieces::new(Budget::of(1 << 20).claim())
     }
 
     /// All of it, and how long the longest frame was.

@@ -14,8 +14,8 @@ use gearman_core::protocol::message::Submit;
 use gearman_core::{MAX_FUNCTION, MAX_UNIQUE};
 use hyper::StatusCode;
 
-/// What a piece of data takes besides its bytes, here and while it is told.
-const PIECE: usize = 512;
+/// What a part of a result takes besides its bytes, here and while it is told.
+const PART: usize = 512;
 
 /// What became of a job.
 #[derive(Debug, Default)]
@@ -91,33 +91,71 @@ pub(crate) async fn wait(
 }
 
 async fn collect(http: &Http, mut connection: Connection, claim: &mut Claim) -> Result<Outcome, Problem> {
-    let mut outcome = Outcome::default();
-    let mut bytes = 0;
+    let (mut outcome, mut size) = (Outcome::default(), Size::default());
     loop {
-        let end = match connection.news(bytes, claim).await? {
+        let end = match connection.news(size.memory, claim).await? {
             News::Data(data) => {
-                bytes += data.len() + PIECE;
+                size.add(data.len())?;
                 outcome.data.push(data);
-                None
+                continue;
             }
             News::Warning(text) => {
-                bytes += text.len() + PIECE;
+                size.add(text.len())?;
                 outcome.warnings.push(text);
-                None
+                continue;
             }
-            News::Complete(result) => Some(End::Complete(result)),
-            News::Exception(text) => Some(End::Exception(text)),
-            News::Fail => Some(End::Fail),
+            News::Complete(result) => End::Complete(result),
+            News::Exception(text) => End::Exception(text),
+            News::Fail => End::Fail,
         };
-        if bytes > MAX_DATA {
+        let last = if let End::Complete(result) | End::Exception(result) = &end { result.len() } else { 0 };
+        claim.grow(size.memory + last)?;
+        http.connect.keep(connection);
+        return Ok(Outcome { end, ..outcome });
+    }
+}
+
+/// How large all is that a job has returned before its end.
+#[derive(Debug, Default)]
+struct Size {
+    /// What it sent. That is bounded.
+    data: usize,
+    /// What that takes. It is claimed.
+    memory: usize,
+}
+
+impl Size {
+    /// So many bytes came.
+    ///
+    /// # Errors
+    /// 502, where that is too much.
+    fn add(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.data += bytes;
+        self.memory += bytes + PART;
+        if self.data > MAX_DATA {
             let detail = format!("the job returned more than {MAX_DATA} bytes before its end");
             return Err(Problem::new(StatusCode::BAD_GATEWAY, detail));
         }
-        if let Some(end) = end {
-            let last = if let End::Complete(result) | End::Exception(result) = &end { result.len() } else { 0 };
-            claim.grow(bytes + last)?;
-            http.connect.keep(connection);
-            return Ok(Outcome { end, ..outcome });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::reply::Reply;
+
+    /// What small parts take besides counted for the bound as well: 19 MB were said to be more than 256 MiB.
+    #[test]
+    fn as_much_may_be_returned_in_small_parts_as_in_large_ones() {
+        for part in [40, 64 * 1024, MAX_DATA] {
+            let (mut size, parts) = (Size::default(), MAX_DATA / part);
+            for _ in 0..parts {
+                size.add(part).unwrap();
+            }
+            assert_eq!((size.data, size.memory), (parts * part, parts * (part + PART)));
+            let refused = size.add(part).map_err(Reply::from).unwrap_err();
+            assert_eq!(refused.status(), StatusCode::BAD_GATEWAY);
         }
     }
 }

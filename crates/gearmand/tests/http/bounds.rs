@@ -1,5 +1,6 @@
 //! Peers that take their time, come in crowds, or do not read: each is bounded, and others are served meanwhile.
 
+use crate::http::events::Events;
 use crate::http::{Client, HttpServer};
 use crate::util::*;
 use gearmand::{Config, Listener};
@@ -120,6 +121,39 @@ async fn where_there_are_too_many_the_one_that_is_idle_for_longest_goes() {
     for client in &mut clients {
         client.get("/healthz").await.expect(200);
     }
+}
+
+/// With functions enough that metrics, an event and a list are large bodies.
+async fn with_functions(change: impl FnOnce(&mut Config)) -> HttpServer {
+    let server = HttpServer::with(change).await;
+    let mut client = server.gearman.peer().await;
+    for n in 0..200 {
+        assert_eq!(client.ask(SUBMIT_JOB_BG, &[format!("f{n}").as_bytes(), b"", b""]).await.0, JOB_CREATED);
+    }
+    server
+}
+
+/// All had one memory: who may only submit took it by bodies that lacked their last byte, and nobody saw the server for hours.
+#[tokio::test]
+async fn jobs_take_no_memory_from_monitoring() {
+    // As where others have all of it.
+    let server = with_functions(|config| config.http.bodies = 0).await;
+    let mut client = server.client().await;
+    client.ask("POST", "/f", &[], &[b'x'; 64 << 10]).await.expect(503);
+    server.get("/api/v1/functions?limit=200").await.expect(503);
+    let metrics = server.get("/metrics").await.expect(200).text();
+    assert!(metrics.contains("gearman_jobs{function=\"f199\"} 1\n") && metrics.ends_with("\n# EOF\n"), "{metrics}");
+    let mut events = Events::by(&server, "/api/v1/events", &[]).await;
+    let event = events.block().await.unwrap();
+    assert!(event.starts_with("event: overview\n") && event.contains("\"f199\""), "{event}");
+}
+
+/// Nor has that no bound.
+#[tokio::test]
+async fn monitoring_takes_no_memory_from_jobs() {
+    let server = with_functions(|config| config.http.monitoring = 0).await;
+    server.get("/metrics").await.expect(503);
+    server.get("/api/v1/functions?limit=200").await.expect(200);
 }
 
 /// So many may wait to be accepted as the program lets wait: else the system makes them come again, seconds later.

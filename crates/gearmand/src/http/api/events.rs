@@ -87,7 +87,7 @@ pub(crate) async fn render(http: Arc<Http>) {
         let (total, functions) = before.take().unwrap_or_else(|| http.history.last());
         let (overview, counts) = overview(&http, total, &functions).await;
         before = Some(counts);
-        let mut claim = http.budget.claim();
+        let mut claim = http.monitoring.claim();
         match claim.grow(overview.len()) {
             Ok(()) => http.live.show(claim.until_gone(overview.into())),
             Err(_) => {

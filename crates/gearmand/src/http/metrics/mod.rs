@@ -58,7 +58,7 @@ pub(crate) async fn scrape(http: Arc<Http>, request: Request) -> Result<Reply, P
         let mut others = http.metrics.others.lock().await;
         functions::read(&http.shared, &mut others).await
     };
-    let text = Text::new(server::read(&http), functions, format, http.budget.claim())?;
+    let text = Text::new(server::read(&http), functions, format, http.monitoring.claim())?;
     Ok(with_body(StatusCode::OK, format.content_type(), text.boxed()))
 }
 
