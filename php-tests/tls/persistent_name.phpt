@@ -33,5 +33,5 @@ $settings = ['-d', 'gearman.persistent=1', '-d', 'gearman.ssl_verify=0'];
 echo finish_php(start_php($mount, $settings, ['-r', $script]))[1];
 --EXPECT--
 ping: true, true
-its address: gearman-test.invalid
+its address: 'gearman-test.invalid'
 ping: true, true

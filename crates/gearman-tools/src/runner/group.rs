@@ -375,7 +375,7 @@ mod tests {
     /// The last of many began to live when the first was started, or earlier: it had settled, and its crash was none.
     #[test]
     fn a_process_has_not_lived_before_it_was_started() {
-        let (mut group, mut names, log) = group("settle = '1h'\nstdout = 'null'\nstderr = 'null'\n");
+        let (mut group, mut names, log) = group("settle = '1h'\nstdout = 'null'\nstderr = 'inherit'\n");
         // So long took the others.
         let turn = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
         group.step(&mut names, &log, turn);
