@@ -1,7 +1,7 @@
 //! JOB_NOTICE: which try a job is, and that it was cancelled.
 
 use crate::conversation::*;
-use crate::util::{Script, pass, poll_times};
+use crate::util::{Script, pass, poll_times, ready};
 use gearman_core::protocol::message::Update;
 use gearman_core::worker::Worker;
 use gearman_core::worker::job::Job;
@@ -158,6 +158,41 @@ fn one_that_runs_several_jobs_at_once_says_so_ahead_of_the_second() {
             assert_eq!(next(worker).await, "H:x:2");
             complete(worker, &mut first).await;
             assert_eq!(next(worker).await, "H:x:3");
+        },
+    );
+}
+
+/// All that it held counted as tried when it died.
+#[test]
+fn one_that_runs_several_jobs_at_once_asks_for_none_in_advance() {
+    told_worker_meets(
+        async |script| {
+            let mut server = telling(script).await;
+            server.assign("H:x:1").await;
+            server.expect(OPTION_REQ, "at-once").await;
+            server.expect(GRAB_JOB_ALL, "").await;
+            server.reply_at_once(&[OPTION_RES.with("at-once"), job("H:x:2")]).await;
+            // By a wait, too.
+            for (ended, next) in [("H:x:1", "H:x:3"), ("H:x:2", "H:x:4"), ("H:x:3", "H:x:5")] {
+                server.done(ended).await;
+                server.expect(GRAB_JOB_ALL, "").await;
+                server.assign(next).await;
+            }
+            server
+        },
+        async |worker| {
+            worker.prefetch = 4;
+            let mut jobs = Vec::new();
+            while jobs.len() < 2 {
+                ready(&mut worker.watch).await;
+                jobs.extend(worker.look().await.ok());
+                worker.rest().unwrap();
+            }
+            while jobs.len() < 5 {
+                let i = jobs.len() - 2;
+                complete(worker, &mut jobs[i]).await;
+                jobs.push(next_job(worker).await);
+            }
         },
     );
 }

@@ -31,13 +31,15 @@ pub(super) enum WhenIdle {
     Classic,
     /// The same, but it waits in any case: not every server has to be asked first.
     Patient,
+    /// The same in an event loop, where the next job may be begun before this one has ended.
+    Loop,
     /// Waits for the server to give it the next job at once.
     Direct,
 }
 
 impl WhenIdle {
     pub(super) fn is_patient(self) -> bool {
-        matches!(self, WhenIdle::Patient | WhenIdle::Direct)
+        matches!(self, WhenIdle::Patient | WhenIdle::Loop | WhenIdle::Direct)
     }
 }
 

@@ -30,7 +30,7 @@ impl Worker {
         self.check()?;
         self.leave_direct();
         self.servers.iter_mut().for_each(|server| server.connection.keep_addresses());
-        let (polled, again) = look_once(|cx| self.poll_servers(cx, WhenIdle::Patient)).await;
+        let (polled, again) = look_once(|cx| self.poll_servers(cx, WhenIdle::Loop)).await;
         self.again = again;
         match polled.flatten() {
             Some(job) => job,

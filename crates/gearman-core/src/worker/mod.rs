@@ -444,7 +444,9 @@ impl Worker {
     /// The next job to be run, this one unless it is heard of meanwhile that it is not.
     fn found(&mut self, job: Job, when_idle: WhenIdle, cx: &mut Context<'_>) -> Option<Job> {
         let i = job.server;
-        if when_idle == WhenIdle::Never || self.prefetch == 0 {
+        // A server that knows of jobs that are run at once takes all that a worker has for begun.
+        let alone = self.begun(i) <= 1 && !self.servers[i].protocol.at_once;
+        if matches!(when_idle, WhenIdle::Never | WhenIdle::Loop) || self.prefetch == 0 || !alone {
             self.try_flush(i);
             return Some(job);
         }
@@ -453,6 +455,11 @@ impl Worker {
         self.ask_ahead(i, cx);
         self.try_flush(i);
         self.arrived.pop_front()
+    }
+
+    /// How many of its jobs do not wait for those before them.
+    fn begun(&self, i: usize) -> usize {
+        self.servers[i].unfinished.saturating_sub(self.arrived.iter().filter(|job| job.server == i).count())
     }
 
     /// Every server once, beginning with [`Worker::next_server`].
@@ -487,10 +494,10 @@ impl Worker {
         let mut busy = self.is_asking();
         let mut asked = false;
         for i in self.order() {
+            let runs = self.begun(i) > 0;
             let server = &mut self.servers[i];
             let (asks_directly, may_be_asked) =
                 (when_idle == WhenIdle::Direct && server.may_ask(), server.may_be_asked());
-            let runs = server.unfinished > self.arrived.iter().filter(|job| job.server == i).count();
             let Some(connection) = server.connection.up() else { continue };
             if runs && may_be_asked {
                 server.protocol.runs_at_once(connection.write_buffer());

@@ -190,7 +190,7 @@ pub(crate) struct Protocol {
     /// It tells which jobs were cancelled.
     pub(crate) tells_cancelled: bool,
     /// It was told that several jobs run at once.
-    at_once: bool,
+    pub(crate) at_once: bool,
     /// Requests that are answered in order, beside the grab.
     asked: VecDeque<Asked>,
     /// Counts our own echoes, which mark a place in the stream of answers.

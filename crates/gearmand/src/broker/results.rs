@@ -153,11 +153,12 @@ impl Broker {
         }
     }
 
-    /// "at-once": a worker that runs several jobs at once is on all that it has. Until now it was on the first.
+    /// "at-once": a worker that runs several jobs at once is on all that it has. Until now it was on the first, or on all.
     pub(super) fn at_once(&mut self, now: &Now, session: u32) {
         let worker = &mut self.sessions[session];
-        (worker.at_once, worker.in_turn, worker.late) = (true, false, false);
-        let mut next = worker.running.head;
+        let was_in_turn = std::mem::replace(&mut worker.in_turn, false);
+        (worker.at_once, worker.late) = (true, false);
+        let mut next = if was_in_turn { worker.running.head } else { NONE };
         while next != NONE {
             self.start_clock(now, next);
             next = self.jobs.arena[next].next;

@@ -46,6 +46,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Milliseconds after which the lock of a server that is gone expires, and how often it is renewed.
 const EXPIRES: &str = "6000";
 const RENEWED: Duration = Duration::from_secs(2);
+/// So long is a word at most unless Redis says otherwise (proto-max-bulk-len). It ends the connection at a longer one.
+const LONGEST: usize = 512 << 20;
 /// Sets fields of a job that is there, and of nothing else. It is sent each time: Redis may forget scripts that it knows by name.
 const RETRY: &[u8] = b"if redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HSET', KEYS[1], 'tries', ARGV[1], 'first', ARGV[2], 'due', ARGV[3]) end";
@@ -160,17 +162,22 @@ impl Database for Redis {
             return Err(Failure::Held("another server was quicker".into()));
         }
         warn_of_losses(&mut wire, &self.name)?;
+        let longest = setting(&mut wire, b"proto-max-bulk-len")?.and_then(|text| text.parse().ok()).unwrap_or(LONGEST);
         let mut lock = Lock { wire, keys: keys.clone(), token, busy: false, ours: false };
         lock.watch()?;
         let shared = Arc::new(Mutex::new(lock));
-        Ok(Connected { renewal: Renewal::start(&shared)?, shared, keys: keys.clone() })
+        Ok(Connected { renewal: Renewal::start(&shared)?, shared, keys: keys.clone(), longest })
     }
 }
 
-/// Whoever may not ask is not told.
+/// A setting of Redis. Whoever may not ask is not told.
+fn setting(wire: &mut Wire, name: &[u8]) -> Result<Option<String>, Failure> {
+    let reply = wire.ask(&[b"CONFIG", b"GET", name]).map_err(lost)?;
+    Ok(reply.list().into_iter().nth(1).and_then(Reply::bytes).and_then(|value| String::from_utf8(value).ok()))
+}
+
 fn warn_of_losses(wire: &mut Wire, name: &str) -> Result<(), Failure> {
-    let reply = wire.ask(&[b"CONFIG", b"GET", b"appendonly"]).map_err(lost)?;
-    if reply.list().into_iter().nth(1).and_then(Reply::bytes).as_deref() == Some(b"no") {
+    if setting(wire, b"appendonly")?.as_deref() == Some("no") {
         tracing::warn!("{name}: its setting appendonly is no: when Redis ends, jobs since its last snapshot are lost");
     }
     Ok(())
@@ -264,6 +271,8 @@ struct Connected {
     renewal: Renewal,
     shared: Arc<Mutex<Lock>>,
     keys: Arc<Keys>,
+    /// What Redis takes in a word.
+    longest: usize,
 }
 
 impl Session for Connected {
@@ -272,6 +281,11 @@ impl Session for Connected {
     }
 
     fn apply(&mut self, segment: &Segment<'_>, part: Part) -> Result<(), Failure> {
+        let rows = segment.added.iter().map(|(_, row)| row).chain(segment.buried.iter().map(|letter| &letter.row));
+        if let Some(size) = rows.map(|row| row.data.len()).find(|size| *size > self.longest) {
+            let most = format!("Redis takes {} at most, see its setting proto-max-bulk-len", self.longest);
+            return Err(Failure::Refused(format!("a workload of {size} bytes: {most}")));
+        }
         let mut lock = locked(&self.shared);
         lock.busy = !part.last;
         let Lock { wire, .. } = &mut *lock;

@@ -149,6 +149,20 @@ fn what_is_wrong_is_said() {
     add(&mut *queue, &[job(1, "a", None)]).unwrap();
 }
 
+/// Redis ended the connection, and whoever submitted a job in the next seconds was refused, too.
+#[test]
+fn a_workload_that_is_too_long_for_redis_is_refused_alone() {
+    let Some(server) = Server::start_with(Kind::Redis, &["--proto-max-bulk-len", "1mb"]) else { return };
+    let prefix = Prefix { server: &server, name: "_x_".into() };
+    let mut queue = prefix.open().unwrap();
+    let of = |id, size| crate::durable::tests::Stored { data: vec![b'x'; size], ..job(id, &id.to_string(), None) };
+    let error = add(&mut *queue, &[of(1, 1), of(2, (1 << 20) + 1), of(3, 1)]).unwrap_err();
+    assert!(!error.held && error.reason.contains("a workload of 1048577 bytes"), "{error}");
+    add(&mut *queue, &[of(4, 1 << 20)]).unwrap();
+    drop(queue);
+    assert_eq!(prefix.all().jobs, [of(4, 1 << 20)]);
+}
+
 #[test]
 fn keys_that_cannot_be_read_end_the_start() {
     for (change, wanted) in [
