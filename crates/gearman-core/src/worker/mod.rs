@@ -459,7 +459,11 @@ impl Worker {
 
     /// How many of its jobs do not wait for those before them.
     fn begun(&self, i: usize) -> usize {
-        self.servers[i].unfinished.saturating_sub(self.arrived.iter().filter(|job| job.server == i).count())
+        let arrived = match self.servers.len() {
+            1 => self.arrived.len(), // they may be many
+            _ => self.arrived.iter().filter(|job| job.server == i).count(),
+        };
+        self.servers[i].unfinished.saturating_sub(arrived)
     }
 
     /// Every server once, beginning with [`Worker::next_server`].
