@@ -35,7 +35,7 @@ enum Asked {
 /// once for every one of them.
 #[derive(Debug)]
 struct Waiting {
-    tasks: Vec<TaskId>,
+    tasks: VecDeque<TaskId>,
     /// Whose copy comes next.
     next: usize,
 }
@@ -129,8 +129,8 @@ impl Pending {
             (Response::JobCreated(handle), Kind::Foreground) => {
                 // A copy: it may be long until the job ends.
                 let key = Bytes::copy_from_slice(handle);
-                let waiting = self.jobs.entry(key).or_insert(Waiting { tasks: Vec::with_capacity(1), next: 0 });
-                waiting.tasks.push(task);
+                let waiting = self.jobs.entry(key).or_insert(Waiting { tasks: VecDeque::with_capacity(1), next: 0 });
+                waiting.tasks.push_back(task);
                 waiting.next = 0;
                 Event::Created(keep(handle))
             }

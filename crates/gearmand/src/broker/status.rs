@@ -6,7 +6,6 @@ use crate::outgoing::{Answer, NOT_REMOVED, Outgoing};
 use bytes::Bytes;
 use gearman_core::ReturnCode;
 use gearman_core::protocol::message::{Decimal, Response, Status};
-use gearman_core::protocol::packet::{Command, Frame};
 
 impl Broker {
     /// ECHO_REQ. What the connection did before is stored when the answer leaves.
@@ -30,11 +29,6 @@ impl Broker {
         let progress = progress(job);
         let status = status(job, &progress);
         outgoing.response(session, &Response::Status { handle, status });
-    }
-
-    /// So many functions are looked through for a packet; 0 for most.
-    pub(crate) fn looks(&self, frame: &Frame<'_>) -> usize {
-        if frame.number == Command::GetStatusUnique as u32 { self.functions.len() } else { 0 }
     }
 
     /// GET_STATUS_UNIQUE: of the first function that has a job of this key, and that the connection may know of.

@@ -17,6 +17,7 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 /// Size of the buffer that all connections read into.
 pub(crate) const SCRATCH: usize = 64 * 1024;
@@ -26,8 +27,11 @@ const READS: usize = 4;
 const TLS_HANDSHAKE: &[u8] = &[22, 3];
 /// While more than this waits for the other side, nothing more is read from it.
 const UNREAD: usize = 1024 * 1024;
-/// Functions that the packets of one turn may look through. More than one packet alone: thousands fit into a read.
-const LOOKS: usize = 10_000;
+/// How long others wait for what one read brought. Thousands of packets fit into a read, and some look through all functions of a
+/// worker, jobs that it has, or clients that wait.
+const SLICE: Duration = Duration::from_millis(5);
+/// Packets after which the clock is read.
+const PACKETS: usize = 16;
 thread_local! {
     /// What all connections of a thread read into.
     static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
@@ -92,6 +96,8 @@ impl Task {
                 return Poll::Pending;
             }
             match self.read(cx, scratch, waiting.bytes) {
+                // Its time is over.
+                Poll::Ready(Ok(())) if self.input.whole => break,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
                 // Only now, so that all that has come of it is answered.
@@ -231,7 +237,7 @@ impl State {
         scratch[..kept].copy_from_slice(&input.partial);
         let mut rest = &scratch[..kept + n];
         (input.need, input.whole, input.stalled) = (0, false, false);
-        let mut looked = 0;
+        let (begin, mut packets) = (Instant::now(), 0);
         while let Some(first) = rest.first() {
             if self.outgoing.waiting(session) > UNREAD {
                 (input.whole, input.stalled) = (true, true);
@@ -256,14 +262,18 @@ impl State {
                     input.whole = !rest.is_empty();
                     break;
                 }
+                if begin.elapsed() > SLICE {
+                    input.whole = !rest.is_empty();
+                    break;
+                }
                 continue;
             }
             match decode(rest, self.config.max_packet) {
                 Ok(Decoded::Frame(frame, size)) => {
                     dispatch(&mut self.broker, &now, session, &frame, None, &mut self.outgoing);
                     rest = &rest[size..];
-                    looked += self.broker.looks(&frame);
-                    if looked >= LOOKS {
+                    packets += 1;
+                    if packets % PACKETS == 0 && begin.elapsed() > SLICE {
                         input.whole = !rest.is_empty();
                         break;
                     }
@@ -290,35 +300,38 @@ impl State {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use gearman_core::protocol::message::Request;
+    use gearman_core::protocol::message::{Grab, Request};
 
-    /// Each looks through all functions, and thousands fit into one read: with many functions nobody else was served for seconds.
+    /// Each of these looks through all functions of the worker, and thousands fit into one read: nobody else was served for seconds. So
+    /// were lines of text.
     #[test]
-    fn questions_for_keys_are_answered_so_many_at_a_time() {
+    fn what_takes_long_is_done_in_turns() {
         let mut state = State::new(Config::default(), Arc::default());
         let session = state.connect(0, None);
-        let mut packet = Vec::new();
-        Request::GetStatusUnique(b"k").encode(&mut packet);
-        let packets = packet.repeat(5);
         let mut scratch = vec![0; SCRATCH];
-        let mut turns = |state: &mut State| {
-            let (mut input, mut answers, mut n) = (Input::default(), Vec::new(), packets.len());
-            scratch[..n].copy_from_slice(&packets);
-            while n > 0 || input.whole {
-                state.receive(session, &mut input, &mut scratch, n).unwrap();
-                n = 0;
-                answers.push(state.outgoing.take(session).windows(4).filter(|bytes| *bytes == b"\0RES").count());
+        let mut turns = |packets: &[u8]| {
+            let (mut input, mut turns) = (Input::default(), 0);
+            for came in packets.chunks(SCRATCH / 2) {
+                scratch[input.partial.len()..][..came.len()].copy_from_slice(came);
+                let mut n = came.len();
+                while n > 0 || input.whole {
+                    state.receive(session, &mut input, &mut scratch, n).unwrap();
+                    (n, turns) = (0, turns + 1);
+                }
             }
             assert!(input.partial.is_empty());
-            answers
+            (turns, state.outgoing.take(session))
         };
-        assert_eq!(turns(&mut state), [5], "none");
-        let now = state.read_clock();
-        for (functions, expected) in [(100, &[5][..]), (LOOKS / 2, &[2, 2, 1]), (LOOKS, &[1; 5])] {
-            for n in 0..functions {
-                assert!(state.broker.create_function(&now, format!("f{n}").as_bytes()));
-            }
-            assert_eq!(turns(&mut state), expected, "{functions}");
+        let mut packets = Vec::new();
+        for n in 0..10_000 {
+            Request::CanDo { function: format!("f{n}").as_bytes(), timeout: None }.encode(&mut packets);
         }
+        turns(&packets);
+        packets.clear();
+        (0..500).for_each(|_| Request::GrabJob(Grab::Plain).encode(&mut packets));
+        Request::Echo(b"").encode(&mut packets);
+        let (taken, answers) = turns(&packets);
+        assert_eq!(answers.windows(4).filter(|bytes| *bytes == b"\0RES").count(), 501);
+        assert!(taken > 4, "{taken}");
     }
 }
