@@ -29,6 +29,8 @@ pub(crate) struct Job {
     lent: BytesCell,
     /// What returnCode() gives, and the function ends with.
     code: Cell<i64>,
+    /// Why the end of the job, which was sent, has got to nobody.
+    untaken: RefCell<Option<Error>>,
 }
 
 /// Slots in `zvals`, of what a running function needs.
@@ -49,6 +51,7 @@ impl Class for Job {
             waits: Cell::default(),
             lent: BytesCell::default(),
             code: Cell::new(0),
+            untaken: RefCell::default(),
         }
     }
     fn zvals(&self) -> *const [Zval] {
@@ -77,6 +80,11 @@ impl Job {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.job.borrow().as_ref().is_none_or(core::Job::has_ended)
+    }
+
+    /// Why its end has got to nobody, where the function ends with that.
+    pub(crate) fn untaken(&self) -> Option<Error> {
+        self.untaken.borrow().clone().filter(|error| error.code().number() == self.code())
     }
 
     /// Was it given to this process?
@@ -138,6 +146,9 @@ fn send(call: Call, this: &Job, update: Update<'_>) {
         }
         Err(Failure::Gearman(error)) => {
             this.code.set(error.code().number());
+            if this.has_ended() {
+                this.untaken.borrow_mut().get_or_insert_with(|| error.clone());
+            }
             // A part of a result that nobody waits for is not worth a warning.
             if !(fruitless && matches!(update, Update::Data(_) | Update::Warning(_))) {
                 call.warn(error);

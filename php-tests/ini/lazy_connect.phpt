@@ -25,6 +25,12 @@ $client = new GearmanClient();
 $client->addServers('no-such-host.invalid,' . HOST . ':' . PORT);
 show('also where a name is not known', $client->doBackground(unique_function_name(), 'x'), code($client));
 
+// Nor does a callback for exceptions connect, which a page sets that may submit no job.
+$client = new GearmanClient();
+$client->addServers(HOST . ":$port," . HOST . ':' . PORT);
+show('a callback for exceptions', fn() => $client->setExceptionCallback(fn() => null), code($client));
+show('and a job', $client->doBackground(unique_function_name(), 'x'), code($client));
+
 // Exceptions are heard although the option was asked for later.
 $function = unique_function_name();
 $worker = new GearmanWorker();
@@ -49,5 +55,7 @@ enableExceptionHandler connects all the same: GearmanException: Failed to set ex
 nor looks a name up, which may be known by then: true, SUCCESS
 fails over: a handle, SUCCESS
 also where a name is not known: a handle, SUCCESS
+a callback for exceptions: true, SUCCESS
+and a job: a handle, SUCCESS
 work: DomainException: heard
 exception: 'DomainException: heard'

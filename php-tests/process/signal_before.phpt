@@ -38,6 +38,15 @@ foreach ([true, false] as $async) {
             posix_kill(getmypid(), SIGTERM);
             echo "  before $method(): ", json_encode([$worker->$method(), $stop, $worker->returnCode()]), "\n";
         }
+        // And before one that does not wait. It was never run there.
+        foreach (['setTimeout' => 0, 'addOptions' => GEARMAN_WORKER_NON_BLOCKING] as $method => $value) {
+            $stop = false;
+            $worker->$method($value);
+            posix_kill(getmypid(), SIGTERM);
+            echo "  before work() with $method($value): ", json_encode([$worker->work(), $stop, $worker->returnCode()]), "\n";
+            $worker->setTimeout(5000);
+            $worker->removeOptions(GEARMAN_WORKER_NON_BLOCKING);
+        }
         // And in a fiber, whose stack is another.
         $stop = false;
         $fiber = new Fiber(function () use ($worker) {
@@ -67,6 +76,8 @@ by pcntl_signal_dispatch
   while a job ran: [true,0]
   before work(): [true,true,0]
   before wait(): [true,true,0]
+  before work() with setTimeout(0): [true,true,0]
+  before work() with addOptions(2): [true,true,0]
   before work() in a fiber: [true,true,0]
   no signal: [false,true]
   before doNormal(): ["cba",0]

@@ -5,8 +5,10 @@
 use crate::call::{Arg, Call, args, handlers};
 use crate::callback::{self, ByReference};
 use crate::client::Client;
+use crate::endpoint::Endpoint;
 use crate::endpoint::servers::enable_exception_handler;
 use crate::failure::Failure;
+use crate::ini;
 use crate::sys::exception_pending;
 use crate::task::Task;
 use ext_php_rs::types::Zval;
@@ -96,6 +98,11 @@ fn set_callback(call: Call, kind: Callback) {
     drop(this.zvals.replace(kind as usize, f.share()));
     match kind {
         _ if exception_pending() => {} // of that destructor
+        // Whoever connects asks for them.
+        Callback::Exception if ini::lazy_connect() && this.servers() > 0 => {
+            this.want_exceptions();
+            call.returns(true);
+        }
         Callback::Exception => enable_exception_handler(call, this),
         _ => call.returns(true),
     }

@@ -34,10 +34,8 @@ const ENDED: &str = "the function ended the job with this code";
 impl Worker {
     /// The next job, waiting for it as the options ask.
     fn next_job(&self, on_signal: OnSignal) -> Result<core::Job, Failure> {
+        catch_up()?;
         let at_once = self.has(option::NON_BLOCKING) || self.until().is_some() && self.common.timeout.get() == 0;
-        if !at_once {
-            catch_up()?;
-        }
         self.begin();
         let until = self.until();
         let job = wait_for(on_signal, || async {
@@ -95,7 +93,21 @@ impl Worker {
 
     fn work(&self, call: Call) -> Result<Ended, Failure> {
         let job = self.warned(call, || self.next_job(OnSignal::Return))?;
-        self.run_job(job, true)
+        self.run_job(job, true).map_err(|failure| self.gone(call, failure))
+    }
+
+    /// Why a result got to nobody: that is warned of also where the loop is to go on as if there had been no job.
+    fn gone(&self, call: Call, failure: Failure) -> Failure {
+        let Failure::Gearman(error) = failure else { return failure };
+        match self.adapted(error.clone().into()) {
+            Failure::Gearman(adapted) if is_quiet(adapted.code()) && !is_quiet(error.code()) => {
+                match self.common.last_error.report(call, error.into()) {
+                    true => adapted.into(),
+                    false => Failure::Thrown,
+                }
+            }
+            adapted => adapted,
+        }
     }
 
     /// Has the function called that a job is for. Unless it `waits`, what the socket does not take is left to poll().
@@ -138,7 +150,7 @@ impl Worker {
         let code = job.code();
         let good = [ReturnCode::Success, ReturnCode::Shutdown].iter().any(|c| c.number() == code);
         let sent = match (job.has_ended(), good) {
-            (true, _) => Ok(()),
+            (true, _) => job.untaken().map_or(Ok(()), |error| Err(error.into())),
             (false, false) => job.send(Update::Fail),
             (false, true) => match Text::of(&job.zvals, result) {
                 Some(text) => job.send(Update::Complete(text.bytes())),
@@ -152,7 +164,7 @@ impl Worker {
         match sent {
             Ok(()) => Ok(code),
             Err(_) if !job.is_ours() => Ok(code), // forked inside the function: it was never ours to answer
-            Err(failure) => Err(self.adapted(failure)),
+            Err(failure) => Err(failure),
         }
     }
 

@@ -27,12 +27,13 @@ use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry;
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use std::vec;
 use tokio::sync::Mutex;
+use tokio::task::yield_now;
 
 /// What is known from one scrape to the next.
 #[derive(Debug)]
@@ -153,7 +154,7 @@ impl Body for Text {
         while self.rest.is_empty() && !self.ended {
             self.waited = !self.waited;
             if self.waited {
-                context.waker().wake_by_ref();
+                let _pending = pin!(yield_now()).poll(context);
                 return Poll::Pending;
             }
             // A string takes whatever is written to it. Without its end the text would be refused.
