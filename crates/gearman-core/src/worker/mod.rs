@@ -445,8 +445,8 @@ impl Worker {
     fn found(&mut self, job: Job, when_idle: WhenIdle, cx: &mut Context<'_>) -> Option<Job> {
         let i = job.server;
         // A server that knows of jobs that are run at once takes all that a worker has for begun.
-        let alone = self.begun(i) <= 1 && !self.servers[i].protocol.at_once;
-        if matches!(when_idle, WhenIdle::Never | WhenIdle::Loop) || self.prefetch == 0 || !alone {
+        let alone = |worker: &Worker| worker.begun(i) <= 1 && !worker.servers[i].protocol.at_once;
+        if matches!(when_idle, WhenIdle::Never | WhenIdle::Loop) || self.prefetch == 0 || !alone(self) {
             self.try_flush(i);
             return Some(job);
         }

@@ -13,6 +13,7 @@ use crate::net::stream::Stream;
 use crate::shared::{Shared, State};
 use bytes::{BufMut, Bytes};
 use gearman_core::protocol::codec::{Decoded, decode};
+use gearman_core::protocol::packet::Command;
 use std::cell::RefCell;
 use std::io;
 use std::pin::pin;
@@ -162,7 +163,7 @@ struct Input {
     partial: Vec<u8>,
     /// The whole packet, where that is known, else 0.
     need: usize,
-    /// `partial` may hold whole packets too: they are done before more is read.
+    /// `partial` may hold whole packets too: they are done, in the next turn, before more is read.
     whole: bool,
     /// But not before the other side has read its answers.
     stalled: bool,
@@ -265,7 +266,7 @@ impl State {
                     break;
                 }
                 if begin.elapsed() > SLICE {
-                    input.whole = !rest.is_empty();
+                    input.whole = true;
                     break;
                 }
                 continue;
@@ -275,8 +276,10 @@ impl State {
                     dispatch(&mut self.broker, &now, session, &frame, None, &mut self.outgoing);
                     rest = &rest[size..];
                     packets += 1;
-                    if packets % PACKETS == 0 && begin.elapsed() > SLICE {
-                        input.whole = !rest.is_empty();
+                    // Of all packets this one may look through most.
+                    let is_slow = frame.number == Command::GetStatusUnique as u32;
+                    if (is_slow || packets % PACKETS == 0) && begin.elapsed() > SLICE {
+                        input.whole = true;
                         break;
                     }
                 }

@@ -151,7 +151,7 @@ fn what_is_wrong_is_said() {
 
 /// Redis ended the connection, and whoever submitted a job in the next seconds was refused, too.
 #[test]
-fn a_workload_that_is_too_long_for_redis_is_refused_alone() {
+fn a_workload_that_is_too_long_for_redis_is_refused_and_the_connection_stays() {
     let Some(server) = Server::start_with(Kind::Redis, &["--proto-max-bulk-len", "1mb"]) else { return };
     let prefix = Prefix { server: &server, name: "_x_".into() };
     let mut queue = prefix.open().unwrap();
