@@ -23,7 +23,7 @@ impl Worker {
             Ok(job) => {
                 self.outage.set(false);
                 self.rouse(); // should the function suspend
-                let ended = self.run_job(job, false).map_err(|failure| self.adapted(failure))?;
+                let ended = self.run_job(job, false)?;
                 job_ended(call, self, ended).map(|_| ()).ok_or(Failure::Thrown)
             }
             Err(Error::WouldBlock) => {

@@ -93,11 +93,11 @@ impl Worker {
 
     fn work(&self, call: Call) -> Result<Ended, Failure> {
         let job = self.warned(call, || self.next_job(OnSignal::Return))?;
-        self.run_job(job, true).map_err(|failure| self.gone(call, failure))
+        self.run_job(job, true).map_err(|failure| self.untaken(call, failure))
     }
 
     /// Why a result got to nobody: that is warned of also where the loop is to go on as if there had been no job.
-    fn gone(&self, call: Call, failure: Failure) -> Failure {
+    fn untaken(&self, call: Call, failure: Failure) -> Failure {
         let Failure::Gearman(error) = failure else { return failure };
         match self.adapted(error.clone().into()) {
             Failure::Gearman(adapted) if is_quiet(adapted.code()) && !is_quiet(error.code()) => {

@@ -151,6 +151,7 @@
 //! net::x509               what a certificate is for, and whether it names itself as who signed it
 //! net::authorities        whom a CA file trusts: certificates of its CAs, and those that it holds itself
 //! ---- feature "client" ----
+//! pid_file                the end of a pid file
 //! random                  random numbers, and forks
 //! rights                  with whose rights root opens a file for another user
 //! net::fork               which process this is, asked cheaply
@@ -205,6 +206,8 @@ pub mod client;
 #[cfg(all(feature = "client", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "client")]
+pub mod pid_file;
 #[cfg(feature = "client")]
 mod random;
 #[cfg(feature = "client")]

@@ -43,6 +43,15 @@ async fn asked_for_two_in_advance(script: &Script) -> Conversation {
     server
 }
 
+/// It has a job there, and asks for one to be run beside it.
+async fn running_another(script: &Script) -> Conversation {
+    let mut server = telling(script).await;
+    server.assign("H:x:1").await;
+    server.expect(OPTION_REQ, "at-once").await;
+    server.expect(GRAB_JOB_ALL, "").await;
+    server
+}
+
 fn attempt(handle: &str, number: &str) -> Packet {
     JOB_NOTICE.with(format!("{handle}\0attempt\0{number}"))
 }
@@ -143,10 +152,7 @@ fn one_that_fetches_jobs_in_advance_asks_at_each_connection() {
 fn one_that_runs_several_jobs_at_once_says_so_ahead_of_the_second() {
     told_worker_meets(
         async |script| {
-            let mut server = telling(script).await;
-            server.assign("H:x:1").await;
-            server.expect(OPTION_REQ, "at-once").await;
-            server.expect(GRAB_JOB_ALL, "").await;
+            let mut server = running_another(script).await;
             server.reply_at_once(&[OPTION_RES.with("at-once"), job("H:x:2")]).await;
             server.done("H:x:1").await;
             server.expect(GRAB_JOB_ALL, "").await;
@@ -167,10 +173,7 @@ fn one_that_runs_several_jobs_at_once_says_so_ahead_of_the_second() {
 fn one_that_runs_several_jobs_at_once_asks_for_none_in_advance() {
     told_worker_meets(
         async |script| {
-            let mut server = telling(script).await;
-            server.assign("H:x:1").await;
-            server.expect(OPTION_REQ, "at-once").await;
-            server.expect(GRAB_JOB_ALL, "").await;
+            let mut server = running_another(script).await;
             server.reply_at_once(&[OPTION_RES.with("at-once"), job("H:x:2")]).await;
             // By a wait, too.
             for (ended, next) in [("H:x:1", "H:x:3"), ("H:x:2", "H:x:4"), ("H:x:3", "H:x:5")] {
@@ -201,10 +204,7 @@ fn one_that_runs_several_jobs_at_once_asks_for_none_in_advance() {
 fn a_server_of_an_older_version_that_knows_notices_alone_does_no_harm() {
     told_worker_meets(
         async |script| {
-            let mut server = telling(script).await;
-            server.assign("H:x:1").await;
-            server.expect(OPTION_REQ, "at-once").await;
-            server.expect(GRAB_JOB_ALL, "").await;
+            let mut server = running_another(script).await;
             server.reply_at_once(&[ERROR.with("UNKNOWN_OPTION\0?"), attempt("H:x:2", "2"), job("H:x:2")]).await;
             server
         },

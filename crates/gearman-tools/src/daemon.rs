@@ -1,6 +1,7 @@
 //! Detaching from the terminal, and the file that tells others our process id.
 
 use crate::error::{Error, Result};
+use gearman_core::pid_file;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,7 @@ pub fn detach() -> Result<()> {
     nix::unistd::daemon(true, false).map_err(|e| Error::io("go into the background")(e.into()))
 }
 
-/// A pid file; removed when dropped, unless another process has written its id there or it is no regular file: /dev/null
-/// is everybody's.
+/// A pid file; removed when dropped, if it is still this process's.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
@@ -32,16 +32,11 @@ impl PidFile {
             .map_err(Error::io(format!("write the pid file {}", path.display())))?;
         Ok(PidFile { path: path.into() })
     }
-
-    fn is_own(&self) -> io::Result<bool> {
-        Ok(fs::metadata(&self.path)?.is_file()
-            && fs::read_to_string(&self.path)?.trim().parse() == Ok(std::process::id()))
-    }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        match self.is_own().and_then(|is_own| if is_own { fs::remove_file(&self.path) } else { Ok(()) }) {
+        match pid_file::remove_own(&self.path) {
             // Someone tidied up before us.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => crate::report("gearman", format_args!("could not remove {}: {e}", self.path.display())),

@@ -13,13 +13,13 @@ use crate::net::stream::Stream;
 use crate::shared::{Shared, State};
 use bytes::{BufMut, Bytes};
 use gearman_core::protocol::codec::{Decoded, decode};
-use gearman_core::protocol::packet::Command;
+use nix::time::{ClockId, clock_gettime};
 use std::cell::RefCell;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::yield_now;
 
 /// Size of the buffer that all connections read into.
@@ -30,11 +30,9 @@ const READS: usize = 4;
 const TLS_HANDSHAKE: &[u8] = &[22, 3];
 /// While more than this waits for the other side, nothing more is read from it.
 const UNREAD: usize = 1024 * 1024;
-/// How long others wait for what one read brought. Thousands of packets fit into a read, and some look through all functions of a
-/// worker, jobs that it has, or clients that wait.
+/// How long such a turn lasts. Thousands of packets fit into a read, and some look through all functions, jobs that a worker has, or
+/// clients that wait.
 const SLICE: Duration = Duration::from_millis(5);
-/// Packets after which the clock is read.
-const PACKETS: usize = 16;
 thread_local! {
     /// What all connections of a thread read into.
     static SHARED: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
@@ -51,6 +49,12 @@ pub(crate) async fn serve(shared: Shared, session: u32, stream: Arc<Stream>) {
         state.leave(session);
         state.release(session);
     });
+}
+
+/// The time, as it is had for a few nanoseconds: for each packet. Its steps are of four milliseconds at most.
+fn clock() -> Duration {
+    // Where there is no such clock, turns end by READS alone.
+    clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).map_or(Duration::ZERO, Duration::from)
 }
 
 /// One connection at work.
@@ -73,6 +77,7 @@ struct Waiting {
 impl Task {
     /// Goes on with one connection, until it is over.
     fn poll(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<String> {
+        let end = clock() + SLICE;
         for _ in 0..READS {
             let waiting = match self.shared.lock().look(cx, self.session, &self.input) {
                 Ok(waiting) => waiting,
@@ -98,7 +103,7 @@ impl Task {
             if self.input.must_wait(waiting.bytes) {
                 return Poll::Pending;
             }
-            match self.read(cx, scratch, waiting.bytes) {
+            match self.read(cx, scratch, waiting.bytes, end) {
                 // Its time is over.
                 Poll::Ready(Ok(())) if self.input.whole => break,
                 Poll::Ready(Ok(())) => {}
@@ -129,8 +134,14 @@ impl Task {
         self.shared.with_state(|state| state.outgoing.text(self.session, listing.into_text()));
     }
 
-    /// Reads once, and does what that asks for; ends with the reason why the connection is over.
-    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut [u8], waiting: usize) -> Poll<Result<(), String>> {
+    /// Reads once, and does what that asks for until the turn's `end`; ends with the reason why the connection is over.
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        waiting: usize,
+        end: Duration,
+    ) -> Poll<Result<(), String>> {
         let session = self.session;
         let n = if self.input.whole { None } else { Some(ready!(self.input.read(cx, &self.stream, scratch))) };
         match n {
@@ -149,7 +160,7 @@ impl Task {
             n => {
                 let n = n.and_then(Result::ok).unwrap_or_default();
                 return Poll::Ready(
-                    self.shared.with_state(|state| state.receive(session, &mut self.input, scratch, n)),
+                    self.shared.with_state(|state| state.receive(session, &mut self.input, scratch, n, end)),
                 );
             }
         }
@@ -223,8 +234,15 @@ impl State {
         Ok(waiting)
     }
 
-    /// Everything that one read of `n` bytes brought; nothing of it is done for a connection that was closed meanwhile.
-    fn receive(&mut self, session: u32, input: &mut Input, scratch: &mut [u8], n: usize) -> Result<(), String> {
+    /// What one read of `n` bytes brought, until the turn's `end`; nothing of it is done for a connection that was closed meanwhile.
+    fn receive(
+        &mut self,
+        session: u32,
+        input: &mut Input,
+        scratch: &mut [u8],
+        n: usize,
+        end: Duration,
+    ) -> Result<(), String> {
         self.check_open(session)?;
         let now = self.read_clock();
         if input.need > SCRATCH {
@@ -240,10 +258,13 @@ impl State {
         scratch[..kept].copy_from_slice(&input.partial);
         let mut rest = &scratch[..kept + n];
         (input.need, input.whole, input.stalled) = (0, false, false);
-        let (begin, mut packets) = (Instant::now(), 0);
         while let Some(first) = rest.first() {
             if self.outgoing.waiting(session) > UNREAD {
                 (input.whole, input.stalled) = (true, true);
+                break;
+            }
+            if clock() > end {
+                input.whole = true;
                 break;
             }
             if *first != 0 {
@@ -265,23 +286,12 @@ impl State {
                     input.whole = !rest.is_empty();
                     break;
                 }
-                if begin.elapsed() > SLICE {
-                    input.whole = true;
-                    break;
-                }
                 continue;
             }
             match decode(rest, self.config.max_packet) {
                 Ok(Decoded::Frame(frame, size)) => {
                     dispatch(&mut self.broker, &now, session, &frame, None, &mut self.outgoing);
                     rest = &rest[size..];
-                    packets += 1;
-                    // Of all packets this one may look through most.
-                    let is_slow = frame.number == Command::GetStatusUnique as u32;
-                    if (is_slow || packets % PACKETS == 0) && begin.elapsed() > SLICE {
-                        input.whole = true;
-                        break;
-                    }
                 }
                 Ok(Decoded::Partial(need)) => {
                     input.need = need;
@@ -320,7 +330,7 @@ mod tests {
                 scratch[input.partial.len()..][..came.len()].copy_from_slice(came);
                 let mut n = came.len();
                 while n > 0 || input.whole {
-                    state.receive(session, &mut input, &mut scratch, n).unwrap();
+                    state.receive(session, &mut input, &mut scratch, n, clock() + SLICE).unwrap();
                     (n, turns) = (0, turns + 1);
                 }
             }

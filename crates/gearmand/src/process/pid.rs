@@ -1,6 +1,7 @@
 //! The file with the process id: written at the end of a start, removed at the end unless another server wrote its own.
 
 use crate::process::user::{self, Other};
+use gearman_core::pid_file;
 use gearmand::config::{DEFAULT_PID, Options};
 use nix::fcntl::OFlag;
 use std::fs::OpenOptions;
@@ -37,13 +38,7 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        let Some(path) = &self.0 else { return };
-        // The end of a pipe would never come.
-        let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-        let id = || std::fs::read_to_string(path).ok()?.trim().parse().ok();
-        if is_file && id() == Some(std::process::id()) {
-            // Without privileges any more, it may have to stay.
-            let _ = std::fs::remove_file(path);
-        }
+        // Without privileges any more, it may have to stay.
+        let _ = self.0.as_deref().map(pid_file::remove_own);
     }
 }
